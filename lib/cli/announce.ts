@@ -1,0 +1,48 @@
+import type { RunningListener } from "../app.ts";
+import type { Config } from "../config/schema.ts";
+import { type Address, formatAddress } from "../core/address.ts";
+import type { DevelopmentFiles } from "../tls/development_certificate.ts";
+
+/** What is up, beyond the configuration itself. */
+export interface Running {
+  readonly config: Config;
+  readonly listeners: readonly RunningListener[];
+  /** Where the development certificate stands in for a configured one. */
+  readonly development: DevelopmentFiles | undefined;
+  /** Whether the backend is the built-in demo. */
+  readonly demo: boolean;
+}
+
+/** What the proxy says of itself once it is up, line by line. */
+export function announce({ config, listeners, development, demo }: Running): readonly string[] {
+  const lines = listeners.map(({ address, mode, engine, engineReason }) =>
+    `listening on ${formatAddress(address)}: ${mode}, ${engine} engine (${engineReason})`
+  );
+  for (const [name, { servers }] of config.backends) {
+    const where = servers.map(formatAddress).join(", ");
+    lines.push(demo ? `no --backend: the built-in demo on ${where}` : `backend ${name}: ${where}`);
+  }
+  if (development === undefined) {
+    lines.push(...config.certificates.map(({ cert, key }) => `certificate: ${cert} with ${key}`));
+    return lines;
+  }
+  const { ca, cert, created } = development;
+  const made = created ? "made now" : "made earlier";
+  lines.push(`no --cert: the development certificate ${cert}, ${made}`);
+  const [first] = listeners;
+  if (first !== undefined && (demo || first.mode === "http")) {
+    lines.push(`try: curl --cacert ${ca} https://${formatAddress(reachable(first.address))}/`);
+  }
+  return lines;
+}
+
+/** The address under which this machine reaches the listener, by a name in the certificate. */
+function reachable({ host, port }: Address): Address {
+  return { host: isLocal(host) ? "localhost" : host, port };
+}
+
+/** Whether a listener there is reached as `localhost`: any interface, or loopback. */
+export function isLocal(host: string): boolean {
+  return host === "0.0.0.0" || host === "::" || host === "::1" || host === "localhost" ||
+    host.startsWith("127.");
+}

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import type { RunningListener } from "../app.ts";
+import type { DevelopmentFiles } from "../tls/development_certificate.ts";
+import { announce } from "./announce.ts";
+import { configFromFlags, DEFAULT_FLAGS, withBackend } from "./flags.ts";
+
+const development: DevelopmentFiles = {
+  ca: "certs/development-ca.crt",
+  cert: "certs/localhost.crt",
+  key: "certs/localhost.key",
+  created: true,
+};
+const listener: RunningListener = {
+  address: { host: "127.0.0.1", port: 40443 },
+  mode: "http",
+  engine: "node",
+  engineReason: "the log names ciphers",
+};
+const demoConfig = withBackend(configFromFlags(DEFAULT_FLAGS), [{ host: "127.0.0.1", port: 8 }]);
+
+Deno.test("announce() says what was filled in and which line to try", () => {
+  const lines = announce({ config: demoConfig, listeners: [listener], development, demo: true });
+  assert.deepEqual(lines, [
+    "listening on 127.0.0.1:40443: http, node engine (the log names ciphers)",
+    "no --backend: the built-in demo on 127.0.0.1:8",
+    "no --cert: the development certificate certs/localhost.crt, made now",
+    "try: curl --cacert certs/development-ca.crt https://localhost:40443/",
+  ]);
+});
+
+Deno.test("announce() says which certificates and backends are configured", () => {
+  const config = configFromFlags({
+    ...DEFAULT_FLAGS,
+    backend: ["127.0.0.1:8000", "[::1]:8001"],
+    cert: ["server.crt"],
+    key: ["server.key"],
+  });
+  const lines = announce({ config, listeners: [listener], development: undefined, demo: false });
+  assert.deepEqual(lines.slice(1), [
+    "backend default: 127.0.0.1:8000, [::1]:8001",
+    "certificate: server.crt with server.key",
+  ]);
+});
+
+Deno.test("announce() names localhost only where this machine is meant", () => {
+  const CASES = [
+    ["0.0.0.0", "localhost"],
+    ["::", "localhost"],
+    ["::1", "localhost"],
+    ["127.0.0.2", "localhost"],
+    ["192.0.2.1", "192.0.2.1"],
+    ["2001:db8::1", "[2001:db8::1]"],
+  ] as const;
+  for (const [host, shown] of CASES) {
+    const listeners = [{ ...listener, address: { host, port: 443 } }];
+    const lines = announce({ config: demoConfig, listeners, development, demo: true });
+    assert.equal(lines.at(-1), `try: curl --cacert ${development.ca} https://${shown}:443/`);
+  }
+});
+
+Deno.test("announce() offers no HTTP request where a tcp backend may not understand it", () => {
+  const listeners: RunningListener[] = [{ ...listener, mode: "tcp" }];
+  const lines = announce({ config: demoConfig, listeners, development, demo: false });
+  assert.ok(!lines.some((line) => line.startsWith("try:")));
+});

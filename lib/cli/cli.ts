@@ -1,0 +1,182 @@
+import { Command, CommanderError, Option } from "commander";
+import manifest from "../../deno.json" with { type: "json" };
+import type { Config } from "../config/schema.ts";
+import { ProxyError } from "../core/errors.ts";
+import { type ByteOutput, openLineWriter } from "../observability/line_writer.ts";
+import { configFromFlags, DEFAULT_FLAGS, type Flags, UsageError } from "./flags.ts";
+import { runProxy } from "./run.ts";
+import type { Say } from "./say.ts";
+
+/** What the command line works on; the process itself unless a test says otherwise. */
+export interface CliHost {
+  readonly stdout: ByteOutput;
+  readonly stderr: ByteOutput;
+  /** Runs the proxy until it is told to stop; resolves with the exit code. */
+  run(config: Config, say: Say): Promise<number>;
+}
+
+/**
+ * Does what the command line asks for and resolves with the exit code, everything written: 0 fine,
+ * 1 a configuration or start-up error, 2 wrong flags. It never throws.
+ */
+export async function runCli(args: readonly string[], host: CliHost = PROCESS): Promise<number> {
+  const stdout = openLineWriter(host.stdout);
+  const stderr = openLineWriter(host.stderr);
+  const print = (text: string) => stdout.write(text.trimEnd());
+  const say = (line: string) => stderr.write(`tls-proxy: ${line}`);
+  try {
+    return await dispatch(args, { print, run: (config) => host.run(config, say) });
+  } catch (error) {
+    return report(error, say);
+  } finally {
+    await Promise.all([stdout.close(), stderr.close()]);
+  }
+}
+
+const PROCESS: CliHost = { stdout: Deno.stdout, stderr: Deno.stderr, run: runProxy };
+
+interface Actions {
+  print(text: string): void;
+  run(config: Config): Promise<number>;
+}
+
+async function dispatch(args: readonly string[], { print, run }: Actions): Promise<number> {
+  const program = describe(print);
+  let code = 0;
+  // With an action of its own commander takes an unknown command for an argument too many, and
+  // suggests nothing.
+  const mayBeCommand = args[0] !== undefined && !args[0].startsWith("-");
+  if (!mayBeCommand) {
+    program.action(async ({ config, ...flags }: Partial<Flags> & { config?: string }) => {
+      if (config !== undefined) throw yamlToCome("--config");
+      code = await run(configFromFlags({ ...DEFAULT_FLAGS, ...flags }));
+    });
+  }
+  await program.parseAsync(args, { from: "user" });
+  return code;
+}
+
+function describe(print: (text: string) => void): Command {
+  const program = new Command("tls-proxy")
+    .description("A TLS termination proxy: plaintext to the backends, TLS to everybody else.")
+    // The errors are caught and told by `report`: one line, without commander's own.
+    .exitOverride()
+    .configureOutput({ writeOut: print, writeErr: () => {}, outputError: () => {} })
+    .enablePositionalOptions()
+    .usage("[options]\n       tls-proxy <command> [options]")
+    .version(manifest.version, "--version", "print the version")
+    .helpOption("-h, --help", "print this page")
+    .addHelpText("after", EXAMPLES);
+  addRunFlags(program);
+  addCommand(program, "check", "validate a configuration without listening");
+  addCommand(program, "explain", "say what would become of a request, and why").argument(
+    "<url>",
+    "such as https://api.example.com/v1/x",
+  );
+  addCommand(program, "permissions", "print the permission flags that a configuration needs");
+  return program;
+}
+
+const EXAMPLES = `
+Examples:
+  A demo: development certificate, and a backend that answers with what it received
+    deno task proxy
+
+  One backend
+    deno task proxy --listen 127.0.0.1:8443 --backend 127.0.0.1:8000 --cert server.crt --key server.key
+
+  Any protocol over TLS, byte by byte
+    deno task proxy --mode tcp --listen :6380 --backend 127.0.0.1:6379 --cert server.crt --key server.key
+
+SIGTERM and SIGINT drain and exit; a second one ends at once.
+Exit codes: 0 fine, 1 configuration or start-up error, 2 wrong flags.`;
+
+function addRunFlags(program: Command): void {
+  program
+    .option("--listen <address>", "where to listen", once("--listen"), DEFAULT_FLAGS.listen)
+    .option("--backend <address>", "where to forward to; may repeat", collect)
+    .option("--cert <file>", "certificate chain (PEM); may repeat, with a --key each", collect)
+    .option("--key <file>", "private key (PEM) of the --cert in the same place", collect)
+    .addOption(choice("--mode <mode>", "what to forward", ["http", "tcp"], DEFAULT_FLAGS.mode))
+    .addOption(
+      choice("--engine <engine>", "what does TLS", ["auto", "deno", "node"], DEFAULT_FLAGS.engine),
+    )
+    .addOption(
+      choice(
+        "--log-level <level>",
+        "how much to log",
+        ["debug", "info", "warning", "error"],
+        DEFAULT_FLAGS.logLevel,
+      ),
+    )
+    .option("--no-access-log", "log neither connections nor requests that went well")
+    .option("--no-tls-log", "log no handshakes, so that auto may choose the faster engine")
+    .option("--config <file>", "the YAML form (still to come)");
+}
+
+function choice(
+  flags: string,
+  description: string,
+  choices: readonly string[],
+  value: string,
+): Option {
+  return new Option(flags, description).choices(choices).default(value);
+}
+
+function addCommand(program: Command, name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(`${description} (still to come)`)
+    .option("--config <file>", "the configuration")
+    .action(() => {
+      throw yamlToCome(name);
+    });
+}
+
+function collect(value: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, value];
+}
+
+function once(flag: string): (value: string) => string {
+  let given = false;
+  return (value) => {
+    if (given) throw new UsageError(`${flag} is given twice`);
+    given = true;
+    return value;
+  };
+}
+
+function yamlToCome(what: string): ProxyError {
+  return new ProxyError(
+    "unavailable",
+    `${what} needs the YAML form, which is still to come; until then there are the flags (see --help)`,
+  );
+}
+
+/** Tells an error in the way its kind asks for, and gives the exit code. */
+function report(error: unknown, say: Say): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0; // --help and --version
+    say(oneLine(error.message));
+    return 2;
+  }
+  if (error instanceof UsageError) {
+    say(error.message);
+    return 2;
+  }
+  if (error instanceof ProxyError) {
+    say(error.message);
+    return 1;
+  }
+  // A bug: whoever reports it needs the stack.
+  say(error instanceof Error ? error.stack ?? error.message : String(error));
+  return 1;
+}
+
+/** Commander's `error: unknown option '--lisen'\n(Did you mean --listen?)` in this proxy's form. */
+function oneLine(message: string): string {
+  return message
+    .replace(/^error: /, "")
+    .replace(/\s*\(Did you mean/, " (did you mean")
+    .replace(/\.$/, "");
+}

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import type { Config } from "../config/schema.ts";
+import { ProxyError } from "../core/errors.ts";
+import { runCli } from "./cli.ts";
+
+Deno.test("runCli() runs the proxy with what the flags say", async () => {
+  const { code, config, stdout, stderr } = await run(
+    ...["--listen", "[::1]:9443", "--backend", "127.0.0.1:1", "--backend", "127.0.0.1:2"],
+    ...["--cert", "a.crt", "--key", "a.key", "--cert", "b.crt", "--key", "b.key"],
+    ...["--mode", "tcp", "--engine", "node", "--log-level", "error"],
+    ...["--no-access-log", "--no-tls-log"],
+  );
+  assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "", stderr: "" });
+  assert.deepEqual(config?.listeners, [
+    { listen: { host: "::1", port: 9443 }, mode: "tcp", engine: "node" },
+  ]);
+  assert.deepEqual(config?.certificates, [
+    { cert: "a.crt", key: "a.key" },
+    { cert: "b.crt", key: "b.key" },
+  ]);
+  assert.equal(config?.backends.get("default")?.servers.length, 2);
+  assert.deepEqual(config?.log, { level: "error", access: false, tls: false });
+});
+
+Deno.test("runCli() runs the demo without flags", async () => {
+  const { code, config } = await run();
+  assert.equal(code, 0);
+  assert.deepEqual(config?.listeners[0]?.listen, { host: "127.0.0.1", port: 8443 });
+  assert.equal(config?.backends.size, 0);
+});
+
+const WRONG: readonly [args: readonly string[], stderr: string][] = [
+  [["--lisen", "a:1"], "unknown option '--lisen' (did you mean --listen?)"],
+  [["--zzz"], "unknown option '--zzz'"],
+  [["chekc"], "unknown command 'chekc' (did you mean check?)"],
+  [["--engine", "node", "chekc"], "too many arguments. Expected 0 arguments but got 1: chekc"],
+  [["--listen"], "option '--listen <address>' argument missing"],
+  [["--listen", "a:1", "--listen", "a:2"], "--listen is given twice"],
+  [
+    ["--mode", "htp"],
+    "option '--mode <mode>' argument 'htp' is invalid. Allowed choices are http, tcp",
+  ],
+  [["explain"], "missing required argument 'url'"],
+  [["check", "--confg", "x"], "unknown option '--confg' (did you mean --config?)"],
+  [
+    ["--cert", "a.crt", "--key", "a.key"],
+    "--backend is missing: say where to forward to, such as 127.0.0.1:8000",
+  ],
+  [
+    ["--backend", "unix:/a"],
+    "--backend unix:/a: unix sockets are not supported yet, write host:port",
+  ],
+];
+
+Deno.test("runCli() tells wrong flags in one line and gives 2", async () => {
+  for (const [args, line] of WRONG) {
+    const { code, stdout, stderr } = await run(...args);
+    assert.deepEqual(
+      { code, stdout, stderr },
+      { code: 2, stdout: "", stderr: `tls-proxy: ${line}\n` },
+    );
+  }
+});
+
+Deno.test("runCli() says that the YAML form is still to come, and gives 1", async () => {
+  const CASES = [
+    ["--config", "proxy.yaml"],
+    ["check", "--config", "proxy.yaml"],
+    ["explain", "https://a/", "--config", "proxy.yaml"],
+    ["explain", "--config", "proxy.yaml", "https://a/"],
+    ["permissions", "--config", "proxy.yaml"],
+    ["check"],
+  ];
+  for (const args of CASES) {
+    const { code, stdout, stderr } = await run(...args);
+    assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+    assert.match(stderr, /^tls-proxy: .* needs the YAML form, which is still to come; .*\n$/);
+  }
+});
+
+Deno.test("runCli() prints help and version on stdout", async () => {
+  const help = await run("--help");
+  assert.deepEqual({ code: help.code, stderr: help.stderr }, { code: 0, stderr: "" });
+  for (const words of ["--listen", "check", "explain", "permissions", "--mode tcp", "Examples:"]) {
+    assert.ok(help.stdout.includes(words), words);
+  }
+  const version = await run("--version");
+  assert.equal(version.code, 0);
+  assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/);
+  const command = await run("check", "--help");
+  assert.equal(command.code, 0);
+  assert.ok(command.stdout.includes("--config"));
+});
+
+Deno.test("runCli() tells a start-up error in one line, and gives 1", async () => {
+  const { code, stderr } = await runWith(() => {
+    throw new ProxyError("bad_config", "Cannot listen on 127.0.0.1:443: permission denied");
+  });
+  assert.equal(code, 1);
+  assert.equal(stderr, "tls-proxy: Cannot listen on 127.0.0.1:443: permission denied\n");
+});
+
+Deno.test("runCli() shows the stack of a bug, and gives 1", async () => {
+  const { code, stderr } = await runWith(() => {
+    throw new TypeError("x is not a function");
+  });
+  assert.equal(code, 1);
+  assert.match(stderr, /^tls-proxy: TypeError: x is not a function\n +at /);
+});
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly config: Config | undefined;
+}
+
+function run(...args: readonly string[]): Promise<Outcome> {
+  return runWith(() => {}, args);
+}
+
+async function runWith(start: () => void, args: readonly string[] = []): Promise<Outcome> {
+  const written = { stdout: "", stderr: "" };
+  const output = (name: keyof typeof written) => ({
+    write(bytes: Uint8Array) {
+      written[name] += new TextDecoder().decode(bytes);
+      return Promise.resolve(bytes.length);
+    },
+  });
+  let config: Config | undefined;
+  const code = await runCli(args, {
+    stdout: output("stdout"),
+    stderr: output("stderr"),
+    run(given) {
+      config = given;
+      start();
+      return Promise.resolve(0);
+    },
+  });
+  return { code, config, ...written };
+}

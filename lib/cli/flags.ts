@@ -1,0 +1,118 @@
+import {
+  DEFAULT_BACKEND,
+  DEFAULT_LIMITS,
+  DEFAULT_LOG,
+  DEFAULT_TIMEOUTS,
+} from "../config/defaults.ts";
+import type {
+  BackendConfig,
+  CertificateConfig,
+  Config,
+  ListenerConfig,
+  LogConfig,
+  Mode,
+} from "../config/schema.ts";
+import { type Address, parseAddress } from "../core/address.ts";
+import { messageOf } from "../core/errors.ts";
+
+/** The flags of the one-backend form, as the command line gives them. */
+export interface Flags {
+  readonly listen: string;
+  readonly backend: readonly string[];
+  readonly cert: readonly string[];
+  readonly key: readonly string[];
+  readonly mode: Mode;
+  readonly engine: ListenerConfig["engine"];
+  readonly logLevel: LogConfig["level"];
+  readonly accessLog: boolean;
+  readonly tlsLog: boolean;
+}
+
+/** What each flag is when it is not given. */
+export const DEFAULT_FLAGS: Flags = {
+  listen: "127.0.0.1:8443",
+  backend: [],
+  cert: [],
+  key: [],
+  mode: "http",
+  engine: "auto",
+  logLevel: DEFAULT_LOG.level,
+  accessLog: DEFAULT_LOG.access,
+  tlsLog: DEFAULT_LOG.tls,
+};
+
+/** The name of the one backend of the flag form. */
+export const BACKEND_NAME = "default";
+
+/** The user's flags make no sense; one line saying why, exit code 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/**
+ * The configuration that the flags ask for. Without `--cert` it has no certificates, without
+ * `--backend` no backend: whoever runs it fills in the development certificate and the demo
+ * backend.
+ *
+ * @throws {UsageError}
+ */
+export function configFromFlags(flags: Flags): Config {
+  const certificates = pairCertificates(flags);
+  const servers = flags.backend.map(parseBackend);
+  if (certificates.length > 0 && servers.length === 0) {
+    throw new UsageError("--backend is missing: say where to forward to, such as 127.0.0.1:8000");
+  }
+  const config: Config = {
+    listeners: [{
+      listen: parseFlagAddress("--listen", flags.listen),
+      mode: flags.mode,
+      engine: flags.engine,
+    }],
+    certificates,
+    backends: new Map(),
+    routes: [],
+    timeouts: DEFAULT_TIMEOUTS,
+    limits: DEFAULT_LIMITS,
+    log: { level: flags.logLevel, access: flags.accessLog, tls: flags.tlsLog },
+  };
+  return servers.length === 0 ? config : withBackend(config, servers);
+}
+
+/** The configuration with all requests going to these servers. */
+export function withBackend(config: Config, servers: readonly Address[]): Config {
+  const backend: BackendConfig = { ...DEFAULT_BACKEND, servers };
+  return {
+    ...config,
+    backends: new Map([[BACKEND_NAME, backend]]),
+    routes: [{ hosts: [], backend: BACKEND_NAME }],
+  };
+}
+
+function pairCertificates({ cert: certs, key: keys }: Flags): readonly CertificateConfig[] {
+  if (certs.length !== keys.length) {
+    throw new UsageError(
+      `--cert and --key come in pairs: there are ${certs.length} of --cert and ${keys.length} of --key`,
+    );
+  }
+  return certs.flatMap((cert, index) => {
+    const key = keys[index];
+    return key === undefined ? [] : [{ cert, key }];
+  });
+}
+
+function parseBackend(text: string): Address {
+  if (text.startsWith("unix:")) {
+    throw new UsageError(`--backend ${text}: unix sockets are not supported yet, write host:port`);
+  }
+  const address = parseFlagAddress("--backend", text);
+  if (address.port === 0) throw new UsageError(`--backend ${text}: a backend needs a port`);
+  return address;
+}
+
+function parseFlagAddress(flag: string, text: string): Address {
+  try {
+    return parseAddress(text);
+  } catch (error) {
+    throw new UsageError(`${flag}: ${messageOf(error)}`);
+  }
+}

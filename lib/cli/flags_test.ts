@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { configFromFlags, DEFAULT_FLAGS, type Flags, UsageError } from "./flags.ts";
+
+Deno.test("configFromFlags() leaves certificate and backend open when no flag is given", () => {
+  const config = configFromFlags(DEFAULT_FLAGS);
+  assert.deepEqual(config.listeners, [
+    { listen: { host: "127.0.0.1", port: 8443 }, mode: "http", engine: "auto" },
+  ]);
+  assert.deepEqual(config.certificates, []);
+  assert.equal(config.backends.size, 0);
+  assert.deepEqual(config.routes, []);
+  assert.deepEqual(config.log, { level: "info", access: true, tls: true });
+});
+
+Deno.test("configFromFlags() takes every flag over", () => {
+  const config = configFromFlags({
+    listen: "[::]:443",
+    backend: ["127.0.0.1:8000", "[::1]:8001"],
+    cert: ["a.crt", "b.crt"],
+    key: ["a.key", "b.key"],
+    mode: "tcp",
+    engine: "node",
+    logLevel: "error",
+    accessLog: false,
+    tlsLog: false,
+  });
+  assert.deepEqual(config.listeners, [
+    { listen: { host: "::", port: 443 }, mode: "tcp", engine: "node" },
+  ]);
+  assert.deepEqual(config.certificates, [
+    { cert: "a.crt", key: "a.key" },
+    { cert: "b.crt", key: "b.key" },
+  ]);
+  assert.deepEqual(config.backends.get("default")?.servers, [
+    { host: "127.0.0.1", port: 8000 },
+    { host: "::1", port: 8001 },
+  ]);
+  assert.deepEqual(config.routes, [{ hosts: [], backend: "default" }]);
+  assert.deepEqual(config.log, { level: "error", access: false, tls: false });
+});
+
+Deno.test("configFromFlags() takes a backend without a certificate", () => {
+  const config = configFromFlags({ ...DEFAULT_FLAGS, backend: ["127.0.0.1:8000"] });
+  assert.deepEqual(config.certificates, []);
+  assert.equal(config.backends.size, 1);
+});
+
+const WRONG: readonly [flags: Partial<Flags>, message: RegExp][] = [
+  [{ listen: "8443" }, /^--listen: "8443" is not an address/],
+  [{ listen: "127.0.0.1:99999" }, /^--listen: .*at most 65535/],
+  [{ backend: ["localhost"] }, /^--backend: "localhost" is not an address/],
+  [{ backend: ["127.0.0.1:0"] }, /^--backend 127\.0\.0\.1:0: a backend needs a port$/],
+  [{ backend: ["unix:/run/app.sock"] }, /^--backend unix:\/run\/app\.sock: .*not supported yet/],
+  [{ backend: ["a:1"], cert: ["a.crt"] }, /^--cert and --key .* 1 of --cert and 0 of --key$/],
+  [{ key: ["a.key"] }, /^--cert and --key .* 0 of --cert and 1 of --key$/],
+  [{ cert: ["a.crt"], key: ["a.key"] }, /^--backend is missing/],
+];
+
+Deno.test("configFromFlags() refuses flags that make no sense", () => {
+  for (const [flags, message] of WRONG) {
+    assert.throws(() => configFromFlags({ ...DEFAULT_FLAGS, ...flags }), (error) => {
+      assert.ok(error instanceof UsageError);
+      assert.match(error.message, message);
+      return true;
+    });
+  }
+});

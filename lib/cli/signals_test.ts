@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { type SignalSource, watchSignals } from "./signals.ts";
+
+Deno.test("watchSignals() settles stop on the first signal and exits on the second", async () => {
+  const CASES = [["SIGTERM", 143], ["SIGINT", 130]] as const;
+  for (const [second, code] of CASES) {
+    const source = fakeSource();
+    using signals = watchSignals(() => {}, source);
+    source.send("SIGTERM");
+    assert.equal(await signals.stop, "SIGTERM");
+    assert.deepEqual(source.exits, []);
+    source.send(second);
+    assert.deepEqual(source.exits, [code]);
+  }
+});
+
+Deno.test("watchSignals() goes on after SIGHUP, and says so", () => {
+  const source = fakeSource();
+  const said: string[] = [];
+  using _ = watchSignals((line) => said.push(line), source);
+  source.send("SIGHUP");
+  assert.equal(said.length, 1);
+  assert.match(said[0] ?? "", /^SIGHUP: a reload needs --config/);
+  source.send("SIGTERM");
+  assert.deepEqual(source.exits, [], "it did not count as a first stop");
+});
+
+Deno.test("watchSignals() gives the signals back when it is disposed", () => {
+  const source = fakeSource();
+  watchSignals(() => {}, source)[Symbol.dispose]();
+  assert.equal(source.handlers.size, 0);
+});
+
+interface FakeSource extends SignalSource {
+  readonly handlers: ReadonlyMap<Deno.Signal, () => void>;
+  readonly exits: readonly number[];
+  send(signal: Deno.Signal): void;
+}
+
+function fakeSource(): FakeSource {
+  const handlers = new Map<Deno.Signal, () => void>();
+  const exits: number[] = [];
+  return {
+    handlers,
+    exits,
+    addSignalListener: (signal, handler) => void handlers.set(signal, handler),
+    removeSignalListener: (signal) => void handlers.delete(signal),
+    exit: (code) => void exits.push(code),
+    send: (signal) => handlers.get(signal)?.(),
+  };
+}

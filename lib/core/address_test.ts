@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { formatAddress, parseAddress } from "./address.ts";
+
+const ADDRESSES: readonly [text: string, host: string, port: number][] = [
+  ["127.0.0.1:8443", "127.0.0.1", 8443],
+  ["localhost:80", "localhost", 80],
+  ["a.example:0", "a.example", 0],
+  ["a_b-c:65535", "a_b-c", 65535],
+  ["[::1]:8443", "::1", 8443],
+  ["[2001:DB8::1]:1", "2001:DB8::1", 1],
+  ["[::ffff:127.0.0.1]:1", "::ffff:127.0.0.1", 1],
+];
+
+for (const [text, host, port] of ADDRESSES) {
+  Deno.test(`parseAddress() and formatAddress() agree on ${text} (RFC 3986 3.2.2)`, () => {
+    assert.deepEqual(parseAddress(text), { host, port });
+    assert.equal(formatAddress({ host, port }), text);
+  });
+}
+
+Deno.test("parseAddress() takes a port alone for all interfaces", () => {
+  assert.deepEqual(parseAddress(":8443"), { host: "0.0.0.0", port: 8443 });
+});
+
+Deno.test("parseAddress() takes a port with leading zeros", () => {
+  assert.deepEqual(parseAddress("a:00080"), { host: "a", port: 80 });
+});
+
+const NO_ADDRESSES = [
+  ...[
+    "",
+    ":",
+    "a",
+    "a:",
+    "8443",
+    "127.0.0.1",
+    "::1",
+    "::1:80",
+    "1:2:3",
+    "[::1]",
+    "[::1]:",
+    "[]:80",
+  ],
+  ...["[a.example]:80", "[::1:80", "::1]:80", "[::1]80", "[[::1]]:80", "[::1]:80:81"],
+  ...["a:65536", "a:99999", "a:100000", "a:-1", "a:+1", "a:1.0", "a:0x50", "a:b", "a: 80", "a:80 "],
+  ...[" a:80", "a b:80", "a\n:80", "a:80\n", "http://a:80", "a/b:80", "a:٨٠"],
+];
+
+for (const text of NO_ADDRESSES) {
+  Deno.test(`parseAddress() refuses ${JSON.stringify(text)} and names it`, () => {
+    assert.throws(() => parseAddress(text), (error: Error & { code?: string }) => {
+      assert.equal(error.name, "ProxyError");
+      assert.equal(error.code, "bad_config");
+      assert.ok(error.message.startsWith(`"${text}" is not an address: `));
+      assert.doesNotMatch(error.message, /\.$/);
+      return true;
+    });
+  });
+}

@@ -1,0 +1,77 @@
+/** Who caused a failure: the client, an upstream server, or this proxy itself. */
+export type ErrorSource = "client" | "upstream" | "self";
+
+/**
+ * Every failure this proxy names, with who caused it. The HTTP status of each stands in
+ * `http1/error_response.ts`; one that never reaches an HTTP client has none.
+ */
+export const ERROR_CODES = {
+  // HTTP requests
+  bad_request_line: "client",
+  bad_version: "client",
+  bad_target: "client",
+  bad_field: "client",
+  bad_host: "client",
+  bad_length: "client",
+  bad_transfer_encoding: "client",
+  unsupported_transfer_coding: "client",
+  bad_chunk: "client",
+  method_not_allowed: "client",
+  head_too_large: "client",
+  target_too_long: "client",
+  header_timeout: "client",
+  body_timeout: "client",
+  keep_alive_timeout: "client",
+  truncated_request: "client",
+  client_gone: "client",
+  // TLS
+  not_tls: "client",
+  plain_http: "client",
+  bad_client_hello: "client",
+  handshake_failed: "client",
+  handshake_timeout: "client",
+  unknown_name: "client",
+  // Upstream
+  connect_failed: "upstream",
+  connect_timeout: "upstream",
+  upstream_gone: "upstream",
+  response_timeout: "upstream",
+  bad_response: "upstream",
+  truncated_response: "upstream",
+  // This proxy
+  no_route: "self",
+  no_server: "self",
+  draining: "self",
+  idle_timeout: "self",
+  bad_config: "self",
+  unavailable: "self",
+  internal: "self",
+} as const satisfies Record<string, ErrorSource>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** The one error type of this proxy; anything else that is thrown is a bug. */
+export class ProxyError extends Error {
+  override readonly name = "ProxyError";
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  get source(): ErrorSource {
+    return ERROR_CODES[this.code];
+  }
+}
+
+/** The error as a `ProxyError`: itself where it is one, else wrapped under `code`. */
+export function asProxyError(error: unknown, code: ErrorCode): ProxyError {
+  if (error instanceof ProxyError) return error;
+  return new ProxyError(code, messageOf(error), { cause: error });
+}
+
+/** One line saying what went wrong, of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

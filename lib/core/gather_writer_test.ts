@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { settled } from "../../tests/support/settled.ts";
+import { POOLED_BYTES, takeBuffer } from "./buffer_pool.ts";
+import { GatherWriter } from "./gather_writer.ts";
+
+/** A writer, and what comes out of it; `hold` keeps writes from settling. */
+function open() {
+  const chunks: Uint8Array[] = [];
+  let gate: Promise<void> = Promise.resolve();
+  let closed = false;
+  const writer = new GatherWriter(
+    new WritableStream<Uint8Array>({
+      async write(chunk) {
+        chunks.push(chunk);
+        await gate;
+      },
+      close: () => void (closed = true),
+    }, { highWaterMark: 1 }),
+  );
+  return {
+    writer,
+    /** As they came, so overwritten once they are free. */
+    chunks,
+    get closed() {
+      return closed;
+    },
+    hold() {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      gate = promise;
+      return { release: resolve, fail: reject };
+    },
+  };
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const texts = (chunks: readonly Uint8Array[]) => chunks.map((c) => new TextDecoder().decode(c));
+
+Deno.test("GatherWriter.flush() writes all pieces at once, in order", async () => {
+  const { writer, chunks } = open();
+  for (const text of ["a", "", "bcd", "e"]) writer.push(bytes(text));
+  await writer.flush();
+  assert.deepEqual(texts(chunks), ["abcde"]);
+});
+
+Deno.test("GatherWriter.flush() writes nothing when there is nothing", async () => {
+  const { writer, chunks } = open();
+  writer.push(new Uint8Array(0));
+  await writer.flush();
+  assert.deepEqual(chunks, []);
+});
+
+Deno.test("GatherWriter.flush() does not copy a single piece", async () => {
+  const { writer, chunks } = open();
+  const piece = bytes("abc");
+  writer.push(piece);
+  await writer.flush();
+  assert.equal(chunks[0], piece);
+});
+
+Deno.test("GatherWriter.flush() writes what was pushed since the last one", async () => {
+  const { writer, chunks, hold } = open();
+  const { release } = hold();
+  writer.push(bytes("a"));
+  const first = writer.flush();
+  writer.push(bytes("b"));
+  const second = writer.flush();
+  release();
+  await Promise.all([first, second]);
+  assert.deepEqual(texts(chunks), ["a", "b"]);
+});
+
+Deno.test("GatherWriter.drop() forgets what was not flushed", async () => {
+  const { writer, chunks } = open();
+  writer.push(bytes("a"));
+  writer.drop();
+  writer.push(bytes("b"));
+  await writer.flush();
+  assert.deepEqual(texts(chunks), ["b"]);
+});
+
+for (const size of [POOLED_BYTES - 1, POOLED_BYTES, POOLED_BYTES + 1, 3 * POOLED_BYTES]) {
+  Deno.test(`GatherWriter.flush() writes ${size} bytes at once`, async () => {
+    const { writer, chunks } = open();
+    const piece = Uint8Array.from({ length: size }, (_, at) => at % 251);
+    writer.push(piece.subarray(0, 10));
+    writer.push(piece.subarray(10));
+    await writer.flush();
+    assert.equal(chunks.length, 1);
+    assert.deepEqual(chunks[0], piece);
+  });
+}
+
+Deno.test("GatherWriter keeps its buffer until the write has settled, then gives it back", async () => {
+  const { writer, chunks, hold } = open();
+  const { release } = hold();
+  writer.push(bytes("a"));
+  writer.push(bytes("b"));
+  const flushed = writer.flush();
+  await settled();
+  const buffer = chunks[0]?.buffer;
+  assert.notEqual(takeBuffer().buffer, buffer);
+  release();
+  await flushed;
+  assert.equal(takeBuffer().buffer, buffer);
+});
+
+Deno.test("GatherWriter.flush() fails as the write does, and its buffer is used no more", async () => {
+  const { writer, chunks, hold } = open();
+  const { fail } = hold();
+  writer.push(bytes("a"));
+  writer.push(bytes("b"));
+  const flushed = writer.flush();
+  await settled();
+  const broken = new Error("broken");
+  fail(broken);
+  await assert.rejects(flushed, broken);
+  assert.notEqual(takeBuffer().buffer, chunks[0]?.buffer);
+  writer.push(bytes("c"));
+  await assert.rejects(writer.flush(), broken);
+});
+
+Deno.test("GatherWriter leaves no rejection unhandled when nobody flushes", async () => {
+  const writable = new WritableStream<Uint8Array>({
+    start: (controller) => controller.error(new Error("broken")),
+  });
+  const writer = new GatherWriter(writable);
+  await settled();
+  writer.drop();
+});
+
+Deno.test("GatherWriter.close() closes behind what was flushed", async () => {
+  const opened = open();
+  opened.writer.push(bytes("a"));
+  await opened.writer.flush();
+  await opened.writer.close();
+  assert.deepEqual(texts(opened.chunks), ["a"]);
+  assert.equal(opened.closed, true);
+});

@@ -1,0 +1,349 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { latin1 } from "../../tests/support/connection.ts";
+import { eventually } from "../../tests/support/deadline.ts";
+import { settled } from "../../tests/support/settled.ts";
+import { tcpPair } from "../../tests/support/tcp_pair.ts";
+import { POOLED_BYTES } from "./buffer_pool.ts";
+import { ProxyError } from "./errors.ts";
+import { GatherWriter } from "./gather_writer.ts";
+import { type ByteSocket, SocketConnection } from "./socket_connection.ts";
+
+const SANITIZED = { sanitizeOps: true, sanitizeResources: true };
+const STOPPING = new ProxyError("draining", "The proxy is stopping");
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+Deno.test("SocketConnection carries bytes both ways and counts them", SANITIZED, async () => {
+  await using pair = await tcpPair();
+  const { connection, far } = pair;
+  const reader = connection.readable.getReader();
+  await far.write("hello");
+  assert.equal(latin1((await reader.read()).value ?? bytes("")), "hello");
+  await connection.writable.getWriter().write(bytes("good day"));
+  assert.equal(await far.readText(8), "good day");
+  assert.deepEqual(connection.bytes, { read: 5, written: 8 });
+});
+
+Deno.test("SocketConnection.readable reads nothing before somebody asks", SANITIZED, async () => {
+  await using pair = await tcpPair();
+  const { connection, far } = pair;
+  await far.write("hello");
+  await settled();
+  assert.equal(connection.bytes.read, 0);
+  await connection.readable.getReader().read();
+  await far.write("hello");
+  await settled();
+  assert.equal(connection.bytes.read, 5);
+});
+
+Deno.test("SocketConnection.writable goes on when the peer half-closes", SANITIZED, async () => {
+  await using pair = await tcpPair();
+  const { connection, far } = pair;
+  await far.write("all");
+  await far.end();
+  assert.equal(await textOf(connection.readable), "all");
+  const writer = connection.writable.getWriter();
+  await writer.write(bytes("answer"));
+  await writer.close();
+  assert.equal(await far.readRest(), "answer");
+});
+
+Deno.test("SocketConnection.readable goes on when writable is closed", SANITIZED, async () => {
+  await using pair = await tcpPair();
+  const { connection, far } = pair;
+  await connection.writable.close();
+  assert.equal(await far.readRest(), "");
+  await far.write("late");
+  await far.end();
+  assert.equal(await textOf(connection.readable), "late");
+});
+
+Deno.test("SocketConnection frees the socket when both directions have ended", async () => {
+  for (const first of ["read", "write"]) {
+    const socket = new ScriptedSocket([]);
+    const connection = connect(socket);
+    const ends = [() => textOf(connection.readable), () => connection.writable.close()];
+    if (first === "write") ends.reverse();
+    await ends[0]?.();
+    assert.equal(socket.closed, 0);
+    await ends[1]?.();
+    assert.equal(socket.closed, 1);
+    connection.close();
+    assert.equal(socket.closed, 1);
+  }
+});
+
+Deno.test("SocketConnection.failReadable() leaves writable working", SANITIZED, async () => {
+  await using pair = await tcpPair();
+  const { connection, far } = pair;
+  const reading = connection.readable.getReader().read();
+  connection.failReadable(STOPPING);
+  connection.failReadable(new Error("not this one"));
+  await assert.rejects(reading, STOPPING);
+  const writer = connection.writable.getWriter();
+  await writer.write(bytes("last words"));
+  await far.write("nobody reads this");
+  await writer.write(bytes("!"));
+  await writer.close();
+  assert.equal(await far.readRest(), "last words!");
+});
+
+Deno.test(
+  "SocketConnection.failReadable() and the end of writable free the socket",
+  SANITIZED,
+  async () => {
+    await using pair = await tcpPair();
+    pair.connection.failReadable(STOPPING);
+    await pair.connection.writable.close();
+    await pair.far.untilGone();
+  },
+);
+
+Deno.test("SocketConnection.close() fails a pending read and frees", SANITIZED, async () => {
+  await using pair = await tcpPair();
+  const { connection, far } = pair;
+  const reading = connection.readable.getReader().read();
+  const writer = connection.writable.getWriter();
+  connection.close(STOPPING);
+  connection.close(new Error("not this one"));
+  await assert.rejects(reading, STOPPING);
+  await assert.rejects(writer.write(bytes("a")), STOPPING);
+  await assert.rejects(writer.closed, STOPPING);
+  await far.untilGone();
+});
+
+Deno.test("SocketConnection.close() fails a pending write with its reason", SANITIZED, async () => {
+  await using pair = await tcpPair();
+  const { connection } = pair;
+  const writer = connection.writable.getWriter();
+  writer.closed.catch(() => {});
+  let taken = 0;
+  const writing = (async () => {
+    for (;; taken++) await writer.write(new Uint8Array(1024 * 1024));
+  })();
+  const rejected = assert.rejects(writing, STOPPING);
+  await eventually(stalledAt(() => taken), "the peer's buffers to be full");
+  connection.close(STOPPING);
+  await rejected;
+});
+
+Deno.test("SocketConnection.close() without a reason names the connection's end", async () => {
+  const connection = connect(new ScriptedSocket([]));
+  connection.close();
+  const expected = { name: "ProxyError", code: "client_gone" };
+  await assert.rejects(connection.readable.getReader().read(), expected);
+  await assert.rejects(connection.writable.getWriter().closed, expected);
+});
+
+Deno.test(
+  "SocketConnection fails both directions when the peer breaks off",
+  SANITIZED,
+  async () => {
+    await using pair = await tcpPair();
+    const { connection, far } = pair;
+    const writer = connection.writable.getWriter();
+    const closed = assert.rejects(writer.closed, { code: "client_gone" });
+    far.reset();
+    const reading = connection.readable.getReader().read();
+    await assert.rejects(reading, { name: "ProxyError", code: "client_gone", source: "client" });
+    await closed;
+  },
+);
+
+Deno.test("SocketConnection fails both directions when a write does", async () => {
+  const broken = new Deno.errors.BrokenPipe("Broken pipe");
+  const socket = new ScriptedSocket([], { write: () => Promise.reject(broken) });
+  const connection = connect(socket);
+  const expected = { code: "client_gone", message: "Broken pipe", cause: broken };
+  await assert.rejects(connection.writable.getWriter().write(bytes("a")), expected);
+  await assert.rejects(connection.readable.getReader().read(), expected);
+  assert.equal(socket.closed, 1);
+});
+
+Deno.test("SocketConnection closes when readable is cancelled or writable aborted", async () => {
+  for (const leave of ["cancel", "abort"] as const) {
+    const socket = new ScriptedSocket([]);
+    const { readable, writable } = connect(socket);
+    if (leave === "cancel") await readable.cancel(STOPPING);
+    else await writable.abort(STOPPING);
+    assert.equal(socket.closed, 1);
+    if (leave === "cancel") await assert.rejects(writable.getWriter().closed, STOPPING);
+    else await assert.rejects(readable.getReader().read(), STOPPING);
+  }
+});
+
+Deno.test("SocketConnection.writable writes all when the socket takes only a part", async () => {
+  const written: number[] = [];
+  const socket = new ScriptedSocket([], {
+    write: (chunk) => {
+      const count = Math.min(chunk.length, 3);
+      written.push(...chunk.subarray(0, count));
+      return Promise.resolve(count);
+    },
+  });
+  const connection = connect(socket);
+  const writer = connection.writable.getWriter();
+  await writer.write(bytes("0123456789"));
+  await writer.write(new Uint8Array(0));
+  await writer.write(bytes("ab"));
+  assert.equal(latin1(Uint8Array.from(written)), "0123456789ab");
+  assert.equal(connection.bytes.written, 12);
+});
+
+Deno.test("SocketConnection.writable takes one chunk at a time", async () => {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  let writes = 0;
+  const socket = new ScriptedSocket([], { write: () => (writes++, promise) });
+  const writer = connect(socket).writable.getWriter();
+  await writer.ready;
+  assert.equal(writer.desiredSize, 1);
+  const both = [writer.write(bytes("a")), writer.write(bytes("b"))];
+  await settled();
+  assert.equal(writes, 1);
+  assert.equal(writer.desiredSize, -1);
+  resolve(1);
+  await Promise.all(both);
+  assert.equal(writes, 2);
+});
+
+Deno.test("SocketConnection reads into small buffers while little comes", async () => {
+  const socket = new ScriptedSocket([10, 16, 10, POOLED_BYTES, 16, 15, 1]);
+  await textOf(connect(socket, 16).readable);
+  const large = POOLED_BYTES;
+  // what would fill a small buffer makes the next one large, anything less small again
+  assert.deepEqual(socket.asked, [16, 16, large, 16, large, large, 16, 16]);
+});
+
+Deno.test("SocketConnection allocates no buffer for each read", async () => {
+  for (const idle of [16, POOLED_BYTES]) {
+    const socket = new ScriptedSocket(Array(20).fill(10));
+    await textOf(connect(socket, idle).readable);
+    assert.equal(new Set(socket.buffers).size, 2);
+  }
+});
+
+Deno.test("SocketConnection keeps a chunk until two more were asked for, whatever others do", async () => {
+  const sizes = fc.array(fc.constantFrom(1, 15, 16, 17, 100, POOLED_BYTES), { maxLength: 30 });
+  const schedule = fc.array(fc.nat(3), { maxLength: 80 });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(sizes, { minLength: 3, maxLength: 3 }),
+      schedule,
+      async (...drawn) => {
+        const [scripts, turns] = drawn;
+        const consumers = scripts.map((script) =>
+          new Consumer(connect(new ScriptedSocket(script), 16))
+        );
+        for (const turn of turns) {
+          const consumer = consumers[turn];
+          if (consumer === undefined) await writeGathered();
+          else await consumer.ask(() => consumers.forEach((each) => each.check()));
+          consumers.forEach((each) => each.check());
+        }
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+/** Asks for one chunk after another and remembers what the last two held. */
+class Consumer {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  #held: { chunk: Uint8Array; text: string }[] = [];
+
+  constructor({ readable }: SocketConnection) {
+    this.#reader = readable.getReader();
+  }
+
+  /** @param whileAsking called when it has asked and not got yet */
+  async ask(whileAsking: () => void): Promise<void> {
+    // two more are asked for: the older of the chunks is over
+    this.#held = this.#held.slice(-1);
+    const asked = this.#reader.read();
+    whileAsking();
+    const { value: chunk } = await asked;
+    if (chunk !== undefined) this.#held.push({ chunk, text: fingerprint(chunk) });
+  }
+
+  check(): void {
+    for (const { chunk, text } of this.#held) assert.equal(fingerprint(chunk), text);
+  }
+}
+
+/** Every byte of a chunk is the same, and none but its own read has it. */
+function fingerprint(chunk: Uint8Array): string {
+  return `${chunk.length}: ${chunk[0]} ${chunk[chunk.length >> 1]} ${chunk.at(-1)}`;
+}
+
+/** Takes a pooled buffer, fills it, and gives it back. */
+async function writeGathered(): Promise<void> {
+  const writer = new GatherWriter(new WritableStream<Uint8Array>());
+  writer.push(new Uint8Array(POOLED_BYTES - 1).fill(0));
+  writer.push(new Uint8Array(1).fill(0));
+  await writer.flush();
+}
+
+let fill = 0;
+
+/** A socket that reads so many bytes at a time, and then the end. */
+class ScriptedSocket implements ByteSocket {
+  readonly asked: number[] = [];
+  readonly buffers: ArrayBufferLike[] = [];
+  closed = 0;
+  readonly #sizes: number[];
+  readonly write: (bytes: Uint8Array) => Promise<number>;
+
+  constructor(
+    sizes: readonly number[],
+    { write = (bytes: Uint8Array) => Promise.resolve(bytes.length) }: Partial<ByteSocket> = {},
+  ) {
+    this.#sizes = [...sizes];
+    this.write = write;
+  }
+
+  read(into: Uint8Array): Promise<number | null> {
+    this.asked.push(into.length);
+    const size = this.#sizes.shift();
+    if (size === undefined) return Promise.resolve(null);
+    this.buffers.push(into.buffer);
+    const count = Math.min(size, into.length);
+    fill = fill % 255 + 1;
+    into.fill(fill, 0, count);
+    return Promise.resolve(count);
+  }
+
+  closeWrite(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {
+    this.closed++;
+  }
+}
+
+function connect(socket: ByteSocket, idleBufferBytes = POOLED_BYTES): SocketConnection {
+  const nowhere = { host: "192.0.2.1", port: 1 };
+  return new SocketConnection(socket, {
+    peer: nowhere,
+    local: nowhere,
+    goneCode: "client_gone",
+    idleBufferBytes,
+  });
+}
+
+async function textOf(readable: ReadableStream<Uint8Array>): Promise<string> {
+  let text = "";
+  for await (const chunk of readable) text += latin1(chunk);
+  return text;
+}
+
+/** Looks whether a number has stopped growing. */
+function stalledAt(look: () => number): () => Promise<number | undefined> {
+  let last = -1;
+  return () => {
+    const now = look();
+    const same = now === last;
+    last = now;
+    return Promise.resolve(same ? now : undefined);
+  };
+}

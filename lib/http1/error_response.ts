@@ -1,0 +1,90 @@
+import type { ErrorCode, ProxyError } from "../core/errors.ts";
+import { encodeResponseHead, field } from "./head.ts";
+import { encodeLatin1 } from "./text.ts";
+
+/** The status of each error a client can be told of; others end the connection without an answer. */
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  bad_request_line: 400,
+  bad_target: 400,
+  bad_field: 400,
+  bad_host: 400,
+  bad_length: 400,
+  bad_transfer_encoding: 400,
+  bad_chunk: 400,
+  truncated_request: 400,
+  plain_http: 400,
+  no_route: 404,
+  method_not_allowed: 405,
+  header_timeout: 408,
+  body_timeout: 408,
+  target_too_long: 414,
+  head_too_large: 431,
+  internal: 500,
+  unsupported_transfer_coding: 501,
+  connect_failed: 502,
+  upstream_gone: 502,
+  bad_response: 502,
+  truncated_response: 502,
+  no_server: 502,
+  draining: 503,
+  connect_timeout: 504,
+  response_timeout: 504,
+  bad_version: 505,
+};
+
+/** RFC 9110, section 15. */
+const REASON: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  414: "URI Too Long",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  501: "Not Implemented",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  505: "HTTP Version Not Supported",
+};
+
+/** The status to answer an error with; undefined where there is nobody or nothing to tell. */
+export function statusOf(error: ProxyError): number | undefined {
+  return STATUS[error.code];
+}
+
+export interface ErrorResponseOptions {
+  /** Whether the connection is to go on afterwards. */
+  readonly keepAlive: boolean;
+  /** The request's method, where it is known: HEAD gets no body. */
+  readonly method?: string | undefined;
+  /** The request's `Accept`: JSON for those who ask for it, text for the rest. */
+  readonly accept?: string | undefined;
+}
+
+/**
+ * A whole answer that says what went wrong: to a client all of what is its own doing, of the
+ * backend's only that it failed.
+ */
+export function errorResponse(error: ProxyError, options: ErrorResponseOptions): Uint8Array {
+  const status = statusOf(error) ?? 500;
+  const reason = REASON[status] ?? "Error";
+  const detail = error.source === "client" || error.code === "no_route" ? error.message : reason;
+  const json = options.accept !== undefined && /\bapplication\/json\b/i.test(options.accept);
+  const body = json
+    ? JSON.stringify({ status, error: error.code, detail }) + "\n"
+    : `${status} ${reason}\n${detail === reason ? "" : detail + "\n"}`;
+  const fields = [
+    field("Content-Type", json ? "application/json" : "text/plain; charset=utf-8"),
+    field("Content-Length", String(encodeLatin1(body).length)),
+    ...(status === 405 ? [field("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")] : []),
+    ...(options.keepAlive ? [] : [field("Connection", "close")]),
+  ];
+  const head = encodeResponseHead({ status, reason, fields });
+  if (options.method === "HEAD") return head;
+  const bytes = encodeLatin1(body);
+  const whole = new Uint8Array(head.length + bytes.length);
+  whole.set(head);
+  whole.set(bytes, head.length);
+  return whole;
+}

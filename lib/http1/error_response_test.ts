@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { latin1 } from "../../tests/support/connection.ts";
+import { brief, feed } from "../../tests/support/feed.ts";
+import { ERROR_CODES, type ErrorCode, ProxyError } from "../core/errors.ts";
+import { errorResponse, type ErrorResponseOptions, statusOf } from "./error_response.ts";
+import { ResponseDecoder } from "./response_decoder.ts";
+
+const CODES = Object.keys(ERROR_CODES) as ErrorCode[];
+
+/** What nobody can be told of: there is no HTTP client, or it has gone. */
+const SILENT: readonly ErrorCode[] = [
+  "keep_alive_timeout",
+  "client_gone",
+  "not_tls",
+  "bad_client_hello",
+  "handshake_failed",
+  "handshake_timeout",
+  "unknown_name",
+  "idle_timeout",
+  "bad_config",
+  "unavailable",
+];
+
+function answer(code: ErrorCode, options: Partial<ErrorResponseOptions> = {}): string {
+  const error = new ProxyError(code, "the message");
+  return latin1(errorResponse(error, { keepAlive: true, ...options }));
+}
+
+Deno.test("statusOf() has a status for each error that a client can be told of", () => {
+  const without = CODES.filter((code) => statusOf(new ProxyError(code, "")) === undefined);
+  assert.deepEqual(without.sort(), [...SILENT].sort());
+});
+
+Deno.test("statusOf() follows who caused the error (RFC 9110 15.5, 15.6)", () => {
+  for (const code of CODES) {
+    const error = new ProxyError(code, "");
+    const status = statusOf(error);
+    if (status === undefined) continue;
+    // 404, and the two of the 500s that say what this proxy does not speak
+    const exceptions = ["no_route", "unsupported_transfer_coding", "bad_version"];
+    if (exceptions.includes(code)) continue;
+    assert.equal(status < 500, error.source === "client", code);
+  }
+});
+
+for (const code of CODES.filter((code) => !SILENT.includes(code))) {
+  Deno.test(`errorResponse() is one well-formed answer to ${code}`, () => {
+    const status = statusOf(new ProxyError(code, ""));
+    for (const method of ["GET", "HEAD"]) {
+      for (const keepAlive of [true, false]) {
+        for (const accept of [undefined, "application/json"]) {
+          const error = new ProxyError(code, "the message");
+          const bytes = errorResponse(error, { keepAlive, method, accept });
+          const decoder = new ResponseDecoder({ headerBytes: 4096, headers: 20 });
+          decoder.expect(method);
+          const [head, ...rest] = feed(decoder, [bytes], { end: true });
+          assert.ok(head?.kind === "head" && !("target" in head));
+          assert.equal(head.head.status, status);
+          assert.notEqual(head.head.reason, "Error");
+          assert.equal(/connection: close/i.test(latin1(bytes)), !keepAlive);
+          assert.deepEqual(rest.map(({ kind }) => kind), method === "HEAD" ? [] : ["data", "end"]);
+          assert.ok(brief(rest).every((line) => !line.startsWith("failure")));
+        }
+      }
+    }
+  });
+}
+
+Deno.test("errorResponse() tells a client what it did wrong", () => {
+  assert.match(answer("bad_host"), /\r\n\r\n400 Bad Request\nthe message\n$/);
+  assert.match(answer("no_route"), /\r\n\r\n404 Not Found\nthe message\n$/);
+});
+
+Deno.test("errorResponse() tells nothing of what happens behind the proxy", () => {
+  for (const code of ["connect_failed", "bad_response", "internal", "response_timeout"] as const) {
+    assert.doesNotMatch(answer(code), /the message/);
+    assert.doesNotMatch(answer(code, { accept: "application/json" }), /the message/);
+  }
+});
+
+Deno.test("errorResponse() is JSON when the client asks for it", () => {
+  for (
+    const accept of ["application/json", "text/html, Application/JSON;q=0.9", "a,application/json"]
+  ) {
+    const [head, body] = answer("bad_host", { accept }).split("\r\n\r\n");
+    assert.match(head ?? "", /\r\nContent-Type: application\/json\r\n/);
+    assert.deepEqual(JSON.parse(body ?? ""), {
+      status: 400,
+      error: "bad_host",
+      detail: "the message",
+    });
+  }
+  for (const accept of [undefined, "", "*/*", "text/html", "application/jsonp"]) {
+    assert.match(answer("bad_host", { accept }), /\r\nContent-Type: text\/plain/);
+  }
+});
+
+Deno.test("errorResponse() names the allowed methods with 405 (RFC 9110 15.5.6)", () => {
+  assert.match(answer("method_not_allowed"), /\r\nAllow: GET, /);
+  assert.doesNotMatch(answer("bad_host"), /\r\nAllow:/);
+});
+
+Deno.test("errorResponse() gives HEAD the length and no body (RFC 9110 9.3.2)", () => {
+  const get = answer("no_route", { method: "GET" });
+  assert.equal(answer("no_route", { method: "HEAD" }), get.slice(0, get.indexOf("\r\n\r\n") + 4));
+});

@@ -1,0 +1,113 @@
+import { type ErrorCode, ProxyError } from "../core/errors.ts";
+import { CONTENT_LENGTH, TOKEN } from "./grammar.ts";
+import { type Field, field, type RequestHead, type ResponseHead, valuesOf } from "./head.ts";
+
+/** How a message's body is delimited (RFC 9112, section 6.3): decided once, here. */
+export type Framing =
+  | { readonly kind: "none" }
+  | { readonly kind: "length"; readonly length: number }
+  | { readonly kind: "chunked" }
+  | { readonly kind: "until_close" };
+
+const NONE: Framing = { kind: "none" };
+const CHUNKED: Framing = { kind: "chunked" };
+const UNTIL_CLOSE: Framing = { kind: "until_close" };
+
+/**
+ * How a request's body is delimited. What RFC 9112, section 6.3, lets a server repair is refused:
+ * every repair is a chance for the server behind to repair it differently.
+ *
+ * @throws {ProxyError} `bad_length`, `bad_transfer_encoding` or `unsupported_transfer_coding`
+ */
+export function requestFraming({ minor, fields }: RequestHead): Framing {
+  return framingOf(fields, minor, REQUEST_ERRORS) ?? NONE;
+}
+
+/**
+ * How an answer's body is delimited, given the method it answers.
+ *
+ * @throws {ProxyError} `bad_response`
+ */
+export function responseFraming({ minor, status, fields }: ResponseHead, method: string): Framing {
+  const declared = framingOf(fields, minor, RESPONSE_ERRORS);
+  if (method === "HEAD" || status < 200 || status === 204 || status === 304) return NONE;
+  return declared ?? UNTIL_CLOSE;
+}
+
+/** The field that tells the next reader of this framing; none for what needs none. */
+export function framingFields(framing: Framing): readonly Field[] {
+  switch (framing.kind) {
+    case "length":
+      return [field("Content-Length", String(framing.length))];
+    case "chunked":
+      return [field("Transfer-Encoding", "chunked")];
+    case "none":
+    case "until_close":
+      return [];
+  }
+}
+
+interface FramingErrors {
+  readonly length: ErrorCode;
+  readonly transferEncoding: ErrorCode;
+  readonly unsupported: ErrorCode;
+}
+
+const REQUEST_ERRORS: FramingErrors = {
+  length: "bad_length",
+  transferEncoding: "bad_transfer_encoding",
+  unsupported: "unsupported_transfer_coding",
+};
+
+const RESPONSE_ERRORS: FramingErrors = {
+  length: "bad_response",
+  transferEncoding: "bad_response",
+  unsupported: "bad_response",
+};
+
+function framingOf(
+  fields: readonly Field[],
+  minor: 0 | 1,
+  errors: FramingErrors,
+): Framing | undefined {
+  const lengths = valuesOf(fields, "content-length");
+  const codings = valuesOf(fields, "transfer-encoding");
+  if (codings.length > 0) {
+    if (lengths.length > 0) {
+      throw new ProxyError(
+        errors.transferEncoding,
+        "Content-Length and Transfer-Encoding stand together",
+      );
+    }
+    return transferCoding(codings.join(","), minor, errors);
+  }
+  const [length, ...more] = lengths;
+  if (length === undefined) return undefined;
+  if (more.length > 0) throw new ProxyError(errors.length, "Content-Length stands more than once");
+  if (!CONTENT_LENGTH.test(length)) {
+    throw new ProxyError(errors.length, "Content-Length is not a plain decimal number");
+  }
+  return length === "0" ? NO_BYTES : { kind: "length", length: Number(length) };
+}
+
+const NO_BYTES: Framing = { kind: "length", length: 0 };
+
+/** RFC 9112, section 6.1: chunked, once, and not from or to HTTP/1.0. */
+function transferCoding(value: string, minor: 0 | 1, errors: FramingErrors): Framing {
+  if (minor === 0) {
+    throw new ProxyError(
+      errors.transferEncoding,
+      "Transfer-Encoding stands in an HTTP/1.0 message",
+    );
+  }
+  if (value.toLowerCase() === "chunked") return CHUNKED;
+  const codings = value.split(",").map((coding) => coding.trim().toLowerCase());
+  const other = codings.find((coding) => coding !== "chunked");
+  if (other !== undefined && TOKEN.test(other)) {
+    throw new ProxyError(
+      errors.unsupported,
+      "A transfer coding other than chunked is not supported",
+    );
+  }
+  throw new ProxyError(errors.transferEncoding, "Transfer-Encoding is malformed");
+}

@@ -1,0 +1,102 @@
+import { type ErrorCode, ProxyError } from "../core/errors.ts";
+import { CR, LF, LINE_BYTE } from "./grammar.ts";
+
+/** Which error each fault of a head is, so that requests and answers can share the scanner. */
+export interface ScanErrors {
+  readonly malformed: ErrorCode;
+  readonly tooLarge: ErrorCode;
+  /** For a first line alone that is over the limit. */
+  readonly firstLineTooLarge: ErrorCode;
+}
+
+/**
+ * Finds the end of a head (or trailer section) in bytes that come in any pieces, and collects it.
+ * Lines end in CRLF and in nothing else: a bare CR or LF, NUL and any other control character are
+ * refused where RFC 9112, section 2.2, leaves a choice, since servers differ in what they make of
+ * them.
+ */
+export class HeadScanner {
+  readonly #maxBytes: number;
+  readonly #errors: ScanErrors;
+  /** What came in earlier pieces. */
+  #carry = new Uint8Array(0);
+  #carried = 0;
+  #afterCr = false;
+  /** Bytes of the line so far, without its CR. */
+  #lineLength = 0;
+  #lines = 0;
+
+  constructor(maxBytes: number, errors: ScanErrors) {
+    this.#maxBytes = maxBytes;
+    this.#errors = errors;
+  }
+
+  /** Whether the beginning of a head has been taken. */
+  get started(): boolean {
+    return this.#carried > 0;
+  }
+
+  /**
+   * Takes bytes from `at` on.
+   *
+   * @returns the whole head and where it ends in `bytes`, or undefined when more is needed
+   * @throws {ProxyError} as `ScanErrors` says
+   */
+  scan(bytes: Uint8Array, at: number): { head: Uint8Array; end: number } | undefined {
+    const limit = this.#maxBytes - this.#carried;
+    for (let i = at; i < bytes.length; i++) {
+      if (i - at >= limit) throw this.#tooLarge();
+      const byte = bytes[i] as number;
+      if (byte === LF && this.#afterCr) {
+        this.#afterCr = false;
+        const empty = this.#lineLength === 0;
+        this.#lineLength = 0;
+        this.#lines++;
+        if (empty) return { head: this.#take(bytes, at, i + 1), end: i + 1 };
+      } else if (this.#afterCr || (LINE_BYTE[byte] === 0 && byte !== CR)) {
+        throw this.#malformed(byte);
+      } else if (byte === CR) {
+        this.#afterCr = true;
+      } else {
+        this.#lineLength++;
+      }
+    }
+    this.#keep(bytes.subarray(at));
+    return undefined;
+  }
+
+  #take(bytes: Uint8Array, at: number, end: number): Uint8Array {
+    this.#lines = 0;
+    if (this.#carried === 0) return bytes.subarray(at, end);
+    this.#keep(bytes.subarray(at, end));
+    const head = this.#carry.subarray(0, this.#carried);
+    this.#carry = new Uint8Array(0);
+    this.#carried = 0;
+    return head;
+  }
+
+  #keep(bytes: Uint8Array): void {
+    const needed = this.#carried + bytes.length;
+    if (needed > this.#carry.length) {
+      const larger = new Uint8Array(Math.min(this.#maxBytes, Math.max(256, needed * 2)));
+      larger.set(this.#carry.subarray(0, this.#carried));
+      this.#carry = larger;
+    }
+    this.#carry.set(bytes, this.#carried);
+    this.#carried = needed;
+  }
+
+  #tooLarge(): ProxyError {
+    const first = this.#lines === 0;
+    const code = first ? this.#errors.firstLineTooLarge : this.#errors.tooLarge;
+    const what = first ? "The first line" : "The head";
+    return new ProxyError(code, `${what} is larger than ${this.#maxBytes} bytes`);
+  }
+
+  #malformed(byte: number): ProxyError {
+    if (this.#afterCr) return new ProxyError(this.#errors.malformed, "A CR stands without its LF");
+    if (byte === LF) return new ProxyError(this.#errors.malformed, "An LF stands without its CR");
+    const hex = byte.toString(16).padStart(2, "0");
+    return new ProxyError(this.#errors.malformed, `The head holds a control character (0x${hex})`);
+  }
+}

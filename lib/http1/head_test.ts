@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  encodeRequestHead,
+  encodeResponseHead,
+  field,
+  fieldLines,
+  hasToken,
+  parseRequestHead,
+  parseResponseHead,
+  parseTrailers,
+  valuesOf,
+} from "./head.ts";
+import { encodeLatin1 } from "./text.ts";
+
+const TOKEN_CHARACTERS = "!#$%&'*+-.^_`|~09AZaz";
+const names = fc.string({
+  unit: fc.constantFrom(...TOKEN_CHARACTERS),
+  minLength: 1,
+  maxLength: 10,
+});
+/** Bytes that a value may hold, without white space at its ends. */
+const values = fc.array(fc.constantFrom(...'aZ09:;,"\\ \t\x80\xa0\xe9\xff'), { maxLength: 10 })
+  .map((characters) => characters.join("").replace(/^[ \t]+|[ \t]+$/g, ""));
+const fields = fc.array(fc.tuple(names, values).map(([name, value]) => field(name, value)), {
+  maxLength: 8,
+});
+
+Deno.test("parseRequestHead() after encodeRequestHead() is identity", () => {
+  fc.assert(fc.property(names, fields, (method, fields) => {
+    const head = { method, target: "/a?b", fields };
+    assert.deepEqual(parseRequestHead(encodeRequestHead(head), 8), { ...head, minor: 1 });
+  }));
+});
+
+Deno.test("parseResponseHead() after encodeResponseHead() is identity", () => {
+  const statuses = fc.integer({ min: 100, max: 599 });
+  fc.assert(fc.property(statuses, values, fields, (status, reason, fields) => {
+    const head = { status, reason, fields };
+    assert.deepEqual(parseResponseHead(encodeResponseHead(head), 8), { ...head, minor: 1 });
+  }));
+});
+
+Deno.test("parseTrailers() after fieldLines() is identity", () => {
+  fc.assert(fc.property(fields, (fields) => {
+    const bytes = encodeLatin1(`${fieldLines(fields)}\r\n`);
+    assert.deepEqual(parseTrailers(bytes, 8, "bad_field"), fields);
+  }));
+});
+
+Deno.test("parseTrailers() blames whom it is told to", () => {
+  const malformed = encodeLatin1("A\r\n\r\n");
+  for (const code of ["bad_field", "bad_response"] as const) {
+    assert.throws(() => parseTrailers(malformed, 8, code), { name: "ProxyError", code });
+  }
+});
+
+Deno.test("field() keeps the name and adds it in lower case", () => {
+  assert.deepEqual(field("X-A_b", "C"), { name: "X-A_b", key: "x-a_b", value: "C" });
+});
+
+Deno.test("valuesOf() gives the value of every line of a field, in order", () => {
+  const fields = [field("A", "1"), field("B", "2"), field("a", "3"), field("A-", "4")];
+  assert.deepEqual(valuesOf(fields, "a"), ["1", "3"]);
+  assert.deepEqual(valuesOf(fields, "c"), []);
+});
+
+Deno.test("hasToken() finds a token in a list on any line, whatever its case (RFC 9110 5.6.1)", () => {
+  const cases: readonly [lines: readonly string[], found: boolean][] = [
+    [["close"], true],
+    [["CLOSE"], true],
+    [["keep-alive, Close"], true],
+    [[" ,, close\t,"], true],
+    [["keep-alive", "close"], true],
+    [[], false],
+    [[""], false],
+    [["closed"], false],
+    [["not close"], false],
+    [["close;q=1"], false],
+    [['"close"'], false],
+  ];
+  for (const [lines, found] of cases) {
+    const fields = lines.map((value) => field("Connection", value));
+    assert.equal(hasToken(fields, "connection", "close"), found, lines.join(" | "));
+  }
+});

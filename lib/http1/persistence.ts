@@ -1,0 +1,7 @@
+import { type Field, hasToken } from "./head.ts";
+
+/** Whether the sender of a head keeps its connection open afterwards (RFC 9112, section 9.3). */
+export function keepsAlive({ minor, fields }: { minor: 0 | 1; fields: readonly Field[] }): boolean {
+  if (hasToken(fields, "connection", "close")) return false;
+  return minor === 1 || hasToken(fields, "connection", "keep-alive");
+}

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { acceptedRequests } from "../../tests/support/accepted_requests.ts";
+import { fromLatin1, latin1 } from "../../tests/support/connection.ts";
+import { type Fact, feed } from "../../tests/support/feed.ts";
+import { head } from "../../tests/support/good_requests.ts";
+import { encodeRequestHead, valuesOf } from "./head.ts";
+import { RequestDecoder, type RequestHeadPart } from "./request_decoder.ts";
+import { type ConnectionOrigin, requestFields } from "./request_rewrite.ts";
+
+const ORIGIN: ConnectionOrigin = {
+  peer: "192.0.2.7",
+  port: 8443,
+  proto: "https",
+  defaultHost: "default.example",
+};
+const LIMITS = { headerBytes: 16 * 1024, headers: 100 };
+
+/** The lines that a backend gets for a request. */
+function forwardedLines(...lines: readonly string[]): string[] {
+  const request = headOf(head(...lines));
+  return requestFields(request, ORIGIN).map(({ name, value }) => `${name}: ${value}`);
+}
+
+function headOf(text: string): RequestHeadPart {
+  const fact = requestsOf(text)[0];
+  assert.ok(fact !== undefined, JSON.stringify(text));
+  return fact;
+}
+
+function requestsOf(text: string): RequestHeadPart[] {
+  const facts = feed(new RequestDecoder(LIMITS), [fromLatin1(text)]);
+  const isRequest = (fact: Fact) => fact.kind === "head" && "target" in fact;
+  return facts.filter((fact): fact is RequestHeadPart => isRequest(fact));
+}
+
+const OWN = [
+  "X-Forwarded-For: 192.0.2.7",
+  "X-Forwarded-Proto: https",
+  "X-Forwarded-Host: a",
+  "X-Forwarded-Port: 8443",
+];
+
+Deno.test("requestFields() adds the origin to the client's fields", () => {
+  assert.deepEqual(forwardedLines("GET / HTTP/1.1", "B: c", "host: a", "Cookie: \xe9"), [
+    "Host: a",
+    "B: c",
+    "Cookie: \xe9",
+    ...OWN,
+  ]);
+});
+
+Deno.test("requestFields() writes the framing anew", () => {
+  const length = ["Host: a", "Content-Length: 3", ...OWN];
+  assert.deepEqual(forwardedLines("POST / HTTP/1.1", "Host: a", "content-length: 0003"), length);
+  const chunked = ["Host: a", "Transfer-Encoding: chunked", ...OWN];
+  assert.deepEqual(
+    forwardedLines("POST / HTTP/1.1", "Host: a", "TE: b", "Transfer-Encoding: CHUNKED"),
+    chunked,
+  );
+});
+
+Deno.test("requestFields() gives a request without Host the connection's (RFC 9112 3.3)", () => {
+  const lines = forwardedLines("GET / HTTP/1.0");
+  assert.equal(lines[0], "Host: default.example");
+  assert.ok(lines.includes("X-Forwarded-Host: default.example"));
+});
+
+Deno.test("requestFields() takes the host of absolute-form (RFC 9112 3.2.2)", () => {
+  assert.equal(forwardedLines("GET http://b:1/ HTTP/1.0")[0], "Host: b:1");
+});
+
+Deno.test("requestFields() drops claims, whatever Connection names", () => {
+  const lines = forwardedLines(
+    "POST / HTTP/1.1",
+    "Connection: close, Host, Content-Length, X-Forwarded-For, X-Forwarded-Host, x-forwarded-port",
+    "Connection: X-Forwarded-Proto",
+    "Host: a",
+    "Content-Length: 3",
+    "X-Forwarded-For: 6.6.6.6",
+    "X_Forwarded_For: 6.6.6.6",
+    "Forwarded: for=6.6.6.6",
+  );
+  assert.deepEqual(lines, ["Host: a", "Content-Length: 3", ...OWN]);
+});
+
+Deno.test("requestFields() of any accepted request read again say the same and name one origin", () => {
+  fc.assert(
+    fc.property(acceptedRequests, (text) => {
+      const request = headOf(text);
+      const fields = requestFields(request, ORIGIN);
+      const { method } = request.head;
+      const bytes = encodeRequestHead({ method, target: request.target.path, fields });
+      const [again, ...more] = requestsOf(latin1(bytes));
+      assert.ok(again !== undefined && more.length === 0);
+      assert.equal(again.size, bytes.length);
+      assert.equal(again.head.method, method);
+      assert.equal(again.head.minor, 1);
+      assert.equal(again.target.path, request.target.path);
+      assert.deepEqual(again.framing, request.framing);
+
+      const host = request.target.authority ?? ORIGIN.defaultHost;
+      const names = again.head.fields.map(({ key }) => key);
+      assert.deepEqual(valuesOf(again.head.fields, "host"), [host]);
+      assert.deepEqual(valuesOf(again.head.fields, "x-forwarded-for"), [ORIGIN.peer]);
+      assert.deepEqual(valuesOf(again.head.fields, "x-forwarded-host"), [host]);
+      assert.equal(names.filter((name) => /forwarded/.test(name)).length, 4);
+      assert.doesNotMatch(
+        names.join(),
+        /\b(connection|keep-alive|proxy-[a-z]+|te|trailer|upgrade|http2-settings)\b/,
+      );
+      const nominated = valuesOf(request.head.fields, "connection").join(",").split(",")
+        .map((name) => name.replace(/^[ \t]+|[ \t]+$/g, "").toLowerCase())
+        .filter((name) => !/^(host|content-length|transfer-encoding|x-forwarded-.*)$/.test(name));
+      assert.deepEqual(names.filter((name) => nominated.includes(name)), []);
+    }),
+    { numRuns: 1000 },
+  );
+});

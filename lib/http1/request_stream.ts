@@ -1,0 +1,51 @@
+import type { BodyPart } from "./body_decoder.ts";
+import { encodeRequestHead } from "./head.ts";
+import type {
+  FailurePart,
+  RequestDecoder,
+  RequestHeadPart,
+  RequestPart,
+} from "./request_decoder.ts";
+import { type ConnectionOrigin, requestFields } from "./request_rewrite.ts";
+
+/** A request's head, and the bytes that a backend gets for it. */
+export interface ForwardedRequest extends RequestHeadPart {
+  readonly forwarded: Uint8Array;
+}
+
+export type ForwardedPart = ForwardedRequest | BodyPart | FailurePart;
+
+/**
+ * A client's bytes in, requests as backends are to see them out: every head carries the forwarded
+ * fields. One array of parts for each piece of input, so that a piece costs one turn however much
+ * it holds; nothing is decoded before somebody asks for it.
+ */
+export class RequestStream extends TransformStream<Uint8Array, ForwardedPart[]> {
+  /** @param onHeadBegun called when a head has begun but not yet ended */
+  constructor(decoder: RequestDecoder, origin: ConnectionOrigin, onHeadBegun: () => void) {
+    super(
+      {
+        transform(bytes, controller) {
+          const before = decoder.insideHead;
+          const parts = decoder.feed(bytes);
+          controller.enqueue(parts.map((part) => forward(part, origin)));
+          // the head that was begun before may have ended, and the next one begun behind it
+          const another = !before || parts[0]?.kind === "head";
+          if (decoder.insideHead && another) onHeadBegun();
+        },
+        flush(controller) {
+          controller.enqueue(decoder.end().map((part) => forward(part, origin)));
+        },
+      },
+      { highWaterMark: 1 },
+      { highWaterMark: 0 },
+    );
+  }
+}
+
+function forward(part: RequestPart, origin: ConnectionOrigin): ForwardedPart {
+  if (part.kind !== "head") return part;
+  const fields = requestFields(part, origin);
+  const { method } = part.head;
+  return { ...part, forwarded: encodeRequestHead({ method, target: part.target.path, fields }) };
+}

@@ -1,0 +1,132 @@
+import { asProxyError, ProxyError } from "../core/errors.ts";
+import { type BodyDecoder, bodyDecoder, type BodyPart, type BodyRules } from "./body_decoder.ts";
+import { type Framing, responseFraming } from "./framing.ts";
+import { parseResponseHead, type ResponseHead } from "./head.ts";
+import { HeadScanner } from "./head_scanner.ts";
+import type { FailurePart, HeadLimits } from "./request_decoder.ts";
+
+export type ResponsePart = ResponseHeadPart | BodyPart | FailurePart;
+
+/**
+ * An answer begins, or an interim one (1xx) stands alone. A body follows as `data` and one `end`
+ * unless the framing is `none`.
+ */
+export interface ResponseHeadPart {
+  readonly kind: "head";
+  readonly head: ResponseHead;
+  readonly framing: Framing;
+}
+
+/**
+ * Cuts a server's bytes into answers, without I/O and without throwing, like `RequestDecoder`.
+ * It is told each request's method; bytes that no request has asked for are a failure, so that one
+ * answer's leftovers never become the next one's beginning.
+ */
+export class ResponseDecoder {
+  readonly #limits: HeadLimits;
+  readonly #scanner: HeadScanner;
+  readonly #bodyRules: BodyRules;
+  /** The method of the request whose answer is due. */
+  #method: string | undefined;
+  #body: BodyDecoder | undefined;
+  #failed = false;
+
+  constructor(limits: HeadLimits) {
+    this.#limits = limits;
+    const rules = { malformed: "bad_response", tooLarge: "bad_response" } as const;
+    this.#scanner = new HeadScanner(limits.headerBytes, {
+      ...rules,
+      firstLineTooLarge: "bad_response",
+    });
+    this.#bodyRules = {
+      malformed: "bad_response",
+      field: "bad_response",
+      truncated: "truncated_response",
+      maxTrailerBytes: limits.headerBytes,
+      maxTrailers: limits.headers,
+    };
+  }
+
+  /** Whether every answer asked for has ended and nothing came behind it. */
+  get idle(): boolean {
+    return this.#method === undefined && !this.#failed;
+  }
+
+  /** Announces a request, whose answer comes next. */
+  expect(method: string): void {
+    this.#method = method;
+  }
+
+  feed(bytes: Uint8Array): ResponsePart[] {
+    const parts: ResponsePart[] = [];
+    if (this.#failed) return parts;
+    try {
+      const emit = (part: ResponsePart) => parts.push(part);
+      for (let at = 0; at < bytes.length;) {
+        if (this.#method === undefined) {
+          throw new ProxyError("bad_response", "The server sent bytes that no request asked for");
+        }
+        at = this.#body === undefined
+          ? this.#feedHead(bytes, { at, method: this.#method, emit })
+          : this.#feedBody(this.#body, { bytes, at, emit });
+      }
+    } catch (error) {
+      parts.push(this.#fail(error));
+    }
+    return parts;
+  }
+
+  /** The server has ended; that ends a body without a length, and breaks off any other answer. */
+  end(): ResponsePart[] {
+    if (this.#failed || this.#method === undefined) return [];
+    const parts: ResponsePart[] = [];
+    try {
+      if (this.#body !== undefined) {
+        this.#body.end((part) => parts.push(part));
+        this.#method = undefined;
+      } else if (this.#scanner.started) {
+        throw new ProxyError("truncated_response", "The server broke off inside an answer's head");
+      } else {
+        throw new ProxyError("upstream_gone", "The server closed the connection without an answer");
+      }
+    } catch (error) {
+      parts.push(this.#fail(error));
+    }
+    return parts;
+  }
+
+  #feedHead(
+    bytes: Uint8Array,
+    { at, method, emit }: { at: number; method: string; emit: (part: ResponsePart) => void },
+  ): number {
+    const found = this.#scanner.scan(bytes, at);
+    if (found === undefined) return bytes.length;
+    const head = parseResponseHead(found.head, this.#limits.headers);
+    const framing = responseFraming(head, method);
+    emit({ kind: "head", head, framing });
+    if (head.status < 200) return found.end;
+    this.#body = bodyDecoder(framing, this.#bodyRules);
+    if (this.#body === undefined) this.#method = undefined;
+    else if (framing.kind === "length" && framing.length === 0) {
+      this.#feedBody(this.#body, { bytes, at: found.end, emit });
+    }
+    return found.end;
+  }
+
+  #feedBody(
+    body: BodyDecoder,
+    { bytes, at, emit }: { bytes: Uint8Array; at: number; emit: (part: ResponsePart) => void },
+  ): number {
+    const end = body.feed(bytes, at, emit);
+    if (body.done) {
+      this.#body = undefined;
+      this.#method = undefined;
+    }
+    return end;
+  }
+
+  #fail(error: unknown): FailurePart {
+    this.#failed = true;
+    return { kind: "failure", error: asProxyError(error, "internal") };
+  }
+}

@@ -1,0 +1,63 @@
+import { type Framing, framingFields } from "./framing.ts";
+import { type Field, field, valuesOf } from "./head.ts";
+import { endToEndFields } from "./hop_headers.ts";
+import type { ResponseHeadPart } from "./response_decoder.ts";
+
+/** What the client's side of an answer depends on. */
+export interface ClientSide {
+  readonly method: string;
+  /** The client's HTTP minor version. */
+  readonly minor: 0 | 1;
+  /** Whether the client's connection is to go on after this answer. */
+  readonly keepAlive: boolean;
+}
+
+/** An answer as the client gets it. */
+export interface ClientAnswer {
+  readonly fields: readonly Field[];
+  /** How the body is delimited towards the client. */
+  readonly framing: Framing;
+  readonly keepAlive: boolean;
+}
+
+/**
+ * An answer's fields and framing for the client. A body whose length is not known is chunked, so
+ * that the connection goes on and a body cut short shows; HTTP/1.0 knows no chunks, so there the
+ * end of the connection ends it (RFC 9112, section 6.3).
+ */
+export function clientAnswer(answer: ResponseHeadPart, client: ClientSide): ClientAnswer {
+  const framing = clientFraming(answer.framing, client.minor);
+  const keepAlive = client.keepAlive && framing.kind !== "until_close";
+  const fields = endToEndFields(answer.head.fields);
+  fields.push(...lengthWithoutBody(answer, client), ...framingFields(framing));
+  if (!keepAlive) fields.push(field("Connection", "close"));
+  else if (client.minor === 0) fields.push(field("Connection", "keep-alive"));
+  return { fields, framing, keepAlive };
+}
+
+function clientFraming(framing: Framing, minor: 0 | 1): Framing {
+  switch (framing.kind) {
+    case "none":
+    case "length":
+      return framing;
+    case "chunked":
+    case "until_close":
+      return minor === 1 ? { kind: "chunked" } : { kind: "until_close" };
+  }
+}
+
+/**
+ * HEAD and 304 tell the length of the body they do not have (RFC 9110, section 8.6); 204 has none
+ * to tell of, and HTTP/1.0 is never told of a transfer coding (RFC 9112, section 6.1).
+ */
+function lengthWithoutBody(
+  { head, framing }: ResponseHeadPart,
+  { method, minor }: ClientSide,
+): Field[] {
+  if (framing.kind !== "none" || head.status === 204) return [];
+  if (method !== "HEAD" && head.status !== 304) return [];
+  const [length] = valuesOf(head.fields, "content-length");
+  if (length !== undefined) return [field("Content-Length", length)];
+  const chunked = minor === 1 && valuesOf(head.fields, "transfer-encoding").length > 0;
+  return chunked ? [field("Transfer-Encoding", "chunked")] : [];
+}

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { type Framing, responseFraming } from "./framing.ts";
+import { field } from "./head.ts";
+import { clientAnswer, type ClientSide } from "./response_rewrite.ts";
+
+const GET: ClientSide = { method: "GET", minor: 1, keepAlive: true };
+const HEAD: ClientSide = { ...GET, method: "HEAD" };
+const OLD: ClientSide = { ...GET, minor: 0 };
+
+/** What the client gets of an answer with these fields: the lines, the framing, the connection. */
+function rewritten(client: ClientSide, status: number, ...lines: readonly string[]) {
+  const fields = lines.map((line) => {
+    const [name = "", value = ""] = line.split(": ");
+    return field(name, value);
+  });
+  const head = { minor: 1, status, reason: "", fields } as const;
+  const framing: Framing = responseFraming(head, client.method);
+  const answer = clientAnswer({ kind: "head", head, framing }, client);
+  return {
+    lines: answer.fields.map(({ name, value }) => `${name}: ${value}`),
+    framing: answer.framing.kind,
+    keepAlive: answer.keepAlive,
+  };
+}
+
+Deno.test("clientAnswer() keeps a length", () => {
+  assert.deepEqual(rewritten(GET, 200, "A: b", "Content-Length: 3"), {
+    lines: ["A: b", "Content-Length: 3"],
+    framing: "length",
+    keepAlive: true,
+  });
+});
+
+Deno.test("clientAnswer() chunks a body without a length for HTTP/1.1 (RFC 9112 6.3)", () => {
+  const chunked = { lines: ["Transfer-Encoding: chunked"], framing: "chunked", keepAlive: true };
+  assert.deepEqual(rewritten(GET, 200), chunked);
+  assert.deepEqual(rewritten(GET, 200, "Transfer-Encoding: chunked"), chunked);
+});
+
+Deno.test("clientAnswer() ends the connection behind such a body for HTTP/1.0", () => {
+  const closed = { lines: ["Connection: close"], framing: "until_close", keepAlive: false };
+  assert.deepEqual(rewritten(OLD, 200), closed);
+  assert.deepEqual(rewritten(OLD, 200, "Transfer-Encoding: chunked"), closed);
+});
+
+Deno.test("clientAnswer() tells HTTP/1.0 that the connection goes on (RFC 9112 9.3)", () => {
+  assert.deepEqual(rewritten(OLD, 200, "Content-Length: 0").lines, [
+    "Content-Length: 0",
+    "Connection: keep-alive",
+  ]);
+  assert.deepEqual(rewritten(OLD, 204).lines, ["Connection: keep-alive"]);
+});
+
+Deno.test("clientAnswer() says when the connection ends", () => {
+  const { lines, keepAlive } = rewritten({ ...GET, keepAlive: false }, 200, "Content-Length: 0");
+  assert.deepEqual(lines, ["Content-Length: 0", "Connection: close"]);
+  assert.equal(keepAlive, false);
+});
+
+Deno.test("clientAnswer() drops hop-by-hop fields and what Connection names (RFC 9110 7.6.1)", () => {
+  const { lines } = rewritten(
+    GET,
+    200,
+    "Connection: X-A, close",
+    "X-A: 1",
+    "Keep-Alive: timeout=5",
+    "Upgrade: h2c",
+    "Set-Cookie: a",
+    "Set-Cookie: b",
+    "Content-Length: 0",
+  );
+  assert.deepEqual(lines, ["Set-Cookie: a", "Set-Cookie: b", "Content-Length: 0"]);
+});
+
+Deno.test("clientAnswer() tells the length of a body that there is not (RFC 9110 8.6)", () => {
+  const length = { lines: ["Content-Length: 3"], framing: "none", keepAlive: true };
+  assert.deepEqual(rewritten(HEAD, 200, "Content-Length: 3"), length);
+  assert.deepEqual(rewritten(GET, 304, "Content-Length: 3"), length);
+  assert.deepEqual(rewritten(HEAD, 304, "Content-Length: 3"), length);
+  assert.deepEqual(rewritten(HEAD, 200).lines, []);
+});
+
+Deno.test("clientAnswer() tells the coding of a body that there is not (RFC 9112 6.1)", () => {
+  const coding = ["Transfer-Encoding: chunked"];
+  assert.deepEqual(rewritten(HEAD, 200, "Transfer-Encoding: chunked").lines, coding);
+  assert.deepEqual(rewritten(GET, 304, "Transfer-Encoding: chunked").lines, coding);
+});
+
+Deno.test("clientAnswer() sends no transfer coding to HTTP/1.0 (RFC 9112 6.1)", () => {
+  const { lines } = rewritten({ ...OLD, method: "HEAD" }, 200, "Transfer-Encoding: chunked");
+  assert.deepEqual(lines, ["Connection: keep-alive"]);
+});
+
+Deno.test("clientAnswer() sends no framing field with 204 (RFC 9110 8.6, RFC 9112 6.1)", () => {
+  for (const client of [GET, HEAD]) {
+    for (const line of ["Content-Length: 0", "Content-Length: 3", "Transfer-Encoding: chunked"]) {
+      assert.deepEqual(rewritten(client, 204, line).lines, [], `${client.method}, ${line}`);
+    }
+  }
+});

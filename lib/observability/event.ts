@@ -1,0 +1,79 @@
+import type { Address } from "../core/address.ts";
+import type { TlsFacts } from "../core/connection.ts";
+import type { ProxyError } from "../core/errors.ts";
+
+/** Everything the proxy has to tell while it serves; observers decide what becomes of it. */
+export type ProxyEvent =
+  | HandshakeDone
+  | HandshakeFailed
+  | ConnectionEnded
+  | RequestServed
+  | ServerFailed
+  | ListenerTrouble;
+
+/** Takes events; it must not throw and must not block. */
+export type Observer = (event: ProxyEvent) => void;
+
+/** An observer for those who watch nothing. */
+export const ignoreEvents: Observer = () => {};
+
+export interface HandshakeDone {
+  readonly kind: "handshake";
+  readonly peer: Address;
+  readonly tls: TlsFacts;
+}
+
+export interface HandshakeFailed {
+  readonly kind: "handshake_failed";
+  readonly peer: Address;
+  readonly sni: string | undefined;
+  readonly error: ProxyError;
+}
+
+export interface ConnectionEnded {
+  readonly kind: "connection_end";
+  readonly peer: Address;
+  /** Plaintext bytes from the client. */
+  readonly bytesIn: number;
+  /** Plaintext bytes to the client. */
+  readonly bytesOut: number;
+  readonly durationMs: number;
+  /** Requests answered; undefined in tcp mode. */
+  readonly requests: number | undefined;
+  /** Backend server of a tcp connection, where one was reached. */
+  readonly server: string | undefined;
+  /** `done` for a clean end, else what broke it off. */
+  readonly how: string;
+}
+
+export interface RequestServed {
+  readonly kind: "request";
+  readonly peer: Address;
+  /** Undefined, like the next two, where the bytes were no request. */
+  readonly method: string | undefined;
+  readonly target: string | undefined;
+  readonly host: string | undefined;
+  readonly status: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly durationMs: number;
+  readonly backend: string | undefined;
+  readonly server: string | undefined;
+  /** How it failed, where it did. */
+  readonly error: ProxyError | undefined;
+}
+
+/** A server could not be reached or broke the protocol. */
+export interface ServerFailed {
+  readonly kind: "server_failed";
+  readonly backend: string;
+  readonly server: string;
+  readonly error: ProxyError;
+}
+
+/** Accepting failed for a reason that is no client's, such as too many open files. */
+export interface ListenerTrouble {
+  readonly kind: "listener_trouble";
+  readonly listen: Address;
+  readonly reason: string;
+}

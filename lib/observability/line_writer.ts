@@ -1,0 +1,116 @@
+/** Where the lines go: `Deno.stdout`, `Deno.stderr`, or a stand-in. */
+export interface ByteOutput {
+  /** Takes some of the bytes and says how many. */
+  write(bytes: Uint8Array): Promise<number>;
+}
+
+/** Bounds of a line writer; each has a default. */
+export interface LineWriterOptions {
+  /** Bytes that may wait for the reader; what comes beyond them is dropped. */
+  readonly limit?: number;
+  /** Milliseconds that `close()` waits for the reader to take what is left. */
+  readonly closeTimeout?: number;
+  /** The line that tells, once there is room again, how many lines were dropped. */
+  readonly droppedLine?: (count: number) => string;
+}
+
+/** Takes lines without ever waiting for whoever reads them. */
+export interface LineWriter {
+  /** Queues one line, without its newline; never blocks and never throws. */
+  write(line: string): void;
+  /** Writes what is queued, for at most the close timeout; what comes later is ignored. */
+  close(): Promise<void>;
+}
+
+/**
+ * A writer whose memory is bounded however slow the reader is: a stopped `less` must stop neither
+ * the proxy nor its event loop. Lines written in one turn of the loop leave in one write.
+ *
+ * A reader that is gone (`EPIPE`) silences the writer; nothing else happens.
+ */
+export function openLineWriter(output: ByteOutput, options: LineWriterOptions = {}): LineWriter {
+  const { limit = 1 << 20, closeTimeout = 1000, droppedLine = sayDropped } = options;
+  let queue: string[] = [];
+  /** Characters queued and on their way; lines are ASCII but for a few, so these are bytes. */
+  let waiting = 0;
+  let dropped = 0;
+  let flushing: Promise<void> | undefined;
+  let over = false;
+
+  function write(line: string): void {
+    if (over) return;
+    // Once one was dropped all are until the gap has been told: lines keep their order.
+    if (dropped > 0 || waiting + line.length >= limit) {
+      dropped++;
+    } else {
+      push(line);
+    }
+    flushing ??= flush();
+  }
+
+  function push(line: string): void {
+    queue.push(line);
+    waiting += line.length + 1;
+  }
+
+  async function flush(): Promise<void> {
+    await nextTurn();
+    while (queue.length > 0 || dropped > 0) {
+      const untold = dropped;
+      const lines = queue.length;
+      if (untold > 0) push(droppedLine(untold));
+      const batch = queue;
+      const size = waiting;
+      queue = [];
+      dropped = 0;
+      try {
+        await writeAll(output, encoder.encode(batch.join("\n") + "\n"));
+      } catch (error) {
+        if (error instanceof Deno.errors.BrokenPipe) return silence();
+        // Such as a full disk: it may pass, so the next line tries again.
+        dropped += untold + lines;
+        waiting -= size;
+        break;
+      }
+      waiting -= size;
+    }
+    flushing = undefined;
+  }
+
+  function silence(): void {
+    over = true;
+    queue = [];
+  }
+
+  async function close(): Promise<void> {
+    if (flushing !== undefined) await atMost(flushing, closeTimeout);
+    over = true;
+  }
+
+  return { write, close };
+}
+
+const encoder = new TextEncoder();
+
+function sayDropped(count: number): string {
+  return `${count} lines were dropped: they were not read fast enough`;
+}
+
+/** A timer and not a microtask: lines of one turn are to leave together. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+async function writeAll(output: ByteOutput, bytes: Uint8Array): Promise<void> {
+  let rest = bytes;
+  while (rest.length > 0) rest = rest.subarray(await output.write(rest));
+}
+
+async function atMost(task: Promise<void>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([task, timeout]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { type ByteOutput, openLineWriter } from "./line_writer.ts";
+
+Deno.test("openLineWriter() writes the lines of one turn in one write", async () => {
+  const reader = fakeReader();
+  const writer = openLineWriter(reader);
+  for (const line of ["a", "b", "c"]) writer.write(line);
+  await writer.close();
+  assert.deepEqual(reader.writes, ["a\nb\nc\n"]);
+});
+
+Deno.test("openLineWriter() writes the rest when the reader takes only a part", async () => {
+  const reader = fakeReader({ most: 2 });
+  const writer = openLineWriter(reader);
+  writer.write("abcde");
+  await writer.close();
+  assert.equal(reader.text(), "abcde\n");
+});
+
+Deno.test("openLineWriter() drops what a stopped reader leaves and says so later", async () => {
+  const reader = fakeReader();
+  const writer = openLineWriter(reader, { limit: 100, droppedLine: (n) => `(${n} dropped)` });
+  const resume = reader.stop();
+  for (let i = 0; i < 100; i++) writer.write(`line ${i}`);
+  await reader.asked;
+  for (let i = 100; i < 1000; i++) writer.write(`line ${i}`);
+  resume();
+  await writer.close();
+
+  const lines = reader.text().split("\n").slice(0, -1);
+  const kept = lines.filter((line) => line.startsWith("line"));
+  assert.deepEqual(kept, kept.map((_, i) => `line ${i}`), "the first lines, in order");
+  const told = lines.map((line) => /^\((\d+) dropped\)$/.exec(line)?.[1] ?? "0");
+  assert.equal(told.reduce((sum, count) => sum + Number(count), 0) + kept.length, 1000);
+  assert.ok(reader.text().length < 250);
+});
+
+Deno.test("openLineWriter() goes on after a drop", async () => {
+  const reader = fakeReader();
+  const writer = openLineWriter(reader, { limit: 30, droppedLine: (n) => `(${n} dropped)` });
+  for (const line of ["first", "much too long for what is left", "b"]) writer.write(line);
+  await reader.wrote(1);
+  writer.write("last");
+  await writer.close();
+  assert.equal(reader.text(), "first\n(2 dropped)\nlast\n");
+});
+
+Deno.test("openLineWriter() is silent after EPIPE", async () => {
+  let writes = 0;
+  const writer = openLineWriter({
+    write: () => {
+      writes++;
+      return Promise.reject(new Deno.errors.BrokenPipe("Broken pipe"));
+    },
+  });
+  writer.write("a");
+  await writer.close();
+  writer.write("b");
+  await writer.close();
+  assert.equal(writes, 1);
+});
+
+Deno.test("openLineWriter() tries again after another failure and counts the loss", async () => {
+  const reader = fakeReader();
+  let full = true;
+  const writer = openLineWriter({
+    write: (bytes) => full ? Promise.reject(new Error("disk full")) : reader.write(bytes),
+  }, { droppedLine: (n) => `(${n} dropped)` });
+  writer.write("a");
+  writer.write("b");
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  full = false;
+  writer.write("c");
+  await writer.close();
+  assert.equal(reader.text(), "(3 dropped)\n");
+});
+
+Deno.test("openLineWriter() close() does not wait for ever for a stopped reader", async () => {
+  const reader = fakeReader();
+  const resume = reader.stop();
+  const writer = openLineWriter(reader, { closeTimeout: 10 });
+  writer.write("a");
+  await writer.close();
+  assert.equal(reader.text(), "");
+  resume();
+  await reader.wrote(1);
+});
+
+interface FakeReader extends ByteOutput {
+  readonly writes: readonly string[];
+  /** Settles when the first write has come in. */
+  readonly asked: Promise<void>;
+  text(): string;
+  /** Holds writes back until the function it returns is called. */
+  stop(): () => void;
+  /** Settles when so many writes were taken. */
+  wrote(count: number): Promise<void>;
+}
+
+function fakeReader({ most = Infinity } = {}): FakeReader {
+  const writes: string[] = [];
+  const asked = Promise.withResolvers<void>();
+  const watchers = new Map<number, () => void>();
+  let gate: Promise<void> = Promise.resolve();
+  return {
+    writes,
+    asked: asked.promise,
+    text: () => writes.join(""),
+    stop() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      gate = promise;
+      return resolve;
+    },
+    wrote(count) {
+      if (writes.length >= count) return Promise.resolve();
+      return new Promise((resolve) => watchers.set(count, resolve));
+    },
+    async write(bytes) {
+      asked.resolve();
+      await gate;
+      const taken = bytes.subarray(0, most);
+      writes.push(new TextDecoder().decode(taken));
+      watchers.get(writes.length)?.();
+      return taken.length;
+    },
+  };
+}

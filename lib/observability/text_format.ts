@@ -1,0 +1,140 @@
+import { type Address, formatAddress } from "../core/address.ts";
+import type { ProxyEvent, RequestServed } from "./event.ts";
+
+/** How loud a line is; the names are those of the configuration. */
+export type EventLevel = "info" | "warning";
+
+/** One line of the text log, without time and level. */
+export interface FormattedEvent {
+  readonly level: EventLevel;
+  /** Printable ASCII only, so one line whatever a peer sent. */
+  readonly text: string;
+}
+
+/**
+ * The event as one line of `key=value` pairs; what is not known is `-`.
+ *
+ * Values that come from a peer are escaped and cut at {@linkcode MAX_VALUE_LENGTH}: they can forge
+ * neither a line nor a pair, and reach no terminal as a control sequence.
+ */
+export function formatEvent(event: ProxyEvent): FormattedEvent {
+  return { level: levelOf(event), text: textOf(event) };
+}
+
+/** How loud the event is, without the cost of its text. */
+export function levelOf(event: ProxyEvent): EventLevel {
+  switch (event.kind) {
+    case "handshake":
+    case "connection_end":
+      return "info";
+    case "request":
+      // A client's mistake is everyday; one of a server or of this proxy is for its operator.
+      return event.error === undefined || event.error.source === "client" ? "info" : "warning";
+    case "handshake_failed":
+    case "server_failed":
+    case "listener_trouble":
+      return "warning";
+  }
+}
+
+function textOf(event: ProxyEvent): string {
+  switch (event.kind) {
+    case "handshake": {
+      const { protocol, cipher, sni, alpn, resumed, handshakeMs } = event.tls;
+      return line("handshake", [
+        ["peer", event.peer],
+        ["protocol", protocol],
+        ["cipher", cipher],
+        ["sni", sni],
+        ["alpn", alpn],
+        ["resumed", resumed === undefined ? undefined : resumed ? "yes" : "no"],
+        ["time", milliseconds(handshakeMs)],
+      ]);
+    }
+    case "handshake_failed":
+      return line("handshake failed", [
+        ["peer", event.peer],
+        ["sni", event.sni],
+        ["error", event.error.code],
+        ["reason", event.error.message],
+      ]);
+    case "connection_end":
+      return line("end", [
+        ["peer", event.peer],
+        ["in", event.bytesIn],
+        ["out", event.bytesOut],
+        // Requests are counted in http mode only, and only a tcp connection has one server.
+        event.requests === undefined ? ["server", event.server] : ["requests", event.requests],
+        ["time", `${(event.durationMs / 1000).toFixed(2)}s`],
+        ["how", event.how],
+      ]);
+    case "request":
+      return requestText(event);
+    case "server_failed":
+      return line("server failed", [
+        ["backend", event.backend],
+        ["server", event.server],
+        ["error", event.error.code],
+        ["reason", event.error.message],
+      ]);
+    case "listener_trouble":
+      return line("listener trouble", [["listen", event.listen], ["reason", event.reason]]);
+  }
+}
+
+/** Characters of a value that are kept; a longer one ends in `...`. */
+export const MAX_VALUE_LENGTH = 200;
+
+function requestText(event: RequestServed): string {
+  return line("request", [
+    ["peer", event.peer],
+    ["host", event.host],
+    ["method", event.method],
+    ["target", event.target],
+    ["status", event.status],
+    ["in", event.bytesIn],
+    ["out", event.bytesOut],
+    ["time", milliseconds(event.durationMs)],
+    ["backend", event.backend],
+    ["server", event.server],
+    ["error", event.error?.code],
+    ...(event.error === undefined ? [] : [["reason", event.error.message] as const]),
+  ]);
+}
+
+type Pair = readonly [key: string, value: string | number | Address | undefined];
+
+function line(what: string, pairs: readonly Pair[]): string {
+  let text = what;
+  for (const [key, value] of pairs) text += ` ${key}=${formatValue(value)}`;
+  return text;
+}
+
+function formatValue(value: Pair[1]): string {
+  if (value === undefined) return "-";
+  if (typeof value === "number") return String(value);
+  return quote(typeof value === "string" ? value : formatAddress(value));
+}
+
+function milliseconds(ms: number): string {
+  return `${ms.toFixed(1)}ms`;
+}
+
+/** Printable ASCII without space, `"` and `\`. */
+const BARE = /^[!#-[\]-~]+$/;
+/** What may not stand between the quotes as it is. */
+const UNSAFE = /["\\]|[^\x20-\x7e]/g;
+
+function quote(value: string): string {
+  const kept = value.length > MAX_VALUE_LENGTH ? `${value.slice(0, MAX_VALUE_LENGTH)}...` : value;
+  // A bare `-` would read as not known.
+  return BARE.test(kept) && kept !== "-" ? kept : `"${kept.replace(UNSAFE, escapeUnit)}"`;
+}
+
+function escapeUnit(unit: string): string {
+  if (unit === '"' || unit === "\\") return `\\${unit}`;
+  const code = unit.charCodeAt(0);
+  return code <= 0xff
+    ? `\\x${code.toString(16).padStart(2, "0")}`
+    : `\\u${code.toString(16).padStart(4, "0")}`;
+}

@@ -1,0 +1,302 @@
+import type { Deadline } from "../core/deadlines.ts";
+import { asProxyError, ProxyError } from "../core/errors.ts";
+import type { GatherWriter } from "../core/gather_writer.ts";
+import type { BodyPart } from "../http1/body_decoder.ts";
+import { encodeBodyPart } from "../http1/body_encoder.ts";
+import { encodeResponseHead } from "../http1/head.ts";
+import { endToEndFields } from "../http1/hop_headers.ts";
+import type { PartReader } from "../http1/part_reader.ts";
+import { keepsAlive } from "../http1/persistence.ts";
+import type { ForwardedPart, ForwardedRequest } from "../http1/request_stream.ts";
+import type { ResponseHeadPart } from "../http1/response_decoder.ts";
+import { clientAnswer } from "../http1/response_rewrite.ts";
+import type { Backend } from "../upstream/backend.ts";
+import type { Lease } from "../upstream/pool.ts";
+
+/** The client's side of an exchange. */
+export interface ExchangeClient {
+  /** Where the request's body comes from. */
+  readonly requests: PartReader<ForwardedPart>;
+  /** Where the answer goes to. */
+  readonly answers: GatherWriter;
+  /** Starts the clock on reading a body; the returned function stops it. */
+  readonly reading: Clock;
+  /** The same on writing. */
+  readonly writing: Clock;
+  /** On the server's side; `exchange` says what its end means. */
+  readonly serverDeadline: Deadline;
+  /** Milliseconds without progress of an answer's body. */
+  readonly bodyIdle: number;
+  /** Whether the client's connection is to go on afterwards, as far as the proxy cares. */
+  readonly mayKeepAlive: () => boolean;
+  /** Called with each lease while it is used, so that a client that has gone ends it. */
+  readonly onLease: (lease: Lease | undefined) => void;
+}
+
+/** A time limit that can be started and stopped over and over. */
+export interface Clock {
+  start(): void;
+  stop(): void;
+}
+
+/** How an exchange went; the answer's head has been sent where there is a status. */
+export interface ExchangeResult {
+  readonly status: number;
+  readonly server: string;
+  /** Bytes of the request's body. */
+  readonly bodyBytes: number;
+  /** Whether the request was read to its end. */
+  readonly requestRead: boolean;
+  /** Whether the client's connection can take another. */
+  readonly keepAlive: boolean;
+}
+
+/** An exchange that failed, and how far it had come. */
+export class ExchangeError extends Error {
+  override readonly name = "ExchangeError";
+  readonly error: ProxyError;
+  readonly server: string | undefined;
+  /** The status that the client has been sent, where it has. */
+  readonly status: number | undefined;
+
+  constructor(
+    error: ProxyError,
+    progress: { server: string | undefined; status: number | undefined },
+  ) {
+    super(error.message, { cause: error });
+    this.error = error;
+    this.server = progress.server;
+    this.status = progress.status;
+  }
+}
+
+/**
+ * Sends one request to a backend and its answer to the client, both streamed.
+ *
+ * @throws {ExchangeError}
+ */
+export async function exchange(
+  request: ForwardedRequest,
+  backend: Backend,
+  client: ExchangeClient,
+): Promise<ExchangeResult> {
+  for (let fresh = false;; fresh = true) {
+    const attempt = new Attempt(request, backend, client);
+    try {
+      return await attempt.run({ fresh });
+    } catch (error) {
+      const failed = asProxyError(error, "internal");
+      if (failed.source === "upstream" && attempt.server !== undefined) {
+        backend.report(attempt.server, failed);
+      }
+      // an answer that breaks before any of it was sent can still be replaced by an error
+      if (attempt.status === undefined) client.answers.drop();
+      if (!mayRetry(request, { attempt, failed })) {
+        throw new ExchangeError(failed, { server: attempt.server, status: attempt.status });
+      }
+    }
+  }
+}
+
+/**
+ * The one rule for sending a request again: on an idle connection that the server had closed, a
+ * request without a body whose repetition changes nothing (RFC 9110, section 9.2.2), before any
+ * byte of an answer. A failed connect never gets here: `Backend.lease` goes on to the next server.
+ */
+function mayRetry(
+  { head, framing }: ForwardedRequest,
+  { attempt, failed }: { attempt: Attempt; failed: ProxyError },
+): boolean {
+  return attempt.reused && !attempt.answered && framing.kind === "none" &&
+    failed.code === "upstream_gone" && IDEMPOTENT.has(head.method);
+}
+
+const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
+
+/** One try at one server. */
+class Attempt {
+  server: string | undefined;
+  /** Of the answer, once some of it was sent. */
+  status: number | undefined;
+  reused = false;
+  /** Whether the server has sent anything of an answer. */
+  answered = false;
+  readonly #request: ForwardedRequest;
+  readonly #backend: Backend;
+  readonly #client: ExchangeClient;
+
+  constructor(request: ForwardedRequest, backend: Backend, client: ExchangeClient) {
+    this.#request = request;
+    this.#backend = backend;
+    this.#client = client;
+  }
+
+  async run({ fresh }: { fresh: boolean }): Promise<ExchangeResult> {
+    const { lease: taken, server } = await this.#backend.lease({ fresh });
+    using lease = taken;
+    this.server = server;
+    this.reused = lease.reused;
+    this.#client.onLease(lease);
+    const upload = new Upload(this.#request, lease, this.#client);
+    try {
+      lease.connection.begin(this.#request.head.method, this.#request.forwarded);
+      upload.start(this.#backend.responseTimeout);
+      const keepAlive = await this.#answer(lease, upload);
+      const { done: requestRead, bytes: bodyBytes } = upload;
+      return { status: this.status ?? 0, server, bodyBytes, requestRead, keepAlive };
+    } finally {
+      upload.stop();
+      this.#client.onLease(undefined);
+    }
+  }
+
+  /** @returns whether the client's connection goes on */
+  async #answer(lease: Lease, upload: Upload): Promise<boolean> {
+    const head = await this.#head(lease);
+    const { status } = head.head;
+    const { answers, mayKeepAlive, serverDeadline, bodyIdle } = this.#client;
+    const { method, minor } = this.#request.head;
+    const { fields, framing, keepAlive } = clientAnswer(head, {
+      method,
+      minor,
+      keepAlive: upload.done && mayKeepAlive() && keepsAlive(this.#request.head),
+    });
+    answers.push(encodeResponseHead({ ...head.head, fields }));
+    const { responses } = lease.connection;
+    for (let ended = head.framing.kind === "none"; !ended;) {
+      if (!responses.buffered) {
+        this.status = status;
+        await this.#flush();
+        serverDeadline.arm(bodyIdle, () => lease.abort(serverSilent(bodyIdle)));
+      }
+      const part = await responses.next();
+      serverDeadline.disarm();
+      if (part === undefined || part.kind === "head") throw serverGone();
+      if (part.kind === "failure") throw part.error;
+      encodeBodyPart(part, framing, (bytes) => answers.push(bytes));
+      ended = part.kind === "end";
+    }
+    this.status = status;
+    await this.#flush();
+    if (upload.done && serverKeepsAlive(head)) lease.reuse();
+    return keepAlive;
+  }
+
+  /** The final answer's head; interim ones go to the client on the way (RFC 9110, 15.2). */
+  async #head(lease: Lease): Promise<ResponseHeadPart> {
+    for (;;) {
+      const part = await lease.connection.responses.next();
+      if (part?.kind !== "head") throw serverGone();
+      this.answered = true;
+      const { head } = part;
+      if (head.status >= 200) {
+        this.#client.serverDeadline.disarm();
+        return part;
+      }
+      if (head.status === 101) {
+        throw new ProxyError("bad_response", "The server switched protocols, unasked");
+      }
+      if (this.#request.head.minor === 0) continue;
+      const fields = endToEndFields(head.fields);
+      this.#client.answers.push(encodeResponseHead({ ...head, fields }));
+      await this.#flush();
+    }
+  }
+
+  async #flush(): Promise<void> {
+    const { answers, writing } = this.#client;
+    writing.start();
+    await answers.flush();
+    writing.stop();
+  }
+}
+
+function serverKeepsAlive({ head, framing }: ResponseHeadPart): boolean {
+  return framing.kind !== "until_close" && keepsAlive(head);
+}
+
+/** The request on its way to the server, beside the answer on its way back. */
+class Upload {
+  /**
+   * Whether the whole request has been read from the client and taken by the runtime. Before that
+   * neither connection may go on: what is still to be written lies in a buffer that the client's
+   * next bytes would be read into.
+   */
+  done: boolean;
+  /** Bytes of the body so far. */
+  bytes = 0;
+  readonly #request: ForwardedRequest;
+  readonly #lease: Lease;
+  readonly #client: ExchangeClient;
+  #stopped = false;
+
+  constructor(request: ForwardedRequest, lease: Lease, client: ExchangeClient) {
+    this.#request = request;
+    this.#lease = lease;
+    this.#client = client;
+    this.done = request.framing.kind === "none";
+  }
+
+  /** Sends in the background; whenever it waits for the server, the server has so many ms. */
+  start(responseTimeout: number): void {
+    this.#send(responseTimeout).catch((error) => {
+      const failed = asProxyError(error, "internal");
+      // a server that no longer listens may still have answered: its answer is read to the end
+      if (failed.source !== "upstream") this.#lease.abort(failed);
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#client.serverDeadline.disarm();
+    this.#client.reading.stop();
+  }
+
+  async #send(responseTimeout: number): Promise<void> {
+    const { requests } = this.#lease.connection;
+    const expectServer = () => {
+      if (this.#stopped) return;
+      const late = () => this.#lease.abort(noAnswer(responseTimeout));
+      this.#client.serverDeadline.arm(responseTimeout, late);
+    };
+    expectServer();
+    for (let ended = this.done; !ended;) {
+      // what is at hand goes out before more is waited for: a client may wait for 100 Continue
+      if (!this.#client.requests.buffered) await requests.flush();
+      if (this.#stopped) return;
+      this.#client.serverDeadline.disarm();
+      const part = await this.#nextPart();
+      if (this.#stopped) return;
+      expectServer();
+      encodeBodyPart(part, this.#request.framing, (bytes) => requests.push(bytes));
+      if (part.kind === "data") this.bytes += part.bytes.length;
+      ended = part.kind === "end";
+    }
+    await requests.flush();
+    this.done = true;
+  }
+
+  async #nextPart(): Promise<BodyPart> {
+    const { requests, reading } = this.#client;
+    reading.start();
+    const part = await requests.next();
+    // the clock of an upload that nobody waits for any more is somebody else's by now
+    if (!this.#stopped) reading.stop();
+    if (part === undefined || part.kind === "head" || part.kind === "failure") {
+      throw new ProxyError("truncated_request", "The request ended too early");
+    }
+    return part;
+  }
+}
+
+function serverGone(): ProxyError {
+  return new ProxyError("upstream_gone", "The server closed the connection without an answer");
+}
+
+function serverSilent(ms: number): ProxyError {
+  return new ProxyError("truncated_response", `The server's answer stood still for ${ms / 1000} s`);
+}
+
+function noAnswer(ms: number): ProxyError {
+  return new ProxyError("response_timeout", `The server did not answer within ${ms / 1000} s`);
+}

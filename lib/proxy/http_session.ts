@@ -1,0 +1,302 @@
+import type { Deadline, Deadlines } from "../core/deadlines.ts";
+import { asProxyError, type ErrorCode, ProxyError } from "../core/errors.ts";
+import { GatherWriter } from "../core/gather_writer.ts";
+import { errorResponse, statusOf } from "../http1/error_response.ts";
+import { valuesOf } from "../http1/head.ts";
+import { PartReader } from "../http1/part_reader.ts";
+import { keepsAlive } from "../http1/persistence.ts";
+import { type HeadLimits, RequestDecoder } from "../http1/request_decoder.ts";
+import {
+  type ForwardedPart,
+  type ForwardedRequest,
+  RequestStream,
+} from "../http1/request_stream.ts";
+import type { Observer } from "../observability/event.ts";
+import type { TlsConnection } from "../tls/engine.ts";
+import type { Lease } from "../upstream/pool.ts";
+import { type Clock, exchange, ExchangeError } from "./exchange.ts";
+import type { Router } from "./router.ts";
+import type { Session } from "./session.ts";
+
+export interface HttpSessionOptions {
+  readonly router: Router;
+  readonly deadlines: Deadlines;
+  readonly observe: Observer;
+  readonly limits: HeadLimits;
+  readonly timeouts: HttpTimeouts;
+}
+
+/** Milliseconds each. */
+export interface HttpTimeouts {
+  /** For a head, from its first byte. */
+  readonly header: number;
+  /** Without progress of a body. */
+  readonly bodyIdle: number;
+  /** Without a request. */
+  readonly keepAlive: number;
+}
+
+/** Serves the HTTP/1.1 requests of one connection, one after another. */
+export function serveHttp(client: TlsConnection, options: HttpSessionOptions): Session {
+  const session = new HttpSession(client, options);
+  return {
+    done: session.run(),
+    drain: () => session.drain(),
+    abort: () => client.close(new ProxyError("draining", "The proxy is stopping")),
+  };
+}
+
+/** How long a client that is being refused may go on sending before the connection is cut. */
+const LINGER_MS = 2_000;
+
+class HttpSession {
+  readonly #client: TlsConnection;
+  readonly #options: HttpSessionOptions;
+  readonly #decoder: RequestDecoder;
+  readonly #requests: PartReader<ForwardedPart>;
+  readonly #answers: GatherWriter;
+  readonly #readDeadline: Deadline;
+  readonly #writeDeadline: Deadline;
+  readonly #serverDeadline: Deadline;
+  readonly #reading: Clock;
+  readonly #writing: Clock;
+  #lease: Lease | undefined;
+  #served = 0;
+  #idle = false;
+  #draining = false;
+  /** Whether the client may be sending what nobody will read. */
+  #unread = false;
+
+  constructor(client: TlsConnection, options: HttpSessionOptions) {
+    this.#client = client;
+    this.#options = options;
+    this.#readDeadline = options.deadlines.watch();
+    this.#writeDeadline = options.deadlines.watch();
+    this.#serverDeadline = options.deadlines.watch();
+    const { bodyIdle, header } = options.timeouts;
+    this.#decoder = new RequestDecoder(options.limits);
+    this.#requests = new PartReader(client.readable.pipeThrough(
+      new RequestStream(this.#decoder, {
+        peer: client.peer.host,
+        port: client.local.port,
+        proto: "https",
+        defaultHost: client.tls.sni ?? client.local.host,
+      }, () => this.#readWithin(header, "header_timeout")),
+    ));
+    this.#answers = new GatherWriter(client.writable);
+    this.#reading = {
+      start: () => this.#readWithin(bodyIdle, "body_timeout"),
+      stop: () => this.#readDeadline.disarm(),
+    };
+    const stalled = () => client.close(timeout("idle_timeout", bodyIdle));
+    this.#writing = {
+      start: () => this.#writeDeadline.arm(bodyIdle, stalled),
+      stop: () => this.#writeDeadline.disarm(),
+    };
+  }
+
+  async run(): Promise<void> {
+    const started = performance.now();
+    // a client that breaks off while its answer is awaited spares the server the work
+    this.#requests.closed.catch((error) => this.#lease?.abort(asProxyError(error, "client_gone")));
+    const how = await this.#serveAll();
+    this.#readDeadline[Symbol.dispose]();
+    this.#writeDeadline[Symbol.dispose]();
+    this.#serverDeadline[Symbol.dispose]();
+    const { peer, bytes } = this.#client;
+    this.#options.observe({
+      kind: "connection_end",
+      peer,
+      bytesIn: bytes.read,
+      bytesOut: bytes.written,
+      durationMs: performance.now() - started,
+      requests: this.#served,
+      server: undefined,
+      how,
+    });
+  }
+
+  drain(): void {
+    this.#draining = true;
+    if (this.#idle && !this.#decoder.insideHead) {
+      this.#client.failReadable(new ProxyError("draining", "The proxy is stopping"));
+    }
+  }
+
+  /** @returns how the connection ended */
+  async #serveAll(): Promise<string> {
+    try {
+      for (let keepAlive = true; keepAlive;) {
+        const request = await this.#nextRequest();
+        if (request === undefined) break;
+        keepAlive = await this.#serve(request);
+      }
+      // every answer was flushed; who has gone meanwhile needs no goodbye
+      await this.#answers.close().catch(() => {});
+      if (this.#unread) await this.#linger();
+      this.#client.close();
+      return "done";
+    } catch (error) {
+      const broken = asProxyError(error, "internal");
+      this.#client.close(broken);
+      return `${broken.code}: ${broken.message}`;
+    }
+  }
+
+  /** The next request, or undefined when there is to be none. */
+  async #nextRequest(): Promise<ForwardedRequest | undefined> {
+    if (this.#draining && !this.#decoder.insideHead) return undefined;
+    const { keepAlive, header } = this.#options.timeouts;
+    if (this.#served === 0) this.#readWithin(header, "header_timeout");
+    else this.#readWithin(keepAlive, "keep_alive_timeout");
+    this.#idle = true;
+    try {
+      const part = await this.#requests.next();
+      return part?.kind === "head" ? part : undefined;
+    } catch (error) {
+      return await this.#refuse(asProxyError(error, "internal"));
+    } finally {
+      this.#idle = false;
+      this.#readDeadline.disarm();
+    }
+  }
+
+  /** Answers bytes that are no request; where nobody waits for an answer, it just ends. */
+  async #refuse(error: ProxyError): Promise<undefined> {
+    if (error.code === "keep_alive_timeout" || error.code === "draining") return undefined;
+    if (error.code === "client_gone" && !this.#decoder.insideHead) return undefined;
+    const status = statusOf(error);
+    if (status === undefined) throw error;
+    const started = performance.now();
+    const answer = errorResponse(error, { keepAlive: false });
+    await this.#answerHere(answer);
+    this.#log(undefined, { started, status, error, bytesOut: answer.length });
+    this.#unread = true;
+    return undefined;
+  }
+
+  /** @returns whether the connection goes on */
+  async #serve(request: ForwardedRequest): Promise<boolean> {
+    const started = performance.now();
+    const writtenBefore = this.#client.bytes.written;
+    const logged = { started, backend: undefined as string | undefined };
+    try {
+      const backend = this.#options.router.route(hostName(request.target.authority));
+      if (backend === undefined) throw new ProxyError("no_route", "No route matches this host");
+      logged.backend = backend.name;
+      const result = await exchange(request, backend, {
+        requests: this.#requests,
+        answers: this.#answers,
+        reading: this.#reading,
+        writing: this.#writing,
+        serverDeadline: this.#serverDeadline,
+        bodyIdle: this.#options.timeouts.bodyIdle,
+        mayKeepAlive: () => !this.#draining,
+        onLease: (lease) => void (this.#lease = lease),
+      });
+      this.#served++;
+      const bytesOut = this.#client.bytes.written - writtenBefore;
+      this.#log(request, { ...logged, ...result, bytesOut });
+      this.#unread = !result.requestRead;
+      return result.keepAlive;
+    } catch (error) {
+      return await this.#serveError(request, { ...logged, error, writtenBefore });
+    }
+  }
+
+  /** Tells the client of a failure, or, behind an answer's head, lets it see a broken answer. */
+  async #serveError(
+    request: ForwardedRequest,
+    failed: {
+      started: number;
+      backend: string | undefined;
+      error: unknown;
+      writtenBefore: number;
+    },
+  ): Promise<boolean> {
+    const { server, status: sent } = failed.error instanceof ExchangeError
+      ? failed.error
+      : { server: undefined, status: undefined };
+    const error = failed.error instanceof ExchangeError
+      ? failed.error.error
+      : asProxyError(failed.error, "internal");
+    const status = sent ?? statusOf(error);
+    const keepAlive = request.framing.kind === "none" && keepsAlive(request.head) &&
+      !this.#draining && error.source !== "client";
+    if (sent === undefined && status !== undefined) {
+      this.#served++;
+      await this.#answerHere(errorResponse(error, {
+        keepAlive,
+        method: request.head.method,
+        accept: valuesOf(request.head.fields, "accept").join(","),
+      }));
+    }
+    const bytesOut = this.#client.bytes.written - failed.writtenBefore;
+    this.#log(request, { ...failed, server, status: status ?? 0, error, bytesOut });
+    if (sent !== undefined || status === undefined) throw error;
+    this.#unread = request.framing.kind !== "none";
+    return keepAlive;
+  }
+
+  async #answerHere(answer: Uint8Array): Promise<void> {
+    this.#answers.push(answer);
+    this.#writing.start();
+    await this.#answers.flush();
+    this.#writing.stop();
+  }
+
+  /**
+   * Behind a half-close, drops what still comes, for a short while. To close at once with input
+   * unread would send a reset, which can destroy the answer on its way (RFC 9112, section 9.6).
+   */
+  async #linger(): Promise<void> {
+    this.#readDeadline.arm(LINGER_MS, () => this.#client.close());
+    try {
+      while (await this.#requests.next() !== undefined);
+    } catch {
+      // the answer is out; how the client leaves does not matter
+    }
+  }
+
+  #readWithin(ms: number, code: ErrorCode): void {
+    this.#readDeadline.arm(ms, () => this.#client.failReadable(timeout(code, ms)));
+  }
+
+  #log(
+    request: ForwardedRequest | undefined,
+    served: {
+      started: number;
+      status: number;
+      bytesOut: number;
+      backend?: string | undefined;
+      server?: string | undefined;
+      bodyBytes?: number;
+      error?: ProxyError;
+    },
+  ): void {
+    this.#options.observe({
+      kind: "request",
+      peer: this.#client.peer,
+      method: request?.head.method,
+      target: request?.head.target,
+      host: request?.target.authority,
+      status: served.status,
+      bytesIn: (request?.size ?? 0) + (served.bodyBytes ?? 0),
+      bytesOut: served.bytesOut,
+      durationMs: performance.now() - served.started,
+      backend: served.backend,
+      server: served.server,
+      error: served.error,
+    });
+  }
+}
+
+/** The host of an authority, as names are compared: lower case, no port, no trailing dot. */
+function hostName(authority: string | undefined): string | undefined {
+  if (authority === undefined) return undefined;
+  return authority.replace(/:\d+$/, "").replace(/\.$/, "").toLowerCase();
+}
+
+function timeout(code: ErrorCode, ms: number): ProxyError {
+  return new ProxyError(code, `Nothing useful came for ${ms / 1000} s`);
+}

@@ -1,0 +1,52 @@
+/** One client's connection while it is served. */
+export interface Session {
+  /** Settles when it is over; never rejects. */
+  readonly done: Promise<void>;
+  /** Ends it as soon as what it is doing is done; at once where it does nothing. */
+  drain(): void;
+  /** Ends it now. */
+  abort(): void;
+}
+
+/** All sessions that run, so that a stop can wait for them and then end them. */
+export class Sessions {
+  readonly #running = new Set<Session>();
+  #draining = false;
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  add(session: Session): void {
+    this.#running.add(session);
+    session.done.then(() => this.#running.delete(session));
+    if (this.#draining) session.drain();
+  }
+
+  /**
+   * Lets every session finish, for at most `timeoutMs`, and ends the rest.
+   *
+   * @returns how many had to be ended
+   */
+  async drain(timeoutMs: number): Promise<number> {
+    this.#draining = true;
+    for (const session of this.#running) session.drain();
+    const cut = await this.#allDone(timeoutMs);
+    for (const session of this.#running) session.abort();
+    await Promise.all([...this.#running].map(({ done }) => done));
+    return cut;
+  }
+
+  async #allDone(timeoutMs: number): Promise<number> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, timeoutMs));
+    const done = Promise.all([...this.#running].map(({ done }) => done));
+    await Promise.race([done, timeout]);
+    clearTimeout(timer);
+    return this.#running.size;
+  }
+}

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import type { Certificate } from "./certificate.ts";
+import { createCertificateStore } from "./certificate_store.ts";
+
+const api = certificate("api", ["api.example.com"]);
+const wild = certificate("wild", ["*.Example.com", "example.com", "127.0.0.1"]);
+const other = certificate("other", ["other.test", "api.example.com"]);
+
+Deno.test("createCertificateStore() throws RangeError when there is no certificate", () => {
+  assert.throws(() => createCertificateStore([]), RangeError);
+});
+
+Deno.test("select() prefers exact over wildcard over default", () => {
+  const store = createCertificateStore([
+    { certificate: wild },
+    { certificate: api },
+    { certificate: other, default: true },
+  ]);
+  for (
+    const [name, label, match] of [
+      ["api.example.com", "api", "exact"],
+      ["API.EXAMPLE.COM.", "api", "exact"],
+      ["example.com", "wild", "exact"],
+      ["www.example.com", "wild", "wildcard"],
+      ["WWW.Example.com.", "wild", "wildcard"],
+      ["a.www.example.com", "other", "default"],
+      [".example.com", "other", "default"],
+      ["example.com.evil.test", "other", "default"],
+      ["com", "other", "default"],
+      ["", "other", "default"],
+      [undefined, "other", "default"],
+    ] as const
+  ) {
+    const selected = store.select(name);
+    assert.deepEqual([selected.certificate.label, selected.match], [label, match], String(name));
+  }
+});
+
+Deno.test("select() gives the earlier certificate when two cover a name", () => {
+  const store = createCertificateStore([{ certificate: other }, { certificate: api }]);
+  assert.deepEqual(store.select("api.example.com"), { certificate: other, match: "exact" });
+});
+
+Deno.test("select() goes by the entry's hosts when it has some", () => {
+  const store = createCertificateStore([
+    { certificate: api },
+    { certificate: wild, hosts: ["Shop.test", "*.shop.test."] },
+  ]);
+  assert.equal(store.select("shop.test").certificate, wild);
+  assert.equal(store.select("a.shop.test").match, "wildcard");
+  assert.equal(store.select("www.example.com").match, "default");
+});
+
+Deno.test("select() takes the first entry as default when none is marked", () => {
+  const store = createCertificateStore([{ certificate: api }, { certificate: other }]);
+  assert.equal(store.default, api);
+  assert.deepEqual(store.all, [api, other]);
+});
+
+Deno.test("select() takes the first of several entries marked as default", () => {
+  const store = createCertificateStore([
+    { certificate: api },
+    { certificate: wild, default: true },
+    { certificate: other, default: true },
+  ]);
+  assert.equal(store.default, wild);
+});
+
+function certificate(label: string, names: readonly string[]): Certificate {
+  return {
+    certPem: "",
+    keyPem: "",
+    names,
+    subject: `CN=${label}`,
+    notBefore: new Date(0),
+    notAfter: new Date(0),
+    keyType: "ECDSA",
+    label,
+    fingerprint: "",
+  };
+}

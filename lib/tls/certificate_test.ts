@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { openssl, selfSigned } from "../../tests/support/openssl.ts";
+import { ProxyError } from "../core/errors.ts";
+import { type CertificatePair, loadCertificate, readCertificate } from "./certificate.ts";
+
+const FOLDER = await Deno.makeTempDir({ prefix: "certificate_test" });
+globalThis.addEventListener("unload", () => Deno.removeSync(FOLDER, { recursive: true }));
+
+const P256 = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+const NAMES = "DNS:Api.Example.com,DNS:*.example.com,IP:127.0.0.1,IP:::1,email:a@b.test";
+
+const ecdsa = await selfSigned(FOLDER, {
+  key: P256,
+  subject: "/C=DE/O=B\u00fccher, Inc/CN=api",
+  names: NAMES,
+});
+const p384 = await selfSigned(FOLDER, {
+  key: ["ec", "-pkeyopt", "ec_paramgen_curve:P-384"],
+  subject: "/CN=p384",
+});
+const rsa = await selfSigned(FOLDER, { key: ["rsa:2048"], subject: "/CN=rsa" });
+const ed25519 = await selfSigned(FOLDER, { key: ["ed25519"], subject: "/CN=Ed.Example.com" });
+const nameless = await selfSigned(FOLDER, { key: P256, subject: "/", names: "DNS:a.test" });
+
+const sec1 = await convertKey(ecdsa.key, "ec");
+const encrypted = ["-aes256", "-passout", "pass:x"];
+const KEYS = {
+  sec1,
+  sec1WithParameters: await openssl("ecparam", "-name", "prime256v1") + sec1,
+  p384Sec1: await convertKey(p384.key, "ec"),
+  pkcs1: await convertKey(rsa.key, "rsa", "-traditional"),
+  encryptedPkcs8: await convertKey(ecdsa.key, "pkcs8", "-topk8", "-passout", "pass:x"),
+  encryptedSec1: await convertKey(ecdsa.key, "ec", ...encrypted),
+  encryptedPkcs1: await convertKey(rsa.key, "rsa", "-traditional", ...encrypted),
+};
+
+const PATHS = { cert: "certs/a.crt", key: "certs/a.key" };
+
+// Parsing must need no permission at all: the proxy grants reading of the configured files alone.
+function test(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+test("readCertificate() tells names, subject, validity and fingerprint", async () => {
+  const certificate = await readCertificate(ecdsa, PATHS);
+  assert.deepEqual(certificate.names, ["api.example.com", "*.example.com", "127.0.0.1", "::1"]);
+  assert.equal(certificate.subject, "C=DE, O=B\u00fccher, Inc, CN=api");
+  assert.equal(certificate.label, "certs/a.crt");
+  const days = (certificate.notAfter.getTime() - certificate.notBefore.getTime()) / 86_400_000;
+  assert.equal(days, 30);
+  assert.ok(Math.abs(certificate.notBefore.getTime() - Date.now()) < 600_000);
+  const der = Uint8Array.fromBase64(ecdsa.cert.replaceAll(/-----.*-----|\s/g, ""));
+  assert.equal(certificate.fingerprint, createHash("sha256").update(der).digest("hex"));
+});
+
+for (
+  const [name, pem, keyType] of [
+    ["an ECDSA P-256 key", ecdsa, "ECDSA"],
+    ["an ECDSA P-384 key", p384, "ECDSA"],
+    ["an RSA key", rsa, "RSA"],
+    ["an Ed25519 key", ed25519, "Ed25519"],
+    ["a SEC1 key", { ...ecdsa, key: KEYS.sec1 }, "ECDSA"],
+    ["a SEC1 key after its parameters", { ...ecdsa, key: KEYS.sec1WithParameters }, "ECDSA"],
+    ["a SEC1 key of P-384", { ...p384, key: KEYS.p384Sec1 }, "ECDSA"],
+    ["a PKCS#1 key", { ...rsa, key: KEYS.pkcs1 }, "RSA"],
+    ["CRLF line ends", { cert: crlf(ecdsa.cert), key: crlf(ecdsa.key) }, "ECDSA"],
+    ["both in one text", { cert: ecdsa.key + ecdsa.cert, key: ecdsa.key + ecdsa.cert }, "ECDSA"],
+  ] as const
+) {
+  test(`readCertificate() reads ${name}`, async () => {
+    const certificate = await readCertificate(pem, PATHS);
+    assert.equal(certificate.keyType, keyType);
+    assert.match(
+      certificate.keyPem,
+      /^-----BEGIN PRIVATE KEY-----\n[^-]+-----END PRIVATE KEY-----/,
+    );
+    assert.doesNotMatch(certificate.certPem, /PRIVATE KEY/);
+    // What was read is itself readable.
+    const again = await readCertificate(
+      { cert: certificate.certPem, key: certificate.keyPem },
+      PATHS,
+    );
+    assert.deepEqual(again, certificate);
+  });
+}
+
+test("readCertificate() takes the first certificate of a chain as the leaf", async () => {
+  const chain = `# leaf\n${ed25519.cert}# issuer\n${rsa.cert}`;
+  const certificate = await readCertificate({ cert: chain, key: ed25519.key }, PATHS);
+  assert.equal(certificate.certPem, ed25519.cert + rsa.cert);
+  assert.equal(certificate.subject, "CN=Ed.Example.com");
+});
+
+test("readCertificate() takes the common name when there is no subjectAltName", async () => {
+  assert.deepEqual((await readCertificate(ed25519, PATHS)).names, ["ed.example.com"]);
+});
+
+test("readCertificate() reads a certificate with an empty subject", async () => {
+  const certificate = await readCertificate(nameless, PATHS);
+  assert.equal(certificate.subject, "");
+  assert.deepEqual(certificate.names, ["a.test"]);
+});
+
+const damagedKey = ecdsa.key.replace(/\n.{20}/, "\nAAAAAAAAAAAAAAAAAAAA");
+const REFUSED: readonly [name: string, pem: CertificatePair, message: string][] = [
+  [
+    "an empty certificate",
+    { ...ecdsa, cert: "" },
+    'Cannot read the certificate: certs/a.crt holds no certificate (no PEM block "CERTIFICATE")',
+  ],
+  [
+    "a certificate in DER",
+    { ...ecdsa, cert: "0\ufffd\u0001" },
+    'Cannot read the certificate: certs/a.crt holds no certificate (no PEM block "CERTIFICATE"); ' +
+    "it looks like DER, which must be converted to PEM",
+  ],
+  [
+    "an empty key",
+    { ...ecdsa, key: "" },
+    'Cannot read the key: certs/a.key holds no key (no PEM block "PRIVATE KEY")',
+  ],
+  [
+    "a key for a certificate",
+    { cert: ecdsa.key, key: ecdsa.cert },
+    "Cannot read the certificate: certs/a.crt holds a key; are certificate and key swapped?",
+  ],
+  [
+    "a certificate for a key",
+    { cert: ecdsa.cert, key: ecdsa.cert },
+    "Cannot read the key: certs/a.key holds a certificate; are certificate and key swapped?",
+  ],
+  [
+    "a damaged certificate",
+    { ...ecdsa, cert: rsa.cert + ecdsa.cert.replace(/\n.{20}/, "\nAAAAAAAAAAAAAAAAAAAA") },
+    "Cannot read the certificate: certificate 2 of certs/a.crt is damaged",
+  ],
+  [
+    "a damaged key",
+    { ...ecdsa, key: damagedKey },
+    "Cannot read the key: certs/a.key holds a key that is damaged or of an unknown kind",
+  ],
+  [
+    "the key of another certificate",
+    { ...ecdsa, key: nameless.key },
+    "Cannot read the certificate: the key certs/a.key does not belong to the certificate certs/a.crt",
+  ],
+  [
+    "a key of another type",
+    { ...ecdsa, key: rsa.key },
+    "Cannot read the certificate: the key certs/a.key does not belong to the certificate certs/a.crt",
+  ],
+  [
+    "a chain in the wrong order",
+    { cert: rsa.cert + ecdsa.cert, key: ecdsa.key },
+    "Cannot read the certificate: the key certs/a.key belongs to certificate 2 of certs/a.crt, " +
+    "which must come first",
+  ],
+  ...[KEYS.encryptedPkcs8, KEYS.encryptedSec1, KEYS.encryptedPkcs1].map(
+    (key): [string, CertificatePair, string] => [
+      `an encrypted key (${/-----BEGIN (.*)-----/.exec(key)?.[1]})`,
+      { ...ecdsa, key },
+      "Cannot read the key: certs/a.key holds an encrypted key, which needs a passphrase",
+    ],
+  ),
+];
+
+for (const [name, pem, message] of REFUSED) {
+  test(`readCertificate() refuses ${name}`, async () => {
+    const error = await refusal(readCertificate(pem, PATHS));
+    assert.equal(error.message, message);
+    // Not a line of the key, in the message or beneath it.
+    for (const line of pem.key.split("\n").filter((text) => text.length > 40)) {
+      assert.ok(!Deno.inspect(error).includes(line));
+    }
+  });
+}
+
+Deno.test("loadCertificate() reads the files", async () => {
+  const paths = { cert: `${FOLDER}/good.crt`, key: `${FOLDER}/good.key` };
+  await Deno.writeTextFile(paths.cert, ecdsa.cert);
+  await Deno.writeTextFile(paths.key, ecdsa.key);
+  const certificate = await loadCertificate(paths);
+  assert.deepEqual(certificate, await readCertificate(ecdsa, paths));
+});
+
+Deno.test("loadCertificate() says what is wrong when a file cannot be read", async () => {
+  const cert = `${FOLDER}/alone.crt`;
+  await Deno.writeTextFile(cert, ecdsa.cert);
+  for (
+    const [paths, message] of [
+      [
+        { cert: `${FOLDER}/none.crt`, key: cert },
+        `Cannot read the certificate: ${FOLDER}/none.crt does not exist`,
+      ],
+      [
+        { cert, key: `${FOLDER}/none.key` },
+        `Cannot read the key: ${FOLDER}/none.key does not exist`,
+      ],
+      [{ cert: FOLDER, key: cert }, `Cannot read the certificate: ${FOLDER} is a folder`],
+    ] as const
+  ) {
+    assert.equal((await refusal(loadCertificate(paths))).message, message);
+  }
+});
+
+Deno.test({
+  name: "loadCertificate() says so when it is not granted to read",
+  permissions: { read: false },
+  fn: async () => {
+    const error = await refusal(loadCertificate({ cert: "a.crt", key: "a.key" }));
+    assert.match(
+      error.message,
+      /^Cannot read the (certificate: a.crt|key: a.key) is not readable /,
+    );
+  },
+});
+
+async function refusal(promise: Promise<unknown>): Promise<ProxyError> {
+  const error = await promise.then(() => undefined, (reason: unknown) => reason);
+  assert.ok(error instanceof ProxyError, `not refused: ${Deno.inspect(error)}`);
+  assert.equal(error.code, "bad_config");
+  return error;
+}
+
+async function convertKey(key: string, ...command: string[]): Promise<string> {
+  const [from, to] = [`${FOLDER}/from.key`, `${FOLDER}/to.key`];
+  await Deno.writeTextFile(from, key);
+  await openssl(...command, "-in", from, "-out", to);
+  return await Deno.readTextFile(to);
+}
+
+function crlf(text: string): string {
+  return text.replaceAll("\n", "\r\n");
+}

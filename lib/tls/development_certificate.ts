@@ -1,0 +1,193 @@
+import { X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
+import { messageOf, ProxyError } from "../core/errors.ts";
+import { type Certificate, type CertificatePair, loadCertificate } from "./certificate.ts";
+import type { IssuedPem } from "./certificate_authority.ts";
+
+/** The development CA and the certificate that it has signed, as paths under the given folder. */
+export interface DevelopmentFiles {
+  /** What a client is to trust: `curl --cacert`. */
+  readonly ca: string;
+  /** The server's chain: its certificate, then the CA's. */
+  readonly cert: string;
+  readonly key: string;
+  /** Whether the certificate was made now, rather than found. */
+  readonly created: boolean;
+}
+
+/** Names that a development certificate is for unless told otherwise. */
+export const DEVELOPMENT_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "::1"];
+
+/**
+ * Sees to a certificate for development in `folder`. One that is there is kept while it is good for
+ * another day, belongs to its key and CA, and covers `hosts`; else it is made anew with the CA that
+ * is there, or with a new one. Files are written whole or not at all, readable by their owner only;
+ * of several processes that call this at once, one writes and the others find what it wrote.
+ *
+ * @param hosts host names, `*.` and a host name, or IP addresses
+ * @throws {ProxyError} `bad_config` where a host is none, or the folder cannot be read or written
+ */
+export async function ensureDevelopmentCertificate(
+  folder: string,
+  hosts: readonly string[] = DEVELOPMENT_HOSTS,
+): Promise<DevelopmentFiles> {
+  if (hosts.length === 0) throw new RangeError("A development certificate needs a host");
+  const wanted = hosts.map(parseHost);
+  const files = filesIn(folder);
+  const { ca, cert, key } = files;
+  try {
+    if (await areGood(files, wanted)) return { ca, cert, key, created: false };
+    await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+    // A lock on the folder itself leaves no file behind, and ends with the process.
+    using lock = await Deno.open(folder);
+    await lock.lock(true);
+    if (await areGood(files, wanted)) return { ca, cert, key, created: false };
+    await makeFiles(files, wanted);
+    return { ca, cert, key, created: true };
+  } catch (error) {
+    if (error instanceof ProxyError) throw error;
+    throw new ProxyError(
+      "bad_config",
+      `Cannot make a development certificate in ${folder}: ${describe(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const AUTHORITY_DAYS = 3652;
+/** What browsers take of a server: 398 days at most. */
+const LEAF_DAYS = 397;
+
+/** The four files; the key of the CA is nobody's business but this file's. */
+type Files = Omit<DevelopmentFiles, "created"> & { readonly caKey: string };
+
+function filesIn(folder: string): Files {
+  return {
+    ca: `${folder}/development-ca.crt`,
+    caKey: `${folder}/development-ca.key`,
+    cert: `${folder}/localhost.crt`,
+    key: `${folder}/localhost.key`,
+  };
+}
+
+async function areGood(files: Files, hosts: readonly string[]): Promise<boolean> {
+  const leaf = await loadIfGood(files);
+  return leaf !== undefined && covers(leaf, hosts) && await isIssuedBy(leaf, files.ca);
+}
+
+async function makeFiles(files: Files, hosts: readonly string[]): Promise<void> {
+  // Loaded here because it takes some 150 ms, which a start that finds its certificate is spared.
+  const { createAuthority, issueServerCertificate } = await import("./certificate_authority.ts");
+  // An hour back, for clients whose clock is late.
+  const notBefore = Date.now() - HOUR;
+
+  const kept = await loadAuthority(files);
+  const authority = kept ?? await createAuthority({
+    commonName: "tls-proxy development CA",
+    notBefore: new Date(notBefore),
+    notAfter: new Date(notBefore + AUTHORITY_DAYS * DAY),
+  });
+  const authorityEnds = new X509Certificate(authority.cert).validToDate.getTime();
+  const issued = await issueServerCertificate(authority, {
+    commonName: "tls-proxy development certificate",
+    notBefore: new Date(notBefore),
+    notAfter: new Date(Math.min(notBefore + LEAF_DAYS * DAY, authorityEnds)),
+    hosts,
+  });
+
+  // Keys first: a stop in between leaves a key that does not match, which the next call mends.
+  if (kept === undefined) {
+    await writeWhole(files.caKey, authority.key);
+    await writeWhole(files.ca, authority.cert);
+  }
+  await writeWhole(files.key, issued.key);
+  await writeWhole(files.cert, issued.cert + authority.cert);
+}
+
+/** The certificate where it and its key can be used today and tomorrow. */
+async function loadIfGood(paths: CertificatePair): Promise<Certificate | undefined> {
+  try {
+    const certificate = await loadCertificate(paths);
+    const good = certificate.notBefore.getTime() <= Date.now() &&
+      certificate.notAfter.getTime() > Date.now() + DAY;
+    return good ? certificate : undefined;
+  } catch (error) {
+    // What may not be read may not be replaced either.
+    if (error instanceof ProxyError && isDenied(error.cause)) throw error;
+    return undefined;
+  }
+}
+
+/** The CA that is there, where this file could have made it. */
+async function loadAuthority(files: Files): Promise<IssuedPem | undefined> {
+  const found = await loadIfGood({ cert: files.ca, key: files.caKey });
+  if (found === undefined) return undefined;
+  const { ca, publicKey } = new X509Certificate(found.certPem);
+  const usable = ca && publicKey.asymmetricKeyDetails?.namedCurve === "prime256v1";
+  return usable ? { cert: found.certPem, key: found.keyPem } : undefined;
+}
+
+async function isIssuedBy(leaf: Certificate, caPath: string): Promise<boolean> {
+  try {
+    const ca = new X509Certificate(await Deno.readTextFile(caPath));
+    const certificate = new X509Certificate(leaf.certPem);
+    return certificate.checkIssued(ca) && certificate.verify(ca.publicKey);
+  } catch (error) {
+    if (isDenied(error)) throw error;
+    return false;
+  }
+}
+
+function covers(certificate: Certificate, hosts: readonly string[]): boolean {
+  const names = new Set(certificate.names.map(canonical));
+  return hosts.every((host) => names.has(host));
+}
+
+function parseHost(text: string): string {
+  const host = canonical(text.toLowerCase().replace(/\.$/, ""));
+  if (isIP(host) !== 0 || isHostName(host)) return host;
+  throw new ProxyError("bad_config", `"${text}" is not a host name or an IP address`);
+}
+
+/** RFC 1035, section 2.3.4; a last label of digits would be an address (RFC 3696, section 2). */
+function isHostName(text: string): boolean {
+  return text.length <= 253 && !/(?:^|\.)\d+$/.test(text) &&
+    /^(?:\*\.)?(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}$/.test(text);
+}
+
+/** IPv6 addresses in their one short form (RFC 5952); all else as it is. */
+function canonical(host: string): string {
+  if (!host.includes(":")) return host;
+  return URL.parse(`http://[${host}]`)?.hostname.slice(1, -1) ?? "";
+}
+
+/** Writes a file for its owner only, such that it is seen whole or not at all. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
+  try {
+    await Deno.writeTextFile(temporary, text, { createNew: true, mode: 0o600 });
+    using file = await Deno.open(temporary, { write: true });
+    await file.sync();
+    await Deno.rename(temporary, path);
+  } catch (error) {
+    await Deno.remove(temporary).catch(() => {});
+    throw error;
+  }
+}
+
+function isDenied(error: unknown): boolean {
+  return error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable;
+}
+
+function describe(error: unknown): string {
+  if (error instanceof Deno.errors.NotCapable) {
+    return "this process is not granted to read and write it (--allow-read, --allow-write)";
+  }
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  if (error instanceof Deno.errors.AlreadyExists || error instanceof Deno.errors.NotADirectory) {
+    return "it is not a folder";
+  }
+  return messageOf(error);
+}

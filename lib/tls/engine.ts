@@ -1,0 +1,63 @@
+import type { Address } from "../core/address.ts";
+import type { Connection, TlsFacts } from "../core/connection.ts";
+import type { ProxyError } from "../core/errors.ts";
+import type { CertificateStore } from "./certificate_store.ts";
+
+export type EngineName = "node" | "deno";
+
+/** What a listener may need of an engine; what an engine lacks is refused or chosen around. */
+export type Capability =
+  /** Protocol version and cipher of a connection are known. */
+  | "protocol_facts"
+  /** The SNI of a connection is known. */
+  | "sni_facts"
+  /** Certificates are selected by SNI. */
+  | "certificates_by_name"
+  /** A client that speaks plain HTTP gets an answer that says so. */
+  | "plain_http_answer"
+  /** A peer that breaks off without close_notify is told from one that ends. */
+  | "truncation_seen"
+  /** A connection that is broken off ends without close_notify, so that its peer can tell too. */
+  | "truncation_shown";
+
+export interface TlsConnection extends Connection {
+  readonly tls: TlsFacts;
+}
+
+/** A connection that never came to be. */
+export interface HandshakeFailure {
+  readonly peer: Address;
+  readonly sni: string | undefined;
+  readonly error: ProxyError;
+}
+
+export interface TlsListenOptions {
+  readonly address: Address;
+  readonly certificates: CertificateStore;
+  /** ALPN names offered, best first (RFC 7301). */
+  readonly alpn: readonly string[];
+  /** Milliseconds a client has from accept to the end of the handshake. */
+  readonly handshakeTimeout: number;
+  readonly onConnection: (connection: TlsConnection) => void;
+  readonly onHandshakeFailure: (failure: HandshakeFailure) => void;
+  /** Accepting failed for a reason that is no client's. */
+  readonly onTrouble: (reason: string) => void;
+}
+
+export interface TlsListener {
+  /** The address it listens on, with the port the system chose where 0 was asked. */
+  readonly address: Address;
+  /** Stops accepting; established connections go on. */
+  close(): Promise<void>;
+}
+
+/** One way of accepting TLS. */
+export interface TlsEngine {
+  readonly name: EngineName;
+  readonly can: ReadonlySet<Capability>;
+  /**
+   * @throws {ProxyError} `bad_config` where the address cannot be listened on, `unavailable` where
+   *   this runtime or its permissions do not allow the engine
+   */
+  listen(options: TlsListenOptions): Promise<TlsListener>;
+}

@@ -1,0 +1,191 @@
+import net, { type Socket } from "node:net";
+import tls, { type SecureContext, TLSSocket } from "node:tls";
+import type { Address } from "../core/address.ts";
+import { messageOf, ProxyError } from "../core/errors.ts";
+import { applyBackPressure } from "./back_pressure.ts";
+import type { Certificate } from "./certificate.ts";
+import type { CertificateStore } from "./certificate_store.ts";
+import { alertRecord, type ClientHello, readClientHello } from "./client_hello.ts";
+import type { TlsEngine, TlsListener, TlsListenOptions } from "./engine.ts";
+import { NodeConnection } from "./node_connection.ts";
+import { PLAIN_HTTP_ANSWER } from "./plain_http.ts";
+
+/**
+ * The engine on `node:tls`. It accepts TCP, reads the ClientHello itself, and only then lets the
+ * runtime do TLS on the same socket, with the certificate for the name that was asked.
+ */
+export const nodeEngine: TlsEngine = {
+  name: "node",
+  can: new Set([
+    "protocol_facts",
+    "sni_facts",
+    "certificates_by_name",
+    "plain_http_answer",
+    "truncation_shown",
+  ]),
+  listen,
+};
+
+async function listen(options: TlsListenOptions): Promise<TlsListener> {
+  const contexts = secureContexts(options.certificates);
+  const pending = new Set<Socket>();
+  const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    pending.add(socket);
+    handshake(socket, { options, contexts }, () => pending.delete(socket));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => reject(cannotListen(options.address, error)));
+    server.listen({ ...options.address, backlog: 4096 }, resolve);
+  });
+  const bound = server.address();
+  if (bound === null || typeof bound === "string") throw new TypeError("A TCP server has a port");
+  return {
+    address: { host: bound.address, port: bound.port },
+    close: () => {
+      server.close();
+      for (const socket of pending) socket.destroy();
+      return Promise.resolve();
+    },
+  };
+}
+
+interface HandshakeContext {
+  readonly options: TlsListenOptions;
+  readonly contexts: ReadonlyMap<Certificate, SecureContext>;
+}
+
+/** From an accepted socket to a connection or a failure; `settled` is called once, at either. */
+function handshake(
+  socket: Socket,
+  { options, contexts }: HandshakeContext,
+  settled: () => void,
+): void {
+  const started = performance.now();
+  const peer = { host: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
+  const local = { host: socket.localAddress ?? "", port: socket.localPort ?? 0 };
+  let sni: string | undefined;
+  let over = false;
+  const timer = setTimeout(() => {
+    const limit = options.handshakeTimeout;
+    fail(new ProxyError("handshake_timeout", `The handshake was not done within ${limit} ms`));
+  }, options.handshakeTimeout);
+  socket.on("error", (error) => fail(new ProxyError("handshake_failed", error.message)));
+  socket.on("close", () => fail(new ProxyError("handshake_failed", "The client has gone")));
+  readHello(socket, (reading) => {
+    if (over) return;
+    if (reading instanceof ProxyError) return fail(reading);
+    sni = reading.sni;
+    startTls(options.certificates.select(sni).certificate);
+  });
+
+  function startTls(certificate: Certificate): void {
+    const secure = new TLSSocket(socket, {
+      isServer: true,
+      secureContext: contexts.get(certificate),
+      ALPNProtocols: [...options.alpn],
+      allowHalfOpen: true,
+      requestCert: false,
+      rejectUnauthorized: false,
+    } as tls.TLSSocketOptions);
+    // the event by which node:tls reports a failed handshake of a socket without a server
+    secure.on("_tlsError", (error: Error) => fail(handshakeError(error)));
+    secure.on("error", (error: Error) => fail(handshakeError(error)));
+    // a client that leaves amid the handshake shows as an end, and an end shows to who reads
+    const lookForEnd = () => void secure.read(0);
+    const onEnd = () => fail(new ProxyError("handshake_failed", "The client has gone"));
+    secure.on("readable", lookForEnd).on("end", onEnd);
+    secure.on("secure", () => {
+      if (over) return;
+      settle();
+      secure.off("readable", lookForEnd).off("end", onEnd);
+      applyBackPressure(secure);
+      options.onConnection(
+        new NodeConnection(secure, {
+          peer,
+          local,
+          tls: {
+            sni,
+            alpn: secure.alpnProtocol || undefined,
+            protocol: secure.getProtocol() ?? undefined,
+            cipher: secure.getCipher()?.standardName,
+            resumed: secure.isSessionReused(),
+            handshakeMs: performance.now() - started,
+          },
+        }),
+      );
+    });
+  }
+
+  function fail(error: ProxyError): void {
+    if (over) return;
+    settle();
+    socket.destroySoon();
+    options.onHandshakeFailure({ peer, sni, error });
+  }
+
+  function settle(): void {
+    over = true;
+    clearTimeout(timer);
+    settled();
+  }
+}
+
+/** Collects the ClientHello and puts it back for TLS to read. What is none is answered here. */
+function readHello(socket: Socket, done: (reading: ClientHello | ProxyError) => void): void {
+  let bytes: Uint8Array = new Uint8Array(0);
+  socket.on("readable", onReadable);
+
+  function onReadable(): void {
+    const chunk: Uint8Array | null = socket.read();
+    if (chunk === null) {
+      // "readable" without bytes is the end of input
+      if (socket.readableEnded || socket.readableLength === 0) {
+        finish(new ProxyError("handshake_failed", "The client closed before it said anything"));
+      }
+      return;
+    }
+    bytes = bytes.length === 0 ? chunk : concat(bytes, chunk);
+    const reading = readClientHello(bytes);
+    switch (reading.kind) {
+      case "incomplete":
+        return;
+      case "plain_http":
+        socket.write(PLAIN_HTTP_ANSWER);
+        return finish(new ProxyError("plain_http", "The client spoke plain HTTP"));
+      case "invalid":
+        socket.write(alertRecord(reading.alert));
+        return finish(new ProxyError("bad_client_hello", reading.reason));
+      case "hello":
+        socket.off("readable", onReadable);
+        socket.unshift(bytes);
+        return done(reading.hello);
+    }
+  }
+
+  function finish(error: ProxyError): void {
+    socket.off("readable", onReadable);
+    done(error);
+  }
+}
+
+function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
+
+function secureContexts(certificates: CertificateStore): Map<Certificate, SecureContext> {
+  return new Map(certificates.all.map((certificate) => [
+    certificate,
+    tls.createSecureContext({ cert: certificate.certPem, key: certificate.keyPem }),
+  ]));
+}
+
+function handshakeError(error: Error): ProxyError {
+  return new ProxyError("handshake_failed", error.message, { cause: error });
+}
+
+function cannotListen({ host, port }: Address, error: unknown): ProxyError {
+  return new ProxyError("bad_config", `Cannot listen on ${host}:${port}: ${messageOf(error)}`);
+}

@@ -1,0 +1,89 @@
+/** AlertDescription numbers (RFC 8446, section 6). */
+export const ALERT = {
+  unexpected_message: 10,
+  record_overflow: 22,
+  illegal_parameter: 47,
+  decode_error: 50,
+  protocol_version: 70,
+} as const;
+
+export type AlertName = keyof typeof ALERT;
+
+/** Why bytes are refused, and the alert to say so; `readClientHello` lets none of them out. */
+export class Refusal extends Error {
+  readonly alert: AlertName;
+
+  constructor(alert: AlertName, reason: string) {
+    super(reason);
+    this.alert = alert;
+  }
+}
+
+/** What breaks the presentation language (RFC 8446, section 6.2: decode_error). */
+export function malformed(): Refusal {
+  return new Refusal("decode_error", "a malformed ClientHello");
+}
+
+/**
+ * Reads the presentation language of TLS (RFC 8446, section 3). What is not there is refused.
+ */
+export class Cursor {
+  readonly #bytes: Uint8Array;
+  #offset = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get length(): number {
+    return this.#bytes.length;
+  }
+
+  get atEnd(): boolean {
+    return this.#offset === this.#bytes.length;
+  }
+
+  end(): void {
+    if (!this.atEnd) throw malformed();
+  }
+
+  take(length: number): Uint8Array {
+    const end = this.#offset + length;
+    if (end > this.#bytes.length) throw malformed();
+    const taken = this.#bytes.subarray(this.#offset, end);
+    this.#offset = end;
+    return taken;
+  }
+
+  uint8(): number {
+    const value = this.#bytes[this.#offset];
+    if (value === undefined) throw malformed();
+    this.#offset++;
+    return value;
+  }
+
+  uint16(): number {
+    return this.uint8() * 0x100 + this.uint8();
+  }
+
+  uint24(): number {
+    return this.uint16() * 0x100 + this.uint8();
+  }
+
+  /** `opaque<0..2^8-1>` */
+  vector8(): Cursor {
+    return new Cursor(this.take(this.uint8()));
+  }
+
+  /** `opaque<0..2^16-1>` */
+  vector16(): Cursor {
+    return new Cursor(this.take(this.uint16()));
+  }
+
+  /** All bytes, one character each. */
+  text(): string {
+    let text = "";
+    for (const byte of this.#bytes) text += String.fromCharCode(byte);
+    return text;
+  }
+}

@@ -1,0 +1,39 @@
+import type { Connection } from "../core/connection.ts";
+import type { ProxyError } from "../core/errors.ts";
+import { GatherWriter } from "../core/gather_writer.ts";
+import { PartReader } from "../http1/part_reader.ts";
+import type { HeadLimits } from "../http1/request_decoder.ts";
+import { ResponseDecoder, type ResponsePart } from "../http1/response_decoder.ts";
+import { ResponseStream } from "../http1/response_stream.ts";
+
+/** A connection to a server that speaks HTTP/1.1, one request after another. */
+export class UpstreamConnection {
+  readonly responses: PartReader<ResponsePart>;
+  readonly requests: GatherWriter;
+  readonly #connection: Connection;
+  readonly #decoder: ResponseDecoder;
+
+  constructor(connection: Connection, limits: HeadLimits) {
+    this.#connection = connection;
+    this.#decoder = new ResponseDecoder(limits);
+    this.responses = new PartReader(
+      connection.readable.pipeThrough(new ResponseStream(this.#decoder)),
+    );
+    this.requests = new GatherWriter(connection.writable);
+  }
+
+  /** Announces a request by its method, and puts its head up for sending. */
+  begin(method: string, head: Uint8Array): void {
+    this.#decoder.expect(method);
+    this.requests.push(head);
+  }
+
+  /** Whether the last answer has ended and nothing came behind it. */
+  get idle(): boolean {
+    return this.#decoder.idle && !this.responses.buffered;
+  }
+
+  close(reason?: ProxyError): void {
+    this.#connection.close(reason);
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * Checks that imports go downward only: `deno task layers`.
+ *
+ * The layers are the folders of `lib/`, and `lib/app.ts` is one of its own. `*_test.ts` files are
+ * exempt: a test may reach for whatever it needs.
+ */
+
+/** One import or use that breaks the order. */
+export interface Violation {
+  readonly file: string;
+  /** Counted from 1. */
+  readonly line: number;
+  readonly message: string;
+}
+
+/**
+ * Every violation in these sources, by path (`lib/core/errors.ts`).
+ *
+ * It reads imports by their form at the start of a line, which `deno fmt` guarantees.
+ */
+export function checkLayers(sources: ReadonlyMap<string, string>): readonly Violation[] {
+  const violations: Violation[] = [];
+  const graph = new Map<string, readonly Import[]>();
+  for (const [file, source] of sources) {
+    if (file.endsWith("_test.ts")) continue;
+    const imports = findImports(file, source);
+    graph.set(file, imports.filter(({ target }) => target !== undefined));
+    const layer = layerOf(file);
+    if (layer === undefined) {
+      violations.push({ file, line: 1, message: `${file} is in no known layer` });
+      continue;
+    }
+    for (const found of imports) {
+      const message = whyNot(layer, found);
+      if (message !== undefined) violations.push({ file, line: found.line, message });
+    }
+    if (layer === "http1") violations.push(...findRuntimeUses(file, source));
+  }
+  return [...violations, ...findCycles(graph)];
+}
+
+type Layer = keyof typeof MAY_IMPORT;
+
+/** What each layer may import besides itself; no folder of `lib/` is missing here. */
+const MAY_IMPORT = {
+  main: ["cli"],
+  cli: [
+    "app",
+    "config",
+    "permissions",
+    "proxy",
+    "upstream",
+    "http1",
+    "tls",
+    "observability",
+    "core",
+  ],
+  app: ["config", "permissions", "proxy", "upstream", "http1", "tls", "observability", "core"],
+  permissions: ["config", "core"],
+  config: ["tls", "core"],
+  proxy: ["upstream", "http1", "tls", "observability", "core"],
+  upstream: ["http1", "tls", "observability", "core"],
+  http1: ["core"],
+  tls: ["core"],
+  observability: ["core"],
+  core: [],
+} as const satisfies Record<string, readonly string[]>;
+
+interface Import {
+  readonly line: number;
+  readonly specifier: string;
+  readonly typeOnly: boolean;
+  /** The path of the imported file; undefined for a package. */
+  readonly target: string | undefined;
+}
+
+function layerOf(file: string): Layer | undefined {
+  if (file === "main.ts") return "main";
+  if (file === "lib/app.ts") return "app";
+  const folder = /^lib\/([^/]+)\//.exec(file)?.[1];
+  return folder !== undefined && Object.hasOwn(MAY_IMPORT, folder) ? folder as Layer : undefined;
+}
+
+function whyNot(layer: Layer, { specifier, target, typeOnly }: Import): string | undefined {
+  if (target === undefined) {
+    return layer === "http1" && specifier.startsWith("node:")
+      ? `http1 is without I/O and may not import ${specifier}`
+      : undefined;
+  }
+  if (!/\.(ts|json)$/.test(target)) return `"${specifier}" does not name the file (.ts)`;
+  if (target.endsWith(".json")) return undefined;
+  if (target.endsWith("_test.ts")) return `"${specifier}" is a test`;
+  const other = layerOf(target);
+  if (other === undefined) return `"${specifier}" is in no known layer`;
+  if (other === layer) return undefined;
+  const allowed: readonly Layer[] = MAY_IMPORT[layer];
+  if (!allowed.includes(other)) return `${layer} may not import ${other} (${target})`;
+  if (layer === "config" && other === "tls" && !typeOnly) {
+    return `config may import only types of tls (${target})`;
+  }
+  return undefined;
+}
+
+const STATIC_IMPORT = /^(?:import|export)\s+(type\s)?(?:[^;"'`]*?\sfrom\s+)?["']([^"'\n]+)["']/gm;
+const DYNAMIC_IMPORT = /^(?!\s*(?:\/\/|\*)).*?\bimport\(\s*["']([^"'\n]+)["']/gm;
+
+function findImports(file: string, source: string): readonly Import[] {
+  const statics = [...source.matchAll(STATIC_IMPORT)].map((match) => ({
+    index: match.index,
+    specifier: match[2] ?? "",
+    typeOnly: match[1] !== undefined,
+  }));
+  const dynamics = [...source.matchAll(DYNAMIC_IMPORT)].map((match) => ({
+    index: match.index,
+    specifier: match[1] ?? "",
+    typeOnly: false,
+  }));
+  return [...statics, ...dynamics].map(({ index, specifier, typeOnly }) => ({
+    line: lineAt(source, index),
+    specifier,
+    typeOnly,
+    target: resolve(file, specifier),
+  }));
+}
+
+function resolve(file: string, specifier: string): string | undefined {
+  if (!/^\.{0,2}\//.test(specifier)) return undefined;
+  return new URL(specifier, `file:///${file}`).pathname.slice(1);
+}
+
+function lineAt(source: string, index: number): number {
+  return source.slice(0, index).split("\n").length;
+}
+
+function findRuntimeUses(file: string, source: string): readonly Violation[] {
+  return source.split("\n").flatMap((text, index) =>
+    /^(?!\s*(?:\/\/|\/?\*)).*\bDeno\./.test(text)
+      ? [{ file, line: index + 1, message: "http1 is without I/O and may not use Deno" }]
+      : []
+  );
+}
+
+/** One violation for each import that closes a cycle; an import of a type counts as any other. */
+function findCycles(graph: ReadonlyMap<string, readonly Import[]>): readonly Violation[] {
+  const violations: Violation[] = [];
+  const done = new Set<string>();
+  const path: string[] = [];
+
+  function visit(file: string): void {
+    path.push(file);
+    for (const { target, line } of graph.get(file) ?? []) {
+      if (target === undefined || done.has(target)) continue;
+      const start = path.indexOf(target);
+      if (start === -1) {
+        visit(target);
+      } else {
+        const cycle = [...path.slice(start), target].join(" -> ");
+        violations.push({ file, line, message: `import cycle: ${cycle}` });
+      }
+    }
+    path.pop();
+    done.add(file);
+  }
+
+  for (const file of graph.keys()) if (!done.has(file)) visit(file);
+  return violations;
+}
+
+async function readSources(): Promise<ReadonlyMap<string, string>> {
+  const sources = new Map([["main.ts", await Deno.readTextFile("main.ts")]]);
+  await readFolder("lib", sources);
+  return sources;
+}
+
+async function readFolder(folder: string, sources: Map<string, string>): Promise<void> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) await readFolder(path, sources);
+    else if (name.endsWith(".ts")) sources.set(path, await Deno.readTextFile(path));
+  }
+}
+
+if (import.meta.main) {
+  const sources = await readSources();
+  const violations = checkLayers(sources);
+  const lines = violations.map(({ file, line, message }) => `${file}:${line}: ${message}`);
+  if (lines.length === 0) {
+    const count = [...sources.keys()].filter((file) => !file.endsWith("_test.ts")).length;
+    lines.push(`layers: ${count} files, in order`);
+  }
+  await new Blob([`${lines.join("\n")}\n`]).stream().pipeTo(Deno.stdout.writable);
+  Deno.exit(violations.length === 0 ? 0 : 1);
+}

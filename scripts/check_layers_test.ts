@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { checkLayers } from "./check_layers.ts";
+
+const ORDERLY: Readonly<Record<string, string>> = {
+  "main.ts": 'import { runCli } from "./lib/cli/cli.ts";',
+  "lib/cli/cli.ts": 'import manifest from "../../deno.json" with { type: "json" };\n' +
+    'import { startApp } from "../app.ts";\nimport { parse } from "../config/parse.ts";',
+  "lib/app.ts": 'import type { Config } from "./config/schema.ts";\nimport "./proxy/listener.ts";',
+  "lib/config/schema.ts": 'import type { EngineName } from "../tls/engine.ts";',
+  "lib/config/parse.ts": 'import { Document } from "yaml";\nimport "../core/errors.ts";',
+  "lib/permissions/grants.ts": 'import type { Config } from "../config/schema.ts";',
+  "lib/proxy/listener.ts": 'import {\n  a,\n  type B,\n} from "../upstream/pool.ts";',
+  "lib/upstream/pool.ts": 'export { head } from "../http1/head.ts";',
+  "lib/http1/head.ts": '// Deno.open and import("../tls/engine.ts") stand in a comment\n' +
+    'import { ProxyError } from "../core/errors.ts";',
+  "lib/http1/head_test.ts": 'import "../tls/engine.ts";\nDeno.test("head", () => {});',
+  "lib/tls/engine.ts": 'import net from "node:net";\nimport type { A } from "../core/errors.ts";',
+  "lib/observability/log.ts": "const x = Deno.stdout;",
+  "lib/core/errors.ts": "export class ProxyError extends Error {}",
+};
+
+Deno.test("checkLayers() finds nothing where imports go downward", () => {
+  assert.deepEqual(check({}), []);
+});
+
+const VIOLATIONS: readonly [why: string, files: Record<string, string>, expected: string[]][] = [
+  ["upward", { "lib/core/errors.ts": '\nimport type { A } from "../tls/engine.ts";' }, [
+    "lib/core/errors.ts:2: core may not import tls (lib/tls/engine.ts)",
+    "lib/core/errors.ts:2: import cycle: " +
+    "lib/tls/engine.ts -> lib/core/errors.ts -> lib/tls/engine.ts",
+  ]],
+  ["sideways", { "lib/tls/engine.ts": 'import "../observability/log.ts";' }, [
+    "lib/tls/engine.ts:1: tls may not import observability (lib/observability/log.ts)",
+  ]],
+  ["config from proxy", {
+    "lib/proxy/listener.ts": 'import {\n  type A,\n} from "../config/schema.ts";',
+  }, ["lib/proxy/listener.ts:1: proxy may not import config (lib/config/schema.ts)"]],
+  ["more than types of tls", {
+    "lib/config/parse.ts": 'import { x } from "../tls/engine.ts";',
+  }, ["lib/config/parse.ts:1: config may import only types of tls (lib/tls/engine.ts)"]],
+  ["export from", { "lib/tls/engine.ts": 'export * from "../http1/head.ts";' }, [
+    "lib/tls/engine.ts:1: tls may not import http1 (lib/http1/head.ts)",
+  ]],
+  ["dynamic import", {
+    "lib/tls/engine.ts": '\n\nconst x = await import("../http1/head.ts");',
+  }, ["lib/tls/engine.ts:3: tls may not import http1 (lib/http1/head.ts)"]],
+  ["I/O in http1", {
+    "lib/http1/head.ts": 'import { Buffer } from "node:buffer";\nconst x = Deno.stdout;',
+  }, [
+    "lib/http1/head.ts:1: http1 is without I/O and may not import node:buffer",
+    "lib/http1/head.ts:2: http1 is without I/O and may not use Deno",
+  ]],
+  ["no file name", { "lib/tls/engine.ts": 'import "../core/errors";' }, [
+    'lib/tls/engine.ts:1: "../core/errors" does not name the file (.ts)',
+  ]],
+  ["an import of a test", { "lib/tls/engine.ts": 'import "../http1/head_test.ts";' }, [
+    'lib/tls/engine.ts:1: "../http1/head_test.ts" is a test',
+  ]],
+  ["an unknown folder", { "lib/utils/x.ts": "export const x = 1;" }, [
+    "lib/utils/x.ts:1: lib/utils/x.ts is in no known layer",
+  ]],
+  ["a cycle in a layer", {
+    "lib/core/a.ts": 'import { b } from "./b.ts";',
+    "lib/core/b.ts": 'import { c } from "./c.ts";',
+    "lib/core/c.ts": 'import type { a } from "./a.ts";',
+  }, [
+    "lib/core/c.ts:1: import cycle: " +
+    "lib/core/a.ts -> lib/core/b.ts -> lib/core/c.ts -> lib/core/a.ts",
+  ]],
+];
+
+Deno.test("checkLayers() names file, line and reason of each violation", () => {
+  for (const [why, files, expected] of VIOLATIONS) assert.deepEqual(check(files), expected, why);
+});
+
+function check(files: Readonly<Record<string, string>>): readonly string[] {
+  const sources = new Map(Object.entries({ ...ORDERLY, ...files }));
+  return checkLayers(sources).map(({ file, line, message }) => `${file}:${line}: ${message}`);
+}

@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+import { startEcho, startHttp, unusedPort } from "./support/backends.ts";
+import { testCertificates } from "./support/certificates.ts";
+import { encodeRequest, readAnswer } from "./support/http.ts";
+import { ENGINE_CAN, ENGINES, startProxy, startProxyFor } from "./support/start_proxy.ts";
+import { connectTcp, connectTls } from "./support/tls_client.ts";
+import { run, runOk } from "./support/tools.ts";
+
+const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
+const PEER = String.raw`127\.0\.0\.1:\d+`;
+const MS = String.raw`\d+\.\dms`;
+const SECONDS = String.raw`\d+\.\d\ds`;
+
+for (const engine of ENGINES) {
+  const knows = ENGINE_CAN[engine].has("protocol_facts");
+
+  Deno.test(`the log tells handshake, request and end (${engine})`, async () => {
+    await using backend = await startHttp();
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    const { ca } = await testCertificates();
+    const url = `https://localhost:${proxy.port}/a?b="c`;
+    await runOk("curl", ["-sS", "-g", "--tls-max", "1.2", "--cacert", ca, url, "-d", "xyz"]);
+    await proxy.log.first(/ end /);
+    const tls = knows
+      ? "protocol=TLSv1\\.2 cipher=TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 sni=localhost"
+      : "protocol=- cipher=- sni=-";
+    const { port } = proxy;
+    const SHAPES = [
+      `^${TIME} info handshake peer=(${PEER}) ${tls} alpn=http/1\\.1 resumed=${
+        knows ? "no" : "-"
+      } time=${MS}$`,
+      `^${TIME} info request peer=(${PEER}) host=localhost:${port} method=POST ` +
+      `target="/a\\?b=\\\\"c" status=200 in=\\d+ out=\\d+ time=${MS} backend=default ` +
+      `server=${backend.address} error=-$`,
+      `^${TIME} info end peer=(${PEER}) in=(\\d+) out=(\\d+) requests=1 time=${SECONDS} how=done$`,
+    ];
+    assert.equal(proxy.log.all.length, SHAPES.length, proxy.log.text);
+    const peers = SHAPES.map((shape, index) => {
+      const match = new RegExp(shape).exec(proxy.log.all[index] ?? "");
+      assert.ok(match, `${proxy.log.all[index]}\nis not like\n${shape}`);
+      return match[1];
+    });
+    assert.equal(new Set(peers).size, 1, "all of one connection");
+  });
+
+  Deno.test(`the log counts every byte (${engine})`, async () => {
+    await using backend = await startHttp();
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    using client = await connectTls(proxy.port);
+    const requests = [
+      encodeRequest("/"),
+      encodeRequest("/", { method: "POST", body: "x".repeat(100_000) }),
+    ];
+    for (const request of requests) {
+      await client.write(request);
+      await readAnswer(client);
+    }
+    await client.end();
+    await client.readRest();
+    const sizes = requests.map(({ length }) => length);
+    await proxy.log.first(new RegExp(` request .* in=${sizes[0]} out=\\d+ `));
+    await proxy.log.first(new RegExp(` request .* in=${sizes[1]} out=\\d+ `));
+    const total = requests.join("").length;
+    await proxy.log.first(
+      new RegExp(` end .* in=${total} out=${client.received} requests=2 .*how=done$`),
+    );
+  });
+
+  Deno.test(`the log tells the end of a tcp connection with its server (${engine})`, async () => {
+    await using echo = await startEcho();
+    const mode = "tcp";
+    await using proxy = await startProxyFor({ engine, mode, backend: echo.address });
+    using client = await connectTls(proxy.port);
+    await client.write("hello");
+    await client.end();
+    await client.readRest();
+    await proxy.log.first(
+      new RegExp(
+        `^${TIME} info end peer=${PEER} in=5 out=5 server=${echo.address} ` +
+          `time=${SECONDS} how=done$`,
+      ),
+    );
+    assert.equal(proxy.log.matching(/ handshake .*alpn=- /).length, 1);
+  });
+
+  Deno.test(`the log tells why a handshake failed (${engine})`, async () => {
+    await using proxy = await startProxyFor({ engine, backend: "127.0.0.1:9" });
+    const FAILED = `^${TIME} warning handshake failed peer=${PEER} sni=`;
+    using garbage = await connectTcp(proxy.port);
+    await garbage.write("hello\n");
+    await garbage.untilGone();
+    await proxy.log.first(
+      knows
+        ? new RegExp(`${FAILED}- error=bad_client_hello reason="not a TLS handshake"$`)
+        : new RegExp(`${FAILED}- error=handshake_failed reason="[^"]+"$`),
+    );
+    // one that trusts nobody tells so after it has seen the certificate
+    const distrusting = ["-sS", "--tls-max", "1.2", `https://localhost:${proxy.port}/`];
+    assert.equal((await run("curl", distrusting)).code, 60);
+    const sni = ENGINE_CAN[engine].has("sni_facts") ? "localhost" : "-";
+    await proxy.log.first(
+      new RegExp(`${FAILED}${sni} error=handshake_failed reason="[^"]*(UnknownCA|unknown)[^"]*"$`),
+    );
+  });
+
+  Deno.test(`the log tells whose fault a failed request was (${engine})`, async () => {
+    const refusing = `127.0.0.1:${await unusedPort()}`;
+    await using proxy = await startProxyFor({ engine, backend: refusing });
+    using client = await connectTls(proxy.port);
+    await client.write(encodeRequest("/a"));
+    assert.equal((await readAnswer(client)).status, 502);
+    await client.write("nonsense\r\n\r\n");
+    await client.end();
+    assert.equal((await readAnswer(client)).status, 400);
+    await client.readRest();
+    await proxy.log.first(/ end /);
+    const [, failed, ...rest] = proxy.log.all;
+    assert.match(
+      failed ?? "",
+      new RegExp(
+        ` warning server failed backend=default server=${refusing} error=connect_failed reason=`,
+      ),
+    );
+    assert.match(
+      rest[0] ?? "",
+      / warning request .* target=\/a status=502 .* error=connect_failed /,
+    );
+    assert.match(
+      rest[1] ?? "",
+      / info request .* host=- method=- target=- status=400 .* error=bad_request_line reason="/,
+    );
+  });
+
+  Deno.test(`nobody can write a line of the log (${engine})`, async () => {
+    await using backend = await startHttp();
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    const { ca } = await testCertificates();
+    const forged = "2000-01-01T00:00:00.000Z info request forged=yes";
+    const names = [
+      `a\n${forged}`,
+      "a b",
+      'a"b',
+      "\x1b[31mred",
+      "a\\nb",
+      "ü.example",
+      `${"a".repeat(63)}.b`,
+    ];
+    for (const name of names) {
+      await run("openssl", [
+        ...["s_client", "-connect", `127.0.0.1:${proxy.port}`, "-servername", name, "-CAfile", ca],
+      ], { input: "" });
+    }
+    const targets = ['/"%0a', "/\\n", "/=x info forged=yes"];
+    for (const target of [...targets, `/${"a".repeat(2000)}`]) {
+      using client = await connectTls(proxy.port);
+      await client.write(`GET ${target} HTTP/1.1\r\nHost: a\r\nUser-Agent: ${forged}\r\n\r\n`);
+      await readAnswer(client);
+    }
+    using client = await connectTls(proxy.port);
+    await client.write(`GET / HTTP/1.1\r\nHost: a\n${forged}\r\n\r\n`);
+    await readAnswer(client);
+    await client.readRest();
+    await proxy.log.first(/ request .*status=400 .*LF stands without/);
+    for (const line of proxy.log.all) {
+      assert.match(line, new RegExp(`^${TIME} (info|warning) (handshake|request|end) [ -~]*$`));
+      assert.doesNotMatch(line, /^2000|[^"]forged=/);
+      assert.ok(line.length < 800, line);
+    }
+    assert.equal(proxy.log.matching(/ target="\/\\"%0a" /).length, 1);
+    assert.equal(proxy.log.matching(/ target="\/\\\\n" /).length, 1);
+    assert.equal(proxy.log.matching(/ target=\/a{199}\.\.\. /).length, 1);
+  });
+}
+
+Deno.test("the log leaves out what it is told to", async () => {
+  await using backend = await startHttp();
+  const { ec, ca } = await testCertificates();
+  const CASES: readonly [flags: readonly string[], kinds: readonly string[]][] = [
+    [["--no-access-log"], []],
+    [["--no-tls-log"], ["request", "end"]],
+    [["--log-level", "warning"], []],
+    [[], ["handshake", "request", "end"]],
+  ];
+  for (const [flags, kinds] of CASES) {
+    await using proxy = await startProxy([
+      ...["--listen", "127.0.0.1:0", "--backend", backend.address],
+      ...["--cert", ec.cert, "--key", ec.key, "--engine", "node", ...flags],
+    ]);
+    await runOk("curl", ["-sS", "--cacert", ca, `https://localhost:${proxy.port}/`]);
+    // what is no everyday thing is told in any case
+    await run("curl", ["-sS", `http://localhost:${proxy.port}/`]);
+    await proxy.log.first(/ warning handshake failed /);
+    const told = proxy.log.all.slice(0, -1).map((line) => line.split(" ")[2]);
+    assert.deepEqual(told, kinds, flags.join(" "));
+  }
+});

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { startBackend, startEcho, startHttp } from "./support/backends.ts";
+import { within } from "./support/deadline.ts";
+import { encodeAnswer, encodeRequest, readAnswer, readRequest, valuesOf } from "./support/http.ts";
+import { ENGINES, startProxyFor } from "./support/start_proxy.ts";
+import { connectTcp, connectTls } from "./support/tls_client.ts";
+
+/** What a client needs who asks again after the drain began. */
+const REFUSED = /refused|ECONNREFUSED/;
+
+for (const engine of ENGINES) {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    Deno.test(`${signal} lets requests finish and refuses new connections (${engine})`, async () => {
+      const asked = Promise.withResolvers<void>();
+      const answer = Promise.withResolvers<void>();
+      await using backend = await startHttp(async () => {
+        asked.resolve();
+        await answer.promise;
+        return encodeAnswer("x".repeat(100_000));
+      });
+      await using proxy = await startProxyFor({ engine, backend: backend.address });
+      using idle = await connectTls(proxy.port);
+      using silent = await connectTcp(proxy.port);
+      using busy = await connectTls(proxy.port);
+      await busy.write(encodeRequest("/"));
+      await asked.promise;
+      await proxy.log.count(/ info handshake /, 2);
+
+      proxy.signal(signal);
+      await proxy.says.first(new RegExp(`^tls-proxy: ${signal}: draining, for at most 30 s; `));
+      assert.equal(await idle.readRest(), "", "who asks for nothing is let go");
+      await assert.rejects(connectTcp(proxy.port), REFUSED);
+
+      answer.resolve();
+      const answered = await readAnswer(busy);
+      assert.equal(answered.body.length, 100_000);
+      assert.deepEqual(valuesOf(answered, "Connection"), ["close"]);
+      assert.equal(await busy.readRest(), "");
+      const { code } = await within(proxy.status, "the proxy's end");
+      assert.equal(code, 0);
+      await silent.untilGone();
+      await proxy.says.first(
+        /^tls-proxy: served 2 connections and 1 request, 1 failed handshake, /,
+      );
+    });
+  }
+
+  Deno.test(`SIGTERM lets an upload go on to its end (${engine})`, async () => {
+    await using backend = await startHttp((request) => encodeAnswer(String(request.body.length)));
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    using client = await connectTls(proxy.port);
+    using begun = await connectTls(proxy.port);
+    const head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n";
+    await client.write(head + "hello");
+    await backend.accepted(1);
+    // the answer to the first says that the beginning of the second has come
+    await begun.write(encodeRequest("/") + "GET / HTTP/1.1\r\nHo");
+    assert.equal((await readAnswer(begun)).status, 200);
+    proxy.signal("SIGTERM");
+    await proxy.says.first(/SIGTERM: draining/);
+    await client.write("world");
+    assert.equal((await readAnswer(client)).body, "10");
+    await begun.write("st: a\r\n\r\n");
+    assert.equal((await readAnswer(begun)).status, 200);
+    assert.equal((await within(proxy.status, "the proxy's end")).code, 0);
+  });
+
+  Deno.test(`SIGTERM lets tcp connections go on (${engine})`, async () => {
+    await using echo = await startEcho();
+    const mode = "tcp";
+    await using proxy = await startProxyFor({ engine, mode, backend: echo.address });
+    using client = await connectTls(proxy.port);
+    await client.write("a");
+    await client.readText(1);
+    proxy.signal("SIGTERM");
+    await proxy.says.first(/SIGTERM: draining/);
+    await client.write("bcd");
+    assert.equal(await client.readText(3), "bcd");
+    await client.end();
+    assert.equal(await client.readRest(), "");
+    assert.equal((await within(proxy.status, "the proxy's end")).code, 0);
+  });
+
+  Deno.test(`a second signal ends the proxy at once (${engine})`, async () => {
+    const CODES = [["SIGTERM", 143], ["SIGINT", 130]] as const;
+    for (const [second, code] of CODES) {
+      await using backend = await startBackend(async (connection) => {
+        await readRequest(connection);
+        await connection.untilGone();
+      }, { brokenOff: true });
+      await using proxy = await startProxyFor({ engine, backend: backend.address });
+      using client = await connectTls(proxy.port);
+      await client.write(encodeRequest("/"));
+      await backend.accepted(1);
+      proxy.signal("SIGTERM");
+      await proxy.says.first(/SIGTERM: draining/);
+      proxy.signal(second);
+      const status = await within(proxy.status, "the proxy's end", 5_000);
+      assert.equal(status.code, code);
+      await client.untilGone();
+    }
+  });
+
+  Deno.test(`SIGHUP and SIGUSR1 leave the proxy serving (${engine})`, async () => {
+    await using backend = await startHttp();
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    for (const signal of ["SIGHUP", "SIGUSR1", "SIGHUP"] as const) {
+      proxy.signal(signal);
+      using client = await connectTls(proxy.port);
+      await client.write(encodeRequest("/"));
+      assert.equal((await readAnswer(client)).status, 200);
+    }
+    await proxy.says.count(/^tls-proxy: SIGHUP: a reload needs --config, nothing is changed$/, 2);
+  });
+}

@@ -1,0 +1,130 @@
+import net from "node:net";
+import { nodeTransport, TestConnection } from "./connection.ts";
+import { eventually } from "./deadline.ts";
+import { encodeAnswer, readRequest, type SeenRequest } from "./http.ts";
+
+/** A server on a free port of the loopback interface. */
+export interface TestBackend extends AsyncDisposable {
+  readonly port: number;
+  /** `host:port` */
+  readonly address: string;
+  /** Every connection so far, in order; those that have ended too. */
+  readonly connections: readonly TestConnection[];
+  /** How many connections are open. */
+  readonly open: number;
+  /** Waits until so many connections have come. */
+  accepted(count: number): Promise<void>;
+  /** Waits until all connections are over. */
+  allGone(): Promise<void>;
+  /** Ends every connection that is open. */
+  dropAll(): void;
+}
+
+export interface BackendOptions {
+  /** Whether the test breaks connections off, so that a script that fails is no failure. */
+  readonly brokenOff?: boolean;
+}
+
+/**
+ * Starts a server that plays a script on each connection and closes it at the script's end.
+ * What a script throws fails the test when the backend is disposed, unless it was `brokenOff`.
+ *
+ * @param script gets the connection and its number, counted from 0
+ */
+export async function startBackend(
+  script: (connection: TestConnection, index: number) => Promise<void>,
+  { brokenOff = false }: BackendOptions = {},
+): Promise<TestBackend> {
+  const connections: TestConnection[] = [];
+  const sockets = new Set<net.Socket>();
+  const failures: unknown[] = [];
+  let disposed = false;
+  const server = net.createServer({ noDelay: true, allowHalfOpen: true }, async (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    const transport = nodeTransport(socket, () => socket.resetAndDestroy());
+    const connection = new TestConnection(transport);
+    connections.push(connection);
+    try {
+      await script(connection, connections.length - 1);
+      await connection.end();
+      await connection.untilGone();
+    } catch (error) {
+      if (!disposed && !brokenOff) failures.push(error);
+    } finally {
+      connection.close();
+    }
+  });
+  await new Promise<void>((resolve) => server.listen({ host: "127.0.0.1", port: 0 }, resolve));
+  const { port } = server.address() as net.AddressInfo;
+  return {
+    port,
+    address: `127.0.0.1:${port}`,
+    connections,
+    get open() {
+      return sockets.size;
+    },
+    async accepted(count) {
+      await eventually(
+        () => Promise.resolve(connections.length >= count || undefined),
+        () => `${count} connections to the backend; there were ${connections.length}`,
+      );
+    },
+    async allGone() {
+      await eventually(
+        () => Promise.resolve(sockets.size === 0 || undefined),
+        () => `${sockets.size} connections of the backend to end`,
+      );
+    },
+    dropAll() {
+      for (const socket of sockets) socket.destroy();
+    },
+    async [Symbol.asyncDispose]() {
+      disposed = true;
+      for (const socket of sockets) socket.destroy();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      if (failures.length > 0) throw failures[0];
+    },
+  };
+}
+
+/** Starts a server that sends back what it gets, and ends when the client has. */
+export function startEcho(options: BackendOptions = {}): Promise<TestBackend> {
+  return startBackend(async (connection) => {
+    for (let some; (some = await connection.readSome()) !== undefined;) {
+      await connection.write(some);
+    }
+  }, options);
+}
+
+/** An HTTP server, and the requests it got. */
+export interface HttpBackend extends TestBackend {
+  readonly requests: readonly SeenRequest[];
+}
+
+/**
+ * Starts an HTTP server that keeps connections open.
+ *
+ * @param answer the raw answer, or only its body
+ */
+export async function startHttp(
+  answer: (request: SeenRequest, connection: TestConnection) =>
+    | string
+    | Promise<string> = () => encodeAnswer("hello"),
+  options: BackendOptions = {},
+): Promise<HttpBackend> {
+  const requests: SeenRequest[] = [];
+  const backend = await startBackend(async (connection) => {
+    for (let request; (request = await readRequest(connection)) !== undefined;) {
+      requests.push(request);
+      await connection.write(await answer(request, connection));
+    }
+  }, options);
+  return Object.assign(backend, { requests });
+}
+
+/** A port that nothing listens on: it was free a moment ago. */
+export async function unusedPort(): Promise<number> {
+  await using backend = await startBackend(() => Promise.resolve());
+  return backend.port;
+}

@@ -1,0 +1,28 @@
+/**
+ * Runs the `openssl` command and gives what it printed.
+ *
+ * @throws {Error} with what it said, where it fails
+ */
+export async function openssl(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await new Deno.Command("openssl", { args }).output();
+  if (code !== 0) throw new Error(`openssl ${args[0]}: ${new TextDecoder().decode(stderr)}`);
+  return new TextDecoder().decode(stdout);
+}
+
+/** A self-signed certificate and its key as PEM; `key` is what `-newkey` takes. */
+export async function selfSigned(
+  folder: string,
+  options: { key: string[]; subject: string; names?: string },
+): Promise<{ cert: string; key: string }> {
+  const paths = { cert: `${folder}/made.crt`, key: `${folder}/made.key` };
+  const names = options.names === undefined ? [] : ["-addext", `subjectAltName=${options.names}`];
+  await openssl(
+    ...["req", "-x509", "-nodes", "-days", "30", "-utf8", "-subj", options.subject, ...names],
+    ...["-newkey", ...options.key, "-keyout", paths.key, "-out", paths.cert],
+  );
+  const [cert, key] = await Promise.all([
+    Deno.readTextFile(paths.cert),
+    Deno.readTextFile(paths.key),
+  ]);
+  return { cert, key };
+}

@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import manifest from "../../deno.json" with { type: "json" };
+import { denoEngine } from "../../lib/tls/deno_engine.ts";
+import type { Capability, EngineName } from "../../lib/tls/engine.ts";
+import { nodeEngine } from "../../lib/tls/node_engine.ts";
+import { testCertificates } from "./certificates.ts";
+import { within } from "./deadline.ts";
+import { Lines } from "./lines.ts";
+
+/** Both, for tests that hold for either. */
+export const ENGINES: readonly EngineName[] = ["node", "deno"];
+
+/** What each says it can do: where they differ, tests hold them to it. */
+export const ENGINE_CAN: Readonly<Record<EngineName, ReadonlySet<Capability>>> = {
+  node: nodeEngine.can,
+  deno: denoEngine.can,
+};
+
+/** The proxy as a process of its own, with the permissions of `deno task proxy`. */
+export interface ProxyProcess extends AsyncDisposable {
+  readonly pid: number;
+  /** Where it listens. */
+  readonly port: number;
+  /** The log. */
+  readonly log: Lines;
+  /** What it says to its user. */
+  readonly says: Lines;
+  readonly status: Promise<Deno.CommandStatus>;
+  /** Bytes of resident memory. */
+  memory(): Promise<number>;
+  /** How many descriptors it has open. */
+  openFiles(): Promise<number>;
+  signal(signal: Deno.Signal): void;
+}
+
+export interface ProxyOptions {
+  /** Where it runs; it makes its development certificate there. */
+  readonly cwd?: string;
+}
+
+/** Starts the proxy with exactly these flags, and waits until it listens. */
+export async function startProxy(
+  flags: readonly string[],
+  options: ProxyOptions = {},
+): Promise<ProxyProcess> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...runFlags(), "--config", `${ROOT}/deno.json`, `${ROOT}/main.ts`, ...flags],
+    cwd: options.cwd ?? ROOT,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const log = new Lines(child.stdout);
+  const says = new Lines(child.stderr);
+  let asked = false;
+  let over = false;
+  const status = child.status.then((status) => {
+    over = true;
+    return status;
+  });
+
+  const proxy = {
+    pid: child.pid,
+    log,
+    says,
+    status,
+    memory: async () => {
+      const text = await outputOf("cat", `/proc/${child.pid}/status`);
+      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1]) * 1024;
+    },
+    openFiles: async () => {
+      const names = await outputOf("ls", `/proc/${child.pid}/fd`);
+      return names.trimEnd().split("\n").length;
+    },
+    signal: (signal: Deno.Signal) => {
+      asked = true;
+      child.kill(signal);
+    },
+    async [Symbol.asyncDispose]() {
+      const diedOfItself = over && !asked;
+      if (!over) child.kill("SIGKILL");
+      await Promise.all([status, log.ended, says.ended]);
+      assert.ok(!diedOfItself, `The proxy died:\n${says.text}`);
+      // "internal" is this proxy's word for a bug of its own
+      const bugs = [...log.matching(/\binternal\b/), ...says.matching(/^ +at /)];
+      assert.deepEqual(bugs, [], `The proxy told of a bug:\n${says.text}\n${log.text}`);
+    },
+  };
+  const listening = says.first(/^tls-proxy: listening on .*:(\d+): /).catch(async (error) => {
+    if (!over) child.kill("SIGKILL");
+    await Promise.all([log.ended, says.ended]);
+    const { code } = await status;
+    throw new NotStarted(says.all, { code, cause: error });
+  });
+  const [, port] = await listening;
+  return { ...proxy, port: Number(port) };
+}
+
+/** The proxy ended, or was ended, before it listened. */
+export class NotStarted extends Error {
+  override readonly name = "NotStarted";
+  readonly says: readonly string[];
+  readonly code: number;
+
+  constructor(says: readonly string[], { code, cause }: { code: number; cause: unknown }) {
+    super(`The proxy did not start, exit code ${code}:\n${says.join("\n")}`, { cause });
+    this.says = says;
+    this.code = code;
+  }
+}
+
+export interface OneBackend {
+  readonly engine: EngineName;
+  readonly mode?: "http" | "tcp";
+  /** `host:port` */
+  readonly backend: string;
+  readonly flags?: readonly string[];
+}
+
+/** Starts the proxy in front of one backend, with a test certificate, on a free port. */
+export async function startProxyFor(
+  { engine, mode = "http", backend, flags = [] }: OneBackend,
+): Promise<ProxyProcess> {
+  const { ec } = await testCertificates();
+  const proxy = await startProxy([
+    ...["--listen", "127.0.0.1:0", "--backend", backend, "--mode", mode, "--engine", engine],
+    ...["--cert", ec.cert, "--key", ec.key, ...flags],
+  ]);
+  assert.match(proxy.says.text, new RegExp(`${mode}, ${engine} engine`));
+  return proxy;
+}
+
+/** Stops the proxy as an operator would, and gives its exit code. */
+export async function stopProxy(proxy: ProxyProcess, signal: Deno.Signal = "SIGTERM") {
+  proxy.signal(signal);
+  const { code } = await within(proxy.status, "the proxy's end");
+  return code;
+}
+
+const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+
+/** By a program, as the runtime lets a process look into /proc only with every permission. */
+async function outputOf(program: string, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await new Deno.Command(program, { args }).output();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}
+
+/** What stands between `deno` and `main.ts` in the `proxy` task. */
+function runFlags(): string[] {
+  const match = /^deno (run .*) main\.ts$/.exec(manifest.tasks.proxy.command);
+  assert.ok(match?.[1], "the proxy task runs main.ts");
+  return match[1].split(" ");
+}

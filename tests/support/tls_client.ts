@@ -1,0 +1,69 @@
+import net from "node:net";
+import tls from "node:tls";
+import { testCertificates } from "./certificates.ts";
+import { denoTransport, nodeTransport, TestConnection } from "./connection.ts";
+import { within } from "./deadline.ts";
+
+/** A TLS client on `Deno.connectTls`: it sees a truncation, and stops reading when it is told to. */
+export async function connectTls(port: number, alpn?: readonly string[]): Promise<TestConnection> {
+  const conn = await openTls(port, alpn);
+  return new TestConnection(denoTransport(conn));
+}
+
+/** The same as the runtime's own connection, after its handshake. */
+export async function openTls(port: number, alpn?: readonly string[]): Promise<Deno.TlsConn> {
+  const { caPem } = await testCertificates();
+  const conn = await Deno.connectTls({
+    hostname: "127.0.0.1",
+    port,
+    caCerts: [caPem],
+    ...(alpn === undefined ? {} : { alpnProtocols: [...alpn] }),
+  });
+  try {
+    await within(conn.handshake(), "a handshake");
+  } catch (error) {
+    conn.close();
+    throw error;
+  }
+  return conn;
+}
+
+/** A TLS client on `node:tls`: it can send a RST, and knows what was negotiated. */
+export async function connectNodeTls(
+  port: number,
+  options: tls.ConnectionOptions = {},
+): Promise<{ connection: TestConnection; socket: tls.TLSSocket }> {
+  const { caPem } = await testCertificates();
+  const raw = net.connect({ host: "127.0.0.1", port });
+  const socket = tls.connect({ socket: raw, ca: caPem, servername: "localhost", ...options });
+  const connection = new TestConnection(nodeTransport(socket, () => raw.resetAndDestroy()));
+  const done = new Promise<void>((resolve, reject) => {
+    socket.once("secureConnect", resolve);
+    socket.once("error", reject);
+    raw.once("error", reject);
+    socket.once("close", () => reject(new Error("The connection was closed")));
+  });
+  try {
+    await within(done, "a handshake");
+  } catch (error) {
+    raw.destroy();
+    throw error;
+  }
+  raw.on("error", () => {});
+  return { connection, socket };
+}
+
+/** A client without TLS. */
+export async function connectTcp(port: number): Promise<TestConnection> {
+  const socket = net.connect({ host: "127.0.0.1", port, allowHalfOpen: true });
+  socket.setNoDelay(true);
+  const connection = new TestConnection(nodeTransport(socket, () => socket.resetAndDestroy()));
+  await within(
+    new Promise<void>((resolve, reject) => {
+      socket.once("connect", resolve);
+      socket.once("error", reject);
+    }),
+    "a connection",
+  );
+  return connection;
+}

@@ -1,27 +1,29 @@
-import type { Config, ListenerConfig, Mode } from "./config/schema.ts";
-import type { Address } from "./core/address.ts";
+import type { Config, ListenerConfig, Mode, TlsListenerConfig } from "./config/schema.ts";
+import { type Address, formatAddress } from "./core/address.ts";
 import { Deadlines } from "./core/deadlines.ts";
-import { ProxyError } from "./core/errors.ts";
+import { Live } from "./core/live.ts";
 import type { Observer } from "./observability/event.ts";
 import { serveHttp } from "./proxy/http_session.ts";
 import { openListener } from "./proxy/listener.ts";
-import { Router } from "./proxy/router.ts";
-import { type Session, Sessions } from "./proxy/session.ts";
+import { openPlainListener } from "./proxy/plain_listener.ts";
+import type { Policy } from "./proxy/policy.ts";
+import { Sessions } from "./proxy/session.ts";
 import { serveTcp } from "./proxy/tcp_session.ts";
-import { loadCertificate } from "./tls/certificate.ts";
-import { type CertificateStore, createCertificateStore } from "./tls/certificate_store.ts";
-import { chooseEngine, type EngineChoice } from "./tls/choose_engine.ts";
+import { planReload } from "./control/reload_plan.ts";
+import { certificateStore, engineOf, type LoadedConfig, policyOf } from "./control/snapshot.ts";
+import { liveCertificateStore } from "./tls/certificate_store.ts";
 import { denoEngine } from "./tls/deno_engine.ts";
-import type { Capability, EngineName, TlsConnection, TlsListener } from "./tls/engine.ts";
-import { mayCallLibc, revokeFfi } from "./tls/no_delay.ts";
+import type { EngineName, TlsListener } from "./tls/engine.ts";
+import { giveUpFfi } from "./tls/no_delay.ts";
 import { nodeEngine } from "./tls/node_engine.ts";
-import { Backend } from "./upstream/backend.ts";
+import { ServerRegistry } from "./upstream/server_registry.ts";
 
 /** A listener that is up. */
 export interface RunningListener {
   readonly address: Address;
-  readonly mode: Mode;
-  readonly engine: EngineName;
+  readonly mode: Mode | "redirect";
+  /** Undefined where there is no TLS. */
+  readonly engine: EngineName | undefined;
   /** Why this engine, for a person. */
   readonly engineReason: string;
 }
@@ -30,6 +32,14 @@ export interface RunningListener {
 export interface App {
   readonly listeners: readonly RunningListener[];
   /**
+   * Takes a new configuration: all of it, or, where it fails, nothing. Open connections go on;
+   * servers that stay keep their connections.
+   *
+   * @returns what has changed, in words
+   * @throws {ProxyError} `bad_config` or `unavailable`; the old configuration goes on
+   */
+  reload(next: LoadedConfig): Promise<readonly string[]>;
+  /**
    * Stops accepting, lets running requests and tunnels finish for at most the configured drain
    * time, then ends what is left. Resolves with the number of connections cut off.
    */
@@ -37,120 +47,175 @@ export interface App {
 }
 
 /**
- * Loads certificates, listens and serves. The permission to call foreign functions, which the
- * `deno` engine needs once, is given up before the first connection is served.
+ * Listens and serves. The permission to open libraries, which the `deno` engine needs once, is given
+ * up before the first connection is served.
  *
  * @throws {ProxyError} `bad_config` or `unavailable`, one clear line
  */
-export async function startApp(config: Config, observe: Observer): Promise<App> {
-  const certificates = createCertificateStore(
-    (await Promise.all(config.certificates.map(loadCertificate)))
-      .map((certificate) => ({ certificate })),
-  );
-  const deadlines = new Deadlines();
-  const backends = openBackends(config, { deadlines, observe });
-  const router = openRouter(config, backends);
-  const sessions = new Sessions();
-  const open: { listener: TlsListener; running: RunningListener }[] = [];
+export async function startApp(loaded: LoadedConfig, observe: Observer): Promise<App> {
+  const app = new RunningApp(loaded, observe);
+  await app.open();
+  giveUpFfi();
+  return app;
+}
 
-  const drain = async () => {
-    await Promise.all(open.map(({ listener }) => listener.close()));
-    const cut = await sessions.drain(config.timeouts.drain);
-    for (const backend of backends.values()) backend.close();
-    return cut;
-  };
+/** Milliseconds for which an old listener shares an address with the one that replaces it. */
+const OVERLAP_MS = 200;
 
-  try {
-    for (const listener of config.listeners) {
-      const { engine, reason } = engineFor(listener, { config, certificates });
-      const opened = await openListener({
-        engine: engine === "deno" ? denoEngine : nodeEngine,
-        address: listener.listen,
-        certificates,
-        alpn: listener.mode === "http" ? ["http/1.1", "http/1.0"] : [],
-        handshakeTimeout: config.timeouts.handshake,
-        sessions,
-        observe,
-        serve: serverFor(listener.mode, { config, router, deadlines, observe }),
-      });
-      const { address } = opened;
-      const running = { address, mode: listener.mode, engine, engineReason: reason };
-      open.push({ listener: opened, running });
+interface OpenListener {
+  readonly listener: TlsListener;
+  readonly running: RunningListener;
+}
+
+class RunningApp implements App {
+  readonly #observe: Observer;
+  readonly #deadlines = new Deadlines();
+  readonly #servers = new ServerRegistry();
+  readonly #sessions = new Sessions();
+  readonly #certificates;
+  readonly #policy: Live<Policy>;
+  #loaded: LoadedConfig;
+  /** By what they were configured as. */
+  #open = new Map<string, OpenListener>();
+
+  constructor(loaded: LoadedConfig, observe: Observer) {
+    this.#loaded = loaded;
+    this.#observe = observe;
+    this.#certificates = liveCertificateStore(certificateStore(loaded));
+    const staged = this.#stage(loaded);
+    this.#policy = new Live(staged.policy);
+    staged.commit();
+  }
+
+  get listeners(): readonly RunningListener[] {
+    return [...this.#open.values()].map(({ running }) => running);
+  }
+
+  async open(): Promise<void> {
+    try {
+      this.#open = await this.#openListeners(this.#loaded.config);
+    } catch (error) {
+      await this.drain();
+      throw error;
     }
-  } catch (error) {
-    await drain();
-    throw error;
   }
-  revokeFfi();
-  return { listeners: open.map(({ running }) => running), drain };
+
+  async reload(next: LoadedConfig): Promise<readonly string[]> {
+    const plan = planReload(this.#loaded, next);
+    const { policy, commit } = this.#stage(next);
+    const open = await this.#openListeners(next.config);
+    // from here on nothing fails: every new connection and request sees the new configuration
+    this.#policy.replace(policy);
+    this.#certificates.replace(certificateStore(next));
+    commit();
+    const gone = [...this.#open].filter(([key]) => !open.has(key)).map(([, old]) => old);
+    this.#open = open;
+    this.#loaded = next;
+    await this.#retire(gone);
+    await Promise.all([...open.values()].map(({ listener }) => listener.refresh()));
+    return plan;
+  }
+
+  async drain(): Promise<number> {
+    await Promise.all([...this.#open.values()].map(({ listener }) => listener.close()));
+    const cut = await this.#sessions.drain(this.#loaded.config.timeouts.drain);
+    this.#servers.close();
+    return cut;
+  }
+
+  /** Closes listeners; those whose address another has taken over, once that one gets it all. */
+  async #retire(gone: readonly OpenListener[]): Promise<void> {
+    const now = new Set(
+      [...this.#open.values()].map(({ running }) => formatAddress(running.address)),
+    );
+    const replaced = gone.some(({ running }) => now.has(formatAddress(running.address)));
+    if (replaced) await new Promise((resolve) => setTimeout(resolve, OVERLAP_MS));
+    await Promise.all(gone.map(({ listener }) => listener.close()));
+  }
+
+  #stage(loaded: LoadedConfig): { policy: Policy; commit: () => void } {
+    const servers = this.#servers.stage();
+    const options = { servers, deadlines: this.#deadlines, observe: this.#observe };
+    return { policy: policyOf(loaded, options), commit: servers.commit };
+  }
+
+  /** All listeners of a configuration; those that are open already as they are. */
+  async #openListeners(config: Config): Promise<Map<string, OpenListener>> {
+    const open = new Map<string, OpenListener>();
+    try {
+      for (const listener of config.listeners) {
+        const key = listenerKey(listener, config);
+        const beside = this.#at(listener.listen) !== undefined;
+        open.set(key, this.#open.get(key) ?? await this.#openOne(listener, { config, beside }));
+      }
+      return open;
+    } catch (error) {
+      const fresh = [...open].filter(([key]) => !this.#open.has(key));
+      await Promise.all(fresh.map(([, { listener }]) => listener.close()));
+      throw error;
+    }
+  }
+
+  #at({ host, port }: Address): OpenListener | undefined {
+    return [...this.#open.values()].find(({ running: { address } }) =>
+      address.host === host && address.port === port
+    );
+  }
+
+  async #openOne(
+    config: ListenerConfig,
+    { config: whole, beside }: { config: Config; beside: boolean },
+  ): Promise<OpenListener> {
+    const { listen: address } = config;
+    const shared = { sessions: this.#sessions, observe: this.#observe, address, beside };
+    const session = { policy: this.#policy, deadlines: this.#deadlines, observe: this.#observe };
+    if (config.kind === "redirect") {
+      const listener = openPlainListener({
+        ...shared,
+        serve: (connection) => serveHttp(connection, { ...session, redirect: true }),
+      });
+      const running = {
+        address: listener.address,
+        mode: "redirect",
+        engine: undefined,
+        engineReason: "",
+      } as const;
+      return { listener, running };
+    }
+    const { engine, reason } = engineOf(config, whole);
+    const listener = await openListener({
+      ...shared,
+      engine: engine === "deno" ? denoEngine : nodeEngine,
+      certificates: this.#certificates,
+      alpn: config.mode === "http" ? ["http/1.1", "http/1.0"] : [],
+      handshakeTimeout: whole.timeouts.handshake,
+      policy: tlsPolicy(config),
+      serve: config.mode === "tcp"
+        ? (connection) => serveTcp(connection, session)
+        : (connection) => serveHttp(connection, session),
+    });
+    const { mode } = config;
+    return {
+      listener,
+      running: { address: listener.address, mode, engine, engineReason: reason },
+    };
+  }
 }
 
-interface Shared {
-  readonly deadlines: Deadlines;
-  readonly observe: Observer;
+function tlsPolicy({ tls: { minVersion, strictSni } }: TlsListenerConfig) {
+  return { minVersion: minVersion === "1.3" ? "TLSv1.3" : "TLSv1.2", strictSni } as const;
 }
 
-function openBackends(
-  { backends, limits }: Config,
-  { deadlines, observe }: Shared,
-): Map<string, Backend> {
-  return new Map([...backends].map(([name, { servers, timeouts, pool }]) => [
-    name,
-    new Backend({
-      name,
-      servers,
-      connectTimeout: timeouts.connect,
-      responseTimeout: timeouts.response,
-      pool: { ...pool, deadlines },
-      limits,
-    }, observe),
-  ]));
-}
-
-function openRouter({ routes }: Config, backends: ReadonlyMap<string, Backend>): Router {
-  return new Router(routes.map(({ hosts, backend: name }) => {
-    const backend = backends.get(name);
-    if (backend === undefined) throw new ProxyError("bad_config", `There is no backend "${name}"`);
-    return { hosts, backend };
-  }));
-}
-
-function engineFor(
-  listener: ListenerConfig,
-  { config, certificates }: { config: Config; certificates: CertificateStore },
-): EngineChoice {
-  const needs = new Map<Capability, string>();
-  if (config.log.tls) {
-    needs.set("protocol_facts", "protocol, cipher and SNI are to be logged");
-  }
-  if (certificates.all.length > 1) {
-    needs.set("certificates_by_name", "there is more than one certificate");
-  }
-  if (listener.mode === "tcp" && config.routes.some(({ hosts }) => hosts.length > 0)) {
-    needs.set("sni_facts", "tcp connections are routed by SNI");
-  }
-  if (listener.mode === "tcp") {
-    needs.set("truncation_shown", "a tcp connection that is broken off must not look complete");
-  }
-  return chooseEngine({
-    wanted: listener.engine,
-    needs,
-    denoCan: denoEngine.can,
-    denoUnavailable: mayCallLibc()
-      ? undefined
-      : "the permission to call the C library is not given",
-  });
-}
-
-function serverFor(
-  mode: Mode,
-  { config: { timeouts, limits }, router, deadlines, observe }: Shared & {
-    config: Config;
-    router: Router;
-  },
-): (connection: TlsConnection) => Session {
-  const { tunnelIdle } = timeouts;
-  return mode === "tcp"
-    ? (connection) => serveTcp(connection, { router, deadlines, observe, tunnelIdle })
-    : (connection) => serveHttp(connection, { router, deadlines, observe, limits, timeouts });
+/** Listeners with the same key are the same; one whose key changes is opened anew. */
+function listenerKey(listener: ListenerConfig, config: Config): string {
+  const address = formatAddress(listener.listen);
+  if (listener.kind === "redirect") return JSON.stringify([address, "redirect"]);
+  const { mode, tls } = listener;
+  return JSON.stringify([
+    address,
+    mode,
+    tls,
+    engineOf(listener, config).engine,
+    config.timeouts.handshake,
+  ]);
 }

@@ -16,10 +16,12 @@ export interface Running {
 /** What the proxy says of itself once it is up, line by line. */
 export function announce({ config, listeners, development, demo }: Running): readonly string[] {
   const lines = listeners.map(({ address, mode, engine, engineReason }) =>
-    `listening on ${formatAddress(address)}: ${mode}, ${engine} engine (${engineReason})`
+    engine === undefined
+      ? `listening on ${formatAddress(address)}: redirects to https`
+      : `listening on ${formatAddress(address)}: ${mode}, ${engine} engine (${engineReason})`
   );
   for (const [name, { servers }] of config.backends) {
-    const where = servers.map(formatAddress).join(", ");
+    const where = servers.map(({ address }) => formatAddress(address)).join(", ");
     lines.push(demo ? `no --backend: the built-in demo on ${where}` : `backend ${name}: ${where}`);
   }
   if (development === undefined) {

@@ -1,18 +1,22 @@
 import { Command, CommanderError, Option } from "commander";
 import manifest from "../../deno.json" with { type: "json" };
-import type { Config } from "../config/schema.ts";
 import { ProxyError } from "../core/errors.ts";
+import { explainRequest, explanationLines } from "../control/explain.ts";
 import { type ByteOutput, openLineWriter } from "../observability/line_writer.ts";
+import { checkConfig } from "./check.ts";
+import { type FileOutput, readConfigFile } from "./config_file.ts";
 import { configFromFlags, DEFAULT_FLAGS, type Flags, UsageError } from "./flags.ts";
-import { runProxy } from "./run.ts";
+import { runProxy, type RunSource } from "./run.ts";
 import type { Say } from "./say.ts";
 
 /** What the command line works on; the process itself unless a test says otherwise. */
 export interface CliHost {
   readonly stdout: ByteOutput;
   readonly stderr: ByteOutput;
+  /** Whether stderr is a terminal. */
+  readonly terminal: boolean;
   /** Runs the proxy until it is told to stop; resolves with the exit code. */
-  run(config: Config, say: Say): Promise<number>;
+  run(source: RunSource, output: FileOutput & { readonly say: Say }): Promise<number>;
 }
 
 /**
@@ -25,7 +29,12 @@ export async function runCli(args: readonly string[], host: CliHost = PROCESS): 
   const print = (text: string) => stdout.write(text.trimEnd());
   const say = (line: string) => stderr.write(`tls-proxy: ${line}`);
   try {
-    return await dispatch(args, { print, run: (config) => host.run(config, say) });
+    const output = { tell: (line: string) => stderr.write(line), terminal: host.terminal };
+    return await dispatch(args, {
+      print,
+      output,
+      run: (source) => host.run(source, { ...output, say }),
+    });
   } catch (error) {
     return report(error, say);
   } finally {
@@ -33,30 +42,40 @@ export async function runCli(args: readonly string[], host: CliHost = PROCESS): 
   }
 }
 
-const PROCESS: CliHost = { stdout: Deno.stdout, stderr: Deno.stderr, run: runProxy };
+const PROCESS: CliHost = {
+  stdout: Deno.stdout,
+  stderr: Deno.stderr,
+  terminal: Deno.stderr.isTerminal(),
+  run: runProxy,
+};
 
 interface Actions {
   print(text: string): void;
-  run(config: Config): Promise<number>;
+  readonly output: FileOutput;
+  run(source: RunSource): Promise<number>;
 }
 
-async function dispatch(args: readonly string[], { print, run }: Actions): Promise<number> {
-  const program = describe(print);
+async function dispatch(args: readonly string[], actions: Actions): Promise<number> {
+  const program = describe(actions);
   let code = 0;
   // With an action of its own commander takes an unknown command for an argument too many, and
   // suggests nothing.
   const mayBeCommand = args[0] !== undefined && !args[0].startsWith("-");
   if (!mayBeCommand) {
     program.action(async ({ config, ...flags }: Partial<Flags> & { config?: string }) => {
-      if (config !== undefined) throw yamlToCome("--config");
-      code = await run(configFromFlags({ ...DEFAULT_FLAGS, ...flags }));
+      if (config !== undefined) refuseFlagsBeside(program);
+      code = await actions.run(
+        config === undefined
+          ? { kind: "flags", config: configFromFlags({ ...DEFAULT_FLAGS, ...flags }) }
+          : { kind: "file", path: config },
+      );
     });
   }
   await program.parseAsync(args, { from: "user" });
   return code;
 }
 
-function describe(print: (text: string) => void): Command {
+function describe({ print, output }: Actions): Command {
   const program = new Command("tls-proxy")
     .description("A TLS termination proxy: plaintext to the backends, TLS to everybody else.")
     // The errors are caught and told by `report`: one line, without commander's own.
@@ -68,12 +87,25 @@ function describe(print: (text: string) => void): Command {
     .helpOption("-h, --help", "print this page")
     .addHelpText("after", EXAMPLES);
   addRunFlags(program);
-  addCommand(program, "check", "validate a configuration without listening");
-  addCommand(program, "explain", "say what would become of a request, and why").argument(
-    "<url>",
-    "such as https://api.example.com/v1/x",
-  );
-  addCommand(program, "permissions", "print the permission flags that a configuration needs");
+  addConfigCommand(program, "check", "validate a configuration without listening")
+    .action(async (flags: ConfigFlag) => print(await checkConfig(pathOf(flags), output)));
+  addConfigCommand(program, "explain", "say what would become of a request, and why")
+    .argument("<url>", "such as https://api.example.com/v1/x")
+    .option("--sni <name>", "the name in the handshake, where it is not the URL's")
+    .option("--json", "as JSON")
+    .action(async (url: string, { sni, json, ...flags }: ExplainFlags) => {
+      const { loaded } = await readConfigFile(pathOf(flags), { expiredIsError: false, output });
+      const explanation = explainRequest(loaded, { url, sni, now: new Date() });
+      print(
+        json === true
+          ? JSON.stringify(explanation, null, 2)
+          : explanationLines(explanation).join("\n"),
+      );
+    });
+  addConfigCommand(program, "permissions", "print the permission flags that it needs (to come)")
+    .action(() => {
+      throw new ProxyError("unavailable", "permissions is still to come");
+    });
   return program;
 }
 
@@ -85,10 +117,15 @@ Examples:
   One backend
     deno task proxy --listen 127.0.0.1:8443 --backend 127.0.0.1:8000 --cert server.crt --key server.key
 
+  Many names, backends and routes
+    deno task proxy check --config proxy.yaml
+    deno task proxy --config proxy.yaml
+    deno task proxy explain --config proxy.yaml https://api.example.com/v1/x
+
   Any protocol over TLS, byte by byte
     deno task proxy --mode tcp --listen :6380 --backend 127.0.0.1:6379 --cert server.crt --key server.key
 
-SIGTERM and SIGINT drain and exit; a second one ends at once.
+SIGHUP reloads; SIGTERM and SIGINT drain and exit, a second one ends at once.
 Exit codes: 0 fine, 1 configuration or start-up error, 2 wrong flags.`;
 
 function addRunFlags(program: Command): void {
@@ -111,7 +148,7 @@ function addRunFlags(program: Command): void {
     )
     .option("--no-access-log", "log neither connections nor requests that went well")
     .option("--no-tls-log", "log no handshakes, so that auto may choose the faster engine")
-    .option("--config <file>", "the YAML form (still to come)");
+    .option("--config <file>", "the YAML form, instead of all other flags");
 }
 
 function choice(
@@ -123,14 +160,36 @@ function choice(
   return new Option(flags, description).choices(choices).default(value);
 }
 
-function addCommand(program: Command, name: string, description: string): Command {
+interface ConfigFlag {
+  readonly config?: string;
+}
+
+/** Not commander's own required option: that one hides a mistyped `--confg` from the user. */
+function pathOf({ config }: ConfigFlag): string {
+  if (config === undefined) throw new UsageError("--config is missing: say which file");
+  return config;
+}
+
+interface ExplainFlags extends ConfigFlag {
+  readonly sni?: string;
+  readonly json?: boolean;
+}
+
+function addConfigCommand(program: Command, name: string, description: string): Command {
   return program
     .command(name)
-    .description(`${description} (still to come)`)
-    .option("--config <file>", "the configuration")
-    .action(() => {
-      throw yamlToCome(name);
-    });
+    .description(description)
+    .option("--config <file>", "the configuration");
+}
+
+/** The file says it all; a flag beside it would be silently of no effect. */
+function refuseFlagsBeside(program: Command): void {
+  const given = program.options.find((option) =>
+    option.long !== "--config" && program.getOptionValueSource(option.attributeName()) === "cli"
+  );
+  if (given !== undefined) {
+    throw new UsageError(`${given.long} cannot stand beside --config: say it in the file`);
+  }
 }
 
 function collect(value: string, earlier: readonly string[] = []): readonly string[] {
@@ -144,13 +203,6 @@ function once(flag: string): (value: string) => string {
     given = true;
     return value;
   };
-}
-
-function yamlToCome(what: string): ProxyError {
-  return new ProxyError(
-    "unavailable",
-    `${what} needs the YAML form, which is still to come; until then there are the flags (see --help)`,
-  );
 }
 
 /** Tells an error in the way its kind asks for, and gives the exit code. */

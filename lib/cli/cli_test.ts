@@ -12,14 +12,20 @@ Deno.test("runCli() runs the proxy with what the flags say", async () => {
   );
   assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "", stderr: "" });
   assert.deepEqual(config?.listeners, [
-    { listen: { host: "::1", port: 9443 }, mode: "tcp", engine: "node" },
+    {
+      kind: "tls",
+      listen: { host: "::1", port: 9443 },
+      mode: "tcp",
+      engine: "node",
+      tls: { minVersion: "1.2", strictSni: false },
+    },
   ]);
   assert.deepEqual(config?.certificates, [
-    { cert: "a.crt", key: "a.key" },
-    { cert: "b.crt", key: "b.key" },
+    { cert: "a.crt", key: "a.key", passphraseFile: undefined, hosts: undefined, default: false },
+    { cert: "b.crt", key: "b.key", passphraseFile: undefined, hosts: undefined, default: false },
   ]);
   assert.equal(config?.backends.get("default")?.servers.length, 2);
-  assert.deepEqual(config?.log, { level: "error", access: false, tls: false });
+  assert.deepEqual(config?.log, { level: "error", format: "text", access: false, tls: false });
 });
 
 Deno.test("runCli() runs the demo without flags", async () => {
@@ -40,7 +46,12 @@ const WRONG: readonly [args: readonly string[], stderr: string][] = [
     ["--mode", "htp"],
     "option '--mode <mode>' argument 'htp' is invalid. Allowed choices are http, tcp",
   ],
-  [["explain"], "missing required argument 'url'"],
+  [["explain", "--config", "p.yaml"], "missing required argument 'url'"],
+  [["check"], "--config is missing: say which file"],
+  [
+    ["--config", "p.yaml", "--mode", "tcp"],
+    "--mode cannot stand beside --config: say it in the file",
+  ],
   [["check", "--confg", "x"], "unknown option '--confg' (did you mean --config?)"],
   [
     ["--cert", "a.crt", "--key", "a.key"],
@@ -62,19 +73,20 @@ Deno.test("runCli() tells wrong flags in one line and gives 2", async () => {
   }
 });
 
-Deno.test("runCli() says that the YAML form is still to come, and gives 1", async () => {
+Deno.test("runCli() runs the proxy with a file, which it names", async () => {
+  const { code, path, stderr } = await run("--config", "etc/proxy.yaml");
+  assert.deepEqual({ code, path, stderr }, { code: 0, path: "etc/proxy.yaml", stderr: "" });
+});
+
+Deno.test("runCli() tells in one line that a file is not there, and gives 1", async () => {
   const CASES = [
-    ["--config", "proxy.yaml"],
-    ["check", "--config", "proxy.yaml"],
-    ["explain", "https://a/", "--config", "proxy.yaml"],
-    ["explain", "--config", "proxy.yaml", "https://a/"],
-    ["permissions", "--config", "proxy.yaml"],
-    ["check"],
+    ["check", "--config", "none.yaml"],
+    ["explain", "--config", "none.yaml", "https://a/"],
   ];
   for (const args of CASES) {
     const { code, stdout, stderr } = await run(...args);
     assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
-    assert.match(stderr, /^tls-proxy: .* needs the YAML form, which is still to come; .*\n$/);
+    assert.equal(stderr, "tls-proxy: Cannot read the configuration none.yaml: it does not exist\n");
   }
 });
 
@@ -113,6 +125,7 @@ interface Outcome {
   readonly stdout: string;
   readonly stderr: string;
   readonly config: Config | undefined;
+  readonly path: string | undefined;
 }
 
 function run(...args: readonly string[]): Promise<Outcome> {
@@ -128,14 +141,17 @@ async function runWith(start: () => void, args: readonly string[] = []): Promise
     },
   });
   let config: Config | undefined;
+  let path: string | undefined;
   const code = await runCli(args, {
     stdout: output("stdout"),
     stderr: output("stderr"),
-    run(given) {
-      config = given;
+    terminal: false,
+    run(source) {
+      if (source.kind === "flags") config = source.config;
+      else path = source.path;
       start();
       return Promise.resolve(0);
     },
   });
-  return { code, config, ...written };
+  return { code, config, path, ...written };
 }

@@ -1,3 +1,4 @@
+import { libcPath } from "../core/libc.ts";
 import type { Say } from "./say.ts";
 
 /**
@@ -13,8 +14,10 @@ export function refuseDebugger(say: Say): void {
   // First, since the runtime touches a signal's disposition only when it is listened to for the
   // first time: its own listener, half a second from the start, leaves the one below alone.
   Deno.addSignalListener("SIGUSR1", () => say(OPENED));
+  const path = libcPath();
+  if (path === undefined) return;
   try {
-    const libc = Deno.dlopen(libcPath(), SYMBOLS);
+    const libc = Deno.dlopen(path, SYMBOLS);
     libc.symbols.signal(SIGUSR1, SIG_IGN);
     libc.close();
   } catch {
@@ -33,9 +36,3 @@ const SYMBOLS = {
 
 const SIGUSR1 = Deno.build.os === "darwin" ? 30 : 10;
 const SIG_IGN = 1n;
-
-/** By absolute path, so that the permission can name it. */
-function libcPath(): string {
-  const { os, arch } = Deno.build;
-  return os === "darwin" ? "/usr/lib/libSystem.B.dylib" : `/lib/${arch}-linux-gnu/libc.so.6`;
-}

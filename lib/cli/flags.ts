@@ -1,16 +1,11 @@
-import {
-  DEFAULT_BACKEND,
-  DEFAULT_LIMITS,
-  DEFAULT_LOG,
-  DEFAULT_TIMEOUTS,
-} from "../config/defaults.ts";
+import { DEFAULT_BACKEND, DEFAULT_CONFIG } from "../config/defaults.ts";
 import type {
   BackendConfig,
   CertificateConfig,
   Config,
-  ListenerConfig,
   LogConfig,
   Mode,
+  TlsListenerConfig,
 } from "../config/schema.ts";
 import { type Address, parseAddress } from "../core/address.ts";
 import { messageOf } from "../core/errors.ts";
@@ -22,7 +17,7 @@ export interface Flags {
   readonly cert: readonly string[];
   readonly key: readonly string[];
   readonly mode: Mode;
-  readonly engine: ListenerConfig["engine"];
+  readonly engine: TlsListenerConfig["engine"];
   readonly logLevel: LogConfig["level"];
   readonly accessLog: boolean;
   readonly tlsLog: boolean;
@@ -36,9 +31,9 @@ export const DEFAULT_FLAGS: Flags = {
   key: [],
   mode: "http",
   engine: "auto",
-  logLevel: DEFAULT_LOG.level,
-  accessLog: DEFAULT_LOG.access,
-  tlsLog: DEFAULT_LOG.tls,
+  logLevel: DEFAULT_CONFIG.log.level,
+  accessLog: DEFAULT_CONFIG.log.access,
+  tlsLog: DEFAULT_CONFIG.log.tls,
 };
 
 /** The name of the one backend of the flag form. */
@@ -63,28 +58,35 @@ export function configFromFlags(flags: Flags): Config {
     throw new UsageError("--backend is missing: say where to forward to, such as 127.0.0.1:8000");
   }
   const config: Config = {
+    ...DEFAULT_CONFIG,
     listeners: [{
+      kind: "tls",
       listen: parseFlagAddress("--listen", flags.listen),
       mode: flags.mode,
       engine: flags.engine,
+      tls: { minVersion: "1.2", strictSni: false },
     }],
     certificates,
-    backends: new Map(),
-    routes: [],
-    timeouts: DEFAULT_TIMEOUTS,
-    limits: DEFAULT_LIMITS,
-    log: { level: flags.logLevel, access: flags.accessLog, tls: flags.tlsLog },
+    log: {
+      ...DEFAULT_CONFIG.log,
+      level: flags.logLevel,
+      access: flags.accessLog,
+      tls: flags.tlsLog,
+    },
   };
   return servers.length === 0 ? config : withBackend(config, servers);
 }
 
 /** The configuration with all requests going to these servers. */
 export function withBackend(config: Config, servers: readonly Address[]): Config {
-  const backend: BackendConfig = { ...DEFAULT_BACKEND, servers };
+  const backend: BackendConfig = {
+    ...DEFAULT_BACKEND,
+    servers: servers.map((address) => ({ address, weight: 1, backup: false })),
+  };
   return {
     ...config,
     backends: new Map([[BACKEND_NAME, backend]]),
-    routes: [{ hosts: [], backend: BACKEND_NAME }],
+    routes: [{ hosts: [], paths: [], backend: BACKEND_NAME }],
   };
 }
 
@@ -96,8 +98,13 @@ function pairCertificates({ cert: certs, key: keys }: Flags): readonly Certifica
   }
   return certs.flatMap((cert, index) => {
     const key = keys[index];
-    return key === undefined ? [] : [{ cert, key }];
+    return key === undefined ? [] : [certificateConfig({ cert, key })];
   });
+}
+
+/** A pair of files as the flags know it: for its own names. */
+export function certificateConfig({ cert, key }: { cert: string; key: string }): CertificateConfig {
+  return { cert, key, passphraseFile: undefined, hosts: undefined, default: false };
 }
 
 function parseBackend(text: string): Address {

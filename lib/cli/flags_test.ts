@@ -4,12 +4,18 @@ import { configFromFlags, DEFAULT_FLAGS, type Flags, UsageError } from "./flags.
 Deno.test("configFromFlags() leaves certificate and backend open when no flag is given", () => {
   const config = configFromFlags(DEFAULT_FLAGS);
   assert.deepEqual(config.listeners, [
-    { listen: { host: "127.0.0.1", port: 8443 }, mode: "http", engine: "auto" },
+    {
+      kind: "tls",
+      listen: { host: "127.0.0.1", port: 8443 },
+      mode: "http",
+      engine: "auto",
+      tls: { minVersion: "1.2", strictSni: false },
+    },
   ]);
   assert.deepEqual(config.certificates, []);
   assert.equal(config.backends.size, 0);
   assert.deepEqual(config.routes, []);
-  assert.deepEqual(config.log, { level: "info", access: true, tls: true });
+  assert.deepEqual(config.log, { level: "info", format: "text", access: true, tls: true });
 });
 
 Deno.test("configFromFlags() takes every flag over", () => {
@@ -25,18 +31,24 @@ Deno.test("configFromFlags() takes every flag over", () => {
     tlsLog: false,
   });
   assert.deepEqual(config.listeners, [
-    { listen: { host: "::", port: 443 }, mode: "tcp", engine: "node" },
+    {
+      kind: "tls",
+      listen: { host: "::", port: 443 },
+      mode: "tcp",
+      engine: "node",
+      tls: { minVersion: "1.2", strictSni: false },
+    },
   ]);
   assert.deepEqual(config.certificates, [
-    { cert: "a.crt", key: "a.key" },
-    { cert: "b.crt", key: "b.key" },
+    { cert: "a.crt", key: "a.key", passphraseFile: undefined, hosts: undefined, default: false },
+    { cert: "b.crt", key: "b.key", passphraseFile: undefined, hosts: undefined, default: false },
   ]);
   assert.deepEqual(config.backends.get("default")?.servers, [
-    { host: "127.0.0.1", port: 8000 },
-    { host: "::1", port: 8001 },
+    { address: { host: "127.0.0.1", port: 8000 }, weight: 1, backup: false },
+    { address: { host: "::1", port: 8001 }, weight: 1, backup: false },
   ]);
-  assert.deepEqual(config.routes, [{ hosts: [], backend: "default" }]);
-  assert.deepEqual(config.log, { level: "error", access: false, tls: false });
+  assert.deepEqual(config.routes, [{ hosts: [], paths: [], backend: "default" }]);
+  assert.deepEqual(config.log, { level: "error", format: "text", access: false, tls: false });
 });
 
 Deno.test("configFromFlags() takes a backend without a certificate", () => {

@@ -1,6 +1,11 @@
 import { type App, startApp } from "../app.ts";
 import type { Config } from "../config/schema.ts";
-import type { ProxyEvent } from "../observability/event.ts";
+import { ExpiryWatch } from "../control/expiry.ts";
+import { loadCertificates } from "../control/load.ts";
+import { Reloader } from "../control/reloader.ts";
+import type { LoadedConfig } from "../control/snapshot.ts";
+import { type FileWatch, watchFiles } from "../control/watch.ts";
+import type { Observer, ProxyEvent } from "../observability/event.ts";
 import { openLog } from "../observability/log.ts";
 import {
   DEVELOPMENT_HOSTS,
@@ -8,66 +13,148 @@ import {
   ensureDevelopmentCertificate,
 } from "../tls/development_certificate.ts";
 import { announce, isLocal } from "./announce.ts";
+import { type FileOutput, readConfigFile } from "./config_file.ts";
 import { refuseDebugger } from "./debugger_signal.ts";
 import { startDemoBackend } from "./demo_backend.ts";
-import { withBackend } from "./flags.ts";
+import { certificateConfig, withBackend } from "./flags.ts";
 import type { Say } from "./say.ts";
 import { watchSignals } from "./signals.ts";
 import { startTally } from "./tally.ts";
 
+/** Where the configuration comes from. */
+export type RunSource =
+  | { readonly kind: "flags"; readonly config: Config }
+  | { readonly kind: "file"; readonly path: string };
+
 /**
- * Runs the proxy until a signal stops it; resolves with the exit code. What the configuration
- * leaves open is filled in: the development certificate, and the demo backend.
+ * Runs the proxy until a signal stops it; resolves with the exit code. What flags leave open is
+ * filled in: the development certificate, and the demo backend.
  *
  * @throws {ProxyError} where it cannot start, one clear line
  */
-export async function runProxy(given: Config, say: Say): Promise<number> {
+export async function runProxy(
+  source: RunSource,
+  output: FileOutput & { readonly say: Say },
+): Promise<number> {
+  const { say } = output;
   refuseDebugger(say);
-  using signals = watchSignals(say);
+  using signals = watchSignals();
   await using cleanUp = new AsyncDisposableStack();
-  const { config, development } = await fillInCertificate(given);
-  const demo = config.backends.size === 0 ? await startDemoBackend() : undefined;
-  cleanUp.defer(async () => await demo?.close());
-  const complete = demo === undefined ? config : withBackend(config, [demo.address]);
+  const start = await load(source, { output, cleanUp });
 
-  const log = await openLog(complete.log);
+  const log = await openLog(start.loaded.config.log);
   cleanUp.defer(() => log.close());
   const tally = startTally();
-  const app = await startApp(complete, (event: ProxyEvent) => {
+  const observe = (event: ProxyEvent) => {
     tally.observe(event);
     log.observe(event);
-  });
-  const { listeners } = app;
+    tellReload(event, say);
+  };
+  const app = await startApp(start.loaded, observe);
   for (
-    const line of announce({ config: complete, listeners, development, demo: demo !== undefined })
+    const line of announce({ ...start, config: start.loaded.config, listeners: app.listeners })
   ) {
     say(line);
   }
+  signals.onReload(startReloading(app, { source, loaded: start.loaded, observe, say, cleanUp }));
 
   const signal = await signals.stop;
-  const seconds = complete.timeouts.drain / 1000;
+  const seconds = start.loaded.config.timeouts.drain / 1000;
   say(`${signal}: draining, for at most ${seconds} s; a second signal ends at once`);
-  await drain(app, say);
+  const cutOff = await app.drain();
+  if (cutOff > 0) say(`the drain time is over: ${cutOff} connections were cut off`);
   say(tally.summary());
   return 0;
 }
 
-async function drain(app: App, say: Say): Promise<void> {
-  const cutOff = await app.drain();
-  if (cutOff > 0) say(`the drain time is over: ${cutOff} connections were cut off`);
-}
-
-interface WithCertificate {
-  readonly config: Config;
+interface Start {
+  readonly loaded: LoadedConfig;
   readonly development: DevelopmentFiles | undefined;
+  readonly demo: boolean;
 }
 
-async function fillInCertificate(config: Config): Promise<WithCertificate> {
+async function load(
+  source: RunSource,
+  { output, cleanUp }: { output: FileOutput; cleanUp: AsyncDisposableStack },
+): Promise<Start> {
+  if (source.kind === "file") {
+    const { loaded } = await readConfigFile(source.path, { expiredIsError: false, output });
+    return { loaded, development: undefined, demo: false };
+  }
+  const { config, development } = await fillInCertificate(source.config);
+  if (config.backends.size > 0) {
+    return { loaded: await loadCertificates(config), development, demo: false };
+  }
+  const demo = await startDemoBackend();
+  cleanUp.defer(() => demo.close());
+  const complete = withBackend(config, [demo.address]);
+  return { loaded: await loadCertificates(complete), development, demo: true };
+}
+
+async function fillInCertificate(
+  config: Config,
+): Promise<{ config: Config; development: DevelopmentFiles | undefined }> {
   if (config.certificates.length > 0) return { config, development: undefined };
   const others = config.listeners.map(({ listen }) => listen.host).filter((host) => !isLocal(host));
   const made = await ensureDevelopmentCertificate("certs", [...DEVELOPMENT_HOSTS, ...others]);
-  return {
-    config: { ...config, certificates: [{ cert: made.cert, key: made.key }] },
-    development: made,
-  };
+  return { config: { ...config, certificates: [certificateConfig(made)] }, development: made };
+}
+
+/** Reloads by signal and by changed files; returns what SIGHUP is to do. */
+function startReloading(
+  app: App,
+  { source, loaded, observe, say, cleanUp }: {
+    source: RunSource;
+    loaded: LoadedConfig;
+    observe: Observer;
+    say: Say;
+    cleanUp: AsyncDisposableStack;
+  },
+): () => void {
+  const path = source.kind === "file" ? source.path : undefined;
+  const expiry = cleanUp.use(new ExpiryWatch(observe));
+  const onTrouble = (reason: string) => say(reason);
+  const certificateWatch = cleanUp.use(watchFiles([], {
+    onChange: () => void reloader.reloadCertificates("changed certificate files"),
+    onTrouble,
+  }));
+  const configWatch = cleanUp.use(watchFiles([], {
+    onChange: () => void reloader.reload("changed configuration file"),
+    onTrouble,
+  }));
+  const reloader = new Reloader(loaded, {
+    path,
+    apply: (next) => app.reload(next),
+    onApplied: (current) => watch(current, { path, expiry, certificateWatch, configWatch }),
+    observe,
+  });
+  watch(loaded, { path, expiry, certificateWatch, configWatch });
+  return () => void reloader.reload("SIGHUP");
+}
+
+function watch(
+  { config, certificates }: LoadedConfig,
+  { path, expiry, certificateWatch, configWatch }: {
+    path: string | undefined;
+    expiry: ExpiryWatch;
+    certificateWatch: FileWatch;
+    configWatch: FileWatch;
+  },
+): void {
+  expiry.watch(certificates, new Date());
+  const files = config.certificates.flatMap(({ cert, key }) => [cert, key]);
+  certificateWatch.watch(config.watch.certificates ? files : []);
+  configWatch.watch(config.watch.config && path !== undefined ? [path] : []);
+}
+
+/** Reloads are news for whoever asked for them, so they are told on stderr too, in full. */
+function tellReload(event: ProxyEvent, say: Say): void {
+  if (event.kind === "reloaded") {
+    event.warnings.forEach(say);
+    const changes = event.changes.length === 0 ? "nothing has changed" : event.changes.join(", ");
+    say(`reloaded (${event.reason}): ${changes}`);
+  } else if (event.kind === "reload_failed") {
+    event.problems.forEach(say);
+    say(`not reloaded (${event.reason}): the old configuration goes on`);
+  }
 }

@@ -18,7 +18,7 @@ Deno.test("runProxy() serves the demo, goes on after SIGHUP and drains on SIGTER
     );
 
     proxy.kill("SIGHUP");
-    await stderr.until(/SIGHUP: a reload needs --config/);
+    await stderr.until(/reloaded \(SIGHUP\): nothing has changed/);
     assert.equal((await fetch(url, { client })).status, 200);
 
     client.close();

@@ -1,5 +1,3 @@
-import type { Say } from "./say.ts";
-
 /** What gives signals and ends the process; the runtime unless a test says otherwise. */
 export interface SignalSource {
   addSignalListener(signal: Deno.Signal, handler: () => void): void;
@@ -11,6 +9,8 @@ export interface SignalSource {
 export interface Signals extends Disposable {
   /** Resolves with the first signal that asks the proxy to stop. */
   readonly stop: Promise<StopSignal>;
+  /** Sets what `SIGHUP` does; until then it does nothing. */
+  onReload(reload: () => void): void;
 }
 
 /** A signal that asks the proxy to stop. */
@@ -18,11 +18,12 @@ export type StopSignal = "SIGTERM" | "SIGINT";
 
 /**
  * Takes the signals over: `SIGTERM` and `SIGINT` settle `stop`, and a second one ends the process
- * at once with the code a shell gives it. `SIGHUP` is not the end of it either.
+ * at once with the code a shell gives it. `SIGHUP` reloads.
  */
-export function watchSignals(say: Say, source: SignalSource = Deno): Signals {
+export function watchSignals(source: SignalSource = Deno): Signals {
   const { promise: stop, resolve } = Promise.withResolvers<StopSignal>();
   let stopping = false;
+  let reload = () => {};
 
   function onStop(signal: StopSignal): void {
     if (stopping) return source.exit(EXIT_CODES[signal]);
@@ -33,12 +34,13 @@ export function watchSignals(say: Say, source: SignalSource = Deno): Signals {
   const handlers: readonly [Deno.Signal, () => void][] = [
     ["SIGTERM", () => onStop("SIGTERM")],
     ["SIGINT", () => onStop("SIGINT")],
-    ["SIGHUP", () => say("SIGHUP: a reload needs --config, nothing is changed")],
+    ["SIGHUP", () => reload()],
   ];
   for (const [signal, handler] of handlers) source.addSignalListener(signal, handler);
 
   return {
     stop,
+    onReload: (action) => void (reload = action),
     [Symbol.dispose]() {
       for (const [signal, handler] of handlers) source.removeSignalListener(signal, handler);
     },

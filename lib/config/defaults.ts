@@ -1,20 +1,25 @@
-import type { BackendConfig, LimitsConfig, LogConfig, TimeoutsConfig } from "./schema.ts";
+import type { BackendConfig, Config } from "./schema.ts";
+import { YAML_SCHEMA } from "./yaml_schema.ts";
 
-/** What each key is when nobody says otherwise; milliseconds and bytes. */
-export const DEFAULT_TIMEOUTS: TimeoutsConfig = {
-  handshake: 10_000,
-  header: 30_000,
-  bodyIdle: 60_000,
-  keepAlive: 75_000,
-  tunnelIdle: 600_000,
-  drain: 30_000,
+const parsed = YAML_SCHEMA.parse({
+  listeners: [{ listen: "127.0.0.1:0" }],
+  backends: { default: { servers: ["127.0.0.1:1"] } },
+});
+
+/** What everything is when nobody says otherwise, from the schema: without listeners and backends. */
+export const DEFAULT_CONFIG: Config = {
+  ...parsed,
+  listeners: [],
+  backends: new Map(),
+  admin: undefined,
 };
 
-export const DEFAULT_LIMITS: LimitsConfig = { headerBytes: 16 * 1024, headers: 100 };
+/** A backend's settings when nobody says otherwise. */
+export const DEFAULT_BACKEND: Omit<BackendConfig, "servers"> = backendDefaults();
 
-export const DEFAULT_LOG: LogConfig = { level: "info", access: true, tls: true };
-
-export const DEFAULT_BACKEND: Omit<BackendConfig, "servers"> = {
-  timeouts: { connect: 5_000, response: 60_000 },
-  pool: { maxIdle: 64, idleTimeout: 60_000 },
-};
+function backendDefaults(): Omit<BackendConfig, "servers"> {
+  const backend = parsed.backends["default"];
+  if (backend === undefined) throw new TypeError("The schema dropped a backend");
+  const { balance, health, timeouts, pool } = backend;
+  return { balance, health, timeouts, pool };
+}

@@ -2,8 +2,9 @@ import type { Address } from "../core/address.ts";
 import type { EngineName } from "../tls/engine.ts";
 
 /**
- * The whole configuration, parsed and checked: whatever made it (flags, later YAML), nothing after
- * it checks again. Durations are milliseconds, sizes are bytes.
+ * The whole configuration, parsed and checked: whatever made it, flags or YAML, nothing after it
+ * checks again. Durations are milliseconds, sizes are bytes, paths are as this process can open
+ * them, host names are lower-case A-labels.
  */
 export interface Config {
   readonly listeners: readonly ListenerConfig[];
@@ -12,15 +13,31 @@ export interface Config {
   readonly backends: ReadonlyMap<string, BackendConfig>;
   /** First match wins. */
   readonly routes: readonly RouteConfig[];
+  readonly forwarded: ForwardedConfig;
   readonly timeouts: TimeoutsConfig;
   readonly limits: LimitsConfig;
+  readonly workers: number | "auto";
   readonly log: LogConfig;
+  readonly watch: WatchConfig;
+  readonly admin: { readonly listen: Address } | undefined;
+  /** What `check` and every reload have to find true. */
+  readonly tests: readonly TestConfig[];
 }
 
-export interface ListenerConfig {
+export type ListenerConfig = TlsListenerConfig | RedirectListenerConfig;
+
+export interface TlsListenerConfig {
+  readonly kind: "tls";
   readonly listen: Address;
   readonly mode: Mode;
   readonly engine: EngineName | "auto";
+  readonly tls: { readonly minVersion: "1.2" | "1.3"; readonly strictSni: boolean };
+}
+
+/** Plain HTTP that answers every request with 308 to https. */
+export interface RedirectListenerConfig {
+  readonly kind: "redirect";
+  readonly listen: Address;
 }
 
 /** What a listener does with the plaintext. */
@@ -30,18 +47,54 @@ export type Mode = "http" | "tcp";
 export interface CertificateConfig {
   readonly cert: string;
   readonly key: string;
+  readonly passphraseFile: string | undefined;
+  /** The names it is given for; undefined for those in the certificate. */
+  readonly hosts: readonly string[] | undefined;
+  readonly default: boolean;
 }
 
 export interface BackendConfig {
-  readonly servers: readonly Address[];
+  readonly servers: readonly ServerConfig[];
+  readonly balance: Balance;
+  readonly health: HealthConfig;
   readonly timeouts: { readonly connect: number; readonly response: number };
   readonly pool: { readonly maxIdle: number; readonly idleTimeout: number };
 }
 
+export type Balance = "round_robin" | "least_connections" | "random" | "source_hash";
+
+export interface ServerConfig {
+  readonly address: Address;
+  readonly weight: number;
+  readonly backup: boolean;
+}
+
+export type HealthConfig =
+  | { readonly type: "none" }
+  | {
+    readonly type: "http" | "tcp";
+    readonly path: string;
+    /** Status ranges, both ends included. */
+    readonly expect: readonly (readonly [number, number])[];
+    readonly interval: number;
+    readonly timeout: number;
+    readonly rise: number;
+    readonly fall: number;
+  };
+
 export interface RouteConfig {
-  /** Empty matches every host. */
+  /** Names, or `*.name` for one label more; empty matches every host. */
   readonly hosts: readonly string[];
+  /** Prefixes of the path, on segment borders; empty matches every path. */
+  readonly paths: readonly string[];
   readonly backend: string;
+}
+
+export interface ForwardedConfig {
+  /** Addresses (CIDR) whose forwarded fields are believed. */
+  readonly trusted: readonly string[];
+  /** Whether `Forwarded` (RFC 7239) is written too. */
+  readonly standard: boolean;
 }
 
 export interface TimeoutsConfig {
@@ -53,14 +106,40 @@ export interface TimeoutsConfig {
   readonly drain: number;
 }
 
+/** 0 is no limit. */
 export interface LimitsConfig {
+  readonly connections: number;
+  readonly connectionsPerIp: number;
   readonly headerBytes: number;
   readonly headers: number;
+  readonly body: number;
 }
 
 export interface LogConfig {
   readonly level: "debug" | "info" | "warning" | "error";
+  readonly format: "text" | "json";
   readonly access: boolean;
   /** Whether protocol, cipher and SNI are wanted in the log; they cost the `node` engine. */
   readonly tls: boolean;
+}
+
+/** Which files are reloaded by themselves when they change. */
+export interface WatchConfig {
+  readonly config: boolean;
+  readonly certificates: boolean;
+}
+
+/** A question to the configuration, and the answer it must give. */
+export interface TestConfig {
+  readonly sni: string | undefined;
+  readonly host: string | undefined;
+  readonly path: string;
+  readonly expect: TestExpectation;
+}
+
+export interface TestExpectation {
+  readonly backend: string | undefined;
+  /** A name that the certificate given covers, or the path of its file. */
+  readonly certificate: string | undefined;
+  readonly status: number | undefined;
 }

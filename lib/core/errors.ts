@@ -41,6 +41,7 @@ export const ERROR_CODES = {
   // This proxy
   no_route: "self",
   no_server: "self",
+  misdirected: "client",
   draining: "self",
   idle_timeout: "self",
   bad_config: "self",

@@ -9,7 +9,10 @@ export type ProxyEvent =
   | ConnectionEnded
   | RequestServed
   | ServerFailed
-  | ListenerTrouble;
+  | ListenerTrouble
+  | Reloaded
+  | ReloadFailed
+  | CertificateExpiring;
 
 /** Takes events; it must not throw and must not block. */
 export type Observer = (event: ProxyEvent) => void;
@@ -76,4 +79,31 @@ export interface ListenerTrouble {
   readonly kind: "listener_trouble";
   readonly listen: Address;
   readonly reason: string;
+}
+
+/** A new configuration is in force. */
+export interface Reloaded {
+  readonly kind: "reloaded";
+  /** What asked for it. */
+  readonly reason: string;
+  /** In words; empty where nothing has changed. */
+  readonly changes: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** A new configuration was refused; the old one goes on. */
+export interface ReloadFailed {
+  readonly kind: "reload_failed";
+  readonly reason: string;
+  /** One line each, with file, line and column where they stand in a file. */
+  readonly problems: readonly string[];
+}
+
+export interface CertificateExpiring {
+  readonly kind: "certificate_expiring";
+  /** The path of its file. */
+  readonly certificate: string;
+  readonly notAfter: Date;
+  /** Days left; negative once it has expired. */
+  readonly days: number;
 }

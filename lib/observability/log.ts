@@ -71,6 +71,9 @@ function wants(event: ProxyEvent, { access, tls }: LogOptions): boolean {
     case "handshake_failed":
     case "server_failed":
     case "listener_trouble":
+    case "reloaded":
+    case "reload_failed":
+    case "certificate_expiring":
       return true;
   }
 }

@@ -26,6 +26,7 @@ export function levelOf(event: ProxyEvent): EventLevel {
   switch (event.kind) {
     case "handshake":
     case "connection_end":
+    case "reloaded":
       return "info";
     case "request":
       // A client's mistake is everyday; one of a server or of this proxy is for its operator.
@@ -33,6 +34,8 @@ export function levelOf(event: ProxyEvent): EventLevel {
     case "handshake_failed":
     case "server_failed":
     case "listener_trouble":
+    case "reload_failed":
+    case "certificate_expiring":
       return "warning";
   }
 }
@@ -79,6 +82,24 @@ function textOf(event: ProxyEvent): string {
       ]);
     case "listener_trouble":
       return line("listener trouble", [["listen", event.listen], ["reason", event.reason]]);
+    case "reloaded":
+      return line("reloaded", [
+        ["by", event.reason],
+        ["changes", event.changes.length === 0 ? "none" : event.changes.join(", ")],
+        ["warnings", event.warnings.length],
+      ]);
+    case "reload_failed":
+      return line("reload failed", [
+        ["by", event.reason],
+        ["problems", event.problems.length],
+        ["first", event.problems[0]],
+      ]);
+    case "certificate_expiring":
+      return line("certificate expiring", [
+        ["certificate", event.certificate],
+        ["expires", event.notAfter.toISOString()],
+        ["days", Math.floor(event.days)],
+      ]);
   }
 }
 

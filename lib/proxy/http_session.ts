@@ -1,43 +1,45 @@
+import type { Connection, TlsFacts } from "../core/connection.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import { asProxyError, type ErrorCode, ProxyError } from "../core/errors.ts";
 import { GatherWriter } from "../core/gather_writer.ts";
+import type { Live } from "../core/live.ts";
 import { errorResponse, statusOf } from "../http1/error_response.ts";
 import { valuesOf } from "../http1/head.ts";
 import { PartReader } from "../http1/part_reader.ts";
 import { keepsAlive } from "../http1/persistence.ts";
-import { type HeadLimits, RequestDecoder } from "../http1/request_decoder.ts";
+import { redirectResponse } from "../http1/redirect_response.ts";
+import { RequestDecoder } from "../http1/request_decoder.ts";
 import {
   type ForwardedPart,
   type ForwardedRequest,
   RequestStream,
 } from "../http1/request_stream.ts";
 import type { Observer } from "../observability/event.ts";
-import type { TlsConnection } from "../tls/engine.ts";
+import type { Certificate } from "../tls/certificate.ts";
+import type { Backend } from "../upstream/backend.ts";
 import type { Lease } from "../upstream/pool.ts";
 import { type Clock, exchange, ExchangeError } from "./exchange.ts";
-import type { Router } from "./router.ts";
+import { isMisdirected } from "./misdirected.ts";
+import type { Policy } from "./policy.ts";
 import type { Session } from "./session.ts";
 
 export interface HttpSessionOptions {
-  readonly router: Router;
+  readonly policy: Live<Policy>;
   readonly deadlines: Deadlines;
   readonly observe: Observer;
-  readonly limits: HeadLimits;
-  readonly timeouts: HttpTimeouts;
+  /** Answers every request by sending the client to https, and asks no backend. */
+  readonly redirect?: boolean;
 }
 
-/** Milliseconds each. */
-export interface HttpTimeouts {
-  /** For a head, from its first byte. */
-  readonly header: number;
-  /** Without progress of a body. */
-  readonly bodyIdle: number;
-  /** Without a request. */
-  readonly keepAlive: number;
+/** A connection that speaks HTTP/1.1, over TLS or, where it only redirects, without. */
+export interface HttpConnection extends Connection {
+  readonly tls?: TlsFacts;
+  /** The certificate the client was given. */
+  readonly certificate?: Certificate;
 }
 
 /** Serves the HTTP/1.1 requests of one connection, one after another. */
-export function serveHttp(client: TlsConnection, options: HttpSessionOptions): Session {
+export function serveHttp(client: HttpConnection, options: HttpSessionOptions): Session {
   const session = new HttpSession(client, options);
   return {
     done: session.run(),
@@ -50,7 +52,7 @@ export function serveHttp(client: TlsConnection, options: HttpSessionOptions): S
 const LINGER_MS = 2_000;
 
 class HttpSession {
-  readonly #client: TlsConnection;
+  readonly #client: HttpConnection;
   readonly #options: HttpSessionOptions;
   readonly #decoder: RequestDecoder;
   readonly #requests: PartReader<ForwardedPart>;
@@ -67,20 +69,20 @@ class HttpSession {
   /** Whether the client may be sending what nobody will read. */
   #unread = false;
 
-  constructor(client: TlsConnection, options: HttpSessionOptions) {
+  constructor(client: HttpConnection, options: HttpSessionOptions) {
     this.#client = client;
     this.#options = options;
     this.#readDeadline = options.deadlines.watch();
     this.#writeDeadline = options.deadlines.watch();
     this.#serverDeadline = options.deadlines.watch();
-    const { bodyIdle, header } = options.timeouts;
-    this.#decoder = new RequestDecoder(options.limits);
+    const { limits, timeouts: { bodyIdle, header } } = options.policy.current;
+    this.#decoder = new RequestDecoder(limits);
     this.#requests = new PartReader(client.readable.pipeThrough(
       new RequestStream(this.#decoder, {
         peer: client.peer.host,
         port: client.local.port,
-        proto: "https",
-        defaultHost: client.tls.sni ?? client.local.host,
+        proto: client.tls === undefined ? "http" : "https",
+        defaultHost: client.tls?.sni ?? client.local.host,
       }, () => this.#readWithin(header, "header_timeout")),
     ));
     this.#answers = new GatherWriter(client.writable);
@@ -146,7 +148,7 @@ class HttpSession {
   /** The next request, or undefined when there is to be none. */
   async #nextRequest(): Promise<ForwardedRequest | undefined> {
     if (this.#draining && !this.#decoder.insideHead) return undefined;
-    const { keepAlive, header } = this.#options.timeouts;
+    const { keepAlive, header } = this.#options.policy.current.timeouts;
     if (this.#served === 0) this.#readWithin(header, "header_timeout");
     else this.#readWithin(keepAlive, "keep_alive_timeout");
     this.#idle = true;
@@ -181,8 +183,9 @@ class HttpSession {
     const writtenBefore = this.#client.bytes.written;
     const logged = { started, backend: undefined as string | undefined };
     try {
-      const backend = this.#options.router.route(hostName(request.target.authority));
-      if (backend === undefined) throw new ProxyError("no_route", "No route matches this host");
+      if (this.#options.redirect === true) return await this.#redirect(request, started);
+      const policy = this.#options.policy.current;
+      const backend = this.#route(request, policy);
       logged.backend = backend.name;
       const result = await exchange(request, backend, {
         requests: this.#requests,
@@ -190,7 +193,7 @@ class HttpSession {
         reading: this.#reading,
         writing: this.#writing,
         serverDeadline: this.#serverDeadline,
-        bodyIdle: this.#options.timeouts.bodyIdle,
+        bodyIdle: policy.timeouts.bodyIdle,
         mayKeepAlive: () => !this.#draining,
         onLease: (lease) => void (this.#lease = lease),
       });
@@ -202,6 +205,30 @@ class HttpSession {
     } catch (error) {
       return await this.#serveError(request, { ...logged, error, writtenBefore });
     }
+  }
+
+  /** @throws {ProxyError} `misdirected` or `no_route` */
+  #route({ target }: ForwardedRequest, { certificates, router }: Policy): Backend {
+    const host = hostName(target.authority);
+    if (isMisdirected(host, this.#client.certificate, certificates)) {
+      throw new ProxyError("misdirected", "This connection was made for another host");
+    }
+    const route = router.route(host, target.path);
+    if (route === undefined) {
+      throw new ProxyError("no_route", "No route matches this host and path");
+    }
+    return route.target;
+  }
+
+  async #redirect(request: ForwardedRequest, started: number): Promise<boolean> {
+    const keepAlive = request.framing.kind === "none" && keepsAlive(request.head) &&
+      !this.#draining;
+    const { status, bytes } = redirectResponse(request, { keepAlive });
+    await this.#answerHere(bytes);
+    this.#served++;
+    this.#unread = request.framing.kind !== "none";
+    this.#log(request, { started, status, bytesOut: bytes.length });
+    return keepAlive;
   }
 
   /** Tells the client of a failure, or, behind an answer's head, lets it see a broken answer. */

@@ -1,28 +1,54 @@
-import type { Backend } from "../upstream/backend.ts";
-
-export interface Route {
+export interface Route<Target> {
   /** Lower-case names, `*.name` for one label more; empty matches every host. */
   readonly hosts: readonly string[];
-  readonly backend: Backend;
+  /** Path prefixes; empty matches every path. */
+  readonly paths: readonly string[];
+  readonly target: Target;
 }
 
-/** Finds the backend for a name; the first route that matches has it. */
-export class Router {
-  readonly #routes: readonly Route[];
+/** Finds the target for a host and a path; the first route that matches has it. */
+export class Router<Target> {
+  readonly #routes: readonly Route<Target>[];
 
-  constructor(routes: readonly Route[]) {
+  constructor(routes: readonly Route<Target>[]) {
     this.#routes = routes;
   }
 
-  /** @param host the SNI or the Host without its port; undefined where there is none */
-  route(host: string | undefined): Backend | undefined {
-    return this.#routes.find(({ hosts }) => hosts.length === 0 || hosts.some(matches(host)))
-      ?.backend;
+  /**
+   * @param host the SNI, or the Host without its port; undefined where there is none
+   * @param path the request's path, maybe with a query; undefined in tcp mode
+   * @returns the route's target and its place among the routes, from 0
+   */
+  route(
+    host: string | undefined,
+    path: string | undefined,
+  ): { target: Target; index: number } | undefined {
+    const parent = wildcardOf(host);
+    for (const [index, { hosts, paths, target }] of this.#routes.entries()) {
+      const hostMatches = hosts.length === 0 ||
+        hosts.some((pattern) => pattern === host || pattern === parent);
+      const pathMatches = paths.length === 0 ||
+        (path !== undefined && paths.some((prefix) => isUnder(path, prefix)));
+      if (hostMatches && pathMatches) return { target, index };
+    }
+    return undefined;
   }
 }
 
-function matches(host: string | undefined): (pattern: string) => boolean {
-  if (host === undefined) return () => false;
-  const parent = host.slice(host.indexOf(".") + 1);
-  return (pattern) => pattern === host || (host.includes(".") && pattern === `*.${parent}`);
+/** `*.example.com` for `api.example.com`; undefined where no wildcard can match. */
+function wildcardOf(host: string | undefined): string | undefined {
+  const dot = host?.indexOf(".") ?? -1;
+  return host === undefined || dot <= 0 ? undefined : `*${host.slice(dot)}`;
+}
+
+/**
+ * Whether a prefix covers a path, on segment borders: `/v1` covers `/v1`, `/v1/` and `/v1?q`, but
+ * not `/v10`. Paths are compared as they are sent; percent-encoding is not undone, as the server
+ * behind might undo it differently.
+ */
+function isUnder(path: string, prefix: string): boolean {
+  if (!path.startsWith(prefix)) return false;
+  if (prefix.endsWith("/")) return true;
+  const next = path[prefix.length];
+  return next === undefined || next === "/" || next === "?";
 }

@@ -2,16 +2,15 @@ import type { Deadlines } from "../core/deadlines.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { Observer } from "../observability/event.ts";
 import type { TlsConnection } from "../tls/engine.ts";
+import type { Live } from "../core/live.ts";
 import { relay } from "./relay.ts";
-import type { Router } from "./router.ts";
+import type { Policy } from "./policy.ts";
 import type { Session } from "./session.ts";
 
 export interface TcpSessionOptions {
-  readonly router: Router;
+  readonly policy: Live<Policy>;
   readonly deadlines: Deadlines;
   readonly observe: Observer;
-  /** Milliseconds without a byte after which a connection is ended. */
-  readonly tunnelIdle: number;
 }
 
 /** Serves one connection as opaque bytes, to the backend that its SNI names. */
@@ -29,13 +28,14 @@ export function serveTcp(client: TlsConnection, options: TcpSessionOptions): Ses
   async function run(): Promise<void> {
     let how = "done";
     try {
-      const backend = options.router.route(client.tls.sni);
-      if (backend === undefined) throw new ProxyError("no_route", "No route matches");
-      const upstream = await backend.connect();
+      const { router, timeouts } = options.policy.current;
+      const route = router.route(client.tls.sni, undefined);
+      if (route === undefined) throw new ProxyError("no_route", "No route matches");
+      const upstream = await route.target.connect();
       server = upstream.server;
       await relay(client, upstream.connection, {
         deadlines: options.deadlines,
-        idleTimeout: options.tunnelIdle,
+        idleTimeout: timeouts.tunnelIdle,
       });
     } catch (error) {
       const broken = asProxyError(error, "internal");

@@ -1,5 +1,9 @@
-import { createHash, createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { createHash, type KeyObject, X509Certificate } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { messageOf, ProxyError } from "../core/errors.ts";
+import { ipAddress } from "../core/host_name.ts";
+import { cannotRead, derHint, isKeyBlock, pemBlocks, type PemRole } from "./pem.ts";
+import { parsePrivateKey } from "./private_key.ts";
 
 /** A certificate chain with its key, checked to belong together; it may have expired. */
 export interface Certificate {
@@ -8,8 +12,8 @@ export interface Certificate {
   /** The key as unencrypted PKCS#8 (RFC 5958), whatever form it was read in. */
   readonly keyPem: string;
   /**
-   * DNS names and IP addresses of the subjectAltName, lower case; the common name only where there
-   * is no such extension (RFC 9525 has it ignored, old private CAs do not).
+   * DNS names and IP addresses of the subjectAltName, lower case and canonical; the common name
+   * only where there is no such extension (RFC 9525 has it ignored, old private CAs do not).
    */
   readonly names: readonly string[];
   /** Distinguished name, such as `C=DE, CN=api.example.com`. */
@@ -18,16 +22,27 @@ export interface Certificate {
   readonly notAfter: Date;
   /** "RSA", "ECDSA", "Ed25519", or another name as the crypto library has it. */
   readonly keyType: string;
+  /** The curve of an ECDSA key, such as `prime256v1`. */
+  readonly curve?: string | undefined;
   /** What messages call it: the path of the certificate as the config has it. */
   readonly label: string;
   /** SHA-256 of the leaf's DER, hexadecimal. */
   readonly fingerprint: string;
 }
 
-/** Where a certificate stands, or the PEM text of it. */
-export interface CertificatePair {
+/** Where a certificate stands. */
+export interface CertificatePaths {
   readonly cert: string;
   readonly key: string;
+  /** A file that holds the passphrase of an encrypted key, maybe with a line end after it. */
+  readonly passphraseFile?: string | undefined;
+}
+
+/** The PEM texts of a certificate. */
+export interface CertificateText {
+  readonly cert: string;
+  readonly key: string;
+  readonly passphrase?: string | undefined;
 }
 
 /**
@@ -35,28 +50,74 @@ export interface CertificatePair {
  *
  * @throws {ProxyError} `bad_config`, in words for who wrote the config; `cause` is the system's error
  */
-export async function loadCertificate(paths: CertificatePair): Promise<Certificate> {
-  const [cert, key] = await Promise.all([
-    readFile(paths.cert, "certificate"),
-    readFile(paths.key, "key"),
-  ]);
-  return readCertificate({ cert, key }, paths);
+export async function loadCertificate(paths: CertificatePaths): Promise<Certificate> {
+  // one after the other: of several that are missing the same is named each time
+  const cert = await readFile(paths.cert, "certificate");
+  const key = await readFile(paths.key, "key");
+  const passphrase = await readPassphrase(paths.passphraseFile);
+  return readCertificate({ cert, key, passphrase }, paths);
+}
+
+/** How long to try. */
+export interface SettleOptions {
+  /** Tries in all, 1 or more. */
+  readonly attempts: number;
+  /** Milliseconds between two tries. */
+  readonly delayMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Reads a pair that may just be in the course of being replaced, such as a new certificate beside
+ * the old key or half a file: reads it again, for a while, before it gives up.
+ *
+ * @throws {ProxyError} `bad_config`, like `loadCertificate`, of the last try
+ * @throws the signal's reason, where it is aborted while this waits
+ */
+export async function loadCertificateSettled(
+  paths: CertificatePaths,
+  { attempts, delayMs, signal }: SettleOptions,
+): Promise<Certificate> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await loadCertificate(paths);
+    } catch (error) {
+      if (!(error instanceof ProxyError) || attempt >= attempts) throw error;
+    }
+    await delay(delayMs, undefined, signal && { signal });
+  }
+}
+
+/** Days until a certificate expires, with fractions; negative once it has. */
+export function daysUntilExpiry({ notAfter }: Certificate, now: Date): number {
+  return (notAfter.getTime() - now.getTime()) / 86_400_000;
+}
+
+/** Whether a certificate is in force (RFC 5280, section 4.1.2.5). */
+export function validityAt(
+  { notBefore, notAfter }: Certificate,
+  now: Date,
+): "valid" | "expired" | "not_yet_valid" {
+  if (now > notAfter) return "expired";
+  return now < notBefore ? "not_yet_valid" : "valid";
 }
 
 /**
  * Checks the PEM texts of a chain and its key; `paths` are what messages call them. The chain begins
- * with the leaf (RFC 8446, section 4.4.2). Keys are PKCS#8, SEC1 (RFC 5915) or PKCS#1 (RFC 8017).
+ * with the leaf (RFC 8446, section 4.4.2); see `parsePrivateKey` for the key.
  *
- * @throws {ProxyError} `bad_config`; no message holds any of the key
+ * @throws {ProxyError} `bad_config`; no message holds any of the key or passphrase
  */
 export function readCertificate(
-  pem: CertificatePair,
-  paths: CertificatePair,
+  pem: CertificateText,
+  paths: CertificatePaths,
 ): Promise<Certificate> {
   // A promise although nothing is awaited: callers keep when parsing moves off this thread.
   return Promise.try(() => {
     const chain = parseChain(pem.cert, paths.cert);
-    const key = parseKey(pem.key, paths.key);
+    const { key: path, passphraseFile } = paths;
+    const { key: keyPem, passphrase } = pem;
+    const key = parsePrivateKey({ pem: keyPem, passphrase }, { path, passphraseFile });
     const [leaf] = chain;
     checkTogether(chain, key, paths);
     return {
@@ -67,21 +128,29 @@ export function readCertificate(
       notBefore: new Date(leaf.validFrom),
       notAfter: new Date(leaf.validTo),
       keyType: keyTypeOf(key),
+      curve: key.asymmetricKeyDetails?.namedCurve,
       label: paths.cert,
       fingerprint: createHash("sha256").update(leaf.raw).digest("hex"),
     };
   });
 }
 
-type Role = "certificate" | "key";
 type Chain = [leaf: X509Certificate, ...rest: X509Certificate[]];
 
-async function readFile(path: string, role: Role): Promise<string> {
+async function readFile(path: string, role: PemRole): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
-    throw unreadable(role, `${path} ${describe(error)}`, { cause: error });
+    throw cannotRead(role, `${path} ${describe(error)}`, { cause: error });
   }
+}
+
+async function readPassphrase(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  // Editors and `echo` end a file with a line end, which is no part of the passphrase.
+  const passphrase = (await readFile(path, "passphrase")).replace(/\r?\n$/, "");
+  if (passphrase === "") throw cannotRead("passphrase", `${path} is empty`);
+  return passphrase;
 }
 
 function describe(error: unknown): string {
@@ -93,19 +162,18 @@ function describe(error: unknown): string {
 }
 
 function parseChain(text: string, path: string): Chain {
-  const blocks = pemBlocks(text);
+  const blocks = pemBlocks(text, { role: "certificate", path });
   const [leaf, ...rest] = blocks
     .filter(({ label }) => label === "CERTIFICATE")
     .map(({ pem }, index) => parseCertificate(pem, `certificate ${index + 1} of ${path}`));
   if (leaf !== undefined) return [leaf, ...rest];
 
-  if (blocks.some(isKey)) {
-    throw unreadable("certificate", `${path} holds a key; are certificate and key swapped?`);
+  if (blocks.some(isKeyBlock)) {
+    throw cannotRead("certificate", `${path} holds a key; are certificate and key swapped?`);
   }
-  const hint = isDer(text) ? "; it looks like DER, which must be converted to PEM" : "";
-  throw unreadable(
+  throw cannotRead(
     "certificate",
-    `${path} holds no certificate (no PEM block "CERTIFICATE")${hint}`,
+    `${path} holds no certificate (no PEM block "CERTIFICATE")${derHint(text)}`,
   );
 }
 
@@ -113,41 +181,20 @@ function parseCertificate(pem: string, name: string): X509Certificate {
   try {
     return new X509Certificate(pem);
   } catch (error) {
-    throw unreadable("certificate", `${name} is damaged`, { cause: error });
+    throw cannotRead("certificate", `${name} is damaged`, { cause: error });
   }
 }
 
-function parseKey(text: string, path: string): KeyObject {
-  const blocks = pemBlocks(text);
-  const block = blocks.find(isKey);
-  if (block === undefined) {
-    if (blocks.some(({ label }) => label === "CERTIFICATE")) {
-      throw unreadable("key", `${path} holds a certificate; are certificate and key swapped?`);
-    }
-    const hint = isDer(text) ? "; it looks like DER, which must be converted to PEM" : "";
-    throw unreadable("key", `${path} holds no key (no PEM block "PRIVATE KEY")${hint}`);
-  }
-  if (block.label === "ENCRYPTED PRIVATE KEY" || /^Proc-Type: 4,ENCRYPTED/m.test(block.pem)) {
-    throw unreadable("key", `${path} holds an encrypted key, which needs a passphrase`);
-  }
-  try {
-    return createPrivateKey(block.pem);
-  } catch {
-    // No cause: what a parser says of a key may quote it.
-    throw unreadable("key", `${path} holds a key that is damaged or of an unknown kind`);
-  }
-}
-
-function checkTogether(chain: Chain, key: KeyObject, paths: CertificatePair): void {
+function checkTogether(chain: Chain, key: KeyObject, paths: CertificatePaths): void {
   const owner = chain.findIndex((certificate) => certificate.checkPrivateKey(key));
   if (owner === 0) return;
   if (owner === -1) {
-    throw unreadable(
+    throw cannotRead(
       "certificate",
       `the key ${paths.key} does not belong to the certificate ${paths.cert}`,
     );
   }
-  throw unreadable(
+  throw cannotRead(
     "certificate",
     `the key ${paths.key} belongs to certificate ${
       owner + 1
@@ -164,7 +211,8 @@ function namesOf(leaf: X509Certificate): string[] {
   }
   const names = alternatives.split(", ").flatMap((alternative) => {
     const match = /^(?:DNS|IP Address):(.+)$/.exec(alternative);
-    return match?.[1] === undefined ? [] : [match[1].toLowerCase()];
+    const [, name] = match ?? [];
+    return name === undefined ? [] : [ipAddress(name) ?? name.toLowerCase()];
   });
   return [...new Set(names)];
 }
@@ -186,28 +234,4 @@ const KEY_TYPES: Readonly<Record<string, string>> = {
 function keyTypeOf(key: KeyObject): string {
   const name = key.asymmetricKeyType ?? "unknown";
   return KEY_TYPES[name] ?? name;
-}
-
-interface PemBlock {
-  readonly label: string;
-  readonly pem: string;
-}
-
-/** The blocks of a text (RFC 7468); what stands between them is left out. */
-function pemBlocks(text: string): PemBlock[] {
-  const blocks = text.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----[^]*?-----END \1-----/g);
-  return Array.from(blocks, ([pem, label = ""]) => ({ label, pem: `${pem}\n` }));
-}
-
-function isKey({ label }: PemBlock): boolean {
-  return label.endsWith("PRIVATE KEY");
-}
-
-/** A SEQUENCE of two length bytes, of which reading as UTF-8 left the first. */
-function isDer(text: string): boolean {
-  return text.startsWith("0\ufffd");
-}
-
-function unreadable(role: Role, what: string, options?: ErrorOptions): ProxyError {
-  return new ProxyError("bad_config", `Cannot read the ${role}: ${what}`, options);
 }

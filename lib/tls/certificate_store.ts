@@ -1,12 +1,23 @@
+import { normalizeHostPattern, parentWildcard } from "../core/host_name.ts";
 import type { Certificate } from "./certificate.ts";
+import { canVerify, type ClientAbilities } from "./signature_schemes.ts";
 
-/** The certificates of a listener, selected by the name a client asks for. */
+export type { ClientAbilities } from "./signature_schemes.ts";
+
+/** The certificates of a configuration, selected by the name a client asks for. */
 export interface CertificateStore {
   /** Given where no other covers the name, and where no name is sent. */
   readonly default: Certificate;
   /** Every certificate, in the order of the config. */
   readonly all: readonly Certificate[];
-  select(name: string | undefined): Selection;
+  /**
+   * @param name a host name or IP address in whatever form
+   * @param hello what the client can verify, where it is known: of several certificates for one
+   *   name it gets one that it can, ECDSA or Ed25519 before RSA, which costs more to sign with
+   */
+  select(name: string | undefined, hello?: ClientAbilities): Selection;
+  /** Every certificate that is to be given for a host name or IP address. */
+  covers(name: string): readonly Certificate[];
 }
 
 /** A certificate, and by what it was found. */
@@ -18,7 +29,7 @@ export interface Selection {
 /** A certificate and the names it is to be given for. */
 export interface CertificateEntry {
   readonly certificate: Certificate;
-  /** Host names, or `*.` and a host name; the certificate's own names by default. */
+  /** Host names, `*.` and a host name, or IP addresses; the certificate's own names by default. */
   readonly hosts?: readonly string[];
   readonly default?: boolean;
 }
@@ -26,48 +37,135 @@ export interface CertificateEntry {
 /**
  * A store over the entries. A name is looked for as it is, then with its first label as `*`, which
  * stands for exactly one label (RFC 9525, section 6.3), then the default is given: the first entry
- * marked so, else the first. Of two entries for one name the earlier wins.
+ * marked so, else the first. Of several entries for one name the client gets one that it can
+ * verify; of those alike the earlier wins. What covers all names of the default may stand for it.
  *
  * @throws {RangeError} where there is no entry
  */
 export function createCertificateStore(entries: readonly CertificateEntry[]): CertificateStore {
   const [first] = entries;
   if (first === undefined) throw new RangeError("A certificate store needs a certificate");
-  const fallback = entries.find((entry) => entry.default === true) ?? first;
+  const byDefault = entries.find((entry) => entry.default === true) ?? first;
+  const defaults = defaultCandidates(byDefault, entries);
   const byName = indexByName(entries);
 
   return {
-    default: fallback.certificate,
+    default: byDefault.certificate,
     all: [...new Set(entries.map(({ certificate }) => certificate))],
-    select(name) {
-      const folded = foldName(name ?? "");
-      const exact = byName.get(folded);
-      if (exact !== undefined) return { certificate: exact, match: "exact" };
-      const wildcard = byName.get(wildcardOf(folded));
-      if (wildcard !== undefined) return { certificate: wildcard, match: "wildcard" };
-      return { certificate: fallback.certificate, match: "default" };
+    select(name, hello) {
+      const { exact, wildcard } = find(name);
+      // What the client cannot verify is given only where there is nothing else for the name.
+      return choose(exact, "exact", hello) ??
+        choose(wildcard, "wildcard", hello) ??
+        choose(exact, "exact") ??
+        choose(wildcard, "wildcard") ??
+        choose(defaults, "default", hello) ??
+        { certificate: byDefault.certificate, match: "default" };
     },
+    covers(name) {
+      const { exact, wildcard } = find(name);
+      return [...new Set([...exact, ...wildcard])];
+    },
+  };
+
+  function find(name: string | undefined): { exact: Candidates; wildcard: Candidates } {
+    const host = name === undefined ? undefined : normalizeHostPattern(name);
+    if (host === undefined) return { exact: [], wildcard: [] };
+    return {
+      exact: byName.get(host) ?? [],
+      wildcard: byName.get(parentWildcard(host) ?? "") ?? [],
+    };
+  }
+}
+
+/** A store whose content can be replaced whole, for those that keep a store for long. */
+export interface LiveCertificateStore extends CertificateStore {
+  /** From the next call on, the other store answers. */
+  replace(next: CertificateStore): void;
+}
+
+export function liveCertificateStore(initial: CertificateStore): LiveCertificateStore {
+  let current = initial;
+  return {
+    get default() {
+      return current.default;
+    },
+    get all() {
+      return current.all;
+    },
+    select: (name, hello) => current.select(name, hello),
+    covers: (name) => current.covers(name),
+    replace: (next) => void (current = next),
   };
 }
 
-function indexByName(entries: readonly CertificateEntry[]): Map<string, Certificate> {
-  const byName = new Map<string, Certificate>();
-  for (const { certificate, hosts = certificate.names } of entries) {
-    for (const host of hosts) {
-      const name = foldName(host);
-      if (!byName.has(name)) byName.set(name, certificate);
+/**
+ * Whether a certificate, or whatever else is for these names, covers a host name or IP address
+ * (RFC 9525, section 6): by the name itself, or by the wildcard above it. A wildcard is covered by
+ * itself alone.
+ */
+export function certificateCovers(
+  subject: Pick<Certificate, "names"> | readonly string[],
+  name: string,
+): boolean {
+  const host = normalizeHostPattern(name);
+  if (host === undefined) return false;
+  const names = normalized("names" in subject ? subject.names : subject);
+  return names.has(host) || names.has(parentWildcard(host) ?? "");
+}
+
+type Candidates = readonly Certificate[];
+
+function choose(
+  candidates: Candidates,
+  match: Selection["match"],
+  hello?: ClientAbilities,
+): Selection | undefined {
+  const able = hello === undefined
+    ? candidates
+    : candidates.filter((candidate) => canVerify(hello, candidate));
+  const light = hello === undefined ? undefined : able.find(({ keyType }) => keyType !== "RSA");
+  const certificate = light ?? able[0];
+  return certificate && { certificate, match };
+}
+
+function indexByName(entries: readonly CertificateEntry[]): ReadonlyMap<string, Candidates> {
+  const byName = new Map<string, Certificate[]>();
+  for (const entry of entries) {
+    for (const name of normalized(hostsOf(entry))) {
+      const candidates = byName.get(name);
+      if (candidates === undefined) byName.set(name, [entry.certificate]);
+      else candidates.push(entry.certificate);
     }
   }
   return byName;
 }
 
-/** Host names are compared without regard to case (RFC 4343), and the root's dot says nothing. */
-function foldName(name: string): string {
-  return name.toLowerCase().replace(/\.$/, "");
+/** The default with those that can stand for it, such as an RSA one beside an ECDSA one. */
+function defaultCandidates(
+  byDefault: CertificateEntry,
+  entries: readonly CertificateEntry[],
+): Candidates {
+  const wanted = hostsOf(byDefault);
+  const others = entries.filter((entry) =>
+    wanted.length > 0 && wanted.every((name) => certificateCovers(hostsOf(entry), name))
+  );
+  return [...new Set([byDefault, ...others].map(({ certificate }) => certificate))];
 }
 
-/** `*.example.com` for `api.example.com`; a name that no host may have where there is none. */
-function wildcardOf(name: string): string {
-  const dot = name.indexOf(".");
-  return dot > 0 ? `*${name.slice(dot)}` : "";
+function hostsOf({ certificate, hosts = certificate.names }: CertificateEntry): readonly string[] {
+  return hosts;
+}
+
+/** Kept, as a request may ask for them, and there can be a hundred. */
+const kept = new WeakMap<readonly string[], ReadonlySet<string>>();
+
+/** The names in the form in which they are compared, without those that no host can have. */
+function normalized(names: readonly string[]): ReadonlySet<string> {
+  let set = kept.get(names);
+  if (set === undefined) {
+    set = new Set(names.map(normalizeHostPattern).filter((name) => name !== undefined));
+    kept.set(names, set);
+  }
+  return set;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { openssl, selfSigned } from "../../tests/support/openssl.ts";
 import { ProxyError } from "../core/errors.ts";
-import { type CertificatePair, loadCertificate, readCertificate } from "./certificate.ts";
+import { type CertificateText, loadCertificate, readCertificate } from "./certificate.ts";
 
 const FOLDER = await Deno.makeTempDir({ prefix: "certificate_test" });
 globalThis.addEventListener("unload", () => Deno.removeSync(FOLDER, { recursive: true }));
@@ -48,7 +48,7 @@ test("readCertificate() tells names, subject, validity and fingerprint", async (
   assert.equal(certificate.subject, "C=DE, O=B\u00fccher, Inc, CN=api");
   assert.equal(certificate.label, "certs/a.crt");
   const days = (certificate.notAfter.getTime() - certificate.notBefore.getTime()) / 86_400_000;
-  assert.equal(days, 30);
+  assert.equal(days, 90);
   assert.ok(Math.abs(certificate.notBefore.getTime() - Date.now()) < 600_000);
   const der = Uint8Array.fromBase64(ecdsa.cert.replaceAll(/-----.*-----|\s/g, ""));
   assert.equal(certificate.fingerprint, createHash("sha256").update(der).digest("hex"));
@@ -103,7 +103,7 @@ test("readCertificate() reads a certificate with an empty subject", async () => 
 });
 
 const damagedKey = ecdsa.key.replace(/\n.{20}/, "\nAAAAAAAAAAAAAAAAAAAA");
-const REFUSED: readonly [name: string, pem: CertificatePair, message: string][] = [
+const REFUSED: readonly [name: string, pem: CertificateText, message: string][] = [
   [
     "an empty certificate",
     { ...ecdsa, cert: "" },
@@ -157,7 +157,7 @@ const REFUSED: readonly [name: string, pem: CertificatePair, message: string][] 
     "which must come first",
   ],
   ...[KEYS.encryptedPkcs8, KEYS.encryptedSec1, KEYS.encryptedPkcs1].map(
-    (key): [string, CertificatePair, string] => [
+    (key): [string, CertificateText, string] => [
       `an encrypted key (${/-----BEGIN (.*)-----/.exec(key)?.[1]})`,
       { ...ecdsa, key },
       "Cannot read the key: certs/a.key holds an encrypted key, which needs a passphrase",

@@ -1,3 +1,4 @@
+import { ipAddress, isHostName } from "../core/host_name.ts";
 import { CLIENT_HELLO, gatherClientHello, HANDSHAKE_RECORD } from "./client_hello_records.ts";
 import { ALERT, Cursor, malformed, Refusal } from "./wire.ts";
 
@@ -166,19 +167,12 @@ function parseServerName(cursor: Cursor): string | undefined {
   return name === undefined ? undefined : readHostName(name);
 }
 
-// RFC 1035, section 2.3.4, bounds names and labels; "_" is seen in names of services.
-const MAX_NAME_LENGTH = 255;
-const HOST_NAME = /^(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}$/;
-const IP_ADDRESS = /^(?:\d+\.\d+\.\d+\.\d+|[0-9a-f.]*:[0-9a-f:.]*)$/;
-
 function readHostName(sent: string): string | undefined {
   const name = sent.toLowerCase().replace(/\.$/, "");
+  if (isHostName(name)) return name;
   // RFC 6066 forbids addresses here, but clients send them: they name no certificate.
-  if (sent.length <= MAX_NAME_LENGTH && IP_ADDRESS.test(name)) return undefined;
-  if (sent.length > MAX_NAME_LENGTH || !HOST_NAME.test(name)) {
-    throw new Refusal("illegal_parameter", "an invalid server name");
-  }
-  return name;
+  if (ipAddress(name) !== undefined) return undefined;
+  throw new Refusal("illegal_parameter", "an invalid server name");
 }
 
 /** A ProtocolNameList (RFC 7301, section 3.1). */

@@ -1,9 +1,14 @@
+import { acceptAll } from "../core/accept_loop.ts";
 import type { Address } from "../core/address.ts";
 import type { TlsFacts } from "../core/connection.ts";
-import { asProxyError, messageOf, ProxyError } from "../core/errors.ts";
+import { asProxyError, ProxyError } from "../core/errors.ts";
 import { type ByteSocket, SocketConnection } from "../core/socket_connection.ts";
+import type { Certificate } from "./certificate.ts";
 import type { TlsConnection, TlsEngine, TlsListener, TlsListenOptions } from "./engine.ts";
-import { setNoDelayOnListener } from "./no_delay.ts";
+import { listeningSockets } from "./listening_sockets.ts";
+import { noDelayUnavailable, setNoDelayOnListener } from "./no_delay.ts";
+import { type Generation, Rotation } from "./rotation.ts";
+import { cannotListen, claimPort } from "./shared_port.ts";
 
 /**
  * The engine on `Deno.listenTls`: the fastest, with one certificate, and with nothing known of a
@@ -17,63 +22,113 @@ export const denoEngine: TlsEngine = {
 
 /** Bytes to read into while a connection is quiet: most requests fit. */
 const IDLE_BUFFER_BYTES = 4 * 1024;
-/** Milliseconds to wait when accepting fails for want of resources. */
-const ACCEPT_PAUSE_MS = 100;
+
+/** Why this engine cannot run here; undefined where it can. */
+export function denoEngineUnavailable(): string | undefined {
+  return noDelayUnavailable() ?? (sharesPorts() ? undefined : "--unstable-net is not given");
+}
 
 function listen(options: TlsListenOptions): TlsListener {
-  const listener = listenTls(options);
-  const { hostname: host, port } = listener.addr as Deno.NetAddr;
-  try {
-    setNoDelayOnListener(port);
-  } catch (error) {
-    listener.close();
-    throw error;
-  }
+  refuseWhatItLacks(options);
+  const port = options.beside === true ? options.address.port : claimPort(options.address);
   const pending = new Set<Deno.TlsConn>();
-  let closed = false;
-  const accepting = acceptAll();
+  const { generation, steered } = open(port);
+  const rotation = new Rotation(generation, {
+    open: () => open(port).generation,
+    isCurrent: ({ certificate }) => isSame(certificate, options.certificates.default),
+    takesOver: steered,
+  });
   return {
-    address: { host, port },
+    address: { host: options.address.host, port },
+    refresh: () => rotation.refresh(),
     close: async () => {
-      closed = true;
-      listener.close();
+      await rotation.close();
       for (const socket of pending) closeQuietly(socket);
-      await accepting;
     },
   };
 
-  async function acceptAll(): Promise<void> {
-    while (!closed) {
-      try {
-        const socket = await listener.accept();
-        pending.add(socket);
-        handshake(socket, options).finally(() => pending.delete(socket));
-      } catch (error) {
-        if (closed) return;
-        options.onTrouble(messageOf(error));
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
-      }
+  /** A listener with the certificate of now, which is static in this runtime. */
+  function open(port: number): { generation: CertificateGeneration; steered: boolean } {
+    const certificate = options.certificates.default;
+    const listener = listenTls({ ...options, address: { ...options.address, port } }, certificate);
+    let steered: boolean;
+    try {
+      steered = listeningSockets().steerToNewest(setNoDelayOnListener(port));
+    } catch (error) {
+      listener.close();
+      throw error;
     }
-  }
-}
-
-function listenTls({ address, certificates, alpn }: TlsListenOptions): Deno.TlsListener {
-  const { certPem: cert, keyPem: key } = certificates.default;
-  try {
-    return Deno.listenTls({
-      hostname: address.host,
-      port: address.port,
-      cert,
-      key,
-      alpnProtocols: [...alpn],
+    let closed = false;
+    const accepting = acceptAll(listener, {
+      socket: (socket) => {
+        pending.add(socket);
+        handshake(socket, { options, certificate }).finally(() => pending.delete(socket));
+      },
+      trouble: options.onTrouble,
+      closed: () => closed,
     });
-  } catch (error) {
-    const { host, port } = address;
-    throw new ProxyError("bad_config", `Cannot listen on ${host}:${port}: ${messageOf(error)}`);
+    const close = async () => {
+      if (!closed) {
+        closed = true;
+        listener.close();
+      }
+      await accepting;
+    };
+    return { generation: { certificate, close }, steered };
   }
 }
 
-async function handshake(socket: Deno.TlsConn, options: TlsListenOptions): Promise<void> {
+interface CertificateGeneration extends Generation {
+  readonly certificate: Certificate;
+}
+
+function isSame(a: Certificate, b: Certificate): boolean {
+  return a.certPem === b.certPem && a.keyPem === b.keyPem;
+}
+
+/** @throws {ProxyError} `unavailable`: to be laxer than was asked would show nowhere */
+function refuseWhatItLacks({ policy }: TlsListenOptions): void {
+  const why = denoEngineUnavailable();
+  if (why !== undefined) throw cannot(why);
+  if (policy?.strictSni === true) throw cannot("it does not see the names (strict_sni)");
+  if (policy !== undefined && policy.minVersion !== "TLSv1.2") {
+    throw cannot("it does not choose the versions (min_version)");
+  }
+}
+
+function cannot(why: string): ProxyError {
+  return new ProxyError("unavailable", `The deno engine cannot be used: ${why}`);
+}
+
+/** Whether `reusePort` is allowed. To ask for it where it is not would end the process. */
+function sharesPorts(): boolean {
+  return "listenDatagram" in Deno;
+}
+
+function listenTls(
+  { address, alpn }: TlsListenOptions,
+  { certPem: cert, keyPem: key }: Certificate,
+): Deno.TlsListener {
+  const options: Deno.ListenTlsOptions & Deno.TlsCertifiedKeyPem & { reusePort: boolean } = {
+    hostname: address.host,
+    port: address.port,
+    cert,
+    key,
+    alpnProtocols: [...alpn],
+    // so that the next generation can listen while this one still does
+    reusePort: true,
+  };
+  try {
+    return Deno.listenTls(options);
+  } catch (error) {
+    throw cannotListen(address, error);
+  }
+}
+
+async function handshake(
+  socket: Deno.TlsConn,
+  { options, certificate }: { options: TlsListenOptions; certificate: Certificate },
+): Promise<void> {
   const started = performance.now();
   const peer = toAddress(socket.remoteAddr);
   let late = false;
@@ -84,7 +139,7 @@ async function handshake(socket: Deno.TlsConn, options: TlsListenOptions): Promi
   try {
     const { alpnProtocol } = await socket.handshake();
     options.onConnection(
-      new DenoConnection(socket, peer, {
+      new DenoConnection(socket, { peer, certificate }, {
         sni: undefined,
         alpn: alpnProtocol ?? undefined,
         protocol: undefined,
@@ -107,11 +162,17 @@ async function handshake(socket: Deno.TlsConn, options: TlsListenOptions): Promi
 
 class DenoConnection extends SocketConnection implements TlsConnection {
   readonly tls: TlsFacts;
+  readonly certificate: Certificate;
 
-  constructor(socket: Deno.TlsConn & ByteSocket, peer: Address, tls: TlsFacts) {
+  constructor(
+    socket: Deno.TlsConn & ByteSocket,
+    { peer, certificate }: { peer: Address; certificate: Certificate },
+    tls: TlsFacts,
+  ) {
     const local = toAddress(socket.localAddr);
     super(socket, { peer, local, goneCode: "client_gone", idleBufferBytes: IDLE_BUFFER_BYTES });
     this.tls = tls;
+    this.certificate = certificate;
   }
 }
 

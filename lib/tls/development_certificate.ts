@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
-import { isIP } from "node:net";
 import { messageOf, ProxyError } from "../core/errors.ts";
-import { type Certificate, type CertificatePair, loadCertificate } from "./certificate.ts";
+import { normalizeHostPattern } from "../core/host_name.ts";
+import { type Certificate, type CertificatePaths, loadCertificate } from "./certificate.ts";
 import type { IssuedPem } from "./certificate_authority.ts";
 
 /** The development CA and the certificate that it has signed, as paths under the given folder. */
@@ -107,7 +107,7 @@ async function makeFiles(files: Files, hosts: readonly string[]): Promise<void> 
 }
 
 /** The certificate where it and its key can be used today and tomorrow. */
-async function loadIfGood(paths: CertificatePair): Promise<Certificate | undefined> {
+async function loadIfGood(paths: CertificatePaths): Promise<Certificate | undefined> {
   try {
     const certificate = await loadCertificate(paths);
     const good = certificate.notBefore.getTime() <= Date.now() &&
@@ -141,26 +141,14 @@ async function isIssuedBy(leaf: Certificate, caPath: string): Promise<boolean> {
 }
 
 function covers(certificate: Certificate, hosts: readonly string[]): boolean {
-  const names = new Set(certificate.names.map(canonical));
+  const names = new Set(certificate.names);
   return hosts.every((host) => names.has(host));
 }
 
 function parseHost(text: string): string {
-  const host = canonical(text.toLowerCase().replace(/\.$/, ""));
-  if (isIP(host) !== 0 || isHostName(host)) return host;
+  const host = normalizeHostPattern(text);
+  if (host !== undefined) return host;
   throw new ProxyError("bad_config", `"${text}" is not a host name or an IP address`);
-}
-
-/** RFC 1035, section 2.3.4; a last label of digits would be an address (RFC 3696, section 2). */
-function isHostName(text: string): boolean {
-  return text.length <= 253 && !/(?:^|\.)\d+$/.test(text) &&
-    /^(?:\*\.)?(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}$/.test(text);
-}
-
-/** IPv6 addresses in their one short form (RFC 5952); all else as it is. */
-function canonical(host: string): string {
-  if (!host.includes(":")) return host;
-  return URL.parse(`http://[${host}]`)?.hostname.slice(1, -1) ?? "";
 }
 
 /** Writes a file for its owner only, such that it is seen whole or not at all. */

@@ -65,9 +65,12 @@ test("ensureDevelopmentCertificate() keeps what is good", async (folder) => {
     "a.test",
     "*.A.test.",
     "2001:DB8:0::1",
+    "b\u00fccher.test",
   ]);
   const before = await contents(folder);
-  for (const hosts of [["a.test"], ["*.a.test", "2001:db8::1"], ["A.TEST."]]) {
+  for (
+    const hosts of [["a.test"], ["*.a.test", "2001:db8::1"], ["A.TEST.", "xn--bcher-kva.test"]]
+  ) {
     assert.deepEqual(await ensureDevelopmentCertificate(folder, hosts), {
       ...first,
       created: false,
@@ -225,7 +228,7 @@ for (
     "1.2.3.999",
     "[::1]",
     "::g",
-    "b\u00fc",
+    "b\u00fc b",
   ]
 ) {
   test(`ensureDevelopmentCertificate() refuses "${host}" for a host`, async (folder) => {

@@ -1,6 +1,7 @@
 import type { Address } from "../core/address.ts";
 import type { Connection, TlsFacts } from "../core/connection.ts";
 import type { ProxyError } from "../core/errors.ts";
+import type { Certificate } from "./certificate.ts";
 import type { CertificateStore } from "./certificate_store.ts";
 
 export type EngineName = "node" | "deno";
@@ -13,6 +14,10 @@ export type Capability =
   | "sni_facts"
   /** Certificates are selected by SNI. */
   | "certificates_by_name"
+  /** A minimum protocol version can be asked for. */
+  | "min_version"
+  /** A name that no certificate covers can be refused. */
+  | "strict_sni"
   /** A client that speaks plain HTTP gets an answer that says so. */
   | "plain_http_answer"
   /** A peer that breaks off without close_notify is told from one that ends. */
@@ -22,6 +27,8 @@ export type Capability =
 
 export interface TlsConnection extends Connection {
   readonly tls: TlsFacts;
+  /** The certificate the client was given. */
+  readonly certificate: Certificate;
 }
 
 /** A connection that never came to be. */
@@ -33,9 +40,13 @@ export interface HandshakeFailure {
 
 export interface TlsListenOptions {
   readonly address: Address;
+  /** Whether this takes the place of a listener of this process that still has the address. */
+  readonly beside?: boolean;
   readonly certificates: CertificateStore;
   /** ALPN names offered, best first (RFC 7301). */
   readonly alpn: readonly string[];
+  /** For an engine that can; by default TLS 1.2, and the default certificate for unknown names. */
+  readonly policy?: TlsPolicy;
   /** Milliseconds a client has from accept to the end of the handshake. */
   readonly handshakeTimeout: number;
   readonly onConnection: (connection: TlsConnection) => void;
@@ -44,9 +55,22 @@ export interface TlsListenOptions {
   readonly onTrouble: (reason: string) => void;
 }
 
+export interface TlsPolicy {
+  readonly minVersion: "TLSv1.2" | "TLSv1.3";
+  /** Refuses a name that no certificate covers; a client that sends none gets the default. */
+  readonly strictSni: boolean;
+}
+
 export interface TlsListener {
   /** The address it listens on, with the port the system chose where 0 was asked. */
   readonly address: Address;
+  /**
+   * To be called when the store's certificates have been replaced: settles once every new
+   * handshake gets the new ones.
+   *
+   * @throws {ProxyError} where it cannot; the old ones go on being given
+   */
+  refresh(): Promise<void>;
   /** Stops accepting; established connections go on. */
   close(): Promise<void>;
 }

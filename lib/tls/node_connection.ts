@@ -2,6 +2,7 @@ import type { TLSSocket } from "node:tls";
 import type { Address } from "../core/address.ts";
 import type { TlsFacts } from "../core/connection.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
+import type { Certificate } from "./certificate.ts";
 import type { TlsConnection } from "./engine.ts";
 
 /** A `TlsConnection` over a `node:tls` socket whose handshake is done. */
@@ -11,6 +12,7 @@ export class NodeConnection implements TlsConnection {
   readonly peer: Address;
   readonly local: Address;
   readonly tls: TlsFacts;
+  readonly certificate: Certificate;
   readonly bytes = { read: 0, written: 0 };
   readonly #socket: TLSSocket;
   #source!: ReadableStreamDefaultController<Uint8Array>;
@@ -24,12 +26,16 @@ export class NodeConnection implements TlsConnection {
 
   constructor(
     socket: TLSSocket,
-    { peer, local, tls }: { peer: Address; local: Address; tls: TlsFacts },
+    { peer, local, tls, certificate }: Pick<
+      TlsConnection,
+      "peer" | "local" | "tls" | "certificate"
+    >,
   ) {
     this.#socket = socket;
     this.peer = peer;
     this.local = local;
     this.tls = tls;
+    this.certificate = certificate;
     this.readable = new ReadableStream<Uint8Array>({
       start: (controller) => void (this.#source = controller),
       pull: () => this.#read(),

@@ -1,14 +1,15 @@
 import net, { type Socket } from "node:net";
 import tls, { type SecureContext, TLSSocket } from "node:tls";
-import type { Address } from "../core/address.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
+import { admit, DEFAULT_POLICY } from "./admission.ts";
 import { applyBackPressure } from "./back_pressure.ts";
 import type { Certificate } from "./certificate.ts";
-import type { CertificateStore } from "./certificate_store.ts";
 import { alertRecord, type ClientHello, readClientHello } from "./client_hello.ts";
-import type { TlsEngine, TlsListener, TlsListenOptions } from "./engine.ts";
+import type { TlsEngine, TlsListener, TlsListenOptions, TlsPolicy } from "./engine.ts";
 import { NodeConnection } from "./node_connection.ts";
 import { PLAIN_HTTP_ANSWER } from "./plain_http.ts";
+import { cannotListen, claimPort, takePortOver } from "./shared_port.ts";
+import { ALERT, type AlertName } from "./wire.ts";
 
 /**
  * The engine on `node:tls`. It accepts TCP, reads the ClientHello itself, and only then lets the
@@ -20,6 +21,8 @@ export const nodeEngine: TlsEngine = {
     "protocol_facts",
     "sni_facts",
     "certificates_by_name",
+    "min_version",
+    "strict_sni",
     "plain_http_answer",
     "truncation_shown",
   ]),
@@ -27,20 +30,25 @@ export const nodeEngine: TlsEngine = {
 };
 
 async function listen(options: TlsListenOptions): Promise<TlsListener> {
-  const contexts = secureContexts(options.certificates);
+  const { address, beside = false } = options;
+  const port = beside ? address.port : claimPort(address);
+  const contexts = new SecureContexts(options);
   const pending = new Set<Socket>();
   const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     pending.add(socket);
     handshake(socket, { options, contexts }, () => pending.delete(socket));
   });
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(cannotListen(options.address, error)));
-    server.listen({ ...options.address, backlog: 4096 }, resolve);
+    server.once("error", (error) => reject(cannotListen(address, error)));
+    server.listen({ host: address.host, port, backlog: 4096, reusePort: true }, resolve);
   });
+  if (beside) takePortOver(port);
   const bound = server.address();
   if (bound === null || typeof bound === "string") throw new TypeError("A TCP server has a port");
   return {
     address: { host: bound.address, port: bound.port },
+    // each handshake asks the store
+    refresh: () => Promise.resolve(),
     close: () => {
       server.close();
       for (const socket of pending) socket.destroy();
@@ -51,7 +59,7 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
 
 interface HandshakeContext {
   readonly options: TlsListenOptions;
-  readonly contexts: ReadonlyMap<Certificate, SecureContext>;
+  readonly contexts: SecureContexts;
 }
 
 /** From an accepted socket to a connection or a failure; `settled` is called once, at either. */
@@ -75,13 +83,28 @@ function handshake(
     if (over) return;
     if (reading instanceof ProxyError) return fail(reading);
     sni = reading.sni;
-    startTls(options.certificates.select(sni).certificate);
+    const admission = admit(reading, { policy: DEFAULT_POLICY, ...options });
+    if (admission.kind === "refused") return refuse(admission);
+    const { certificate } = admission;
+    let context: SecureContext;
+    try {
+      context = contexts.of(certificate);
+    } catch (error) {
+      const why = `Cannot use the certificate ${certificate.label}: ${messageOf(error)}`;
+      return refuse({ alert: "internal_error", error: new ProxyError("internal", why) });
+    }
+    startTls(certificate, context);
   });
 
-  function startTls(certificate: Certificate): void {
+  function refuse({ alert, error }: { alert: AlertName; error: ProxyError }): void {
+    socket.write(alertRecord(ALERT[alert]));
+    fail(error);
+  }
+
+  function startTls(certificate: Certificate, secureContext: SecureContext): void {
     const secure = new TLSSocket(socket, {
       isServer: true,
-      secureContext: contexts.get(certificate),
+      secureContext,
       ALPNProtocols: [...options.alpn],
       allowHalfOpen: true,
       requestCert: false,
@@ -103,6 +126,7 @@ function handshake(
         new NodeConnection(secure, {
           peer,
           local,
+          certificate,
           tls: {
             sni,
             alpn: secure.alpnProtocol || undefined,
@@ -175,17 +199,26 @@ function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
   return both;
 }
 
-function secureContexts(certificates: CertificateStore): Map<Certificate, SecureContext> {
-  return new Map(certificates.all.map((certificate) => [
-    certificate,
-    tls.createSecureContext({ cert: certificate.certPem, key: certificate.keyPem }),
-  ]));
+/** What `node:tls` makes of a certificate, once for each for as long as it is in use. */
+class SecureContexts {
+  readonly #minVersion: TlsPolicy["minVersion"];
+  readonly #made = new WeakMap<Certificate, SecureContext>();
+
+  constructor({ policy = DEFAULT_POLICY }: TlsListenOptions) {
+    this.#minVersion = policy.minVersion;
+  }
+
+  of(certificate: Certificate): SecureContext {
+    let context = this.#made.get(certificate);
+    if (context === undefined) {
+      const { certPem: cert, keyPem: key } = certificate;
+      context = tls.createSecureContext({ cert, key, minVersion: this.#minVersion });
+      this.#made.set(certificate, context);
+    }
+    return context;
+  }
 }
 
 function handshakeError(error: Error): ProxyError {
   return new ProxyError("handshake_failed", error.message, { cause: error });
-}
-
-function cannotListen({ host, port }: Address, error: unknown): ProxyError {
-  return new ProxyError("bad_config", `Cannot listen on ${host}:${port}: ${messageOf(error)}`);
 }

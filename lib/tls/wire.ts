@@ -5,6 +5,8 @@ export const ALERT = {
   illegal_parameter: 47,
   decode_error: 50,
   protocol_version: 70,
+  internal_error: 80,
+  unrecognized_name: 112,
 } as const;
 
 export type AlertName = keyof typeof ALERT;

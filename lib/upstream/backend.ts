@@ -1,20 +1,19 @@
-import { type Address, formatAddress } from "../core/address.ts";
 import type { Connection } from "../core/connection.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { HeadLimits } from "../http1/request_decoder.ts";
 import type { Observer } from "../observability/event.ts";
 import { dial } from "./dial.ts";
-import { type Lease, Pool, type PoolOptions } from "./pool.ts";
+import type { Lease } from "./pool.ts";
+import type { Server } from "./server_registry.ts";
 import { UpstreamConnection } from "./upstream_connection.ts";
 
 export interface BackendOptions {
   readonly name: string;
-  readonly servers: readonly Address[];
+  readonly servers: readonly Server[];
   /** Milliseconds. */
   readonly connectTimeout: number;
   /** Milliseconds from a request's end to its answer's head. */
   readonly responseTimeout: number;
-  readonly pool: PoolOptions;
   readonly limits: HeadLimits;
 }
 
@@ -29,7 +28,6 @@ export class Backend {
   readonly name: string;
   readonly responseTimeout: number;
   readonly #options: BackendOptions;
-  readonly #servers: readonly Server[];
   readonly #observe: Observer;
   #turn = 0;
 
@@ -38,11 +36,6 @@ export class Backend {
     this.responseTimeout = options.responseTimeout;
     this.#options = options;
     this.#observe = observe;
-    this.#servers = options.servers.map((address) => ({
-      address,
-      name: formatAddress(address),
-      pool: new Pool(options.pool),
-    }));
   }
 
   /**
@@ -76,20 +69,17 @@ export class Backend {
     this.#observe({ kind: "server_failed", backend: this.name, server, error });
   }
 
-  close(): void {
-    for (const { pool } of this.#servers) pool.close();
-  }
-
   async #newLease({ address, pool }: Server): Promise<Lease> {
     const connection = await dial(address, this.#options.connectTimeout);
     return pool.lease(new UpstreamConnection(connection, this.#options.limits));
   }
 
   async #firstReachable<T>(attempt: (server: Server) => Promise<T>): Promise<T> {
+    const { servers } = this.#options;
     const first = this.#turn++;
     let last = new ProxyError("no_server", `The backend ${this.name} has no server`);
-    for (let i = 0; i < this.#servers.length; i++) {
-      const server = this.#servers[(first + i) % this.#servers.length] as Server;
+    for (let i = 0; i < servers.length; i++) {
+      const server = servers[(first + i) % servers.length] as Server;
       try {
         return await attempt(server);
       } catch (error) {
@@ -99,10 +89,4 @@ export class Backend {
     }
     throw last;
   }
-}
-
-interface Server {
-  readonly address: Address;
-  readonly name: string;
-  readonly pool: Pool;
 }

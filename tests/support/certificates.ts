@@ -30,7 +30,7 @@ async function make(): Promise<TestCertificates> {
   globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
   const ca = `${folder}/ca.crt`;
   await openssl(
-    ...["req", "-x509", "-nodes", "-days", "30", "-subj", "/CN=Test CA", ...EC],
+    ...["req", "-x509", "-nodes", "-days", "90", "-subj", "/CN=Test CA", ...EC],
     ...["-keyout", `${folder}/ca.key`, "-out", ca],
   );
   const local = "DNS:localhost,IP:127.0.0.1,IP:::1";
@@ -50,7 +50,7 @@ async function issue(
 ): Promise<CertificateFiles> {
   const [cert, key] = [`${folder}/${name}.crt`, `${folder}/${name}.key`];
   await openssl(
-    ...["req", "-x509", "-nodes", "-days", "30", "-subj", `/CN=${name}`, ...newKey],
+    ...["req", "-x509", "-nodes", "-days", "90", "-subj", `/CN=${name}`, ...newKey],
     ...["-CA", `${folder}/ca.crt`, "-CAkey", `${folder}/ca.key`],
     ...["-addext", `subjectAltName=${names}`, "-addext", "basicConstraints=critical,CA:FALSE"],
     ...["-keyout", key, "-out", cert],

@@ -17,7 +17,7 @@ export async function selfSigned(
   const paths = { cert: `${folder}/made.crt`, key: `${folder}/made.key` };
   const names = options.names === undefined ? [] : ["-addext", `subjectAltName=${options.names}`];
   await openssl(
-    ...["req", "-x509", "-nodes", "-days", "30", "-utf8", "-subj", options.subject, ...names],
+    ...["req", "-x509", "-nodes", "-days", "90", "-utf8", "-subj", options.subject, ...names],
     ...["-newkey", ...options.key, "-keyout", paths.key, "-out", paths.cert],
   );
   const [cert, key] = await Promise.all([

@@ -1,0 +1,46 @@
+import { formatAddress } from "../core/address.ts";
+import { engineOf, type LoadedConfig } from "../control/snapshot.ts";
+import { daysUntilExpiry } from "../tls/certificate.ts";
+import { type FileOutput, readConfigFile } from "./config_file.ts";
+
+/**
+ * The `check` command: everything that can be wrong with a configuration, without listening.
+ *
+ * @returns what is to be printed when all is fine
+ * @throws {ProxyError} `bad_config` when it is not; the problems have been told
+ */
+export async function checkConfig(path: string, output: FileOutput): Promise<string> {
+  const { loaded, problems } = await readConfigFile(path, { expiredIsError: true, output });
+  const { listeners, certificates, backends, routes, tests } = loaded.config;
+  const parts = [
+    plural(listeners.length, "listener"),
+    plural(certificates.length, "certificate"),
+    plural(backends.size, "backend"),
+    plural(routes.length, "route"),
+    tests.length === 0 ? "no tests" : `${plural(tests.length, "test")} passed`,
+  ];
+  const warnings = problems.length === 0 ? "" : `, ${plural(problems.length, "warning")}`;
+  return [`${path} is fine: ${parts.join(", ")}${warnings}`, ...details(loaded, new Date())]
+    .join("\n");
+}
+
+function details({ config, certificates }: LoadedConfig, now: Date): string[] {
+  const listeners = config.listeners.map((listener) => {
+    const address = formatAddress(listener.listen);
+    if (listener.kind === "redirect") return `  listener ${address}: redirects to https`;
+    const { engine, reason } = engineOf(listener, config);
+    return `  listener ${address}: ${listener.mode}, ${engine} engine (${reason})`;
+  });
+  return [
+    ...listeners,
+    ...certificates.map((certificate) => {
+      const days = Math.floor(daysUntilExpiry(certificate, now));
+      const names = certificate.names.join(", ");
+      return `  certificate ${certificate.label}: ${names}; expires in ${plural(days, "day")}`;
+    }),
+  ];
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

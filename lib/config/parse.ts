@@ -1,0 +1,235 @@
+import { isMap, LineCounter, parseDocument } from "yaml";
+import type * as z from "zod";
+import type { Place, Problem, SourceFile } from "./problem.ts";
+import type { Config } from "./schema.ts";
+import { nearest } from "./suggest.ts";
+import { YAML_SCHEMA } from "./yaml_schema.ts";
+
+/** Keys and indexes from the root of the file to a value. */
+export type KeyPath = readonly (string | number)[];
+
+/** What a file says, and where. */
+export interface ParsedFile {
+  /** Undefined where the file has errors. */
+  readonly config: Config | undefined;
+  readonly problems: readonly Problem[];
+  /** The place of a value, or of the nearest one around it that is in the file. */
+  readonly locate: (path: KeyPath) => Place;
+  /** Whether the file itself says anything there. */
+  readonly says: (path: KeyPath) => boolean;
+}
+
+/** Reads a configuration file's text: every mistake of its form at once, each with its place. */
+export function parseConfig({ path, text }: SourceFile): ParsedFile {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const placeAt = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const locator = new Locator(document.contents, placeAt);
+  const locate = (keys: KeyPath) => locator.value(keys);
+  const says = (keys: KeyPath) => document.hasIn(keys);
+
+  if (document.errors.length > 0) {
+    const problems = document.errors.map(({ pos, message }): Problem => ({
+      severity: "error",
+      place: placeAt(pos[0]),
+      message: lowerFirst(message),
+    }));
+    return { config: undefined, problems, locate, says };
+  }
+  const parsed = YAML_SCHEMA.safeParse(document.toJS() ?? {}, { reportInput: true });
+  if (!parsed.success) {
+    const problems = parsed.error.issues.flatMap((issue) => problemsOf(issue, [], locator));
+    return { config: undefined, problems, locate, says };
+  }
+  return { config: toConfig(parsed.data, path), problems: [], locate, says };
+}
+
+/** Relative paths in a file are relative to the file. */
+function toConfig(data: z.output<typeof YAML_SCHEMA>, file: string): Config {
+  const slash = file.lastIndexOf("/");
+  const folder = slash < 0 ? "" : file.slice(0, slash + 1);
+  const resolve = (path: string) => path.startsWith("/") ? path : folder + path;
+  return {
+    ...data,
+    certificates: data.certificates.map((certificate) => ({
+      ...certificate,
+      cert: resolve(certificate.cert),
+      key: resolve(certificate.key),
+      passphraseFile: certificate.passphraseFile && resolve(certificate.passphraseFile),
+    })),
+    backends: new Map(Object.entries(data.backends)),
+    admin: data.admin,
+  };
+}
+
+class Locator {
+  readonly #root: unknown;
+  readonly #placeAt: (offset: number) => Place;
+
+  constructor(root: unknown, placeAt: (offset: number) => Place) {
+    this.#root = root;
+    this.#placeAt = placeAt;
+  }
+
+  value(keys: KeyPath): Place {
+    let node = this.#root;
+    let offset = rangeStart(node) ?? 0;
+    for (const key of keys) {
+      node = child(node, key);
+      const start = rangeStart(node);
+      if (start === undefined) break;
+      offset = start;
+    }
+    return this.#placeAt(offset);
+  }
+
+  key(keys: KeyPath, key: string): Place {
+    let node = this.#root;
+    for (const step of keys) node = child(node, step);
+    const pair = isMap(node) ? node.items.find((item) => String(item.key) === key) : undefined;
+    const start = rangeStart(pair?.key);
+    return start === undefined ? this.value(keys) : this.#placeAt(start);
+  }
+}
+
+function child(node: unknown, key: string | number): unknown {
+  const has = typeof node === "object" && node !== null && "get" in node &&
+    typeof node.get === "function";
+  return has ? (node as { get(key: unknown, keep: boolean): unknown }).get(key, true) : undefined;
+}
+
+function rangeStart(node: unknown): number | undefined {
+  if (typeof node !== "object" || node === null || !("range" in node)) return undefined;
+  return Array.isArray(node.range) ? Number(node.range[0]) : undefined;
+}
+
+type Issue = z.core.$ZodIssue;
+
+function problemsOf(issue: Issue, base: KeyPath, locator: Locator): Problem[] {
+  const path = [...base, ...issue.path.map((key) => typeof key === "symbol" ? "" : key)];
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({
+      severity: "error",
+      place: locator.key(path, key),
+      message: unknownKey(key, path),
+    }));
+  }
+  if (issue.code === "invalid_union") {
+    const branch = branchMeant(issue.errors);
+    if (branch !== undefined) return branch.flatMap((inner) => problemsOf(inner, path, locator));
+  }
+  if (issue.code === "invalid_key") {
+    const key = String(issue.path.at(-1));
+    const message = `"${key}" is not a name: letters, digits, "_", "." and "-" only`;
+    return [{ severity: "error", place: locator.key(path.slice(0, -1), key), message }];
+  }
+  return [{ severity: "error", place: locator.value(path), message: describe(issue, path) }];
+}
+
+/** Of several shapes, the one the user has most likely meant: right in kind, fewest mistakes. */
+function branchMeant(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
+  const ofRightKind = branches.filter((issues) =>
+    !issues.some(({ code, path }) =>
+      path.length === 0 && (code === "invalid_type" || code === "invalid_value")
+    )
+  );
+  return [...ofRightKind].sort((a, b) => mistakesIn(a) - mistakesIn(b))[0] ?? branches[0];
+}
+
+/** A key that a shape does not know speaks more against it than a wrong value of one it knows. */
+function mistakesIn(issues: readonly Issue[]): number {
+  return issues.reduce((sum, { code }) => sum + (code === "unrecognized_keys" ? 2 : 1), 0);
+}
+
+function unknownKey(key: string, path: KeyPath): string {
+  const suggestion = nearest(key, knownKeys(path));
+  const meant = suggestion === undefined ? "" : `, did you mean "${suggestion}"?`;
+  return `unknown key "${key}"${meant}`;
+}
+
+function describe(issue: Issue, path: KeyPath): string {
+  const name = path.filter((key) => typeof key === "string").at(-1) ?? "the file";
+  switch (issue.code) {
+    case "invalid_type":
+      return issue.input === undefined
+        ? `"${name}" is missing`
+        : `"${name}" must be ${kindOf(issue)}`;
+    case "invalid_value":
+      return `"${name}" must be ${issue.values.map((value) => `"${String(value)}"`).join(" or ")}`;
+    case "too_small":
+      return issue.origin === "array" || issue.origin === "string"
+        ? `"${name}" must not be empty`
+        : `"${name}" must be at least ${issue.minimum}`;
+    case "too_big":
+      return `"${name}" must be at most ${issue.maximum}`;
+    case "invalid_format":
+      return issue.format === "starts_with"
+        ? `"${name}" must begin with "${(issue as { prefix?: string }).prefix}"`
+        : lowerFirst(issue.message);
+    case "invalid_union":
+      return `"${name}" has none of the forms it can have`;
+    default:
+      return lowerFirst(issue.message);
+  }
+}
+
+/** The schema's own words where it has some, such as an example. */
+function kindOf({ expected, message }: z.core.$ZodIssueInvalidType): string {
+  return message.startsWith("Invalid input") ? KINDS[expected] ?? expected : message;
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  array: "a list",
+  boolean: "true or false",
+  int: "a whole number",
+  number: "a number",
+  object: "a map of keys",
+  record: "a map of names",
+  string: "text",
+};
+
+/** The keys that the schema knows at a path. */
+function knownKeys(path: KeyPath): readonly string[] {
+  return keysOf(path.reduce<SchemaLike[]>(descend, [YAML_SCHEMA as SchemaLike]));
+}
+
+/** As much of a schema's inside as it takes to find its keys. */
+interface SchemaLike {
+  readonly _zod: {
+    readonly def: {
+      readonly type: string;
+      readonly shape?: Readonly<Record<string, SchemaLike>>;
+      readonly element?: SchemaLike;
+      readonly valueType?: SchemaLike;
+      readonly innerType?: SchemaLike;
+      readonly in?: SchemaLike;
+      readonly options?: readonly SchemaLike[];
+    };
+  };
+}
+
+/** The schema without what only wraps it; a union is all that it may be. */
+function unwrap(schema: SchemaLike): SchemaLike[] {
+  const { def } = schema._zod;
+  if (def.options !== undefined) return def.options.flatMap(unwrap);
+  const inner = def.innerType ?? def.in;
+  return inner === undefined ? [schema] : unwrap(inner);
+}
+
+function descend(schemas: SchemaLike[], key: string | number): SchemaLike[] {
+  return schemas.flatMap(unwrap).flatMap(({ _zod: { def } }) => {
+    const next = typeof key === "number" ? def.element : def.shape?.[key] ?? def.valueType;
+    return next === undefined ? [] : [next];
+  });
+}
+
+function keysOf(schemas: SchemaLike[]): string[] {
+  return schemas.flatMap(unwrap).flatMap(({ _zod: { def } }) => Object.keys(def.shape ?? {}));
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

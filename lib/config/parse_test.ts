@@ -1,0 +1,219 @@
+import assert from "node:assert/strict";
+import { parseConfig } from "./parse.ts";
+import { formatProblem, sortProblems } from "./problem.ts";
+
+/** The example of the README, every key of it. */
+const WHOLE = `
+listeners:
+  - listen: 0.0.0.0:8443
+    mode: http
+    engine: auto
+    tls: { min_version: "1.3", strict_sni: true }
+  - { listen: "[::1]:8080", redirect: https }
+certificates:
+  - { cert: certs/api.crt, key: /abs/api.key, hosts: [API.Example.COM., "*.bücher.example"], default: true }
+  - { cert: b.crt, key: b.key, passphrase_file: b.pass }
+backends:
+  api:
+    servers: [127.0.0.1:8001, { address: 127.0.0.1:8003, weight: 2, backup: true }]
+    balance: least_connections
+    health: { type: http, path: /healthz, expect: "200-299,404", interval: 300ms, timeout: 2s, rise: 1, fall: 5 }
+    timeouts: { connect: 1s, response: 10m }
+    pool: { max_idle: 3, idle_timeout: 1h }
+routes:
+  - { hosts: [api.example.com, "*.api.example.com"], paths: [/v1], backend: api }
+  - { backend: api }
+forwarded: { trusted: [10.0.0.0/8, "2001:db8::/32", 192.0.2.1], standard: true }
+timeouts: { handshake: 1s, header: 2s, body_idle: 3s, keep_alive: 4s, tunnel_idle: 5s, drain: 6s }
+limits: { connections: 1, connections_per_ip: 2, header_bytes: 1MiB, headers: 3, body: 0 }
+workers: 2
+log: { level: debug, format: json, access: false, tls: false }
+watch: { config: true, certificates: false }
+admin: { listen: 127.0.0.1:9900 }
+tests:
+  - { sni: api.example.com, host: api.example.com, path: /v1/x, expect: { backend: api, certificate: api.example.com, status: 200 } }
+`;
+
+Deno.test("parseConfig() reads every key of the file", () => {
+  const { config, problems } = parseConfig({ path: "etc/proxy.yaml", text: WHOLE });
+  assert.deepEqual(problems, []);
+  assert.deepEqual(config?.listeners, [
+    {
+      kind: "tls",
+      listen: { host: "0.0.0.0", port: 8443 },
+      mode: "http",
+      engine: "auto",
+      tls: { minVersion: "1.3", strictSni: true },
+    },
+    { kind: "redirect", listen: { host: "::1", port: 8080 } },
+  ]);
+  assert.deepEqual(config.certificates, [
+    {
+      cert: "etc/certs/api.crt",
+      key: "/abs/api.key",
+      passphraseFile: undefined,
+      hosts: ["api.example.com", "*.xn--bcher-kva.example"],
+      default: true,
+    },
+    {
+      cert: "etc/b.crt",
+      key: "etc/b.key",
+      passphraseFile: "etc/b.pass",
+      hosts: undefined,
+      default: false,
+    },
+  ]);
+  assert.deepEqual(config.backends.get("api"), {
+    servers: [
+      { address: { host: "127.0.0.1", port: 8001 }, weight: 1, backup: false },
+      { address: { host: "127.0.0.1", port: 8003 }, weight: 2, backup: true },
+    ],
+    balance: "least_connections",
+    health: {
+      type: "http",
+      path: "/healthz",
+      expect: [[200, 299], [404, 404]],
+      interval: 300,
+      timeout: 2_000,
+      rise: 1,
+      fall: 5,
+    },
+    timeouts: { connect: 1_000, response: 600_000 },
+    pool: { maxIdle: 3, idleTimeout: 3_600_000 },
+  });
+  assert.deepEqual(config.routes, [
+    { hosts: ["api.example.com", "*.api.example.com"], paths: ["/v1"], backend: "api" },
+    { hosts: [], paths: [], backend: "api" },
+  ]);
+  assert.deepEqual(config.timeouts, {
+    handshake: 1_000,
+    header: 2_000,
+    bodyIdle: 3_000,
+    keepAlive: 4_000,
+    tunnelIdle: 5_000,
+    drain: 6_000,
+  });
+  assert.deepEqual(config.limits, {
+    connections: 1,
+    connectionsPerIp: 2,
+    headerBytes: 1024 * 1024,
+    headers: 3,
+    body: 0,
+  });
+  assert.equal(config.workers, 2);
+  assert.deepEqual(config.log, { level: "debug", format: "json", access: false, tls: false });
+  assert.deepEqual(config.watch, { config: true, certificates: false });
+  assert.deepEqual(config.admin, { listen: { host: "127.0.0.1", port: 9900 } });
+  assert.equal(config.forwarded.standard, true);
+  assert.deepEqual(config.tests[0]?.expect, {
+    backend: "api",
+    certificate: "api.example.com",
+    status: 200,
+  });
+});
+
+Deno.test("parseConfig() fills in the defaults of the contract", () => {
+  const { config } = parseConfig({ path: "p.yaml", text: "listeners: [{ listen: :8443 }]" });
+  assert.deepEqual(config?.timeouts, {
+    handshake: 10_000,
+    header: 30_000,
+    bodyIdle: 60_000,
+    keepAlive: 75_000,
+    tunnelIdle: 600_000,
+    drain: 30_000,
+  });
+  assert.deepEqual(config.limits, {
+    connections: 10_000,
+    connectionsPerIp: 0,
+    headerBytes: 16 * 1024,
+    headers: 100,
+    body: 0,
+  });
+  assert.deepEqual(config.log, { level: "info", format: "text", access: true, tls: true });
+  assert.deepEqual(config.watch, { config: false, certificates: true });
+  assert.equal(config.workers, "auto");
+});
+
+/** One mistake each, in a file that is right but for it; the place is counted in the fragment. */
+const MISTAKES: readonly (readonly [text: string, first: string])[] = [
+  ["", `1:1: "listeners" is missing`],
+  ["listeners: []", `1:12: "listeners" must not be empty`],
+  ["listeners: 5", `1:12: "listeners" must be a list`],
+  ["- 1", `1:1: "the file" must be a map of keys`],
+  ["listeners: [", `1:13: flow sequence`],
+  ["listeners: []\nlisteners: []", "2:1: map keys must be unique"],
+  [`listeners: [{ listen: ":1", mod: tcp }]`, `1:29: unknown key "mod", did you mean "mode"?`],
+  [`listeners: [{ listen: ":1", zzzzz: tcp }]`, `1:29: unknown key "zzzzz"`],
+  [`severs: 1\nlisteners: [{ listen: ":1" }]`, `1:1: unknown key "severs"`],
+  ["listeners: [{ listen: 8443 }]", `1:23: "listen" must be text, such as 127.0.0.1:8443`],
+  ["listeners: [{ mode: tcp }]", `1:13: "listen" is missing`],
+  ["listeners: [{ listen: localhost }]", `1:23: "localhost" is not an address`],
+  [`listeners: [{ listen: "a:65536" }]`, `1:23: "a:65536" is not an address: a port is at most`],
+  [`listeners: [{ listen: ":1", mode: udp }]`, `1:35: "mode" must be "http" or "tcp"`],
+  [`listeners: [{ listen: ":1", redirect: http }]`, `1:39: "redirect" must be "https"`],
+  [
+    `listeners: [{ listen: ":1", redirect: https, mode: tcp }]`,
+    `1:52: "mode" means nothing for a listener that redirects`,
+  ],
+  [
+    `listeners: [{ listen: ":1", tls: { min_version: 1.2 } }]`,
+    `1:49: "min_version" must be "1.2" or "1.3"`,
+  ],
+  [ok("certificates: [{ cert: a.crt }]"), `2:16: "key" is missing`],
+  [ok("certificates: [{ cert: '', key: a }]"), `2:24: "cert" must not be empty`],
+  [ok("certificates: [{ cert: a, key: b, hosts: ['a b'] }]"), `2:43: "a b" is not a host name`],
+  [ok("certificates: [{ cert: a, key: b, hosts: ['*.*.a'] }]"), `2:43: "*.*.a" is not a host`],
+  [ok("backends: { a: { servers: [] } }"), `2:27: "servers" must not be empty`],
+  [ok("backends: { a: { servers: [1] } }"), `2:28: "servers" must be text, such as 127.0.0.1:8001`],
+  [ok("backends: { a: { servers: ['h:0'] } }"), `2:28: "h:0": a server needs a port`],
+  [ok("backends: { a: { servers: [{ adress: 'h:1' }] } }"), `2:28: "address" is missing`],
+  [ok("backends: { a: { servers: [{ address: 'h:1', weight: 0 }] } }"), `2:54: "weight" must be`],
+  [ok("backends: { 'a b': { servers: ['h:1'] } }"), `2:13: "a b" is not a name`],
+  [ok("backends: { a: { servers: ['h:1'], balance: fair } }"), `2:45: "balance" must be "round_`],
+  [ok("backends: { a: { servers: ['h:1'], health: { expect: 20 } } }"), `2:54: "expect" must be`],
+  [ok("backends: { a: { servers: ['h:1'], health: { expect: '300-200' } } }"), "2:54: "],
+  [ok("timeouts: { drain: 5 }"), `2:20: "drain" must be text, such as 5s`],
+  [ok("timeouts: { drain: 5 s }"), `2:20: "5 s" is not a duration; write 300ms, 5s, 10m or 1h`],
+  [ok("timeouts: { drain: -5s }"), `2:20: "-5s" is not a duration`],
+  [ok("limits: { header_bytes: 16K }"), `2:25: "16K" is not a size; write 16KiB or 1MiB`],
+  [ok("limits: { headers: 0 }"), `2:20: "headers" must be at least 1`],
+  [ok("limits: { headers: 1.5 }"), `2:20: "headers" must be a whole number`],
+  [ok("routes: [{ paths: [v1], backend: a }]"), "2:20: a path begins with / and has no"],
+  [ok("routes: [{}]"), `2:10: "backend" is missing`],
+  [ok("forwarded: { trusted: [10.0.0.0/33] }"), "2:24: not an address range"],
+  [ok("workers: 0"), `2:10: "workers" must be at least 1`],
+  [ok("workers: many"), `2:10: "workers"`],
+  [ok("log: { tls: yes }"), `2:13: "tls" must be true or false`],
+  [ok("tests: [{ host: a, expect: {} }]"), "2:28: expects nothing"],
+];
+
+function ok(fragment: string): string {
+  return `listeners: [{ listen: ":1" }]\n${fragment}`;
+}
+
+Deno.test("parseConfig() says what is wrong and where", () => {
+  for (const [text, first] of MISTAKES) {
+    const source = { path: "p.yaml", text };
+    const { config, problems } = parseConfig(source);
+    assert.equal(config, undefined, text);
+    const [problem] = sortProblems(problems);
+    assert.ok(problem !== undefined, text);
+    const line = formatProblem(problem, source, { caret: false });
+    assert.ok(line.startsWith(`p.yaml:${first}`), `${text}\n  gives ${line}\n  not   ${first}`);
+    assert.doesNotMatch(line, /Invalid|undefined|\n/, text);
+  }
+});
+
+Deno.test("parseConfig() reports every mistake at once", () => {
+  const text = ok("timeouts: { drain: 5, handshake: x }\nworkers: 0\nbackend: {}");
+  assert.equal(parseConfig({ path: "p.yaml", text }).problems.length, 4);
+});
+
+Deno.test("formatProblem() puts a caret under the place", () => {
+  const source = { path: "p.yaml", text: "a: 1\n\tb: 2\n" };
+  const problem = { severity: "warning", place: { line: 2, column: 2 }, message: "no" } as const;
+  assert.equal(
+    formatProblem(problem, source, { caret: true }),
+    "p.yaml:2:2: warning: no\n    \tb: 2\n    \t^",
+  );
+});

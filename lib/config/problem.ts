@@ -1,0 +1,46 @@
+/** Where in a file, counted from 1. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Something wrong with a configuration file. */
+export interface Problem {
+  readonly severity: "error" | "warning";
+  readonly place: Place;
+  /** One line, without a final period. */
+  readonly message: string;
+}
+
+/** A configuration file as text, for showing where a problem is. */
+export interface SourceFile {
+  /** As the user named it. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Errors first, each kind in the order of the file. */
+export function sortProblems(problems: readonly Problem[]): Problem[] {
+  return [...problems].sort((a, b) =>
+    Number(a.severity === "warning") - Number(b.severity === "warning") ||
+    a.place.line - b.place.line || a.place.column - b.place.column
+  );
+}
+
+/**
+ * A problem as `file:line:column: message`, the form that editors and terminals make a link of;
+ * with `caret`, followed by the line it stands in and a caret under the place.
+ */
+export function formatProblem(
+  { severity, place, message }: Problem,
+  { path, text }: SourceFile,
+  { caret }: { caret: boolean },
+): string {
+  const label = severity === "warning" ? "warning: " : "";
+  const first = `${path}:${place.line}:${place.column}: ${label}${message}`;
+  if (!caret) return first;
+  const line = text.split(/\r?\n/)[place.line - 1] ?? "";
+  // a tab stays a tab, so that the caret stands under the place whatever its width
+  const indent = line.slice(0, place.column - 1).replace(/[^\t]/g, " ");
+  return `${first}\n    ${line}\n    ${indent}^`;
+}

@@ -1,0 +1,132 @@
+import { formatAddress } from "../core/address.ts";
+import type { KeyPath, ParsedFile } from "./parse.ts";
+import type { Problem } from "./problem.ts";
+import type { Config } from "./schema.ts";
+import { nearest } from "./suggest.ts";
+
+/** A finding about a value, before it has a place. */
+interface Finding {
+  readonly severity: Problem["severity"];
+  readonly path: KeyPath;
+  readonly message: string;
+}
+
+/** What is wrong between the parts of a configuration whose form is right; no file is opened. */
+export function verifyConfig(config: Config, { locate, says }: ParsedFile): Problem[] {
+  return [
+    ...duplicateListeners(config),
+    ...missingParts(config),
+    ...certificateDefaults(config),
+    ...unknownBackends(config),
+    ...unusedBackends(config),
+    ...unreachableRoutes(config),
+    ...tcpRoutesByPath(config),
+    ...withoutEffect(config).filter(({ path }) => says(path)),
+  ].map(({ severity, path, message }) => ({ severity, place: locate(path), message }));
+}
+
+function duplicateListeners({ listeners }: Config): Finding[] {
+  const seen = new Set<string>();
+  return listeners.flatMap(({ listen }, index): Finding[] => {
+    const name = formatAddress(listen);
+    if (listen.port !== 0 && seen.has(name)) {
+      return [error(["listeners", index, "listen"], `another listener has ${name} already`)];
+    }
+    seen.add(name);
+    return [];
+  });
+}
+
+function missingParts({ listeners, certificates, routes }: Config): Finding[] {
+  const tls = listeners.findIndex(({ kind }) => kind === "tls");
+  if (tls < 0) return [];
+  const findings: Finding[] = [];
+  if (certificates.length === 0) {
+    findings.push(error(["listeners", tls], "a TLS listener needs certificates, there are none"));
+  }
+  if (routes.length === 0) {
+    findings.push(error(["listeners", tls], "there are no routes: nothing would be forwarded"));
+  }
+  return findings;
+}
+
+function certificateDefaults({ certificates }: Config): Finding[] {
+  const [, second] = certificates.flatMap((certificate, index) =>
+    certificate.default ? [{ index, hosts: certificate.hosts }] : []
+  );
+  return second === undefined
+    ? []
+    : [error(["certificates", second.index, "default"], "another certificate is the default")];
+}
+
+function unknownBackends({ routes, tests, backends }: Config): Finding[] {
+  const known = [...backends.keys()];
+  const check = (name: string | undefined, path: KeyPath): Finding[] => {
+    if (name === undefined || backends.has(name)) return [];
+    const suggestion = nearest(name, known);
+    const meant = suggestion === undefined ? "" : `, did you mean "${suggestion}"?`;
+    return [error(path, `there is no backend "${name}"${meant}`)];
+  };
+  return [
+    ...routes.flatMap(({ backend }, index) => check(backend, ["routes", index, "backend"])),
+    ...tests.flatMap(({ expect }, index) =>
+      check(expect.backend, ["tests", index, "expect", "backend"])
+    ),
+  ];
+}
+
+function unusedBackends({ routes, backends }: Config): Finding[] {
+  const used = new Set(routes.map(({ backend }) => backend));
+  return [...backends.keys()].filter((name) => !used.has(name))
+    .map((name) => warning(["backends", name], `no route uses the backend "${name}"`));
+}
+
+function unreachableRoutes({ routes }: Config): Finding[] {
+  const all = routes.findIndex(({ hosts, paths }) => hosts.length === 0 && paths.length === 0);
+  if (all < 0) return [];
+  return routes.slice(all + 1).map((_, index) =>
+    warning(["routes", all + 1 + index], `route ${all + 1} matches everything before this one`)
+  );
+}
+
+function tcpRoutesByPath({ listeners, routes }: Config): Finding[] {
+  const tls = listeners.filter(({ kind }) => kind === "tls");
+  const onlyTcp = tls.length > 0 &&
+    tls.every((listener) => listener.kind === "tls" && listener.mode === "tcp");
+  if (!onlyTcp) return [];
+  return routes.flatMap(({ paths }, index) =>
+    paths.length === 0
+      ? []
+      : [warning(["routes", index, "paths"], "in tcp mode there are no paths: it never matches")]
+  );
+}
+
+/** Keys of the contract that are read and checked, but that nothing heeds yet. */
+function withoutEffect({ backends }: Config): Finding[] {
+  const paths: KeyPath[] = [
+    ["forwarded", "trusted"],
+    ["forwarded", "standard"],
+    ["limits", "connections"],
+    ["limits", "connections_per_ip"],
+    ["limits", "body"],
+    ["log", "format"],
+    ["workers"],
+    ["admin"],
+  ];
+  for (const [name, { servers }] of backends) {
+    paths.push(["backends", name, "balance"], ["backends", name, "health"]);
+    servers.forEach((_, index) => {
+      paths.push(["backends", name, "servers", index, "weight"]);
+      paths.push(["backends", name, "servers", index, "backup"]);
+    });
+  }
+  return paths.map((path) => warning(path, `"${path.at(-1)}" has no effect yet`));
+}
+
+function error(path: KeyPath, message: string): Finding {
+  return { severity: "error", path, message };
+}
+
+function warning(path: KeyPath, message: string): Finding {
+  return { severity: "warning", path, message };
+}

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { parseConfig } from "./parse.ts";
+import { verifyConfig } from "./verify.ts";
+
+const BASE = {
+  listeners: `[{ listen: ":1" }]`,
+  certificates: "[{ cert: a, key: b }]",
+  backends: "{ api: { servers: ['h:1'] } }",
+  routes: "[{ backend: api }]",
+};
+
+const CASES: readonly (readonly [change: Record<string, string>, findings: readonly string[]])[] = [
+  [{}, []],
+  [
+    { listeners: `[{ listen: ":1" }, { listen: ":1", redirect: https }]` },
+    ["error another listener has 0.0.0.0:1 already"],
+  ],
+  [{ listeners: `[{ listen: ":0" }, { listen: ":0" }]` }, []],
+  [
+    { certificates: "[]" },
+    ["error a TLS listener needs certificates, there are none"],
+  ],
+  [
+    { routes: "[]" },
+    [
+      "error there are no routes: nothing would be forwarded",
+      `warning no route uses the backend "api"`,
+    ],
+  ],
+  [{ listeners: `[{ listen: ":1", redirect: https }]`, certificates: "[]" }, []],
+  [
+    { certificates: "[{ cert: a, key: b, default: true }, { cert: c, key: d, default: true }]" },
+    ["error another certificate is the default"],
+  ],
+  [
+    { routes: "[{ backend: apj }]" },
+    [
+      `error there is no backend "apj", did you mean "api"?`,
+      `warning no route uses the backend "api"`,
+    ],
+  ],
+  [
+    { tests: "[{ host: a, expect: { backend: zzz } }]" },
+    [`error there is no backend "zzz"`],
+  ],
+  [
+    { routes: "[{ backend: api }, { hosts: [a], backend: api }]" },
+    ["warning route 1 matches everything before this one"],
+  ],
+  [
+    { listeners: `[{ listen: ":1", mode: tcp }]`, routes: "[{ paths: [/a], backend: api }]" },
+    ["warning in tcp mode there are no paths: it never matches"],
+  ],
+  [{ workers: "2" }, [`warning "workers" has no effect yet`]],
+];
+
+Deno.test("verifyConfig() finds what does not fit together", () => {
+  for (const [change, findings] of CASES) {
+    const text = Object.entries({ ...BASE, ...change }).map(([key, value]) => `${key}: ${value}`)
+      .join("\n");
+    const file = parseConfig({ path: "p.yaml", text });
+    assert.ok(file.config !== undefined, text);
+    const found = verifyConfig(file.config, file).map(({ severity, message }) =>
+      `${severity} ${message}`
+    );
+    assert.deepEqual(found, findings, text);
+  }
+});
+
+Deno.test("verifyConfig() points at the value it speaks of", () => {
+  const text = `listeners: [{ listen: ":1" }]
+certificates: [{ cert: a, key: b }]
+backends: { api: { servers: ['h:1'] } }
+routes:
+  - { hosts: [x], backend: api }
+  - { hosts: [y], backend: nope }
+`;
+  const file = parseConfig({ path: "p.yaml", text });
+  assert.ok(file.config !== undefined);
+  const [problem] = verifyConfig(file.config, file);
+  assert.deepEqual(problem?.place, { line: 6, column: 28 });
+});

@@ -1,0 +1,299 @@
+import * as z from "zod";
+import { isIP } from "node:net";
+import { type Address, parseAddress } from "../core/address.ts";
+import { messageOf } from "../core/errors.ts";
+import { normalizeHostName } from "../core/host_name.ts";
+import type {
+  BackendConfig,
+  CertificateConfig,
+  HealthConfig,
+  LimitsConfig,
+  ListenerConfig,
+  LogConfig,
+  RouteConfig,
+  ServerConfig,
+  TestConfig,
+  TimeoutsConfig,
+} from "./schema.ts";
+import { parseDuration, parseSize } from "./units.ts";
+
+/**
+ * The shape of the YAML file: the one source for reading it, for its defaults, for the error of each
+ * wrong value and for the JSON Schema that editors use. Objects are strict: an unknown key is an
+ * error.
+ */
+
+/** A string that means something else; what `parse` throws is the error. */
+function text<T>(description: string, example: string, parse: (text: string) => T) {
+  const error = `text, such as ${example}`;
+  return z.string({ error }).meta({ description, examples: [example] }).transform(
+    (value, context): T => {
+      try {
+        return parse(value);
+      } catch (error) {
+        context.addIssue({ code: "custom", message: messageOf(error) });
+        return z.NEVER;
+      }
+    },
+  );
+}
+
+function duration(description: string, byDefault: string) {
+  return text(description, "5s", (value) => {
+    const parsed = parseDuration(value);
+    if (parsed === undefined) {
+      throw new Error(`"${value}" is not a duration; write 300ms, 5s, 10m or 1h`);
+    }
+    return parsed;
+  }).prefault(byDefault);
+}
+
+function size(description: string, byDefault: string | 0) {
+  const sized = text(description, "16KiB", (value) => {
+    const parsed = parseSize(value);
+    if (parsed === undefined) throw new Error(`"${value}" is not a size; write 16KiB or 1MiB`);
+    return parsed;
+  });
+  return z.union([sized, z.literal(0)]).prefault(byDefault);
+}
+
+function address(description: string) {
+  return text(description, "127.0.0.1:8443", parseAddress);
+}
+
+function count(description: string, { least, byDefault }: { least: number; byDefault: number }) {
+  return z.int().min(least).max(1_000_000_000).default(byDefault).meta({ description });
+}
+
+const HOST_DESCRIPTION = "A host name, or *. and a host name for one label more";
+
+const hostPattern = text(HOST_DESCRIPTION, "*.example.com", (value) => {
+  const wildcard = value.startsWith("*.");
+  const name = normalizeHostName(wildcard ? value.slice(2) : value);
+  if (name === undefined) throw new Error(`"${value}" is not a host name`);
+  return wildcard ? `*.${name}` : name;
+});
+
+const hostOrAddress = text("A host name or an IP address", "api.example.com", (value) => {
+  const name = isIP(value) ? value : normalizeHostName(value);
+  if (name === undefined) throw new Error(`"${value}" is not a host name`);
+  return name;
+});
+
+const TLS_ONLY = ["mode", "engine", "tls"] as const;
+
+const listener = z.strictObject({
+  listen: address("Where to listen: host:port or [v6]:port"),
+  mode: z.enum(["http", "tcp"]).optional().meta({
+    description: "HTTP/1.1 requests, or opaque bytes",
+    default: "http",
+  }),
+  engine: z.enum(["auto", "node", "deno"]).optional().meta({
+    description: "What does the TLS; auto takes the fastest that can do what is needed",
+    default: "auto",
+  }),
+  tls: z.strictObject({
+    min_version: z.enum(["1.2", "1.3"]).default("1.2"),
+    strict_sni: z.boolean().default(false).meta({
+      description: "Refuse a name that no certificate covers instead of giving the default",
+    }),
+  }).optional(),
+  redirect: z.literal("https").optional().meta({
+    description: "Plain HTTP that answers 308 to the same URL with https; nothing else beside it",
+  }),
+}).transform(({ listen, redirect, mode, engine, tls }, context): ListenerConfig => {
+  if (redirect === undefined) {
+    const { min_version: minVersion = "1.2", strict_sni: strictSni = false } = tls ?? {};
+    return {
+      kind: "tls",
+      listen,
+      mode: mode ?? "http",
+      engine: engine ?? "auto",
+      tls: { minVersion, strictSni },
+    };
+  }
+  const given = { mode, engine, tls };
+  for (const key of TLS_ONLY.filter((key) => given[key] !== undefined)) {
+    const message = `"${key}" means nothing for a listener that redirects`;
+    context.addIssue({ code: "custom", path: [key], message });
+  }
+  return { kind: "redirect", listen };
+});
+
+const certificate = z.strictObject({
+  cert: z.string().min(1).meta({ description: "PEM file of the chain, leaf first" }),
+  key: z.string().min(1).meta({ description: "PEM file of the private key" }),
+  passphrase_file: z.string().min(1).optional().meta({
+    description: "File that holds the passphrase of an encrypted key",
+  }),
+  hosts: z.array(hostPattern).optional().meta({
+    description: "Names it is given for; by default those in the certificate",
+  }),
+  default: z.boolean().default(false).meta({
+    description: "Given where no other covers the name, and where no name is sent",
+  }),
+}).transform(({ cert, key, passphrase_file, hosts, default: byDefault }): CertificateConfig => ({
+  cert,
+  key,
+  passphraseFile: passphrase_file,
+  hosts,
+  default: byDefault,
+}));
+
+const serverAddress = text("host:port of a server", "127.0.0.1:8001", (value): Address => {
+  if (/^(unix|dns):/.test(value)) {
+    throw new Error(`"${value}": servers by unix: and dns: are not supported yet, write host:port`);
+  }
+  const parsed = parseAddress(value);
+  if (parsed.port === 0) throw new Error(`"${value}": a server needs a port`);
+  return parsed;
+});
+
+const server = z.union([
+  serverAddress.transform((address): ServerConfig => ({ address, weight: 1, backup: false })),
+  z.strictObject({
+    address: serverAddress,
+    weight: count("Share of the work", { least: 1, byDefault: 1 }),
+    backup: z.boolean().default(false),
+  }).transform((parsed): ServerConfig => parsed),
+]);
+
+const statusRanges = text(
+  "Status ranges",
+  "200-399",
+  (value) =>
+    value.split(",").map((range): readonly [number, number] => {
+      const match = /^\s*([1-5]\d\d)(?:-([1-5]\d\d))?\s*$/.exec(range);
+      const low = Number(match?.[1]);
+      const high = Number(match?.[2] ?? match?.[1]);
+      if (match === null || low > high) throw new Error(`"${value}" is not a range like 200-399`);
+      return [low, high];
+    }),
+).prefault("200-399");
+
+const health = z.strictObject({
+  type: z.enum(["http", "tcp", "none"]).default("tcp"),
+  path: z.string().startsWith("/").default("/"),
+  expect: statusRanges,
+  interval: duration("Between two checks", "5s"),
+  timeout: duration("For one check", "2s"),
+  rise: count("Successes that bring a server back", { least: 1, byDefault: 2 }),
+  fall: count("Failures that take a server out", { least: 1, byDefault: 3 }),
+}).transform(({ type, ...rest }): HealthConfig => type === "none" ? { type } : { type, ...rest });
+
+const backend = z.strictObject({
+  servers: z.array(server).min(1),
+  balance: z.enum(["round_robin", "least_connections", "random", "source_hash"])
+    .default("round_robin"),
+  health: health.prefault({ type: "none" }),
+  timeouts: z.strictObject({
+    connect: duration("For connecting to a server", "5s"),
+    response: duration("From a request's end to its answer's head", "60s"),
+  }).prefault({}),
+  pool: z.strictObject({
+    max_idle: count("Idle connections kept for each server", { least: 0, byDefault: 64 }),
+    idle_timeout: duration("How long one is kept", "60s"),
+  }).prefault({}),
+}).transform(({ pool, ...rest }): BackendConfig => ({
+  ...rest,
+  pool: { maxIdle: pool.max_idle, idleTimeout: pool.idle_timeout },
+}));
+
+const pathPrefix = z.string().regex(/^\/[\x21\x22\x24-\x3e\x40-\x7e]*$/, {
+  error: "a path begins with / and has no ?, # or space",
+}).meta({ description: "Prefix of the path, on segment borders", examples: ["/v1"] });
+
+const route = z.strictObject({
+  hosts: z.array(hostPattern).default([]).meta({ description: "None matches every host" }),
+  paths: z.array(pathPrefix).default([]).meta({ description: "None matches every path" }),
+  backend: z.string().meta({ description: "Name of a backend" }),
+}).transform((parsed): RouteConfig => parsed);
+
+const cidr = z.string().meta({ examples: ["10.0.0.0/8"] }).refine(isCidr, {
+  error: "not an address range; write 10.0.0.0/8 or 2001:db8::/32",
+});
+
+const timeouts = z.strictObject({
+  handshake: duration("For a TLS handshake", "10s"),
+  header: duration("For a request's head, from its first byte", "30s"),
+  body_idle: duration("Without progress of a body", "60s"),
+  keep_alive: duration("Without a request", "75s"),
+  tunnel_idle: duration("Without a byte in tcp mode", "10m"),
+  drain: duration("For what is running when the proxy stops", "30s"),
+}).transform(({ body_idle, keep_alive, tunnel_idle, ...rest }): TimeoutsConfig => ({
+  ...rest,
+  bodyIdle: body_idle,
+  keepAlive: keep_alive,
+  tunnelIdle: tunnel_idle,
+}));
+
+const limits = z.strictObject({
+  connections: count("Connections at once; 0 is no limit", { least: 0, byDefault: 10_000 }),
+  connections_per_ip: count("Of one address; 0 is no limit", { least: 0, byDefault: 0 }),
+  header_bytes: size("Of a head", "16KiB"),
+  headers: count("Fields of a head", { least: 1, byDefault: 100 }),
+  body: size("Of a request's body; 0 is no limit", 0),
+}).transform(({ connections_per_ip, header_bytes, ...rest }): LimitsConfig => ({
+  ...rest,
+  connectionsPerIp: connections_per_ip,
+  headerBytes: header_bytes,
+}));
+
+const log = z.strictObject({
+  level: z.enum(["debug", "info", "warning", "error"]).default("info"),
+  format: z.enum(["text", "json"]).default("text"),
+  access: z.boolean().default(true).meta({ description: "Requests and connections" }),
+  tls: z.boolean().default(true).meta({ description: "Protocol, cipher and SNI" }),
+}).transform((parsed): LogConfig => parsed);
+
+const test = z.strictObject({
+  sni: hostOrAddress.optional(),
+  host: hostOrAddress.optional(),
+  path: z.string().startsWith("/").default("/"),
+  expect: z.strictObject({
+    backend: z.string().optional(),
+    certificate: z.string().optional(),
+    status: z.int().min(100).max(599).optional(),
+  }).refine((expect) => Object.values(expect).some((value) => value !== undefined), {
+    error: "expects nothing; say backend, certificate or status",
+  }),
+}).transform(({ sni, host, path, expect }): TestConfig => ({
+  sni,
+  host,
+  path,
+  expect: {
+    backend: expect.backend,
+    certificate: expect.certificate,
+    status: expect.status,
+  },
+}));
+
+/** The file as a whole. */
+export const YAML_SCHEMA = z.strictObject({
+  listeners: z.array(listener).min(1),
+  certificates: z.array(certificate).default([]),
+  backends: z.record(z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/), backend).default({}),
+  routes: z.array(route).default([]),
+  forwarded: z.strictObject({
+    trusted: z.array(cidr).default([]),
+    standard: z.boolean().default(false).meta({ description: "Write Forwarded (RFC 7239) too" }),
+  }).prefault({}),
+  timeouts: timeouts.prefault({}),
+  limits: limits.prefault({}),
+  workers: z.union([z.literal("auto"), z.int().min(1).max(256)]).default("auto"),
+  log: log.prefault({}),
+  watch: z.strictObject({
+    config: z.boolean().default(false),
+    certificates: z.boolean().default(true),
+  }).prefault({}).meta({ description: "Which files are reloaded by themselves when they change" }),
+  admin: z.strictObject({ listen: address("Where to listen") }).optional(),
+  tests: z.array(test).default([]),
+});
+
+function isCidr(value: string): boolean {
+  const [ip = "", bits, ...more] = value.split("/");
+  const family = isIP(ip);
+  if (family === 0 || more.length > 0) return false;
+  if (bits === undefined) return true;
+  return /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
+}

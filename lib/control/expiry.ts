@@ -1,0 +1,46 @@
+import type { Observer } from "../observability/event.ts";
+import { type Certificate, daysUntilExpiry } from "../tls/certificate.ts";
+
+/** Days before the end at which a warning is due. */
+const WARN_DAYS: readonly number[] = [30, 14, 7, 3, 1, 0];
+
+/** How often is looked: a day is noticed within the hour. */
+const LOOK_MS = 3_600_000;
+
+/** Warns of certificates that are about to expire, once for each of `WARN_DAYS`. */
+export class ExpiryWatch implements Disposable {
+  readonly #observe: Observer;
+  /** By fingerprint, the least of `WARN_DAYS` that has been told. */
+  #told = new Map<string, number>();
+  #certificates: readonly Certificate[] = [];
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  constructor(observe: Observer) {
+    this.#observe = observe;
+    this.#timer = setInterval(() => this.look(new Date()), LOOK_MS);
+  }
+
+  /** Which certificates from now on. */
+  watch(certificates: readonly Certificate[], now: Date): void {
+    this.#certificates = certificates;
+    const kept = new Set(certificates.map(({ fingerprint }) => fingerprint));
+    this.#told = new Map([...this.#told].filter(([fingerprint]) => kept.has(fingerprint)));
+    this.look(now);
+  }
+
+  look(now: Date): void {
+    for (const certificate of this.#certificates) {
+      const days = daysUntilExpiry(certificate, now);
+      const due = WARN_DAYS.findLast((limit) => days <= limit);
+      const told = this.#told.get(certificate.fingerprint) ?? Infinity;
+      if (due === undefined || due >= told) continue;
+      this.#told.set(certificate.fingerprint, due);
+      const { label, notAfter } = certificate;
+      this.#observe({ kind: "certificate_expiring", certificate: label, notAfter, days });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+}

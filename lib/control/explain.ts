@@ -1,0 +1,189 @@
+import type { Config, ListenerConfig, TlsListenerConfig } from "../config/schema.ts";
+import { formatAddress } from "../core/address.ts";
+import { normalizeHostName } from "../core/host_name.ts";
+import { ProxyError } from "../core/errors.ts";
+import { daysUntilExpiry } from "../tls/certificate.ts";
+import { resolveRequest } from "./resolve.ts";
+import { engineOf, type LoadedConfig } from "./snapshot.ts";
+
+/** What would become of a request, and why: a value for programs, `explanationLines` for people. */
+export interface Explanation {
+  readonly url: string;
+  readonly listener: { readonly address: string; readonly mode: string };
+  readonly engine?: { readonly name: string; readonly reason: string };
+  readonly certificate?: {
+    readonly file: string;
+    readonly match: "exact" | "wildcard" | "default";
+    readonly names: readonly string[];
+    readonly expiresInDays: number;
+  };
+  readonly route?: {
+    /** Counted from 1. */
+    readonly number: number;
+    readonly hosts: readonly string[];
+    readonly paths: readonly string[];
+  };
+  readonly backend?: { readonly name: string; readonly servers: readonly string[] };
+  /** Fields the backend gets beyond the client's. */
+  readonly addedHeaders?: Readonly<Record<string, string>>;
+  /** What the proxy itself answers, where no backend does. */
+  readonly answer?: { readonly status: number | undefined; readonly reason: string };
+}
+
+export interface ExplainQuestion {
+  readonly url: string;
+  /** The name in the handshake, where it is another than the URL's. */
+  readonly sni: string | undefined;
+  readonly now: Date;
+}
+
+/** @throws {ProxyError} `bad_config` where the URL is none that this configuration serves */
+export function explainRequest(loaded: LoadedConfig, question: ExplainQuestion): Explanation {
+  const url = parseUrl(question.url);
+  const listener = listenerFor(url, loaded.config);
+  const address = formatAddress(listener.listen);
+  if (listener.kind === "redirect") {
+    return {
+      url: url.href,
+      listener: { address, mode: "redirect" },
+      answer: { status: 308, reason: `Location: https://${url.hostname}${url.pathname}` },
+    };
+  }
+  return explainTls(loaded, { url, listener, question });
+}
+
+function explainTls(
+  loaded: LoadedConfig,
+  { url, listener, question }: { url: URL; listener: TlsListenerConfig; question: ExplainQuestion },
+): Explanation {
+  const host = hostOf(url);
+  const tcp = listener.mode === "tcp";
+  const found = resolveRequest(loaded, {
+    sni: question.sni ?? normalizeHostName(host),
+    host: tcp ? undefined : host,
+    path: tcp ? undefined : url.pathname + url.search,
+    strictSni: listener.tls.strictSni,
+  });
+  const engine = engineOf(listener, loaded.config);
+  const common = {
+    url: url.href,
+    listener: { address: formatAddress(listener.listen), mode: listener.mode },
+    engine: { name: engine.engine, reason: engine.reason },
+  };
+  if (found.kind === "refused_name") {
+    const reason = "strict_sni: no certificate covers the name, the handshake is refused";
+    return { ...common, answer: { status: undefined, reason } };
+  }
+  const { certificate: { certificate, match } } = found;
+  const withCertificate = {
+    ...common,
+    certificate: {
+      file: certificate.label,
+      match,
+      names: certificate.names,
+      expiresInDays: Math.floor(daysUntilExpiry(certificate, question.now)),
+    },
+  };
+  switch (found.kind) {
+    case "misdirected": {
+      const reason = "the host is covered by another certificate than this connection's";
+      return { ...withCertificate, answer: { status: 421, reason } };
+    }
+    case "no_route": {
+      const reason = "no route matches";
+      return { ...withCertificate, answer: { status: tcp ? undefined : 404, reason } };
+    }
+    case "route":
+      return {
+        ...withCertificate,
+        ...routed(loaded.config, found),
+        ...(tcp ? {} : { addedHeaders: addedHeaders(url, listener) }),
+      };
+  }
+}
+
+function routed(config: Config, { route, backend }: { route: number; backend: string }) {
+  const { hosts = [], paths = [] } = config.routes[route] ?? {};
+  const servers = config.backends.get(backend)?.servers ?? [];
+  return {
+    route: { number: route + 1, hosts, paths },
+    backend: { name: backend, servers: servers.map(({ address }) => formatAddress(address)) },
+  };
+}
+
+function addedHeaders(url: URL, { listen }: ListenerConfig): Record<string, string> {
+  return {
+    "X-Forwarded-For": "the client's address",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": url.host,
+    "X-Forwarded-Port": String(listen.port),
+  };
+}
+
+/** An explanation as lines for a terminal. */
+export function explanationLines(explanation: Explanation): string[] {
+  const { listener, engine, certificate, route, backend, addedHeaders, answer } = explanation;
+  const lines = [explanation.url];
+  const say = (label: string, text: string) => lines.push(`  ${label.padEnd(12)} ${text}`);
+  say("listener", `${listener.address}, ${listener.mode}`);
+  if (engine !== undefined) say("engine", `${engine.name}: ${engine.reason}`);
+  if (certificate !== undefined) {
+    const { file, match, expiresInDays } = certificate;
+    const expiry = expiresInDays < 0
+      ? `expired ${-expiresInDays} days ago`
+      : `expires in ${expiresInDays} days`;
+    say("certificate", `${file}: ${MATCHES[match]}; ${expiry}`);
+  }
+  if (route !== undefined) {
+    const hosts = route.hosts.length === 0 ? "every host" : route.hosts.join(", ");
+    const paths = route.paths.length === 0 ? "every path" : route.paths.join(", ");
+    say("route", `${route.number}, the first that matches: ${hosts}; ${paths}`);
+  }
+  if (backend !== undefined) say("backend", `${backend.name}: ${backend.servers.join(", ")}`);
+  for (const [name, value] of Object.entries(addedHeaders ?? {})) {
+    say("adds", `${name}: ${value}`);
+  }
+  if (answer !== undefined) {
+    say(
+      "answer",
+      answer.status === undefined ? answer.reason : `${answer.status}: ${answer.reason}`,
+    );
+  }
+  return lines;
+}
+
+const MATCHES = {
+  exact: "it has this very name",
+  wildcard: "its wildcard covers the name",
+  default: "the default, as none covers the name",
+} as const;
+
+function parseUrl(text: string): URL {
+  const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`;
+  const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new ProxyError(
+      "bad_config",
+      `"${text}" is not a URL; write https://api.example.com/path`,
+    );
+  }
+  return url;
+}
+
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "");
+}
+
+/** By the port the URL names, else the first of its kind. */
+function listenerFor(url: URL, { listeners }: Config): ListenerConfig {
+  const kind = url.protocol === "https:" ? "tls" : "redirect";
+  const candidates = listeners.filter((listener) => listener.kind === kind);
+  const listener = url.port === ""
+    ? candidates[0]
+    : candidates.find(({ listen }) => listen.port === Number(url.port));
+  if (listener === undefined) {
+    const where = url.port === "" ? url.protocol.slice(0, -1) : `port ${url.port}`;
+    throw new ProxyError("bad_config", `No listener of this configuration serves ${where}`);
+  }
+  return listener;
+}

@@ -1,0 +1,165 @@
+import { parseConfig, type ParsedFile } from "../config/parse.ts";
+import { type Problem, sortProblems, type SourceFile } from "../config/problem.ts";
+import type { Config } from "../config/schema.ts";
+import { verifyConfig } from "../config/verify.ts";
+import { messageOf, ProxyError } from "../core/errors.ts";
+import {
+  type Certificate,
+  daysUntilExpiry,
+  loadCertificate,
+  validityAt,
+} from "../tls/certificate.ts";
+import { certificateCovers } from "../tls/certificate_store.ts";
+import { runConfigTests } from "./config_tests.ts";
+import { certificateStore, type LoadedConfig } from "./snapshot.ts";
+
+/** What reading a configuration file came to. */
+export interface LoadedFile {
+  readonly source: SourceFile;
+  /** Errors first. */
+  readonly problems: readonly Problem[];
+  /** Undefined where there are errors. */
+  readonly loaded: LoadedConfig | undefined;
+}
+
+/** Reads one certificate of a configuration. */
+export type CertificateReader = (
+  certificate: Config["certificates"][number],
+) => Promise<Certificate>;
+
+export interface LoadOptions {
+  /** For deciding what has expired. */
+  readonly now: Date;
+  /**
+   * Whether an expired certificate is an error, as for a check before a roll-out, or a warning: a
+   * running proxy must not refuse nineteen names for the sake of a twentieth.
+   */
+  readonly expiredIsError: boolean;
+  readonly readCertificate?: CertificateReader;
+}
+
+/**
+ * Reads a configuration file and everything it names: form, references, certificates, tests. All
+ * that is wrong is found at once.
+ *
+ * @throws {ProxyError} `bad_config` where the file itself cannot be read
+ */
+export async function loadConfigFile(path: string, options: LoadOptions): Promise<LoadedFile> {
+  const source = { path, text: await readSource(path) };
+  const file = parseConfig(source);
+  if (file.config === undefined) {
+    return { source, problems: sortProblems(file.problems), loaded: undefined };
+  }
+  const { config } = file;
+  const problems = [...file.problems, ...verifyConfig(config, file)];
+  const certificates = await readCertificates(file, options, problems);
+  if (certificates.length !== config.certificates.length || hasErrors(problems)) {
+    return { source, problems: sortProblems(problems), loaded: undefined };
+  }
+  const loaded = { config, certificates };
+  problems.push(...uncoveredNames(loaded, file), ...failedTests(loaded, file));
+  return {
+    source,
+    problems: sortProblems(problems),
+    loaded: hasErrors(problems) ? undefined : loaded,
+  };
+}
+
+/** The certificates of a configuration, all or none. @throws {ProxyError} `bad_config` */
+export async function loadCertificates(
+  config: Config,
+  read: CertificateReader = loadCertificate,
+): Promise<LoadedConfig> {
+  return { config, certificates: await Promise.all(config.certificates.map(read)) };
+}
+
+function hasErrors(problems: readonly Problem[]): boolean {
+  return problems.some(({ severity }) => severity === "error");
+}
+
+async function readSource(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    const why = error instanceof Deno.errors.NotFound ? "it does not exist" : messageOf(error);
+    throw new ProxyError("bad_config", `Cannot read the configuration ${path}: ${why}`);
+  }
+}
+
+/** Those that can be read; what is wrong with the others is added to `problems`. */
+async function readCertificates(
+  { config, locate }: ParsedFile,
+  { now, expiredIsError, readCertificate = loadCertificate }: LoadOptions,
+  problems: Problem[],
+): Promise<Certificate[]> {
+  const read: Certificate[] = [];
+  for (const [index, entry] of (config?.certificates ?? []).entries()) {
+    const place = locate(["certificates", index, "cert"]);
+    try {
+      const certificate = await readCertificate(entry);
+      read.push(certificate);
+      const validity = validityAt(certificate, now);
+      if (validity !== "valid") {
+        problems.push({
+          severity: expiredIsError ? "error" : "warning",
+          place,
+          message: validity === "expired"
+            ? `${entry.cert} expired on ${day(certificate.notAfter)}`
+            : `${entry.cert} is not valid before ${day(certificate.notBefore)}`,
+        });
+      } else if (daysUntilExpiry(certificate, now) < SOON_DAYS) {
+        const message = `${entry.cert} expires on ${day(certificate.notAfter)}`;
+        problems.push({ severity: "warning", place, message });
+      }
+      for (const [at, host] of (entry.hosts ?? []).entries()) {
+        if (certificateCovers(certificate, host)) continue;
+        problems.push({
+          severity: "warning",
+          place: locate(["certificates", index, "hosts", at]),
+          message: `${entry.cert} does not cover ${host}: clients will refuse it`,
+        });
+      }
+    } catch (error) {
+      if (!(error instanceof ProxyError)) throw error;
+      const key = /\bkey\b/.test(error.message) && !error.message.includes(entry.cert)
+        ? "key"
+        : "cert";
+      problems.push({
+        severity: "error",
+        place: locate(["certificates", index, key]),
+        message: error.message,
+      });
+    }
+  }
+  return read;
+}
+
+const SOON_DAYS = 14;
+
+function day(date: Date): string {
+  return date.toISOString().slice(0, 10);
+}
+
+/** Routed names that no client could reach without a warning. */
+function uncoveredNames(loaded: LoadedConfig, { locate }: ParsedFile): Problem[] {
+  const { listeners, routes } = loaded.config;
+  if (!listeners.some(({ kind }) => kind === "tls")) return [];
+  const store = certificateStore(loaded);
+  return routes.flatMap(({ hosts }, index) =>
+    hosts.flatMap((host, at): Problem[] =>
+      store.select(host).match !== "default" || certificateCovers(store.default, host) ? [] : [{
+        severity: "warning",
+        place: locate(["routes", index, "hosts", at]),
+        message: `no certificate covers ${host}`,
+      }]
+    )
+  );
+}
+
+function failedTests(loaded: LoadedConfig, { locate }: ParsedFile): Problem[] {
+  return runConfigTests(loaded).map(({ path, message }) => ({
+    severity: "error",
+    place: locate(path),
+    message: `test failed: ${message}`,
+  }));
+}

@@ -1,0 +1,107 @@
+import { asProxyError, messageOf } from "../core/errors.ts";
+import { formatProblem } from "../config/problem.ts";
+import type { Observer } from "../observability/event.ts";
+import { loadCertificateSettled } from "../tls/certificate.ts";
+import { type CertificateReader, loadCertificates, loadConfigFile } from "./load.ts";
+import type { LoadedConfig } from "./snapshot.ts";
+
+/** What a reload works on. */
+export interface ReloadTarget {
+  /** The YAML file; undefined where flags made the configuration. */
+  readonly path: string | undefined;
+  /** Takes a new configuration, or throws and keeps the old one; says what has changed. */
+  readonly apply: (next: LoadedConfig) => Promise<readonly string[]>;
+  /** Called with what is in force after each change. */
+  readonly onApplied: (current: LoadedConfig) => void;
+  readonly observe: Observer;
+}
+
+/**
+ * Reloads, one at a time. A new configuration is read, checked and tested whole before anything of
+ * it is taken; whatever is wrong with it, the old one goes on and the reasons are told.
+ */
+export class Reloader {
+  readonly #target: ReloadTarget;
+  #current: LoadedConfig;
+  #queue: Promise<void> = Promise.resolve();
+  #waiting = { everything: false, certificates: false };
+
+  constructor(current: LoadedConfig, target: ReloadTarget) {
+    this.#current = current;
+    this.#target = target;
+  }
+
+  /** Reads configuration and certificates anew; without a YAML file the certificates alone. */
+  reload(reason: string): Promise<void> {
+    if (this.#target.path === undefined) return this.reloadCertificates(reason);
+    return this.#enqueue("everything", () => this.#reloadFile(reason));
+  }
+
+  /** Reads the certificates of the configuration in force anew. */
+  reloadCertificates(reason: string): Promise<void> {
+    return this.#enqueue("certificates", () => this.#reloadCertificates(reason));
+  }
+
+  /** A reload that waits to begin stands for every later one of its kind. */
+  #enqueue(what: "everything" | "certificates", run: () => Promise<void>): Promise<void> {
+    if (this.#waiting[what]) return this.#queue;
+    this.#waiting[what] = true;
+    this.#queue = this.#queue.then(async () => {
+      this.#waiting[what] = false;
+      await run();
+    });
+    return this.#queue;
+  }
+
+  async #reloadFile(reason: string): Promise<void> {
+    const { path, observe } = this.#target;
+    if (path === undefined) return;
+    try {
+      const file = await loadConfigFile(path, {
+        now: new Date(),
+        expiredIsError: false,
+        readCertificate: readSettled,
+      });
+      const problems = file.problems.map((problem) =>
+        formatProblem(problem, file.source, { caret: false })
+      );
+      if (file.loaded === undefined) observe({ kind: "reload_failed", reason, problems });
+      else await this.#apply(file.loaded, { reason, problems });
+    } catch (error) {
+      observe({ kind: "reload_failed", reason, problems: [messageOf(error)] });
+    }
+  }
+
+  async #reloadCertificates(reason: string): Promise<void> {
+    try {
+      const next = await loadCertificates(this.#current.config, readSettled);
+      const same = next.certificates.every((certificate, index) =>
+        certificate.fingerprint === this.#current.certificates[index]?.fingerprint
+      );
+      // files that were touched are no news, but whoever asks gets an answer
+      if (!same || reason === "SIGHUP") await this.#apply(next, { reason, problems: [] });
+    } catch (error) {
+      this.#target.observe({ kind: "reload_failed", reason, problems: [messageOf(error)] });
+    }
+  }
+
+  async #apply(
+    next: LoadedConfig,
+    { reason, problems }: { reason: string; problems: readonly string[] },
+  ): Promise<void> {
+    const { apply, observe, onApplied } = this.#target;
+    try {
+      const changes = await apply(next);
+      this.#current = next;
+      onApplied(next);
+      observe({ kind: "reloaded", reason, changes, warnings: problems });
+    } catch (error) {
+      const failed = asProxyError(error, "internal").message;
+      observe({ kind: "reload_failed", reason, problems: [failed] });
+    }
+  }
+}
+
+/** A pair may be half replaced when it is looked at: the certificate new, the key still old. */
+const readSettled: CertificateReader = (paths) =>
+  loadCertificateSettled(paths, { attempts: 10, delayMs: 200 });

@@ -1,0 +1,95 @@
+import type { Config, TlsListenerConfig } from "../config/schema.ts";
+import type { Deadlines } from "../core/deadlines.ts";
+import { ProxyError } from "../core/errors.ts";
+import type { Observer } from "../observability/event.ts";
+import type { Policy } from "../proxy/policy.ts";
+import { Router } from "../proxy/router.ts";
+import type { Certificate } from "../tls/certificate.ts";
+import { type CertificateStore, createCertificateStore } from "../tls/certificate_store.ts";
+import { chooseEngine, type EngineChoice } from "../tls/choose_engine.ts";
+import { denoEngine } from "../tls/deno_engine.ts";
+import type { Capability } from "../tls/engine.ts";
+import { noDelayUnavailable } from "../tls/no_delay.ts";
+import { Backend } from "../upstream/backend.ts";
+import type { StagedServers } from "../upstream/server_registry.ts";
+
+/** A configuration with its certificates read: all that serving takes, in one immutable value. */
+export interface LoadedConfig {
+  readonly config: Config;
+  /** One for each of `config.certificates`, in its order. */
+  readonly certificates: readonly Certificate[];
+}
+
+/** The certificates of a configuration, by name. */
+export function certificateStore({ config, certificates }: LoadedConfig): CertificateStore {
+  return createCertificateStore(
+    certificates.map((certificate, index) => {
+      const { hosts, default: byDefault } = config.certificates[index] ?? {};
+      return {
+        certificate,
+        ...(hosts === undefined ? {} : { hosts }),
+        ...(byDefault === undefined ? {} : { default: byDefault }),
+      };
+    }),
+  );
+}
+
+/** The routes of a configuration, to the names of backends. */
+export function routerOf({ routes }: Config): Router<string> {
+  return new Router(routes.map(({ hosts, paths, backend }) => ({ hosts, paths, target: backend })));
+}
+
+/** What sessions are to go by. */
+export function policyOf(
+  { config, certificates }: LoadedConfig,
+  { servers, deadlines, observe }: {
+    servers: StagedServers;
+    deadlines: Deadlines;
+    observe: Observer;
+  },
+): Policy {
+  const backends = new Map([...config.backends].map(([name, backend]) => [
+    name,
+    new Backend({
+      name,
+      servers: backend.servers.map(({ address }) =>
+        servers.server({ backend: name, address, pool: { ...backend.pool, deadlines } })
+      ),
+      connectTimeout: backend.timeouts.connect,
+      responseTimeout: backend.timeouts.response,
+      limits: config.limits,
+    }, observe),
+  ]));
+  const routes = config.routes.map(({ hosts, paths, backend }) => {
+    const target = backends.get(backend);
+    if (target === undefined) {
+      throw new ProxyError("bad_config", `There is no backend "${backend}"`);
+    }
+    return { hosts, paths, target };
+  });
+  return {
+    router: new Router(routes),
+    certificates: certificateStore({ config, certificates }),
+    limits: config.limits,
+    timeouts: config.timeouts,
+  };
+}
+
+/** The engine of a listener, and why. */
+export function engineOf(listener: TlsListenerConfig, config: Config): EngineChoice {
+  const needs = new Map<Capability, string>();
+  if (config.certificates.length > 1) {
+    needs.set("certificates_by_name", "there is more than one certificate");
+  }
+  if (listener.tls.strictSni) needs.set("strict_sni", "unknown names are to be refused");
+  if (listener.tls.minVersion !== "1.2") needs.set("min_version", "a version is asked for");
+  if (listener.mode === "tcp" && config.routes.some(({ hosts }) => hosts.length > 0)) {
+    needs.set("sni_facts", "tcp connections are routed by SNI");
+  }
+  if (listener.mode === "tcp") {
+    needs.set("truncation_shown", "a tcp connection that is broken off must not look complete");
+  }
+  if (config.log.tls) needs.set("protocol_facts", "protocol, cipher and SNI are to be logged");
+  const denoUnavailable = noDelayUnavailable();
+  return chooseEngine({ wanted: listener.engine, needs, denoCan: denoEngine.can, denoUnavailable });
+}

@@ -1,0 +1,29 @@
+import { encodeResponseHead, field } from "./head.ts";
+import type { RequestHeadPart } from "./request_decoder.ts";
+
+/**
+ * An answer that sends the client to the same place over https: 308, which keeps method and body
+ * (RFC 9110, section 15.4.9). A port in Host is dropped, as it is this plain port; a request that
+ * names no host cannot be sent anywhere and gets a 400.
+ */
+export function redirectResponse(
+  { target }: Pick<RequestHeadPart, "target">,
+  { keepAlive }: { keepAlive: boolean },
+): { status: 308 | 400; bytes: Uint8Array } {
+  const connection = keepAlive ? [] : [field("Connection", "close")];
+  const empty = field("Content-Length", "0");
+  if (target.authority === undefined) {
+    const fields = [empty, ...connection];
+    return {
+      status: 400,
+      bytes: encodeResponseHead({ status: 400, reason: "Bad Request", fields }),
+    };
+  }
+  const host = target.authority.replace(/:\d+$/, "");
+  const path = target.path === "*" ? "/" : target.path;
+  const fields = [field("Location", `https://${host}${path}`), empty, ...connection];
+  return {
+    status: 308,
+    bytes: encodeResponseHead({ status: 308, reason: "Permanent Redirect", fields }),
+  };
+}

@@ -1,0 +1,75 @@
+import { acceptAll } from "../core/accept_loop.ts";
+import type { Address } from "../core/address.ts";
+import { SocketConnection } from "../core/socket_connection.ts";
+import type { Observer } from "../observability/event.ts";
+import type { TlsListener } from "../tls/engine.ts";
+import { cannotListen, claimPort, takePortOver } from "../tls/shared_port.ts";
+import type { HttpConnection } from "./http_session.ts";
+import type { Session, Sessions } from "./session.ts";
+
+export interface PlainListenerOptions {
+  readonly address: Address;
+  /** Whether this takes the place of a listener of this process that still has the address. */
+  readonly beside: boolean;
+  readonly sessions: Sessions;
+  readonly observe: Observer;
+  readonly serve: (connection: HttpConnection) => Session;
+}
+
+/** Bytes to read into: a request that is to be redirected is small. */
+const BUFFER_BYTES = 4 * 1024;
+
+/**
+ * Accepts plain connections and gives each a session.
+ *
+ * @throws {ProxyError} `bad_config` where the address cannot be listened on
+ */
+export function openPlainListener(options: PlainListenerOptions): TlsListener {
+  const { address, sessions, observe } = options;
+  const listener = listen(options);
+  let closed = false;
+  const accepting = acceptAll(listener, {
+    socket: (socket) => {
+      socket.setNoDelay(true);
+      sessions.add(options.serve(
+        new SocketConnection(socket, {
+          peer: toAddress(socket.remoteAddr),
+          local: toAddress(socket.localAddr),
+          goneCode: "client_gone",
+          idleBufferBytes: BUFFER_BYTES,
+        }),
+      ));
+    },
+    trouble: (reason) => observe({ kind: "listener_trouble", listen: address, reason }),
+    closed: () => closed,
+  });
+  return {
+    address: toAddress(listener.addr),
+    refresh: () => Promise.resolve(),
+    close: async () => {
+      closed = true;
+      listener.close();
+      await accepting;
+    },
+  };
+}
+
+function listen({ address, beside }: PlainListenerOptions): Deno.TcpListener {
+  const port = beside ? address.port : claimPort(address);
+  try {
+    const options: Deno.TcpListenOptions & { reusePort: boolean } = {
+      hostname: address.host,
+      port,
+      reusePort: true,
+    };
+    const listener = Deno.listen(options);
+    if (beside) takePortOver(port);
+    return listener;
+  } catch (error) {
+    throw cannotListen(address, error);
+  }
+}
+
+function toAddress({ hostname, port }: Deno.NetAddr): Address {
+  return { host: hostname, port };
+}

@@ -1,0 +1,48 @@
+import { ProxyError } from "../core/errors.ts";
+import type { Certificate } from "./certificate.ts";
+import type { CertificateStore } from "./certificate_store.ts";
+import type { ClientHello } from "./client_hello.ts";
+import type { TlsPolicy } from "./engine.ts";
+import type { AlertName } from "./wire.ts";
+
+/** What a ClientHello gets. */
+export type Admission =
+  | { readonly kind: "admitted"; readonly certificate: Certificate }
+  /** `alert` is to be sent before any key is used. */
+  | { readonly kind: "refused"; readonly alert: AlertName; readonly error: ProxyError };
+
+/** The least that is asked where nobody asks for more. */
+export const DEFAULT_POLICY: TlsPolicy = { minVersion: "TLSv1.2", strictSni: false };
+
+/** Decides on a ClientHello by the policy of the listener and the certificates there are. */
+export function admit(
+  hello: ClientHello,
+  { policy, certificates }: { policy: TlsPolicy; certificates: CertificateStore },
+): Admission {
+  // RFC 8446, section 4.2.1. The runtime's TLS says handshake_failure to some of these.
+  const allowed = VERSIONS[policy.minVersion];
+  if (!hello.versions.some((version) => allowed.includes(version))) {
+    const why = `The client cannot do ${policy.minVersion}`;
+    return refused("protocol_version", new ProxyError("handshake_failed", why));
+  }
+  const { certificate, match } = certificates.select(hello.sni, hello);
+  // RFC 6066, section 3: a client may send no name, and then there is none that could be unknown.
+  if (policy.strictSni && hello.sni !== undefined && match === "default") {
+    const why = "No certificate covers the name";
+    return refused("unrecognized_name", new ProxyError("unknown_name", why));
+  }
+  return { kind: "admitted", certificate };
+}
+
+const TLS_1_2 = 0x0303;
+const TLS_1_3 = 0x0304;
+
+/** Versions that are allowed, by the least of them. */
+const VERSIONS: Readonly<Record<TlsPolicy["minVersion"], readonly number[]>> = {
+  "TLSv1.2": [TLS_1_2, TLS_1_3],
+  "TLSv1.3": [TLS_1_3],
+};
+
+function refused(alert: AlertName, error: ProxyError): Admission {
+  return { kind: "refused", alert, error };
+}

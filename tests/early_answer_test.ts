@@ -4,7 +4,11 @@ import { Deadlines } from "../lib/core/deadlines.ts";
 import { GatherWriter } from "../lib/core/gather_writer.ts";
 import { PartReader } from "../lib/http1/part_reader.ts";
 import { RequestDecoder } from "../lib/http1/request_decoder.ts";
-import { type ForwardedRequest, RequestStream } from "../lib/http1/request_stream.ts";
+import {
+  type ForwardedPart,
+  type ForwardedRequest,
+  ForwardingDecoder,
+} from "../lib/http1/request_stream.ts";
 import { exchange, type ExchangeClient } from "../lib/proxy/exchange.ts";
 import type { Backend } from "../lib/upstream/backend.ts";
 import { Pool } from "../lib/upstream/pool.ts";
@@ -29,27 +33,23 @@ Deno.test("exchange() keeps no connection alive while a part of the request is u
   } as unknown as Backend;
 
   const body = "x".repeat(1000);
-  const requests = new PartReader(
-    ReadableStream.from([
-      fromLatin1(
-        encodeRequest("/", { method: "POST", fields: [`Content-Length: ${body.length}`] }),
-      ),
-      fromLatin1(body),
-    ]).pipeThrough(
-      new RequestStream(
-        new RequestDecoder(limits),
-        { peer: "192.0.2.1", port: 1, proto: "https", defaultHost: "a" },
-        () => {},
-      ),
-    ),
+  const chunks = [
+    fromLatin1(encodeRequest("/", { method: "POST", fields: [`Content-Length: ${body.length}`] })),
+    fromLatin1(body),
+  ];
+  const origin = { peer: "192.0.2.1", port: 1, proto: "https", defaultHost: "a" } as const;
+  const requests = new PartReader<ForwardedPart>(
+    { read: () => Promise.resolve(chunks.shift()) },
+    new ForwardingDecoder(new RequestDecoder(limits), origin, () => {}),
   );
   const sent: string[] = [];
   using serverDeadline = deadlines.watch();
   const client: ExchangeClient = {
     requests,
-    answers: new GatherWriter(
-      new WritableStream({ write: (chunk) => void sent.push(latin1(chunk)) }),
-    ),
+    answers: new GatherWriter({
+      write: (bytes) => Promise.resolve(void sent.push(latin1(bytes))),
+      endWrites: () => Promise.resolve(),
+    }),
     reading: { start() {}, stop() {} },
     writing: { start() {}, stop() {} },
     serverDeadline,
@@ -73,28 +73,32 @@ class StuckServer implements Connection {
   readonly bytes = { read: 0, written: 0 };
   readonly taken: string[] = [];
   closed = false;
-  readonly readable: ReadableStream<Uint8Array>;
-  readonly writable: WritableStream<Uint8Array>;
+  readonly readable = new ReadableStream<Uint8Array>();
+  readonly writable = new WritableStream<Uint8Array>();
+  readonly #answer: string;
+  readonly #stuck = Promise.withResolvers<void>();
 
   constructor(answer: string) {
-    const stuck = Promise.withResolvers<void>();
-    this.readable = new ReadableStream({
-      async pull(controller) {
-        await stuck.promise;
-        controller.enqueue(fromLatin1(answer));
-      },
-    }, { highWaterMark: 0 });
-    this.writable = new WritableStream({
-      write: (chunk) => {
-        const text = latin1(chunk);
-        if (text.startsWith("POST ")) return void this.taken.push(text);
-        stuck.resolve();
-        return new Promise(() => {});
-      },
-    });
+    this.#answer = answer;
   }
 
-  failReadable(): void {}
+  async read(): Promise<Uint8Array> {
+    await this.#stuck.promise;
+    return fromLatin1(this.#answer);
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    const text = latin1(bytes);
+    if (text.startsWith("POST ")) return Promise.resolve(void this.taken.push(text));
+    this.#stuck.resolve();
+    return new Promise(() => {});
+  }
+
+  endWrites(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  failReads(): void {}
 
   close(): void {
     this.closed = true;

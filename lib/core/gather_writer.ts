@@ -1,4 +1,5 @@
 import { giveBuffer, POOLED_BYTES, takeBuffer } from "./buffer_pool.ts";
+import type { ByteSink } from "./connection.ts";
 
 /**
  * Collects the pieces of a message (head, chunk size, data) and writes them at once: one system
@@ -6,14 +7,12 @@ import { giveBuffer, POOLED_BYTES, takeBuffer } from "./buffer_pool.ts";
  * as they are until it is called.
  */
 export class GatherWriter {
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #sink: ByteSink;
   #pieces: Uint8Array[] = [];
   #size = 0;
 
-  constructor(writable: WritableStream<Uint8Array>) {
-    this.#writer = writable.getWriter();
-    // every failure shows at a flush; nobody waits for `closed`
-    this.#writer.closed.catch(() => {});
+  constructor(sink: ByteSink) {
+    this.#sink = sink;
   }
 
   push(bytes: Uint8Array): void {
@@ -29,26 +28,31 @@ export class GatherWriter {
   }
 
   /** Settles once the runtime has taken the bytes; the pieces are free from then on. */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
     const pieces = this.#pieces;
     const size = this.#size;
-    if (size === 0) return;
+    const [only] = pieces;
+    if (only === undefined) return DONE;
     this.#pieces = [];
     this.#size = 0;
-    const [only] = pieces;
-    if (only !== undefined && pieces.length === 1) return await this.#writer.write(only);
+    return pieces.length === 1 ? this.#sink.write(only) : this.#writeAll(pieces, size);
+  }
+
+  /** Half-closes the connection behind what was flushed. */
+  close(): Promise<void> {
+    return this.#sink.endWrites();
+  }
+
+  async #writeAll(pieces: readonly Uint8Array[], size: number): Promise<void> {
     const buffer = size <= POOLED_BYTES ? takeBuffer() : new Uint8Array(size);
     let at = 0;
     for (const piece of pieces) {
       buffer.set(piece, at);
       at += piece.length;
     }
-    await this.#writer.write(buffer.subarray(0, size));
+    await this.#sink.write(buffer.subarray(0, size));
     giveBuffer(buffer);
   }
-
-  /** Half-closes the connection behind what was flushed. */
-  close(): Promise<void> {
-    return this.#writer.close();
-  }
 }
+
+const DONE = Promise.resolve();

@@ -2,6 +2,7 @@ import type { Address } from "./address.ts";
 import { giveBuffer, POOLED_BYTES, takeBuffer } from "./buffer_pool.ts";
 import type { Connection } from "./connection.ts";
 import { asProxyError, type ErrorCode, ProxyError } from "./errors.ts";
+import { StreamPair } from "./stream_pair.ts";
 
 /** What this needs of a socket; `Deno.TcpConn` and `Deno.TlsConn` have it. */
 export interface ByteSocket {
@@ -21,25 +22,25 @@ export interface SocketConnectionOptions {
   readonly idleBufferBytes: number;
 }
 
-/**
- * A `Connection` over a socket's `read` and `write`. The runtime's own `readable` would allocate
- * 64 KiB for each pull and, at the end of input, close the other direction too.
- */
+/** A `Connection` over a socket's `read` and `write`, reading into recycled buffers. */
 export class SocketConnection implements Connection {
-  readonly readable: ReadableStream<Uint8Array>;
-  readonly writable: WritableStream<Uint8Array>;
   readonly peer: Address;
   readonly local: Address;
   readonly bytes = { read: 0, written: 0 };
   readonly #socket: ByteSocket;
   readonly #goneCode: ErrorCode;
   readonly #buffers: ReadBuffers;
-  #source!: ReadableStreamDefaultController<Uint8Array>;
-  #sink!: WritableStreamDefaultController;
-  #reading: "open" | "ended" = "open";
-  #writing: "open" | "ended" = "open";
+  #streams: StreamPair | undefined;
+  /** What reading fails with from now on. */
+  #readError: Error | undefined;
+  #readsEnded = false;
+  #writesEnded = false;
   /** Why it was closed; undefined while it is open. */
   #closed: Error | undefined;
+  /** The read that waits, and the buffer it waits with. */
+  #resolve: (chunk: Uint8Array | undefined) => void = ignore;
+  #reject: (reason: Error) => void = ignore;
+  #buffer: Uint8Array<ArrayBuffer> = NO_BYTES;
 
   constructor(socket: ByteSocket, options: SocketConnectionOptions) {
     this.#socket = socket;
@@ -47,62 +48,27 @@ export class SocketConnection implements Connection {
     this.local = options.local;
     this.#goneCode = options.goneCode;
     this.#buffers = new ReadBuffers(options.idleBufferBytes);
-    this.readable = new ReadableStream<Uint8Array>({
-      start: (controller) => void (this.#source = controller),
-      pull: () => this.#read(),
-      cancel: (reason) => this.close(asProxyError(reason, this.#goneCode)),
-    }, { highWaterMark: 0 });
-    this.writable = new WritableStream<Uint8Array>({
-      start: (controller) => void (this.#sink = controller),
-      write: (chunk) => this.#write(chunk),
-      close: () => this.#endWriting(),
-      abort: (reason) => this.close(asProxyError(reason, this.#goneCode)),
-    }, { highWaterMark: 1 });
   }
 
-  failReadable(reason: Error): void {
-    if (this.#reading === "ended") return;
-    this.#reading = "ended";
-    this.#source.error(reason);
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#pair().readable;
   }
 
-  close(reason?: Error): void {
-    if (this.#closed !== undefined) return;
-    const error = reason ?? new ProxyError(this.#goneCode, "The connection was closed");
-    this.#closed = error;
-    this.failReadable(error);
-    if (this.#writing === "open") {
-      this.#writing = "ended";
-      this.#sink.error(error);
-    }
-    this.#socket.close();
+  get writable(): WritableStream<Uint8Array> {
+    return this.#pair().writable;
   }
 
-  async #read(): Promise<void> {
-    const buffer = this.#buffers.next();
-    let count: number | null;
+  read(): Promise<Uint8Array | undefined> {
+    return new Promise(this.#startRead);
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.#closed !== undefined) throw this.#closed;
     try {
-      count = await this.#socket.read(buffer);
-    } catch (error) {
-      return this.close(asProxyError(error, this.#goneCode));
-    }
-    if (this.#reading === "ended") return;
-    if (count === null) {
-      this.#buffers.giveUnused();
-      this.#reading = "ended";
-      this.#source.close();
-      this.#freeWhenDone();
-      return;
-    }
-    this.bytes.read += count;
-    this.#buffers.used(count);
-    this.#source.enqueue(buffer.subarray(0, count));
-  }
-
-  async #write(chunk: Uint8Array): Promise<void> {
-    try {
-      for (let at = 0; at < chunk.length;) {
-        const count = await this.#socket.write(at === 0 ? chunk : chunk.subarray(at));
+      let at = await this.#socket.write(bytes);
+      this.bytes.written += at;
+      while (at < bytes.length) {
+        const count = await this.#socket.write(bytes.subarray(at));
         at += count;
         this.bytes.written += count;
       }
@@ -112,21 +78,89 @@ export class SocketConnection implements Connection {
     }
   }
 
-  async #endWriting(): Promise<void> {
-    if (this.#writing === "ended") return;
+  async endWrites(): Promise<void> {
+    if (this.#writesEnded) return;
     try {
       await this.#socket.closeWrite();
     } catch (error) {
       return this.close(asProxyError(error, this.#goneCode));
     }
-    this.#writing = "ended";
+    this.#writesEnded = true;
+    this.#freeWhenDone();
+  }
+
+  failReads(reason: Error): void {
+    if (this.#readsEnded || this.#readError !== undefined) return;
+    this.#readError = reason;
+    this.#reject(reason);
+    this.#streams?.failReadable(reason);
+  }
+
+  close(reason?: Error): void {
+    if (this.#closed !== undefined) return;
+    const error = reason ?? new ProxyError(this.#goneCode, "The connection was closed");
+    this.#closed = error;
+    this.failReads(error);
+    if (!this.#writesEnded) this.#streams?.failWritable(error);
+    this.#socket.close();
+  }
+
+  /** Functions of the object, made once: a read would else make three. */
+  readonly #startRead = (
+    resolve: (chunk: Uint8Array | undefined) => void,
+    reject: (reason: Error) => void,
+  ): void => {
+    if (this.#readError !== undefined) return reject(this.#readError);
+    if (this.#readsEnded) return resolve(undefined);
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#buffer = this.#buffers.next();
+    this.#socket.read(this.#buffer).then(this.#onRead, this.#onReadError);
+  };
+
+  readonly #onRead = (count: number | null): void => {
+    if (this.#readError !== undefined) {
+      if (count === null) this.#endReads();
+      return;
+    }
+    if (count === null) {
+      this.#endReads();
+      return this.#resolve(undefined);
+    }
+    this.bytes.read += count;
+    this.#buffers.used(count);
+    this.#resolve(this.#buffer.subarray(0, count));
+  };
+
+  readonly #onReadError = (error: unknown): void => {
+    this.close(asProxyError(error, this.#goneCode));
+  };
+
+  #endReads(): void {
+    this.#buffers.giveUnused();
+    this.#readsEnded = true;
     this.#freeWhenDone();
   }
 
   #freeWhenDone(): void {
-    if (this.#reading === "ended" && this.#writing === "ended") this.close();
+    const noMoreReads = this.#readsEnded || this.#readError !== undefined;
+    if (noMoreReads && this.#writesEnded) this.close();
+  }
+
+  #pair(): StreamPair {
+    if (this.#streams === undefined) {
+      this.#streams = new StreamPair(this);
+      if (this.#closed !== undefined && !this.#writesEnded) {
+        this.#streams.failWritable(this.#closed);
+      }
+    }
+    return this.#streams;
   }
 }
+
+function ignore(): void {}
+
+const NO_BYTES = new Uint8Array(0);
 
 /**
  * Two buffers in turn, as the consumer may still hold one chunk while the next is read: small ones

@@ -1,26 +1,49 @@
+import type { ByteSource } from "../core/connection.ts";
 import type { ProxyError } from "../core/errors.ts";
 import type { FailurePart } from "./request_decoder.ts";
 
-/** Reads the parts of a decoder's stream one by one; a `failure` among them is thrown. */
+/** Cuts bytes into parts, without I/O: the decoders, and what stands on them. */
+export interface PartDecoder<Part> {
+  feed(bytes: Uint8Array): (Part | FailurePart)[];
+  /** The bytes have ended. */
+  end(): (Part | FailurePart)[];
+}
+
+export interface PartReaderOptions {
+  /**
+   * Has the next chunk read while the parts of the last one are worked on, so that a peer that
+   * breaks off meanwhile is noticed: called then with the reason.
+   */
+  readonly onBreak?: (reason: unknown) => void;
+}
+
+/**
+ * Reads a connection's bytes as parts, one by one; a `failure` among them is thrown. This is the
+ * hot path: it calls the decoder directly, where a pair of streams in between would cost as much as
+ * all the rest of a small request.
+ */
 export class PartReader<Part extends { readonly kind: string }> {
-  readonly #reader: ReadableStreamDefaultReader<(Part | FailurePart)[]>;
+  readonly #source: ByteSource;
+  readonly #decoder: PartDecoder<Part>;
+  readonly #onBreak: ((reason: unknown) => void) | undefined;
   #batch: (Part | FailurePart)[] = [];
   #at = 0;
-  #ahead: Promise<ReadableStreamReadResult<(Part | FailurePart)[]>> | undefined;
+  #ahead: Promise<Uint8Array | undefined> | undefined;
+  #ended = false;
 
-  constructor(stream: ReadableStream<(Part | FailurePart)[]>) {
-    this.#reader = stream.getReader();
-    this.#reader.closed.catch(() => {});
+  constructor(
+    source: ByteSource,
+    decoder: PartDecoder<Part>,
+    { onBreak }: PartReaderOptions = {},
+  ) {
+    this.#source = source;
+    this.#decoder = decoder;
+    this.#onBreak = onBreak;
   }
 
   /** Whether the next part is at hand, without waiting for the peer. */
   get buffered(): boolean {
     return this.#at < this.#batch.length;
-  }
-
-  /** Settles when the stream is over: resolves at its end, rejects with its error. */
-  get closed(): Promise<void> {
-    return this.#reader.closed;
   }
 
   /**
@@ -30,12 +53,10 @@ export class PartReader<Part extends { readonly kind: string }> {
    */
   async next(): Promise<Part | undefined> {
     while (this.#at === this.#batch.length) {
-      const read = this.#ahead ?? this.#reader.read();
+      if (this.#ended) return undefined;
+      const read = this.#ahead ?? this.#source.read();
       this.#ahead = undefined;
-      const { done, value } = await read;
-      if (done) return undefined;
-      this.#batch = value;
-      this.#at = 0;
+      this.#decode(await read);
     }
     const part = this.#batch[this.#at++] as Part | FailurePart;
     if (isFailure(part)) throw part.error satisfies ProxyError;
@@ -43,15 +64,29 @@ export class PartReader<Part extends { readonly kind: string }> {
   }
 
   /**
-   * Asks for input before anybody needs it, and settles when some has come or the stream is over:
-   * on an idle connection either means that it is of no more use.
+   * Asks for input before anybody needs it, and settles when some has come or the peer is gone: on
+   * an idle connection either means that it is of no more use.
    */
   async readAhead(): Promise<void> {
-    this.#ahead ??= this.#reader.read();
+    this.#ahead ??= this.#source.read();
     try {
       await this.#ahead;
     } catch {
       // the same error waits for whoever reads next
+    }
+  }
+
+  #decode(bytes: Uint8Array | undefined): void {
+    this.#at = 0;
+    if (bytes === undefined) {
+      this.#ended = true;
+      this.#batch = this.#decoder.end();
+      return;
+    }
+    this.#batch = this.#decoder.feed(bytes);
+    if (this.#onBreak !== undefined) {
+      this.#ahead = this.#source.read();
+      this.#ahead.catch(this.#onBreak);
     }
   }
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { settled } from "../../tests/support/settled.ts";
+import type { ByteSource } from "../core/connection.ts";
 import { ProxyError } from "../core/errors.ts";
-import { PartReader } from "./part_reader.ts";
+import { type PartDecoder, PartReader, type PartReaderOptions } from "./part_reader.ts";
 import type { FailurePart } from "./request_decoder.ts";
 
 interface Numbered {
@@ -11,25 +12,52 @@ interface Numbered {
 
 const FAILURE: FailurePart = { kind: "failure", error: new ProxyError("bad_chunk", "broken") };
 
-/** A reader, and the stream's other end. */
-function open() {
-  let pulls = 0;
-  let controller!: ReadableStreamDefaultController<(Numbered | FailurePart)[]>;
-  const stream = new ReadableStream<(Numbered | FailurePart)[]>({
-    start: (given) => void (controller = given),
-    pull: () => void pulls++,
-  }, { highWaterMark: 0 });
+/** A reader, and its source's other end: each byte is a part of that number, 0 a failure. */
+function open(options: PartReaderOptions = {}) {
+  const source = new ScriptedSource();
+  const decoder: PartDecoder<Numbered> = {
+    feed: (bytes) =>
+      Array.from(bytes, (number) => number === 0 ? FAILURE : { kind: "part", number }),
+    end: () => [],
+  };
   return {
-    reader: new PartReader<Numbered>(stream),
-    give: (...numbers: number[]) =>
-      controller.enqueue(numbers.map((number) => ({ kind: "part", number }))),
-    fail: () => controller.enqueue([FAILURE]),
-    end: () => controller.close(),
-    error: (error: Error) => controller.error(error),
+    reader: new PartReader<Numbered>(source, decoder, options),
+    give: (...numbers: number[]) => source.give(Uint8Array.from(numbers)),
+    fail: () => source.give(Uint8Array.of(0)),
+    end: () => source.give(undefined),
+    error: (error: Error) => source.fail(error),
     get pulls() {
-      return pulls;
+      return source.reads;
     },
   };
+}
+
+/** Gives what it is told to, in order, one chunk for each read; an error for all reads after it. */
+class ScriptedSource implements ByteSource {
+  reads = 0;
+  readonly #chunks: (Uint8Array | undefined)[] = [];
+  readonly #waiting: PromiseWithResolvers<Uint8Array | undefined>[] = [];
+  #error: Error | undefined;
+
+  read(): Promise<Uint8Array | undefined> {
+    this.reads++;
+    if (this.#chunks.length > 0) return Promise.resolve(this.#chunks.shift());
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    const waiting = Promise.withResolvers<Uint8Array | undefined>();
+    this.#waiting.push(waiting);
+    return waiting.promise;
+  }
+
+  give(chunk: Uint8Array | undefined): void {
+    const waiting = this.#waiting.shift();
+    if (waiting === undefined) this.#chunks.push(chunk);
+    else waiting.resolve(chunk);
+  }
+
+  fail(error: Error): void {
+    this.#error = error;
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(error);
+  }
 }
 
 Deno.test("PartReader.next() gives the parts of every batch in order, and undefined at the end", async () => {
@@ -83,14 +111,20 @@ Deno.test("PartReader.next() throws the connection's error", async () => {
   await assert.rejects(reader.next(), gone);
 });
 
-Deno.test("PartReader.closed follows the stream", async () => {
-  const ended = open();
-  ended.end();
-  await ended.reader.closed;
-  const broken = open();
+Deno.test("PartReader reads one chunk ahead when it is to notice a break, and tells of one", async () => {
   const gone = new ProxyError("client_gone", "gone");
-  broken.error(gone);
-  await assert.rejects(broken.reader.closed, gone);
+  const told: unknown[] = [];
+  const source = open({ onBreak: (reason) => told.push(reason) });
+  await settled();
+  assert.equal(source.pulls, 0);
+  source.give(1, 2);
+  assert.equal((await source.reader.next())?.number, 1);
+  assert.equal(source.pulls, 2);
+  source.error(gone);
+  await settled();
+  assert.deepEqual(told, [gone]);
+  assert.equal((await source.reader.next())?.number, 2);
+  await assert.rejects(source.reader.next(), gone);
 });
 
 Deno.test("PartReader leaves no rejection unhandled when nobody reads", async () => {

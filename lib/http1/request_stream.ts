@@ -1,5 +1,6 @@
 import type { BodyPart } from "./body_decoder.ts";
 import { encodeRequestHead } from "./head.ts";
+import type { PartDecoder } from "./part_reader.ts";
 import type {
   FailurePart,
   RequestDecoder,
@@ -17,25 +18,45 @@ export type ForwardedPart = ForwardedRequest | BodyPart | FailurePart;
 
 /**
  * A client's bytes in, requests as backends are to see them out: every head carries the forwarded
- * fields. One array of parts for each piece of input, so that a piece costs one turn however much
- * it holds; nothing is decoded before somebody asks for it.
+ * fields.
  */
-export class RequestStream extends TransformStream<Uint8Array, ForwardedPart[]> {
+export class ForwardingDecoder implements PartDecoder<ForwardedPart> {
+  readonly #decoder: RequestDecoder;
+  readonly #origin: ConnectionOrigin;
+  readonly #onHeadBegun: () => void;
+
   /** @param onHeadBegun called when a head has begun but not yet ended */
   constructor(decoder: RequestDecoder, origin: ConnectionOrigin, onHeadBegun: () => void) {
+    this.#decoder = decoder;
+    this.#origin = origin;
+    this.#onHeadBegun = onHeadBegun;
+  }
+
+  feed(bytes: Uint8Array): ForwardedPart[] {
+    const before = this.#decoder.insideHead;
+    const parts = this.#decoder.feed(bytes);
+    // the head that was begun before may have ended, and the next one begun behind it
+    const another = !before || parts[0]?.kind === "head";
+    if (this.#decoder.insideHead && another) this.#onHeadBegun();
+    return parts.map((part) => forward(part, this.#origin));
+  }
+
+  end(): ForwardedPart[] {
+    return this.#decoder.end().map((part) => forward(part, this.#origin));
+  }
+}
+
+/**
+ * The same as a stream: one array of parts for each piece of input, so that a piece costs one turn
+ * however much it holds; nothing is decoded before somebody asks for it.
+ */
+export class RequestStream extends TransformStream<Uint8Array, ForwardedPart[]> {
+  constructor(decoder: RequestDecoder, origin: ConnectionOrigin, onHeadBegun: () => void) {
+    const forwarding = new ForwardingDecoder(decoder, origin, onHeadBegun);
     super(
       {
-        transform(bytes, controller) {
-          const before = decoder.insideHead;
-          const parts = decoder.feed(bytes);
-          controller.enqueue(parts.map((part) => forward(part, origin)));
-          // the head that was begun before may have ended, and the next one begun behind it
-          const another = !before || parts[0]?.kind === "head";
-          if (decoder.insideHead && another) onHeadBegun();
-        },
-        flush(controller) {
-          controller.enqueue(decoder.end().map((part) => forward(part, origin)));
-        },
+        transform: (bytes, controller) => controller.enqueue(forwarding.feed(bytes)),
+        flush: (controller) => controller.enqueue(forwarding.end()),
       },
       { highWaterMark: 1 },
       { highWaterMark: 0 },

@@ -12,7 +12,7 @@ import { RequestDecoder } from "../http1/request_decoder.ts";
 import {
   type ForwardedPart,
   type ForwardedRequest,
-  RequestStream,
+  ForwardingDecoder,
 } from "../http1/request_stream.ts";
 import type { Observer } from "../observability/event.ts";
 import type { Certificate } from "../tls/certificate.ts";
@@ -77,15 +77,20 @@ class HttpSession {
     this.#serverDeadline = options.deadlines.watch();
     const { limits, timeouts: { bodyIdle, header } } = options.policy.current;
     this.#decoder = new RequestDecoder(limits);
-    this.#requests = new PartReader(client.readable.pipeThrough(
-      new RequestStream(this.#decoder, {
-        peer: client.peer.host,
-        port: client.local.port,
-        proto: client.tls === undefined ? "http" : "https",
-        defaultHost: client.tls?.sni ?? client.local.host,
-      }, () => this.#readWithin(header, "header_timeout")),
-    ));
-    this.#answers = new GatherWriter(client.writable);
+    const origin = {
+      peer: client.peer.host,
+      port: client.local.port,
+      proto: client.tls === undefined ? "http" : "https",
+      defaultHost: client.tls?.sni ?? client.local.host,
+    } as const;
+    const onHeadBegun = () => this.#readWithin(header, "header_timeout");
+    this.#requests = new PartReader<ForwardedPart>(
+      client,
+      new ForwardingDecoder(this.#decoder, origin, onHeadBegun),
+      // a client that breaks off while its answer is awaited spares the server the work
+      { onBreak: (error) => this.#lease?.abort(asProxyError(error, "client_gone")) },
+    );
+    this.#answers = new GatherWriter(client);
     this.#reading = {
       start: () => this.#readWithin(bodyIdle, "body_timeout"),
       stop: () => this.#readDeadline.disarm(),
@@ -99,8 +104,6 @@ class HttpSession {
 
   async run(): Promise<void> {
     const started = performance.now();
-    // a client that breaks off while its answer is awaited spares the server the work
-    this.#requests.closed.catch((error) => this.#lease?.abort(asProxyError(error, "client_gone")));
     const how = await this.#serveAll();
     this.#readDeadline[Symbol.dispose]();
     this.#writeDeadline[Symbol.dispose]();
@@ -121,7 +124,7 @@ class HttpSession {
   drain(): void {
     this.#draining = true;
     if (this.#idle && !this.#decoder.insideHead) {
-      this.#client.failReadable(new ProxyError("draining", "The proxy is stopping"));
+      this.#client.failReads(new ProxyError("draining", "The proxy is stopping"));
     }
   }
 
@@ -286,7 +289,7 @@ class HttpSession {
   }
 
   #readWithin(ms: number, code: ErrorCode): void {
-    this.#readDeadline.arm(ms, () => this.#client.failReadable(timeout(code, ms)));
+    this.#readDeadline.arm(ms, () => this.#client.failReads(timeout(code, ms)));
   }
 
   #log(

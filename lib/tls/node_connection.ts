@@ -1,28 +1,29 @@
 import type { TLSSocket } from "node:tls";
 import type { Address } from "../core/address.ts";
 import type { TlsFacts } from "../core/connection.ts";
-import { asProxyError, ProxyError } from "../core/errors.ts";
+import { ProxyError } from "../core/errors.ts";
+import { StreamPair } from "../core/stream_pair.ts";
 import type { Certificate } from "./certificate.ts";
 import type { TlsConnection } from "./engine.ts";
 
 /** A `TlsConnection` over a `node:tls` socket whose handshake is done. */
 export class NodeConnection implements TlsConnection {
-  readonly readable: ReadableStream<Uint8Array>;
-  readonly writable: WritableStream<Uint8Array>;
   readonly peer: Address;
   readonly local: Address;
   readonly tls: TlsFacts;
   readonly certificate: Certificate;
   readonly bytes = { read: 0, written: 0 };
   readonly #socket: TLSSocket;
-  #source!: ReadableStreamDefaultController<Uint8Array>;
-  #sink!: WritableStreamDefaultController;
-  /** Settles the pull that waits for input. */
-  #wake: (() => void) | undefined;
+  #streams: StreamPair | undefined;
+  #readError: Error | undefined;
+  /** The peer has half-closed, though what it sent before may not have been read yet. */
   #ended = false;
-  #readingOver = false;
-  #writingOver = false;
-  #closed = false;
+  #readsEnded = false;
+  #writesEnded = false;
+  /** Why it was closed; undefined while it is open. */
+  #closed: Error | undefined;
+  /** The read that waits for input; undefined while none does. */
+  #waiting: PromiseWithResolvers<Uint8Array | undefined> | undefined;
 
   constructor(
     socket: TLSSocket,
@@ -36,91 +37,102 @@ export class NodeConnection implements TlsConnection {
     this.local = local;
     this.tls = tls;
     this.certificate = certificate;
-    this.readable = new ReadableStream<Uint8Array>({
-      start: (controller) => void (this.#source = controller),
-      pull: () => this.#read(),
-      cancel: (reason) => this.close(asProxyError(reason, "client_gone")),
-    }, { highWaterMark: 0 });
-    this.writable = new WritableStream<Uint8Array>({
-      start: (controller) => void (this.#sink = controller),
-      write: (chunk) => this.#write(chunk),
-      close: () => this.#endWriting(),
-      abort: (reason) => this.close(asProxyError(reason, "client_gone")),
-    }, { highWaterMark: 1 });
-    socket.on("readable", () => this.#awake());
+    socket.on("readable", () => this.#look());
     socket.on("end", () => {
       this.#ended = true;
-      this.#awake();
+      this.#look();
     });
     socket.on("error", (error) => this.close(new ProxyError("client_gone", error.message)));
     socket.on("close", () => this.close(new ProxyError("client_gone", "The client has gone")));
   }
 
-  failReadable(reason: Error): void {
-    if (this.#readingOver) return;
-    this.#readingOver = true;
-    this.#source.error(reason);
-    this.#awake();
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#pair().readable;
   }
 
-  close(reason?: Error): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    const error = reason ?? new ProxyError("client_gone", "The connection was closed");
-    this.failReadable(error);
-    if (!this.#writingOver) {
-      this.#writingOver = true;
-      this.#sink.error(error);
-    }
-    this.#socket.destroy();
+  get writable(): WritableStream<Uint8Array> {
+    return this.#pair().writable;
   }
 
-  async #read(): Promise<void> {
-    while (!this.#readingOver) {
-      const chunk: Uint8Array | null = this.#socket.read();
-      if (chunk !== null) {
-        this.bytes.read += chunk.length;
-        return this.#source.enqueue(chunk);
-      }
-      if (this.#ended) {
-        this.#readingOver = true;
-        this.#source.close();
-        return this.#freeWhenDone();
-      }
-      await new Promise<void>((resolve) => this.#wake = resolve);
-    }
+  read(): Promise<Uint8Array | undefined> {
+    if (this.#readError !== undefined) return Promise.reject(this.#readError);
+    if (this.#readsEnded) return Promise.resolve(undefined);
+    const waiting = Promise.withResolvers<Uint8Array | undefined>();
+    this.#waiting = waiting;
+    this.#look();
+    return waiting.promise;
   }
 
-  #awake(): void {
-    this.#wake?.();
-    this.#wake = undefined;
-  }
-
-  #write(chunk: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array): Promise<void> {
+    if (this.#closed !== undefined) return Promise.reject(this.#closed);
     return new Promise((resolve, reject) => {
-      this.#socket.write(chunk, (error) => {
+      this.#socket.write(bytes, (error) => {
         if (error) {
-          const broken = new ProxyError("client_gone", error.message);
-          this.close(broken);
-          return reject(broken);
+          this.close(new ProxyError("client_gone", error.message));
+          return reject(this.#closed);
         }
-        this.bytes.written += chunk.length;
+        this.bytes.written += bytes.length;
         resolve();
       });
     });
   }
 
-  #endWriting(): Promise<void> {
+  endWrites(): Promise<void> {
+    if (this.#writesEnded) return Promise.resolve();
     return new Promise((resolve) => {
       this.#socket.end(() => {
-        this.#writingOver = true;
+        this.#writesEnded = true;
         this.#freeWhenDone();
         resolve();
       });
     });
   }
 
+  failReads(reason: Error): void {
+    if (this.#readsEnded || this.#readError !== undefined) return;
+    this.#readError = reason;
+    this.#waiting?.reject(reason);
+    this.#waiting = undefined;
+    this.#streams?.failReadable(reason);
+  }
+
+  close(reason?: Error): void {
+    if (this.#closed !== undefined) return;
+    const error = reason ?? new ProxyError("client_gone", "The connection was closed");
+    this.#closed = error;
+    this.failReads(error);
+    if (!this.#writesEnded) this.#streams?.failWritable(error);
+    this.#socket.destroy();
+  }
+
+  /** Gives what there is to whoever waits for it. */
+  #look(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    const chunk: Uint8Array | null = this.#socket.read();
+    if (chunk === null && !this.#ended) return;
+    this.#waiting = undefined;
+    if (chunk === null) {
+      this.#readsEnded = true;
+      waiting.resolve(undefined);
+      return this.#freeWhenDone();
+    }
+    this.bytes.read += chunk.length;
+    waiting.resolve(chunk);
+  }
+
   #freeWhenDone(): void {
-    if (this.#readingOver && this.#writingOver) this.close();
+    const noMoreReads = this.#readsEnded || this.#readError !== undefined;
+    if (noMoreReads && this.#writesEnded) this.close();
+  }
+
+  #pair(): StreamPair {
+    if (this.#streams === undefined) {
+      this.#streams = new StreamPair(this);
+      if (this.#closed !== undefined && !this.#writesEnded) {
+        this.#streams.failWritable(this.#closed);
+      }
+    }
+    return this.#streams;
   }
 }

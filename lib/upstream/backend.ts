@@ -77,7 +77,7 @@ export class Backend {
   async #firstReachable<T>(attempt: (server: Server) => Promise<T>): Promise<T> {
     const { servers } = this.#options;
     const first = this.#turn++;
-    let last = new ProxyError("no_server", `The backend ${this.name} has no server`);
+    let last: ProxyError | undefined;
     for (let i = 0; i < servers.length; i++) {
       const server = servers[(first + i) % servers.length] as Server;
       try {
@@ -87,6 +87,6 @@ export class Backend {
         this.report(server.name, last);
       }
     }
-    throw last;
+    throw last ?? new ProxyError("no_server", `The backend ${this.name} has no server`);
   }
 }

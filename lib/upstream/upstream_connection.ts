@@ -4,7 +4,6 @@ import { GatherWriter } from "../core/gather_writer.ts";
 import { PartReader } from "../http1/part_reader.ts";
 import type { HeadLimits } from "../http1/request_decoder.ts";
 import { ResponseDecoder, type ResponsePart } from "../http1/response_decoder.ts";
-import { ResponseStream } from "../http1/response_stream.ts";
 
 /** A connection to a server that speaks HTTP/1.1, one request after another. */
 export class UpstreamConnection {
@@ -16,10 +15,8 @@ export class UpstreamConnection {
   constructor(connection: Connection, limits: HeadLimits) {
     this.#connection = connection;
     this.#decoder = new ResponseDecoder(limits);
-    this.responses = new PartReader(
-      connection.readable.pipeThrough(new ResponseStream(this.#decoder)),
-    );
-    this.requests = new GatherWriter(connection.writable);
+    this.responses = new PartReader<ResponsePart>(connection, this.#decoder);
+    this.requests = new GatherWriter(connection);
   }
 
   /** Announces a request by its method, and puts its head up for sending. */

@@ -1,26 +1,33 @@
-/** Milliseconds between two looks at the clock: how late a deadline may be noticed. */
+/** Milliseconds between two ticks: about how late a deadline may be noticed. */
 const TICK_MS = 100;
+
+/** A clock that goes in ticks: to read it is a field, where the system's clock is a call. */
+export interface Clock {
+  /** Milliseconds; it may lag behind the system's clock, never run ahead of it. */
+  readonly now: number;
+}
 
 /**
  * The deadlines of many connections on one timer. Each connection watches through one `Deadline`
  * of its own, and arming it is a number written: a timer for each read would cost more than the
  * read.
  */
-export class Deadlines {
+export class Deadlines implements Clock {
+  now = 0;
   readonly #watched = new Set<Deadline>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
   /** A deadline, not armed yet; dispose it when its connection is over. */
   watch(): Deadline {
-    const deadline = new Deadline((over) => this.#forget(over));
+    const deadline = new Deadline(this, (over) => this.#forget(over));
     this.#watched.add(deadline);
     this.#timer ??= setInterval(() => this.#look(), TICK_MS);
     return deadline;
   }
 
   #look(): void {
-    const now = performance.now();
-    for (const deadline of this.#watched) deadline.expireIfDue(now);
+    this.now += TICK_MS;
+    for (const deadline of this.#watched) deadline.expireIfDue();
   }
 
   #forget(deadline: Deadline): void {
@@ -34,17 +41,20 @@ export class Deadlines {
 
 /** One point in time at a time, and what to do when it has come. */
 export class Deadline implements Disposable {
+  readonly #clock: Clock;
   readonly #forget: (deadline: Deadline) => void;
   #due = Infinity;
   #onExpire: () => void = () => {};
 
-  constructor(forget: (deadline: Deadline) => void) {
+  constructor(clock: Clock, forget: (deadline: Deadline) => void) {
+    this.#clock = clock;
     this.#forget = forget;
   }
 
   /** Replaces whatever was armed: `onExpire` is called once, `ms` from now at the earliest. */
   arm(ms: number, onExpire: () => void): void {
-    this.#due = performance.now() + ms;
+    // a tick more, as the next one may come at once
+    this.#due = this.#clock.now + ms + TICK_MS;
     this.#onExpire = onExpire;
   }
 
@@ -52,9 +62,9 @@ export class Deadline implements Disposable {
     this.#due = Infinity;
   }
 
-  /** Called by the wheel. */
-  expireIfDue(now: number): void {
-    if (now < this.#due) return;
+  /** Called at each tick. */
+  expireIfDue(): void {
+    if (this.#clock.now < this.#due) return;
     this.#due = Infinity;
     this.#onExpire();
   }

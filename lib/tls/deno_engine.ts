@@ -21,7 +21,7 @@ export const denoEngine: TlsEngine = {
 };
 
 /** Bytes to read into while a connection is quiet: most requests fit. */
-const IDLE_BUFFER_BYTES = 4 * 1024;
+const IDLE_BUFFER_BYTES = 2 * 1024;
 
 /** Why this engine cannot run here; undefined where it can. */
 export function denoEngineUnavailable(): string | undefined {

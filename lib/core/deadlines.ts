@@ -44,7 +44,7 @@ export class Deadline implements Disposable {
   readonly #clock: Clock;
   readonly #forget: (deadline: Deadline) => void;
   #due = Infinity;
-  #onExpire: () => void = () => {};
+  #onExpire: () => void = nothing;
 
   constructor(clock: Clock, forget: (deadline: Deadline) => void) {
     this.#clock = clock;
@@ -60,6 +60,8 @@ export class Deadline implements Disposable {
 
   disarm(): void {
     this.#due = Infinity;
+    // what it knows would live as long as this does
+    this.#onExpire = nothing;
   }
 
   /** Called at each tick. */
@@ -74,3 +76,5 @@ export class Deadline implements Disposable {
     this.#forget(this);
   }
 }
+
+function nothing(): void {}

@@ -59,6 +59,8 @@ export class PartReader<Part extends { readonly kind: string }> {
       this.#decode(await read);
     }
     const part = this.#batch[this.#at++] as Part | FailurePart;
+    // an idle connection keeps nothing of its last request
+    if (this.#at === this.#batch.length) this.#forget();
     if (isFailure(part)) throw part.error satisfies ProxyError;
     return part;
   }
@@ -74,6 +76,11 @@ export class PartReader<Part extends { readonly kind: string }> {
     } catch {
       // the same error waits for whoever reads next
     }
+  }
+
+  #forget(): void {
+    this.#batch = [];
+    this.#at = 0;
   }
 
   #decode(bytes: Uint8Array | undefined): void {

@@ -131,11 +131,7 @@ class HttpSession {
   /** @returns how the connection ended */
   async #serveAll(): Promise<string> {
     try {
-      for (let keepAlive = true; keepAlive;) {
-        const request = await this.#nextRequest();
-        if (request === undefined) break;
-        keepAlive = await this.#serve(request);
-      }
+      while (await this.#serveNext());
       // every answer was flushed; who has gone meanwhile needs no goodbye
       await this.#answers.close().catch(() => {});
       if (this.#unread) await this.#linger();
@@ -146,6 +142,12 @@ class HttpSession {
       this.#client.close(broken);
       return `${broken.code}: ${broken.message}`;
     }
+  }
+
+  /** @returns whether the connection goes on */
+  async #serveNext(): Promise<boolean> {
+    const request = await this.#nextRequest();
+    return request !== undefined && await this.#serve(request);
   }
 
   /** The next request, or undefined when there is to be none. */

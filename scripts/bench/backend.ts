@@ -1,0 +1,72 @@
+/**
+ * The server behind all contenders. It is not measured, so it only has to be quick: nginx with
+ * files, or, where there is none, this file as a program: `deno run --allow-net backend.ts PORT`.
+ *
+ * The path is the size of the answer: `/1024`.
+ */
+import { nginxConfig } from "./peers.ts";
+
+/** The sizes that it has answers of, in bytes. */
+export const SIZES = { tiny: 2, small: 1024, medium: 64 * 1024, large: 100_000_000 } as const;
+
+export interface BackendSetting {
+  readonly port: number;
+  /** A folder of its own. */
+  readonly folder: string;
+  /** The nginx to use, where there is one. */
+  readonly nginx: string | undefined;
+}
+
+/** Makes its files, and gives the command line that runs it. */
+export async function backendCommand(
+  { port, folder, nginx }: BackendSetting,
+): Promise<readonly string[]> {
+  if (nginx === undefined) {
+    const self = new URL(import.meta.url).pathname;
+    const flags = ["-q", "--no-prompt", "--allow-net=127.0.0.1"];
+    return [Deno.execPath(), "run", ...flags, self, String(port)];
+  }
+  for (const size of Object.values(SIZES)) {
+    using file = await Deno.create(`${folder}/${size}`);
+    await file.truncate(size);
+  }
+  const config = `${folder}/backend.conf`;
+  await Deno.writeTextFile(
+    config,
+    nginxConfig(
+      folder,
+      `
+  sendfile on;
+  open_file_cache max=16;
+  server {
+    listen 127.0.0.1:${port};
+    root ${folder};
+  }`,
+    ),
+  );
+  return [nginx, "-e", "stderr", "-c", config];
+}
+
+function serve(port: number): void {
+  const zeros = new Uint8Array(SIZES.medium);
+  Deno.serve({ hostname: "127.0.0.1", port, onListen: () => {} }, (request) => {
+    const size = Number(new URL(request.url).pathname.slice(1));
+    return size <= zeros.length
+      ? new Response(zeros.subarray(0, size))
+      : new Response(stream(zeros, size), { headers: { "content-length": String(size) } });
+  });
+}
+
+function stream(zeros: Uint8Array<ArrayBuffer>, size: number): ReadableStream<Uint8Array> {
+  let left = size;
+  return new ReadableStream({
+    pull(controller) {
+      const count = Math.min(left, zeros.length);
+      if (count > 0) controller.enqueue(zeros.subarray(0, count));
+      left -= count;
+      if (left === 0) controller.close();
+    },
+  });
+}
+
+if (import.meta.main) serve(Number(Deno.args[0]));

@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { parseH2load } from "./load.ts";
+
+const OUTPUT = `starting benchmark...
+spawning thread #0: 16 total client(s). 2000 total requests
+TLS Protocol: TLSv1.3
+Cipher: TLS_AES_128_GCM_SHA256
+progress: 100% done
+
+finished in 47.26ms, 42319.98 req/s, 51.01MB/s
+requests: 2000 total, 2000 started, 2000 done, 2000 succeeded, 0 failed, 0 errored, 0 timeout
+status codes: 1999 2xx, 0 3xx, 1 4xx, 0 5xx
+traffic: 2.41MB (2528000) total, 369.14KB (378000) headers (space savings 0.00%), 1.95MB (2048000) data
+                     min         max         mean         sd        +/- sd
+`;
+
+Deno.test("parseH2load() reads the summary", () => {
+  const { seconds, ...rest } = parseH2load(OUTPUT);
+  assert.deepEqual(rest, { protocol: "TLSv1.3", ok: 1999, bytes: 2_048_000 });
+  assert.ok(Math.abs(seconds - 0.04726) < 1e-9);
+});
+
+Deno.test("parseH2load() knows the units of time", () => {
+  for (const [text, expected] of [["850us", 0.00085], ["1.50s", 1.5], ["2.00m", 120]] as const) {
+    const { seconds } = parseH2load(OUTPUT.replace("47.26ms", text));
+    assert.ok(Math.abs(seconds - expected) < 1e-9, `${text}: ${seconds}`);
+  }
+});
+
+Deno.test("parseH2load() finds nothing in an output of failure", () => {
+  const nothing = { protocol: "no TLS", ok: 0, bytes: 0, seconds: 0 };
+  assert.deepEqual(parseH2load("connect: Connection refused\n"), nothing);
+});

@@ -1,0 +1,46 @@
+import type { Plan } from "./plan.ts";
+import { BASELINE } from "./peers.ts";
+import type { Processes } from "./processes.ts";
+
+/** The cores for contenders and for everything else. */
+export const CONTENDER_CORE = 0;
+export const OTHER_CORE = 1;
+
+/**
+ * Moves this program to its core, and with it all that it will start.
+ *
+ * @returns false where the machine has one core or no way to do it
+ */
+export async function pinSelf(processes: Processes): Promise<boolean> {
+  if (navigator.hardwareConcurrency < 2) return false;
+  try {
+    await processes.run(["taskset", "-a", "-c", "-p", String(OTHER_CORE), String(Deno.pid)]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What was measured on, with what and how, by heading. */
+export async function facts(
+  { rounds, requests }: Plan,
+  { processes, versions, pinned }: {
+    processes: Processes;
+    versions: ReadonlyMap<string, string>;
+    pinned: boolean;
+  },
+): Promise<Map<string, string>> {
+  const script = "sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1; uname -srm";
+  const [cpu, system = ""] = (await processes.run(["sh", "-c", script])).split("\n");
+  const cores = navigator.hardwareConcurrency;
+  return new Map([
+    ["machine", `${cpu || "unknown CPU"}, ${cores} cores, ${system}`],
+    ["versions", [...versions].map(([product, version]) => `${product} ${version}`).join(", ")],
+    [
+      "method",
+      `medians of ${rounds} rounds of ${requests} requests, in parentheses the ratio to ${BASELINE} (median of the rounds' ratios); ` +
+      "TLS 1.3, ECDSA P-256; CPU of the proxy's processes only; " +
+      (pinned ? "proxy on one core, load and backend on another" : "no process is tied to a core"),
+    ],
+  ]);
+}

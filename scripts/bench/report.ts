@@ -1,0 +1,97 @@
+import type { Measure } from "./workloads.ts";
+
+/** Everything that a bench found. */
+export interface Findings {
+  /** What ran where, by name. */
+  readonly facts: ReadonlyMap<string, string>;
+  /** Names, in the order of the columns. */
+  readonly contenders: readonly string[];
+  /** The contender that the others are compared with, should it be among them. */
+  readonly baseline: string;
+  readonly measures: readonly Measure[];
+  readonly samples: Samples;
+  /** Which contenders are missing and why. */
+  readonly skipped: readonly string[];
+  /** What went wrong. */
+  readonly troubles: readonly string[];
+}
+
+/** The numbers of all rounds, by contender and measure. */
+export class Samples {
+  /** By key, then by round. */
+  readonly #values = new Map<string, Map<number, number>>();
+
+  add(value: number, of: { contender: string; measure: string; round: number }): void {
+    const key = keyOf(of.contender, of.measure);
+    const values = this.#values.get(key) ?? new Map<number, number>();
+    this.#values.set(key, values.set(of.round, value));
+  }
+
+  /** Undefined where nothing was measured. */
+  median(contender: string, measure: string): number | undefined {
+    return median([...this.#rounds(contender, measure).values()]);
+  }
+
+  /**
+   * The median of the ratios to another contender in the same round, which what else the machine
+   * did has hit alike; undefined where they share no round.
+   */
+  ratio(contender: string, other: string, measure: string): number | undefined {
+    const others = this.#rounds(other, measure);
+    return median(
+      [...this.#rounds(contender, measure)].flatMap(([round, value]) => {
+        const base = others.get(round);
+        return base === undefined ? [] : [value / base];
+      }),
+    );
+  }
+
+  #rounds(contender: string, measure: string): ReadonlyMap<number, number> {
+    return this.#values.get(keyOf(contender, measure)) ?? new Map();
+  }
+}
+
+/** The findings in Markdown: facts, one row for each measure, remarks. */
+export function renderReport(findings: Findings): string {
+  const { facts, contenders, measures, skipped, troubles } = findings;
+  const remarks = [...skipped, ...troubles];
+  const lines = [
+    ...[...facts].map(([name, value]) => `- ${name}: ${value}`),
+    "",
+    row(["", ...contenders]),
+    row(["---", ...contenders.map(() => "---:")]),
+    ...measures.map((measure) =>
+      row([measure.name, ...contenders.map((contender) => cell(findings, contender, measure))])
+    ),
+    ...(remarks.length > 0 ? ["", ...remarks.map((remark) => `- ${remark}`)] : []),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** The middle value, or the mean of the two in the middle. */
+export function median(values: readonly number[]): number | undefined {
+  if (values.length === 0) return undefined;
+  const sorted = values.toSorted((a, b) => a - b);
+  const half = sorted.length / 2;
+  const low = sorted[Math.ceil(half) - 1] ?? NaN;
+  const high = sorted[Math.floor(half)] ?? NaN;
+  return (low + high) / 2;
+}
+
+/** `38.4 (0.97)`: the median and the ratio to the baseline. */
+function cell({ samples, baseline }: Findings, contender: string, measure: Measure): string {
+  const value = samples.median(contender, measure.name);
+  if (value === undefined) return "-";
+  const text = value.toFixed(measure.digits);
+  const ratio = samples.ratio(contender, baseline, measure.name);
+  if (ratio === undefined || contender === baseline) return text;
+  return `${text} (${ratio.toFixed(2)})`;
+}
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.join(" | ")} |`;
+}
+
+function keyOf(contender: string, measure: string): string {
+  return `${contender}\n${measure}`;
+}

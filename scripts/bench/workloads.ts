@@ -1,0 +1,162 @@
+import { SIZES } from "./backend.ts";
+import { usageOf } from "./cpu.ts";
+import { handshakes, keepAlive, OpenConnections, type Target } from "./load.ts";
+import type { Processes } from "./processes.ts";
+
+/** Something that a contender is made to do, and what is measured meanwhile. */
+export interface Workload {
+  readonly name: string;
+  readonly measures: readonly Measure[];
+  /** Whether it needs a contender that was started just now and has done nothing. */
+  readonly fresh: boolean;
+  /** Done once, before anything counts. */
+  warmUp(subject: Subject): Promise<void>;
+  /**
+   * @returns a number for each of `measures`
+   * @throws {Error} where the contender made a mistake
+   */
+  run(subject: Subject): Promise<readonly number[]>;
+}
+
+/** One row of the report. */
+export interface Measure {
+  readonly name: string;
+  /** Digits behind the point. */
+  readonly digits: number;
+}
+
+/** A contender while it runs. */
+export interface Subject extends Target {
+  readonly pid: number;
+}
+
+export interface Amounts {
+  /** Requests of 1 KiB; all other amounts follow from it. */
+  readonly requests: number;
+  /** Connections that are held open while memory is measured. */
+  readonly idleConnections: number;
+}
+
+/** In the order of the report. */
+export function workloads(
+  processes: Processes,
+  { requests, idleConnections }: Amounts,
+): readonly Workload[] {
+  const small = { bytes: SIZES.small, connections: 32, requests };
+  const medium = { bytes: SIZES.medium, connections: 32, requests: Math.ceil(requests / 4) };
+  const large = { bytes: SIZES.large, connections: 1, requests: Math.ceil(requests / 5_000) };
+  const connections = Math.ceil(requests / 20);
+  return [
+    {
+      name: "1k",
+      measures: [
+        { name: "1 KiB kept alive, CPU µs a request", digits: 1 },
+        { name: "1 KiB kept alive, requests a second", digits: 0 },
+      ],
+      fresh: false,
+      warmUp: async (subject) => void await keepAlive(processes, subject, small),
+      run: async (subject) => {
+        const { cpuMs, seconds } = await counted(
+          subject,
+          () => keepAlive(processes, subject, small),
+        );
+        return [cpuMs * 1000 / requests, requests / seconds];
+      },
+    },
+    {
+      name: "64k",
+      measures: [
+        { name: "64 KiB kept alive, CPU µs a request", digits: 1 },
+        { name: "64 KiB kept alive, requests a second", digits: 0 },
+      ],
+      fresh: false,
+      warmUp: async (subject) => void await keepAlive(processes, subject, medium),
+      run: async (subject) => {
+        const { cpuMs, seconds } = await counted(
+          subject,
+          () => keepAlive(processes, subject, medium),
+        );
+        return [cpuMs * 1000 / medium.requests, medium.requests / seconds];
+      },
+    },
+    {
+      name: "handshake",
+      measures: [{ name: "full handshake and one request, CPU ms", digits: 3 }],
+      fresh: false,
+      warmUp: (subject) => handshakes(subject, connections),
+      run: async (subject) => {
+        const { cpuMs } = await counted(subject, () => handshakes(subject, connections));
+        return [cpuMs / connections];
+      },
+    },
+    {
+      name: "download",
+      measures: [
+        { name: "100 MB download, CPU ms", digits: 0 },
+        { name: "100 MB download, MB a second", digits: 0 },
+      ],
+      fresh: false,
+      warmUp: async (subject) =>
+        void await keepAlive(processes, subject, { ...large, requests: 1 }),
+      run: async (subject) => {
+        const { cpuMs, seconds } = await counted(
+          subject,
+          () => keepAlive(processes, subject, large),
+        );
+        return [cpuMs / large.requests, large.requests * large.bytes / 1e6 / seconds];
+      },
+    },
+    {
+      name: "after",
+      measures: [{ name: "memory after all of that, MiB", digits: 1 }],
+      fresh: false,
+      warmUp: () => Promise.resolve(),
+      run: async ({ pid }) => [(await settled(pid)) / MIB],
+    },
+    {
+      name: "idle",
+      measures: [
+        { name: "memory after the start, MiB", digits: 1 },
+        { name: "memory of an idle connection, KiB", digits: 1 },
+      ],
+      fresh: true,
+      warmUp: () => Promise.resolve(),
+      run: async (subject) => {
+        const atStart = await settled(subject.pid);
+        using open = new OpenConnections(subject);
+        // the first ones pay for code and tables that serve all
+        await open.add(Math.ceil(idleConnections / 5));
+        const few = await settled(subject.pid);
+        await open.add(idleConnections);
+        const many = await settled(subject.pid);
+        return [atStart / MIB, (many - few) / idleConnections / 1024];
+      },
+    },
+  ];
+}
+
+const MIB = 1024 * 1024;
+/** Milliseconds a contender has to finish what it began, such as closing connections. */
+const SETTLE_MS = 200;
+const SETTLE_MEMORY_MS = 1_500;
+
+/** Does something and gives what CPU the contender used for it. */
+async function counted<T>(
+  { pid }: Subject,
+  load: () => Promise<T>,
+): Promise<{ cpuMs: number; seconds: T }> {
+  const before = await usageOf(pid);
+  const seconds = await load();
+  await pause(SETTLE_MS);
+  const after = await usageOf(pid);
+  return { cpuMs: after.cpuMs - before.cpuMs, seconds };
+}
+
+async function settled(pid: number): Promise<number> {
+  await pause(SETTLE_MEMORY_MS);
+  return (await usageOf(pid)).rssBytes;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

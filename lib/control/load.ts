@@ -11,7 +11,7 @@ import {
 } from "../tls/certificate.ts";
 import { certificateCovers } from "../tls/certificate_store.ts";
 import { runConfigTests } from "./config_tests.ts";
-import { certificateStore, type LoadedConfig } from "./snapshot.ts";
+import { certificateStore, engineOf, type LoadedConfig } from "./snapshot.ts";
 
 /** What reading a configuration file came to. */
 export interface LoadedFile {
@@ -51,7 +51,11 @@ export async function loadConfigFile(path: string, options: LoadOptions): Promis
     return { source, problems: sortProblems(file.problems), loaded: undefined };
   }
   const { config } = file;
-  const problems = [...file.problems, ...verifyConfig(config, file)];
+  const problems = [
+    ...file.problems,
+    ...verifyConfig(config, file),
+    ...unsuitableEngines(config, file),
+  ];
   const certificates = await readCertificates(file, options, problems);
   if (certificates.length !== config.certificates.length || hasErrors(problems)) {
     return { source, problems: sortProblems(problems), loaded: undefined };
@@ -138,6 +142,21 @@ const SOON_DAYS = 14;
 
 function day(date: Date): string {
   return date.toISOString().slice(0, 10);
+}
+
+/** Engines that cannot do what their listeners ask of them. */
+function unsuitableEngines(config: Config, { locate }: ParsedFile): Problem[] {
+  return config.listeners.flatMap((listener, index): Problem[] => {
+    if (listener.kind !== "tls") return [];
+    try {
+      engineOf(listener, config);
+      return [];
+    } catch (error) {
+      if (!(error instanceof ProxyError)) throw error;
+      const place = locate(["listeners", index, "engine"]);
+      return [{ severity: "error", place, message: error.message }];
+    }
+  });
 }
 
 /** Routed names that no client could reach without a warning. */

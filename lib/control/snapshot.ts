@@ -6,9 +6,8 @@ import type { Policy } from "../proxy/policy.ts";
 import { Router } from "../proxy/router.ts";
 import type { Certificate } from "../tls/certificate.ts";
 import { type CertificateStore, createCertificateStore } from "../tls/certificate_store.ts";
-import { chooseEngine, type EngineChoice } from "../tls/choose_engine.ts";
+import { chooseEngine, type EngineChoice, type Need } from "../tls/choose_engine.ts";
 import { denoEngine } from "../tls/deno_engine.ts";
-import type { Capability } from "../tls/engine.ts";
 import { noDelayUnavailable } from "../tls/no_delay.ts";
 import { Backend } from "../upstream/backend.ts";
 import type { StagedServers } from "../upstream/server_registry.ts";
@@ -75,21 +74,53 @@ export function policyOf(
   };
 }
 
-/** The engine of a listener, and why. */
+/**
+ * The engine of a listener, and why.
+ *
+ * @throws {ProxyError} `bad_config` where the one asked for cannot do what is asked
+ */
 export function engineOf(listener: TlsListenerConfig, config: Config): EngineChoice {
-  const needs = new Map<Capability, string>();
-  if (config.certificates.length > 1) {
-    needs.set("certificates_by_name", "there is more than one certificate");
-  }
-  if (listener.tls.strictSni) needs.set("strict_sni", "unknown names are to be refused");
-  if (listener.tls.minVersion !== "1.2") needs.set("min_version", "a version is asked for");
-  if (listener.mode === "tcp" && config.routes.some(({ hosts }) => hosts.length > 0)) {
-    needs.set("sni_facts", "tcp connections are routed by SNI");
-  }
-  if (listener.mode === "tcp") {
-    needs.set("truncation_shown", "a tcp connection that is broken off must not look complete");
-  }
-  if (config.log.tls) needs.set("protocol_facts", "protocol, cipher and SNI are to be logged");
-  const denoUnavailable = noDelayUnavailable();
-  return chooseEngine({ wanted: listener.engine, needs, denoCan: denoEngine.can, denoUnavailable });
+  return chooseEngine({
+    wanted: listener.engine,
+    needs: needsOf(listener, config),
+    denoCan: denoEngine.can,
+    denoUnavailable: noDelayUnavailable(),
+  });
+}
+
+function needsOf({ mode, tls }: TlsListenerConfig, config: Config): Need[] {
+  const byName = mode === "tcp" && config.routes.some(({ hosts }) => hosts.length > 0);
+  const needs: (Need | false)[] = [
+    config.certificates.length > 1 && {
+      capability: "certificates_by_name",
+      why: "there is more than one certificate",
+      strict: true,
+    },
+    tls.strictSni && {
+      capability: "strict_sni",
+      why: "unknown names are to be refused",
+      strict: true,
+    },
+    tls.minVersion !== "1.2" && {
+      capability: "min_version",
+      why: "a version is asked for",
+      strict: true,
+    },
+    byName && {
+      capability: "sni_facts",
+      why: "tcp connections are routed by SNI",
+      strict: true,
+    },
+    mode === "tcp" && {
+      capability: "truncation_shown",
+      why: "a tcp connection that is broken off must not look complete",
+      strict: false,
+    },
+    config.log.tls && {
+      capability: "protocol_facts",
+      why: "protocol, cipher and SNI are to be logged",
+      strict: false,
+    },
+  ];
+  return needs.filter((need) => need !== false);
 }

@@ -20,6 +20,11 @@ export interface SocketConnectionOptions {
   readonly goneCode: ErrorCode;
   /** Bytes to read into while little comes: what an idle connection costs. */
   readonly idleBufferBytes: number;
+  /**
+   * Called when it is closed before both directions have come to a clean end, unless the peer has
+   * reset it.
+   */
+  readonly onBreakOff?: () => void;
 }
 
 /** A `Connection` over a socket's `read` and `write`, reading into recycled buffers. */
@@ -30,6 +35,7 @@ export class SocketConnection implements Connection {
   readonly #socket: ByteSocket;
   readonly #goneCode: ErrorCode;
   readonly #buffers: ReadBuffers;
+  readonly #onBreakOff: (() => void) | undefined;
   #streams: StreamPair | undefined;
   /** What reading fails with from now on. */
   #readError: Error | undefined;
@@ -37,6 +43,8 @@ export class SocketConnection implements Connection {
   #writesEnded = false;
   /** Why it was closed; undefined while it is open. */
   #closed: Error | undefined;
+  /** Whether the peer has reset it. */
+  #dead = false;
   /** The read that waits, and the buffer it waits with. */
   #resolve: (chunk: Uint8Array | undefined) => void = ignore;
   #reject: (reason: Error) => void = ignore;
@@ -47,6 +55,7 @@ export class SocketConnection implements Connection {
     this.peer = options.peer;
     this.local = options.local;
     this.#goneCode = options.goneCode;
+    this.#onBreakOff = options.onBreakOff;
     this.#buffers = new ReadBuffers(options.idleBufferBytes);
   }
 
@@ -73,7 +82,7 @@ export class SocketConnection implements Connection {
         this.bytes.written += count;
       }
     } catch (error) {
-      this.close(asProxyError(error, this.#goneCode));
+      this.#break(error);
       throw this.#closed;
     }
   }
@@ -83,7 +92,7 @@ export class SocketConnection implements Connection {
     try {
       await this.#socket.closeWrite();
     } catch (error) {
-      return this.close(asProxyError(error, this.#goneCode));
+      return this.#break(error);
     }
     this.#writesEnded = true;
     this.#freeWhenDone();
@@ -103,6 +112,7 @@ export class SocketConnection implements Connection {
     this.failReads(error);
     if (!this.#writesEnded) this.#streams?.failWritable(error);
     this.#socket.close();
+    if (!this.#dead && !(this.#readsEnded && this.#writesEnded)) this.#onBreakOff?.();
   }
 
   /** Functions of the object, made once: a read would else make three. */
@@ -132,9 +142,12 @@ export class SocketConnection implements Connection {
     this.#resolve(this.#buffer.subarray(0, count));
   };
 
-  readonly #onReadError = (error: unknown): void => {
+  readonly #onReadError = (error: unknown): void => this.#break(error);
+
+  #break(error: unknown): void {
+    this.#dead = DEAD.some((kind) => error instanceof kind);
     this.close(asProxyError(error, this.#goneCode));
-  };
+  }
 
   #endReads(): void {
     this.#buffers.giveUnused();
@@ -157,6 +170,9 @@ export class SocketConnection implements Connection {
     return this.#streams;
   }
 }
+
+/** After these the system has nothing left of a connection. */
+const DEAD = [Deno.errors.ConnectionReset, Deno.errors.ConnectionAborted, Deno.errors.BrokenPipe];
 
 function ignore(): void {}
 

@@ -9,6 +9,7 @@ import { listeningSockets } from "./listening_sockets.ts";
 import { noDelayUnavailable, setNoDelayOnListener } from "./no_delay.ts";
 import { type Generation, Rotation } from "./rotation.ts";
 import { cannotListen, claimPort } from "./shared_port.ts";
+import { StuckSockets } from "./stuck_sockets.ts";
 
 /**
  * The engine on `Deno.listenTls`: the fastest, with one certificate, and with nothing known of a
@@ -32,6 +33,7 @@ function listen(options: TlsListenOptions): TlsListener {
   refuseWhatItLacks(options);
   const port = options.beside === true ? options.address.port : claimPort(options.address);
   const pending = new Set<Deno.TlsConn>();
+  const stuck = new StuckSockets();
   const { generation, steered } = open(port);
   const rotation = new Rotation(generation, {
     open: () => open(port).generation,
@@ -43,7 +45,7 @@ function listen(options: TlsListenOptions): TlsListener {
     refresh: () => rotation.refresh(),
     close: async () => {
       await rotation.close();
-      for (const socket of pending) closeQuietly(socket);
+      for (const socket of pending) breakOff(socket, stuck);
     },
   };
 
@@ -62,7 +64,7 @@ function listen(options: TlsListenOptions): TlsListener {
     const accepting = acceptAll(listener, {
       socket: (socket) => {
         pending.add(socket);
-        handshake(socket, { options, certificate }).finally(() => pending.delete(socket));
+        handshake(socket, { options, certificate, stuck }).finally(() => pending.delete(socket));
       },
       trouble: options.onTrouble,
       closed: () => closed,
@@ -127,19 +129,23 @@ function listenTls(
 
 async function handshake(
   socket: Deno.TlsConn,
-  { options, certificate }: { options: TlsListenOptions; certificate: Certificate },
+  { options, certificate, stuck }: {
+    options: TlsListenOptions;
+    certificate: Certificate;
+    stuck: StuckSockets;
+  },
 ): Promise<void> {
   const started = performance.now();
   const peer = toAddress(socket.remoteAddr);
   let late = false;
   const timer = setTimeout(() => {
     late = true;
-    closeQuietly(socket);
+    breakOff(socket, stuck);
   }, options.handshakeTimeout);
   try {
     const { alpnProtocol } = await socket.handshake();
     options.onConnection(
-      new DenoConnection(socket, { peer, certificate }, {
+      new DenoConnection(socket, { peer, certificate, stuck }, {
         sni: undefined,
         alpn: alpnProtocol ?? undefined,
         protocol: undefined,
@@ -166,11 +172,17 @@ class DenoConnection extends SocketConnection implements TlsConnection {
 
   constructor(
     socket: Deno.TlsConn & ByteSocket,
-    { peer, certificate }: { peer: Address; certificate: Certificate },
+    { peer, certificate, stuck }: { peer: Address; certificate: Certificate; stuck: StuckSockets },
     tls: TlsFacts,
   ) {
     const local = toAddress(socket.localAddr);
-    super(socket, { peer, local, goneCode: "client_gone", idleBufferBytes: IDLE_BUFFER_BYTES });
+    super(socket, {
+      peer,
+      local,
+      goneCode: "client_gone",
+      idleBufferBytes: IDLE_BUFFER_BYTES,
+      onBreakOff: () => stuck.free({ peer, local }),
+    });
     this.tls = tls;
     this.certificate = certificate;
   }
@@ -178,6 +190,13 @@ class DenoConnection extends SocketConnection implements TlsConnection {
 
 function toAddress({ hostname, port }: Deno.NetAddr): Address {
   return { host: hostname, port };
+}
+
+/** Ends a connection whose handshake is not done. */
+function breakOff(socket: Deno.TlsConn, stuck: StuckSockets): void {
+  const [peer, local] = [toAddress(socket.remoteAddr), toAddress(socket.localAddr)];
+  closeQuietly(socket);
+  stuck.free({ peer, local });
 }
 
 function closeQuietly(socket: Deno.TlsConn): void {

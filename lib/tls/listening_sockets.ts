@@ -1,27 +1,23 @@
-import { messageOf, ProxyError } from "../core/errors.ts";
-import { libcPath } from "../core/libc.ts";
+import { ProxyError } from "../core/errors.ts";
+import { SocketAddress } from "./socket_address.ts";
+import { DARWIN, LINUX, type SystemLibrary, systemLibrary } from "./system_library.ts";
+
+let made: ListeningSockets | undefined;
+
+/** @throws {ProxyError} `unavailable` where the library cannot be opened, with the reason */
+export function listeningSockets(): ListeningSockets {
+  return made ??= new ListeningSockets(systemLibrary());
+}
 
 /**
  * Options of this process's listening sockets, by calls to the system's C library: the runtime's
  * API has neither the descriptors nor these options.
- *
- * The library is opened once and kept, with the functions below and no other, as sockets come
- * later that need them while the permission to open a library is given back at start-up
- * (`giveUpFfi`). The handle is the process's, like the permission.
  */
-let opened: ListeningSockets | undefined;
-
-/** @throws {ProxyError} `unavailable` where the library cannot be opened, with the reason */
-export function listeningSockets(): ListeningSockets {
-  return opened ??= new ListeningSockets(openLibc());
-}
-
-/** See `listeningSockets`. */
 export class ListeningSockets {
-  readonly #symbols: Libc["symbols"];
+  readonly #symbols: SystemLibrary["symbols"];
   readonly #toNewest: SocketFilter | undefined;
 
-  constructor({ symbols }: Libc) {
+  constructor({ symbols }: SystemLibrary) {
     this.#symbols = symbols;
     this.#toNewest = LINUX
       ? new SocketFilter(RETURN_1, (bytes) => symbols.memmove(bytes, bytes, 0n))
@@ -66,36 +62,9 @@ export class ListeningSockets {
   }
 
   #portOf(fd: number): number {
-    const name = new Uint8Array(SOCKADDR_BYTES);
-    this.#symbols.getsockname(fd, name, new Uint32Array([SOCKADDR_BYTES]));
-    // sin_port and sin6_port stand at the same place, in network order
-    return new DataView(name.buffer).getUint16(2);
-  }
-}
-
-const SYMBOLS = {
-  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
-  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
-  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
-  // moves nothing: it gives the address of its first argument back, for which the runtime's own way
-  // (`Deno.UnsafePointer`) takes the permission to open any library
-  memmove: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
-} as const;
-
-type Libc = Deno.DynamicLibrary<typeof SYMBOLS>;
-
-function openLibc(): Libc {
-  const path = libcPath();
-  if (path === undefined) {
-    throw new ProxyError("unavailable", `there is no known C library on ${Deno.build.target}`);
-  }
-  if (Deno.permissions.querySync({ name: "ffi", path }).state !== "granted") {
-    throw new ProxyError("unavailable", `the permission to call ${path} is not given`);
-  }
-  try {
-    return Deno.dlopen(path, SYMBOLS);
-  } catch (error) {
-    throw new ProxyError("unavailable", `cannot call ${path}: ${messageOf(error)}`);
+    const name = new SocketAddress();
+    this.#symbols.getsockname(fd, name.bytes, name.size);
+    return name.port;
   }
 }
 
@@ -124,8 +93,6 @@ class SocketFilter {
  */
 const RETURN_1 = [0x06, 0, 0, 0, 1, 0, 0, 0];
 
-const DARWIN = Deno.build.os === "darwin";
-const LINUX = Deno.build.os === "linux";
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const SOL_SOCKET = DARWIN ? 0xffff : 1;
@@ -135,5 +102,3 @@ const SO_ATTACH_REUSEPORT_CBPF = 51;
 const ONE = new Int32Array([1]);
 /** What Linux allows a process at the most, by default. */
 const MAX_FD = 2 ** 20;
-/** Of a `sockaddr_in6`, the larger of the two. */
-const SOCKADDR_BYTES = 28;

@@ -34,7 +34,8 @@ export function checkLayers(sources: ReadonlyMap<string, string>): readonly Viol
       const message = whyNot(layer, found);
       if (message !== undefined) violations.push({ file, line: found.line, message });
     }
-    if (layer === "http1") violations.push(...findRuntimeUses(file, source));
+    const pure = PURE.get(layer);
+    if (pure !== undefined) violations.push(...findRuntimeUses(file, source, { layer, ...pure }));
   }
   return [...violations, ...findCycles(graph)];
 }
@@ -78,6 +79,12 @@ const MAY_IMPORT = {
   core: [],
 } as const satisfies Record<string, readonly string[]>;
 
+/** Layers without I/O, with what they may not mention; in `permissions` types of Deno are fine. */
+const PURE: ReadonlyMap<Layer, { readonly uses: RegExp }> = new Map([
+  ["http1", { uses: /\bDeno\./ }],
+  ["permissions", { uses: /\bDeno\.[a-z]/ }],
+]);
+
 interface Import {
   readonly line: number;
   readonly specifier: string;
@@ -95,8 +102,8 @@ function layerOf(file: string): Layer | undefined {
 
 function whyNot(layer: Layer, { specifier, target, typeOnly }: Import): string | undefined {
   if (target === undefined) {
-    return layer === "http1" && specifier.startsWith("node:")
-      ? `http1 is without I/O and may not import ${specifier}`
+    return PURE.has(layer) && specifier.startsWith("node:")
+      ? `${layer} is without I/O and may not import ${specifier}`
       : undefined;
   }
   if (!/\.(ts|json)$/.test(target)) return `"${specifier}" does not name the file (.ts)`;
@@ -144,10 +151,14 @@ function lineAt(source: string, index: number): number {
   return source.slice(0, index).split("\n").length;
 }
 
-function findRuntimeUses(file: string, source: string): readonly Violation[] {
+function findRuntimeUses(
+  file: string,
+  source: string,
+  { layer, uses }: { layer: Layer; uses: RegExp },
+): readonly Violation[] {
   return source.split("\n").flatMap((text, index) =>
-    /^(?!\s*(?:\/\/|\/?\*)).*\bDeno\./.test(text)
-      ? [{ file, line: index + 1, message: "http1 is without I/O and may not use Deno" }]
+    !/^\s*(?:\/\/|\/?\*)/.test(text) && uses.test(text)
+      ? [{ file, line: index + 1, message: `${layer} is without I/O and may not use Deno` }]
       : []
   );
 }

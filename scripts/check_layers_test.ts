@@ -50,6 +50,12 @@ const VIOLATIONS: readonly [why: string, files: Record<string, string>, expected
     "lib/http1/head.ts:1: http1 is without I/O and may not import node:buffer",
     "lib/http1/head.ts:2: http1 is without I/O and may not use Deno",
   ]],
+  ["I/O in permissions", {
+    "lib/permissions/grants.ts": "type A = Deno.PermissionDescriptor;\nconst x = Deno.cwd();",
+  }, ["lib/permissions/grants.ts:2: permissions is without I/O and may not use Deno"]],
+  ["permissions from proxy", {
+    "lib/proxy/listener.ts": 'import type { A } from "../permissions/grants.ts";',
+  }, ["lib/proxy/listener.ts:1: proxy may not import permissions (lib/permissions/grants.ts)"]],
   ["no file name", { "lib/tls/engine.ts": 'import "../core/errors";' }, [
     'lib/tls/engine.ts:1: "../core/errors" does not name the file (.ts)',
   ]],

@@ -1,5 +1,5 @@
 /**
- * Makes a development CA and a certificate under `certs/`: `deno task certs`.
+ * Makes a development CA and certificates under `certs/`: `deno task certs`.
  *
  * Exit codes: 0 fine, 1 the files cannot be made, 2 wrong flags.
  */
@@ -8,21 +8,25 @@ import { parseArgs } from "node:util";
 import { asProxyError, messageOf } from "../lib/core/errors.ts";
 import {
   DEVELOPMENT_HOSTS,
-  ensureDevelopmentCertificate,
+  type DevelopmentFiles,
+  type DevelopmentRequest,
+  ensureCertificate,
 } from "../lib/tls/development_certificate.ts";
 
 const FOLDER = "certs";
 
-const HELP = `Makes a development CA and a certificate signed by it, under ${FOLDER}/
+const HELP = `Makes a development CA and certificates signed by it, under ${FOLDER}/
 
-Usage: deno task certs [--host NAME]...
+Usage: deno task certs [--host NAME]... [--client NAME]... [--rsa] [--days N]
 
-  --host NAME   a further host name or IP address, beside ${DEVELOPMENT_HOSTS.join(", ")}
-  -h, --help    this text
+  --host NAME    a further host name, *.NAME or IP address, beside ${DEVELOPMENT_HOSTS.join(", ")}
+  --client NAME  a certificate for a client of this name, too; may repeat
+  --rsa          with RSA keys, in files of their own; else ECDSA
+  --days N       how long they are valid
+  -h, --help     this text
 
-A certificate that is good for another day and covers the names is kept.`;
-
-if (import.meta.main) Deno.exit(await main(Deno.args));
+What is there is kept while it is good for another day and is what was asked for.
+Files are of mode 0600. Git ignores them: keys are for one machine only.`;
 
 async function main(args: string[]): Promise<number> {
   const flags = parseFlags(args);
@@ -35,7 +39,7 @@ async function main(args: string[]): Promise<number> {
     return 0;
   }
   try {
-    print(Deno.stdout, await makeCertificates(flags.hosts));
+    print(Deno.stdout, await makeCertificates(flags));
     return 0;
   } catch (error) {
     print(Deno.stderr, asProxyError(error, "internal").message);
@@ -43,26 +47,73 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
-async function makeCertificates(furtherHosts: readonly string[]): Promise<string> {
-  const hosts = [...new Set([...DEVELOPMENT_HOSTS, ...furtherHosts])];
-  const { ca, cert, key, created } = await ensureDevelopmentCertificate(FOLDER, hosts);
-  return `${created ? "Made" : "Kept"} ${cert} and ${key} for ${hosts.join(", ")}
-Clients that trust ${ca} accept it:
-
-  curl --cacert ${ca} https://localhost:8443/`;
+interface Flags {
+  readonly help: boolean;
+  readonly hosts: readonly string[];
+  readonly clients: readonly string[];
+  readonly rsa: boolean;
+  readonly days: number | undefined;
 }
 
+async function makeCertificates({ hosts: further, clients, rsa, days }: Flags): Promise<string> {
+  const hosts = [...new Set([...DEVELOPMENT_HOSTS, ...further])];
+  const common = {
+    keyKind: rsa ? "rsa" : "ecdsa",
+    ...(days === undefined ? {} : { days }),
+  } as const;
+  const server: DevelopmentRequest = { ...common, kind: "server", hosts };
+  const files = await ensureCertificate(FOLDER, server);
+  const lines = [`${madeOrKept(files)} for ${hosts.join(", ")}`];
+  for (const name of clients) {
+    const client = await ensureCertificate(FOLDER, { ...common, kind: "client", name });
+    lines.push(`${madeOrKept(client)} for the client ${name}`);
+  }
+  return [...lines, trust(files.ca)].join("\n");
+}
+
+function madeOrKept({ cert, key, created }: DevelopmentFiles): string {
+  return `${created ? "Made" : "Kept"} ${cert} and ${key}`;
+}
+
+function trust(ca: string): string {
+  return `Clients that trust ${ca} accept it:
+
+  curl --cacert ${ca} https://localhost:8443/
+
+To have this whole machine trust it, and every certificate made with its key:
+
+  ${SYSTEM_TRUST[Deno.build.os === "darwin" ? "darwin" : "linux"](ca)}`;
+}
+
+const SYSTEM_TRUST = {
+  darwin: (ca: string) =>
+    `sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain ${ca}`,
+  // Debian's and its descendants' way; others have trust(1)
+  linux: (ca: string) =>
+    `sudo install -m 644 ${ca} /usr/local/share/ca-certificates/tls-proxy-development.crt && ` +
+    "sudo update-ca-certificates",
+};
+
 /** The flags, or what is wrong with them. */
-function parseFlags(args: string[]): { help: boolean; hosts: readonly string[] } | string {
+function parseFlags(args: string[]): Flags | string {
   try {
     const { values } = parseArgs({
       args,
       options: {
         host: { type: "string", multiple: true },
+        client: { type: "string", multiple: true },
+        rsa: { type: "boolean" },
+        days: { type: "string" },
         help: { type: "boolean", short: "h" },
       },
     });
-    return { help: values.help ?? false, hosts: values.host ?? [] };
+    return {
+      help: values.help ?? false,
+      hosts: values.host ?? [],
+      clients: values.client ?? [],
+      rsa: values.rsa ?? false,
+      days: values.days === undefined ? undefined : Number(values.days),
+    };
   } catch (error) {
     // Its first line says what is wrong, the others how a dash would be escaped.
     return messageOf(error).split("\n", 1).join("").replace(/\.$/, "");
@@ -72,3 +123,5 @@ function parseFlags(args: string[]): { help: boolean; hosts: readonly string[] }
 function print(to: typeof Deno.stdout, text: string): void {
   to.writeSync(new TextEncoder().encode(`${text}\n`));
 }
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

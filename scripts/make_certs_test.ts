@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { openssl } from "../tests/support/openssl.ts";
+import { flagsOfSet } from "../tests/support/permission_sets.ts";
 
 const SCRIPT = new URL("./make_certs.ts", import.meta.url).pathname;
 const CONFIG = new URL("../deno.json", import.meta.url).pathname;
@@ -14,7 +15,7 @@ Deno.test("make_certs makes the files, then keeps them", async () => {
     );
     assert.match(
       first.stdout,
-      /\n {2}curl --cacert certs\/development-ca.crt https:\/\/localhost:8443\/\n$/,
+      /\n {2}curl --cacert certs\/development-ca.crt https:\/\/localhost:8443\/\n/,
     );
     const text = await openssl("x509", "-in", `${cwd}/certs/localhost.crt`, "-noout", "-text");
     assert.match(text, /DNS:shop\.test, IP Address:10\.1\.2\.3/);
@@ -43,11 +44,57 @@ for (
   });
 }
 
-Deno.test("make_certs exits 1 with one line when a host is none", async () => {
+Deno.test("make_certs makes RSA keys and client certificates for so many days", async () => {
   await inTemporaryFolder(async (cwd) => {
-    const { code, stderr } = await run(cwd, "--host", "not a host");
-    assert.equal(code, 1);
-    assert.equal(stderr, '"not a host" is not a host name or an IP address\n');
+    const wanted = [...["--host", "*.shop.test", "--rsa", "--days", "1"], ...CLIENTS];
+    const first = await run(cwd, ...wanted);
+    assert.deepEqual([first.code, first.stderr], [0, ""]);
+    const ca = `${cwd}/certs/development-ca.crt`;
+    const files = [
+      ["localhost-rsa", "sslserver", /DNS:\*\.shop\.test/],
+      ["client-alice-rsa", "sslclient", /Subject: CN = alice\n/],
+      ["client-bob@shop.test-rsa", "sslclient", /Subject: CN = bob@shop\.test\n/],
+    ] as const;
+    for (const [name, purpose, says] of files) {
+      const cert = `${cwd}/certs/${name}.crt`;
+      await openssl("verify", "-x509_strict", "-purpose", purpose, "-CAfile", ca, cert);
+      const other = purpose === "sslserver" ? "sslclient" : "sslserver";
+      await assert.rejects(openssl("verify", "-purpose", other, "-CAfile", ca, cert));
+      const text = await openssl("x509", "-in", cert, "-noout", "-text");
+      assert.match(text, says);
+      assert.match(text, /Public-Key: \(2048 bit\)/);
+      assert.match(text, /Key Usage: critical\s+Digital Signature, Key Encipherment\n/);
+      await openssl("x509", "-in", cert, "-noout", "-checkend", String(22 * 3600));
+      await assert.rejects(openssl("x509", "-in", cert, "-noout", "-checkend", String(24 * 3600)));
+    }
+    for await (const { name } of Deno.readDir(`${cwd}/certs`)) {
+      assert.equal((await Deno.stat(`${cwd}/certs/${name}`)).mode ?? 0, 0o100600, name);
+    }
+
+    const second = await run(cwd, ...wanted);
+    assert.deepEqual(second.stdout.match(/^(?:Made|Kept)/gm), ["Kept", "Kept", "Kept"]);
+    const longer = await run(cwd, "--rsa", "--days", "2", "--client", "alice");
+    assert.deepEqual(longer.stdout.match(/^(?:Made|Kept)/gm), ["Made", "Made"]);
+    const ecdsa = await run(cwd, "--client", "alice");
+    assert.match(ecdsa.stdout, /^Made certs\/localhost\.crt .*\nMade certs\/client-alice\.crt /);
+    assert.match(ecdsa.stdout, /\n {2}sudo .*certs\/development-ca\.crt/);
+  });
+});
+
+const CLIENTS = ["--client", "alice", "--client=bob@shop.test"];
+
+Deno.test("make_certs exits 1 with one line when it cannot be done", async () => {
+  const CASES = [
+    [["--host", "not a host"], '"not a host" is not a host name or an IP address'],
+    [["--client", "../a"], '"../a" is not a name for a client certificate'],
+    [["--days", "0"], "0 is no number of days; 1 to 3652 are"],
+    [["--days", "ten"], "NaN is no number of days; 1 to 3652 are"],
+  ] as const;
+  await inTemporaryFolder(async (cwd) => {
+    for (const [args, message] of CASES) {
+      const { code, stderr } = await run(cwd, ...args);
+      assert.deepEqual([code, stderr], [1, `${message}\n`]);
+    }
   });
 });
 
@@ -67,7 +114,7 @@ async function run(
   const output = await new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "-q", "--no-prompt", "--config", CONFIG],
-      ...["--allow-read", "--allow-write=certs", "--ignore-env", SCRIPT, ...args],
+      ...[...flagsOfSet("certs"), SCRIPT, ...args],
     ],
     cwd,
     env: { NO_COLOR: "1" },

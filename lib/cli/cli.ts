@@ -1,13 +1,14 @@
 import { Command, CommanderError, Option } from "commander";
-import manifest from "../../deno.json" with { type: "json" };
 import { ProxyError } from "../core/errors.ts";
 import { explainRequest, explanationLines } from "../control/explain.ts";
 import { type ByteOutput, openLineWriter } from "../observability/line_writer.ts";
 import { checkConfig } from "./check.ts";
 import { type FileOutput, readConfigFile } from "./config_file.ts";
 import { configFromFlags, DEFAULT_FLAGS, type Flags, UsageError } from "./flags.ts";
+import { describePermissions } from "./permissions.ts";
 import { runProxy, type RunSource } from "./run.ts";
 import type { Say } from "./say.ts";
+import { type BuildFacts, versionText } from "./version.ts";
 
 /** What the command line works on; the process itself unless a test says otherwise. */
 export interface CliHost {
@@ -15,6 +16,8 @@ export interface CliHost {
   readonly stderr: ByteOutput;
   /** Whether stderr is a terminal. */
   readonly terminal: boolean;
+  /** How it was built; undefined from source. */
+  readonly build?: BuildFacts;
   /** Runs the proxy until it is told to stop; resolves with the exit code. */
   run(source: RunSource, output: FileOutput & { readonly say: Say }): Promise<number>;
 }
@@ -33,6 +36,7 @@ export async function runCli(args: readonly string[], host: CliHost = PROCESS): 
     return await dispatch(args, {
       print,
       output,
+      version: versionText(host.build),
       run: (source) => host.run(source, { ...output, say }),
     });
   } catch (error) {
@@ -42,7 +46,8 @@ export async function runCli(args: readonly string[], host: CliHost = PROCESS): 
   }
 }
 
-const PROCESS: CliHost = {
+/** The process itself. */
+export const PROCESS: CliHost = {
   stdout: Deno.stdout,
   stderr: Deno.stderr,
   terminal: Deno.stderr.isTerminal(),
@@ -51,6 +56,7 @@ const PROCESS: CliHost = {
 
 interface Actions {
   print(text: string): void;
+  readonly version: string;
   readonly output: FileOutput;
   run(source: RunSource): Promise<number>;
 }
@@ -75,7 +81,7 @@ async function dispatch(args: readonly string[], actions: Actions): Promise<numb
   return code;
 }
 
-function describe({ print, output }: Actions): Command {
+function describe({ print, output, version }: Actions): Command {
   const program = new Command("tls-proxy")
     .description("A TLS termination proxy: plaintext to the backends, TLS to everybody else.")
     // The errors are caught and told by `report`: one line, without commander's own.
@@ -83,7 +89,7 @@ function describe({ print, output }: Actions): Command {
     .configureOutput({ writeOut: print, writeErr: () => {}, outputError: () => {} })
     .enablePositionalOptions()
     .usage("[options]\n       tls-proxy <command> [options]")
-    .version(manifest.version, "--version", "print the version")
+    .version(version, "--version", "print the version, and how it was built")
     .helpOption("-h, --help", "print this page")
     .addHelpText("after", EXAMPLES);
   addRunFlags(program);
@@ -102,9 +108,12 @@ function describe({ print, output }: Actions): Command {
           : explanationLines(explanation).join("\n"),
       );
     });
-  addConfigCommand(program, "permissions", "print the permission flags that it needs (to come)")
-    .action(() => {
-      throw new ProxyError("unavailable", "permissions is still to come");
+  addConfigCommand(program, "permissions", "print the permission flags that it needs")
+    .option("--json", "as a permission set for deno.json")
+    .option("--systemd", "as a drop-in for the unit, which may then tell systemd when it is ready")
+    .action(async ({ json, systemd, ...flags }: PermissionsFlags) => {
+      const form = json === true ? "json" : systemd === true ? "systemd" : "flags";
+      print(await describePermissions(pathOf(flags), { form, output }));
     });
   return program;
 }
@@ -173,6 +182,11 @@ function pathOf({ config }: ConfigFlag): string {
 interface ExplainFlags extends ConfigFlag {
   readonly sni?: string;
   readonly json?: boolean;
+}
+
+interface PermissionsFlags extends ConfigFlag {
+  readonly json?: boolean;
+  readonly systemd?: boolean;
 }
 
 function addConfigCommand(program: Command, name: string, description: string): Command {

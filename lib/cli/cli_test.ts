@@ -98,7 +98,7 @@ Deno.test("runCli() prints help and version on stdout", async () => {
   }
   const version = await run("--version");
   assert.equal(version.code, 0);
-  assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/);
+  assert.match(version.stdout, /^\d+\.\d+\.\d+\nDeno \d+\.\d+\.\d+, \S+, from source\n$/);
   const command = await run("check", "--help");
   assert.equal(command.code, 0);
   assert.ok(command.stdout.includes("--config"));

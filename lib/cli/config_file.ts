@@ -1,6 +1,12 @@
-import { formatProblem } from "../config/problem.ts";
+import { formatProblem, type Problem, sortProblems } from "../config/problem.ts";
+import type { Config } from "../config/schema.ts";
 import { ProxyError } from "../core/errors.ts";
-import { loadConfigFile, type LoadedFile } from "../control/load.ts";
+import {
+  loadConfigFile,
+  type LoadedFile,
+  type LoadOptions,
+  parseConfigFile,
+} from "../control/load.ts";
 import type { LoadedConfig } from "../control/snapshot.ts";
 import type { Say } from "./say.ts";
 
@@ -19,14 +25,45 @@ export interface FileOutput {
  */
 export async function readConfigFile(
   path: string,
-  { expiredIsError, output }: { expiredIsError: boolean; output: FileOutput },
+  { output, ...options }:
+    & { readonly output: FileOutput }
+    & Pick<LoadOptions, "expiredIsError" | "objections">,
 ): Promise<LoadedFile & { readonly loaded: LoadedConfig }> {
-  const file = await loadConfigFile(path, { now: new Date(), expiredIsError });
-  for (const problem of file.problems) {
-    output.tell(formatProblem(problem, file.source, { caret: output.terminal }));
-  }
+  const file = await loadConfigFile(path, { now: new Date(), ...options });
+  tellProblems(file, output);
   const { loaded } = file;
-  if (loaded !== undefined) return { ...file, loaded };
-  const errors = file.problems.filter(({ severity }) => severity === "error").length;
-  throw new ProxyError("bad_config", `${path} has ${errors} error${errors === 1 ? "" : "s"}`);
+  if (loaded === undefined) throw hasErrors(path, file.problems);
+  return { ...file, loaded };
+}
+
+/**
+ * Reads the configuration alone, none of the files it names, and tells its problems like
+ * `readConfigFile`.
+ *
+ * @throws {ProxyError} `bad_config` where there are errors, with their count
+ */
+export async function readConfigAlone(path: string, output: FileOutput): Promise<Config> {
+  const { source, file, problems } = await parseConfigFile(path);
+  const sorted = sortProblems(problems);
+  tellProblems({ source, problems: sorted }, output);
+  if (file.config === undefined || sorted.some(isError)) throw hasErrors(path, sorted);
+  return file.config;
+}
+
+function tellProblems(
+  { source, problems }: Pick<LoadedFile, "source" | "problems">,
+  output: FileOutput,
+): void {
+  for (const problem of problems) {
+    output.tell(formatProblem(problem, source, { caret: output.terminal }));
+  }
+}
+
+function hasErrors(path: string, problems: readonly Problem[]): ProxyError {
+  const errors = problems.filter(isError).length;
+  return new ProxyError("bad_config", `${path} has ${errors} error${errors === 1 ? "" : "s"}`);
+}
+
+function isError({ severity }: Problem): boolean {
+  return severity === "error";
 }

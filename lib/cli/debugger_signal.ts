@@ -16,12 +16,14 @@ export function refuseDebugger(say: Say): void {
   Deno.addSignalListener("SIGUSR1", () => say(OPENED));
   const path = libcPath();
   if (path === undefined) return;
+  // Asked first, as an attempt would stand in the audit of a process that may not.
+  if (Deno.permissions.querySync({ name: "ffi", path }).state !== "granted") return;
   try {
     const libc = Deno.dlopen(path, SYMBOLS);
     libc.symbols.signal(SIGUSR1, SIG_IGN);
     libc.close();
   } catch {
-    // Not permitted, or another C library: the listener stays.
+    // Another C library: the listener stays.
   }
 }
 

@@ -1,6 +1,7 @@
 import { type App, startApp } from "../app.ts";
 import type { Config } from "../config/schema.ts";
 import { ExpiryWatch } from "../control/expiry.ts";
+import { notPermitted, surplusGrants } from "../control/fence.ts";
 import { loadCertificates } from "../control/load.ts";
 import { Reloader } from "../control/reloader.ts";
 import type { LoadedConfig } from "../control/snapshot.ts";
@@ -18,6 +19,7 @@ import { refuseDebugger } from "./debugger_signal.ts";
 import { startDemoBackend } from "./demo_backend.ts";
 import { certificateConfig, withBackend } from "./flags.ts";
 import type { Say } from "./say.ts";
+import { tellServiceManager } from "./service_manager.ts";
 import { watchSignals } from "./signals.ts";
 import { startTally } from "./tally.ts";
 
@@ -56,11 +58,13 @@ export async function runProxy(
   ) {
     say(line);
   }
+  await tellServiceManager("READY=1", say);
   signals.onReload(startReloading(app, { source, loaded: start.loaded, observe, say, cleanUp }));
 
   const signal = await signals.stop;
   const seconds = start.loaded.config.timeouts.drain / 1000;
   say(`${signal}: draining, for at most ${seconds} s; a second signal ends at once`);
+  await tellServiceManager("STOPPING=1", say);
   const cutOff = await app.drain();
   if (cutOff > 0) say(`the drain time is over: ${cutOff} connections were cut off`);
   say(tally.summary());
@@ -75,10 +79,19 @@ interface Start {
 
 async function load(
   source: RunSource,
-  { output, cleanUp }: { output: FileOutput; cleanUp: AsyncDisposableStack },
+  { output, cleanUp }: {
+    output: FileOutput & { readonly say: Say };
+    cleanUp: AsyncDisposableStack;
+  },
 ): Promise<Start> {
   if (source.kind === "file") {
-    const { loaded } = await readConfigFile(source.path, { expiredIsError: false, output });
+    const { path } = source;
+    const { loaded } = await readConfigFile(path, {
+      expiredIsError: false,
+      output,
+      objections: (config) => notPermitted(config, path),
+    });
+    tellSurplus(loaded.config, path, output.say);
     return { loaded, development: undefined, demo: false };
   }
   const { config, development } = await fillInCertificate(source.config);
@@ -89,6 +102,19 @@ async function load(
   cleanUp.defer(() => demo.close());
   const complete = withBackend(config, [demo.address]);
   return { loaded: await loadCertificates(complete), development, demo: true };
+}
+
+/**
+ * A configuration file is written for others to rely on, so that it is told when nothing holds the
+ * process to it. The flag form is for trying things out, and keeps quiet.
+ */
+function tellSurplus(config: Config, path: string, say: Say): void {
+  const surplus = surplusGrants(config, path);
+  if (surplus.length === 0) return;
+  say(
+    `warning: this process holds more permissions than ${path} needs: ${surplus.join(" ")}; ` +
+      `deno task proxy:prod --config ${path} grants exactly those`,
+  );
 }
 
 async function fillInCertificate(

@@ -36,6 +36,8 @@ export interface LoadOptions {
    */
   readonly expiredIsError: boolean;
   readonly readCertificate?: CertificateReader;
+  /** Whatever else stands against the configuration, asked before any file that it names is read. */
+  readonly objections?: (config: Config) => readonly string[];
 }
 
 /**
@@ -45,17 +47,21 @@ export interface LoadOptions {
  * @throws {ProxyError} `bad_config` where the file itself cannot be read
  */
 export async function loadConfigFile(path: string, options: LoadOptions): Promise<LoadedFile> {
-  const source = { path, text: await readSource(path) };
-  const file = parseConfig(source);
-  if (file.config === undefined) {
-    return { source, problems: sortProblems(file.problems), loaded: undefined };
-  }
+  const { source, file, problems } = await parseConfigFile(path);
   const { config } = file;
-  const problems = [
-    ...file.problems,
-    ...verifyConfig(config, file),
-    ...unsuitableEngines(config, file),
-  ];
+  const unsuitable = config === undefined ? [] : unsuitableEngines(config, file);
+  problems.push(...unsuitable);
+  if (config === undefined || unsuitable.length > 0) {
+    return { source, problems: sortProblems(problems), loaded: undefined };
+  }
+  const objections = options.objections?.(config) ?? [];
+  if (objections.length > 0) {
+    const place = file.locate([]);
+    problems.push(
+      ...objections.map((message): Problem => ({ severity: "error", place, message })),
+    );
+    return { source, problems: sortProblems(problems), loaded: undefined };
+  }
   const certificates = await readCertificates(file, options, problems);
   if (certificates.length !== config.certificates.length || hasErrors(problems)) {
     return { source, problems: sortProblems(problems), loaded: undefined };
@@ -67,6 +73,25 @@ export async function loadConfigFile(path: string, options: LoadOptions): Promis
     problems: sortProblems(problems),
     loaded: hasErrors(problems) ? undefined : loaded,
   };
+}
+
+/** A configuration file by itself, before anything that it names is looked at. */
+export interface ParsedConfigFile {
+  readonly source: SourceFile;
+  readonly file: ParsedFile;
+  readonly problems: Problem[];
+}
+
+/**
+ * Reads a configuration file and opens none of those it names.
+ *
+ * @throws {ProxyError} `bad_config` where it cannot be read
+ */
+export async function parseConfigFile(path: string): Promise<ParsedConfigFile> {
+  const source = { path, text: await readSource(path) };
+  const file = parseConfig(source);
+  const found = file.config === undefined ? [] : verifyConfig(file.config, file);
+  return { source, file, problems: [...file.problems, ...found] };
 }
 
 /** The certificates of a configuration, all or none. @throws {ProxyError} `bad_config` */

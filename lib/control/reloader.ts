@@ -2,6 +2,7 @@ import { asProxyError, messageOf } from "../core/errors.ts";
 import { formatProblem } from "../config/problem.ts";
 import type { Observer } from "../observability/event.ts";
 import { loadCertificateSettled } from "../tls/certificate.ts";
+import { notPermitted } from "./fence.ts";
 import { type CertificateReader, loadCertificates, loadConfigFile } from "./load.ts";
 import type { LoadedConfig } from "./snapshot.ts";
 
@@ -61,6 +62,7 @@ export class Reloader {
         now: new Date(),
         expiredIsError: false,
         readCertificate: readSettled,
+        objections: (config) => notPermitted(config, path),
       });
       const problems = file.problems.map((problem) =>
         formatProblem(problem, file.source, { caret: false })

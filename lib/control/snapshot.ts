@@ -79,12 +79,18 @@ export function policyOf(
  *
  * @throws {ProxyError} `bad_config` where the one asked for cannot do what is asked
  */
-export function engineOf(listener: TlsListenerConfig, config: Config): EngineChoice {
+export function engineOf(
+  listener: TlsListenerConfig,
+  config: Config,
+  { denoUnavailable }: { denoUnavailable: string | undefined } = {
+    denoUnavailable: noDelayUnavailable(),
+  },
+): EngineChoice {
   return chooseEngine({
     wanted: listener.engine,
     needs: needsOf(listener, config),
     denoCan: denoEngine.can,
-    denoUnavailable: noDelayUnavailable(),
+    denoUnavailable,
   });
 }
 

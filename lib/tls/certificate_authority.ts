@@ -6,6 +6,7 @@ import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
+  type Extension,
   type GeneralNameType,
   KeyUsageFlags,
   KeyUsagesExtension,
@@ -31,15 +32,26 @@ export interface CertificateRequest {
   readonly notAfter: Date;
 }
 
+/** What a key is: ECDSA P-256, or RSA of 2048 bits for clients that know nothing else. */
+export type KeyKind = "ecdsa" | "rsa";
+
 /** What to certify of a server. */
 export interface ServerCertificateRequest extends CertificateRequest {
   /** Host names, `*.` and a host name, or IP addresses, of which there is at least one. */
   readonly hosts: readonly string[];
+  /** ECDSA unless told otherwise. */
+  readonly keyKind?: KeyKind;
+}
+
+/** What to certify of a client, which its common name names. */
+export interface ClientCertificateRequest extends CertificateRequest {
+  /** ECDSA unless told otherwise. */
+  readonly keyKind?: KeyKind;
 }
 
 /** Makes a key (ECDSA P-256) and its own certificate of a CA that issues leaves only. */
 export async function createAuthority(request: CertificateRequest): Promise<IssuedPem> {
-  const keys = await generateKeys();
+  const keys = await generateKeys("ecdsa");
   const name = subjectOf(request);
   const certificate = await X509CertificateGenerator.create({
     serialNumber: randomSerialNumber(),
@@ -61,17 +73,39 @@ export async function createAuthority(request: CertificateRequest): Promise<Issu
 }
 
 /**
- * Makes a key (ECDSA P-256) and a server certificate that the CA has signed.
+ * Makes a key and a server certificate that the CA has signed.
  *
  * @param authority a CA with an ECDSA P-256 key, as `createAuthority` makes it
  * @throws {DOMException} where the CA's key is of another kind
  */
-export async function issueServerCertificate(
+export function issueServerCertificate(
   authority: IssuedPem,
   request: ServerCertificateRequest,
 ): Promise<IssuedPem> {
+  return issue(authority, request, [
+    new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
+    new SubjectAlternativeNameExtension(request.hosts.map(generalName)),
+  ]);
+}
+
+/** The same for a client. */
+export function issueClientCertificate(
+  authority: IssuedPem,
+  request: ClientCertificateRequest,
+): Promise<IssuedPem> {
+  return issue(authority, request, [
+    new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth]),
+  ]);
+}
+
+async function issue(
+  authority: IssuedPem,
+  request: CertificateRequest & { readonly keyKind?: KeyKind },
+  extensions: readonly Extension[],
+): Promise<IssuedPem> {
   const issuer = new X509Certificate(authority.cert);
-  const keys = await generateKeys();
+  const { keyKind = "ecdsa" } = request;
+  const keys = await generateKeys(keyKind);
   const certificate = await X509CertificateGenerator.create({
     serialNumber: randomSerialNumber(),
     subject: subjectOf(request),
@@ -84,9 +118,8 @@ export async function issueServerCertificate(
     // RFC 5280, sections 4.2.1.1 to 4.2.1.3, 4.2.1.6, 4.2.1.9 and 4.2.1.12.
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
-      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-      new SubjectAlternativeNameExtension(request.hosts.map(generalName)),
+      new KeyUsagesExtension(KEYS[keyKind].usages, true),
+      ...extensions,
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
       await AuthorityKeyIdentifierExtension.create(issuer.publicKey),
     ],
@@ -95,10 +128,26 @@ export async function issueServerCertificate(
 }
 
 const ECDSA = { name: "ECDSA", namedCurve: "P-256" };
+const RSA = {
+  name: "RSASSA-PKCS1-v1_5",
+  hash: "SHA-256",
+  modulusLength: 2048,
+  publicExponent: new Uint8Array([1, 0, 1]),
+};
+
+/** With TLS 1.2, an RSA key may also be what the client encrypts to (RFC 5246, section 7.4.2). */
+const KEYS = {
+  ecdsa: { algorithm: ECDSA, usages: KeyUsageFlags.digitalSignature },
+  rsa: {
+    algorithm: RSA,
+    usages: KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment,
+  },
+} as const satisfies Record<KeyKind, unknown>;
+
 const SIGNATURE = { name: "ECDSA", hash: "SHA-256" };
 
-async function generateKeys(): Promise<CryptoKeyPair> {
-  return await crypto.subtle.generateKey(ECDSA, true, ["sign", "verify"]);
+async function generateKeys(kind: KeyKind): Promise<CryptoKeyPair> {
+  return await crypto.subtle.generateKey(KEYS[kind].algorithm, true, ["sign", "verify"]);
 }
 
 async function importKey(pem: string): Promise<CryptoKey> {

@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { normalizeHostPattern } from "../core/host_name.ts";
 import { type Certificate, type CertificatePaths, loadCertificate } from "./certificate.ts";
-import type { IssuedPem } from "./certificate_authority.ts";
+import type { IssuedPem, KeyKind } from "./certificate_authority.ts";
 
 /** The development CA and the certificate that it has signed, as paths under the given folder. */
 export interface DevelopmentFiles {
@@ -27,13 +27,46 @@ export const DEVELOPMENT_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "
  * @param hosts host names, `*.` and a host name, or IP addresses
  * @throws {ProxyError} `bad_config` where a host is none, or the folder cannot be read or written
  */
-export async function ensureDevelopmentCertificate(
+export function ensureDevelopmentCertificate(
   folder: string,
   hosts: readonly string[] = DEVELOPMENT_HOSTS,
 ): Promise<DevelopmentFiles> {
-  if (hosts.length === 0) throw new RangeError("A development certificate needs a host");
-  const wanted = hosts.map(parseHost);
-  const files = filesIn(folder);
+  return ensureCertificate(folder, { kind: "server", hosts });
+}
+
+/** A certificate for development. */
+export type DevelopmentRequest = (ServerRequest | ClientRequest) & {
+  /** ECDSA unless told otherwise. */
+  readonly keyKind?: KeyKind;
+  /** How long it is to be valid, from 1 on; as long as browsers take it unless told otherwise. */
+  readonly days?: number;
+};
+
+export interface ServerRequest {
+  readonly kind: "server";
+  /** Host names, `*.` and a host name, or IP addresses. */
+  readonly hosts: readonly string[];
+}
+
+export interface ClientRequest {
+  readonly kind: "client";
+  /** Letters, digits and `.`, `_`, `-`, `@`: it is the common name, and part of the file's. */
+  readonly name: string;
+}
+
+/**
+ * The same for any server or client; what is there is kept only if it is valid for as many days as
+ * asked for, too. Each kind has files of its own, with the same CA.
+ *
+ * @throws {ProxyError} `bad_config` where a host or name is none, or the folder cannot be read or
+ *   written
+ */
+export async function ensureCertificate(
+  folder: string,
+  request: DevelopmentRequest,
+): Promise<DevelopmentFiles> {
+  const wanted = checkRequest(request);
+  const files = filesIn(folder, wanted);
   const { ca, cert, key } = files;
   try {
     if (await areGood(files, wanted)) return { ca, cert, key, created: false };
@@ -63,23 +96,29 @@ const LEAF_DAYS = 397;
 /** The four files; the key of the CA is nobody's business but this file's. */
 type Files = Omit<DevelopmentFiles, "created"> & { readonly caKey: string };
 
-function filesIn(folder: string): Files {
+function filesIn(folder: string, request: DevelopmentRequest): Files {
+  const name = request.kind === "server" ? "localhost" : `client-${request.name}`;
+  const leaf = `${folder}/${name}${request.keyKind === "rsa" ? "-rsa" : ""}`;
   return {
     ca: `${folder}/development-ca.crt`,
     caKey: `${folder}/development-ca.key`,
-    cert: `${folder}/localhost.crt`,
-    key: `${folder}/localhost.key`,
+    cert: `${leaf}.crt`,
+    key: `${leaf}.key`,
   };
 }
 
-async function areGood(files: Files, hosts: readonly string[]): Promise<boolean> {
-  const leaf = await loadIfGood(files);
-  return leaf !== undefined && covers(leaf, hosts) && await isIssuedBy(leaf, files.ca);
+async function areGood(files: Files, request: DevelopmentRequest): Promise<boolean> {
+  // one for a day would never be good for another
+  const ahead = Math.min(DAY, lifetimeOf(request) / 2);
+  const leaf = await loadIfGood(files, ahead);
+  return leaf !== undefined && isWanted(leaf, request) && await isIssuedBy(leaf, files.ca);
 }
 
-async function makeFiles(files: Files, hosts: readonly string[]): Promise<void> {
+async function makeFiles(files: Files, request: DevelopmentRequest): Promise<void> {
   // Loaded here because it takes some 150 ms, which a start that finds its certificate is spared.
-  const { createAuthority, issueServerCertificate } = await import("./certificate_authority.ts");
+  const { createAuthority, issueServerCertificate, issueClientCertificate } = await import(
+    "./certificate_authority.ts"
+  );
   // An hour back, for clients whose clock is late.
   const notBefore = Date.now() - HOUR;
 
@@ -90,12 +129,19 @@ async function makeFiles(files: Files, hosts: readonly string[]): Promise<void> 
     notAfter: new Date(notBefore + AUTHORITY_DAYS * DAY),
   });
   const authorityEnds = new X509Certificate(authority.cert).validToDate.getTime();
-  const issued = await issueServerCertificate(authority, {
-    commonName: "tls-proxy development certificate",
+  const { keyKind = "ecdsa" } = request;
+  const common = {
     notBefore: new Date(notBefore),
-    notAfter: new Date(Math.min(notBefore + LEAF_DAYS * DAY, authorityEnds)),
-    hosts,
-  });
+    notAfter: new Date(Math.min(notBefore + lifetimeOf(request), authorityEnds)),
+    keyKind,
+  };
+  const issued = request.kind === "client"
+    ? await issueClientCertificate(authority, { ...common, commonName: request.name })
+    : await issueServerCertificate(authority, {
+      ...common,
+      commonName: "tls-proxy development certificate",
+      hosts: request.hosts,
+    });
 
   // Keys first: a stop in between leaves a key that does not match, which the next call mends.
   if (kept === undefined) {
@@ -106,12 +152,15 @@ async function makeFiles(files: Files, hosts: readonly string[]): Promise<void> 
   await writeWhole(files.cert, issued.cert + authority.cert);
 }
 
-/** The certificate where it and its key can be used today and tomorrow. */
-async function loadIfGood(paths: CertificatePaths): Promise<Certificate | undefined> {
+/** The certificate where it and its key can be used now and for some milliseconds more. */
+async function loadIfGood(
+  paths: CertificatePaths,
+  ahead = DAY,
+): Promise<Certificate | undefined> {
   try {
     const certificate = await loadCertificate(paths);
     const good = certificate.notBefore.getTime() <= Date.now() &&
-      certificate.notAfter.getTime() > Date.now() + DAY;
+      certificate.notAfter.getTime() > Date.now() + ahead;
     return good ? certificate : undefined;
   } catch (error) {
     // What may not be read may not be replaced either.
@@ -140,9 +189,32 @@ async function isIssuedBy(leaf: Certificate, caPath: string): Promise<boolean> {
   }
 }
 
-function covers(certificate: Certificate, hosts: readonly string[]): boolean {
+function isWanted(certificate: Certificate, request: DevelopmentRequest): boolean {
+  if (request.days !== undefined) {
+    const lifetime = certificate.notAfter.getTime() - certificate.notBefore.getTime();
+    if (Math.abs(lifetime - lifetimeOf(request)) > HOUR) return false;
+  }
+  if (request.kind === "client") return certificate.subject === `CN=${request.name}`;
   const names = new Set(certificate.names);
-  return hosts.every((host) => names.has(host));
+  return request.hosts.every((host) => names.has(host));
+}
+
+/** Milliseconds. */
+function lifetimeOf({ days = LEAF_DAYS }: DevelopmentRequest): number {
+  return days * DAY;
+}
+
+function checkRequest(request: DevelopmentRequest): DevelopmentRequest {
+  const { days = LEAF_DAYS } = request;
+  if (!Number.isInteger(days) || days < 1 || days > AUTHORITY_DAYS) {
+    throw new ProxyError("bad_config", `${days} is no number of days; 1 to ${AUTHORITY_DAYS} are`);
+  }
+  if (request.kind === "client") {
+    if (/^[\w.@-]{1,64}$/.test(request.name)) return request;
+    throw new ProxyError("bad_config", `"${request.name}" is not a name for a client certificate`);
+  }
+  if (request.hosts.length === 0) throw new RangeError("A development certificate needs a host");
+  return { ...request, hosts: request.hosts.map(parseHost) };
 }
 
 function parseHost(text: string): string {

@@ -6,6 +6,7 @@ import { nodeEngine } from "../../lib/tls/node_engine.ts";
 import { testCertificates } from "./certificates.ts";
 import { within } from "./deadline.ts";
 import { Lines } from "./lines.ts";
+import { flagsOfSet } from "./permission_sets.ts";
 
 /** Both, for tests that hold for either. */
 export const ENGINES: readonly EngineName[] = ["node", "deno"];
@@ -36,6 +37,9 @@ export interface ProxyProcess extends AsyncDisposable {
 export interface ProxyOptions {
   /** Where it runs; it makes its development certificate there. */
   readonly cwd?: string;
+  /** Flags of `deno run` in the place of the task's. */
+  readonly granted?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts the proxy with exactly these flags, and waits until it listens. */
@@ -44,8 +48,9 @@ export async function startProxy(
   options: ProxyOptions = {},
 ): Promise<ProxyProcess> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: [...runFlags(), "--config", `${ROOT}/deno.json`, `${ROOT}/main.ts`, ...flags],
+    args: [...granted(options), "--config", `${ROOT}/deno.json`, `${ROOT}/main.ts`, ...flags],
     cwd: options.cwd ?? ROOT,
+    env: { ...options.env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -146,9 +151,15 @@ async function outputOf(program: string, ...args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-/** What stands between `deno` and `main.ts` in the `proxy` task. */
+function granted({ granted }: ProxyOptions): string[] {
+  return granted === undefined
+    ? runFlags()
+    : ["run", "-q", "--cached-only", "--frozen", ...granted];
+}
+
+/** What stands between `deno` and `main.ts` in the `proxy` task, wherever it is run. */
 function runFlags(): string[] {
-  const match = /^deno (run .*) main\.ts$/.exec(manifest.tasks.proxy.command);
-  assert.ok(match?.[1], "the proxy task runs main.ts");
-  return match[1].split(" ");
+  const match = /^deno (run .*) -P=proxy main\.ts$/.exec(manifest.tasks.proxy.command);
+  assert.ok(match?.[1], "the proxy task runs main.ts with its permission set");
+  return [...match[1].split(" "), ...flagsOfSet("proxy")];
 }

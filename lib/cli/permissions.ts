@@ -1,0 +1,44 @@
+import { neededGrants } from "../control/fence.ts";
+import { permissionFlags, permissionSet, shellLine } from "../permissions/flags.ts";
+import { SERVICE_SOCKETS, systemdDropIn } from "../permissions/systemd.ts";
+import { type FileOutput, readConfigAlone } from "./config_file.ts";
+
+/** How the permissions are printed. */
+export type PermissionsForm = "flags" | "json" | "systemd";
+
+/**
+ * The `permissions` command: what a configuration needs. The files that it names need not be there,
+ * so that it can be asked on another machine than the one that serves.
+ *
+ * @throws {ProxyError} `bad_config` when the file has errors; they have been told
+ */
+export async function describePermissions(
+  path: string,
+  { form, output }: { form: PermissionsForm; output: FileOutput },
+): Promise<string> {
+  const config = await readConfigAlone(path, output);
+  const notify = form === "systemd" ? SERVICE_SOCKETS : undefined;
+  const grants = neededGrants(config, { configFile: path, notify });
+  switch (form) {
+    case "flags":
+      return shellLine(permissionFlags(grants));
+    case "json":
+      return JSON.stringify(permissionSet(grants), null, 2);
+    case "systemd":
+      return systemdDropIn(config, {
+        configFile: path,
+        command: commandLine(permissionFlags(grants), path),
+      });
+  }
+}
+
+/** How this very program is run with permissions; undefined for an executable, which has its own. */
+function commandLine(flags: readonly string[], path: string): readonly string[] | undefined {
+  if (Deno.build.standalone) return undefined;
+  const main = new URL(Deno.mainModule).pathname;
+  return [
+    ...["/usr/bin/env", "--block-signal=USR1"],
+    ...[Deno.execPath(), "run", "-q", "--cached-only", "--frozen", ...flags],
+    ...[decodeURIComponent(main), "--config", path],
+  ];
+}

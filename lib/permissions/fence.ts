@@ -1,0 +1,59 @@
+import { KINDS } from "./flags.ts";
+import type { Grants } from "./grants.ts";
+
+/** Whether this process holds a permission; `Deno.permissions.querySync` in the end. */
+export type Holds = (permission: Deno.PermissionDescriptor) => boolean;
+
+/**
+ * What is needed and not held, as the flags that would grant it. The C library is not asked for: its
+ * permission is given up at start, and without it another engine serves.
+ */
+export function missingFlags(needs: Grants, holds: Holds): readonly string[] {
+  return KINDS.filter((kind) => kind !== "ffi").flatMap((kind) =>
+    needs[kind]
+      .filter((value) => !holds(descriptor(kind, value)))
+      .map((value) => `--allow-${kind}=${value}`)
+  );
+}
+
+/**
+ * What is held beyond the needs, as flags, as far as a process can find out: it can ask for a whole
+ * kind and for single permissions, but not for a list of what it holds. So beside whole kinds, all
+ * ports of the hosts it uses and writing to the files it reads are asked for.
+ */
+export function surplusFlags(needs: Grants, holds: Holds): readonly string[] {
+  return [
+    ...WHOLE_KINDS.filter((name) => holds({ name })).map((name) => `--allow-${name}`),
+    ...(holds({ name: "net" }) ? [] : otherPorts(needs, holds)),
+    ...(holds({ name: "write" }) ? [] : writable(needs, holds)),
+  ];
+}
+
+const WHOLE_KINDS = ["net", "read", "write", "env", "sys", "run", "ffi"] as const;
+
+function otherPorts({ net }: Grants, holds: Holds): string[] {
+  const hosts = net.flatMap((value) => /^(?!unix:)(.*):\d+$/.exec(value)?.[1] ?? []);
+  return [...new Set(hosts)]
+    .filter((host) => !net.includes(host) && holds({ name: "net", host }))
+    .map((host) => `--allow-net=${host}`);
+}
+
+function writable({ read, write }: Grants, holds: Holds): string[] {
+  return read.filter((path) => !write.includes(path) && holds({ name: "write", path }))
+    .map((path) => `--allow-write=${path}`);
+}
+
+function descriptor(
+  kind: Exclude<keyof Grants, "ffi">,
+  value: string,
+): Deno.PermissionDescriptor {
+  switch (kind) {
+    case "net":
+      return { name: kind, host: value };
+    case "env":
+      return { name: kind, variable: value };
+    case "read":
+    case "write":
+      return { name: kind, path: value };
+  }
+}

@@ -1,0 +1,160 @@
+import type { Config, ServerConfig } from "../config/schema.ts";
+import { type Address, formatAddress } from "../core/address.ts";
+import { ProxyError } from "../core/errors.ts";
+
+/**
+ * What a process may do, kind by kind, each entry as the runtime's flags have it. A kind without
+ * entries is not granted at all; none is ever granted without bounds.
+ */
+export interface Grants {
+  /** `host:port`, `[v6]:port`, a host for all its ports, or `unix:/path`; to connect and to listen. */
+  readonly net: readonly string[];
+  /** Absolute paths; a folder stands for all that is in it. */
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  /** Names of variables. */
+  readonly env: readonly string[];
+  /** Absolute paths of libraries. */
+  readonly ffi: readonly string[];
+}
+
+/** What the grants depend on beside the configuration. */
+export interface Surroundings {
+  /** The YAML file; undefined where flags made the configuration. */
+  readonly configFile: string | undefined;
+  /** The working directory, which relative paths start from. */
+  readonly cwd: string;
+  /** The C library, where a listener's engine calls it at start. */
+  readonly libc: string | undefined;
+  /** Where the process tells a service manager how it is; undefined where there is none. */
+  readonly notify: NotifySockets | undefined;
+}
+
+/** The two ends of systemd's notification protocol (sd_notify(3)), as paths. */
+export interface NotifySockets {
+  readonly manager: string;
+  readonly own: string;
+}
+
+/** Where the service manager listens, see sd_notify(3). */
+export const NOTIFY_VARIABLE = "NOTIFY_SOCKET";
+
+/** The folder that a service may write to, see `RuntimeDirectory=` in systemd.exec(5). */
+export const RUNTIME_VARIABLE = "RUNTIME_DIRECTORY";
+
+/**
+ * Exactly what the proxy needs for this configuration, from start to end and with every reload of
+ * it: to listen, to connect to its servers, to read its files and to watch their folders. The files
+ * that links lead to are not listed: the runtime asks for the path that is opened, and for no other.
+ *
+ * @throws {ProxyError} `bad_config` where a value cannot be written as a permission
+ */
+export function grantsFor(config: Config, surroundings: Surroundings): Grants {
+  const { cwd, libc, notify } = surroundings;
+  const servers = [...config.backends.values()].flatMap(({ servers }) => servers);
+  const grants = [
+    ...config.listeners.map(({ listen }) => listenGrants(listen)),
+    ...(config.admin === undefined ? [] : [listenGrants(config.admin.listen)]),
+    ...servers.map(serverGrants),
+    { read: filesRead(config, surroundings).map((path) => absolute(path, cwd)) },
+    notify === undefined ? {} : notifyGrants(notify),
+    libc === undefined ? {} : { ffi: [libc] },
+  ];
+  return {
+    net: merge(grants.flatMap(({ net = [] }) => net)).map(grantableHost),
+    read: withoutCovered(merge(grants.flatMap(({ read = [] }) => read))).map(grantable),
+    write: merge(grants.flatMap(({ write = [] }) => write)).map(grantable),
+    env: merge(grants.flatMap(({ env = [] }) => env)),
+    ffi: merge(grants.flatMap(({ ffi = [] }) => ffi)).map(grantable),
+  };
+}
+
+/** A part of the whole. */
+type SomeGrants = Partial<Grants>;
+
+function listenGrants({ host, port }: Address): SomeGrants {
+  // a name is looked up first, and then the address is asked for; of this one it is known
+  // (RFC 6761, section 6.3)
+  const hosts = host === "localhost" ? [host, "127.0.0.1", "::1"] : [host];
+  return { net: hosts.map((host) => port === 0 ? anyPort(host) : formatAddress({ host, port })) };
+}
+
+/** Of a port that the system will choose only the host is known. */
+function anyPort(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+function serverGrants({ address }: ServerConfig): SomeGrants {
+  return { net: [formatAddress(address)] };
+}
+
+function notifyGrants({ manager, own }: NotifySockets): SomeGrants {
+  return { ...unixGrants(manager, own), env: [NOTIFY_VARIABLE, RUNTIME_VARIABLE] };
+}
+
+/** The runtime asks for all three of who uses a socket in the file system. */
+function unixGrants(...paths: string[]): SomeGrants {
+  return { net: paths.map((path) => `unix:${path}`), read: paths, write: paths };
+}
+
+function filesRead(config: Config, { configFile }: Surroundings): string[] {
+  const { watch, certificates } = config;
+  const own = configFile === undefined ? [] : [configFile];
+  const pairs = certificates.flatMap(({ cert, key }) => [cert, key]);
+  const passphrases = certificates.flatMap(({ passphraseFile }) => passphraseFile ?? []);
+  return [
+    ...own,
+    ...pairs,
+    ...passphrases,
+    // whole folders are watched, as a file that is replaced is another file
+    ...(watch.config ? own.map(folderOf) : []),
+    ...(watch.certificates ? pairs.map(folderOf) : []),
+  ];
+}
+
+function folderOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? "." : path.slice(0, slash) || "/";
+}
+
+/** The path from the root on, without `.` and `..`. */
+function absolute(path: string, cwd: string): string {
+  const parts: string[] = [];
+  for (const part of (path.startsWith("/") ? path : `${cwd}/${path}`).split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return `/${parts.join("/")}`;
+}
+
+/** Each once, in order, so that the same configuration always gives the same text. */
+function merge(values: readonly string[]): string[] {
+  return [...new Set(values)].sort();
+}
+
+function withoutCovered(paths: readonly string[]): string[] {
+  return paths.filter((path) => !paths.some((other) => isInside(path, other)));
+}
+
+function isInside(path: string, folder: string): boolean {
+  return path !== folder && path.startsWith(folder === "/" ? "/" : `${folder}/`);
+}
+
+/** In a flag a comma begins the next value, and nothing takes that meaning from it. */
+function grantable(value: string): string {
+  // deno-lint-ignore no-control-regex -- they are what is looked for
+  if (!/[,\x00-\x1f\x7f]/.test(value)) return value;
+  throw new ProxyError(
+    "bad_config",
+    `${JSON.stringify(value)} cannot be granted: no permission can hold a comma or a control ` +
+      "character; give it another name",
+  );
+}
+
+/** In the name of a host an asterisk would stand for many. */
+function grantableHost(value: string): string {
+  if (!value.startsWith("unix:") && value.includes("*")) {
+    throw new ProxyError("bad_config", `${JSON.stringify(value)} is not the name of one host`);
+  }
+  return grantable(value);
+}

@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import * as fc from "fast-check";
+import { parseConfig } from "../config/parse.ts";
+import type { Config } from "../config/schema.ts";
+import { permissionFlags, permissionSet, shellLine } from "./flags.ts";
+import { type Grants, grantsFor, type Surroundings } from "./grants.ts";
+import { SERVICE_SOCKETS } from "./systemd.ts";
+
+const SURROUNDINGS: Surroundings = {
+  configFile: "/etc/proxy/proxy.yaml",
+  cwd: "/srv",
+  libc: undefined,
+  notify: undefined,
+};
+
+const NOTHING: Grants = { net: [], read: [], write: [], env: [], ffi: [] };
+
+/** What each adds to a configuration, and the grants; to read the file itself, unless told. */
+const CASES: readonly [
+  what: string,
+  yaml: string,
+  surroundings: Partial<Surroundings>,
+  grants: Partial<Grants>,
+][] = [
+  ["a listener", "listeners: [{ listen: '0.0.0.0:8443' }]", {}, { net: ["0.0.0.0:8443"] }],
+  ["all interfaces", "listeners: [{ listen: ':443' }]", {}, { net: ["0.0.0.0:443"] }],
+  ["an IPv6 listener", "listeners: [{ listen: '[::]:443' }]", {}, { net: ["[::]:443"] }],
+  ["a redirect", "listeners: [{ listen: '[::1]:80', redirect: https }]", {}, {
+    net: ["[::1]:80"],
+  }],
+  ["a port of the system's choice", "listeners: [{ listen: '127.0.0.1:0' }]", {}, {
+    net: ["127.0.0.1"],
+  }],
+  ["the same over IPv6", "listeners: [{ listen: '[::1]:0' }]", {}, { net: ["[::1]"] }],
+  ["localhost, which is looked up", "listeners: [{ listen: 'localhost:443' }]", {}, {
+    net: ["127.0.0.1:443", "[::1]:443", "localhost:443"],
+  }],
+  [
+    "servers, each once",
+    "backends: { a: { servers: ['10.0.0.1:80', 'app.internal:80'] }, " +
+    "b: { servers: ['[fd00::1]:80', { address: '10.0.0.1:80', backup: true }] } }",
+    {},
+    { net: ["10.0.0.1:80", "[fd00::1]:80", "app.internal:80"] },
+  ],
+  ["the admin page", "admin: { listen: '127.0.0.1:9900' }", {}, { net: ["127.0.0.1:9900"] }],
+  [
+    "certificates, with the folders that are watched",
+    "certificates: [{ cert: tls/a.crt, key: tls/a.key, passphrase_file: /run/pass }]",
+    {},
+    { read: ["/etc/proxy/proxy.yaml", "/etc/proxy/tls", "/run/pass"] },
+  ],
+  [
+    "certificates that are not watched",
+    "certificates: [{ cert: ../tls/a.crt, key: /k/./a.key }]\nwatch: { certificates: false }",
+    {},
+    { read: ["/etc/proxy/proxy.yaml", "/etc/tls/a.crt", "/k/a.key"] },
+  ],
+  ["a watched configuration", "watch: { config: true }", {}, { read: ["/etc/proxy"] }],
+  [
+    "relative paths",
+    "certificates: [{ cert: a.crt, key: a.key }]\nwatch: { certificates: false }",
+    { configFile: "proxy.yaml" },
+    { read: ["/srv/a.crt", "/srv/a.key", "/srv/proxy.yaml"] },
+  ],
+  [
+    "a relative configuration that is watched",
+    "watch: { config: true }",
+    { configFile: "proxy.yaml" },
+    { read: ["/srv"] },
+  ],
+  ["flags instead of a file", "", { configFile: undefined }, { read: [] }],
+  ["the engine that calls the C library", "", { libc: "/lib/libc.so.6" }, {
+    ffi: ["/lib/libc.so.6"],
+  }],
+  ["a service manager", "", { notify: SERVICE_SOCKETS }, {
+    net: ["unix:/run/systemd/notify", "unix:/run/tls-proxy/notify"],
+    read: ["/etc/proxy/proxy.yaml", "/run/systemd/notify", "/run/tls-proxy/notify"],
+    write: ["/run/systemd/notify", "/run/tls-proxy/notify"],
+    env: ["NOTIFY_SOCKET", "RUNTIME_DIRECTORY"],
+  }],
+];
+
+Deno.test("grantsFor() gives what each key needs, and nothing else", () => {
+  for (const [what, yaml, surroundings, expected] of CASES) {
+    const where = { ...SURROUNDINGS, ...surroundings };
+    const read = expected.read ?? ["/etc/proxy/proxy.yaml"];
+    assert.deepEqual(
+      grantsFor(configOf(yaml, where.configFile), where),
+      { ...NOTHING, ...expected, read },
+      what,
+    );
+  }
+});
+
+Deno.test("grantsFor() refuses what a flag would read as something else", () => {
+  const CASES: readonly [change: Partial<Config>, message: RegExp][] = [
+    [certificate("/a,b.crt"), /^"\/a,b\.crt" cannot be granted: no permission can hold a comma/],
+    [certificate("/a\nb.crt"), /^"\/a\\nb\.crt" cannot be granted/],
+    [listening("a,b"), /^"a,b:80" cannot be granted/],
+    [listening("*.internal"), /^"\*\.internal:80" is not the name of one host$/],
+  ];
+  for (const [change, message] of CASES) {
+    const config = { ...configOf(""), watch: { config: false, certificates: false }, ...change };
+    assert.throws(() => grantsFor(config, SURROUNDINGS), { name: "ProxyError", message });
+  }
+});
+
+function certificate(cert: string): Partial<Config> {
+  const rest = { passphraseFile: undefined, hosts: undefined, default: false };
+  return { certificates: [{ cert, key: "/a.key", ...rest }] };
+}
+
+function listening(host: string): Partial<Config> {
+  return { listeners: [{ kind: "redirect", listen: { host, port: 80 } }] };
+}
+
+Deno.test("permissionFlags() never grants a kind as a whole", () => {
+  const path = fc.stringMatching(/^[a-z/. -]{1,12}$/);
+  const host = fc.oneof(fc.ipV4(), fc.ipV6(), fc.domain());
+  const address = fc.record({ host, port: fc.nat({ max: 65535 }) });
+  const config = fc.record({
+    listens: fc.array(address),
+    servers: fc.array(address),
+    cert: path,
+    key: path,
+    watch: fc.record({ config: fc.boolean(), certificates: fc.boolean() }),
+  });
+  fc.assert(fc.property(config, ({ listens, servers, cert, key, watch }) => {
+    const addresses = [...listens, ...servers];
+    const grants = grantsFor({
+      ...configOf(""),
+      ...certificate(cert),
+      watch,
+      listeners: addresses.map((listen) => ({ kind: "redirect", listen })),
+    }, { ...SURROUNDINGS, configFile: key });
+    const flags = permissionFlags(grants);
+    assert.deepEqual(flags.slice(0, 3), ["--no-prompt", "--deny-import", "--ignore-env"]);
+    for (const flag of flags.slice(3)) {
+      assert.match(flag, /^--allow-(?:net|read)=[^,]+(?:,[^,]+)*$/);
+    }
+    for (const value of grants.net) assert.match(value, /^(?:\[[0-9a-f:.]+\]|[^:]+)(?::\d+)?$/);
+    for (const path of grants.read) assert.match(path, /^\/(?!.*(?:^|\/)\.{1,2}(?:\/|$))/);
+  }));
+});
+
+Deno.test("shellLine() is taken apart by a shell as it was put together", async () => {
+  const words = [
+    "--allow-read=/a b/it's,/c",
+    "--allow-net=[::1]:1,0.0.0.0:2",
+    "$HOME",
+    "*",
+    "a\\b",
+  ];
+  const { stdout } = await new Deno.Command("sh", {
+    args: ["-c", `printf '%s\\n' ${shellLine(words)}`],
+  }).output();
+  assert.deepEqual(new TextDecoder().decode(stdout).trimEnd().split("\n"), words);
+});
+
+Deno.test("permissionSet() holds the kinds that are granted", () => {
+  const grants = { ...NOTHING, net: ["a:1"], read: ["/a"] };
+  assert.deepEqual(permissionSet(grants), { net: ["a:1"], read: ["/a"], env: { ignore: true } });
+  assert.deepEqual(permissionSet({ ...grants, env: ["A"] }), {
+    net: ["a:1"],
+    read: ["/a"],
+    env: { allow: ["A"], ignore: true },
+  });
+});
+
+/** A configuration with nothing in it but what the text says. */
+function configOf(yaml: string, path = "/etc/proxy/proxy.yaml"): Config {
+  const hasListeners = yaml.startsWith("listeners:");
+  const text = hasListeners ? yaml : `${yaml}\nlisteners: [{ listen: ':1', redirect: https }]`;
+  const { config, problems } = parseConfig({ path, text });
+  assert.ok(config, JSON.stringify(problems));
+  return hasListeners ? config : { ...config, listeners: [] };
+}

@@ -1,0 +1,56 @@
+import type { Config } from "../config/schema.ts";
+import type { NotifySockets } from "./grants.ts";
+
+/**
+ * The two ends of the notification protocol as the unit under `scripts/deploy/` has them: systemd's
+ * socket, and ours in the unit's runtime directory.
+ */
+export const SERVICE_SOCKETS: NotifySockets = {
+  manager: "/run/systemd/notify",
+  own: "/run/tls-proxy/notify",
+};
+
+/**
+ * A drop-in for the unit that has the kernel hold the process to its configuration, too: the ports
+ * it may bind, the address families, and the capability for ports below 1024 only where there is
+ * one (systemd.exec(5), systemd.resource-control(5)).
+ *
+ * @param command the whole command line; undefined where the unit's own serves, as an executable
+ *   has its permissions inside
+ */
+export function systemdDropIn(
+  config: Config,
+  { configFile, command }: { configFile: string; command: readonly string[] | undefined },
+): string {
+  const listens = [
+    ...config.listeners.map(({ listen }) => listen),
+    ...(config.admin === undefined ? [] : [config.admin.listen]),
+  ];
+  const ports = [...new Set(listens.map(({ port }) => port))].sort((a, b) => a - b);
+  const capability = ports.some((port) => port > 0 && port < 1024) ? "CAP_NET_BIND_SERVICE" : "";
+  return [
+    `# What ${configFile} needs, and no more; to be made anew when it changes.`,
+    "# /etc/systemd/system/tls-proxy.service.d/permissions.conf",
+    "[Service]",
+    ...(command === undefined ? [] : ["ExecStart=", `ExecStart=${command.map(word).join(" ")}`]),
+    ...(ports.includes(0) ? [] : [
+      "SocketBindDeny=any",
+      ...ports.map((port) => `SocketBindAllow=tcp:${port}`),
+    ]),
+    // an empty value takes what the unit has given back
+    "AmbientCapabilities=",
+    "CapabilityBoundingSet=",
+    ...(capability === "" ? [] : [
+      `AmbientCapabilities=${capability}`,
+      `CapabilityBoundingSet=${capability}`,
+    ]),
+  ].join("\n");
+}
+
+/** A word of a command line, as systemd.service(5) takes it apart: no variable, no specifier. */
+function word(text: string): string {
+  const literal = text.replaceAll("%", "%%").replaceAll("$", "$$$$");
+  return /^[\w\-./:=,@%+$\[\]]+$/.test(literal)
+    ? literal
+    : `"${literal.replaceAll(/["\\]/g, "\\$&")}"`;
+}

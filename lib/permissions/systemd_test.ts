@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { parseConfig } from "../config/parse.ts";
+import { systemdDropIn } from "./systemd.ts";
+
+Deno.test("systemdDropIn() allows the ports there are, and the capability where one needs it", () => {
+  assert.deepEqual(dropIn("[{ listen: ':8443' }, { listen: '[::]:8443' }, { listen: ':9000' }]"), [
+    ...["SocketBindDeny=any", "SocketBindAllow=tcp:8443", "SocketBindAllow=tcp:9000"],
+    ...["AmbientCapabilities=", "CapabilityBoundingSet="],
+  ]);
+  assert.deepEqual(dropIn("[{ listen: ':443' }]"), [
+    ...["SocketBindDeny=any", "SocketBindAllow=tcp:443"],
+    ...["AmbientCapabilities=", "CapabilityBoundingSet="],
+    "AmbientCapabilities=CAP_NET_BIND_SERVICE",
+    "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
+  ]);
+  assert.deepEqual(dropIn("[{ listen: ':0' }]"), [
+    "AmbientCapabilities=",
+    "CapabilityBoundingSet=",
+  ], "a port of the system's choice is not known");
+});
+
+Deno.test("systemdDropIn() writes a command that systemd takes literally", () => {
+  const command = ["/usr/bin/deno", "run", "--allow-read=/a b,/100%", "/x$y", 'a"b\\c'];
+  assert.deepEqual(dropIn("[{ listen: ':0' }]", command).slice(0, 2), [
+    "ExecStart=",
+    String.raw`ExecStart=/usr/bin/deno run "--allow-read=/a b,/100%%" /x$$y "a\"b\\c"`,
+  ]);
+});
+
+/** The settings, without the comments and the section. */
+function dropIn(listeners: string, command?: readonly string[]): string[] {
+  const text = `listeners: ${listeners}`;
+  const { config, problems } = parseConfig({ path: "proxy.yaml", text });
+  assert.ok(config, JSON.stringify(problems));
+  return systemdDropIn(config, { configFile: "/proxy.yaml", command }).split("\n").slice(3);
+}

@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { explainFailure } from "../scripts/compile.ts";
+import { startHttp, unusedPort } from "./support/backends.ts";
+import { configFolder, printedFlags } from "./support/config_folder.ts";
+import { within } from "./support/deadline.ts";
+import { encodeRequest, readAnswer } from "./support/http.ts";
+import { Lines } from "./support/lines.ts";
+import { connectTls } from "./support/tls_client.ts";
+
+const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+
+/**
+ * The base runtime is not to be had without a download, so Deno itself stands in its place: what is
+ * made is no executable, but has all in it that one would have.
+ */
+Deno.test("compile puts the program, its permissions and build facts into an executable", async () => {
+  await using backend = await startHttp();
+  const port = await unusedPort();
+  await using config = await configFolder(`
+listeners: [{ listen: "127.0.0.1:${port}" }]
+certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
+backends: { a: { servers: ["${backend.address}"] } }
+routes: [{ backend: a }]`);
+  const output = `${config.folder}/dist`;
+  const made = await compile(["--config", config.path, "--output", output], {
+    DENORT_BIN: Deno.execPath(),
+  });
+  assert.deepEqual([made.code, made.stderr], [0, ""]);
+  assert.match(made.stdout, /^.*\/dist\/tls-proxy: --no-prompt --deny-import --ignore-env /m);
+
+  const bundle = await Deno.readTextFile(`${output}/build/tls-proxy.js`);
+  const granted = await printedFlags(config.path);
+  const { metadata, embeds } = await takeApart(`${output}/tls-proxy`);
+  assert.ok(embeds(bundle), "the bundle is inside");
+  assert.deepEqual(metadata.unstable_config.features, ["net"]);
+  const { prompt, allow_import: _, ...permissions } = metadata.permissions;
+  assert.equal(prompt, false);
+  const expected: Record<string, unknown> = { deny_import: [], ignore_env: [] };
+  for (const flag of granted) {
+    const [, kind = "", values = ""] = /^--allow-(\w+)=(.*)$/.exec(flag) ?? [];
+    if (kind !== "") expected[`allow_${kind}`] = values.split(",");
+  }
+  const given = Object.entries(permissions).filter(([, value]) => value !== null);
+  assert.deepEqual(Object.fromEntries(given), expected);
+
+  // the same bundle, with neither source tree nor cache nor network for modules
+  const alone = `${config.folder}/alone`;
+  await Deno.mkdir(alone);
+  await Deno.rename(`${output}/build/tls-proxy.js`, `${alone}/tls-proxy.js`);
+  const run = (args: readonly string[]) =>
+    new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "-q", "--no-config", "--no-remote", "--no-npm", "--cached-only"],
+        ...["--unstable-net", ...granted, "tls-proxy.js", ...args],
+      ],
+      cwd: alone,
+      env: { DENO_DIR: `${alone}/cache` },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  const version = await run(["--version"]).output();
+  assert.match(
+    new TextDecoder().decode(version.stdout),
+    /^\d+\.\d+\.\d+\nDeno [\d.]+, \S+, commit (?:unknown|[0-9a-f]{12}(?:-dirty)? of \S+)\npermissions: those of .*\/proxy\.yaml\n$/,
+  );
+  const child = run(["--config", config.path]);
+  const [log, says] = [new Lines(child.stdout), new Lines(child.stderr)];
+  try {
+    await says.first(/^tls-proxy: listening on /);
+    using client = await connectTls(port);
+    await client.write(encodeRequest("/"));
+    assert.equal((await readAnswer(client)).status, 200);
+  } finally {
+    child.kill("SIGTERM");
+    await within(Promise.all([child.status, log.ended, says.ended]), "the proxy's end");
+  }
+  assert.equal((await child.status).code, 0);
+  assert.deepEqual(says.matching(/permission/), []);
+});
+
+Deno.test("compile says what to do where there is no base runtime", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "tls-proxy-compile-" });
+  try {
+    const missing = await compile(["--output", folder], { DENORT_BIN: `${folder}/denort` });
+    assert.equal(missing.code, 1);
+    assert.match(
+      missing.stderr,
+      /^compile: Cannot get Deno's base runtime for \S+: Could not find denort at '.*'; take denort-\S+\.zip of Deno's release v\S+ from another machine, unpack it and name the file in the variable DENORT_BIN\n$/,
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+  assert.match(
+    explainFailure(
+      `error: Writing deno compile executable to temporary file 't.tmp'
+
+Caused by:
+    0: Setting up base binary.
+    1: error sending request for url (https://example.test/denort.zip): client error (Connect)
+    2: client error (Connect)
+`,
+      "aarch64-apple-darwin",
+    ),
+    /^Cannot get Deno's base runtime for aarch64-apple-darwin: error sending request .* \(Connect\); take denort-aarch64-apple-darwin\.zip /,
+  );
+  assert.equal(
+    explainFailure("error: something else\n", "aarch64-apple-darwin"),
+    "Cannot make the executable: error: something else",
+  );
+});
+
+Deno.test("compile refuses wrong flags in one line", async () => {
+  const CASES = [
+    [["--taget", "a"], /^compile: Unknown option '--taget'; see deno task compile --help\n$/],
+    [["--target", "a"], /^compile: There is no target a; there are x86_64-unknown-linux-gnu, /],
+    [["--systemd"], /^compile: --systemd goes with --config\n$/],
+  ] as const;
+  for (const [args, line] of CASES) {
+    const { code, stdout, stderr } = await compile(args);
+    assert.deepEqual([code, stdout], [2, ""]);
+    assert.match(stderr, line);
+  }
+});
+
+/** Runs the task's script with the task's permissions, but for where it writes to. */
+async function compile(args: readonly string[], env: Record<string, string> = {}) {
+  const at = args.indexOf("--output");
+  const folder = at < 0 ? "dist" : args[at + 1];
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "-q", "--no-prompt", "--no-remote", "--allow-read", "--ignore-env"],
+      ...[`--allow-write=${folder}`, `--allow-run=${Deno.execPath()},git`],
+      ...["scripts/compile.ts", ...args],
+    ],
+    cwd: ROOT,
+    env: { NO_COLOR: "1", ...env },
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+interface Metadata {
+  readonly permissions: Record<string, unknown>;
+  readonly unstable_config: { readonly features: readonly string[] };
+}
+
+/** What `deno compile` has added to the base runtime: a length, metadata as JSON, and the files. */
+async function takeApart(path: string) {
+  const bytes = await Deno.readFile(path);
+  const start = lastIndexOf(bytes, new TextEncoder().encode('{"argv":'));
+  assert.ok(start > 8, "there is metadata");
+  const length = Number(new DataView(bytes.buffer).getBigUint64(start - 8, true));
+  const text = new TextDecoder().decode(bytes.subarray(start, start + length));
+  const metadata: Metadata = JSON.parse(text);
+  const rest = bytes.subarray(start + length);
+  return {
+    metadata,
+    embeds: (source: string) => lastIndexOf(rest, new TextEncoder().encode(source)) >= 0,
+  };
+}
+
+function lastIndexOf(bytes: Uint8Array, part: Uint8Array): number {
+  const [first] = part;
+  if (first === undefined) return -1;
+  for (let at = bytes.length; (at = bytes.lastIndexOf(first, at - 1)) >= 0;) {
+    if (part.every((byte, index) => bytes[at + index] === byte)) return at;
+    if (at === 0) break;
+  }
+  return -1;
+}

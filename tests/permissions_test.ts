@@ -1,0 +1,308 @@
+import assert from "node:assert/strict";
+import { startBackend, startHttp, unusedPort } from "./support/backends.ts";
+import { testCertificates } from "./support/certificates.ts";
+import { configFolder, printedFlags, printedPermissions } from "./support/config_folder.ts";
+import { within } from "./support/deadline.ts";
+import { encodeRequest, readAnswer } from "./support/http.ts";
+import { ENGINES, NotStarted, startProxy, stopProxy } from "./support/start_proxy.ts";
+import { connectTls } from "./support/tls_client.ts";
+
+const ROOT = new URL("..", import.meta.url).pathname;
+
+for (const engine of ENGINES) {
+  Deno.test(`a whole run asks for nothing beyond the printed permissions (${engine})`, async () => {
+    await using backend = await startHttp();
+    const [https, http] = [await unusedPort(), await unusedPort()];
+    const yaml = (more: string) => `
+listeners:
+  - { listen: "127.0.0.1:${https}", engine: ${engine} }
+  - { listen: "127.0.0.1:${http}", redirect: https }
+certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
+backends: { a: { servers: ["${backend.address}", "localhost:${backend.port}"] } }
+routes: [{ backend: a }]
+watch: { config: true }
+log: { level: debug }
+${more}`;
+    await using config = await configFolder(yaml(""));
+    const granted = await printedFlags(config.path);
+    const audit = await Deno.makeTempFile({ prefix: "tls-proxy-audit-" });
+    const secrets = await secretsOf((await testCertificates()).ec.key);
+    secrets.push(...await secretsOf((await testCertificates()).rsa.key));
+    {
+      const env = { DENO_AUDIT_PERMISSIONS: audit };
+      await using proxy = await startProxy(["--config", config.path], { granted, env });
+      assert.deepEqual(proxy.says.matching(/permission/), [], "it holds what it needs, no more");
+      await serves(https);
+      await serves(https);
+
+      await config.write(yaml("limits: { connections: 99 }"));
+      await proxy.says.first(
+        /^tls-proxy: reloaded \(changed configuration file\): limits changed$/,
+      );
+      await serves(https);
+
+      await config.rotate("rsa");
+      await proxy.says.first(/^tls-proxy: reloaded \(changed certificate files\): /);
+      await serves(https);
+
+      await config.write(yaml("limits: { headers: 99 }"));
+      proxy.signal("SIGHUP");
+      await proxy.says.first(/^tls-proxy: reloaded \((?:SIGHUP|changed configuration file)\): /);
+      await config.write("listeners: 5");
+      await proxy.says.first(/not reloaded/);
+      await serves(https);
+      assert.equal(await stopProxy(proxy), 0);
+      await proxy.log.ended;
+      for (const secret of secrets) {
+        assert.ok(!proxy.says.text.includes(secret) && !proxy.log.text.includes(secret));
+      }
+    }
+    const asked = await askedFor(audit);
+    assert.ok(asked.some(({ permission }) => permission === "net"), "the audit was on");
+    assert.deepEqual(asked.filter((ask) => !isGranted(ask, granted)), []);
+    const unused = granted.flatMap(valuesOf).filter((value) => !isUsed(value, asked));
+    assert.deepEqual(unused, [], "and needs each of them");
+    assert.equal(granted.some((flag) => flag.startsWith("--allow-ffi=")), engine === "deno");
+    await Deno.remove(audit);
+  });
+}
+
+Deno.test("with the printed permissions nothing else can be reached", async () => {
+  const reached: string[] = [];
+  await using elsewhere = await startBackend((connection) => {
+    reached.push("elsewhere");
+    return connection.untilGone();
+  }, { brokenOff: true });
+  await using backend = await startBackend((connection) => connection.untilGone(), {
+    brokenOff: true,
+  });
+  const listen = await unusedPort();
+  await using config = await configFolder(`
+listeners: [{ listen: "127.0.0.1:${listen}" }]
+certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
+backends: { a: { servers: ["${backend.address}"] } }
+routes: [{ backend: a }]`);
+  await Deno.writeTextFile(`${config.folder}/other.json`, "{}");
+  const granted = await printedFlags(config.path);
+  const probe = new URL("./support/probe.ts", import.meta.url).pathname;
+
+  async function attempt(attempts: readonly (readonly [string, string])[]): Promise<string[]> {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "-q", "--cached-only", "--frozen", ...granted, "--config", `${ROOT}/deno.json`],
+        ...[probe, JSON.stringify(attempts)],
+      ],
+      cwd: config.folder,
+      env: { SECRET: "1" },
+    }).output();
+    assert.equal(code, 0, new TextDecoder().decode(stderr));
+    return JSON.parse(new TextDecoder().decode(stdout));
+  }
+
+  const allowed = [
+    ["connect", backend.address],
+    ["nodeConnect", backend.address],
+    ["listen", `127.0.0.1:${listen}`],
+    ["nodeListen", `127.0.0.1:${listen}`],
+    ["read", config.path],
+    ["read", `${config.folder}/tls/tls.key`],
+    ["list", `${config.folder}/tls`],
+  ] as const;
+  assert.deepEqual(await attempt(allowed), allowed.map(() => "done"));
+
+  const other = elsewhere.address;
+  const refused = [
+    ["connect", other],
+    ["connect", `localhost:${backend.port}`],
+    ["connect", "10.0.0.1:80"],
+    ["nodeConnect", other],
+    ["connectUnix", "/var/run/docker.sock"],
+    ["listen", "127.0.0.1:0"],
+    ["listen", `0.0.0.0:${listen}`],
+    ["nodeListen", "127.0.0.1:0"],
+    ["fetch", `http://${other}/`],
+    ["websocket", `ws://${other}/`],
+    ["resolve", "secret.attacker.example"],
+    ["lookup", "secret.attacker.example"],
+    ["importUrl", `http://${other}/a.ts`],
+    ["importUrl", "https://deno.land/secret.ts"],
+    ["importUrl", "npm:a-package-that-is-not-cached@1.0.0"],
+    ["importUrl", "jsr:@a/package"],
+    ["importUrl", "file:///etc/passwd"],
+    ["importJson", `file://${config.folder}/other.json`],
+    ["require", `${config.folder}/other.json`],
+    ["worker", `file://${probe}`],
+    ["worker", `http://${other}/a.ts`],
+    ["read", "/etc/passwd"],
+    ["read", "/proc/self/environ"],
+    ["read", `${config.folder}/tls/../other.json`],
+    ["nodeRead", "/etc/passwd"],
+    ["list", config.folder],
+    ["write", config.path],
+    ["write", `${config.folder}/tls/new`],
+    ["link", `${config.folder}/tls/new`],
+    ["remove", config.path],
+    ["run", "/bin/true"],
+    ["nodeRun", "/bin/true"],
+    ["env", "SECRET"],
+    ["environment", ""],
+    ["library", "/lib/x86_64-linux-gnu/libc.so.6"],
+    ["system", ""],
+    ["nodeSystem", ""],
+    ["kill", String(Deno.pid)],
+  ] as const;
+  const results = await attempt(refused);
+  for (const [index, [name, value]] of refused.entries()) {
+    const expected = name.startsWith("env") ? /not there/ : REFUSED;
+    assert.match(results[index] ?? "", expected, `${name} ${value}: ${results[index]}`);
+  }
+  assert.deepEqual(reached, [], "no connection came");
+});
+
+/** How the runtime says no, in its own modules, those of Node, and for modules from the network. */
+const REFUSED = /NotCapable|Requires \w+ access|EPERM|ERR_ACCESS_DENIED|--cached-only/;
+
+Deno.test("a reload that would need more is refused, and says what", async () => {
+  await using backend = await startHttp();
+  await using other = await startHttp();
+  const port = await unusedPort();
+  const yaml = (listen: number, cert: string, server: string) => `
+listeners: [{ listen: "127.0.0.1:${listen}" }]
+certificates: [{ cert: ${cert}, key: tls/tls.key }]
+backends: { a: { servers: ["${server}"] } }
+routes: [{ backend: a }]`;
+  const first = yaml(port, "tls/tls.crt", backend.address);
+  await using config = await configFolder(first);
+  const granted = await printedFlags(config.path);
+  await using proxy = await startProxy(["--config", config.path], { granted });
+  const CASES = [
+    [yaml(port, "tls/tls.crt", other.address), `--allow-net=${other.address}`],
+    [yaml(port + 1, "tls/tls.crt", backend.address), `--allow-net=127.0.0.1:${port + 1}`],
+    [yaml(port, "/etc/other/tls.crt", backend.address), `--allow-read=/etc/other`],
+    [`${first}\nwatch: { config: true }`, `--allow-read=${config.folder}`],
+  ] as const;
+  for (const [index, [yaml, flag]] of CASES.entries()) {
+    await config.write(yaml);
+    proxy.signal("SIGHUP");
+    await proxy.says.count(
+      /^tls-proxy: not reloaded \(SIGHUP\): the old configuration goes on$/,
+      index + 1,
+    );
+    const told = `${config.path}:2:1: this process was started without the permission ${flag}`;
+    assert.ok(proxy.says.all.includes(`tls-proxy: ${told}`), `${told} in\n${proxy.says.text}`);
+    await serves(port);
+  }
+  await config.write(first.replace("a:", "b:").replace("backend: a", "backend: b"));
+  proxy.signal("SIGHUP");
+  await proxy.says.first(/^tls-proxy: reloaded \(SIGHUP\): /);
+  await serves(port);
+});
+
+Deno.test("the proxy does not start where it lacks a permission, and tells where it holds more", async () => {
+  await using backend = await startHttp();
+  const port = await unusedPort();
+  await using config = await configFolder(`
+listeners: [{ listen: "127.0.0.1:${port}" }]
+certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
+backends: { a: { servers: ["${backend.address}"] } }
+routes: [{ backend: a }]`);
+  const flags = ["--config", config.path];
+  const granted = await printedFlags(config.path);
+  const less = granted.map((flag) =>
+    flag.replace(`,${backend.address}`, "").replace(
+      `${backend.address},`,
+      "",
+    )
+  );
+  const failed = await startProxy(flags, { granted: less }).catch((error) => error);
+  assert.ok(failed instanceof NotStarted, String(failed));
+  assert.deepEqual([failed.code, failed.says], [1, [
+    `${config.path}:2:1: this process was started without the permission ` +
+    `--allow-net=${backend.address}`,
+    `tls-proxy: ${config.path} has 1 error`,
+  ]]);
+
+  await using bare = await startProxy(flags);
+  await bare.says.first(
+    /^tls-proxy: warning: this process holds more permissions than .*: --allow-net --allow-read; deno task proxy:prod /,
+  );
+  assert.equal(await stopProxy(bare), 0);
+  await using exact = await startProxy(flags, { granted });
+  assert.deepEqual(exact.says.matching(/permission/), []);
+});
+
+Deno.test("with the printed permissions for systemd the proxy says when it is ready", async () => {
+  await using backend = await startHttp();
+  await using config = await configFolder(`
+listeners: [{ listen: "127.0.0.1:${await unusedPort()}" }]
+certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
+backends: { a: { servers: ["${backend.address}"] } }
+routes: [{ backend: a }]`);
+  const dropIn = await printedPermissions(config.path, "--systemd");
+  const [, command = ""] = /^ExecStart=(.+)$/m.exec(dropIn) ?? [];
+  // the paths of this test in the place of the unit's
+  const granted = command.split(" ").filter((word) =>
+    /^--(?:allow|no-prompt|deny|ignore)/.test(word)
+  )
+    .map((flag) => flag.replaceAll("/run/systemd/", `${config.folder}/systemd-`))
+    .map((flag) => flag.replaceAll("/run/tls-proxy/", `${config.folder}/run/`));
+  await Deno.mkdir(`${config.folder}/run`);
+  const path = `${config.folder}/systemd-notify`;
+  const manager = Deno.listenDatagram({ transport: "unixpacket", path });
+  await using cleanUp = new AsyncDisposableStack();
+  cleanUp.defer(() => manager.close());
+  const env = { NOTIFY_SOCKET: path, RUNTIME_DIRECTORY: `${config.folder}/run` };
+  await using proxy = await startProxy(["--config", config.path], { granted, env });
+  assert.equal(await received(manager), "READY=1");
+  const code = stopProxy(proxy);
+  assert.equal(await received(manager), "STOPPING=1");
+  assert.equal(await code, 0);
+  assert.deepEqual(proxy.says.matching(/Cannot|permission/), []);
+  assert.deepEqual([...Deno.readDirSync(`${config.folder}/run`)], [], "nothing is left behind");
+});
+
+async function received(socket: Deno.DatagramConn): Promise<string> {
+  const [bytes] = await within(socket.receive(), "a word to the service manager");
+  return new TextDecoder().decode(bytes);
+}
+
+async function serves(port: number): Promise<void> {
+  using client = await connectTls(port);
+  await client.write(encodeRequest("/"));
+  assert.equal((await readAnswer(client)).status, 200);
+}
+
+/** The lines of a key that no output may hold. */
+async function secretsOf(path: string): Promise<string[]> {
+  const lines = (await Deno.readTextFile(path)).split("\n");
+  const secrets = lines.filter((line) => line.length > 20 && !line.startsWith("-"));
+  assert.ok(secrets.length > 0);
+  return secrets.map((line) => line.slice(0, 24));
+}
+
+interface Ask {
+  readonly permission: string;
+  readonly value: string;
+}
+
+async function askedFor(audit: string): Promise<Ask[]> {
+  const lines = (await Deno.readTextFile(audit)).trimEnd().split("\n");
+  return lines.map((line) => JSON.parse(line));
+}
+
+function isGranted({ permission, value }: Ask, granted: readonly string[]): boolean {
+  // what is read of the environment is not there, whatever it is
+  if (permission === "env") return granted.includes("--ignore-env");
+  const values = granted.filter((flag) => flag.startsWith(`--allow-${permission}=`))
+    .flatMap(valuesOf);
+  if (permission !== "read") return values.includes(value);
+  return values.some((path) => value === path || value.startsWith(`${path}/`));
+}
+
+function isUsed(granted: string, asked: readonly Ask[]): boolean {
+  return asked.some(({ value }) => value === granted || value.startsWith(`${granted}/`));
+}
+
+function valuesOf(flag: string): string[] {
+  return /^--allow-\w+=(.*)$/.exec(flag)?.[1]?.split(",") ?? [];
+}

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { startHttp, unusedPort } from "./support/backends.ts";
+import { configFolder } from "./support/config_folder.ts";
+import { within } from "./support/deadline.ts";
+import { encodeRequest, readAnswer } from "./support/http.ts";
+import { Lines } from "./support/lines.ts";
+import { connectTls } from "./support/tls_client.ts";
+
+const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+
+Deno.test("proxy:prod runs one process with exact permissions, and passes signals on", async () => {
+  await using backend = await startHttp();
+  const port = await unusedPort();
+  await using config = await configFolder(yamlFor(port, backend.address), {
+    prefix: "tls-proxy a 'b' c-",
+  });
+  const task = startTask(["--config", config.path]);
+  await using cleanUp = new AsyncDisposableStack();
+  cleanUp.defer(() => task.end());
+  await task.says.first(/^tls-proxy: listening on /);
+  assert.deepEqual(task.says.matching(/permission/), []);
+  using client = await connectTls(port);
+  await client.write(encodeRequest("/"));
+  assert.equal((await readAnswer(client)).status, 200);
+  await task.log.first(/ info request .* status=200 /);
+
+  const [proxy, ...others] = await descendants(task.child.pid);
+  assert.ok(proxy !== undefined && others.length === 0, "one process beside the task itself");
+  assert.match(proxy.command, / --deny-import .*--allow-net=127\.0\.0\.1:\d+,127\.0\.0\.1:\d+ /);
+  assert.ok(proxy.command.includes(`--allow-read=${config.folder}/proxy.yaml,`), proxy.command);
+
+  // SIGUSR1, which would open the runtime's debugger, is blocked, and the proxy goes on
+  const blocked = await outputOf("ps", "-o", "blocked=", "-p", String(proxy.pid));
+  assert.equal(BigInt(`0x${blocked.trim()}`) >> 9n & 1n, 1n, blocked);
+  Deno.kill(proxy.pid, "SIGUSR1");
+  const limits = await outputOf("cat", `/proc/${proxy.pid}/limits`);
+  assert.match(limits, /^Max core file size +0 +0 /m);
+  task.child.kill("SIGHUP");
+  await task.says.first(/^tls-proxy: reloaded \(SIGHUP\): nothing has changed$/);
+  assert.deepEqual(task.says.matching(/SIGUSR1/), []);
+
+  task.child.kill("SIGTERM");
+  await task.says.first(/^tls-proxy: SIGTERM: draining/);
+  assert.equal((await within(task.child.status, "the task's end")).code, 0);
+});
+
+Deno.test("proxy:prod ends as the proxy does, with its words", async () => {
+  await using taken = await startHttp();
+  await using broken = await configFolder("listeners: 5");
+  await using unbound = await configFolder(yamlFor(taken.port, "127.0.0.1:1"));
+  const CASES: readonly [args: readonly string[], code: number, says: RegExp][] = [
+    [["--config", broken.path], 1, /^tls-proxy: .*proxy\.yaml has 1 error$/m],
+    [["--config", "none.yaml"], 1, /^tls-proxy: Cannot read the configuration none\.yaml: /m],
+    [["--config", unbound.path], 1, /^tls-proxy: Cannot listen on 127\.0\.0\.1:\d+: /m],
+    [["--config"], 2, /^tls-proxy: option '--config <file>' argument missing$/m],
+    [["--listen", "127.0.0.1:0"], 2, /^tls-proxy: deno task proxy:prod takes --config F /m],
+    [[], 2, /^tls-proxy: deno task proxy:prod takes --config F /m],
+  ];
+  await Promise.all(CASES.map(async ([args, code, says]) => {
+    const task = startTask(args);
+    const status = await within(task.child.status, "the task's end");
+    await Promise.all([task.says.ended, task.log.ended]);
+    assert.deepEqual([status.code, task.log.text], [code, ""], args.join(" "));
+    assert.match(task.says.text, says);
+    assert.doesNotMatch(task.says.text, /^ +at /m);
+  }));
+});
+
+function yamlFor(port: number, server: string): string {
+  return `
+listeners: [{ listen: "127.0.0.1:${port}" }]
+certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
+backends: { a: { servers: ["${server}"] } }
+routes: [{ backend: a }]`;
+}
+
+function startTask(args: readonly string[]) {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["task", "-q", "proxy:prod", ...args],
+    cwd: ROOT,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const log = new Lines(child.stdout);
+  const says = new Lines(child.stderr);
+  return {
+    child,
+    log,
+    says,
+    async end() {
+      for (const { pid } of await descendants(child.pid)) tryKill(pid);
+      tryKill(child.pid);
+      await Promise.all([child.status, log.ended, says.ended]);
+    },
+  };
+}
+
+function tryKill(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch {
+    // it has ended
+  }
+}
+
+interface Process {
+  readonly pid: number;
+  readonly command: string;
+}
+
+/** The processes that a process has started, and those that they have. */
+async function descendants(pid: number): Promise<Process[]> {
+  const listed = await outputOf("ps", "-ww", "-o", "pid=,args=", "--ppid", String(pid));
+  const children = listed.split("\n").flatMap((line): Process[] => {
+    const match = /^\s*(\d+) (.*)$/.exec(line);
+    return match === null ? [] : [{ pid: Number(match[1]), command: match[2] ?? "" }];
+  });
+  const further = await Promise.all(children.map((child) => descendants(child.pid)));
+  return [...children, ...further.flat()];
+}
+
+async function outputOf(program: string, ...args: string[]): Promise<string> {
+  const { stdout } = await new Deno.Command(program, { args }).output();
+  return new TextDecoder().decode(stdout);
+}

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { isIP } from "node:net";
 import { type Address, parseAddress } from "../core/address.ts";
 import { messageOf } from "../core/errors.ts";
-import { normalizeHostName } from "../core/host_name.ts";
+import { ipAddress, normalizeHostName, normalizeHostPattern } from "../core/host_name.ts";
 import type {
   BackendConfig,
   CertificateConfig,
@@ -65,17 +65,16 @@ function count(description: string, { least, byDefault }: { least: number; byDef
   return z.int().min(least).max(1_000_000_000).default(byDefault).meta({ description });
 }
 
-const HOST_DESCRIPTION = "A host name, or *. and a host name for one label more";
+const HOST_DESCRIPTION = "A host name, *. and a host name for one label more, or an IP address";
 
 const hostPattern = text(HOST_DESCRIPTION, "*.example.com", (value) => {
-  const wildcard = value.startsWith("*.");
-  const name = normalizeHostName(wildcard ? value.slice(2) : value);
-  if (name === undefined) throw new Error(`"${value}" is not a host name`);
-  return wildcard ? `*.${name}` : name;
+  const pattern = normalizeHostPattern(value);
+  if (pattern === undefined) throw new Error(`"${value}" is not a host name`);
+  return pattern;
 });
 
 const hostOrAddress = text("A host name or an IP address", "api.example.com", (value) => {
-  const name = isIP(value) ? value : normalizeHostName(value);
+  const name = ipAddress(value) ?? normalizeHostName(value);
   if (name === undefined) throw new Error(`"${value}" is not a host name`);
   return name;
 });

@@ -2,6 +2,7 @@ import type { Connection, TlsFacts } from "../core/connection.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import { asProxyError, type ErrorCode, ProxyError } from "../core/errors.ts";
 import { GatherWriter } from "../core/gather_writer.ts";
+import { ipAddress } from "../core/host_name.ts";
 import type { Live } from "../core/live.ts";
 import { errorResponse, statusOf } from "../http1/error_response.ts";
 import { valuesOf } from "../http1/head.ts";
@@ -326,7 +327,9 @@ class HttpSession {
 /** The host of an authority, as names are compared: lower case, no port, no trailing dot. */
 function hostName(authority: string | undefined): string | undefined {
   if (authority === undefined) return undefined;
-  return authority.replace(/:\d+$/, "").replace(/\.$/, "").toLowerCase();
+  const host = authority.replace(/:\d+$/, "");
+  if (host.startsWith("[")) return ipAddress(host.slice(1, -1));
+  return host.replace(/\.$/, "").toLowerCase();
 }
 
 function timeout(code: ErrorCode, ms: number): ProxyError {

@@ -11,6 +11,20 @@ export interface TestCertificates {
   readonly rsa: CertificateFiles;
   /** ECDSA for api.example.test. */
   readonly api: CertificateFiles;
+  /** One more of the same CA. */
+  issue(options: IssueOptions): Promise<CertificateFiles>;
+}
+
+export interface IssueOptions {
+  /** The subject's common name, by which tests tell certificates apart, and the files' name. */
+  readonly name: string;
+  /** Subject alternative names, such as `DNS:a.test,IP:127.0.0.1`. */
+  readonly names: string;
+  readonly rsa?: boolean;
+  /** Days of validity; negative for one that has expired. */
+  readonly days?: number;
+  /** Encrypts the key. */
+  readonly passphrase?: string;
 }
 
 export interface CertificateFiles {
@@ -35,25 +49,32 @@ async function make(): Promise<TestCertificates> {
   );
   const local = "DNS:localhost,IP:127.0.0.1,IP:::1";
   const [ec, rsa, api] = await Promise.all([
-    issue(folder, { name: "ec", newKey: EC, names: local }),
-    issue(folder, { name: "rsa", newKey: ["-newkey", "rsa:2048"], names: local }),
-    issue(folder, { name: "api", newKey: EC, names: "DNS:api.example.test" }),
+    issue(folder, { name: "ec", names: local }),
+    issue(folder, { name: "rsa", rsa: true, names: local }),
+    issue(folder, { name: "api", names: "DNS:api.example.test" }),
   ]);
-  return { ca, caPem: await Deno.readTextFile(ca), ec, rsa, api };
+  const caPem = await Deno.readTextFile(ca);
+  return { ca, caPem, ec, rsa, api, issue: (options) => issue(folder, options) };
 }
 
 const EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
 
 async function issue(
   folder: string,
-  { name, newKey, names }: { name: string; newKey: readonly string[]; names: string },
+  { name, names, rsa = false, days = 90, passphrase }: IssueOptions,
 ): Promise<CertificateFiles> {
   const [cert, key] = [`${folder}/${name}.crt`, `${folder}/${name}.key`];
   await openssl(
-    ...["req", "-x509", "-nodes", "-days", "90", "-subj", `/CN=${name}`, ...newKey],
+    ...["req", "-x509", "-nodes", "-days", String(days), "-subj", `/CN=${name}`],
+    ...(rsa ? ["-newkey", "rsa:2048"] : EC),
     ...["-CA", `${folder}/ca.crt`, "-CAkey", `${folder}/ca.key`],
     ...["-addext", `subjectAltName=${names}`, "-addext", "basicConstraints=critical,CA:FALSE"],
     ...["-keyout", key, "-out", cert],
   );
+  if (passphrase !== undefined) {
+    const encrypt = ["pkcs8", "-topk8", "-v2", "aes-256-cbc", "-passout", `pass:${passphrase}`];
+    await openssl(...encrypt, "-in", key, "-out", `${key}.new`);
+    await Deno.rename(`${key}.new`, key);
+  }
   return { cert, key };
 }

@@ -9,7 +9,6 @@
  */
 
 import { parseArgs } from "node:util";
-import manifest from "../deno.json" with { type: "json" };
 import { readConfigAlone } from "../lib/cli/config_file.ts";
 import type { BuildFacts } from "../lib/cli/version.ts";
 import { neededGrants } from "../lib/control/fence.ts";
@@ -17,6 +16,7 @@ import { libcPath } from "../lib/core/libc.ts";
 import { messageOf, ProxyError } from "../lib/core/errors.ts";
 import { permissionFlags } from "../lib/permissions/flags.ts";
 import { SERVICE_SOCKETS } from "../lib/permissions/systemd.ts";
+import { flagsOfSet } from "./permission_sets.ts";
 
 /** Where executables can be made for. */
 export const TARGETS = [
@@ -120,7 +120,8 @@ async function flagsFor(
   config: string | undefined,
   { target, systemd }: { target: Target | undefined; systemd: boolean },
 ): Promise<readonly string[]> {
-  if (config === undefined) return permissionFlagsOfTask();
+  // the set's folder stays relative to where the executable is started
+  if (config === undefined) return ["--no-prompt", "--deny-import", ...flagsOfSet("proxy")];
   const libc = target === undefined ? libcPath() : libcPath(platformOf(target));
   const output = { tell: (line: string) => print(Deno.stderr, line), terminal: false };
   return permissionFlags(neededGrants(await readConfigAlone(config, output), {
@@ -128,15 +129,6 @@ async function flagsFor(
     notify: systemd ? SERVICE_SOCKETS : undefined,
     libc,
   }));
-}
-
-/** Those of `deno task proxy`; its folder stays relative to where the executable is started. */
-function permissionFlagsOfTask(): readonly string[] {
-  const { write, ffi } = manifest.permissions.proxy;
-  return [
-    ...["--no-prompt", "--deny-import", "--ignore-env", "--allow-net", "--allow-read"],
-    ...[`--allow-write=${write.join(",")}`, `--allow-ffi=${ffi.join(",")}`],
-  ];
 }
 
 function platformOf(target: Target): Pick<typeof Deno.build, "os" | "arch"> {

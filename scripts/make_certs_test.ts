@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { openssl } from "../tests/support/openssl.ts";
-import { flagsOfSet } from "../tests/support/permission_sets.ts";
+import { flagsOfSet } from "./permission_sets.ts";
 
 const SCRIPT = new URL("./make_certs.ts", import.meta.url).pathname;
 const CONFIG = new URL("../deno.json", import.meta.url).pathname;

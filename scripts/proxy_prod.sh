@@ -11,8 +11,9 @@ shift
 here=$(dirname "$0")
 main=$here/../main.ts
 
-case "${1-}" in
-  --config | --config=*) ;;
+# Nothing beside it, such as --json: what is printed below is given to the shell.
+case "$#:${1-}" in
+  2:--config | 1:--config=*) ;;
   *)
     echo "tls-proxy: deno task proxy:prod takes --config F and nothing else" >&2
     exit 2

@@ -52,7 +52,9 @@ Deno.test("proxy:prod ends as the proxy does, with its words", async () => {
     [["--config", broken.path], 1, /^tls-proxy: .*proxy\.yaml has 1 error$/m],
     [["--config", "none.yaml"], 1, /^tls-proxy: Cannot read the configuration none\.yaml: /m],
     [["--config", unbound.path], 1, /^tls-proxy: Cannot listen on 127\.0\.0\.1:\d+: /m],
-    [["--config"], 2, /^tls-proxy: option '--config <file>' argument missing$/m],
+    [["--config"], 2, /^tls-proxy: deno task proxy:prod takes --config F /m],
+    [["--config", broken.path, "--json"], 2, /^tls-proxy: deno task proxy:prod takes --config F /m],
+    [[`--config=${broken.path}`], 1, /^tls-proxy: .*proxy\.yaml has 1 error$/m],
     [["--listen", "127.0.0.1:0"], 2, /^tls-proxy: deno task proxy:prod takes --config F /m],
     [[], 2, /^tls-proxy: deno task proxy:prod takes --config F /m],
   ];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import manifest from "../deno.json" with { type: "json" };
-import { PERMISSION_SETS } from "./support/permission_sets.ts";
+import { PERMISSION_SETS } from "../scripts/permission_sets.ts";
 
 /**
  * Why a permission set grants a kind as a whole, or what comes close to it. What is not here may
@@ -14,13 +14,11 @@ const REASONS: Readonly<Record<string, string>> = {
   "test read": "files in temporary folders, of which the names are not known before",
   "test write": "the same",
   "test run": "the programs that the tests drive",
-  "test env": "node:test and the programs that the tests start read it",
-  "test ffi": "signals and sockets are looked at through the C library",
-  "test sys": "node:os, in packages that the tests use",
 };
 
 /** The same for flags beside the sets, here and in scripts. */
 const FLAGS: Readonly<Record<string, string>> = {
+  "scripts/permission_sets.ts --allow-env": "writes a set down; what the sets grant is seen above",
   "scripts/proxy_prod.sh --allow-read": "reads the configuration only to print what it needs",
 };
 

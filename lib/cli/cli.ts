@@ -131,6 +131,9 @@ Examples:
     deno task proxy --config proxy.yaml
     deno task proxy explain --config proxy.yaml https://api.example.com/v1/x
 
+  In production, with exactly the permissions that it needs
+    deno task proxy:prod --config proxy.yaml
+
   Any protocol over TLS, byte by byte
     deno task proxy --mode tcp --listen :6380 --backend 127.0.0.1:6379 --cert server.crt --key server.key
 

@@ -37,16 +37,16 @@ export async function readConfigFile(
 }
 
 /**
- * Reads the configuration alone, none of the files it names, and tells its problems like
- * `readConfigFile`.
+ * Reads the configuration alone, none of the files it names, and tells its errors: warnings are for
+ * those commands that look at all of it.
  *
  * @throws {ProxyError} `bad_config` where there are errors, with their count
  */
 export async function readConfigAlone(path: string, output: FileOutput): Promise<Config> {
   const { source, file, problems } = await parseConfigFile(path);
-  const sorted = sortProblems(problems);
-  tellProblems({ source, problems: sorted }, output);
-  if (file.config === undefined || sorted.some(isError)) throw hasErrors(path, sorted);
+  const errors = sortProblems(problems.filter(isError));
+  tellProblems({ source, problems: errors }, output);
+  if (file.config === undefined || errors.length > 0) throw hasErrors(path, errors);
   return file.config;
 }
 

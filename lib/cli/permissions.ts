@@ -24,11 +24,12 @@ export async function describePermissions(
       return shellLine(permissionFlags(grants));
     case "json":
       return JSON.stringify(permissionSet(grants), null, 2);
-    case "systemd":
-      return systemdDropIn(config, {
-        configFile: path,
-        command: commandLine(permissionFlags(grants), path),
-      });
+    case "systemd": {
+      // a unit starts elsewhere than where this was asked
+      const configFile = path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
+      const command = commandLine(permissionFlags(grants), configFile);
+      return systemdDropIn(config, { configFile, command });
+    }
   }
 }
 

@@ -150,9 +150,7 @@ async function readCertificates(
       }
     } catch (error) {
       if (!(error instanceof ProxyError)) throw error;
-      const key = /\bkey\b/.test(error.message) && !error.message.includes(entry.cert)
-        ? "key"
-        : "cert";
+      const key = /\bthe (private )?key\b|passphrase/.test(error.message) ? "key" : "cert";
       problems.push({
         severity: "error",
         place: locate(["certificates", index, key]),

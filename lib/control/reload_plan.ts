@@ -5,7 +5,7 @@ import type { LoadedConfig } from "./snapshot.ts";
 export function planReload(before: LoadedConfig, after: LoadedConfig): readonly string[] {
   const old = before.config;
   const next = after.config;
-  return [
+  const plan = [
     ...changes("listener", old.listeners, next.listeners, ({ listen }) => formatAddress(listen)),
     ...changes(
       "certificate",
@@ -22,6 +22,8 @@ export function planReload(before: LoadedConfig, after: LoadedConfig): readonly 
     ),
     ...settings(old, next),
   ];
+  // whatever changes, what is open is served to its end
+  return plan.length === 0 ? plan : [...plan, "0 connections closed"];
 }
 
 const SETTINGS = ["forwarded", "timeouts", "limits", "workers", "log", "watch", "admin"] as const;

@@ -21,8 +21,6 @@ export interface IssueOptions {
   /** Subject alternative names, such as `DNS:a.test,IP:127.0.0.1`. */
   readonly names: string;
   readonly rsa?: boolean;
-  /** Days of validity; negative for one that has expired. */
-  readonly days?: number;
   /** Encrypts the key. */
   readonly passphrase?: string;
 }
@@ -61,11 +59,11 @@ const EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
 
 async function issue(
   folder: string,
-  { name, names, rsa = false, days = 90, passphrase }: IssueOptions,
+  { name, names, rsa = false, passphrase }: IssueOptions,
 ): Promise<CertificateFiles> {
   const [cert, key] = [`${folder}/${name}.crt`, `${folder}/${name}.key`];
   await openssl(
-    ...["req", "-x509", "-nodes", "-days", String(days), "-subj", `/CN=${name}`],
+    ...["req", "-x509", "-nodes", "-days", "90", "-subj", `/CN=${name}`],
     ...(rsa ? ["-newkey", "rsa:2048"] : EC),
     ...["-CA", `${folder}/ca.crt`, "-CAkey", `${folder}/ca.key`],
     ...["-addext", `subjectAltName=${names}`, "-addext", "basicConstraints=critical,CA:FALSE"],

@@ -62,7 +62,7 @@ export async function printedFlags(path: string, ...form: string[]): Promise<str
 export async function printedPermissions(path: string, ...form: string[]): Promise<string> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "-q", "--no-prompt", "--cached-only", `--allow-read=${path}`, "--ignore-env"],
+      ...["run", "-q", "--no-prompt", `--allow-read=${path}`, "--ignore-env"],
       ...["main.ts", "permissions", "--config", path, ...form],
     ],
     cwd: new URL("../..", import.meta.url),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { TestConnection } from "./connection.ts";
 import { type HttpBackend, startHttp } from "./backends.ts";
 import { encodeAnswer, encodeRequest, readAnswer, type SeenAnswer } from "./http.ts";
-import { type ProxyProcess, startProxy } from "./start_proxy.ts";
+import { type ProxyOptions, type ProxyProcess, startProxy } from "./start_proxy.ts";
 import { connectNodeTls } from "./tls_client.ts";
 
 /** A configuration file in a folder of its own. */
@@ -32,9 +32,13 @@ export interface ConfiguredProxy extends ProxyProcess {
   reload(): Promise<string>;
 }
 
-export async function startConfigured(yaml: string): Promise<ConfiguredProxy> {
-  const config = await configFile(yaml);
-  const proxy = await startProxy(["--config", config.path]).catch(async (error) => {
+/** @param of the configuration as text, or as a file that is there already */
+export async function startConfigured(
+  of: string | ConfigFile,
+  options: ProxyOptions = {},
+): Promise<ConfiguredProxy> {
+  const config = typeof of === "string" ? await configFile(of) : of;
+  const proxy = await startProxy(["--config", config.path], options).catch(async (error) => {
     await config[Symbol.asyncDispose]();
     throw error;
   });
@@ -50,7 +54,7 @@ export async function startConfigured(yaml: string): Promise<ConfiguredProxy> {
     },
     async [Symbol.asyncDispose]() {
       await proxy[Symbol.asyncDispose]();
-      await config[Symbol.asyncDispose]();
+      if (typeof of === "string") await config[Symbol.asyncDispose]();
     },
   };
 }

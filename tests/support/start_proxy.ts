@@ -6,7 +6,7 @@ import { nodeEngine } from "../../lib/tls/node_engine.ts";
 import { testCertificates } from "./certificates.ts";
 import { within } from "./deadline.ts";
 import { Lines } from "./lines.ts";
-import { flagsOfSet } from "./permission_sets.ts";
+import { flagsOfSet } from "../../scripts/permission_sets.ts";
 
 /** Both, for tests that hold for either. */
 export const ENGINES: readonly EngineName[] = ["node", "deno"];
@@ -40,6 +40,8 @@ export interface ProxyOptions {
   /** Flags of `deno run` in the place of the task's. */
   readonly granted?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Flags for the runtime's engine. */
+  readonly v8Flags?: readonly string[];
 }
 
 /** Starts the proxy with exactly these flags, and waits until it listens. */
@@ -142,6 +144,21 @@ export async function stopProxy(proxy: ProxyProcess, signal: Deno.Signal = "SIGT
   return code;
 }
 
+/** Runs a command that ends by itself, such as `check`; on a terminal, all comes on stdout. */
+export async function runProxyCommand(
+  args: readonly string[],
+  { terminal = false }: { terminal?: boolean } = {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const command = [...granted({}), "--config", `${ROOT}/deno.json`, `${ROOT}/main.ts`, ...args];
+  const line = [Deno.execPath(), ...command].join(" ");
+  const child = terminal
+    ? new Deno.Command("script", { args: ["-qec", line, "/dev/null"], cwd: ROOT, stdin: "null" })
+    : new Deno.Command(Deno.execPath(), { args: command, cwd: ROOT, stdin: "null" });
+  const { code, stdout, stderr } = await within(child.output(), "a command's end");
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
 const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 
 /** By a program, as the runtime lets a process look into /proc only with every permission. */
@@ -151,10 +168,11 @@ async function outputOf(program: string, ...args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-function granted({ granted }: ProxyOptions): string[] {
-  return granted === undefined
+function granted({ granted, v8Flags = [] }: ProxyOptions): string[] {
+  const flags = granted === undefined
     ? runFlags()
     : ["run", "-q", "--cached-only", "--frozen", ...granted];
+  return v8Flags.length === 0 ? flags : [...flags, `--v8-flags=${v8Flags.join(",")}`];
 }
 
 /** What stands between `deno` and `main.ts` in the `proxy` task, wherever it is run. */

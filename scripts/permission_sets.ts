@@ -1,4 +1,4 @@
-import manifest from "../../deno.json" with { type: "json" };
+import manifest from "../deno.json" with { type: "json" };
 
 /** What a kind is granted: nothing, everything, or what is listed. */
 export type Granted = boolean | readonly string[];
@@ -16,6 +16,8 @@ export const PERMISSION_SETS: ReadonlyMap<string, PermissionSet> = new Map(
 /**
  * A set as flags: for a process in another folder, as the paths in a set start from `deno.json` and
  * those in flags from the working directory.
+ *
+ * @throws {Error} where `deno.json` has no such set
  */
 export function flagsOfSet(name: string): string[] {
   const set = PERMISSION_SETS.get(name);

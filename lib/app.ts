@@ -4,6 +4,7 @@ import { Deadlines } from "./core/deadlines.ts";
 import { Live } from "./core/live.ts";
 import type { Observer } from "./observability/event.ts";
 import { serveHttp } from "./proxy/http_session.ts";
+import { ConnectionLimit } from "./proxy/connection_limit.ts";
 import { openListener } from "./proxy/listener.ts";
 import { openPlainListener } from "./proxy/plain_listener.ts";
 import type { Policy } from "./proxy/policy.ts";
@@ -167,7 +168,8 @@ class RunningApp implements App {
     { config: whole, beside }: { config: Config; beside: boolean },
   ): Promise<OpenListener> {
     const { listen: address } = config;
-    const shared = { sessions: this.#sessions, observe: this.#observe, address, beside };
+    const limit = this.#limitOf(address);
+    const shared = { limit, sessions: this.#sessions, observe: this.#observe, address, beside };
     const session = { policy: this.#policy, deadlines: this.#deadlines, observe: this.#observe };
     if (config.kind === "redirect") {
       const listener = openPlainListener({
@@ -199,6 +201,16 @@ class RunningApp implements App {
       listener,
       running: { address: listener.address, mode, engine, engineReason: reason },
     };
+  }
+
+  /** Counts the connections of one listener; its limits change with the configuration. */
+  #limitOf(address: Address): ConnectionLimit {
+    return new ConnectionLimit({
+      limits: () => this.#policy.current.limits,
+      deadlines: this.#deadlines,
+      onRefused: (refused) =>
+        this.#observe({ kind: "connections_refused", listen: address, ...refused }),
+    });
   }
 }
 

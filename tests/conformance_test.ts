@@ -1,261 +1,533 @@
 import assert from "node:assert/strict";
-import type { Capability, EngineName } from "../lib/tls/engine.ts";
+import { loadCertificate } from "../lib/tls/certificate.ts";
+import { createCertificateStore } from "../lib/tls/certificate_store.ts";
+import { denoEngine } from "../lib/tls/deno_engine.ts";
+import type {
+  Capability,
+  EngineName,
+  HandshakeFailure,
+  TlsConnection,
+  TlsEngine,
+} from "../lib/tls/engine.ts";
+import { nodeEngine } from "../lib/tls/node_engine.ts";
 import { startBackend, startEcho, startHttp } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
-import { eventually } from "./support/deadline.ts";
-import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
+import { CAPTURED_HELLOS } from "./support/client_hellos.ts";
+import { latin1 } from "./support/connection.ts";
+import { within } from "./support/deadline.ts";
 import {
-  ENGINE_CAN,
-  ENGINES,
-  NotStarted,
-  startProxy,
-  startProxyFor,
-} from "./support/start_proxy.ts";
-import { connectNodeTls, connectTcp, connectTls, openTls } from "./support/tls_client.ts";
-import { run } from "./support/tools.ts";
+  answerToPlainHttp,
+  BROKEN_OFF,
+  certificatesByName,
+  lastWords,
+  loggedName,
+  loggedProtocol,
+  oldVersion,
+  sClient,
+  truncationsSeen,
+  truncationsShown,
+  unknownName,
+} from "./support/engine_looks.ts";
+import { Flood, Sink } from "./support/flood.ts";
+import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
+import { ENGINE_CAN, ENGINES, NotStarted, startProxyFor } from "./support/start_proxy.ts";
+import { connectTcp, connectTls } from "./support/tls_client.ts";
+import { run, runOk } from "./support/tools.ts";
 
 /**
- * What both engines must do alike, through the running proxy. Half-close, 100 MB, breaking off and
- * back-pressure have tests of their own beside this, over both engines too.
+ * What a listener does with either TLS engine. Where they differ the tables say how, and each entry
+ * is tried on both. Ciphers and old versions are in `walk_through_test.ts`, memory in
+ * `memory_test.ts`.
  */
 
-/** What an engine cannot do, and what happens then; each is shown below or in the test named. */
-const LACKS: Readonly<Record<EngineName, Partial<Record<Capability, string>>>> = {
-  node: {
-    truncation_seen: "an end without close_notify looks like an end",
+/** What an engine cannot do, and what happens instead. */
+interface Difference {
+  readonly lacking: readonly EngineName[];
+  /** What `look` finds with an engine that can. */
+  readonly can: unknown;
+  /** What it finds with one that cannot. */
+  readonly instead: unknown;
+  readonly look: (engine: EngineName) => Promise<unknown>;
+}
+
+const DIFFERENCES: Readonly<Record<Capability, Difference>> = {
+  protocol_facts: {
+    lacking: ["deno"],
+    can: "protocol=TLSv1.3 cipher=TLS_AES_256_GCM_SHA384 resumed=no",
+    instead: "protocol=- cipher=- resumed=-",
+    look: loggedProtocol,
   },
-  deno: {
-    protocol_facts: "the log has protocol=- cipher=- resumed=- (log_test)",
-    sni_facts: "the log has sni=-; a tcp listener that routes by name is refused",
-    certificates_by_name: "a second certificate is refused",
-    min_version: "refused",
-    strict_sni: "refused",
-    plain_http_answer: "plain HTTP is cut off like other garbage (http_requests_test)",
-    truncation_shown: "a connection that breaks off ends like a clean one (tcp_mode_test)",
+  sni_facts: {
+    lacking: ["deno"],
+    can: "sni=api.example.test",
+    instead: "sni=-",
+    look: loggedName,
+  },
+  certificates_by_name: {
+    lacking: ["deno"],
+    can: { "api.example.test": "api", "localhost": "ec", "other.test": "ec" },
+    instead: /there is more than one certificate \(certificates_by_name\)$/m,
+    look: certificatesByName,
+  },
+  min_version: {
+    lacking: ["deno"],
+    can: "refused",
+    instead: /a version is asked for \(min_version\)$/m,
+    look: oldVersion,
+  },
+  strict_sni: {
+    lacking: ["deno"],
+    can: "alert 112",
+    instead: /unknown names are to be refused \(strict_sni\)$/m,
+    look: unknownName,
+  },
+  plain_http_answer: {
+    lacking: ["deno"],
+    can: "HTTP/1.1 400 Bad Request",
+    instead: "alert 50",
+    look: answerToPlainHttp,
+  },
+  truncation_seen: {
+    lacking: ["node"],
+    can: { "FIN": "client_gone", "FIN amid a record": "client_gone", "RST": "client_gone" },
+    // a request's framing shows it in http mode; in tcp mode it counts as an end
+    instead: { "FIN": "done", "FIN amid a record": "done", "RST": "done" },
+    look: truncationsSeen,
+  },
+  truncation_shown: {
+    lacking: ["deno"],
+    can: { "FIN": "end", "RST": "broken off" },
+    // an answer's framing shows it in http mode; in tcp mode nothing does
+    instead: { "FIN": "end", "RST": "end" },
+    look: truncationsShown,
   },
 };
 
-Deno.test("the engines can do what this suite holds them to, and nothing is left out", () => {
-  const all = new Set([...ENGINE_CAN.node, ...ENGINE_CAN.deno]);
+/** Which of three handshakes, each offering what the first got, resume a session. */
+const RESUMPTION: readonly (
+  & { readonly name: string; readonly flags: readonly string[] }
+  & Readonly<Record<EngineName, readonly ("New" | "Reused")[]>>
+)[] = [
+  {
+    name: "TLS 1.2",
+    flags: ["-tls1_2"],
+    node: ["New", "Reused", "Reused"],
+    deno: ["New", "Reused", "Reused"],
+  },
+  {
+    name: "TLS 1.2 without tickets",
+    flags: ["-tls1_2", "-no_ticket"],
+    // it keeps no sessions, all is in the ticket
+    node: ["New", "New", "New"],
+    deno: ["New", "Reused", "Reused"],
+  },
+  {
+    name: "TLS 1.3",
+    flags: ["-tls1_3"],
+    node: ["New", "Reused", "Reused"],
+    // a ticket names a session that it keeps, and forgets at its first use
+    deno: ["New", "Reused", "New"],
+  },
+];
+
+/** What a client may send in place of a ClientHello. */
+const GARBAGE: Readonly<Record<string, string>> = {
+  "zeros": "\0".repeat(1000),
+  "text": "EHLO example.test\r\n",
+  "an SSLv2 hello": "\x80\x2e\x01\x03\x01\x00\x15\x00\x00\x00\x10",
+  "a record that is too long": `\x16\x03\x01\xff\xff${"a".repeat(70_000)}`,
+  "an empty record": "\x16\x03\x01\0\0",
+  "an alert": "\x15\x03\x01\0\x02\x02\x28",
+  "application data": "\x17\x03\x03\0\x05hello",
+  "another handshake message": "\x16\x03\x01\0\x04\x02\0\0\0",
+  "an empty ClientHello": "\x16\x03\x01\0\x04\x01\0\0\0",
+  "a byte": "\x16",
+  "half a ClientHello": latin1(clientHello().subarray(0, 100)),
+  "garbage behind a ClientHello": `${latin1(clientHello())}garbage`,
+  "nothing": "",
+};
+
+const MiB = 1024 * 1024;
+/** What is sent to somebody who does not read. */
+const FLOOD_BYTES = 64 * MiB;
+/** What the system's buffers may take of it, on both connections together. */
+const KERNEL_BYTES = 40 * MiB;
+/** Around a record's and a buffer's size, and many of either. */
+const BODY_BYTES = [1, 16_383, 16_384, 16_385, 65_537, 300_000, 5_000_000, 0, 20_480];
+
+const ANSWERS = 200;
+/** More than one record, so that Nagle's algorithm holds the second back. */
+const ANSWER_BYTES = 20 * 1024;
+/** A delayed acknowledgement takes 40 ms. */
+const STALL_MS = 35;
+
+const mode = "tcp";
+
+Deno.test("the table of differences is what the engines say of themselves", () => {
   for (const engine of ENGINES) {
-    const lacks = Object.keys(LACKS[engine]).sort();
-    assert.deepEqual([...all.difference(ENGINE_CAN[engine])].sort(), lacks, engine);
+    const able = Object.entries(DIFFERENCES)
+      .filter(([, { lacking }]) => !lacking.includes(engine))
+      .map(([capability]) => capability);
+    assert.deepEqual([...ENGINE_CAN[engine]].sort(), able.sort(), engine);
   }
 });
 
 for (const engine of ENGINES) {
-  const can = ENGINE_CAN[engine];
+  for (const [capability, { lacking, can, instead, look }] of Object.entries(DIFFERENCES)) {
+    const does = lacking.includes(engine) ? "does without" : "has";
+    Deno.test(`the ${engine} engine ${does} ${capability} as listed`, async () => {
+      const found = await look(engine).catch((error) => {
+        if (error instanceof NotStarted) return error.says.join("\n");
+        throw error;
+      });
+      const expected = lacking.includes(engine) ? instead : can;
+      if (expected instanceof RegExp) assert.match(String(found), expected);
+      else assert.deepEqual(found, expected);
+    });
+  }
 
-  Deno.test(`ALPN: http/1.1 is agreed on, or nothing where the client offers none (${engine})`, async () => {
+  Deno.test(`ALPN picks what both speak, or refuses (${engine})`, async () => {
     await using backend = await startHttp();
-    await using proxy = await startProxyFor({ engine, backend: backend.address });
-    const cases: [offered: string[] | undefined, agreed: string | null][] = [
-      [["h2", "http/1.1"], "http/1.1"],
-      [["http/1.0"], "http/1.0"],
-      [["http/1.1"], "http/1.1"],
-      [undefined, null],
-    ];
-    for (const [offered, agreed] of cases) {
-      using conn = await openTls(proxy.port, offered);
-      assert.equal((await conn.handshake()).alpnProtocol ?? null, agreed, String(offered));
+    await using http = await startProxyFor({ engine, backend: backend.address });
+    await using tcp = await startProxyFor({ engine, mode, backend: backend.address });
+    const REFUSED = "alert 120"; // no_application_protocol (RFC 7301, section 3.2)
+    for (
+      const [{ port }, offered, picked] of [
+        [http, "h2,http/1.1", "http/1.1"],
+        [http, "http/1.1", "http/1.1"],
+        [http, "http/1.0,http/1.1", "http/1.1"],
+        [http, "http/1.0", "http/1.0"],
+        [http, "h2", REFUSED],
+        [http, "http/1,HTTP/1.1", REFUSED],
+        [http, undefined, "none"],
+        [tcp, "h2", "none"],
+        [tcp, undefined, "none"],
+      ] as const
+    ) {
+      for (const version of ["-tls1_2", "-tls1_3"]) {
+        const flags = offered === undefined ? [version] : [version, "-alpn", offered];
+        assert.equal(await pickedAlpn(port, flags), picked, `${offered} with ${version}`);
+      }
     }
+    await http.log.count(/ info handshake /, 10);
+    await http.log.count(/ warning handshake failed .*error=handshake_failed /, 4);
   });
 
-  Deno.test(`ALPN: a client that offers only what is not spoken here is told so (${engine})`, async () => {
-    await using backend = await startHttp();
-    await using proxy = await startProxyFor({ engine, backend: backend.address });
-    const args = ["s_client", "-connect", `127.0.0.1:${proxy.port}`, "-alpn", "h2"];
-    const { code, stderr } = await run("openssl", args, { input: "" });
-    assert.notEqual(code, 0);
-    assert.match(stderr, /no application protocol/);
-  });
-
-  for (const version of ["-tls1_2", "-tls1_3"]) {
-    Deno.test(`a session is resumed (${version}, ${engine})`, async () => {
+  Deno.test(`sessions resume as listed (${engine})`, async () => {
+    const folder = await Deno.makeTempDir({ prefix: "tls-proxy-sessions-" });
+    try {
       await using backend = await startHttp();
       await using proxy = await startProxyFor({ engine, backend: backend.address });
-      const session = await Deno.makeTempFile();
-      try {
-        const connect = ["s_client", "-connect", `127.0.0.1:${proxy.port}`, version, "-ign_eof"];
-        // the tickets of TLS 1.3 come behind the handshake: the answer says that they are here
-        const input = encodeRequest("/", { fields: ["Connection: close"] });
-        const first = await run("openssl", [...connect, "-sess_out", session], { input });
-        assert.match(first.stdout, /^New, TLSv1\.[23], /m);
-        const second = await run("openssl", [...connect, "-sess_in", session], { input });
-        assert.match(second.stdout, /^Reused, TLSv1\.[23], /m);
-        assert.match(second.stdout, /hello/);
-        const lines = await proxy.log.count(/ info handshake /, 2);
-        const shown = lines.map((line) => / resumed=(\S+) /.exec(line)?.[1]);
-        assert.deepEqual(shown, can.has("protocol_facts") ? ["no", "yes"] : ["-", "-"]);
-      } finally {
-        await Deno.remove(session);
+      const file = `${folder}/session`;
+      for (const { name, flags, [engine]: expected } of RESUMPTION) {
+        const outcomes: string[] = [];
+        for (const session of ["-sess_out", "-sess_in", "-sess_in"]) {
+          outcomes.push(await ask(proxy.port, [...flags, session, file]));
+        }
+        assert.deepEqual(outcomes, expected, name);
+      }
+      const handshakes = await proxy.log.count(/ info handshake /, 3 * RESUMPTION.length);
+      const logged = handshakes.map((line) => / resumed=(\S+)/.exec(line)?.[1]);
+      const told = ENGINE_CAN[engine].has("protocol_facts");
+      const resumed = RESUMPTION.flatMap(({ [engine]: outcomes }) => outcomes)
+        .map((outcome) => !told ? "-" : outcome === "Reused" ? "yes" : "no");
+      assert.deepEqual(logged, resumed);
+
+      // one session again and again, on one connection after the other
+      const again = await runOk("openssl", sClient(proxy.port, ["-tls1_2", "-reconnect"]));
+      assert.deepEqual(again.match(/^(New|Reused)/mg), ["New", ...Array(5).fill("Reused")]);
+
+      // a session of a process that is gone costs a full handshake and nothing else
+      await using other = await startProxyFor({ engine, backend: backend.address });
+      for (const version of ["-tls1_2", "-tls1_3"]) {
+        assert.equal(await ask(proxy.port, [version, "-sess_out", file]), "New");
+        assert.equal(await ask(other.port, [version, "-sess_in", file]), "New");
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+
+  Deno.test(`either side may end first and hear the other to its end (${engine})`, async () => {
+    const sizes = { heard: 0 };
+    await using backend = await startBackend(async (connection) => {
+      const ends = await connection.readText(4);
+      if (ends === "me. ") await connection.end();
+      const sink = new Sink(connection.transport);
+      await sink.takeUntil(Infinity);
+      sizes.heard = sink.size;
+      if (ends === "you.") await new Flood(connection.transport, 3 * MiB).done;
+    });
+    await using proxy = await startProxyFor({ engine, mode, backend: backend.address });
+
+    using first = await connectTls(proxy.port);
+    await first.write("you.");
+    await first.end();
+    const sink = new Sink(first.transport);
+    // the client's TLS would throw at an end without close_notify
+    await sink.takeUntil(Infinity);
+    assert.deepEqual([sink.size, sizes.heard], [3 * MiB, 0]);
+
+    using second = await connectTls(proxy.port);
+    await second.write("me. ");
+    assert.equal(await second.readRest(), "");
+    await within(new Flood(second.transport, 3 * MiB).done, "the client to have its say");
+    await second.end();
+    await proxy.log.count(/ info end .*how=done$/, 2);
+    await backend.allGone();
+    assert.equal(sizes.heard, 3 * MiB);
+  });
+
+  Deno.test(`who does not read stops who sends, and loses nothing (${engine})`, async () => {
+    const down = Promise.withResolvers<Flood>();
+    const up = Promise.withResolvers<Sink>();
+    const over = Promise.withResolvers<void>();
+    await using backend = await startBackend(async (connection) => {
+      if (await connection.readText(1) === "U") {
+        up.resolve(new Sink(connection.transport));
+        await over.promise;
+      } else {
+        const flood = new Flood(connection.transport, FLOOD_BYTES);
+        down.resolve(flood);
+        await flood.done;
       }
     });
-  }
-
-  Deno.test(`kept-alive answers of 20 KiB do not wait for acknowledgements (${engine})`, async () => {
-    const body = "x".repeat(20 * 1024);
-    await using backend = await startHttp(() => encodeAnswer(body));
-    await using proxy = await startProxyFor({ engine, backend: backend.address });
-    using client = await connectTls(proxy.port);
-    let stalls = 0;
-    for (let i = 0; i < 200; i++) {
-      const started = performance.now();
-      await client.write(encodeRequest("/"));
-      assert.equal((await readAnswer(client)).body.length, body.length);
-      if (performance.now() - started > STALL_MS) stalls++;
-    }
-    // Nagle's algorithm stalls every one of them; a busy machine now and then one
-    assert.ok(stalls < 20, `${stalls} of 200 answers took more than ${STALL_MS} ms`);
-  });
-
-  Deno.test(`bodies of any size follow each other on a connection (${engine})`, async () => {
-    await using backend = await startHttp(({ target, body }) =>
-      target === "/up"
-        ? encodeAnswer(String(body.length))
-        : encodeAnswer("y".repeat(+target.slice(1)))
-    );
-    await using proxy = await startProxyFor({ engine, backend: backend.address });
-    using client = await connectTls(proxy.port);
-    for (const size of [0, 1, 16_383, 16_384, 16_385, 65_536, 3_000_000, 5]) {
-      await client.write(encodeRequest(`/${size}`));
-      assert.equal((await readAnswer(client)).body.length, size);
-      await client.write(encodeRequest("/up", { method: "POST", body: "z".repeat(size) }));
-      assert.equal((await readAnswer(client)).body, String(size));
-    }
-    assert.equal(backend.connections.length, 1);
-  });
-
-  Deno.test(`an end without close_notify is ${can.has("truncation_seen") ? "" : "not "}told from an end (${engine})`, async () => {
-    await using backend = await startBackend(async (connection) => {
-      await connection.write("a");
-      await connection.readUntil("b");
-      await connection.untilGone();
-    });
-    await using proxy = await startProxyFor({ engine, mode: "tcp", backend: backend.address });
-    const { connection, socket } = await connectNodeTls(proxy.port);
-    await connection.readUntil("a");
-    await connection.write("b");
-    // the TCP socket beneath ends, and TLS says nothing
-    rawSocketOf(socket).end();
-    const [, how = ""] = await proxy.log.first(/ info end .*how=(.*)$/);
-    assert.match(how, can.has("truncation_seen") ? /^"client_gone: / : /^done$/);
-    await backend.allGone();
-  });
-
-  Deno.test(`what is no handshake ends alone, and the next client is served (${engine})`, async () => {
-    await using echo = await startEcho();
-    await using proxy = await startProxyFor({ engine, mode: "tcp", backend: echo.address });
-    const GARBAGE = [
-      "",
-      "\0",
-      "\x16\x03\x01\xff\xff",
-      "\x16\x03\x01\0\x05hello",
-      "x".repeat(70_000),
+    await using proxy = await startProxyFor({ engine, mode, backend: backend.address });
+    using sender = await connectTls(proxy.port);
+    using reader = await connectTls(proxy.port);
+    await sender.write("U");
+    await reader.write("D");
+    const theirSink = await within(up.promise, "the backend to have heard the sender");
+    const theirFlood = await within(down.promise, "the backend to have heard the reader");
+    const flows = [
+      { flood: new Flood(sender.transport, FLOOD_BYTES), sink: theirSink },
+      { flood: theirFlood, sink: new Sink(reader.transport) },
     ];
-    for (const [index, bytes] of GARBAGE.entries()) {
-      const garbage = await connectTcp(proxy.port);
-      await garbage.write(bytes);
-      await garbage.end();
-      await garbage.untilGone();
-      await proxy.log.count(/ warning handshake failed /, index + 1);
-      using client = await connectTls(proxy.port);
-      await client.write("ping");
-      assert.equal(await client.readText(4), "ping");
+    assert.deepEqual(await Promise.all(flows.map(({ flood }) => flood.stalls())), [true, true]);
+    for (const { flood } of flows) {
+      assert.ok(flood.sent < KERNEL_BYTES, `${flood.sent} bytes were taken`);
     }
-    const reset = await connectTcp(proxy.port);
-    reset.reset();
-    using client = await connectTls(proxy.port);
-    await client.write("ping");
-    assert.equal(await client.readText(4), "ping");
+    // then all of it comes
+    for (const { flood, sink } of flows) {
+      await sink.takeUntil(FLOOD_BYTES);
+      await within(flood.done, "the rest to be sent");
+      assert.equal(sink.size, FLOOD_BYTES);
+      assert.equal(sink.digest(), flood.digest());
+    }
+    over.resolve();
   });
 
-  Deno.test(`a client that does not finish its handshake is cut off (${engine})`, async () => {
+  Deno.test(`bodies of every size come unchanged over one connection (${engine})`, async () => {
+    await using backend = await startHttp(({ body }) => encodeAnswer(body));
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    using client = await connectTls(proxy.port, ["http/1.1"]);
+    for (const size of BODY_BYTES) {
+      const body = countingText(size);
+      await client.write(encodeRequest(`/${size}`, { method: "POST", body }));
+      const answer = await readAnswer(client);
+      assert.equal(answer.status, 200);
+      assert.ok(answer.body === body, `${answer.body.length} bytes came back for ${size}`);
+    }
+    await client.end();
+    await proxy.log.first(new RegExp(` info end .* requests=${BODY_BYTES.length} .*how=done$`));
+  });
+
+  Deno.test(`no answer waits for an acknowledgement (${engine})`, async () => {
+    await using backend = await startHttp(() => encodeAnswer("x".repeat(ANSWER_BYTES)));
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    using client = await connectTls(proxy.port);
+    const times = await timesOf(ANSWERS, async () => {
+      await client.write(encodeRequest("/"));
+      assert.equal((await readAnswer(client)).body.length, ANSWER_BYTES);
+    });
+    const median = times.toSorted((a, b) => a - b)[ANSWERS / 2] ?? Infinity;
+    const stalled = times.filter((ms) => ms > STALL_MS).length;
+    assert.ok(median < STALL_MS, `half of the answers took ${median} ms and more`);
+    assert.ok(stalled < ANSWERS / 10, `${stalled} of ${ANSWERS} took more than ${STALL_MS} ms`);
+  });
+
+  Deno.test(`what is no TLS leaves the listener as it was (${engine})`, async () => {
     await using echo = await startEcho();
-    await using config = await configFile(engine, {
-      backend: echo.address,
-      more: "timeouts: { handshake: 300ms }",
-    });
-    await using proxy = await startProxy(["--config", config.path]);
-    for (const bytes of ["", "\x16\x03\x01\x02\0\x01"]) {
-      using silent = await connectTcp(proxy.port);
-      await silent.write(bytes);
-      await silent.untilGone();
+    await using proxy = await startProxyFor({ engine, mode, backend: echo.address });
+    using early = await connectTls(proxy.port);
+    let failed = 0;
+    for (const [name, bytes] of Object.entries(GARBAGE)) {
+      using client = await connectTcp(proxy.port);
+      const said = lastWords(client);
+      // it may be refused before it has said all
+      await client.write(bytes).then(() => client.end()).catch(() => {});
+      const words = await said;
+      assert.ok(
+        [BROKEN_OFF, ""].includes(words) || isWholeRecords(words),
+        `${name} gets ${JSON.stringify(words)}`,
+      );
+      await proxy.log.count(/ warning handshake failed .*error=/, ++failed);
     }
-    await proxy.log.count(/ handshake failed .*error=handshake_timeout /, 2);
-    using client = await connectTls(proxy.port);
-    await client.write("ping");
-    assert.equal(await client.readText(4), "ping");
+    for (let i = 0; i < 20; i++) {
+      const client = await connectTcp(proxy.port);
+      if (i % 2 === 0) client.close();
+      else client.reset();
+      failed++;
+    }
+    await proxy.log.count(/ warning handshake failed .*error=/, failed);
+    for (const client of [early, await connectTls(proxy.port)]) {
+      using used = client;
+      await used.write("ping");
+      assert.equal(await used.readText(4), "ping");
+      await used.end();
+      assert.equal(await used.readRest(), "");
+    }
+    await proxy.log.count(/ info end .*how=done$/, 2);
+    assert.equal(proxy.log.matching(/ handshake failed /).length, failed);
+    assert.equal(echo.connections.length, 2);
   });
 
-  Deno.test(`a client that takes nothing is cut off, and its socket freed (${engine})`, async () => {
-    await using backend = await startBackend(async (connection) => {
-      const more = "x".repeat(1_000_000);
-      for (;;) await connection.write(more);
-    }, { brokenOff: true });
-    await using config = await configFile(engine, {
-      backend: backend.address,
-      more: "timeouts: { tunnel_idle: 500ms }",
+  Deno.test(`listen() ends a handshake that is late (${engine})`, async () => {
+    const failures: HandshakeFailure[] = [];
+    const limit = 600;
+    const allLate = Promise.withResolvers<void>();
+    const PREFIXES = [0, 1, 100, clientHello().length - 1];
+    await using port = await listenAlone(engine, limit, (failure) => {
+      if (failures.push(failure) === PREFIXES.length) allLate.resolve();
     });
-    await using proxy = await startProxy(["--config", config.path]);
-    using _first = await openTls(proxy.port);
-    await proxy.log.first(/ info end .*how="idle_timeout: /);
-    const atRest = await proxy.openFiles();
-    const stuck = await Promise.all([1, 2, 3].map(() => openTls(proxy.port)));
-    await proxy.log.count(/ info end .*how="idle_timeout: /, 4);
-    await eventually(
-      async () => await proxy.openFiles() <= atRest || undefined,
-      "the sockets of clients that take nothing to be closed",
+    using early = await connectTls(port.number);
+    const started = performance.now();
+    const clients = await Promise.all(PREFIXES.map(async (length) => {
+      const client = await connectTcp(port.number);
+      if (length > 0) await client.write(clientHello().subarray(0, length));
+      return client;
+    }));
+    await within(allLate.promise, "the handshakes to fail");
+    // timers of two clocks may disagree by a little
+    assert.ok(performance.now() - started > limit - 50);
+    for (const client of clients) {
+      using late = client;
+      // it ends though the client neither says nor ends anything
+      assert.ok(!(await lastWords(late)).startsWith("\x16"));
+    }
+    assert.deepEqual(
+      failures.map(({ error }) => [error.code, error.message]),
+      PREFIXES.map(() => ["handshake_timeout", `The handshake was not done within ${limit} ms`]),
     );
-    for (const conn of stuck) conn.close();
+    // the limit is for the handshake only
+    await early.write("ping");
+    assert.equal(await early.readText(4), "ping");
   });
+}
 
-  const REFUSED: [Capability, tls: string, more: string, why: RegExp][] = [
-    ["strict_sni", "strict_sni: true", "", /strict_sni/],
-    ["min_version", 'min_version: "1.3"', "", /min_version/],
-    ["sni_facts", "", "routes: [{ hosts: [a.test], backend: b }]", /routed by SNI \(sni_facts\)/],
-  ];
-  for (const [capability, tls, more, why] of REFUSED) {
-    Deno.test(`${capability}: ${can.has(capability) ? "can be asked for" : "is refused"} (${engine})`, async () => {
-      await using config = await configFile(engine, { backend: "127.0.0.1:9", tls, more });
-      const starting = startProxy(["--config", config.path]);
-      if (can.has(capability)) return void await (await starting)[Symbol.asyncDispose]();
-      const error = await starting.then(() => undefined, (error) => error);
-      assert.ok(error instanceof NotStarted);
-      assert.equal(error.code, 1);
-      assert.match(error.says.join("\n"), why);
+Deno.test("an answer of Deno.listenTls() waits for an acknowledgement without the cure", async () => {
+  const { ec } = await testCertificates();
+  const [cert, key] = await Promise.all([Deno.readTextFile(ec.cert), Deno.readTextFile(ec.key)]);
+  using listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert, key });
+  const serving = answerEach(listener, new Uint8Array(ANSWER_BYTES));
+  const times = await (async () => {
+    using client = await connectTls((listener.addr as Deno.NetAddr).port);
+    const times = await timesOf(20, async () => {
+      await client.write("?");
+      await client.readBytes(ANSWER_BYTES);
     });
+    await client.end();
+    return times;
+  })();
+  await within(serving, "the server to see the end");
+  const stalled = times.filter((ms) => ms > STALL_MS).length;
+  assert.ok(stalled > times.length / 2, "the trap is gone: lib/tls/no_delay.ts is not needed");
+});
+
+/** Whether it is TLS (RFC 8446, section 5.1) from the first byte to the last, or nothing. */
+function isWholeRecords(said: string): boolean {
+  let at = 0;
+  while (at < said.length) {
+    const type = said.charCodeAt(at);
+    if (type < 20 || type > 23 || said.charCodeAt(at + 1) !== 3) return false;
+    at += 5 + said.charCodeAt(at + 3) * 256 + said.charCodeAt(at + 4);
+  }
+  return at === said.length;
+}
+
+/** What a client is given that offers names, or the alert it gets. */
+async function pickedAlpn(port: number, flags: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await run("openssl", sClient(port, flags), { input: "" });
+  const alert = /SSL alert number (\d+)/.exec(stderr);
+  if (alert !== null) {
+    assert.notEqual(code, 0);
+    return `alert ${alert[1]}`;
+  }
+  assert.equal(code, 0, stderr);
+  return /^ALPN protocol: (.*)$/m.exec(stdout)?.[1] ?? "none";
+}
+
+/** Sends a request, reads the answer, and gives whether the session was resumed. */
+async function ask(port: number, flags: readonly string[]): Promise<string> {
+  const input = encodeRequest("/", { fields: ["Connection: close"] });
+  const shown = await runOk("openssl", sClient(port, [...flags, "-ign_eof"]), { input });
+  assert.match(shown, /^hello/m);
+  return /^(New|Reused), TLS/m.exec(shown)?.[1] ?? shown;
+}
+
+function clientHello(): Uint8Array {
+  const captured = CAPTURED_HELLOS.find(({ client }) => client.includes("-tls1_3"));
+  return captured?.bytes ?? new Uint8Array(0);
+}
+
+/** Text of which no two pieces are alike. */
+function countingText(length: number): string {
+  const numbers = Array.from({ length: Math.ceil(length / 8) }, (_, i) => String(i).padStart(8));
+  return numbers.join("").slice(0, length);
+}
+
+/** How many milliseconds each of so many runs took, one after the other. */
+async function timesOf(count: number, task: () => Promise<void>): Promise<number[]> {
+  const times: number[] = [];
+  while (times.length < count) {
+    const started = performance.now();
+    await task();
+    times.push(performance.now() - started);
+  }
+  return times;
+}
+
+/** Answers whatever comes on one connection with the same bytes. */
+async function answerEach(listener: Deno.TlsListener, answer: Uint8Array): Promise<void> {
+  using conn = await listener.accept();
+  const buffer = new Uint8Array(1024);
+  while (await conn.read(buffer) !== null) {
+    for (let at = 0; at < answer.length;) at += await conn.write(answer.subarray(at));
   }
 }
 
-/** Nagle's algorithm waits 40 ms for the acknowledgement. */
-const STALL_MS = 35;
-
-/** A configuration in tcp mode, as a file. */
-async function configFile(
-  engine: EngineName,
-  { backend, tls = "", more = "" }: { backend: string; tls?: string; more?: string },
-): Promise<{ path: string } & AsyncDisposable> {
-  const { ec } = await testCertificates();
-  const path = await Deno.makeTempFile({ suffix: ".yaml" });
-  const routes = more.startsWith("routes") ? "" : "routes: [{ backend: b }]";
-  await Deno.writeTextFile(
-    path,
-    `listeners:
-  - { listen: "127.0.0.1:0", mode: tcp, engine: ${engine}, tls: { ${tls} } }
-certificates:
-  - { cert: ${ec.cert}, key: ${ec.key} }
-backends: { b: { servers: ["${backend}"] } }
-${routes}
-${more}
-`,
-  );
-  return { path, [Symbol.asyncDispose]: () => Deno.remove(path) };
+interface LonePort extends AsyncDisposable {
+  readonly number: number;
 }
 
-/** What `connectNodeTls` has put TLS upon. */
-function rawSocketOf(socket: object): { end(): void } {
-  const raw = "_parent" in socket ? socket._parent : undefined;
-  assert.ok(typeof raw === "object" && raw !== null && "end" in raw);
-  return raw as { end(): void };
+/** An engine without the proxy around it, for what no flag sets; it echoes. */
+async function listenAlone(
+  engine: EngineName,
+  handshakeTimeout: number,
+  onHandshakeFailure: (failure: HandshakeFailure) => void,
+): Promise<LonePort> {
+  const { ec } = await testCertificates();
+  const connections: TlsConnection[] = [];
+  const troubles: string[] = [];
+  const engines: Readonly<Record<EngineName, TlsEngine>> = { node: nodeEngine, deno: denoEngine };
+  const listener = await engines[engine].listen({
+    address: { host: "127.0.0.1", port: 0 },
+    certificates: createCertificateStore([{ certificate: await loadCertificate(ec) }]),
+    alpn: [],
+    handshakeTimeout,
+    onConnection: (connection) => {
+      connections.push(connection);
+      connection.readable.pipeTo(connection.writable).catch(() => {});
+    },
+    onHandshakeFailure,
+    onTrouble: (reason) => void troubles.push(reason),
+  });
+  return {
+    number: listener.address.port,
+    async [Symbol.asyncDispose]() {
+      for (const connection of connections) connection.close();
+      await listener.close();
+      assert.deepEqual(troubles, []);
+    },
+  };
 }

@@ -50,12 +50,13 @@ Deno.test("exchange() keeps no connection alive while a part of the request is u
       write: (bytes) => Promise.resolve(void sent.push(latin1(bytes))),
       endWrites: () => Promise.resolve(),
     }),
-    reading: { start() {}, stop() {} },
+    reading: { renew() {}, start() {}, stop() {} },
     writing: { start() {}, stop() {} },
     serverDeadline,
     bodyIdle: 60_000,
     mayKeepAlive: () => true,
     onLease: () => {},
+    tunnel: () => Promise.reject(new Error("Nobody asked for an upgrade")),
   };
   const request = await requests.next() as ForwardedRequest;
   const result = await exchange(request, backend, client);

@@ -119,8 +119,10 @@ for (const engine of ENGINES) {
     assert.deepEqual(request.fields.map(([name, value]) => `${name}: ${value}`), [
       ...["Host: localhost", "Cookie: a=b", "X-One: 1", "x-one: 2"],
       ...["Accept: text/html;q=0.5", "X-Empty: ", "X-Byte: caf\xe9"],
+      ...["TE: trailers", "Connection: TE"],
       ...["X-Forwarded-For: 127.0.0.1", "X-Forwarded-Proto: https"],
       ...["X-Forwarded-Host: localhost", `X-Forwarded-Port: ${proxy.port}`],
+      `X-Request-Id: ${valuesOf(request, "X-Request-Id")[0]}`,
     ]);
   });
 

@@ -29,7 +29,7 @@ for (const engine of ENGINES) {
       `^${TIME} info handshake peer=(${PEER}) ${tls} alpn=http/1\\.1 resumed=${
         knows ? "no" : "-"
       } time=${MS}$`,
-      `^${TIME} info request peer=(${PEER}) host=localhost:${port} method=POST ` +
+      `^${TIME} info request peer=(${PEER}) client=- id=[0-9a-f]{8}-\\w+ host=localhost:${port} method=POST ` +
       `target="/a\\?b=\\\\"c" status=200 in=\\d+ out=\\d+ time=${MS} backend=default ` +
       `server=${backend.address} error=-$`,
       `^${TIME} info end peer=(${PEER}) in=(\\d+) out=(\\d+) requests=1 time=${SECONDS} how=done$`,

@@ -43,7 +43,7 @@ routes: [{ backend: a }]
     const args = sni === undefined ? ["-noservername"] : ["-servername", sni];
     const connect = ["s_client", "-connect", `127.0.0.1:${proxy.port}`, ...args];
     const { stdout } = await run("openssl", connect, { input: "" });
-    assert.equal(/^subject=CN = (.*)$/m.exec(stdout)?.[1], certificate, sni);
+    assert.equal(/^subject=CN = (.*)$/m.exec(stdout)?.[1], certificate, `SNI ${sni}`);
   }
 });
 

@@ -37,7 +37,7 @@ ${more}`;
 
       await config.write(yaml("limits: { connections: 99 }"));
       await proxy.says.first(
-        /^tls-proxy: reloaded \(changed configuration file\): limits changed$/,
+        /^tls-proxy: reloaded \(changed configuration file\): limits changed, 0 connections closed$/,
       );
       await serves(https);
 

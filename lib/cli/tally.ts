@@ -9,7 +9,7 @@ export interface Tally {
 
 /** A tally that starts at zero. */
 export function startTally(): Tally {
-  const count = { connections: 0, failed: 0, requests: 0, bytesIn: 0, bytesOut: 0 };
+  const count = { connections: 0, failed: 0, refused: 0, requests: 0, bytesIn: 0, bytesOut: 0 };
 
   function observe(event: ProxyEvent): void {
     switch (event.kind) {
@@ -18,6 +18,9 @@ export function startTally(): Tally {
         break;
       case "handshake_failed":
         count.failed++;
+        break;
+      case "connections_refused":
+        count.refused += event.count;
         break;
       case "request":
         count.requests++;
@@ -30,9 +33,11 @@ export function startTally(): Tally {
   }
 
   function summary(): string {
-    const { connections, failed, requests, bytesIn, bytesOut } = count;
+    const { connections, failed, refused, requests, bytesIn, bytesOut } = count;
     return `served ${plural(connections, "connection")} and ${plural(requests, "request")}, ` +
-      `${plural(failed, "failed handshake")}, ${bytesIn} bytes in, ${bytesOut} bytes out`;
+      `${plural(failed, "failed handshake")}, ` +
+      (refused === 0 ? "" : `${plural(refused, "connection")} over the limit, `) +
+      `${bytesIn} bytes in, ${bytesOut} bytes out`;
   }
 
   return { observe, summary };

@@ -25,7 +25,7 @@ routes:
   - { backend: api }
 forwarded: { trusted: [10.0.0.0/8, "2001:db8::/32", 192.0.2.1], standard: true }
 timeouts: { handshake: 1s, header: 2s, body_idle: 3s, keep_alive: 4s, tunnel_idle: 5s, drain: 6s }
-limits: { connections: 1, connections_per_ip: 2, header_bytes: 1MiB, headers: 3, body: 0 }
+limits: { connections: 1, connections_per_ip: 2, header_bytes: 1MiB, headers: 3, body: 0, body_rate: 500 }
 workers: 2
 log: { level: debug, format: json, access: false, tls: false }
 watch: { config: true, certificates: false }
@@ -99,6 +99,7 @@ Deno.test("parseConfig() reads every key of the file", () => {
     headerBytes: 1024 * 1024,
     headers: 3,
     body: 0,
+    bodyRate: 500,
   });
   assert.equal(config.workers, 2);
   assert.deepEqual(config.log, { level: "debug", format: "json", access: false, tls: false });
@@ -128,6 +129,7 @@ Deno.test("parseConfig() fills in the defaults of the contract", () => {
     headerBytes: 16 * 1024,
     headers: 100,
     body: 0,
+    bodyRate: 240,
   });
   assert.deepEqual(config.log, { level: "info", format: "text", access: true, tls: true });
   assert.deepEqual(config.watch, { config: false, certificates: true });

@@ -95,6 +95,8 @@ export interface ForwardedConfig {
   readonly trusted: readonly string[];
   /** Whether `Forwarded` (RFC 7239) is written too. */
   readonly standard: boolean;
+  /** Whether `Via` is written (RFC 9110, section 7.6.3). */
+  readonly via: boolean;
 }
 
 export interface TimeoutsConfig {
@@ -113,6 +115,8 @@ export interface LimitsConfig {
   readonly headerBytes: number;
   readonly headers: number;
   readonly body: number;
+  /** Bytes a second. */
+  readonly bodyRate: number;
 }
 
 export interface LogConfig {

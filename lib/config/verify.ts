@@ -104,11 +104,6 @@ function tcpRoutesByPath({ listeners, routes }: Config): Finding[] {
 /** Keys of the contract that are read and checked, but that nothing heeds yet. */
 function withoutEffect({ backends }: Config): Finding[] {
   const paths: KeyPath[] = [
-    ["forwarded", "trusted"],
-    ["forwarded", "standard"],
-    ["limits", "connections"],
-    ["limits", "connections_per_ip"],
-    ["limits", "body"],
     ["log", "format"],
     ["workers"],
     ["admin"],

@@ -54,7 +54,7 @@ function size(description: string, byDefault: string | 0) {
     if (parsed === undefined) throw new Error(`"${value}" is not a size; write 16KiB or 1MiB`);
     return parsed;
   });
-  return z.union([sized, z.literal(0)]).prefault(byDefault);
+  return z.union([sized, z.int().min(0)]).prefault(byDefault);
 }
 
 function address(description: string) {
@@ -217,7 +217,7 @@ const timeouts = z.strictObject({
   header: duration("For a request's head, from its first byte", "30s"),
   body_idle: duration("Without progress of a body", "60s"),
   keep_alive: duration("Without a request", "75s"),
-  tunnel_idle: duration("Without a byte in tcp mode", "10m"),
+  tunnel_idle: duration("Without a byte either way, in tcp mode and behind an Upgrade", "10m"),
   drain: duration("For what is running when the proxy stops", "30s"),
 }).transform(({ body_idle, keep_alive, tunnel_idle, ...rest }): TimeoutsConfig => ({
   ...rest,
@@ -227,15 +227,26 @@ const timeouts = z.strictObject({
 }));
 
 const limits = z.strictObject({
-  connections: count("Connections at once; 0 is no limit", { least: 0, byDefault: 10_000 }),
-  connections_per_ip: count("Of one address; 0 is no limit", { least: 0, byDefault: 0 }),
+  connections: count("Connections of a listener at once; 0 is no limit", {
+    least: 0,
+    byDefault: 10_000,
+  }),
+  connections_per_ip: count("Connections of one address to a listener at once; 0 is no limit", {
+    least: 0,
+    byDefault: 0,
+  }),
   header_bytes: size("Of a head", "16KiB"),
   headers: count("Fields of a head", { least: 1, byDefault: 100 }),
   body: size("Of a request's body; 0 is no limit", 0),
-}).transform(({ connections_per_ip, header_bytes, ...rest }): LimitsConfig => ({
+  body_rate: count(
+    "Bytes a second that a request's body has to come with, averaged over body_idle; 0 asks for none",
+    { least: 0, byDefault: 240 },
+  ),
+}).transform(({ connections_per_ip, header_bytes, body_rate, ...rest }): LimitsConfig => ({
   ...rest,
   connectionsPerIp: connections_per_ip,
   headerBytes: header_bytes,
+  bodyRate: body_rate,
 }));
 
 const log = z.strictObject({
@@ -274,8 +285,11 @@ export const YAML_SCHEMA = z.strictObject({
   backends: z.record(z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/), backend).default({}),
   routes: z.array(route).default([]),
   forwarded: z.strictObject({
-    trusted: z.array(cidr).default([]),
+    trusted: z.array(cidr).default([]).meta({
+      description: "Proxies in front of this one, which are believed what they say of clients",
+    }),
     standard: z.boolean().default(false).meta({ description: "Write Forwarded (RFC 7239) too" }),
+    via: z.boolean().default(false).meta({ description: "Write Via, both ways" }),
   }).prefault({}),
   timeouts: timeouts.prefault({}),
   limits: limits.prefault({}),

@@ -1,4 +1,5 @@
 import type { Config, TlsListenerConfig } from "../config/schema.ts";
+import { AddressSet } from "../core/address_set.ts";
 import type { Deadlines } from "../core/deadlines.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Observer } from "../observability/event.ts";
@@ -70,6 +71,7 @@ export function policyOf(
     router: new Router(routes),
     certificates: certificateStore({ config, certificates }),
     limits: config.limits,
+    forwarded: { ...config.forwarded, trusted: new AddressSet(config.forwarded.trusted) },
     timeouts: config.timeouts,
   };
 }

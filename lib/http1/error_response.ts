@@ -1,5 +1,6 @@
 import type { ErrorCode, ProxyError } from "../core/errors.ts";
 import { encodeResponseHead, field } from "./head.ts";
+import { prefersJson } from "./media_type.ts";
 import { encodeLatin1 } from "./text.ts";
 
 /** The status of each error a client can be told of; others end the connection without an answer. */
@@ -17,7 +18,9 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   method_not_allowed: 405,
   header_timeout: 408,
   body_timeout: 408,
+  body_too_large: 413,
   target_too_long: 414,
+  expectation_failed: 417,
   misdirected: 421,
   head_too_large: 431,
   internal: 500,
@@ -39,7 +42,9 @@ const REASON: Readonly<Record<number, string>> = {
   404: "Not Found",
   405: "Method Not Allowed",
   408: "Request Timeout",
+  413: "Content Too Large",
   414: "URI Too Long",
+  417: "Expectation Failed",
   421: "Misdirected Request",
   431: "Request Header Fields Too Large",
   500: "Internal Server Error",
@@ -62,7 +67,17 @@ export interface ErrorResponseOptions {
   readonly method?: string | undefined;
   /** The request's `Accept`: JSON for those who ask for it, text for the rest. */
   readonly accept?: string | undefined;
+  /** The request's, to be found in the log. */
+  readonly id?: string | undefined;
 }
+
+/** Seconds after which it is worth another try, where it may be. */
+const RETRY_AFTER: Partial<Record<ErrorCode, number>> = {
+  connect_failed: 5,
+  connect_timeout: 5,
+  draining: 1,
+  no_server: 5,
+};
 
 /**
  * A whole answer that says what went wrong: to a client all of what is its own doing, of the
@@ -71,22 +86,41 @@ export interface ErrorResponseOptions {
 export function errorResponse(error: ProxyError, options: ErrorResponseOptions): Uint8Array {
   const status = statusOf(error) ?? 500;
   const reason = REASON[status] ?? "Error";
-  const detail = error.source === "client" || error.code === "no_route" ? error.message : reason;
-  const json = options.accept !== undefined && /\bapplication\/json\b/i.test(options.accept);
-  const body = json
-    ? JSON.stringify({ status, error: error.code, detail }) + "\n"
-    : `${status} ${reason}\n${detail === reason ? "" : detail + "\n"}`;
+  const json = options.accept !== undefined && prefersJson(options.accept);
+  const body = encodeLatin1(json ? jsonBody(error, options) : textBody(error, options));
+  const retryAfter = RETRY_AFTER[error.code];
   const fields = [
     field("Content-Type", json ? "application/json" : "text/plain; charset=utf-8"),
-    field("Content-Length", String(encodeLatin1(body).length)),
+    field("Content-Length", String(body.length)),
     ...(status === 405 ? [field("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")] : []),
+    ...(retryAfter === undefined ? [] : [field("Retry-After", String(retryAfter))]),
+    ...(options.id === undefined ? [] : [field("X-Request-Id", options.id)]),
     ...(options.keepAlive ? [] : [field("Connection", "close")]),
   ];
   const head = encodeResponseHead({ status, reason, fields });
   if (options.method === "HEAD") return head;
-  const bytes = encodeLatin1(body);
-  const whole = new Uint8Array(head.length + bytes.length);
+  const whole = new Uint8Array(head.length + body.length);
   whole.set(head);
-  whole.set(bytes, head.length);
+  whole.set(body, head.length);
   return whole;
+}
+
+function textBody(error: ProxyError, { id }: ErrorResponseOptions): string {
+  const status = statusOf(error) ?? 500;
+  const lines = [`${status} ${REASON[status] ?? "Error"}`];
+  const detail = detailOf(error);
+  if (detail !== undefined) lines.push(detail);
+  if (id !== undefined) lines.push(`request ${id}`);
+  return lines.join("\n") + "\n";
+}
+
+function jsonBody(error: ProxyError, { id }: ErrorResponseOptions): string {
+  const status = statusOf(error) ?? 500;
+  const detail = detailOf(error) ?? REASON[status];
+  return JSON.stringify({ status, error: error.code, detail, request_id: id }) + "\n";
+}
+
+/** What the client may know beyond the status. */
+function detailOf(error: ProxyError): string | undefined {
+  return error.source === "client" || error.code === "no_route" ? error.message : undefined;
 }

@@ -1,4 +1,5 @@
-import { type Field, field } from "./head.ts";
+import { HOST } from "./grammar.ts";
+import { type Field, field, valuesOf } from "./head.ts";
 
 /** What backends are told of a request's origin. */
 export interface ForwardedFacts {
@@ -9,28 +10,120 @@ export interface ForwardedFacts {
   readonly proto: "https" | "http";
   /** The Host the client asked for. */
   readonly host: string;
+  /** Whether `Forwarded` (RFC 7239) is told too. */
+  readonly standard?: boolean;
 }
 
 /**
- * The forwarded fields of one request. They come from this proxy alone: what a client sends under
- * these names is dropped by `withoutForwarded`, or anybody could claim to be anybody.
+ * The forwarded fields of one request of a client that is believed nothing. They come from this
+ * proxy alone: what the client sends under these names is dropped (`isForwardedField`), or anybody
+ * could claim to be anybody.
  */
-export function forwardedFields({ peer, port, proto, host }: ForwardedFacts): Field[] {
-  return [
-    field("X-Forwarded-For", peer),
-    field("X-Forwarded-Proto", proto),
-    field("X-Forwarded-Host", host),
-    field("X-Forwarded-Port", String(port)),
+export function forwardedFields(facts: ForwardedFacts): Field[] {
+  const fields = [
+    { name: "X-Forwarded-For", key: "x-forwarded-for", value: facts.peer },
+    { name: "X-Forwarded-Proto", key: "x-forwarded-proto", value: facts.proto },
+    { name: "X-Forwarded-Host", key: "x-forwarded-host", value: facts.host },
+    { name: "X-Forwarded-Port", key: "x-forwarded-port", value: String(facts.port) },
   ];
+  if (facts.standard === true) fields.push(field("Forwarded", forwardedElement(facts)));
+  return fields;
 }
 
 /**
- * The fields without any that claims to know where the request came from. Servers that follow CGI
- * (RFC 3875, section 4.1.18) take `_` for `-`, so a name that differs only in that is the same.
+ * The same behind a proxy that is trusted: what it says of those before it is kept, and it is
+ * appended to them. All lines of a list become one, in their order (RFC 9110, section 5.3), so that
+ * a reader from the right meets the addresses in the order in which they can be believed. What the
+ * trusted proxy says of the scheme, the host and the port it was asked for is kept where it says it
+ * once and well; else this proxy's own connection is told of.
  */
-export function withoutForwarded(fields: readonly Field[]): Field[] {
-  return fields.filter(({ key }) => !FORWARDED.has(key.replaceAll("_", "-")));
+export function appendedForwardedFields(
+  facts: ForwardedFacts,
+  received: readonly Field[],
+): Field[] {
+  const { peer, proto, host, port } = facts;
+  const fields = [
+    field("X-Forwarded-For", joined(received, "x-forwarded-for", peer)),
+    field("X-Forwarded-Proto", told(received, "x-forwarded-proto", SCHEME) ?? proto),
+    field("X-Forwarded-Host", told(received, "x-forwarded-host", HOST) ?? host),
+    field("X-Forwarded-Port", told(received, "x-forwarded-port", PORT) ?? String(port)),
+  ];
+  if (facts.standard === true) {
+    fields.push(field("Forwarded", joined(received, "forwarded", forwardedElement(facts))));
+  }
+  return fields;
 }
+
+/**
+ * Whether a field claims to know where the request came from. Servers that follow CGI (RFC 3875,
+ * section 4.1.18) take `_` for `-`, so a name that differs only in that is the same.
+ *
+ * @param key the name in lower case
+ */
+export function isForwardedField(key: string): boolean {
+  if (FORWARDED.has(key)) return true;
+  return key.includes("_") && FORWARDED.has(key.replaceAll("_", "-"));
+}
+
+/**
+ * The client behind trusted proxies: the first address from the right that is not trusted, or the
+ * leftmost where all are. What is no address ends the search, as nothing before it can be believed.
+ *
+ * @param chain the elements of `X-Forwarded-For`, the peer last
+ */
+export function clientOf(
+  chain: readonly string[],
+  isTrusted: (address: string) => boolean,
+): string | undefined {
+  let client: string | undefined;
+  for (const element of chain.toReversed()) {
+    const address = addressOf(element);
+    if (address === undefined) return client;
+    client = address;
+    if (!isTrusted(address)) return client;
+  }
+  return client;
+}
+
+/** The address of a node that may have a port, and brackets (RFC 7239, section 6). */
+function addressOf(node: string): string | undefined {
+  const text = node.trim();
+  const bracketed = /^\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?$/.exec(text)?.[1];
+  if (bracketed !== undefined) return bracketed;
+  const v4 = /^(\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?$/.exec(text)?.[1];
+  return v4 ?? (/^[0-9A-Fa-f:.]+$/.test(text) && text.includes(":") ? text : undefined);
+}
+
+/** One hop as RFC 7239, sections 4 and 6, writes it. */
+function forwardedElement({ peer, host, proto }: ForwardedFacts): string {
+  const node = peer.includes(":") ? `"[${peer}]"` : peer;
+  const authority = TOKEN.test(host) ? host : `"${host}"`;
+  return `for=${node};host=${authority};proto=${proto}`;
+}
+
+/** A list of all that was received and one element more; empty elements are none. */
+function joined(received: readonly Field[], key: string, last: string): string {
+  const list = valuesOf(received, key).join(",");
+  // an open quote would swallow what is appended to it
+  const elements = key !== "forwarded" ? list.split(",") : BALANCED.test(list) ? [list] : [];
+  const kept = elements.map((element) => element.trim()).filter((element) => element !== "");
+  return [...kept, last].join(", ");
+}
+
+/** Every quoted string ends (RFC 9110, section 5.6.4). */
+const BALANCED = /^(?:[^"]|"(?:\\.|[^"\\])*")*$/;
+
+/** A value that stands once and is well-formed. */
+function told(received: readonly Field[], key: string, form: RegExp): string | undefined {
+  const [value, ...more] = valuesOf(received, key);
+  return value !== undefined && more.length === 0 && form.test(value) ? value : undefined;
+}
+
+/** RFC 3986, section 3.1. */
+const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]{0,30}$/;
+const PORT = /^\d{1,5}$/;
+/** RFC 9110, section 5.6.2. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 const FORWARDED: ReadonlySet<string> = new Set([
   "forwarded",

@@ -14,7 +14,6 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "proxy-authorization",
   "proxy-connection",
   "te",
-  "trailer",
   "transfer-encoding",
   "upgrade",
 ]);
@@ -33,8 +32,25 @@ export function endToEndFields(fields: readonly Field[]): Field[] {
 /** Trailer fields that may go on: none that frames, routes or speaks of one hop. */
 export function endToEndTrailers(trailers: readonly Field[]): Field[] {
   return trailers.filter(({ key }) =>
-    !HOP_BY_HOP.has(key) && key !== "host" &&
-    !key.replaceAll("_", "-").startsWith("x-forwarded-") &&
-    key !== "forwarded"
+    !HOP_BY_HOP.has(key) && !NEVER_TRAILERS.has(key) &&
+    !key.replaceAll("_", "-").startsWith("x-forwarded-")
   );
 }
+
+/** What decides about a message cannot come behind it (RFC 9110, section 6.5.1). */
+const NEVER_TRAILERS: ReadonlySet<string> = new Set([
+  "authorization",
+  "cache-control",
+  "content-encoding",
+  "content-range",
+  "content-type",
+  "cookie",
+  "expect",
+  "forwarded",
+  "host",
+  "max-forwards",
+  "range",
+  "set-cookie",
+  "trailer",
+  "x-request-id",
+]);

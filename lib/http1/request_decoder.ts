@@ -1,20 +1,27 @@
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import { type BodyDecoder, bodyDecoder, type BodyPart, type BodyRules } from "./body_decoder.ts";
+import { checkExpectation } from "./expect.ts";
 import { type Framing, requestFraming } from "./framing.ts";
 import { CR, LF } from "./grammar.ts";
 import { parseRequestHead, type RequestHead } from "./head.ts";
 import { HeadScanner } from "./head_scanner.ts";
 import { type RequestTarget, requestTarget } from "./target.ts";
+import { requestedUpgrade } from "./upgrade.ts";
 
 /** What the bytes of a connection say, one fact at a time and in order. */
 export type RequestPart = RequestHeadPart | BodyPart | FailurePart;
 
-/** A request begins. A body follows as `data` and one `end` unless the framing is `none`. */
+/**
+ * A request begins. A body follows as `data` and one `end` unless the framing is `none`. Behind one
+ * that asks for an upgrade everything is `data`: what it means is for the server to say.
+ */
 export interface RequestHeadPart {
   readonly kind: "head";
   readonly head: RequestHead;
   readonly target: RequestTarget;
   readonly framing: Framing;
+  /** The protocols that it asks to go on with; undefined where it is to be served as HTTP. */
+  readonly upgrade: readonly string[] | undefined;
   /** Bytes of the head on the wire. */
   readonly size: number;
 }
@@ -32,22 +39,33 @@ export interface HeadLimits {
   readonly headers: number;
 }
 
+export interface RequestLimits extends HeadLimits {
+  /** Bytes of a body; 0 or nothing is no limit. */
+  readonly body?: number;
+}
+
 /**
  * Cuts a connection's bytes into requests (RFC 9112), without I/O: feed it bytes in any pieces and
  * it answers with the parts they complete. It never throws: what is no HTTP becomes one `failure`,
  * behind the parts that came before it, and every byte after that is dropped.
  */
 export class RequestDecoder {
-  readonly #limits: HeadLimits;
+  readonly #limits: RequestLimits;
+  readonly #maxBody: number;
   readonly #scanner: HeadScanner;
   readonly #bodyRules: BodyRules;
   #body: BodyDecoder | undefined;
+  /** Bytes of the body so far. */
+  #bodyBytes = 0;
   #failed = false;
+  /** Whether what comes is opaque, behind a request for an upgrade. */
+  #opaque = false;
   /** The one empty line that may stand before a request line (RFC 9112, section 2.2). */
   #emptyLine: "possible" | "half" | "over" = "possible";
 
-  constructor(limits: HeadLimits) {
+  constructor(limits: RequestLimits) {
     this.#limits = limits;
+    this.#maxBody = limits.body || Infinity;
     this.#scanner = new HeadScanner(limits.headerBytes, {
       malformed: "bad_field",
       tooLarge: "head_too_large",
@@ -71,8 +89,15 @@ export class RequestDecoder {
     const parts: RequestPart[] = [];
     if (this.#failed) return parts;
     try {
-      const emit = (part: RequestPart) => parts.push(part);
+      const emit = (part: RequestPart) => {
+        if (part.kind === "data") this.#checkBody(this.#bodyBytes += part.bytes.length);
+        parts.push(part);
+      };
       for (let at = 0; at < bytes.length;) {
+        if (this.#opaque) {
+          parts.push({ kind: "data", bytes: bytes.subarray(at) });
+          break;
+        }
         at = this.#body === undefined
           ? this.#feedHead(bytes, at, emit)
           : this.#feedBody(this.#body, { bytes, at, emit });
@@ -97,13 +122,25 @@ export class RequestDecoder {
     const head = parseRequestHead(found.head, this.#limits.headers);
     const target = requestTarget(head);
     const framing = requestFraming(head);
-    emit({ kind: "head", head, target, framing, size: found.head.length });
+    const upgrade = requestedUpgrade(head, framing);
+    checkExpectation(head);
+    // a length that is too large is refused before any of the body
+    if (framing.kind === "length") this.#checkBody(framing.length);
+    this.#bodyBytes = 0;
+    emit({ kind: "head", head, target, framing, upgrade, size: found.head.length });
     this.#body = bodyDecoder(framing, this.#bodyRules);
     if (this.#body === undefined) this.#emptyLine = "possible";
     else if (framing.kind === "length" && framing.length === 0) {
       this.#feedBody(this.#body, { bytes, at: found.end, emit });
     }
+    this.#opaque = upgrade !== undefined;
     return found.end;
+  }
+
+  #checkBody(bytes: number): void {
+    if (bytes > this.#maxBody) {
+      throw new ProxyError("body_too_large", `The body is larger than ${this.#maxBody} bytes`);
+    }
   }
 
   #feedBody(

@@ -19,7 +19,7 @@ const LIMITS = { headerBytes: 16 * 1024, headers: 100 };
 /** The lines that a backend gets for a request. */
 function forwardedLines(...lines: readonly string[]): string[] {
   const request = headOf(head(...lines));
-  return requestFields(request, ORIGIN).map(({ name, value }) => `${name}: ${value}`);
+  return requestFields(request, ORIGIN, "id").map(({ name, value }) => `${name}: ${value}`);
 }
 
 function headOf(text: string): RequestHeadPart {
@@ -34,11 +34,16 @@ function requestsOf(text: string): RequestHeadPart[] {
   return facts.filter((fact): fact is RequestHeadPart => isRequest(fact));
 }
 
+/** What the proxy writes itself, whatever a client names. */
+const OWN_NAMES =
+  /^(host|te|connection|content-length|transfer-encoding|x-forwarded-.*|x-request-id)$/;
+
 const OWN = [
   "X-Forwarded-For: 192.0.2.7",
   "X-Forwarded-Proto: https",
   "X-Forwarded-Host: a",
   "X-Forwarded-Port: 8443",
+  "X-Request-Id: id",
 ];
 
 Deno.test("requestFields() adds the origin to the client's fields", () => {
@@ -88,7 +93,7 @@ Deno.test("requestFields() of any accepted request read again say the same and n
   fc.assert(
     fc.property(acceptedRequests, (text) => {
       const request = headOf(text);
-      const fields = requestFields(request, ORIGIN);
+      const fields = requestFields(request, ORIGIN, "id");
       const { method } = request.head;
       const bytes = encodeRequestHead({ method, target: request.target.path, fields });
       const [again, ...more] = requestsOf(latin1(bytes));
@@ -105,15 +110,60 @@ Deno.test("requestFields() of any accepted request read again say the same and n
       assert.deepEqual(valuesOf(again.head.fields, "x-forwarded-for"), [ORIGIN.peer]);
       assert.deepEqual(valuesOf(again.head.fields, "x-forwarded-host"), [host]);
       assert.equal(names.filter((name) => /forwarded/.test(name)).length, 4);
-      assert.doesNotMatch(
-        names.join(),
-        /\b(connection|keep-alive|proxy-[a-z]+|te|trailer|upgrade|http2-settings)\b/,
+      assert.deepEqual(again.upgrade, request.upgrade);
+      const hop = names.filter((name) =>
+        /^(connection|keep-alive|proxy-[a-z]+|te|upgrade|http2-settings)$/.test(name)
       );
+      const tellsTrailers = valuesOf(again.head.fields, "te").length > 0;
+      assert.deepEqual(hop, [
+        ...(tellsTrailers ? ["te", "connection"] : []),
+        ...(request.upgrade === undefined ? [] : ["connection", "upgrade"]),
+      ]);
+      assert.deepEqual(valuesOf(again.head.fields, "te"), tellsTrailers ? ["trailers"] : []);
       const nominated = valuesOf(request.head.fields, "connection").join(",").split(",")
         .map((name) => name.replace(/^[ \t]+|[ \t]+$/g, "").toLowerCase())
-        .filter((name) => !/^(host|content-length|transfer-encoding|x-forwarded-.*)$/.test(name));
+        .filter((name) => request.upgrade === undefined || name !== "upgrade")
+        .filter((name) => !OWN_NAMES.test(name));
       assert.deepEqual(names.filter((name) => nominated.includes(name)), []);
     }),
     { numRuns: 1000 },
   );
+});
+
+Deno.test("requestFields() appends to what a trusted proxy says, and writes Via and Forwarded when asked", () => {
+  const request = headOf(
+    head(
+      "GET / HTTP/1.0",
+      "Host: a",
+      "X-Forwarded-For: 1.2.3.4",
+      "Via: 1.1 front",
+      "X_Forwarded_For: 6.6.6.6",
+      "X-Forwarded-Proto: http",
+      "X-Request-Id: theirs",
+    ),
+  );
+  const origin = { ...ORIGIN, trusted: true, standard: true, via: true };
+  const lines = requestFields(request, origin, "ours").map(({ name, value }) =>
+    `${name}: ${value}`
+  );
+  assert.deepEqual(lines, [
+    "Host: a",
+    "X-Forwarded-For: 1.2.3.4, 192.0.2.7",
+    "X-Forwarded-Proto: http",
+    "X-Forwarded-Host: a",
+    "X-Forwarded-Port: 8443",
+    "Forwarded: for=192.0.2.7;host=a;proto=https",
+    "X-Request-Id: ours",
+    "Via: 1.1 front, 1.0 tls-proxy",
+  ]);
+});
+
+Deno.test("requestFields() tells servers of clients that take trailers (RFC 9110 10.1.4)", () => {
+  const lines = forwardedLines(
+    "GET / HTTP/1.1",
+    "Host: a",
+    "TE: deflate, trailers",
+    "Connection: TE",
+  );
+  assert.deepEqual(lines, ["Host: a", "TE: trailers", "Connection: TE", ...OWN]);
 });

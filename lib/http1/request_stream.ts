@@ -7,11 +7,14 @@ import type {
   RequestHeadPart,
   RequestPart,
 } from "./request_decoder.ts";
+import { requestId } from "./request_id.ts";
 import { type ConnectionOrigin, requestFields } from "./request_rewrite.ts";
 
 /** A request's head, and the bytes that a backend gets for it. */
 export interface ForwardedRequest extends RequestHeadPart {
   readonly forwarded: Uint8Array;
+  /** Under which it is found in logs. */
+  readonly id: string;
 }
 
 export type ForwardedPart = ForwardedRequest | BodyPart | FailurePart;
@@ -66,7 +69,9 @@ export class RequestStream extends TransformStream<Uint8Array, ForwardedPart[]> 
 
 function forward(part: RequestPart, origin: ConnectionOrigin): ForwardedPart {
   if (part.kind !== "head") return part;
-  const fields = requestFields(part, origin);
-  const { method } = part.head;
-  return { ...part, forwarded: encodeRequestHead({ method, target: part.target.path, fields }) };
+  const { head, target, framing, upgrade, size } = part;
+  const id = requestId(head.fields);
+  const fields = requestFields(part, origin, id);
+  const forwarded = encodeRequestHead({ method: head.method, target: target.path, fields });
+  return { kind: "head", head, target, framing, upgrade, size, forwarded, id };
 }

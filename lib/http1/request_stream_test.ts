@@ -51,7 +51,8 @@ Deno.test("RequestStream gives the head that a backend is to get", async () => {
   assert.equal(
     latin1(request.forwarded),
     "GET /b HTTP/1.1\r\nHost: a\r\nC: \xe9\r\nX-Forwarded-For: 192.0.2.7\r\n" +
-      "X-Forwarded-Proto: https\r\nX-Forwarded-Host: a\r\nX-Forwarded-Port: 8443\r\n\r\n",
+      "X-Forwarded-Proto: https\r\nX-Forwarded-Host: a\r\nX-Forwarded-Port: 8443\r\n" +
+      `X-Request-Id: ${request.id}\r\n\r\n`,
   );
 });
 

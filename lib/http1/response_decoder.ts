@@ -4,12 +4,14 @@ import { type Framing, responseFraming } from "./framing.ts";
 import { parseResponseHead, type ResponseHead } from "./head.ts";
 import { HeadScanner } from "./head_scanner.ts";
 import type { FailurePart, HeadLimits } from "./request_decoder.ts";
+import { switchesTo } from "./upgrade.ts";
 
 export type ResponsePart = ResponseHeadPart | BodyPart | FailurePart;
 
 /**
  * An answer begins, or an interim one (1xx) stands alone. A body follows as `data` and one `end`
- * unless the framing is `none`.
+ * unless the framing is `none`. Behind a 101, which is let through where it was asked for, everything
+ * is `data`.
  */
 export interface ResponseHeadPart {
   readonly kind: "head";
@@ -28,6 +30,10 @@ export class ResponseDecoder {
   readonly #bodyRules: BodyRules;
   /** The method of the request whose answer is due. */
   #method: string | undefined;
+  /** The protocols that this request asks for. */
+  #upgrade: readonly string[] | undefined;
+  /** Whether what comes is opaque, as the server has switched protocols. */
+  #opaque = false;
   #body: BodyDecoder | undefined;
   #failed = false;
 
@@ -52,9 +58,10 @@ export class ResponseDecoder {
     return this.#method === undefined && !this.#failed;
   }
 
-  /** Announces a request, whose answer comes next. */
-  expect(method: string): void {
+  /** Announces a request, whose answer comes next, and the protocols that it asks for. */
+  expect(method: string, upgrade?: readonly string[]): void {
     this.#method = method;
+    this.#upgrade = upgrade;
   }
 
   feed(bytes: Uint8Array): ResponsePart[] {
@@ -65,6 +72,10 @@ export class ResponseDecoder {
       for (let at = 0; at < bytes.length;) {
         if (this.#method === undefined) {
           throw new ProxyError("bad_response", "The server sent bytes that no request asked for");
+        }
+        if (this.#opaque) {
+          emit({ kind: "data", bytes: bytes.subarray(at) });
+          break;
         }
         at = this.#body === undefined
           ? this.#feedHead(bytes, { at, method: this.#method, emit })
@@ -78,7 +89,7 @@ export class ResponseDecoder {
 
   /** The server has ended; that ends a body without a length, and breaks off any other answer. */
   end(): ResponsePart[] {
-    if (this.#failed || this.#method === undefined) return [];
+    if (this.#failed || this.#method === undefined || this.#opaque) return [];
     const parts: ResponsePart[] = [];
     try {
       if (this.#body !== undefined) {
@@ -103,6 +114,12 @@ export class ResponseDecoder {
     if (found === undefined) return bytes.length;
     const head = parseResponseHead(found.head, this.#limits.headers);
     const framing = responseFraming(head, method);
+    if (head.status === 101) {
+      if (!switchesTo(head, this.#upgrade)) {
+        throw new ProxyError("bad_response", "The server switched protocols, unasked");
+      }
+      this.#opaque = true;
+    }
     emit({ kind: "head", head, framing });
     if (head.status < 200) return found.end;
     this.#body = bodyDecoder(framing, this.#bodyRules);

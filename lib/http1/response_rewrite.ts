@@ -2,6 +2,7 @@ import { type Framing, framingFields } from "./framing.ts";
 import { type Field, field, valuesOf } from "./head.ts";
 import { endToEndFields } from "./hop_headers.ts";
 import type { ResponseHeadPart } from "./response_decoder.ts";
+import { viaField } from "./via.ts";
 
 /** What the client's side of an answer depends on. */
 export interface ClientSide {
@@ -10,6 +11,8 @@ export interface ClientSide {
   readonly minor: 0 | 1;
   /** Whether the client's connection is to go on after this answer. */
   readonly keepAlive: boolean;
+  /** Whether `Via` is written (RFC 9110, section 7.6.3). */
+  readonly via?: boolean;
 }
 
 /** An answer as the client gets it. */
@@ -30,9 +33,16 @@ export function clientAnswer(answer: ResponseHeadPart, client: ClientSide): Clie
   const keepAlive = client.keepAlive && framing.kind !== "until_close";
   const fields = endToEndFields(answer.head.fields);
   fields.push(...lengthWithoutBody(answer, client), ...framingFields(framing));
+  if (client.via === true) appendVia(fields, answer.head.minor);
   if (!keepAlive) fields.push(field("Connection", "close"));
   else if (client.minor === 0) fields.push(field("Connection", "keep-alive"));
   return { fields, framing, keepAlive };
+}
+
+function appendVia(fields: Field[], minor: 0 | 1): void {
+  const via = viaField(valuesOf(fields, "via"), minor);
+  const others = fields.filter(({ key }) => key !== "via");
+  fields.splice(0, fields.length, ...others, via);
 }
 
 function clientFraming(framing: Framing, minor: 0 | 1): Framing {

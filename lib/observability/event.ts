@@ -10,6 +10,7 @@ export type ProxyEvent =
   | RequestServed
   | ServerFailed
   | ListenerTrouble
+  | ConnectionsRefused
   | Reloaded
   | ReloadFailed
   | CertificateExpiring;
@@ -52,6 +53,10 @@ export interface ConnectionEnded {
 export interface RequestServed {
   readonly kind: "request";
   readonly peer: Address;
+  /** Under which the request is found in other logs; undefined where the bytes were no request. */
+  readonly id: string | undefined;
+  /** The address of the client, where the peer is a trusted proxy that has told it. */
+  readonly client: string | undefined;
   /** Undefined, like the next two, where the bytes were no request. */
   readonly method: string | undefined;
   readonly target: string | undefined;
@@ -79,6 +84,17 @@ export interface ListenerTrouble {
   readonly kind: "listener_trouble";
   readonly listen: Address;
   readonly reason: string;
+}
+
+/** Connections were closed at once, as a limit was reached; told at most once a second. */
+export interface ConnectionsRefused {
+  readonly kind: "connections_refused";
+  readonly listen: Address;
+  /** Whose the last of them was. */
+  readonly peer: Address;
+  /** Which limit, of all connections or of those of one address. */
+  readonly limit: "connections" | "connectionsPerIp";
+  readonly count: number;
 }
 
 /** A new configuration is in force. */

@@ -71,6 +71,7 @@ function wants(event: ProxyEvent, { access, tls }: LogOptions): boolean {
     case "handshake_failed":
     case "server_failed":
     case "listener_trouble":
+    case "connections_refused":
     case "reloaded":
     case "reload_failed":
     case "certificate_expiring":

@@ -14,6 +14,8 @@ const tls = {
 };
 const request: ProxyEvent = {
   kind: "request",
+  id: "0af7-1",
+  client: undefined,
   peer,
   method: "GET",
   target: "/{x}?{{y}}{*}",

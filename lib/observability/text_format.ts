@@ -1,4 +1,5 @@
 import { type Address, formatAddress } from "../core/address.ts";
+import type { ProxyError } from "../core/errors.ts";
 import type { ProxyEvent, RequestServed } from "./event.ts";
 
 /** How loud a line is; the names are those of the configuration. */
@@ -30,14 +31,20 @@ export function levelOf(event: ProxyEvent): EventLevel {
       return "info";
     case "request":
       // A client's mistake is everyday; one of a server or of this proxy is for its operator.
-      return event.error === undefined || event.error.source === "client" ? "info" : "warning";
+      return event.error === undefined || isEveryday(event.error) ? "info" : "warning";
     case "handshake_failed":
     case "server_failed":
     case "listener_trouble":
+    case "connections_refused":
     case "reload_failed":
     case "certificate_expiring":
       return "warning";
   }
+}
+
+/** Whether a client's choice led to it: a stranger who asks for anything must raise no alarm. */
+function isEveryday({ source, code }: ProxyError): boolean {
+  return source === "client" || code === "no_route";
 }
 
 function textOf(event: ProxyEvent): string {
@@ -82,6 +89,13 @@ function textOf(event: ProxyEvent): string {
       ]);
     case "listener_trouble":
       return line("listener trouble", [["listen", event.listen], ["reason", event.reason]]);
+    case "connections_refused":
+      return line("connections refused", [
+        ["listen", event.listen],
+        ["count", event.count],
+        ["limit", event.limit === "connections" ? "connections" : "connections_per_ip"],
+        ["peer", event.peer],
+      ]);
     case "reloaded":
       return line("reloaded", [
         ["by", event.reason],
@@ -109,6 +123,8 @@ export const MAX_VALUE_LENGTH = 200;
 function requestText(event: RequestServed): string {
   return line("request", [
     ["peer", event.peer],
+    ["client", event.client],
+    ["id", event.id],
     ["host", event.host],
     ["method", event.method],
     ["target", event.target],

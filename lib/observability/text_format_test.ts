@@ -16,6 +16,8 @@ const tls: TlsFacts = {
 };
 const request: RequestServed = {
   kind: "request",
+  id: "0af7-1",
+  client: undefined,
   peer,
   method: "GET",
   target: "/x?a=b",
@@ -95,7 +97,8 @@ const CASES: readonly { event: ProxyEvent; level: EventLevel; text: string }[] =
   {
     event: request,
     level: "info",
-    text: "request peer=127.0.0.1:5555 host=localhost:8443 method=GET target=/x?a=b status=200 " +
+    text:
+      "request peer=127.0.0.1:5555 client=- id=0af7-1 host=localhost:8443 method=GET target=/x?a=b status=200 " +
       "in=0 out=5 time=1.3ms backend=default server=127.0.0.1:8000 error=-",
   },
   {
@@ -106,7 +109,8 @@ const CASES: readonly { event: ProxyEvent; level: EventLevel; text: string }[] =
       error: new ProxyError("connect_failed", "Connection refused"),
     },
     level: "warning",
-    text: "request peer=127.0.0.1:5555 host=localhost:8443 method=GET target=/x?a=b status=502 " +
+    text:
+      "request peer=127.0.0.1:5555 client=- id=0af7-1 host=localhost:8443 method=GET target=/x?a=b status=502 " +
       "in=0 out=5 time=1.3ms backend=default server=- error=connect_failed " +
       'reason="Connection refused"',
   },
@@ -129,6 +133,18 @@ const CASES: readonly { event: ProxyEvent; level: EventLevel; text: string }[] =
     },
     level: "warning",
     text: 'listener trouble listen=0.0.0.0:443 reason="too many open files"',
+  },
+  {
+    event: {
+      kind: "connections_refused",
+      listen: { host: "0.0.0.0", port: 443 },
+      peer,
+      limit: "connectionsPerIp",
+      count: 7,
+    },
+    level: "warning",
+    text: "connections refused listen=0.0.0.0:443 count=7 limit=connections_per_ip " +
+      "peer=127.0.0.1:5555",
   },
 ];
 
@@ -191,6 +207,6 @@ Deno.test("formatEvent() keeps a value inside its pair whatever a peer sent", ()
     const { text } = formatEvent({ ...request, target });
     const pairs = text.match(/ [a-z]+=(?:"(?:[^"\\]|\\.)*"|[^ "]+)/g) ?? [];
     assert.equal(`request${pairs.join("")}`, text);
-    assert.equal(pairs.length, 11);
+    assert.equal(pairs.length, 13);
   }));
 });

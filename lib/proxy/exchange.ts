@@ -3,15 +3,17 @@ import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { GatherWriter } from "../core/gather_writer.ts";
 import type { BodyPart } from "../http1/body_decoder.ts";
 import { encodeBodyPart } from "../http1/body_encoder.ts";
-import { encodeResponseHead } from "../http1/head.ts";
+import { encodeResponseHead, hasToken, valuesOf } from "../http1/head.ts";
 import { endToEndFields } from "../http1/hop_headers.ts";
 import type { PartReader } from "../http1/part_reader.ts";
 import { keepsAlive } from "../http1/persistence.ts";
 import type { ForwardedPart, ForwardedRequest } from "../http1/request_stream.ts";
 import type { ResponseHeadPart } from "../http1/response_decoder.ts";
 import { clientAnswer } from "../http1/response_rewrite.ts";
+import { upgradeFields } from "../http1/upgrade.ts";
 import type { Backend } from "../upstream/backend.ts";
 import type { Lease } from "../upstream/pool.ts";
+import type { BodyClock } from "./body_clock.ts";
 
 /** The client's side of an exchange. */
 export interface ExchangeClient {
@@ -19,18 +21,22 @@ export interface ExchangeClient {
   readonly requests: PartReader<ForwardedPart>;
   /** Where the answer goes to. */
   readonly answers: GatherWriter;
-  /** Starts the clock on reading a body; the returned function stops it. */
-  readonly reading: Clock;
-  /** The same on writing. */
+  /** Runs while a piece of the request's body is waited for. */
+  readonly reading: Pick<BodyClock, "renew" | "start" | "stop">;
+  /** Runs while the client is to take something. */
   readonly writing: Clock;
   /** On the server's side; `exchange` says what its end means. */
   readonly serverDeadline: Deadline;
   /** Milliseconds without progress of an answer's body. */
   readonly bodyIdle: number;
+  /** Whether answers carry `Via`. */
+  readonly via?: boolean;
   /** Whether the client's connection is to go on afterwards, as far as the proxy cares. */
   readonly mayKeepAlive: () => boolean;
   /** Called with each lease while it is used, so that a client that has gone ends it. */
   readonly onLease: (lease: Lease | undefined) => void;
+  /** Carries opaque bytes both ways once the server has switched protocols, until both have ended. */
+  readonly tunnel: (lease: Lease) => Promise<void>;
 }
 
 /** A time limit that can be started and stopped over and over. */
@@ -86,7 +92,8 @@ export async function exchange(
       return await attempt.run({ fresh });
     } catch (error) {
       const failed = asProxyError(error, "internal");
-      if (failed.source === "upstream" && attempt.server !== undefined) {
+      // behind a switch of protocols nobody can tell whether a server's end is a failure
+      if (failed.source === "upstream" && attempt.server !== undefined && attempt.status !== 101) {
         backend.report(attempt.server, failed);
       }
       // an answer that breaks before any of it was sent can still be replaced by an error
@@ -139,7 +146,8 @@ class Attempt {
     this.#client.onLease(lease);
     const upload = new Upload(this.#request, lease, this.#client);
     try {
-      lease.connection.begin(this.#request.head.method, this.#request.forwarded);
+      const { head: { method }, upgrade, forwarded: head } = this.#request;
+      lease.connection.begin({ method, upgrade, head });
       upload.start(this.#backend.responseTimeout);
       const keepAlive = await this.#answer(lease, upload);
       const { done: requestRead, bytes: bodyBytes } = upload;
@@ -152,14 +160,19 @@ class Attempt {
 
   /** @returns whether the client's connection goes on */
   async #answer(lease: Lease, upload: Upload): Promise<boolean> {
-    const head = await this.#head(lease);
+    const head = await this.#head(lease, upload);
     const { status } = head.head;
-    const { answers, mayKeepAlive, serverDeadline, bodyIdle } = this.#client;
+    if (status === 101) {
+      await this.#switch(head, lease);
+      return false;
+    }
+    const { answers, mayKeepAlive, serverDeadline, bodyIdle, via = false } = this.#client;
     const { method, minor } = this.#request.head;
     const { fields, framing, keepAlive } = clientAnswer(head, {
       method,
       minor,
-      keepAlive: upload.done && mayKeepAlive() && keepsAlive(this.#request.head),
+      keepAlive: upload.done && mayKeepAlive() && goesOn(this.#request),
+      via,
     });
     answers.push(encodeResponseHead({ ...head.head, fields }));
     const { responses } = lease.connection;
@@ -183,24 +196,33 @@ class Attempt {
   }
 
   /** The final answer's head; interim ones go to the client on the way (RFC 9110, 15.2). */
-  async #head(lease: Lease): Promise<ResponseHeadPart> {
+  async #head(lease: Lease, upload: Upload): Promise<ResponseHeadPart> {
     for (;;) {
       const part = await lease.connection.responses.next();
       if (part?.kind !== "head") throw serverGone();
       this.answered = true;
       const { head } = part;
-      if (head.status >= 200) {
-        this.#client.serverDeadline.disarm();
+      if (head.status >= 200 || head.status === 101) {
+        upload.answered();
         return part;
       }
-      if (head.status === 101) {
-        throw new ProxyError("bad_response", "The server switched protocols, unasked");
-      }
+      if (head.status === 100) upload.continued();
       if (this.#request.head.minor === 0) continue;
       const fields = endToEndFields(head.fields);
       this.#client.answers.push(encodeResponseHead({ ...head, fields }));
       await this.#flush();
     }
+  }
+
+  /** Passes a 101 on, which was asked for, and all that follows it. */
+  async #switch({ head }: ResponseHeadPart, lease: Lease): Promise<void> {
+    const fields = [
+      ...endToEndFields(head.fields),
+      ...upgradeFields(valuesOf(head.fields, "upgrade")),
+    ];
+    this.#client.answers.push(encodeResponseHead({ ...head, fields }));
+    this.status = 101;
+    await this.#client.tunnel(lease);
   }
 
   async #flush(): Promise<void> {
@@ -209,6 +231,12 @@ class Attempt {
     await answers.flush();
     writing.stop();
   }
+}
+
+/** Whether another request can come behind this one, as far as its client says. */
+export function goesOn({ head, upgrade }: ForwardedRequest): boolean {
+  // what follows a request for an upgrade has not been read as HTTP
+  return upgrade === undefined && keepsAlive(head);
 }
 
 function serverKeepsAlive({ head, framing }: ResponseHeadPart): boolean {
@@ -228,48 +256,66 @@ class Upload {
   readonly #request: ForwardedRequest;
   readonly #lease: Lease;
   readonly #client: ExchangeClient;
+  /** Whether the client may wait for a 100 Continue before it sends anything of its body. */
+  #expecting: boolean;
+  /** Whether the answer has begun. */
+  #answered = false;
   #stopped = false;
+  #responseTimeout = 0;
 
   constructor(request: ForwardedRequest, lease: Lease, client: ExchangeClient) {
     this.#request = request;
     this.#lease = lease;
     this.#client = client;
     this.done = request.framing.kind === "none";
+    this.#expecting = !this.done && expectsContinue(request);
   }
 
   /** Sends in the background; whenever it waits for the server, the server has so many ms. */
   start(responseTimeout: number): void {
-    this.#send(responseTimeout).catch((error) => {
+    this.#responseTimeout = responseTimeout;
+    if (!this.done) this.#client.reading.renew();
+    this.#send().catch((error) => {
       const failed = asProxyError(error, "internal");
       // a server that no longer listens may still have answered: its answer is read to the end
       if (failed.source !== "upstream") this.#lease.abort(failed);
     });
   }
 
+  /** The server has sent 100 Continue, so it is the client's turn. */
+  continued(): void {
+    if (!this.#expecting) return;
+    this.#expecting = false;
+    this.#waitForClient();
+  }
+
+  /** The answer has begun: how long it may take is not for the request to say any more. */
+  answered(): void {
+    this.#answered = true;
+    this.#client.serverDeadline.disarm();
+    if (!this.done) this.#client.reading.stop(0);
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#client.serverDeadline.disarm();
-    this.#client.reading.stop();
+    if (!this.done) this.#client.reading.stop(0);
   }
 
-  async #send(responseTimeout: number): Promise<void> {
+  async #send(): Promise<void> {
     const { requests } = this.#lease.connection;
-    const expectServer = () => {
-      if (this.#stopped) return;
-      const late = () => this.#lease.abort(noAnswer(responseTimeout));
-      this.#client.serverDeadline.arm(responseTimeout, late);
-    };
-    expectServer();
+    this.#waitForServer();
     for (let ended = this.done; !ended;) {
       // what is at hand goes out before more is waited for: a client may wait for 100 Continue
-      if (!this.#client.requests.buffered) await requests.flush();
+      if (!this.#client.requests.buffered) {
+        await requests.flush();
+        this.#waitForClient();
+      }
       if (this.#stopped) return;
-      this.#client.serverDeadline.disarm();
       const part = await this.#nextPart();
       if (this.#stopped) return;
-      expectServer();
+      this.#waitForServer();
       encodeBodyPart(part, this.#request.framing, (bytes) => requests.push(bytes));
-      if (part.kind === "data") this.bytes += part.bytes.length;
       ended = part.kind === "end";
     }
     await requests.flush();
@@ -277,16 +323,35 @@ class Upload {
   }
 
   async #nextPart(): Promise<BodyPart> {
-    const { requests, reading } = this.#client;
-    reading.start();
-    const part = await requests.next();
-    // the clock of an upload that nobody waits for any more is somebody else's by now
-    if (!this.#stopped) reading.stop();
+    const part = await this.#client.requests.next();
     if (part === undefined || part.kind === "head" || part.kind === "failure") {
       throw new ProxyError("truncated_request", "The request ended too early");
     }
+    if (part.kind === "data") this.bytes += part.bytes.length;
+    // the clock of an upload that nobody waits for any more is somebody else's by now
+    if (this.#stopped) return part;
+    this.#expecting = false;
+    this.#client.reading.stop(part.kind === "data" ? part.bytes.length : 0);
     return part;
   }
+
+  #waitForServer(): void {
+    if (this.#stopped || this.#answered) return;
+    const late = () => this.#lease.abort(noAnswer(this.#responseTimeout));
+    this.#client.serverDeadline.arm(this.#responseTimeout, late);
+  }
+
+  /** A client that may wait for 100 Continue waits for the server, so both do. */
+  #waitForClient(): void {
+    if (this.#stopped || this.#answered || this.#expecting) return;
+    this.#client.serverDeadline.disarm();
+    this.#client.reading.start();
+  }
+}
+
+/** RFC 9110, section 10.1.1; from HTTP/1.0 it means nothing. */
+function expectsContinue({ head: { minor, fields } }: ForwardedRequest): boolean {
+  return minor === 1 && hasToken(fields, "expect", "100-continue");
 }
 
 function serverGone(): ProxyError {

@@ -5,11 +5,12 @@ import { GatherWriter } from "../core/gather_writer.ts";
 import { ipAddress } from "../core/host_name.ts";
 import type { Live } from "../core/live.ts";
 import { errorResponse, statusOf } from "../http1/error_response.ts";
+import { clientOf } from "../http1/forwarded.ts";
 import { valuesOf } from "../http1/head.ts";
 import { PartReader } from "../http1/part_reader.ts";
-import { keepsAlive } from "../http1/persistence.ts";
 import { redirectResponse } from "../http1/redirect_response.ts";
 import { RequestDecoder } from "../http1/request_decoder.ts";
+import { requestId } from "../http1/request_id.ts";
 import {
   type ForwardedPart,
   type ForwardedRequest,
@@ -19,9 +20,11 @@ import type { Observer } from "../observability/event.ts";
 import type { Certificate } from "../tls/certificate.ts";
 import type { Backend } from "../upstream/backend.ts";
 import type { Lease } from "../upstream/pool.ts";
-import { type Clock, exchange, ExchangeError } from "./exchange.ts";
+import { BodyClock } from "./body_clock.ts";
+import { type Clock, exchange, ExchangeError, goesOn } from "./exchange.ts";
 import { isMisdirected } from "./misdirected.ts";
 import type { Policy } from "./policy.ts";
+import { tunnel } from "./relay.ts";
 import type { Session } from "./session.ts";
 
 export interface HttpSessionOptions {
@@ -51,6 +54,8 @@ export function serveHttp(client: HttpConnection, options: HttpSessionOptions): 
 
 /** How long a client that is being refused may go on sending before the connection is cut. */
 const LINGER_MS = 2_000;
+/** How long the answer to a client that is not read from any more has for its way. */
+const ARRIVE_MS = 1_000;
 
 class HttpSession {
   readonly #client: HttpConnection;
@@ -61,14 +66,18 @@ class HttpSession {
   readonly #readDeadline: Deadline;
   readonly #writeDeadline: Deadline;
   readonly #serverDeadline: Deadline;
-  readonly #reading: Clock;
+  readonly #reading: BodyClock;
   readonly #writing: Clock;
+  /** Whether the peer is a proxy that is believed. */
+  readonly #trusted: boolean;
   #lease: Lease | undefined;
   #served = 0;
   #idle = false;
   #draining = false;
   /** Whether the client may be sending what nobody will read. */
   #unread = false;
+  /** Bytes that went to the server behind a switch of protocols. */
+  #tunnelled = 0;
 
   constructor(client: HttpConnection, options: HttpSessionOptions) {
     this.#client = client;
@@ -76,14 +85,18 @@ class HttpSession {
     this.#readDeadline = options.deadlines.watch();
     this.#writeDeadline = options.deadlines.watch();
     this.#serverDeadline = options.deadlines.watch();
-    const { limits, timeouts: { bodyIdle, header } } = options.policy.current;
+    const { limits, forwarded, timeouts: { bodyIdle, header } } = options.policy.current;
     this.#decoder = new RequestDecoder(limits);
     const origin = {
       peer: client.peer.host,
       port: client.local.port,
       proto: client.tls === undefined ? "http" : "https",
       defaultHost: client.tls?.sni ?? client.local.host,
+      trusted: forwarded.trusted.has(client.peer.host),
+      standard: forwarded.standard,
+      via: forwarded.via,
     } as const;
+    this.#trusted = origin.trusted;
     const onHeadBegun = () => this.#readWithin(header, "header_timeout");
     this.#requests = new PartReader<ForwardedPart>(
       client,
@@ -92,10 +105,12 @@ class HttpSession {
       { onBreak: (error) => this.#lease?.abort(asProxyError(error, "client_gone")) },
     );
     this.#answers = new GatherWriter(client);
-    this.#reading = {
-      start: () => this.#readWithin(bodyIdle, "body_timeout"),
-      stop: () => this.#readDeadline.disarm(),
-    };
+    this.#reading = new BodyClock({
+      deadline: this.#readDeadline,
+      idle: bodyIdle,
+      rate: limits.bodyRate,
+      onLate: () => client.failReads(bodyTimeout(bodyIdle, limits.bodyRate)),
+    });
     const stalled = () => client.close(timeout("idle_timeout", bodyIdle));
     this.#writing = {
       start: () => this.#writeDeadline.arm(bodyIdle, stalled),
@@ -134,7 +149,9 @@ class HttpSession {
     try {
       while (await this.#serveNext());
       // every answer was flushed; who has gone meanwhile needs no goodbye
+      this.#writing.start();
       await this.#answers.close().catch(() => {});
+      this.#writing.stop();
       if (this.#unread) await this.#linger();
       this.#client.close();
       return "done";
@@ -176,9 +193,10 @@ class HttpSession {
     const status = statusOf(error);
     if (status === undefined) throw error;
     const started = performance.now();
-    const answer = errorResponse(error, { keepAlive: false });
+    const id = requestId([]);
+    const answer = errorResponse(error, { keepAlive: false, id });
     await this.#answerHere(answer);
-    this.#log(undefined, { started, status, error, bytesOut: answer.length });
+    this.#log(undefined, { started, status, id, error, bytesOut: answer.length });
     this.#unread = true;
     return undefined;
   }
@@ -200,13 +218,15 @@ class HttpSession {
         writing: this.#writing,
         serverDeadline: this.#serverDeadline,
         bodyIdle: policy.timeouts.bodyIdle,
+        via: policy.forwarded.via,
         mayKeepAlive: () => !this.#draining,
         onLease: (lease) => void (this.#lease = lease),
+        tunnel: (lease) => this.#tunnel(lease, policy.timeouts.tunnelIdle),
       });
       this.#served++;
       const bytesOut = this.#client.bytes.written - writtenBefore;
       this.#log(request, { ...logged, ...result, bytesOut });
-      this.#unread = !result.requestRead;
+      this.#unread = !result.requestRead || request.upgrade !== undefined;
       return result.keepAlive;
     } catch (error) {
       return await this.#serveError(request, { ...logged, error, writtenBefore });
@@ -227,12 +247,11 @@ class HttpSession {
   }
 
   async #redirect(request: ForwardedRequest, started: number): Promise<boolean> {
-    const keepAlive = request.framing.kind === "none" && keepsAlive(request.head) &&
-      !this.#draining;
+    const keepAlive = !mayBeUnread(request) && goesOn(request) && !this.#draining;
     const { status, bytes } = redirectResponse(request, { keepAlive });
     await this.#answerHere(bytes);
     this.#served++;
-    this.#unread = request.framing.kind !== "none";
+    this.#unread = mayBeUnread(request);
     this.#log(request, { started, status, bytesOut: bytes.length });
     return keepAlive;
   }
@@ -254,21 +273,41 @@ class HttpSession {
       ? failed.error.error
       : asProxyError(failed.error, "internal");
     const status = sent ?? statusOf(error);
-    const keepAlive = request.framing.kind === "none" && keepsAlive(request.head) &&
-      !this.#draining && error.source !== "client";
+    const keepAlive = !mayBeUnread(request) && goesOn(request) && !this.#draining &&
+      error.source !== "client";
     if (sent === undefined && status !== undefined) {
       this.#served++;
       await this.#answerHere(errorResponse(error, {
         keepAlive,
         method: request.head.method,
+        id: request.id,
         accept: valuesOf(request.head.fields, "accept").join(","),
       }));
     }
     const bytesOut = this.#client.bytes.written - failed.writtenBefore;
     this.#log(request, { ...failed, server, status: status ?? 0, error, bytesOut });
     if (sent !== undefined || status === undefined) throw error;
-    this.#unread = request.framing.kind !== "none";
+    this.#unread = mayBeUnread(request);
     return keepAlive;
+  }
+
+  /** A stop does not cut it: it has no point where it could be cut, as in tcp mode. */
+  async #tunnel(lease: Lease, idleTimeout: number): Promise<void> {
+    const { responses, requests, bytes } = lease.connection;
+    await tunnel(
+      {
+        input: this.#requests,
+        output: this.#answers,
+        bytes: this.#client.bytes,
+        close: (reason) => this.#client.close(reason),
+      },
+      { input: responses, output: requests, bytes, close: (reason) => lease.abort(reason) },
+      {
+        deadlines: this.#options.deadlines,
+        idleTimeout,
+        onSent: (count) => void (this.#tunnelled += count),
+      },
+    );
   }
 
   async #answerHere(answer: Uint8Array): Promise<void> {
@@ -286,13 +325,24 @@ class HttpSession {
     this.#readDeadline.arm(LINGER_MS, () => this.#client.close());
     try {
       while (await this.#requests.next() !== undefined);
-    } catch {
+    } catch (error) {
       // the answer is out; how the client leaves does not matter
+      if (!isTimeout(error)) return;
+      await new Promise<void>((resolve) => this.#readDeadline.arm(ARRIVE_MS, resolve));
     }
   }
 
   #readWithin(ms: number, code: ErrorCode): void {
     this.#readDeadline.arm(ms, () => this.#client.failReads(timeout(code, ms)));
+  }
+
+  /** The client behind the trusted proxies; undefined where the peer is the client. */
+  #clientOf(request: ForwardedRequest | undefined): string | undefined {
+    if (!this.#trusted || request === undefined) return undefined;
+    const { peer } = this.#client;
+    const chain = valuesOf(request.head.fields, "x-forwarded-for").join(",").split(",");
+    const { trusted } = this.#options.policy.current.forwarded;
+    return clientOf([...chain, peer.host], (address) => trusted.has(address));
   }
 
   #log(
@@ -301,6 +351,7 @@ class HttpSession {
       started: number;
       status: number;
       bytesOut: number;
+      id?: string;
       backend?: string | undefined;
       server?: string | undefined;
       bodyBytes?: number;
@@ -310,11 +361,13 @@ class HttpSession {
     this.#options.observe({
       kind: "request",
       peer: this.#client.peer,
+      id: request?.id ?? served.id,
+      client: this.#clientOf(request),
       method: request?.head.method,
       target: request?.head.target,
       host: request?.target.authority,
       status: served.status,
-      bytesIn: (request?.size ?? 0) + (served.bodyBytes ?? 0),
+      bytesIn: (request?.size ?? 0) + (served.bodyBytes ?? 0) + this.#tunnelled,
       bytesOut: served.bytesOut,
       durationMs: performance.now() - served.started,
       backend: served.backend,
@@ -324,12 +377,28 @@ class HttpSession {
   }
 }
 
+/** Whether something may follow a request's head that nobody reads where the request is refused. */
+function mayBeUnread({ framing, upgrade }: ForwardedRequest): boolean {
+  return framing.kind !== "none" || upgrade !== undefined;
+}
+
 /** The host of an authority, as names are compared: lower case, no port, no trailing dot. */
 function hostName(authority: string | undefined): string | undefined {
   if (authority === undefined) return undefined;
   const host = authority.replace(/:\d+$/, "");
   if (host.startsWith("[")) return ipAddress(host.slice(1, -1));
   return host.replace(/\.$/, "").toLowerCase();
+}
+
+/** Whether the client was given up, rather than gone. */
+function isTimeout(error: unknown): boolean {
+  return error instanceof ProxyError &&
+    (error.code === "header_timeout" || error.code === "body_timeout");
+}
+
+function bodyTimeout(idle: number, rate: number): ProxyError {
+  const slow = rate === 0 ? "" : `, or less than ${rate} bytes a second`;
+  return new ProxyError("body_timeout", `Nothing of the body came for ${idle / 1000} s${slow}`);
 }
 
 function timeout(code: ErrorCode, ms: number): ProxyError {

@@ -2,6 +2,7 @@ import type { Address } from "../core/address.ts";
 import type { Observer } from "../observability/event.ts";
 import type { CertificateStore } from "../tls/certificate_store.ts";
 import type { TlsConnection, TlsEngine, TlsListener, TlsPolicy } from "../tls/engine.ts";
+import type { ConnectionLimit } from "./connection_limit.ts";
 import type { Session, Sessions } from "./session.ts";
 
 export interface ListenerOptions {
@@ -15,6 +16,7 @@ export interface ListenerOptions {
   readonly policy: TlsPolicy;
   /** Milliseconds. */
   readonly handshakeTimeout: number;
+  readonly limit: ConnectionLimit;
   readonly sessions: Sessions;
   readonly observe: Observer;
   /** Serves a connection whose handshake is done. */
@@ -22,21 +24,36 @@ export interface ListenerOptions {
 }
 
 /** Accepts TLS connections and gives each a session. */
-export function openListener(options: ListenerOptions): Promise<TlsListener> {
+export async function openListener(options: ListenerOptions): Promise<TlsListener> {
   const { engine, address, beside, certificates, alpn, policy, handshakeTimeout } = options;
-  const { sessions, observe } = options;
-  return engine.listen({
+  const { limit, sessions, observe } = options;
+  const listener = await engine.listen({
     address,
     beside,
     certificates,
     alpn,
     policy,
     handshakeTimeout,
+    mayEnter: (peer) => limit.enter(peer),
     onConnection: (connection) => {
-      observe({ kind: "handshake", peer: connection.peer, tls: connection.tls });
-      sessions.add(options.serve(connection));
+      const { peer, tls } = connection;
+      observe({ kind: "handshake", peer, tls });
+      const session = options.serve(connection);
+      session.done.then(() => limit.leave(peer));
+      sessions.add(session);
     },
-    onHandshakeFailure: (failure) => observe({ kind: "handshake_failed", ...failure }),
+    onHandshakeFailure: (failure) => {
+      limit.leave(failure.peer);
+      observe({ kind: "handshake_failed", ...failure });
+    },
     onTrouble: (reason) => observe({ kind: "listener_trouble", listen: address, reason }),
   });
+  return {
+    address: listener.address,
+    refresh: () => listener.refresh(),
+    close: async () => {
+      await listener.close();
+      limit.close();
+    },
+  };
 }

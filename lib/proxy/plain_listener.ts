@@ -4,6 +4,7 @@ import { SocketConnection } from "../core/socket_connection.ts";
 import type { Observer } from "../observability/event.ts";
 import type { TlsListener } from "../tls/engine.ts";
 import { cannotListen, claimPort, takePortOver } from "../tls/shared_port.ts";
+import type { ConnectionLimit } from "./connection_limit.ts";
 import type { HttpConnection } from "./http_session.ts";
 import type { Session, Sessions } from "./session.ts";
 
@@ -11,6 +12,7 @@ export interface PlainListenerOptions {
   readonly address: Address;
   /** Whether this takes the place of a listener of this process that still has the address. */
   readonly beside: boolean;
+  readonly limit: ConnectionLimit;
   readonly sessions: Sessions;
   readonly observe: Observer;
   readonly serve: (connection: HttpConnection) => Session;
@@ -25,20 +27,24 @@ const BUFFER_BYTES = 4 * 1024;
  * @throws {ProxyError} `bad_config` where the address cannot be listened on
  */
 export function openPlainListener(options: PlainListenerOptions): TlsListener {
-  const { address, sessions, observe } = options;
+  const { address, limit, sessions, observe } = options;
   const listener = listen(options);
   let closed = false;
   const accepting = acceptAll(listener, {
     socket: (socket) => {
+      const peer = toAddress(socket.remoteAddr);
+      if (!limit.enter(peer)) return socket.close();
       socket.setNoDelay(true);
-      sessions.add(options.serve(
+      const session = options.serve(
         new SocketConnection(socket, {
-          peer: toAddress(socket.remoteAddr),
+          peer,
           local: toAddress(socket.localAddr),
           goneCode: "client_gone",
           idleBufferBytes: BUFFER_BYTES,
         }),
-      ));
+      );
+      session.done.then(() => limit.leave(peer));
+      sessions.add(session);
     },
     trouble: (reason) => observe({ kind: "listener_trouble", listen: address, reason }),
     closed: () => closed,
@@ -50,6 +56,7 @@ export function openPlainListener(options: PlainListenerOptions): TlsListener {
       closed = true;
       listener.close();
       await accepting;
+      limit.close();
     },
   };
 }

@@ -1,4 +1,6 @@
-import type { HeadLimits } from "../http1/request_decoder.ts";
+import type { AddressSet } from "../core/address_set.ts";
+import type { RequestLimits } from "../http1/request_decoder.ts";
+import type { ConnectionLimits } from "./connection_limit.ts";
 import type { CertificateStore } from "../tls/certificate_store.ts";
 import type { Backend } from "../upstream/backend.ts";
 import type { Router } from "./router.ts";
@@ -7,18 +9,34 @@ import type { Router } from "./router.ts";
 export interface Policy {
   readonly router: Router<Backend>;
   readonly certificates: CertificateStore;
-  readonly limits: HeadLimits;
+  readonly limits: SessionLimits;
+  readonly forwarded: ForwardedPolicy;
   readonly timeouts: SessionTimeouts;
+}
+
+export interface SessionLimits extends RequestLimits, ConnectionLimits {
+  /** Bytes a second that a request's body has to come with; 0 asks for none. */
+  readonly bodyRate: number;
+}
+
+/** What is believed and told of where requests come from. */
+export interface ForwardedPolicy {
+  /** The proxies that are believed. */
+  readonly trusted: AddressSet;
+  /** Whether `Forwarded` (RFC 7239) is written too. */
+  readonly standard: boolean;
+  /** Whether `Via` is written (RFC 9110, section 7.6.3). */
+  readonly via: boolean;
 }
 
 /** Milliseconds each. */
 export interface SessionTimeouts {
   /** For a head, from its first byte. */
   readonly header: number;
-  /** Without progress of a body. */
+  /** Without progress of a body; also what its rate is averaged over. */
   readonly bodyIdle: number;
   /** Without a request. */
   readonly keepAlive: number;
-  /** Without a byte in tcp mode. */
+  /** Without a byte either way, in tcp mode and behind a switch of protocols. */
   readonly tunnelIdle: number;
 }

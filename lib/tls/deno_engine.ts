@@ -63,6 +63,9 @@ function listen(options: TlsListenOptions): TlsListener {
     let closed = false;
     const accepting = acceptAll(listener, {
       socket: (socket) => {
+        if (options.mayEnter?.(toAddress(socket.remoteAddr)) === false) {
+          return breakOff(socket, stuck);
+        }
         pending.add(socket);
         handshake(socket, { options, certificate, stuck }).finally(() => pending.delete(socket));
       },

@@ -49,6 +49,11 @@ export interface TlsListenOptions {
   readonly policy?: TlsPolicy;
   /** Milliseconds a client has from accept to the end of the handshake. */
   readonly handshakeTimeout: number;
+  /**
+   * Asked of every accepted connection before anything is read from it: one that may not come in is
+   * closed at once. One that may is told of once more, by one of the next two.
+   */
+  readonly mayEnter?: (peer: Address) => boolean;
   readonly onConnection: (connection: TlsConnection) => void;
   readonly onHandshakeFailure: (failure: HandshakeFailure) => void;
   /** Accepting failed for a reason that is no client's. */

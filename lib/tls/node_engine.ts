@@ -1,5 +1,6 @@
 import net, { type Socket } from "node:net";
 import tls, { type SecureContext, TLSSocket } from "node:tls";
+import type { Address } from "../core/address.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { admit, DEFAULT_POLICY } from "./admission.ts";
 import { applyBackPressure } from "./back_pressure.ts";
@@ -35,8 +36,10 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
   const contexts = new SecureContexts(options);
   const pending = new Set<Socket>();
   const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    const peer = { host: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
+    if (options.mayEnter?.(peer) === false) return void socket.destroy();
     pending.add(socket);
-    handshake(socket, { options, contexts }, () => pending.delete(socket));
+    handshake(socket, { options, contexts, peer }, () => pending.delete(socket));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(cannotListen(address, error)));
@@ -60,16 +63,16 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
 interface HandshakeContext {
   readonly options: TlsListenOptions;
   readonly contexts: SecureContexts;
+  readonly peer: Address;
 }
 
 /** From an accepted socket to a connection or a failure; `settled` is called once, at either. */
 function handshake(
   socket: Socket,
-  { options, contexts }: HandshakeContext,
+  { options, contexts, peer }: HandshakeContext,
   settled: () => void,
 ): void {
   const started = performance.now();
-  const peer = { host: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
   const local = { host: socket.localAddress ?? "", port: socket.localPort ?? 0 };
   let sni: string | undefined;
   let over = false;

@@ -19,10 +19,20 @@ export class UpstreamConnection {
     this.requests = new GatherWriter(connection);
   }
 
-  /** Announces a request by its method, and puts its head up for sending. */
-  begin(method: string, head: Uint8Array): void {
-    this.#decoder.expect(method);
+  /** Announces a request by its method and what it asks for, and puts its head up for sending. */
+  begin(
+    { method, upgrade, head }: {
+      method: string;
+      upgrade: readonly string[] | undefined;
+      head: Uint8Array;
+    },
+  ): void {
+    this.#decoder.expect(method, upgrade);
     this.requests.push(head);
+  }
+
+  get bytes(): Connection["bytes"] {
+    return this.#connection.bytes;
   }
 
   /** Whether the last answer has ended and nothing came behind it. */

@@ -16,11 +16,6 @@ export async function usageOf(pid: number): Promise<Usage> {
   return { cpuMs: ticks * 1000 / ticksPerSecond, rssBytes: pages * pageBytes };
 }
 
-/** A process and its descendants, by pid; empty where it has ended. */
-export async function treeOf(pid: number): Promise<readonly number[]> {
-  return descend((await readProcesses()).stats, pid).map((stat) => stat.pid);
-}
-
 /** The facts of one process in `/proc/PID/stat`. */
 export interface ProcessStat {
   readonly pid: number;

@@ -45,7 +45,8 @@ async function main(args: readonly string[]): Promise<number> {
     print(renderReport(findings));
     return findings.troubles.length > 0 ? 1 : 0;
   } catch (error) {
-    say(messageOf(error));
+    // whatever failed after a signal failed because of it
+    say(messageOf(stop.aborted ? stop.reason : error));
     return stop.aborted ? 130 : 1;
   }
 }

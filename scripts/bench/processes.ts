@@ -1,11 +1,9 @@
-import { treeOf } from "./cpu.ts";
-
 /** A process that runs until it is stopped. */
 export interface Running {
   readonly pid: number;
   /** The command line, for messages. */
   readonly command: string;
-  /** Settles when it has ended by itself or was stopped. */
+  /** Settles when it and its descendants have ended, by itself or on `stop`. */
   readonly ended: Promise<Deno.CommandStatus>;
 }
 
@@ -69,7 +67,7 @@ export class Processes implements AsyncDisposable {
     let killed = false;
     const timer = setTimeout(async () => {
       killed = true;
-      await kill(await treeOf(running.pid));
+      await killGroup(running.pid);
     }, STOP_MS);
     await running.ended;
     clearTimeout(timer);
@@ -88,10 +86,15 @@ export class Processes implements AsyncDisposable {
   ): { running: Running; child: Deno.ChildProcess } {
     if (this.#closed) throw new Error("The bench is ending");
     const [program = "", ...args] = command;
-    const child = new Deno.Command(program, { ...options, args }).spawn();
-    const running = { pid: child.pid, command: command.join(" "), ended: child.status };
+    // in a group of its own: one that crashes leaves children, which only the group still leads to
+    const child = new Deno.Command(program, { ...options, args, detached: true }).spawn();
+    const ended = child.status.then(async (status) => {
+      await killGroup(child.pid);
+      this.#running.delete(running);
+      return status;
+    });
+    const running = { pid: child.pid, command: command.join(" "), ended };
     this.#running.set(running, child);
-    child.status.finally(() => this.#running.delete(running));
     return { running, child };
   }
 }
@@ -108,8 +111,8 @@ function askToEnd(child: Deno.ChildProcess): void {
   }
 }
 
-/** By a shell: `Deno.kill` is only for who may run anything. */
-async function kill(pids: readonly number[]): Promise<void> {
-  const script = `kill -KILL ${pids.join(" ")}`;
+/** By a shell: `Deno.kill` is only for who may run anything. No process of the group may be left. */
+async function killGroup(leader: number): Promise<void> {
+  const script = `kill -s KILL -- -${leader}`;
   await new Deno.Command("sh", { args: ["-c", script], stdout: "null", stderr: "null" }).output();
 }

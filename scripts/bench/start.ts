@@ -35,10 +35,16 @@ export async function start({ contender, program }: Candidate, stable: Stable): 
     cwd: PROJECT,
   });
   const target: Target = { port, ca: await Deno.readTextFile(cert) };
-  await answering(running, async () => {
-    using connection = new OpenConnections(target);
-    await connection.add(1);
-  });
+  try {
+    await answering(running, async () => {
+      using connection = new OpenConnections(target);
+      await connection.add(1);
+    });
+  } catch (error) {
+    // it is not to take CPU from those that are measured
+    await processes.stop(running);
+    throw error;
+  }
   return { ...target, pid: running.pid, running };
 }
 

@@ -4,6 +4,7 @@ import { DEADLINE_MS } from "./deadline.ts";
 /** The Debian package of each program that tests drive. */
 const PACKAGES = {
   curl: "curl",
+  git: "git",
   openssl: "openssl",
   python3: "python3",
   "redis-server": "redis-server",
@@ -16,6 +17,8 @@ export interface RunOptions {
   /** Given on standard input, which is empty otherwise. */
   readonly input?: string | Uint8Array<ArrayBuffer>;
   readonly cwd?: string;
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface Run {
@@ -64,11 +67,12 @@ export interface RunningTool extends AsyncDisposable {
 
 /** Starts a program that serves. */
 export function start(tool: Tool, args: readonly string[], options: RunOptions = {}): RunningTool {
-  const { input, cwd } = options;
+  const { input, cwd, env } = options;
   try {
     const child = new Deno.Command(tool, {
       args: [...args],
       ...(cwd === undefined ? {} : { cwd }),
+      ...(env === undefined ? {} : { env: { ...env } }),
       stdin: input === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",

@@ -1,0 +1,35 @@
+import { BlockList, isIP } from "node:net";
+
+/**
+ * A set of IP addresses, given as addresses and networks (CIDR). An IPv4 address that comes mapped
+ * into IPv6 (RFC 4291, section 2.5.5.2) is the same address.
+ */
+export class AddressSet {
+  readonly #list = new BlockList();
+  readonly #empty: boolean;
+
+  /** @param networks such as `10.0.0.0/8`, `2001:db8::/32` or a single address */
+  constructor(networks: readonly string[]) {
+    this.#empty = networks.length === 0;
+    for (const network of networks) {
+      const [address = "", bits] = network.split("/");
+      const family = isIP(address) === 6 ? "ipv6" : "ipv4";
+      if (bits === undefined) this.#list.addAddress(address, family);
+      else this.#list.addSubnet(address, Number(bits), family);
+    }
+  }
+
+  has(address: string): boolean {
+    if (this.#empty) return false;
+    const plain = withoutZone(address);
+    const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain)?.[1] ?? plain;
+    const family = isIP(mapped);
+    return family !== 0 && this.#list.check(mapped, family === 6 ? "ipv6" : "ipv4");
+  }
+}
+
+/** `fe80::1%eth0` without what only this machine understands. */
+function withoutZone(address: string): string {
+  const zone = address.indexOf("%");
+  return zone < 0 ? address : address.slice(0, zone);
+}

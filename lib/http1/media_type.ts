@@ -1,0 +1,30 @@
+/**
+ * Whether an `Accept` prefers JSON to plain text (RFC 9110, section 12.5.1): both are given the
+ * weight of the most specific range that covers them, and text wins a tie.
+ */
+export function prefersJson(accept: string): boolean {
+  const ranges = accept.split(",").map(parseRange);
+  const json = weightOf("application/json", ranges);
+  return json > 0 && json > weightOf("text/plain", ranges);
+}
+
+interface MediaRange {
+  readonly type: string;
+  readonly weight: number;
+}
+
+function parseRange(text: string): MediaRange {
+  const [type = "", ...parameters] = text.toLowerCase().split(";").map((part) => part.trim());
+  const weight = parameters.find((parameter) => parameter.startsWith("q="));
+  const value = weight === undefined ? 1 : Number(weight.slice(2));
+  return { type, weight: value >= 0 && value <= 1 ? value : 0 };
+}
+
+function weightOf(type: string, ranges: readonly MediaRange[]): number {
+  const general = `${type.slice(0, type.indexOf("/"))}/*`;
+  for (const wanted of [type, general, "*/*"]) {
+    const range = ranges.find((range) => range.type === wanted);
+    if (range !== undefined) return range.weight;
+  }
+  return 0;
+}

@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { prefersJson } from "./media_type.ts";
+
+const CASES: readonly [accept: string, json: boolean][] = [
+  ["", false],
+  ["*/*", false],
+  ["text/html, */*;q=0.8", false],
+  ["application/json", true],
+  ["Application/JSON; charset=utf-8", true],
+  ["application/*", true],
+  ["application/json, text/plain", false],
+  ["application/json, text/plain;q=0.9", true],
+  ["application/json;q=0.5, text/*;q=0.6", false],
+  ["application/json, */*", false],
+  ["application/json, */*;q=0.1", true],
+  ["application/json;q=0", false],
+  ["application/json;q=x", false],
+  ["text/html, application/json", true],
+  ["application/jsonp", false],
+];
+
+for (const [accept, json] of CASES) {
+  Deno.test(`prefersJson() is ${json} for ${accept === "" ? "nothing" : accept}`, () => {
+    assert.equal(prefersJson(accept), json);
+  });
+}

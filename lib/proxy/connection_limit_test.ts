@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { Deadline, Deadlines } from "../core/deadlines.ts";
+import { ConnectionLimit, type ConnectionLimits, TELL_EVERY_MS } from "./connection_limit.ts";
+
+/** A limit whose clock is the test's, and what it told. */
+function limited(limits: Partial<ConnectionLimits>) {
+  const told: string[] = [];
+  const watched = new Set<Deadline>();
+  const clock = { now: 0 };
+  const limit = new ConnectionLimit({
+    limits: () => ({ connections: 0, connectionsPerIp: 0, ...limits }),
+    deadlines: {
+      watch() {
+        const deadline = new Deadline(clock, () => watched.delete(deadline));
+        watched.add(deadline);
+        return deadline;
+      },
+    },
+    onRefused: ({ peer, limit, count }) => told.push(`${count} ${peer.host} ${limit}`),
+  });
+  const lookAfter = (ms: number) => {
+    // Deadlines look at it a tick later
+    clock.now += ms + 100;
+    for (const deadline of watched) deadline.expireIfDue();
+  };
+  return { limit, told, watched, lookAfter };
+}
+
+const from = (host: string) => ({ host, port: 1 });
+
+Deno.test("ConnectionLimit.enter() refuses what is too many, of all or of one address", () => {
+  const { limit, told } = limited({ connections: 3, connectionsPerIp: 2 });
+  assert.deepEqual(["a", "a", "a", "b", "b"].map((host) => limit.enter(from(host))), [
+    ...[true, true, false, true, false],
+  ]);
+  assert.equal(limit.open, 3);
+  assert.deepEqual(told, ["1 a connectionsPerIp"]);
+  limit.leave(from("a"));
+  assert.ok(limit.enter(from("a")), "a place is free again");
+  assert.ok(!limit.enter(from("c")));
+});
+
+Deno.test("ConnectionLimit.enter() lets everything in when there is no limit", () => {
+  const { limit, told, watched } = limited({});
+  for (let i = 0; i < 1000; i++) assert.ok(limit.enter(from("a")));
+  assert.deepEqual([limit.open, told, watched.size], [1000, [], 0]);
+});
+
+Deno.test("ConnectionLimit goes by the limits of the moment", () => {
+  const limits = { connections: 1, connectionsPerIp: 0 };
+  const limit = new ConnectionLimit({
+    limits: () => limits,
+    deadlines: new Deadlines(),
+    onRefused: () => {},
+  });
+  assert.deepEqual([limit.enter(from("a")), limit.enter(from("a"))], [true, false]);
+  limits.connections = 2;
+  assert.ok(limit.enter(from("a")));
+  limit.close();
+});
+
+Deno.test("ConnectionLimit counts as many as are open, whoever comes and goes", () => {
+  const steps = fc.array(fc.tuple(fc.constantFrom("a", "b", "c"), fc.boolean()));
+  fc.assert(fc.property(steps, fc.nat(5), fc.nat(3), (steps, connections, connectionsPerIp) => {
+    const { limit } = limited({ connections, connectionsPerIp });
+    const open: string[] = [];
+    for (const [host, comes] of steps) {
+      const ofHost = open.filter((other) => other === host).length;
+      if (comes) {
+        const room = (connections === 0 || open.length < connections) &&
+          (connectionsPerIp === 0 || ofHost < connectionsPerIp);
+        assert.equal(limit.enter(from(host)), room);
+        if (room) open.push(host);
+      } else if (ofHost > 0) {
+        limit.leave(from(host));
+        open.splice(open.indexOf(host), 1);
+      }
+      assert.equal(limit.open, open.length);
+    }
+  }));
+});
+
+Deno.test("ConnectionLimit tells of the first refusal at once, and of more once in a while", () => {
+  const { limit, told, watched, lookAfter } = limited({ connections: 1 });
+  limit.enter(from("a"));
+  for (let i = 0; i < 100; i++) limit.enter(from("b"));
+  assert.deepEqual(told, ["1 b connections"]);
+  lookAfter(TELL_EVERY_MS / 2);
+  assert.equal(told.length, 1);
+  lookAfter(TELL_EVERY_MS + 1);
+  assert.deepEqual(told.slice(1), ["99 b connections"]);
+  lookAfter(TELL_EVERY_MS + 1);
+  assert.equal(told.length, 2);
+  assert.equal(watched.size, 0, "nothing is watched when nothing is refused");
+
+  limit.enter(from("c"));
+  limit.enter(from("d"));
+  assert.deepEqual(told.slice(2), ["1 c connections"]);
+  limit.close();
+  assert.deepEqual(told.slice(3), ["1 d connections"], "what is left is told at the end");
+  assert.equal(watched.size, 0);
+});

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import type { Capability, EngineName } from "../lib/tls/engine.ts";
+import { startBackend, startEcho } from "./support/backends.ts";
+import { testCertificates } from "./support/certificates.ts";
+import { eventually } from "./support/deadline.ts";
+import { ENGINE_CAN, ENGINES, NotStarted, startProxy } from "./support/start_proxy.ts";
+import { connectTcp, connectTls, openTls } from "./support/tls_client.ts";
+
+/** What a configuration asks of the engines: limits that both keep, and what one must refuse. */
+
+for (const engine of ENGINES) {
+  const can = ENGINE_CAN[engine];
+
+  Deno.test(`a client that does not finish its handshake is cut off (${engine})`, async () => {
+    await using echo = await startEcho();
+    await using config = await configFile(engine, {
+      backend: echo.address,
+      more: "timeouts: { handshake: 300ms }",
+    });
+    await using proxy = await startProxy(["--config", config.path]);
+    for (const bytes of ["", "\x16\x03\x01\x02\0\x01"]) {
+      using silent = await connectTcp(proxy.port);
+      await silent.write(bytes);
+      await silent.untilGone();
+    }
+    await proxy.log.count(/ handshake failed .*error=handshake_timeout /, 2);
+    using client = await connectTls(proxy.port);
+    await client.write("ping");
+    assert.equal(await client.readText(4), "ping");
+  });
+
+  Deno.test(`a client that takes nothing is cut off, and its socket freed (${engine})`, async () => {
+    await using backend = await startBackend(async (connection) => {
+      const more = "x".repeat(1_000_000);
+      for (;;) await connection.write(more);
+    }, { brokenOff: true });
+    await using config = await configFile(engine, {
+      backend: backend.address,
+      more: "timeouts: { tunnel_idle: 500ms }",
+    });
+    await using proxy = await startProxy(["--config", config.path]);
+    using _first = await openTls(proxy.port);
+    await proxy.log.first(/ info end .*how="idle_timeout: /);
+    const atRest = await proxy.openFiles();
+    const stuck = await Promise.all([1, 2, 3].map(() => openTls(proxy.port)));
+    await proxy.log.count(/ info end .*how="idle_timeout: /, 4);
+    await eventually(
+      async () => await proxy.openFiles() <= atRest || undefined,
+      "the sockets of clients that take nothing to be closed",
+    );
+    for (const conn of stuck) conn.close();
+  });
+
+  const REFUSED: [Capability, tls: string, more: string, why: RegExp][] = [
+    ["strict_sni", "strict_sni: true", "", /strict_sni/],
+    ["min_version", 'min_version: "1.3"', "", /min_version/],
+    ["sni_facts", "", "routes: [{ hosts: [a.test], backend: b }]", /routed by SNI \(sni_facts\)/],
+  ];
+  for (const [capability, tls, more, why] of REFUSED) {
+    Deno.test(`${capability}: ${can.has(capability) ? "can be asked for" : "is refused"} (${engine})`, async () => {
+      await using config = await configFile(engine, { backend: "127.0.0.1:9", tls, more });
+      const starting = startProxy(["--config", config.path]);
+      if (can.has(capability)) return void await (await starting)[Symbol.asyncDispose]();
+      const error = await starting.then(() => undefined, (error) => error);
+      assert.ok(error instanceof NotStarted);
+      assert.equal(error.code, 1);
+      assert.match(error.says.join("\n"), why);
+    });
+  }
+}
+
+/** A configuration in tcp mode, as a file. */
+async function configFile(
+  engine: EngineName,
+  { backend, tls = "", more = "" }: { backend: string; tls?: string; more?: string },
+): Promise<{ path: string } & AsyncDisposable> {
+  const { ec } = await testCertificates();
+  const path = await Deno.makeTempFile({ suffix: ".yaml" });
+  const routes = more.startsWith("routes") ? "" : "routes: [{ backend: b }]";
+  await Deno.writeTextFile(
+    path,
+    `listeners:
+  - { listen: "127.0.0.1:0", mode: tcp, engine: ${engine}, tls: { ${tls} } }
+certificates:
+  - { cert: ${ec.cert}, key: ${ec.key} }
+backends: { b: { servers: ["${backend}"] } }
+${routes}
+${more}
+`,
+  );
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path) };
+}

@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import type { EngineName } from "../../lib/tls/engine.ts";
+import { startBackend, startEcho, startHttp } from "./backends.ts";
+import { testCertificates } from "./certificates.ts";
+import { startConfigured } from "./configured.ts";
+import { latin1, type TestConnection } from "./connection.ts";
+import { encodeRequest } from "./http.ts";
+import { startProxy, startProxyFor } from "./start_proxy.ts";
+import { connectTcp, connectTls } from "./tls_client.ts";
+import { run, runOk } from "./tools.ts";
+import { startWire } from "./wire.ts";
+
+/** Looks at what a proxy with one engine does, one for each capability that engines may lack. */
+
+const mode = "tcp";
+/** A fatal alert (RFC 8446, section 6), up to its number. */
+const ALERT = "\x15\x03\x03\0\x02\x02";
+
+/** What the log tells of a connection's protocol. */
+export async function loggedProtocol(engine: EngineName): Promise<string> {
+  return await loggedHandshake(engine, / (protocol=\S+ cipher=\S+) .*( resumed=\S+)/);
+}
+
+/** What the log tells of the name that a client asked for. */
+export async function loggedName(engine: EngineName): Promise<string> {
+  return await loggedHandshake(engine, / (sni=\S+)/);
+}
+
+/** What the log tells of a handshake. */
+async function loggedHandshake(engine: EngineName, pattern: RegExp): Promise<string> {
+  await using echo = await startEcho();
+  await using proxy = await startProxyFor({ engine, mode, backend: echo.address });
+  const flags = ["-tls1_3", "-servername", "api.example.test"];
+  await runOk("openssl", sClient(proxy.port, flags));
+  const [line] = await proxy.log.first(/ info handshake .*/);
+  const match = pattern.exec(line);
+  assert.ok(match, line);
+  return match.slice(1).join("");
+}
+
+/** The subjects of the certificates that are given for names. */
+export async function certificatesByName(engine: EngineName): Promise<Record<string, string>> {
+  await using echo = await startEcho();
+  const { ec, api } = await testCertificates();
+  await using proxy = await startProxy([
+    ...["--listen", "127.0.0.1:0", "--backend", echo.address, "--mode", mode, "--engine", engine],
+    ...["--cert", ec.cert, "--key", ec.key, "--cert", api.cert, "--key", api.key],
+  ]);
+  const given: Record<string, string> = {};
+  for (const name of ["api.example.test", "localhost", "other.test"]) {
+    const shown = await runOk("openssl", sClient(proxy.port, ["-servername", name]));
+    given[name] = /^subject=CN = (\S+)$/m.exec(shown)?.[1] ?? shown;
+  }
+  return given;
+}
+
+/** Whether TLS 1.2 is refused where 1.3 is the least. */
+export async function oldVersion(engine: EngineName): Promise<string> {
+  await using proxy = await startWithTls(engine, 'min_version: "1.3"');
+  const { code } = await run("openssl", sClient(proxy.port, ["-tls1_2"]), { input: "" });
+  return code === 0 ? "served" : "refused";
+}
+
+/** The alert for a name that no certificate has. */
+export async function unknownName(engine: EngineName): Promise<string> {
+  await using proxy = await startWithTls(engine, "strict_sni: true");
+  const flags = ["-servername", "other.test"];
+  const { stderr } = await run("openssl", sClient(proxy.port, flags), { input: "" });
+  return /SSL (alert) number( \d+)/.exec(stderr)?.slice(1).join("") ?? stderr;
+}
+
+async function startWithTls(engine: EngineName, tls: string) {
+  const { ec } = await testCertificates();
+  return await startConfigured(`
+listeners: [{ listen: "127.0.0.1:0", engine: ${engine}, tls: { ${tls} } }]
+certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
+backends: { a: { servers: ["127.0.0.1:9"] } }
+routes: [{ backend: a }]
+`);
+}
+
+/** The first line that plain HTTP gets, or the number of the alert. */
+export async function answerToPlainHttp(engine: EngineName): Promise<string> {
+  await using backend = await startHttp();
+  await using proxy = await startProxyFor({ engine, backend: backend.address });
+  using client = await connectTcp(proxy.port);
+  await client.write(encodeRequest("/"));
+  const said = await lastWords(client);
+  assert.equal(backend.connections.length, 0);
+  return said.startsWith(ALERT) ? `alert ${said.charCodeAt(6)}` : said.split("\r\n")[0] ?? "";
+}
+
+/** How the log takes it that a client's TCP ends and its TLS has not. */
+export async function truncationsSeen(engine: EngineName): Promise<Record<string, string>> {
+  const heard: string[] = [];
+  await using backend = await startBackend(async (connection) => {
+    await connection.write(await connection.readText(4));
+    heard.push(await connection.readRest());
+  });
+  await using proxy = await startProxyFor({ engine, mode, backend: backend.address });
+  const seen: Record<string, string> = {};
+  for (const [index, how] of ["FIN", "FIN amid a record", "RST"].entries()) {
+    await using wire = await startWire(proxy.port);
+    using client = await connectTls(wire.port);
+    await client.write("ping");
+    assert.equal(await client.readText(4), "ping");
+    if (how === "FIN") wire.end();
+    if (how === "RST") wire.reset();
+    if (how === "FIN amid a record") {
+      wire.endAmidNext();
+      await client.write("never to be whole");
+    }
+    const ends = await proxy.log.count(/ info end /, index + 1);
+    seen[how] = / how="?(\w+)/.exec(ends[index] ?? "")?.[1] ?? String(ends[index]);
+    await backend.allGone();
+  }
+  // a TCP server learns of an end and no more, whatever the proxy knows; no half record reaches it
+  assert.deepEqual(heard, ["", "", ""]);
+  return seen;
+}
+
+/** What the client's TLS makes of it that the backend's TCP ends. */
+export async function truncationsShown(engine: EngineName): Promise<Record<string, string>> {
+  await using backend = await startBackend(async (connection) => {
+    await connection.write("abc");
+    if (await connection.readText(1) === "R") connection.reset();
+  }, { brokenOff: true });
+  await using proxy = await startProxyFor({ engine, mode, backend: backend.address });
+  const shown: Record<string, string> = {};
+  for (const how of ["FIN", "RST"]) {
+    using client = await connectTls(proxy.port);
+    assert.equal(await client.readText(3), "abc");
+    await client.write(how.slice(0, 1));
+    shown[how] = await lastWords(client) || "end";
+    if (shown[how] === "end") await client.end().catch(() => {});
+  }
+  // the proxy knows, whatever it can do about it
+  const [fin, rst] = await proxy.log.count(/ info end /, 2);
+  assert.match(fin ?? "", / how=done$/);
+  assert.match(rst ?? "", / how="upstream_gone: /);
+  return shown;
+}
+
+/** What `lastWords` gives for a reset. */
+export const BROKEN_OFF = "broken off";
+
+/** What comes until the peer ends, or that it broke off. */
+export async function lastWords(connection: TestConnection): Promise<string> {
+  let said = "";
+  try {
+    for (let some; (some = await connection.readSome()) !== undefined;) said += latin1(some);
+    return said;
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith("Waited")) throw error;
+    return BROKEN_OFF;
+  }
+}
+
+/** The arguments of `openssl` to connect. */
+export function sClient(port: number, flags: readonly string[]): string[] {
+  return ["s_client", "-connect", `127.0.0.1:${port}`, ...flags];
+}

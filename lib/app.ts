@@ -17,7 +17,7 @@ import { denoEngine } from "./tls/deno_engine.ts";
 import type { EngineName, TlsListener } from "./tls/engine.ts";
 import { giveUpFfi } from "./tls/no_delay.ts";
 import { nodeEngine } from "./tls/node_engine.ts";
-import { ServerRegistry } from "./upstream/server_registry.ts";
+import { ServerRegistry, type StagedServers } from "./upstream/server_registry.ts";
 
 /** A listener that is up. */
 export interface RunningListener {
@@ -68,13 +68,21 @@ interface OpenListener {
   readonly running: RunningListener;
 }
 
+/** A policy that may come into force, and the servers it would have. */
+interface StagedPolicy {
+  readonly policy: Policy;
+  readonly servers: StagedServers;
+}
+
 class RunningApp implements App {
   readonly #observe: Observer;
   readonly #deadlines = new Deadlines();
-  readonly #servers = new ServerRegistry();
+  readonly #servers: ServerRegistry;
   readonly #sessions = new Sessions();
   readonly #certificates;
   readonly #policy: Live<Policy>;
+  /** What it starts with. */
+  readonly #staged: StagedPolicy;
   #loaded: LoadedConfig;
   /** By what they were configured as. */
   #open = new Map<string, OpenListener>();
@@ -82,10 +90,10 @@ class RunningApp implements App {
   constructor(loaded: LoadedConfig, observe: Observer) {
     this.#loaded = loaded;
     this.#observe = observe;
+    this.#servers = new ServerRegistry({ deadlines: this.#deadlines, observe });
     this.#certificates = liveCertificateStore(certificateStore(loaded));
-    const staged = this.#stage(loaded);
-    this.#policy = new Live(staged.policy);
-    staged.commit();
+    this.#staged = this.#stage(loaded);
+    this.#policy = new Live(this.#staged.policy);
   }
 
   get listeners(): readonly RunningListener[] {
@@ -93,6 +101,9 @@ class RunningApp implements App {
   }
 
   async open(): Promise<void> {
+    const { servers } = this.#staged;
+    await servers.ready();
+    servers.commit();
     try {
       this.#open = await this.#openListeners(this.#loaded.config);
     } catch (error) {
@@ -103,12 +114,12 @@ class RunningApp implements App {
 
   async reload(next: LoadedConfig): Promise<readonly string[]> {
     const plan = planReload(this.#loaded, next);
-    const { policy, commit } = this.#stage(next);
-    const open = await this.#openListeners(next.config);
+    const { policy, servers } = this.#stage(next);
+    const open = await this.#openAfter(servers, next.config);
     // from here on nothing fails: every new connection and request sees the new configuration
     this.#policy.replace(policy);
     this.#certificates.replace(certificateStore(next));
-    commit();
+    servers.commit();
     const gone = [...this.#open].filter(([key]) => !open.has(key)).map(([, old]) => old);
     this.#open = open;
     this.#loaded = next;
@@ -134,10 +145,22 @@ class RunningApp implements App {
     await Promise.all(gone.map(({ listener }) => listener.close()));
   }
 
-  #stage(loaded: LoadedConfig): { policy: Policy; commit: () => void } {
+  #stage(loaded: LoadedConfig): StagedPolicy {
     const servers = this.#servers.stage();
-    const options = { servers, deadlines: this.#deadlines, observe: this.#observe };
-    return { policy: policyOf(loaded, options), commit: servers.commit };
+    return { policy: policyOf(loaded, { servers, observe: this.#observe }), servers };
+  }
+
+  async #openAfter(
+    servers: StagedServers,
+    config: Config,
+  ): Promise<Map<string, OpenListener>> {
+    try {
+      await servers.ready();
+      return await this.#openListeners(config);
+    } catch (error) {
+      servers.drop();
+      throw error;
+    }
   }
 
   /** All listeners of a configuration; those that are open already as they are. */

@@ -23,10 +23,11 @@ Deno.test("check says what a good configuration has, and exits 0", async () => {
 `);
   const { code, stdout, stderr } = await check(config.path);
   assert.deepEqual([code, stderr], [0, ""]);
-  const [first, listener, certificate] = stdout.split("\n");
+  const [first, listener, backend, certificate] = stdout.split("\n");
   const parts = "1 listener, 1 certificate, 1 backend, 1 route, 1 test passed";
   assert.equal(first, `${config.path} is fine: ${parts}`);
   assert.match(listener ?? "", /^ {2}listener 127\.0\.0\.1:8443: http, node engine \(.*\)$/);
+  assert.match(backend ?? "", /^ {2}backend a: 127\.0\.0\.1:8001; round_robin; no checks, /);
   assert.match(certificate ?? "", /^ {2}certificate .*ec\.crt: localhost, .*; expires in 89 days$/);
 });
 

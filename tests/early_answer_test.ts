@@ -9,10 +9,13 @@ import {
   type ForwardedRequest,
   ForwardingDecoder,
 } from "../lib/http1/request_stream.ts";
+import { ignoreEvents } from "../lib/observability/event.ts";
 import { exchange, type ExchangeClient } from "../lib/proxy/exchange.ts";
 import type { Backend } from "../lib/upstream/backend.ts";
-import { Pool } from "../lib/upstream/pool.ts";
+import { Lease } from "../lib/upstream/lease.ts";
+import { Server } from "../lib/upstream/server.ts";
 import { UpstreamConnection } from "../lib/upstream/upstream_connection.ts";
+import { WaitingRoom } from "../lib/upstream/waiting_room.ts";
 import { fromLatin1, latin1 } from "./support/connection.ts";
 import { encodeAnswer, encodeRequest } from "./support/http.ts";
 
@@ -25,11 +28,25 @@ import { encodeAnswer, encodeRequest } from "./support/http.ts";
 Deno.test("exchange() keeps no connection alive while a part of the request is unwritten", async () => {
   const deadlines = new Deadlines();
   const limits = { headerBytes: 16_384, headers: 100 };
-  const pool = new Pool({ maxIdle: 1, idleTimeout: 60_000, deadlines });
-  const server = new StuckServer(encodeAnswer("early"));
+  const connection = new StuckServer(encodeAnswer("early"));
+  const server = new Server({
+    backend: "b",
+    endpoint: { kind: "tcp", host: "192.0.2.2", port: 2 },
+    settings: {
+      pool: { maxIdle: 1, idleTimeout: 60_000 },
+      health: undefined,
+      ejection: { failures: 0, time: 1, maxTime: 1 },
+      slowStart: 0,
+      proxyProtocol: undefined,
+    },
+    room: new WaitingRoom({ max: 0, timeout: 1, deadlines }),
+    deadlines,
+    observe: ignoreEvents,
+  });
   const backend = {
     responseTimeout: 60_000,
-    lease: () => ({ lease: pool.lease(new UpstreamConnection(server, limits)), server: "x" }),
+    claim: () => server,
+    lease: () => new Lease(server, new UpstreamConnection(connection, limits), false),
   } as unknown as Backend;
 
   const body = "x".repeat(1000);
@@ -45,6 +62,7 @@ Deno.test("exchange() keeps no connection alive while a part of the request is u
   const sent: string[] = [];
   using serverDeadline = deadlines.watch();
   const client: ExchangeClient = {
+    origin: { peer: { host: "192.0.2.1", port: 1 }, local: { host: "192.0.2.1", port: 3 } },
     requests,
     answers: new GatherWriter({
       write: (bytes) => Promise.resolve(void sent.push(latin1(bytes))),
@@ -61,10 +79,10 @@ Deno.test("exchange() keeps no connection alive while a part of the request is u
   const request = await requests.next() as ForwardedRequest;
   const result = await exchange(request, backend, client);
   assert.match(sent.join(""), /^HTTP\/1\.1 200 [^]*\r\nConnection: close\r\n[^]*early$/);
-  assert.deepEqual(server.taken.length, 1, "the head; the body is stuck");
+  assert.deepEqual(connection.taken.length, 1, "the head; the body is stuck");
   assert.deepEqual([result.keepAlive, result.requestRead], [false, false]);
-  assert.equal(pool.idleCount, 0);
-  assert.ok(server.closed);
+  assert.equal(server.pool.idleCount, 0);
+  assert.ok(connection.closed);
 });
 
 /** Takes the head, then nothing more, and answers as soon as the body is there to be written. */
@@ -103,5 +121,9 @@ class StuckServer implements Connection {
 
   close(): void {
     this.closed = true;
+  }
+
+  reset(): void {
+    this.close();
   }
 }

@@ -68,6 +68,8 @@ routes: [{ hosts: [localhost], backend: a }]
       /^ {2}certificate {2}\/.*\/ec\.crt: it has this very name; expires in 89 days$/,
       /^ {2}route {8}1, the first that matches: localhost; every path$/,
       /^ {2}backend {6}a: 127\.0\.0\.1:8001$/,
+      /^ {2}balance {6}round_robin$/,
+      /^ {2}checks {7}none/,
       /^ {2}adds {9}X-Forwarded-For: the client's address$/,
       /^ {2}adds {9}X-Forwarded-Proto: https$/,
       /^ {2}adds {9}X-Forwarded-Host: localhost$/,

@@ -71,7 +71,7 @@ for (const engine of ENGINES) {
       detail: "Bad Gateway",
       request_id: valuesOf(json, "X-Request-Id")[0],
     });
-    assert.deepEqual(valuesOf(json, "Retry-After"), ["5"]);
+    assert.deepEqual(valuesOf(json, "Retry-After"), ["10"]);
 
     await client.write(encodeRequest("/", { method: "HEAD" }));
     assert.equal((await readAnswer(client, { method: "HEAD" })).status, 502);

@@ -1,6 +1,7 @@
 import type { RunningListener } from "../app.ts";
 import type { Config } from "../config/schema.ts";
 import { type Address, formatAddress } from "../core/address.ts";
+import { formatServerAddress } from "../core/endpoint.ts";
 import type { DevelopmentFiles } from "../tls/development_certificate.ts";
 
 /** What is up, beyond the configuration itself. */
@@ -21,7 +22,7 @@ export function announce({ config, listeners, development, demo }: Running): rea
       : `listening on ${formatAddress(address)}: ${mode}, ${engine} engine (${engineReason})`
   );
   for (const [name, { servers }] of config.backends) {
-    const where = servers.map(({ address }) => formatAddress(address)).join(", ");
+    const where = servers.map(({ address }) => formatServerAddress(address)).join(", ");
     lines.push(demo ? `no --backend: the built-in demo on ${where}` : `backend ${name}: ${where}`);
   }
   if (development === undefined) {

@@ -16,7 +16,9 @@ const listener: RunningListener = {
   engine: "node",
   engineReason: "the log names ciphers",
 };
-const demoConfig = withBackend(configFromFlags(DEFAULT_FLAGS), [{ host: "127.0.0.1", port: 8 }]);
+const demoConfig = withBackend(configFromFlags(DEFAULT_FLAGS), [
+  { kind: "tcp", host: "127.0.0.1", port: 8 },
+]);
 
 Deno.test("announce() says what was filled in and which line to try", () => {
   const lines = announce({ config: demoConfig, listeners: [listener], development, demo: true });

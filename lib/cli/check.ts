@@ -1,4 +1,5 @@
 import { formatAddress } from "../core/address.ts";
+import { describeBackend } from "../control/describe_backend.ts";
 import { engineOf, type LoadedConfig } from "../control/snapshot.ts";
 import { daysUntilExpiry } from "../tls/certificate.ts";
 import { type FileOutput, readConfigFile } from "./config_file.ts";
@@ -33,6 +34,10 @@ function details({ config, certificates }: LoadedConfig, now: Date): string[] {
   });
   return [
     ...listeners,
+    ...[...config.backends].map(([name, backend]) => {
+      const { servers, balance, health } = describeBackend(backend);
+      return `  backend ${name}: ${servers.join(", ")}; ${balance}; ${health}`;
+    }),
     ...certificates.map((certificate) => {
       const days = Math.floor(daysUntilExpiry(certificate, now));
       const names = certificate.names.join(", ");

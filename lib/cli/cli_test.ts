@@ -58,8 +58,8 @@ const WRONG: readonly [args: readonly string[], stderr: string][] = [
     "--backend is missing: say where to forward to, such as 127.0.0.1:8000",
   ],
   [
-    ["--backend", "unix:/a"],
-    "--backend unix:/a: unix sockets are not supported yet, write host:port",
+    ["--backend", "unix:a"],
+    '--backend: "unix:a": the path of a socket begins with /, such as unix:/run/app.sock',
   ],
 ];
 

@@ -7,7 +7,9 @@ import type {
   Mode,
   TlsListenerConfig,
 } from "../config/schema.ts";
+import { SERVER_DEFAULTS } from "../config/yaml_schema.ts";
 import { type Address, parseAddress } from "../core/address.ts";
+import { parseServerAddress, type ServerAddress } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
 
 /** The flags of the one-backend form, as the command line gives them. */
@@ -78,10 +80,10 @@ export function configFromFlags(flags: Flags): Config {
 }
 
 /** The configuration with all requests going to these servers. */
-export function withBackend(config: Config, servers: readonly Address[]): Config {
+export function withBackend(config: Config, servers: readonly ServerAddress[]): Config {
   const backend: BackendConfig = {
     ...DEFAULT_BACKEND,
-    servers: servers.map((address) => ({ address, weight: 1, backup: false })),
+    servers: servers.map((address) => ({ address, ...SERVER_DEFAULTS })),
   };
   return {
     ...config,
@@ -107,13 +109,12 @@ export function certificateConfig({ cert, key }: { cert: string; key: string }):
   return { cert, key, passphraseFile: undefined, hosts: undefined, default: false };
 }
 
-function parseBackend(text: string): Address {
-  if (text.startsWith("unix:")) {
-    throw new UsageError(`--backend ${text}: unix sockets are not supported yet, write host:port`);
+function parseBackend(text: string): ServerAddress {
+  try {
+    return parseServerAddress(text);
+  } catch (error) {
+    throw new UsageError(`--backend: ${messageOf(error)}`);
   }
-  const address = parseFlagAddress("--backend", text);
-  if (address.port === 0) throw new UsageError(`--backend ${text}: a backend needs a port`);
-  return address;
 }
 
 function parseFlagAddress(flag: string, text: string): Address {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { SERVER_DEFAULTS } from "../config/yaml_schema.ts";
 import { configFromFlags, DEFAULT_FLAGS, type Flags, UsageError } from "./flags.ts";
 
 Deno.test("configFromFlags() leaves certificate and backend open when no flag is given", () => {
@@ -44,11 +45,20 @@ Deno.test("configFromFlags() takes every flag over", () => {
     { cert: "b.crt", key: "b.key", passphraseFile: undefined, hosts: undefined, default: false },
   ]);
   assert.deepEqual(config.backends.get("default")?.servers, [
-    { address: { host: "127.0.0.1", port: 8000 }, weight: 1, backup: false },
-    { address: { host: "::1", port: 8001 }, weight: 1, backup: false },
+    { address: { kind: "tcp", host: "127.0.0.1", port: 8000 }, ...SERVER_DEFAULTS },
+    { address: { kind: "tcp", host: "::1", port: 8001 }, ...SERVER_DEFAULTS },
   ]);
   assert.deepEqual(config.routes, [{ hosts: [], paths: [], backend: "default" }]);
   assert.deepEqual(config.log, { level: "error", format: "text", access: false, tls: false });
+});
+
+Deno.test("configFromFlags() takes sockets and names as backends", () => {
+  const backend = ["unix:/run/app.sock", "dns:api.internal:80"];
+  const config = configFromFlags({ ...DEFAULT_FLAGS, backend });
+  assert.deepEqual(config.backends.get("default")?.servers.map(({ address }) => address), [
+    { kind: "unix", path: "/run/app.sock" },
+    { kind: "dns", host: "api.internal", port: 80 },
+  ]);
 });
 
 Deno.test("configFromFlags() takes a backend without a certificate", () => {
@@ -61,8 +71,8 @@ const WRONG: readonly [flags: Partial<Flags>, message: RegExp][] = [
   [{ listen: "8443" }, /^--listen: "8443" is not an address/],
   [{ listen: "127.0.0.1:99999" }, /^--listen: .*at most 65535/],
   [{ backend: ["localhost"] }, /^--backend: "localhost" is not an address/],
-  [{ backend: ["127.0.0.1:0"] }, /^--backend 127\.0\.0\.1:0: a backend needs a port$/],
-  [{ backend: ["unix:/run/app.sock"] }, /^--backend unix:\/run\/app\.sock: .*not supported yet/],
+  [{ backend: ["127.0.0.1:0"] }, /^--backend: "127\.0\.0\.1:0": a server needs a port$/],
+  [{ backend: ["unix:app.sock"] }, /^--backend: "unix:app\.sock": the path .* begins with \//],
   [{ backend: ["a:1"], cert: ["a.crt"] }, /^--cert and --key .* 1 of --cert and 0 of --key$/],
   [{ key: ["a.key"] }, /^--cert and --key .* 0 of --cert and 1 of --key$/],
   [{ cert: ["a.crt"], key: ["a.key"] }, /^--backend is missing/],

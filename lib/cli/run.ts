@@ -100,7 +100,7 @@ async function load(
   }
   const demo = await startDemoBackend();
   cleanUp.defer(() => demo.close());
-  const complete = withBackend(config, [demo.address]);
+  const complete = withBackend(config, [{ kind: "tcp", ...demo.address }]);
   return { loaded: await loadCertificates(complete), development, demo: true };
 }
 

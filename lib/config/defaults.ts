@@ -20,6 +20,6 @@ export const DEFAULT_BACKEND: Omit<BackendConfig, "servers"> = backendDefaults()
 function backendDefaults(): Omit<BackendConfig, "servers"> {
   const backend = parsed.backends["default"];
   if (backend === undefined) throw new TypeError("The schema dropped a backend");
-  const { balance, health, timeouts, pool } = backend;
-  return { balance, health, timeouts, pool };
+  const { servers: _, ...defaults } = backend;
+  return defaults;
 }

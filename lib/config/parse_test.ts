@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "./parse.ts";
 import { formatProblem, sortProblems } from "./problem.ts";
+import { SERVER_DEFAULTS } from "./yaml_schema.ts";
 
 /** The example of the README, every key of it. */
 const WHOLE = `
@@ -15,9 +16,22 @@ certificates:
   - { cert: b.crt, key: b.key, passphrase_file: b.pass }
 backends:
   api:
-    servers: [127.0.0.1:8001, { address: 127.0.0.1:8003, weight: 2, backup: true }]
+    servers:
+      - 127.0.0.1:8001
+      - { address: 127.0.0.1:8003, weight: 2, backup: true, max_connections: 9, drain: true }
+      - unix:/run/app.sock
+      - dns:api.internal:8001
     balance: least_connections
-    health: { type: http, path: /healthz, expect: "200-299,404", interval: 300ms, timeout: 2s, rise: 1, fall: 5 }
+    health:
+      { type: http, method: HEAD, path: /healthz?a, host: h, expect: "200-299,404", body: fine,
+        interval: 300ms, fast_interval: 100ms, timeout: 2s, rise: 1, fall: 5 }
+    ejection: { failures: 2, time: 1s, max_time: 1m, min_healthy: 75 }
+    slow_start: 20s
+    queue: { max: 7, timeout: 8s }
+    retries: 1
+    when_down: 503
+    proxy_protocol: v2
+    dns: { interval: 1m, timeout: 1s, server: 127.0.0.1:8600, networks: [10.0.0.0/8] }
     timeouts: { connect: 1s, response: 10m }
     pool: { max_idle: 3, idle_timeout: 1h }
 routes:
@@ -65,18 +79,42 @@ Deno.test("parseConfig() reads every key of the file", () => {
   ]);
   assert.deepEqual(config.backends.get("api"), {
     servers: [
-      { address: { host: "127.0.0.1", port: 8001 }, weight: 1, backup: false },
-      { address: { host: "127.0.0.1", port: 8003 }, weight: 2, backup: true },
+      { address: { kind: "tcp", host: "127.0.0.1", port: 8001 }, ...SERVER_DEFAULTS },
+      {
+        address: { kind: "tcp", host: "127.0.0.1", port: 8003 },
+        weight: 2,
+        backup: true,
+        maxConnections: 9,
+        drain: true,
+      },
+      { address: { kind: "unix", path: "/run/app.sock" }, ...SERVER_DEFAULTS },
+      { address: { kind: "dns", host: "api.internal", port: 8001 }, ...SERVER_DEFAULTS },
     ],
     balance: "least_connections",
     health: {
       type: "http",
-      path: "/healthz",
+      method: "HEAD",
+      path: "/healthz?a",
+      host: "h",
       expect: [[200, 299], [404, 404]],
+      body: "fine",
       interval: 300,
+      fastInterval: 100,
       timeout: 2_000,
       rise: 1,
       fall: 5,
+    },
+    ejection: { failures: 2, time: 1_000, maxTime: 60_000, minHealthy: 75 },
+    slowStart: 20_000,
+    queue: { max: 7, timeout: 8_000 },
+    retries: 1,
+    whenDown: 503,
+    proxyProtocol: "v2",
+    dns: {
+      interval: 60_000,
+      timeout: 1_000,
+      server: { host: "127.0.0.1", port: 8600 },
+      networks: ["10.0.0.0/8"],
     },
     timeouts: { connect: 1_000, response: 600_000 },
     pool: { maxIdle: 3, idleTimeout: 3_600_000 },

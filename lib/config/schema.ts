@@ -1,4 +1,5 @@
 import type { Address } from "../core/address.ts";
+import type { ServerAddress } from "../core/endpoint.ts";
 import type { EngineName } from "../tls/engine.ts";
 
 /**
@@ -57,6 +58,18 @@ export interface BackendConfig {
   readonly servers: readonly ServerConfig[];
   readonly balance: Balance;
   readonly health: HealthConfig;
+  readonly ejection: EjectionConfig;
+  /** Until a server that has returned has its whole share; 0 for at once. */
+  readonly slowStart: number;
+  /** For requests that find every server at its `maxConnections`. */
+  readonly queue: { readonly max: number; readonly timeout: number };
+  /** How often a request may be tried again where nothing was sent. */
+  readonly retries: number;
+  /** The status for a request that no server is there for. */
+  readonly whenDown: 502 | 503;
+  /** What is sent to servers ahead of everything else. */
+  readonly proxyProtocol: "v1" | "v2" | "none";
+  readonly dns: DnsConfig;
   readonly timeouts: { readonly connect: number; readonly response: number };
   readonly pool: { readonly maxIdle: number; readonly idleTimeout: number };
 }
@@ -64,23 +77,53 @@ export interface BackendConfig {
 export type Balance = "round_robin" | "least_connections" | "random" | "source_hash";
 
 export interface ServerConfig {
-  readonly address: Address;
+  readonly address: ServerAddress;
   readonly weight: number;
   readonly backup: boolean;
+  /** 0 is no limit. */
+  readonly maxConnections: number;
+  /** Whether it gets no new work. */
+  readonly drain: boolean;
 }
 
 export type HealthConfig =
   | { readonly type: "none" }
   | {
     readonly type: "http" | "tcp";
+    readonly method: string;
     readonly path: string;
+    /** Undefined for the server's own address. */
+    readonly host: string | undefined;
     /** Status ranges, both ends included. */
     readonly expect: readonly (readonly [number, number])[];
+    /** What the body has to contain. */
+    readonly body: string | undefined;
     readonly interval: number;
+    readonly fastInterval: number;
     readonly timeout: number;
     readonly rise: number;
     readonly fall: number;
   };
+
+/** When failed requests take a server out, and for how long. */
+export interface EjectionConfig {
+  /** In a row; 0 never. */
+  readonly failures: number;
+  readonly time: number;
+  readonly maxTime: number;
+  /** Per cent of the servers that stay in any case. */
+  readonly minHealthy: number;
+}
+
+/** How `dns:` servers are looked up. */
+export interface DnsConfig {
+  readonly interval: number;
+  readonly timeout: number;
+  /** The name server; undefined for the system's way. */
+  readonly server: Address | undefined;
+  /** Ranges (CIDR) that addresses have to lie in; empty for any. */
+  readonly networks: readonly string[];
+}
 
 export interface RouteConfig {
   /** Names, or `*.name` for one label more; empty matches every host. */

@@ -21,7 +21,9 @@ export function verifyConfig(config: Config, { locate, says }: ParsedFile): Prob
     ...unusedBackends(config),
     ...unreachableRoutes(config),
     ...tcpRoutesByPath(config),
-    ...withoutEffect(config).filter(({ path }) => says(path)),
+    ...withoutEffect().filter(({ path }) => says(path)),
+    ...httpKeysOfTcpChecks(config).filter(({ path }) => says(path)),
+    ...idleServers(config),
   ].map(({ severity, path, message }) => ({ severity, place: locate(path), message }));
 }
 
@@ -101,20 +103,37 @@ function tcpRoutesByPath({ listeners, routes }: Config): Finding[] {
   );
 }
 
+/** What a check by connection alone never looks at. */
+function httpKeysOfTcpChecks({ backends }: Config): Finding[] {
+  return [...backends].filter(([, { health }]) => health.type === "tcp").flatMap(([name]) =>
+    ["method", "path", "host", "expect", "body"].map((key) =>
+      warning(
+        ["backends", name, "health", key],
+        `"${key}" means nothing for a tcp check, did you mean "type: http"?`,
+      )
+    )
+  );
+}
+
+function idleServers({ backends }: Config): Finding[] {
+  return [...backends].flatMap(([name, { servers }]): Finding[] => {
+    const path = ["backends", name, "servers"];
+    if (servers.every(({ drain }) => drain)) {
+      return [warning(path, `every server of "${name}" is draining: no request can be served`)];
+    }
+    return servers.every(({ backup }) => backup)
+      ? [warning(path, `every server of "${name}" is a backup, so none is`)]
+      : [];
+  });
+}
+
 /** Keys of the contract that are read and checked, but that nothing heeds yet. */
-function withoutEffect({ backends }: Config): Finding[] {
+function withoutEffect(): Finding[] {
   const paths: KeyPath[] = [
     ["log", "format"],
     ["workers"],
     ["admin"],
   ];
-  for (const [name, { servers }] of backends) {
-    paths.push(["backends", name, "balance"], ["backends", name, "health"]);
-    servers.forEach((_, index) => {
-      paths.push(["backends", name, "servers", index, "weight"]);
-      paths.push(["backends", name, "servers", index, "backup"]);
-    });
-  }
   return paths.map((path) => warning(path, `"${path.at(-1)}" has no effect yet`));
 }
 

@@ -51,6 +51,27 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
     { listeners: `[{ listen: ":1", mode: tcp }]`, routes: "[{ paths: [/a], backend: api }]" },
     ["warning in tcp mode there are no paths: it never matches"],
   ],
+  [
+    {
+      backends: "{ api: { servers: ['h:1'], balance: random, health: { type: http, path: /a } } }",
+    },
+    [],
+  ],
+  [
+    { backends: "{ api: { servers: ['h:1'], health: { path: /a, body: b, rise: 1 } } }" },
+    [
+      `warning "path" means nothing for a tcp check, did you mean "type: http"?`,
+      `warning "body" means nothing for a tcp check, did you mean "type: http"?`,
+    ],
+  ],
+  [
+    { backends: "{ api: { servers: [{ address: 'h:1', backup: true }] } }" },
+    [`warning every server of "api" is a backup, so none is`],
+  ],
+  [
+    { backends: "{ api: { servers: [{ address: 'h:1', drain: true }] } }" },
+    [`warning every server of "api" is draining: no request can be served`],
+  ],
   [{ workers: "2" }, [`warning "workers" has no effect yet`]],
 ];
 

@@ -1,11 +1,14 @@
 import * as z from "zod";
 import { isIP } from "node:net";
-import { type Address, parseAddress } from "../core/address.ts";
+import { parseAddress } from "../core/address.ts";
+import { parseServerAddress } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
 import { ipAddress, normalizeHostName, normalizeHostPattern } from "../core/host_name.ts";
 import type {
   BackendConfig,
   CertificateConfig,
+  DnsConfig,
+  EjectionConfig,
   HealthConfig,
   LimitsConfig,
   ListenerConfig,
@@ -16,6 +19,14 @@ import type {
   TimeoutsConfig,
 } from "./schema.ts";
 import { parseDuration, parseSize } from "./units.ts";
+
+/** What a server is that is only an address. */
+export const SERVER_DEFAULTS: Omit<ServerConfig, "address"> = {
+  weight: 1,
+  backup: false,
+  maxConnections: 0,
+  drain: false,
+};
 
 /**
  * The shape of the YAML file: the one source for reading it, for its defaults, for the error of each
@@ -139,22 +150,30 @@ const certificate = z.strictObject({
   default: byDefault,
 }));
 
-const serverAddress = text("host:port of a server", "127.0.0.1:8001", (value): Address => {
-  if (/^(unix|dns):/.test(value)) {
-    throw new Error(`"${value}": servers by unix: and dns: are not supported yet, write host:port`);
-  }
-  const parsed = parseAddress(value);
-  if (parsed.port === 0) throw new Error(`"${value}": a server needs a port`);
-  return parsed;
+const cidr = z.string().meta({ examples: ["10.0.0.0/8"] }).refine(isCidr, {
+  error: "not an address range; write 10.0.0.0/8 or 2001:db8::/32",
 });
 
+const serverAddress = text(
+  "host:port, unix:/path, or dns:name:port for every address of the name",
+  "127.0.0.1:8001",
+  parseServerAddress,
+);
+
 const server = z.union([
-  serverAddress.transform((address): ServerConfig => ({ address, weight: 1, backup: false })),
+  serverAddress.transform((address): ServerConfig => ({ address, ...SERVER_DEFAULTS })),
   z.strictObject({
     address: serverAddress,
     weight: count("Share of the work", { least: 1, byDefault: 1 }),
-    backup: z.boolean().default(false),
-  }).transform((parsed): ServerConfig => parsed),
+    backup: z.boolean().default(false).meta({
+      description: "Has work only while others have none",
+    }),
+    max_connections: count("Requests at once; 0 is no limit", { least: 0, byDefault: 0 }),
+    drain: z.boolean().default(false).meta({ description: "Gets no new requests" }),
+  }).transform(({ max_connections, ...rest }): ServerConfig => ({
+    ...rest,
+    maxConnections: max_connections,
+  })),
 ]);
 
 const statusRanges = text(
@@ -171,20 +190,86 @@ const statusRanges = text(
 ).prefault("200-399");
 
 const health = z.strictObject({
-  type: z.enum(["http", "tcp", "none"]).default("tcp"),
-  path: z.string().startsWith("/").default("/"),
+  type: z.enum(["http", "tcp", "none"]).default("tcp").meta({
+    description: "A request, or only a connection",
+  }),
+  method: z.enum(["GET", "HEAD", "OPTIONS"]).default("GET"),
+  path: z.string().regex(/^\/[\x21-\x7e]*$/, { error: "a path begins with / and has no spaces" })
+    .default("/").meta({ description: "With a query, where there is one" }),
+  host: z.string().regex(/^[\x21-\x7e]+$/, { error: "not a host" }).optional().meta({
+    description: "The Host field; by default the server's address",
+  }),
   expect: statusRanges,
+  body: z.string().min(1).optional().meta({ description: "Text the answer's body has to contain" }),
   interval: duration("Between two checks", "5s"),
+  fast_interval: duration("The same while a server is changing state", "1s"),
   timeout: duration("For one check", "2s"),
   rise: count("Successes that bring a server back", { least: 1, byDefault: 2 }),
   fall: count("Failures that take a server out", { least: 1, byDefault: 3 }),
-}).transform(({ type, ...rest }): HealthConfig => type === "none" ? { type } : { type, ...rest });
+}).transform(({ type, fast_interval, host, body, ...rest }): HealthConfig =>
+  type === "none" ? { type } : {
+    type,
+    ...rest,
+    host,
+    body,
+    fastInterval: Math.min(fast_interval, rest.interval),
+  }
+);
+
+const ejection = z.strictObject({
+  failures: count("Failed requests in a row that take a server out; 0 never does", {
+    least: 0,
+    byDefault: 5,
+  }),
+  time: duration("For how long; each time that follows lasts as much longer", "10s"),
+  max_time: duration("At the most", "5m"),
+  min_healthy: z.int().min(0).max(100).default(50).meta({
+    description: "Per cent of the servers that stay in any case",
+  }),
+}).transform(({ max_time, min_healthy, ...rest }): EjectionConfig => ({
+  ...rest,
+  maxTime: max_time,
+  minHealthy: min_healthy,
+}));
+
+const nameServer = text("IP address and port of a name server", "127.0.0.1:8600", (value) => {
+  const parsed = parseAddress(value);
+  if (isIP(parsed.host) === 0) throw new Error(`"${value}" is not the IP address of a name server`);
+  return parsed;
+});
+
+const dns = z.strictObject({
+  interval: duration("Between two looks", "10s"),
+  timeout: duration("For one look", "5s"),
+  server: nameServer.optional(),
+  networks: z.array(cidr).default([]).meta({
+    description: "Ranges that the addresses found have to lie in; none for any",
+  }),
+}).transform(({ server, ...rest }): DnsConfig => ({ ...rest, server }));
 
 const backend = z.strictObject({
   servers: z.array(server).min(1),
   balance: z.enum(["round_robin", "least_connections", "random", "source_hash"])
-    .default("round_robin"),
-  health: health.prefault({ type: "none" }),
+    .default("round_robin").meta({ description: "How a server is chosen" }),
+  health: health.prefault({ type: "none" }).meta({ description: "How servers are checked" }),
+  ejection: ejection.prefault({}).meta({
+    description: "When real requests that fail take a server out",
+  }),
+  slow_start: duration("Until a server that has returned has its whole share of work", "10s"),
+  queue: z.strictObject({
+    max: count("Requests that may wait while all servers are busy", { least: 0, byDefault: 100 }),
+    timeout: duration("For how long one waits", "5s"),
+  }).prefault({}),
+  retries: z.int().min(0).max(20).default(3).meta({
+    description: "How often a request is tried again that has reached no server",
+  }),
+  when_down: z.union([z.literal(502), z.literal(503)]).default(502).meta({
+    description: "Status when no server is up",
+  }),
+  proxy_protocol: z.enum(["none", "v1", "v2"]).default("none").meta({
+    description: "Tell servers the client's address ahead of everything else",
+  }),
+  dns: dns.prefault({}).meta({ description: "How dns: servers are looked up" }),
   timeouts: z.strictObject({
     connect: duration("For connecting to a server", "5s"),
     response: duration("From a request's end to its answer's head", "60s"),
@@ -193,8 +278,11 @@ const backend = z.strictObject({
     max_idle: count("Idle connections kept for each server", { least: 0, byDefault: 64 }),
     idle_timeout: duration("How long one is kept", "60s"),
   }).prefault({}),
-}).transform(({ pool, ...rest }): BackendConfig => ({
+}).transform(({ pool, slow_start, when_down, proxy_protocol, ...rest }): BackendConfig => ({
   ...rest,
+  slowStart: slow_start,
+  whenDown: when_down,
+  proxyProtocol: proxy_protocol,
   pool: { maxIdle: pool.max_idle, idleTimeout: pool.idle_timeout },
 }));
 
@@ -207,10 +295,6 @@ const route = z.strictObject({
   paths: z.array(pathPrefix).default([]).meta({ description: "None matches every path" }),
   backend: z.string().meta({ description: "Name of a backend" }),
 }).transform((parsed): RouteConfig => parsed);
-
-const cidr = z.string().meta({ examples: ["10.0.0.0/8"] }).refine(isCidr, {
-  error: "not an address range; write 10.0.0.0/8 or 2001:db8::/32",
-});
 
 const timeouts = z.strictObject({
   handshake: duration("For a TLS handshake", "10s"),

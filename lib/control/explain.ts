@@ -3,6 +3,7 @@ import { formatAddress } from "../core/address.ts";
 import { normalizeHostName } from "../core/host_name.ts";
 import { ProxyError } from "../core/errors.ts";
 import { daysUntilExpiry } from "../tls/certificate.ts";
+import { describeBackend } from "./describe_backend.ts";
 import { resolveRequest } from "./resolve.ts";
 import { engineOf, type LoadedConfig } from "./snapshot.ts";
 
@@ -23,7 +24,13 @@ export interface Explanation {
     readonly hosts: readonly string[];
     readonly paths: readonly string[];
   };
-  readonly backend?: { readonly name: string; readonly servers: readonly string[] };
+  readonly backend?: {
+    readonly name: string;
+    /** Each with what sets it apart from the others. */
+    readonly servers: readonly string[];
+    readonly balance: string;
+    readonly health: string;
+  };
   /** Fields the backend gets beyond the client's. */
   readonly addedHeaders?: Readonly<Record<string, string>>;
   /** What the proxy itself answers, where no backend does. */
@@ -104,10 +111,10 @@ function explainTls(
 
 function routed(config: Config, { route, backend }: { route: number; backend: string }) {
   const { hosts = [], paths = [] } = config.routes[route] ?? {};
-  const servers = config.backends.get(backend)?.servers ?? [];
+  const found = config.backends.get(backend);
   return {
     route: { number: route + 1, hosts, paths },
-    backend: { name: backend, servers: servers.map(({ address }) => formatAddress(address)) },
+    ...(found === undefined ? {} : { backend: { name: backend, ...describeBackend(found) } }),
   };
 }
 
@@ -139,7 +146,11 @@ export function explanationLines(explanation: Explanation): string[] {
     const paths = route.paths.length === 0 ? "every path" : route.paths.join(", ");
     say("route", `${route.number}, the first that matches: ${hosts}; ${paths}`);
   }
-  if (backend !== undefined) say("backend", `${backend.name}: ${backend.servers.join(", ")}`);
+  if (backend !== undefined) {
+    say("backend", `${backend.name}: ${backend.servers.join(", ")}`);
+    say("balance", backend.balance);
+    say("health", backend.health);
+  }
   for (const [name, value] of Object.entries(addedHeaders ?? {})) {
     say("adds", `${name}: ${value}`);
   }

@@ -1,6 +1,7 @@
-import type { Config, TlsListenerConfig } from "../config/schema.ts";
+import type { BackendConfig, Config, HealthConfig, TlsListenerConfig } from "../config/schema.ts";
 import { AddressSet } from "../core/address_set.ts";
-import type { Deadlines } from "../core/deadlines.ts";
+import { formatAddress } from "../core/address.ts";
+import type { ServerAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Observer } from "../observability/event.ts";
 import type { Policy } from "../proxy/policy.ts";
@@ -10,7 +11,9 @@ import { type CertificateStore, createCertificateStore } from "../tls/certificat
 import { chooseEngine, type EngineChoice, type Need } from "../tls/choose_engine.ts";
 import { denoEngine } from "../tls/deno_engine.ts";
 import { noDelayUnavailable } from "../tls/no_delay.ts";
-import { Backend } from "../upstream/backend.ts";
+import { Backend, type BackendOptions } from "../upstream/backend.ts";
+import { createBalancer } from "../upstream/balancer/create_balancer.ts";
+import type { HealthSettings } from "../upstream/server.ts";
 import type { StagedServers } from "../upstream/server_registry.ts";
 
 /** A configuration with its certificates read: all that serving takes, in one immutable value. */
@@ -42,23 +45,11 @@ export function routerOf({ routes }: Config): Router<string> {
 /** What sessions are to go by. */
 export function policyOf(
   { config, certificates }: LoadedConfig,
-  { servers, deadlines, observe }: {
-    servers: StagedServers;
-    deadlines: Deadlines;
-    observe: Observer;
-  },
+  { servers, observe }: { servers: StagedServers; observe: Observer },
 ): Policy {
   const backends = new Map([...config.backends].map(([name, backend]) => [
     name,
-    new Backend({
-      name,
-      servers: backend.servers.map(({ address }) =>
-        servers.server({ backend: name, address, pool: { ...backend.pool, deadlines } })
-      ),
-      connectTimeout: backend.timeouts.connect,
-      responseTimeout: backend.timeouts.response,
-      limits: config.limits,
-    }, observe),
+    new Backend(backendOptions(name, { backend, config, servers }), observe),
   ]));
   const routes = config.routes.map(({ hosts, paths, backend }) => {
     const target = backends.get(backend);
@@ -74,6 +65,65 @@ export function policyOf(
     forwarded: { ...config.forwarded, trusted: new AddressSet(config.forwarded.trusted) },
     timeouts: config.timeouts,
   };
+}
+
+function backendOptions(
+  name: string,
+  { backend, config, servers }: { backend: BackendConfig; config: Config; servers: StagedServers },
+): BackendOptions {
+  const { dns, queue, timeouts } = backend;
+  const proxyProtocol = backend.proxyProtocol === "none" ? undefined : backend.proxyProtocol;
+  const key = (address: ServerAddress) => ({
+    backend: name,
+    queue,
+    settings: {
+      pool: backend.pool,
+      health: healthSettings(backend.health, address),
+      ejection: backend.ejection,
+      slowStart: backend.slowStart,
+      proxyProtocol,
+    },
+  });
+  return {
+    name,
+    servers: backend.servers.map(({ address, weight, backup, maxConnections, drain }) => ({
+      server: address.kind === "dns"
+        ? servers.group({ ...key(address), name: address, resolve: dns })
+        : servers.server({ ...key(address), endpoint: address }),
+      weight,
+      backup,
+      maxConnections,
+      draining: drain,
+    })),
+    balancer: createBalancer(backend.balance),
+    room: servers.room({ backend: name, queue }),
+    connectTimeout: timeouts.connect,
+    responseTimeout: timeouts.response,
+    retries: backend.retries,
+    minHealthy: backend.ejection.minHealthy / 100,
+    whenDown: backend.whenDown,
+    retryAfter: retryAfter(backend),
+    proxyProtocol,
+    limits: config.limits,
+  };
+}
+
+function healthSettings(health: HealthConfig, address: ServerAddress): HealthSettings | undefined {
+  if (health.type === "none") return undefined;
+  const { interval, fastInterval, timeout, rise, fall, method, path, expect, body } = health;
+  const host = health.host ?? (address.kind === "unix" ? "localhost" : formatAddress(address));
+  return {
+    ...{ interval, fastInterval, timeout, rise, fall },
+    probe: health.type === "tcp"
+      ? { type: "tcp" }
+      : { type: "http", method, path, host, expect, body },
+  };
+}
+
+/** Seconds until the next look at a server, which may find it well. */
+function retryAfter({ health, ejection }: BackendConfig): number {
+  const next = health.type === "none" ? ejection.time : health.interval;
+  return Math.min(60, Math.max(1, Math.ceil(next / 1000)));
 }
 
 /**

@@ -47,6 +47,8 @@ export interface Connection extends ByteSource, ByteSink {
    * `reason`. Does nothing the second time. After a clean end of both directions it only frees.
    */
   close(reason?: Error): void;
+  /** Like `close`, and the peer gets a RST where the runtime can send one: it sees a failure. */
+  reset(reason?: Error): void;
 }
 
 /** What a handshake settled; what the engine cannot know is undefined. */

@@ -41,9 +41,12 @@ export const ERROR_CODES = {
   response_timeout: "upstream",
   bad_response: "upstream",
   truncated_response: "upstream",
+  resolve_failed: "upstream",
   // This proxy
   no_route: "self",
   no_server: "self",
+  backend_unavailable: "self",
+  overloaded: "self",
   misdirected: "client",
   draining: "self",
   bad_config: "self",

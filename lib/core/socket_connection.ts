@@ -115,6 +115,11 @@ export class SocketConnection implements Connection {
     if (!this.#dead && !(this.#readsEnded && this.#writesEnded)) this.#onBreakOff?.();
   }
 
+  /** The runtime has no way to send a RST: the end of TLS without close_notify has to do. */
+  reset(reason?: Error): void {
+    this.close(reason);
+  }
+
   /** Functions of the object, made once: a read would else make three. */
   readonly #startRead = (
     resolve: (chunk: Uint8Array | undefined) => void,

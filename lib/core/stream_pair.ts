@@ -11,9 +11,10 @@ export class StreamPair {
   #source!: ReadableStreamDefaultController<Uint8Array>;
   #sink!: WritableStreamDefaultController;
 
-  constructor(connection: Pick<Connection, "read" | "write" | "endWrites" | "close">) {
-    const close = (reason: unknown) =>
-      connection.close(reason instanceof Error ? reason : undefined);
+  constructor(connection: Pick<Connection, "read" | "write" | "endWrites" | "reset">) {
+    // in a pipe this is the other side's failure: what is cut off must not look complete
+    const breakOff = (reason: unknown) =>
+      connection.reset(reason instanceof Error ? reason : undefined);
     this.readable = new ReadableStream<Uint8Array>({
       start: (controller) => void (this.#source = controller),
       pull: async (controller) => {
@@ -21,13 +22,13 @@ export class StreamPair {
         if (chunk === undefined) controller.close();
         else controller.enqueue(chunk);
       },
-      cancel: close,
+      cancel: breakOff,
     }, { highWaterMark: 0 });
     this.writable = new WritableStream<Uint8Array>({
       start: (controller) => void (this.#sink = controller),
       write: (chunk) => connection.write(chunk),
       close: () => connection.endWrites(),
-      abort: close,
+      abort: breakOff,
     }, { highWaterMark: 1 });
   }
 

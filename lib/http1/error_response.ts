@@ -31,6 +31,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   truncated_response: 502,
   no_server: 502,
   draining: 503,
+  backend_unavailable: 503,
+  overloaded: 503,
   connect_timeout: 504,
   response_timeout: 504,
   bad_version: 505,
@@ -69,15 +71,9 @@ export interface ErrorResponseOptions {
   readonly accept?: string | undefined;
   /** The request's, to be found in the log. */
   readonly id?: string | undefined;
+  /** Seconds after which it may be worth asking again (RFC 9110, section 10.2.3). */
+  readonly retryAfter?: number | undefined;
 }
-
-/** Seconds after which it is worth another try, where it may be. */
-const RETRY_AFTER: Partial<Record<ErrorCode, number>> = {
-  connect_failed: 5,
-  connect_timeout: 5,
-  draining: 1,
-  no_server: 5,
-};
 
 /**
  * A whole answer that says what went wrong: to a client all of what is its own doing, of the
@@ -88,7 +84,8 @@ export function errorResponse(error: ProxyError, options: ErrorResponseOptions):
   const reason = REASON[status] ?? "Error";
   const json = options.accept !== undefined && prefersJson(options.accept);
   const body = encodeLatin1(json ? jsonBody(error, options) : textBody(error, options));
-  const retryAfter = RETRY_AFTER[error.code];
+  // who drains is replaced by another in a moment
+  const retryAfter = options.retryAfter ?? (error.code === "draining" ? 1 : undefined);
   const fields = [
     field("Content-Type", json ? "application/json" : "text/plain; charset=utf-8"),
     field("Content-Length", String(body.length)),

@@ -19,6 +19,7 @@ const SILENT: readonly ErrorCode[] = [
   "idle_timeout",
   "bad_config",
   "unavailable",
+  "resolve_failed",
 ];
 
 function answer(code: ErrorCode, options: Partial<ErrorResponseOptions> = {}): string {

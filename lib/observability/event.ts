@@ -9,6 +9,9 @@ export type ProxyEvent =
   | ConnectionEnded
   | RequestServed
   | ServerFailed
+  | ServerStateChanged
+  | ServersResolved
+  | ResolveFailed
   | ListenerTrouble
   | ConnectionsRefused
   | Reloaded
@@ -77,6 +80,38 @@ export interface ServerFailed {
   readonly backend: string;
   readonly server: string;
   readonly error: ProxyError;
+}
+
+/** What becomes of a server: `ejected` is out for a while for what real requests met there. */
+export type ServerState = "pending" | "up" | "down" | "ejected" | "draining";
+
+/** A server has come or gone, once for each change. */
+export interface ServerStateChanged {
+  readonly kind: "server_state";
+  readonly backend: string;
+  readonly server: string;
+  readonly state: "up" | "down" | "ejected";
+  /** For a person. */
+  readonly reason: string;
+}
+
+/** A name has other addresses than before. */
+export interface ServersResolved {
+  readonly kind: "servers_resolved";
+  readonly backend: string;
+  readonly name: string;
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/** A name could not be resolved, for the first time in a row; its last addresses go on. */
+export interface ResolveFailed {
+  readonly kind: "resolve_failed";
+  readonly backend: string;
+  readonly name: string;
+  readonly error: ProxyError;
+  /** How many addresses go on. */
+  readonly kept: number;
 }
 
 /** Accepting failed for a reason that is no client's, such as too many open files. */

@@ -70,6 +70,9 @@ function wants(event: ProxyEvent, { access, tls }: LogOptions): boolean {
       return access;
     case "handshake_failed":
     case "server_failed":
+    case "server_state":
+    case "servers_resolved":
+    case "resolve_failed":
     case "listener_trouble":
     case "connections_refused":
     case "reloaded":

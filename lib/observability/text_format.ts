@@ -28,12 +28,16 @@ export function levelOf(event: ProxyEvent): EventLevel {
     case "handshake":
     case "connection_end":
     case "reloaded":
+    case "servers_resolved":
       return "info";
+    case "server_state":
+      return event.state === "up" ? "info" : "warning";
     case "request":
       // A client's mistake is everyday; one of a server or of this proxy is for its operator.
       return event.error === undefined || isEveryday(event.error) ? "info" : "warning";
     case "handshake_failed":
     case "server_failed":
+    case "resolve_failed":
     case "listener_trouble":
     case "connections_refused":
     case "reload_failed":
@@ -85,6 +89,26 @@ function textOf(event: ProxyEvent): string {
         ["backend", event.backend],
         ["server", event.server],
         ["error", event.error.code],
+        ["reason", event.error.message],
+      ]);
+    case "server_state":
+      return line(`server ${event.state}`, [
+        ["backend", event.backend],
+        ["server", event.server],
+        ["reason", event.reason],
+      ]);
+    case "servers_resolved":
+      return line("servers resolved", [
+        ["backend", event.backend],
+        ["name", event.name],
+        ["added", event.added.join(",") || undefined],
+        ["removed", event.removed.join(",") || undefined],
+      ]);
+    case "resolve_failed":
+      return line("resolve failed", [
+        ["backend", event.backend],
+        ["name", event.name],
+        ["kept", event.kept],
         ["reason", event.error.message],
       ]);
     case "listener_trouble":

@@ -116,6 +116,61 @@ const CASES: readonly { event: ProxyEvent; level: EventLevel; text: string }[] =
   },
   {
     event: {
+      kind: "server_state",
+      backend: "api",
+      server: "127.0.0.1:8001",
+      state: "down",
+      reason: "check: status 503",
+    },
+    level: "warning",
+    text: 'server down backend=api server=127.0.0.1:8001 reason="check: status 503"',
+  },
+  {
+    event: {
+      kind: "server_state",
+      backend: "api",
+      server: "unix:/run/app.sock",
+      state: "ejected",
+      reason: "for 10 s",
+    },
+    level: "warning",
+    text: 'server ejected backend=api server=unix:/run/app.sock reason="for 10 s"',
+  },
+  {
+    event: {
+      kind: "server_state",
+      backend: "api",
+      server: "127.0.0.1:8001",
+      state: "up",
+      reason: "check: status 200",
+    },
+    level: "info",
+    text: 'server up backend=api server=127.0.0.1:8001 reason="check: status 200"',
+  },
+  {
+    event: {
+      kind: "servers_resolved",
+      backend: "api",
+      name: "api.test:80",
+      added: ["10.0.0.1:80", "10.0.0.2:80"],
+      removed: [],
+    },
+    level: "info",
+    text: "servers resolved backend=api name=api.test:80 added=10.0.0.1:80,10.0.0.2:80 removed=-",
+  },
+  {
+    event: {
+      kind: "resolve_failed",
+      backend: "api",
+      name: "api.test:80",
+      error: new ProxyError("resolve_failed", "api.test has no address"),
+      kept: 2,
+    },
+    level: "warning",
+    text: 'resolve failed backend=api name=api.test:80 kept=2 reason="api.test has no address"',
+  },
+  {
+    event: {
       kind: "server_failed",
       backend: "api",
       server: "10.0.0.1:80",

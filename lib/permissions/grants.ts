@@ -1,5 +1,6 @@
-import type { Config, ServerConfig } from "../config/schema.ts";
+import type { Config, DnsConfig } from "../config/schema.ts";
 import { type Address, formatAddress } from "../core/address.ts";
+import type { ServerAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
 
 /**
@@ -51,11 +52,13 @@ export const RUNTIME_VARIABLE = "RUNTIME_DIRECTORY";
  */
 export function grantsFor(config: Config, surroundings: Surroundings): Grants {
   const { cwd, libc, notify } = surroundings;
-  const servers = [...config.backends.values()].flatMap(({ servers }) => servers);
+  const backends = [...config.backends.values()];
   const grants = [
     ...config.listeners.map(({ listen }) => listenGrants(listen)),
     ...(config.admin === undefined ? [] : [listenGrants(config.admin.listen)]),
-    ...servers.map(serverGrants),
+    ...backends.flatMap(({ servers, dns }) =>
+      servers.map(({ address }) => serverGrants(address, dns))
+    ),
     { read: filesRead(config, surroundings).map((path) => absolute(path, cwd)) },
     notify === undefined ? {} : notifyGrants(notify),
     libc === undefined ? {} : { ffi: [libc] },
@@ -84,8 +87,39 @@ function anyPort(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
-function serverGrants({ address }: ServerConfig): SomeGrants {
-  return { net: [formatAddress(address)] };
+function serverGrants(address: ServerAddress, dns: DnsConfig): SomeGrants {
+  switch (address.kind) {
+    case "tcp":
+      return { net: [formatAddress(address)] };
+    case "unix":
+      return unixGrants(address.path);
+    case "dns":
+      return dnsGrants(address, dns);
+  }
+}
+
+/** To look the name up, and to connect to whichever addresses it may have by then. */
+function dnsGrants({ host, port }: Address, { server, networks }: DnsConfig): SomeGrants {
+  const ranges = networks.length === 0 ? [ANY_IPV4] : networks;
+  return {
+    net: [
+      server === undefined ? host : formatAddress(server),
+      ...ranges.map((range) => rangeOfPort(range, port)),
+    ],
+  };
+}
+
+/** The runtime knows ranges of IPv4 alone. */
+const ANY_IPV4 = "0.0.0.0/0";
+
+function rangeOfPort(range: string, port: number): string {
+  const [address = "", bits] = range.split("/");
+  if (!address.includes(":")) return `${range}:${port}`;
+  if (bits === undefined || bits === "128") return formatAddress({ host: address, port });
+  throw new ProxyError(
+    "bad_config",
+    `${range} cannot be granted: no permission can hold a range of IPv6; name its addresses`,
+  );
 }
 
 function notifyGrants({ manager, own }: NotifySockets): SomeGrants {

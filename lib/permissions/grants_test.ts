@@ -68,6 +68,29 @@ const CASES: readonly [
     { configFile: "proxy.yaml" },
     { read: ["/srv"] },
   ],
+  [
+    "a server in the file system",
+    "backends: { a: { servers: ['unix:/run/app.sock'] } }",
+    {},
+    {
+      net: ["unix:/run/app.sock"],
+      read: ["/etc/proxy/proxy.yaml", "/run/app.sock"],
+      write: ["/run/app.sock"],
+    },
+  ],
+  [
+    "all addresses of a name",
+    "backends: { a: { servers: ['dns:api.internal:8001'] } }",
+    {},
+    { net: ["0.0.0.0/0:8001", "api.internal"] },
+  ],
+  [
+    "those addresses of a name that lie in a range, from a certain name server",
+    "backends: { a: { servers: ['dns:a.internal:8001'], " +
+    "dns: { server: '127.0.0.1:8600', networks: [10.0.0.0/8, '2001:db8::1'] } } }",
+    {},
+    { net: ["10.0.0.0/8:8001", "127.0.0.1:8600", "[2001:db8::1]:8001"] },
+  ],
   ["flags instead of a file", "", { configFile: undefined }, { read: [] }],
   ["the engine that calls the C library", "", { libc: "/lib/libc.so.6" }, {
     ffi: ["/lib/libc.so.6"],

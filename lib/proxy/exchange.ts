@@ -1,5 +1,5 @@
 import type { Deadline } from "../core/deadlines.ts";
-import { asProxyError, ProxyError } from "../core/errors.ts";
+import { asProxyError, type ErrorCode, ProxyError } from "../core/errors.ts";
 import type { GatherWriter } from "../core/gather_writer.ts";
 import type { BodyPart } from "../http1/body_decoder.ts";
 import { encodeBodyPart } from "../http1/body_encoder.ts";
@@ -12,11 +12,17 @@ import type { ResponseHeadPart } from "../http1/response_decoder.ts";
 import { clientAnswer } from "../http1/response_rewrite.ts";
 import { upgradeFields } from "../http1/upgrade.ts";
 import type { Backend } from "../upstream/backend.ts";
-import type { Lease } from "../upstream/pool.ts";
+import type { Lease } from "../upstream/lease.ts";
+import type { Origin } from "../upstream/proxy_protocol.ts";
+import type { Server } from "../upstream/server.ts";
+import { Tries } from "../upstream/tries.ts";
 import type { BodyClock } from "./body_clock.ts";
+import { type FailedTry, mayRetry } from "./retry.ts";
 
 /** The client's side of an exchange. */
 export interface ExchangeClient {
+  /** The client's connection, for those who go by its addresses. */
+  readonly origin: Origin;
   /** Where the request's body comes from. */
   readonly requests: PartReader<ForwardedPart>;
   /** Where the answer goes to. */
@@ -86,43 +92,37 @@ export async function exchange(
   backend: Backend,
   client: ExchangeClient,
 ): Promise<ExchangeResult> {
-  for (let fresh = false;; fresh = true) {
+  let tries: Tries | undefined;
+  let last: ExchangeError | undefined;
+  for (;;) {
     const attempt = new Attempt(request, backend, client);
     try {
-      return await attempt.run({ fresh });
+      return await attempt.run(tries);
     } catch (error) {
       const failed = asProxyError(error, "internal");
-      // behind a switch of protocols nobody can tell whether a server's end is a failure
-      if (failed.source === "upstream" && attempt.server !== undefined && attempt.status !== 101) {
-        backend.report(attempt.server, failed);
-      }
       // an answer that breaks before any of it was sent can still be replaced by an error
       if (attempt.status === undefined) client.answers.drop();
-      if (!mayRetry(request, { attempt, failed })) {
-        throw new ExchangeError(failed, { server: attempt.server, status: attempt.status });
-      }
+      const { server, status } = attempt;
+      // no other server was left: what was tried says more than that
+      if (server === undefined && last !== undefined) throw last;
+      const retry = mayRetry(attempt.failedTry(failed.code));
+      // a server may well close an idle connection, also in the wrong moment
+      const harmless = retry && attempt.reused;
+      // behind a switch of protocols nobody can tell whether a server's end is a failure
+      const tells = failed.source === "upstream" && status !== 101 && !harmless;
+      if (server !== undefined && tells) backend.report(server, failed);
+      const told = backend.unreachable(failed);
+      last = new ExchangeError(told, { server: server?.name, status });
+      tries ??= new Tries();
+      if (server === undefined || !retry || tries.count >= backend.retries) throw last;
+      tries.add(server, { again: harmless });
     }
   }
 }
 
-/**
- * The one rule for sending a request again: on an idle connection that the server had closed, a
- * request without a body whose repetition changes nothing (RFC 9110, section 9.2.2), before any
- * byte of an answer. A failed connect never gets here: `Backend.lease` goes on to the next server.
- */
-function mayRetry(
-  { head, framing }: ForwardedRequest,
-  { attempt, failed }: { attempt: Attempt; failed: ProxyError },
-): boolean {
-  return attempt.reused && !attempt.answered && framing.kind === "none" &&
-    failed.code === "upstream_gone" && IDEMPOTENT.has(head.method);
-}
-
-const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
-
 /** One try at one server. */
 class Attempt {
-  server: string | undefined;
+  server: Server | undefined;
   /** Of the answer, once some of it was sent. */
   status: number | undefined;
   reused = false;
@@ -138,24 +138,39 @@ class Attempt {
     this.#client = client;
   }
 
-  async run({ fresh }: { fresh: boolean }): Promise<ExchangeResult> {
-    const { lease: taken, server } = await this.#backend.lease({ fresh });
-    using lease = taken;
+  async run(tries: Tries | undefined): Promise<ExchangeResult> {
+    const backend = this.#backend;
+    const { origin } = this.#client;
+    const claimed = backend.claim(origin.peer.host, tries);
+    const server = claimed instanceof Promise ? await claimed : claimed;
     this.server = server;
+    const leased = backend.lease(server, origin, { fresh: tries !== undefined });
+    using lease = leased instanceof Promise ? await leased : leased;
     this.reused = lease.reused;
     this.#client.onLease(lease);
     const upload = new Upload(this.#request, lease, this.#client);
     try {
       const { head: { method }, upgrade, forwarded: head } = this.#request;
       lease.connection.begin({ method, upgrade, head });
-      upload.start(this.#backend.responseTimeout);
+      upload.start(backend.responseTimeout);
       const keepAlive = await this.#answer(lease, upload);
       const { done: requestRead, bytes: bodyBytes } = upload;
-      return { status: this.status ?? 0, server, bodyBytes, requestRead, keepAlive };
+      server.succeed();
+      const { status = 0 } = this;
+      return { status, server: server.name, bodyBytes, requestRead, keepAlive };
     } finally {
       upload.stop();
       this.#client.onLease(undefined);
     }
+  }
+
+  /** This try, after it has failed. */
+  failedTry(code: ErrorCode): FailedTry {
+    const { head, framing, upgrade } = this.#request;
+    const { reused, answered } = this;
+    // behind a request for an upgrade may come what is gone once it is sent
+    const hasBody = framing.kind !== "none" || upgrade !== undefined;
+    return { code, method: head.method, hasBody, reused, answered };
   }
 
   /** @returns whether the client's connection goes on */

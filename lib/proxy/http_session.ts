@@ -19,7 +19,7 @@ import {
 import type { Observer } from "../observability/event.ts";
 import type { Certificate } from "../tls/certificate.ts";
 import type { Backend } from "../upstream/backend.ts";
-import type { Lease } from "../upstream/pool.ts";
+import type { Lease } from "../upstream/lease.ts";
 import { BodyClock } from "./body_clock.ts";
 import { type Clock, exchange, ExchangeError, goesOn } from "./exchange.ts";
 import { isMisdirected } from "./misdirected.ts";
@@ -56,6 +56,15 @@ export function serveHttp(client: HttpConnection, options: HttpSessionOptions): 
 const LINGER_MS = 2_000;
 /** How long the answer to a client that is not read from any more has for its way. */
 const ARRIVE_MS = 1_000;
+
+/** Failures that asking again may get around: no server has seen the request. */
+const MAY_PASS: ReadonlySet<ErrorCode> = new Set([
+  "no_server",
+  "backend_unavailable",
+  "overloaded",
+  "connect_failed",
+  "connect_timeout",
+]);
 
 class HttpSession {
   readonly #client: HttpConnection;
@@ -206,12 +215,15 @@ class HttpSession {
     const started = performance.now();
     const writtenBefore = this.#client.bytes.written;
     const logged = { started, backend: undefined as string | undefined };
+    let retryAfter: number | undefined;
     try {
       if (this.#options.redirect === true) return await this.#redirect(request, started);
       const policy = this.#options.policy.current;
       const backend = this.#route(request, policy);
       logged.backend = backend.name;
+      retryAfter = backend.retryAfter;
       const result = await exchange(request, backend, {
+        origin: this.#client,
         requests: this.#requests,
         answers: this.#answers,
         reading: this.#reading,
@@ -229,7 +241,7 @@ class HttpSession {
       this.#unread = !result.requestRead || request.upgrade !== undefined;
       return result.keepAlive;
     } catch (error) {
-      return await this.#serveError(request, { ...logged, error, writtenBefore });
+      return await this.#serveError(request, { ...logged, error, writtenBefore, retryAfter });
     }
   }
 
@@ -264,6 +276,7 @@ class HttpSession {
       backend: string | undefined;
       error: unknown;
       writtenBefore: number;
+      retryAfter: number | undefined;
     },
   ): Promise<boolean> {
     const { server, status: sent } = failed.error instanceof ExchangeError
@@ -282,6 +295,7 @@ class HttpSession {
         method: request.head.method,
         id: request.id,
         accept: valuesOf(request.head.fields, "accept").join(","),
+        retryAfter: MAY_PASS.has(error.code) ? failed.retryAfter : undefined,
       }));
     }
     const bytesOut = this.#client.bytes.written - failed.writtenBefore;
@@ -299,9 +313,9 @@ class HttpSession {
         input: this.#requests,
         output: this.#answers,
         bytes: this.#client.bytes,
-        close: (reason) => this.#client.close(reason),
+        reset: (reason) => this.#client.reset(reason),
       },
-      { input: responses, output: requests, bytes, close: (reason) => lease.abort(reason) },
+      { input: responses, output: requests, bytes, reset: (reason) => lease.abort(reason) },
       {
         deadlines: this.#options.deadlines,
         idleTimeout,

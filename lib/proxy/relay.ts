@@ -13,7 +13,8 @@ export interface RelayOptions {
 /**
  * Pipes two connections into each other until both have ended. Each direction ends by itself: a
  * half-close is carried through and the other direction goes on. A direction that breaks breaks
- * the other too.
+ * the other too, with a reset
+ * where there can be one: what is cut off must not look complete.
  *
  * @throws {ProxyError} what broke it off; both connections are closed by then
  */
@@ -72,7 +73,8 @@ async function copy(
 interface End {
   /** Bytes read and written so far. */
   readonly bytes: Connection["bytes"];
-  close(reason: ProxyError): void;
+  /** Ends it so that the peer sees a failure. */
+  reset(reason: ProxyError): void;
 }
 
 /** How often within the idle time it is looked at whether something has moved. */
@@ -86,7 +88,7 @@ async function bothWays(
   using deadline = deadlines.watch();
   let moved = -1;
   let still = 0;
-  const closeBoth = (error: ProxyError) => ends.forEach((end) => end.close(error));
+  const closeBoth = (error: ProxyError) => ends.forEach((end) => end.reset(error));
   const watchIdle = () => {
     const total = bytesMoved(ends);
     still = total === moved ? still + 1 : 0;

@@ -3,7 +3,12 @@ import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { Observer } from "../observability/event.ts";
 import type { TlsConnection } from "../tls/engine.ts";
 import type { Live } from "../core/live.ts";
+import type { Backend } from "../upstream/backend.ts";
+import type { TunnelLease } from "../upstream/lease.ts";
+import type { Server } from "../upstream/server.ts";
+import { Tries } from "../upstream/tries.ts";
 import { relay } from "./relay.ts";
+import { mayRetry } from "./retry.ts";
 import type { Policy } from "./policy.ts";
 import type { Session } from "./session.ts";
 
@@ -31,8 +36,8 @@ export function serveTcp(client: TlsConnection, options: TcpSessionOptions): Ses
       const { router, timeouts } = options.policy.current;
       const route = router.route(client.tls.sni, undefined);
       if (route === undefined) throw new ProxyError("no_route", "No route matches");
-      const upstream = await route.target.connect();
-      server = upstream.server;
+      using upstream = await connect(client, route.target);
+      server = upstream.server.name;
       await relay(client, upstream.connection, {
         deadlines: options.deadlines,
         idleTimeout: timeouts.tunnelIdle,
@@ -40,7 +45,7 @@ export function serveTcp(client: TlsConnection, options: TcpSessionOptions): Ses
     } catch (error) {
       const broken = asProxyError(error, "internal");
       how = `${broken.code}: ${broken.message}`;
-      client.close(broken);
+      client.reset(broken);
     }
     options.observe({
       kind: "connection_end",
@@ -54,3 +59,27 @@ export function serveTcp(client: TlsConnection, options: TcpSessionOptions): Ses
     });
   }
 }
+
+/** A connection to the first server that takes one. @throws {ProxyError} */
+async function connect(client: TlsConnection, backend: Backend): Promise<TunnelLease> {
+  const tries = new Tries();
+  let last: ProxyError | undefined;
+  for (;;) {
+    let server: Server | undefined;
+    try {
+      server = await backend.claim(client.peer.host, tries);
+      return await backend.connect(server, client);
+    } catch (error) {
+      const failed = asProxyError(error, "internal");
+      if (server === undefined) throw last ?? failed;
+      if (failed.source === "upstream") backend.report(server, failed);
+      const { code } = failed;
+      const retry = mayRetry({ ...NOTHING_SENT, code });
+      if (!retry || tries.count >= backend.retries) throw failed;
+      tries.add(server, { again: false });
+      last = failed;
+    }
+  }
+}
+
+const NOTHING_SENT = { method: undefined, hasBody: false, reused: false, answered: false };

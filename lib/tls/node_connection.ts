@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Address } from "../core/address.ts";
 import type { TlsFacts } from "../core/connection.ts";
@@ -14,6 +15,8 @@ export class NodeConnection implements TlsConnection {
   readonly certificate: Certificate;
   readonly bytes = { read: 0, written: 0 };
   readonly #socket: TLSSocket;
+  /** The TCP socket beneath. */
+  readonly #raw: Socket;
   #streams: StreamPair | undefined;
   #readError: Error | undefined;
   /** The peer has half-closed, though what it sent before may not have been read yet. */
@@ -26,13 +29,14 @@ export class NodeConnection implements TlsConnection {
   #waiting: PromiseWithResolvers<Uint8Array | undefined> | undefined;
 
   constructor(
-    socket: TLSSocket,
+    { socket, raw }: { socket: TLSSocket; raw: Socket },
     { peer, local, tls, certificate }: Pick<
       TlsConnection,
       "peer" | "local" | "tls" | "certificate"
     >,
   ) {
     this.#socket = socket;
+    this.#raw = raw;
     this.peer = peer;
     this.local = local;
     this.tls = tls;
@@ -97,12 +101,23 @@ export class NodeConnection implements TlsConnection {
   }
 
   close(reason?: Error): void {
+    this.#end(reason, () => this.#socket.destroy());
+  }
+
+  reset(reason?: Error): void {
+    this.#end(reason, () => {
+      this.#raw.resetAndDestroy();
+      this.#socket.destroy();
+    });
+  }
+
+  #end(reason: Error | undefined, free: () => void): void {
     if (this.#closed !== undefined) return;
     const error = reason ?? new ProxyError("client_gone", "The connection was closed");
     this.#closed = error;
     this.failReads(error);
     if (!this.#writesEnded) this.#streams?.failWritable(error);
-    this.#socket.destroy();
+    free();
   }
 
   /** Gives what there is to whoever waits for it. */

@@ -126,7 +126,7 @@ function handshake(
       secure.off("readable", lookForEnd).off("end", onEnd);
       applyBackPressure(secure);
       options.onConnection(
-        new NodeConnection(secure, {
+        new NodeConnection({ socket: secure, raw: socket }, {
           peer,
           local,
           certificate,

@@ -1,92 +1,216 @@
-import type { Connection } from "../core/connection.ts";
-import { asProxyError, ProxyError } from "../core/errors.ts";
+import { ProxyError } from "../core/errors.ts";
 import type { HeadLimits } from "../http1/request_decoder.ts";
 import type { Observer } from "../observability/event.ts";
+import type { Balancer } from "./balancer/balancer.ts";
 import { dial } from "./dial.ts";
-import type { Lease } from "./pool.ts";
-import type { Server } from "./server_registry.ts";
+import { mayEject } from "./ejection.ts";
+import { Lease, TunnelLease } from "./lease.ts";
+import { Member, type MemberOptions } from "./member.ts";
+import { encodeProxyHeader, type Origin, type ProxyProtocolVersion } from "./proxy_protocol.ts";
+import type { Server } from "./server.ts";
+import type { ServerGroup } from "./server_group.ts";
+import type { Tries } from "./tries.ts";
 import { UpstreamConnection } from "./upstream_connection.ts";
+import type { WaitingRoom } from "./waiting_room.ts";
 
 export interface BackendOptions {
   readonly name: string;
-  readonly servers: readonly Server[];
+  readonly servers: readonly (MemberOptions & { readonly server: Server | ServerGroup })[];
+  readonly balancer: Balancer;
+  readonly room: WaitingRoom;
   /** Milliseconds. */
   readonly connectTimeout: number;
   /** Milliseconds from a request's end to its answer's head. */
   readonly responseTimeout: number;
+  /** How often a request may be tried again. */
+  readonly retries: number;
+  /** The share of servers, 0 to 1, that stays whatever requests meet there. */
+  readonly minHealthy: number;
+  /** The status for a request that no server is there for. */
+  readonly whenDown: 502 | 503;
+  /** Seconds after which a client may ask again when all servers are down. */
+  readonly retryAfter: number;
+  readonly proxyProtocol: ProxyProtocolVersion | undefined;
   readonly limits: HeadLimits;
 }
 
-/** A server's lease, and the server's name for the log. */
-export interface ServerLease {
-  readonly lease: Lease;
-  readonly server: string;
-}
-
-/** Some servers that can do the same work, taken in turn. */
+/** Some servers that can do the same work. */
 export class Backend {
   readonly name: string;
   readonly responseTimeout: number;
+  readonly retries: number;
+  readonly retryAfter: number;
   readonly #options: BackendOptions;
+  readonly #members: Members;
   readonly #observe: Observer;
-  #turn = 0;
 
   constructor(options: BackendOptions, observe: Observer) {
     this.name = options.name;
     this.responseTimeout = options.responseTimeout;
+    this.retries = options.retries;
+    this.retryAfter = options.retryAfter;
     this.#options = options;
+    this.#members = new Members(options.servers);
     this.#observe = observe;
   }
 
   /**
-   * A connection to send one HTTP request on: an idle one, or a new one. A server that cannot be
-   * reached has seen nothing of the request, so the next one is tried.
+   * Takes a place at a server: at once, or, where all that are well have enough to do, once one is
+   * free. The place is the caller's: `lease` and `connect` take it over.
    *
-   * @param fresh whether it must be a new connection
-   * @throws {ProxyError} `connect_failed` or `connect_timeout` when no server can be reached
+   * @param client the client's address
+   * @param tries what has been tried in vain: other servers come first
+   * @throws {ProxyError} `no_server` where none is left, `overloaded` where too many wait; thrown at
+   *   once or by the promise
    */
-  lease({ fresh }: { fresh: boolean }): Promise<ServerLease> {
-    return this.#firstReachable(async (server) => {
-      const lease = fresh ? undefined : server.pool.take();
-      return { lease: lease ?? await this.#newLease(server), server: server.name };
-    });
+  claim(client: string, tries?: Tries): Server | Promise<Server> {
+    return this.#enter(client, tries) ??
+      this.#options.room.wait(() => this.#enter(client, tries));
   }
 
   /**
-   * A connection of its own to one of the servers, for opaque bytes.
+   * A connection to send one HTTP request on, to a server where a place was taken: an idle one, at
+   * once, or a new one.
+   *
+   * @param fresh whether it must be a new one
+   * @throws {ProxyError} `connect_failed` or `connect_timeout`, by the promise; the place is free
+   */
+  lease(server: Server, origin: Origin, { fresh }: { fresh: boolean }): Lease | Promise<Lease> {
+    const idle = fresh ? undefined : server.pool.take();
+    return idle === undefined ? this.#newLease(server, origin) : new Lease(server, idle, true);
+  }
+
+  /**
+   * A connection of its own for opaque bytes, to a server where a place was taken.
    *
    * @throws {ProxyError} like `lease`
    */
-  connect(): Promise<{ connection: Connection; server: string }> {
-    return this.#firstReachable(async ({ address, name }) => ({
-      connection: await dial(address, this.#options.connectTimeout),
-      server: name,
-    }));
+  async connect(server: Server, origin: Origin): Promise<TunnelLease> {
+    const connection = await this.#dial(server, origin);
+    server.succeed();
+    return new TunnelLease(server, connection);
   }
 
-  /** Tells that a server broke the protocol or did not answer. */
-  report(server: string, error: ProxyError): void {
-    this.#observe({ kind: "server_failed", backend: this.name, server, error });
+  /** Tells that a server could not be reached, broke the protocol or did not answer. */
+  report(server: Server, error: ProxyError): void {
+    this.#observe({ kind: "server_failed", backend: this.name, server: server.name, error });
+    server.fail(error, () => this.#mayEject());
   }
 
-  async #newLease({ address, pool }: Server): Promise<Lease> {
-    const connection = await dial(address, this.#options.connectTimeout);
-    return pool.lease(new UpstreamConnection(connection, this.#options.limits));
+  /** What a client is told when nothing could be reached. */
+  unreachable(error: ProxyError): ProxyError {
+    const down = error.code === "no_server" || error.code === "connect_failed";
+    return down && this.#options.whenDown === 503
+      ? new ProxyError("backend_unavailable", error.message, { cause: error })
+      : error;
   }
 
-  async #firstReachable<T>(attempt: (server: Server) => Promise<T>): Promise<T> {
-    const { servers } = this.#options;
-    const first = this.#turn++;
-    let last: ProxyError | undefined;
-    for (let i = 0; i < servers.length; i++) {
-      const server = servers[(first + i) % servers.length] as Server;
-      try {
-        return await attempt(server);
-      } catch (error) {
-        last = asProxyError(error, "internal");
-        this.report(server.name, last);
-      }
+  async #newLease(server: Server, origin: Origin): Promise<Lease> {
+    const connection = await this.#dial(server, origin);
+    return new Lease(server, new UpstreamConnection(connection, this.#options.limits), false);
+  }
+
+  async #dial(server: Server, origin: Origin) {
+    const { connectTimeout: timeout, proxyProtocol } = this.#options;
+    const preamble = proxyProtocol && encodeProxyHeader(proxyProtocol, origin);
+    try {
+      return await dial(server.endpoint, { timeout, preamble });
+    } catch (error) {
+      server.leave();
+      throw error;
     }
-    throw last ?? new ProxyError("no_server", `The backend ${this.name} has no server`);
+  }
+
+  /** @returns undefined where one has to wait */
+  #enter(client: string, tries: Tries | undefined): Server | undefined {
+    const server = this.#choose(client, tries);
+    server?.enter();
+    return server;
+  }
+
+  /**
+   * Of the servers that are well, the first choice before the backups; where none of them is left,
+   * one that is out only because requests failed there: it may be back.
+   */
+  #choose(client: string, tries: Tries | undefined): Server | undefined {
+    const { balancer } = this.#options;
+    const members = this.#members.current;
+    for (const tier of members.tiers) {
+      const left = tries === undefined ? tier : without(tier, tries);
+      const picked = balancer.pick(left, client);
+      if (picked !== undefined) return picked.server;
+      if (left.some(isBusy)) return undefined;
+    }
+    const all = tries === undefined ? members.all : without(members.all, tries);
+    const ejected = all.find(({ server, hasRoom }) => server.ejected && hasRoom);
+    if (ejected !== undefined) return ejected.server;
+    const same = tries?.again ? balancer.pick(members.all, client) : undefined;
+    if (same !== undefined) return same.server;
+    throw new ProxyError("no_server", `The backend ${this.name} has no server that is up`);
+  }
+
+  #mayEject(): boolean {
+    const all = this.#members.current.all.filter(({ options }) => !options.draining);
+    const out = all.filter(({ server }) => !server.usable).length;
+    return mayEject({ total: all.length, out, minHealthy: this.#options.minHealthy });
+  }
+}
+
+function without(members: readonly Member[], { servers }: Tries): readonly Member[] {
+  return members.filter(({ server }) => !servers.includes(server));
+}
+
+/** Well, but with all places taken: worth waiting for. */
+function isBusy({ server, hasRoom, options }: Member): boolean {
+  return server.usable && !hasRoom && !options.draining;
+}
+
+interface MemberLists {
+  readonly all: readonly Member[];
+  /** First choice, then backups. */
+  readonly tiers: readonly [readonly Member[], readonly Member[]];
+}
+
+/** The members of a backend, made anew when the servers behind a name have changed. */
+class Members {
+  readonly #entries: BackendOptions["servers"];
+  readonly #groups: readonly ServerGroup[];
+  #seen: readonly (readonly Server[])[];
+  #lists: MemberLists;
+
+  constructor(entries: BackendOptions["servers"]) {
+    this.#entries = entries;
+    this.#groups = entries.flatMap(({ server }) => "servers" in server ? [server] : []);
+    this.#seen = this.#groups.map(({ servers }) => servers);
+    this.#lists = this.#make([]);
+  }
+
+  get current(): MemberLists {
+    for (let i = 0; i < this.#groups.length; i++) {
+      if (this.#groups[i]?.servers !== this.#seen[i]) return this.#renew();
+    }
+    return this.#lists;
+  }
+
+  #renew(): MemberLists {
+    this.#seen = this.#groups.map(({ servers }) => servers);
+    return this.#lists = this.#make(this.#lists.all);
+  }
+
+  /** Those that stay are the same, with what balancing owes them. */
+  #make(before: readonly Member[]): MemberLists {
+    const all = this.#entries.flatMap(({ server, ...options }) => {
+      const servers = "servers" in server ? server.servers : [server];
+      return servers.map((server) =>
+        before.find((member) => member.server === server) ?? new Member(server, options)
+      );
+    });
+    return {
+      all,
+      tiers: [
+        all.filter(({ options }) => !options.backup),
+        all.filter(({ options }) => options.backup),
+      ],
+    };
   }
 }

@@ -1,33 +1,57 @@
-import { type Address, formatAddress } from "../core/address.ts";
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import type { Address } from "../core/address.ts";
 import { POOLED_BYTES } from "../core/buffer_pool.ts";
 import type { Connection } from "../core/connection.ts";
+import { type Endpoint, formatServerAddress } from "../core/endpoint.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { SocketConnection } from "../core/socket_connection.ts";
+import { interleaveFamilies, race, type ResolvedAddress } from "./happy_eyeballs.ts";
+
+export interface DialOptions {
+  /** Milliseconds that connecting may take. */
+  readonly timeout: number;
+  /** Sent before anything else. */
+  readonly preamble?: Uint8Array | undefined;
+}
+
+/** @throws {ProxyError} `connect_failed` or `connect_timeout` */
+export async function dial(server: Endpoint, options: DialOptions): Promise<Connection> {
+  const socket = await openSocket(server, options);
+  const { localAddr, remoteAddr } = socket;
+  return new SocketConnection(socket, {
+    peer: toAddress(remoteAddr),
+    local: toAddress(localAddr),
+    goneCode: "upstream_gone",
+    idleBufferBytes: POOLED_BYTES,
+  });
+}
+
+export type ServerSocket = Deno.TcpConn | Deno.UnixConn;
 
 /**
  * Connects to a server, with Nagle's algorithm off: a head and a body that come in two writes must
  * not wait for an acknowledgement in between.
  *
- * @param timeoutMs how long connecting may take
  * @throws {ProxyError} `connect_failed` or `connect_timeout`
  */
-export async function dial(server: Address, timeoutMs: number): Promise<Connection> {
+export async function openSocket(
+  server: Endpoint,
+  { timeout, preamble }: DialOptions,
+): Promise<ServerSocket> {
   const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), timeoutMs);
+  const timer = setTimeout(() => abort.abort(), timeout);
+  let socket: ServerSocket | undefined;
   try {
-    const { host: hostname, port } = server;
-    const socket = await Deno.connect({ hostname, port, signal: abort.signal });
-    socket.setNoDelay(true);
-    return new SocketConnection(socket, {
-      peer: server,
-      local: toAddress(socket.localAddr),
-      goneCode: "upstream_gone",
-      idleBufferBytes: POOLED_BYTES,
-    });
+    socket = await connect(server, abort.signal);
+    if (preamble !== undefined) await writeAll(socket, preamble);
+    abort.signal.throwIfAborted();
+    return socket;
   } catch (error) {
-    const name = formatAddress(server);
+    socket?.close();
+    const name = formatServerAddress(server);
     throw abort.signal.aborted
-      ? new ProxyError("connect_timeout", `${name} did not accept within ${timeoutMs} ms`)
+      ? new ProxyError("connect_timeout", `${name} did not accept within ${timeout} ms`)
       : new ProxyError("connect_failed", `Cannot connect to ${name}: ${messageOf(error)}`, {
         cause: error,
       });
@@ -36,6 +60,87 @@ export async function dial(server: Address, timeoutMs: number): Promise<Connecti
   }
 }
 
-function toAddress({ hostname, port }: Deno.NetAddr): Address {
-  return { host: hostname, port };
+/** Whether nobody listens there: that leaves no doubt, unlike any other failure. */
+export function isRefused({ code, cause }: ProxyError): boolean {
+  return code === "connect_failed" &&
+    (cause instanceof Deno.errors.ConnectionRefused || cause instanceof Deno.errors.NotFound);
+}
+
+async function connect(server: Endpoint, signal: AbortSignal): Promise<ServerSocket> {
+  if (server.kind === "unix") {
+    return await connectUnix(server.path, signal);
+  }
+  const { host: hostname, port } = server;
+  const socket = isIP(hostname) === 0
+    ? await connectByName({ hostname, port, signal })
+    : await Deno.connect({ hostname, port, signal });
+  socket.setNoDelay(true);
+  return socket;
+}
+
+/** The runtime takes no signal here; what comes too late is closed. */
+async function connectUnix(path: string, signal: AbortSignal): Promise<Deno.UnixConn> {
+  const connecting = Deno.connect({ transport: "unix", path });
+  try {
+    return await untilAborted(connecting, signal);
+  } catch (error) {
+    connecting.then((socket) => socket.close(), () => {});
+    throw error;
+  }
+}
+
+/** The promise's outcome, or the signal's reason. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+interface NameOptions {
+  readonly hostname: string;
+  readonly port: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * To whichever address of the name answers first. The runtime's own way by name tries one address
+ * after the other, each for as long as the system lets it; but it asks for no more than permission
+ * for `name:port`, so a process that may not look up or may not reach the addresses goes by that.
+ */
+async function connectByName(options: NameOptions): Promise<Deno.TcpConn> {
+  const { hostname, port, signal } = options;
+  if (!mayLookUp(hostname)) return await Deno.connect(options);
+  const looking = lookup(hostname, { all: true, order: "verbatim" });
+  const addresses = await untilAborted(looking, signal);
+  try {
+    return await race<ResolvedAddress, Deno.TcpConn>({
+      targets: interleaveFamilies(addresses as ResolvedAddress[]),
+      connect: ({ address }, signal) => Deno.connect({ hostname: address, port, signal }),
+      discard: (socket) => socket.close(),
+      signal,
+    });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return await Deno.connect(options);
+    throw error;
+  }
+}
+
+function mayLookUp(host: string): boolean {
+  return Deno.permissions.querySync({ name: "net", host }).state === "granted";
+}
+
+async function writeAll(socket: ServerSocket, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await socket.write(bytes.subarray(at));
+}
+
+/** A socket in the file system has no port; its path stands for the host. */
+function toAddress(address: Deno.NetAddr | Deno.UnixAddr): Address {
+  return "hostname" in address
+    ? { host: address.hostname, port: address.port }
+    : { host: address.path, port: 0 };
 }

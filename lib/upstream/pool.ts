@@ -1,5 +1,4 @@
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
-import type { ProxyError } from "../core/errors.ts";
 import type { UpstreamConnection } from "./upstream_connection.ts";
 
 export interface PoolOptions {
@@ -7,7 +6,6 @@ export interface PoolOptions {
   readonly maxIdle: number;
   /** Milliseconds one is kept for. */
   readonly idleTimeout: number;
-  readonly deadlines: Deadlines;
 }
 
 /**
@@ -17,11 +15,13 @@ export interface PoolOptions {
  */
 export class Pool {
   readonly #options: PoolOptions;
+  readonly #deadlines: Deadlines;
   readonly #idle: IdleConnection[] = [];
   #closed = false;
 
-  constructor(options: PoolOptions) {
+  constructor(options: PoolOptions, deadlines: Deadlines) {
     this.#options = options;
+    this.#deadlines = deadlines;
   }
 
   get idleCount(): number {
@@ -29,33 +29,33 @@ export class Pool {
   }
 
   /** A connection that was open a moment ago, or undefined. */
-  take(): Lease | undefined {
+  take(): UpstreamConnection | undefined {
     const idle = this.#idle.pop();
     if (idle === undefined) return undefined;
     idle.deadline[Symbol.dispose]();
     idle.taken = true;
-    return new Lease(idle.connection, this, true);
+    return idle.connection;
   }
 
-  /** A lease of a connection that was opened just now. */
-  lease(connection: UpstreamConnection): Lease {
-    return new Lease(connection, this, false);
-  }
-
-  /** Keeps a connection for the next request; called by leases. */
+  /** Keeps a connection for the next request, or closes it where there are enough. */
   put(connection: UpstreamConnection): void {
-    const { deadlines, maxIdle, idleTimeout } = this.#options;
+    const { maxIdle, idleTimeout } = this.#options;
     if (this.#closed || this.#idle.length >= maxIdle) return connection.close();
-    const idle: IdleConnection = { connection, deadline: deadlines.watch(), taken: false };
+    const idle: IdleConnection = { connection, deadline: this.#deadlines.watch(), taken: false };
     this.#idle.push(idle);
     idle.deadline.arm(idleTimeout, () => this.#leave(idle));
     connection.responses.readAhead().then(() => this.#leave(idle));
   }
 
+  /** Closes what is idle now. */
+  clear(): void {
+    for (const idle of [...this.#idle]) this.#leave(idle);
+  }
+
   /** Closes what is idle now and whatever comes back later. */
   close(): void {
     this.#closed = true;
-    for (const idle of [...this.#idle]) this.#leave(idle);
+    this.clear();
   }
 
   #leave(idle: IdleConnection): void {
@@ -73,35 +73,4 @@ interface IdleConnection {
   readonly deadline: Deadline;
   /** Whether it has left the pool. */
   taken: boolean;
-}
-
-/** The use of a connection for one request; at its end the connection goes back or is closed. */
-export class Lease implements Disposable {
-  readonly connection: UpstreamConnection;
-  /** Whether it has served before: the server may have closed it meanwhile. */
-  readonly reused: boolean;
-  readonly #pool: Pool;
-  #clean = false;
-
-  constructor(connection: UpstreamConnection, pool: Pool, reused: boolean) {
-    this.connection = connection;
-    this.#pool = pool;
-    this.reused = reused;
-  }
-
-  /** Says that request and answer ended cleanly and that the server keeps the connection open. */
-  reuse(): void {
-    this.#clean = true;
-  }
-
-  /** Breaks the request off: whoever waits for its answer gets `reason`. */
-  abort(reason: ProxyError): void {
-    this.#clean = false;
-    this.connection.close(reason);
-  }
-
-  [Symbol.dispose](): void {
-    if (this.#clean && this.connection.idle) this.#pool.put(this.connection);
-    else this.connection.close();
-  }
 }

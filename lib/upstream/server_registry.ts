@@ -1,65 +1,132 @@
-import { type Address, formatAddress } from "../core/address.ts";
-import { Pool, type PoolOptions } from "./pool.ts";
+import type { Deadlines } from "../core/deadlines.ts";
+import { type DnsName, type Endpoint, formatServerAddress } from "../core/endpoint.ts";
+import type { Observer } from "../observability/event.ts";
+import { resolveName, type ResolveOptions } from "./resolve.ts";
+import { Server, type ServerSettings } from "./server.ts";
+import { ServerGroup } from "./server_group.ts";
+import { WaitingRoom } from "./waiting_room.ts";
 
-/** A server of a backend, with what is known of it. */
-export interface Server {
-  readonly address: Address;
-  /** `host:port`, for people. */
-  readonly name: string;
-  readonly pool: Pool;
+export interface RegistryOptions {
+  readonly deadlines: Deadlines;
+  readonly observe: Observer;
 }
 
-/** Which server, of which backend. */
-export interface ServerKey {
+/** Where the requests of a backend wait. */
+export interface RoomKey {
   readonly backend: string;
-  readonly address: Address;
-  readonly pool: PoolOptions;
+  /** Who waits for a place: how many at the most, and for how many milliseconds. */
+  readonly queue: { readonly max: number; readonly timeout: number };
 }
+
+/** What all servers of a backend have in common. */
+export interface BackendKey extends RoomKey {
+  readonly settings: ServerSettings;
+}
+
+export interface ServerKey extends BackendKey {
+  readonly endpoint: Endpoint;
+}
+
+export interface GroupKey extends BackendKey {
+  readonly name: DnsName;
+  readonly resolve: ResolveOptions & { readonly interval: number };
+}
+
+/** What is kept: it is started when it is staged first, and closed when it is no more. */
+type Kept = Server | ServerGroup;
 
 /**
- * The state of servers, kept by backend and address, so that it survives a reload that leaves them
- * as they are.
+ * The state of servers, kept by backend, address and settings, so that it survives a reload that
+ * leaves them as they are.
  */
 export class ServerRegistry {
-  #servers = new Map<string, Server>();
+  readonly #options: RegistryOptions;
+  #kept = new Map<string, Kept>();
+  #rooms = new Map<string, WaitingRoom>();
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+  }
 
   /**
    * The servers for a new configuration: known ones with their state, others fresh. What the old
    * configuration had goes on until `commit`.
    */
   stage(): StagedServers {
-    const before = this.#servers;
-    const staged = new Map<string, Server>();
+    const before = this.#kept;
+    const staged = new Map<string, Kept>();
+    const rooms = new Map<string, WaitingRoom>();
+    const fresh = () => [...staged].filter(([id]) => !before.has(id)).map(([, kept]) => kept);
+
+    const keep = <K extends Kept>(id: string, create: () => K): K => {
+      const kept = (staged.get(id) ?? before.get(id) ?? create()) as K;
+      staged.set(id, kept);
+      return kept;
+    };
+    const room = ({ backend, queue }: RoomKey) => {
+      const id = JSON.stringify([backend, queue]);
+      const { deadlines } = this.#options;
+      const found = rooms.get(id) ?? this.#rooms.get(id) ??
+        new WaitingRoom({ ...queue, deadlines });
+      rooms.set(id, found);
+      return found;
+    };
+    const server = (key: ServerKey) => {
+      const { backend, endpoint, settings } = key;
+      return new Server({ backend, endpoint, settings, room: room(key), ...this.#options });
+    };
+
     return {
-      server: (key) => {
-        const id = idOf(key);
-        const server = staged.get(id) ?? before.get(id) ?? newServer(key);
-        staged.set(id, server);
-        return server;
+      room,
+      server: (key) => keep(serverId(key), () => server(key)),
+      group: (key) =>
+        keep(groupId(key), () =>
+          new ServerGroup({
+            backend: key.backend,
+            name: key.name,
+            resolve: (host) => resolveName(host, key.resolve),
+            interval: key.resolve.interval,
+            newServer: (endpoint) => server({ ...key, endpoint }),
+            observe: this.#options.observe,
+          })),
+      ready: async () => {
+        const groups = fresh().filter((kept) => kept instanceof ServerGroup);
+        await Promise.all(groups.map((group) => group.start()));
       },
       commit: () => {
-        this.#servers = staged;
-        for (const [id, { pool }] of before) if (!staged.has(id)) pool.close();
+        this.#kept = staged;
+        this.#rooms = rooms;
+        for (const [id, kept] of before) if (!staged.has(id)) kept.close();
+        for (const [id, kept] of staged) if (!before.has(id)) kept.start();
+      },
+      drop: () => {
+        for (const kept of fresh()) kept.close();
       },
     };
   }
 
-  /** Closes what is idle, and what comes back later. */
+  /** Ends all checks, closes what is idle, and what comes back later. */
   close(): void {
-    for (const { pool } of this.#servers.values()) pool.close();
+    for (const kept of this.#kept.values()) kept.close();
   }
 }
 
 export interface StagedServers {
+  room(key: RoomKey): WaitingRoom;
   server(key: ServerKey): Server;
-  /** Makes the staged servers the current ones, and closes the pools of those that have gone. */
+  group(key: GroupKey): ServerGroup;
+  /** Settles when every name that is new has been looked up once, well or not. */
+  ready(): Promise<void>;
+  /** Makes the staged servers the current ones, and closes those that have gone. */
   commit(): void;
+  /** Forgets them instead. */
+  drop(): void;
 }
 
-function idOf({ backend, address, pool }: ServerKey): string {
-  return JSON.stringify([backend, formatAddress(address), pool.maxIdle, pool.idleTimeout]);
+function serverId({ backend, endpoint, settings, queue }: ServerKey): string {
+  return JSON.stringify([backend, formatServerAddress(endpoint), settings, queue]);
 }
 
-function newServer({ address, pool }: ServerKey): Server {
-  return { address, name: formatAddress(address), pool: new Pool(pool) };
+function groupId({ backend, name, settings, queue, resolve }: GroupKey): string {
+  return JSON.stringify([backend, formatServerAddress(name), settings, queue, resolve]);
 }

@@ -1,4 +1,5 @@
 import net from "node:net";
+import { formatAddress } from "../../lib/core/address.ts";
 import { nodeTransport, TestConnection } from "./connection.ts";
 import { eventually } from "./deadline.ts";
 import { encodeAnswer, readRequest, type SeenRequest } from "./http.ts";
@@ -23,6 +24,8 @@ export interface TestBackend extends AsyncDisposable {
 export interface BackendOptions {
   /** Whether the test breaks connections off, so that a script that fails is no failure. */
   readonly brokenOff?: boolean;
+  /** Where it listens; by default on a free port of 127.0.0.1. */
+  readonly listen?: { readonly host?: string; readonly port?: number } | { readonly path: string };
 }
 
 /**
@@ -33,7 +36,7 @@ export interface BackendOptions {
  */
 export async function startBackend(
   script: (connection: TestConnection, index: number) => Promise<void>,
-  { brokenOff = false }: BackendOptions = {},
+  { brokenOff = false, listen = {} }: BackendOptions = {},
 ): Promise<TestBackend> {
   const connections: TestConnection[] = [];
   const sockets = new Set<net.Socket>();
@@ -55,11 +58,16 @@ export async function startBackend(
       connection.close();
     }
   });
-  await new Promise<void>((resolve) => server.listen({ host: "127.0.0.1", port: 0 }, resolve));
-  const { port } = server.address() as net.AddressInfo;
+  const where = "path" in listen ? listen : { host: "127.0.0.1", port: 0, ...listen };
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(where, resolve);
+  });
+  const bound = server.address();
+  const port = bound !== null && typeof bound === "object" ? bound.port : 0;
   return {
     port,
-    address: `127.0.0.1:${port}`,
+    address: "path" in where ? `unix:${where.path}` : formatAddress({ host: where.host, port }),
     connections,
     get open() {
       return sockets.size;

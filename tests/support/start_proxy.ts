@@ -42,6 +42,8 @@ export interface ProxyOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Flags for the runtime's engine. */
   readonly v8Flags?: readonly string[];
+  /** Permissions beside those of `deno task proxy`, as flags. */
+  readonly grants?: readonly string[];
 }
 
 /** Starts the proxy with exactly these flags, and waits until it listens. */
@@ -210,9 +212,9 @@ async function outputOf(program: string, ...args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-function granted({ granted, v8Flags = [] }: ProxyOptions): string[] {
+function granted({ granted, grants = [], v8Flags = [] }: ProxyOptions): string[] {
   const flags = granted === undefined
-    ? runFlags()
+    ? [...runFlags(), ...grants]
     : ["run", "-q", "--cached-only", "--frozen", ...granted];
   return v8Flags.length === 0 ? flags : [...flags, `--v8-flags=${v8Flags.join(",")}`];
 }

@@ -32,9 +32,10 @@ export async function openTls(port: number, alpn?: readonly string[]): Promise<D
 export async function connectNodeTls(
   port: number,
   options: tls.ConnectionOptions = {},
+  from: { readonly localAddress?: string } = {},
 ): Promise<{ connection: TestConnection; socket: tls.TLSSocket }> {
   const { caPem } = await testCertificates();
-  const raw = net.connect({ host: "127.0.0.1", port });
+  const raw = net.connect({ host: "127.0.0.1", port, ...from });
   const socket = tls.connect({ socket: raw, ca: caPem, servername: "localhost", ...options });
   const connection = new TestConnection(nodeTransport(socket, () => raw.resetAndDestroy()));
   const done = new Promise<void>((resolve, reject) => {

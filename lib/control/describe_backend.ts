@@ -1,0 +1,32 @@
+import type { BackendConfig, HealthConfig, ServerConfig } from "../config/schema.ts";
+import { formatServerAddress } from "../core/endpoint.ts";
+
+/** What a backend does, for a person. */
+export interface BackendDescription {
+  /** Each with what sets it apart from the others. */
+  readonly servers: readonly string[];
+  readonly balance: string;
+  readonly health: string;
+}
+
+export function describeBackend({ servers, balance, health }: BackendConfig): BackendDescription {
+  return { servers: servers.map(describeServer), balance, health: describeHealth(health) };
+}
+
+function describeServer({ address, ...rest }: ServerConfig): string {
+  const notes = [
+    ...(rest.weight === 1 ? [] : [`weight ${rest.weight}`]),
+    ...(rest.backup ? ["backup"] : []),
+    ...(rest.maxConnections === 0 ? [] : [`at most ${rest.maxConnections} at once`]),
+    ...(rest.drain ? ["draining"] : []),
+  ];
+  const name = formatServerAddress(address);
+  return notes.length === 0 ? name : `${name} (${notes.join(", ")})`;
+}
+
+function describeHealth(health: HealthConfig): string {
+  if (health.type === "none") return "no checks, only what becomes of requests";
+  const { interval, rise, fall } = health;
+  const what = health.type === "tcp" ? "a connection" : `${health.method} ${health.path}`;
+  return `${what} every ${interval / 1000} s, ${fall} failures take out, ${rise} bring back`;
+}

@@ -1,0 +1,47 @@
+import type { Candidate } from "./balancer/balancer.ts";
+import type { Server } from "./server.ts";
+
+export interface MemberOptions {
+  /** Its share of the work beside the others'. */
+  readonly weight: number;
+  /** Whether it has work only while all others are out. */
+  readonly backup: boolean;
+  /** Requests or connections at once; 0 is no limit. */
+  readonly maxConnections: number;
+  /** Whether it is to have no new work. */
+  readonly draining: boolean;
+}
+
+/** A server in its place among those of a backend. */
+export class Member implements Candidate {
+  readonly server: Server;
+  readonly options: MemberOptions;
+  readonly id: string;
+  readonly weight: number;
+  credit = 0;
+
+  constructor(server: Server, options: MemberOptions) {
+    this.server = server;
+    this.options = options;
+    this.id = server.name;
+    this.weight = options.weight;
+  }
+
+  get open(): boolean {
+    return this.server.usable && this.hasRoom;
+  }
+
+  /** Whether there is a place, be the server well or not. */
+  get hasRoom(): boolean {
+    const { draining, maxConnections } = this.options;
+    return !draining && (maxConnections === 0 || this.server.load < maxConnections);
+  }
+
+  get currentWeight(): number {
+    return this.weight * this.server.share;
+  }
+
+  get load(): number {
+    return this.server.load;
+  }
+}

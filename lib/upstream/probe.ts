@@ -1,0 +1,132 @@
+import type { Endpoint } from "../core/endpoint.ts";
+import { asProxyError, ProxyError } from "../core/errors.ts";
+import { ResponseDecoder } from "../http1/response_decoder.ts";
+import { isRefused, openSocket, type ServerSocket } from "./dial.ts";
+import type { Outcome } from "./health.ts";
+import { encodeProxyHeader, type ProxyProtocolVersion } from "./proxy_protocol.ts";
+
+/** How a server is asked whether it is well. */
+export type ProbeRules = TcpProbe | HttpProbe;
+
+/** A connection that is accepted is enough. */
+export interface TcpProbe {
+  readonly type: "tcp";
+}
+
+export interface HttpProbe {
+  readonly type: "http";
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  /** The Host field. */
+  readonly host: string;
+  /** Ranges of good statuses, both ends included. */
+  readonly expect: readonly (readonly [number, number])[];
+  /** What the body has to contain, where it matters. */
+  readonly body: string | undefined;
+}
+
+export interface ProbeOptions {
+  /** Milliseconds for all of it. */
+  readonly timeout: number;
+  readonly proxyProtocol: ProxyProtocolVersion | undefined;
+}
+
+export interface ProbeResult {
+  readonly outcome: Outcome;
+  /** Why, for a person. */
+  readonly reason: string;
+}
+
+/** Asks a server once; it never rejects. */
+export async function probe(
+  server: Endpoint,
+  rules: ProbeRules,
+  { timeout, proxyProtocol }: ProbeOptions,
+): Promise<ProbeResult> {
+  const started = performance.now();
+  const preamble = proxyProtocol && encodeProxyHeader(proxyProtocol, undefined);
+  try {
+    const socket = await openSocket(server, { timeout, preamble });
+    try {
+      if (rules.type === "tcp") return { outcome: "passed", reason: "it accepts connections" };
+      const left = Math.max(1, timeout - (performance.now() - started));
+      return await within(left, socket, () => ask(socket, rules));
+    } finally {
+      closeQuietly(socket);
+    }
+  } catch (error) {
+    const failed = asProxyError(error, "upstream_gone");
+    return { outcome: isRefused(failed) ? "refused" : "failed", reason: failed.message };
+  }
+}
+
+/** Enough for any status page; what comes behind is not looked at. */
+const MAX_BODY_BYTES = 64 * 1024;
+const LIMITS = { headerBytes: 16 * 1024, headers: 100 };
+
+async function ask(socket: ServerSocket, rules: HttpProbe): Promise<ProbeResult> {
+  const { method, path, host } = rules;
+  const lines = [`${method} ${path} HTTP/1.1`, `Host: ${host}`, "User-Agent: tls-proxy-health"];
+  const request = new TextEncoder().encode(`${lines.join("\r\n")}\r\nConnection: close\r\n\r\n`);
+  for (let at = 0; at < request.length;) at += await socket.write(request.subarray(at));
+
+  const decoder = new ResponseDecoder(LIMITS);
+  decoder.expect(method);
+  const text = new TextDecoder();
+  const buffer = new Uint8Array(16 * 1024);
+  let status: number | undefined;
+  let body = "";
+  for (let ended = false; !ended;) {
+    const count = await socket.read(buffer);
+    ended = count === null;
+    const parts = count === null ? decoder.end() : decoder.feed(buffer.subarray(0, count));
+    for (const part of parts) {
+      if (part.kind === "failure") throw part.error;
+      if (part.kind === "head") {
+        if (part.head.status < 200) continue;
+        status = part.head.status;
+        if (!isExpected(status, rules)) return { outcome: "failed", reason: `status ${status}` };
+        if (rules.body === undefined) return { outcome: "passed", reason: `status ${status}` };
+        ended = part.framing.kind === "none";
+      } else if (part.kind === "data") {
+        body += text.decode(part.bytes, { stream: true });
+        if (rules.body !== undefined && body.includes(rules.body)) {
+          return { outcome: "passed", reason: `status ${status} and the body expected` };
+        }
+      } else {
+        ended = true;
+      }
+    }
+    if (body.length > MAX_BODY_BYTES) break;
+  }
+  return { outcome: "failed", reason: `status ${status}, but not the body expected` };
+}
+
+function isExpected(status: number, { expect }: HttpProbe): boolean {
+  return expect.some(([low, high]) => status >= low && status <= high);
+}
+
+/** Closing the socket is what ends a read that waits. */
+async function within<T>(ms: number, socket: ServerSocket, run: () => Promise<T>): Promise<T> {
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    closeQuietly(socket);
+  }, ms);
+  try {
+    return await run();
+  } catch (error) {
+    throw late ? new ProxyError("response_timeout", "no answer in time") : error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function closeQuietly(socket: ServerSocket): void {
+  try {
+    socket.close();
+  } catch {
+    // it was closed when the time was over
+  }
+}

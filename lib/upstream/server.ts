@@ -1,0 +1,213 @@
+import type { Deadlines } from "../core/deadlines.ts";
+import { type Endpoint, formatServerAddress } from "../core/endpoint.ts";
+import type { ProxyError } from "../core/errors.ts";
+import type { Observer, ServerState } from "../observability/event.ts";
+import { isRefused } from "./dial.ts";
+import { Ejection, type EjectionRules } from "./ejection.ts";
+import { HealthChecker } from "./health_checker.ts";
+import { HealthCounter, type HealthRules, type Outcome } from "./health.ts";
+import { Pool, type PoolOptions } from "./pool.ts";
+import { probe, type ProbeRules } from "./probe.ts";
+import type { ProxyProtocolVersion } from "./proxy_protocol.ts";
+import { slowStartShare } from "./slow_start.ts";
+import type { WaitingRoom } from "./waiting_room.ts";
+
+/** What a server's state depends on: where it changes, the server is another one. */
+export interface ServerSettings {
+  readonly pool: PoolOptions;
+  /** Undefined where it is not checked. */
+  readonly health: HealthSettings | undefined;
+  readonly ejection: EjectionRules;
+  /** Milliseconds until a server that has returned has its whole share. */
+  readonly slowStart: number;
+  readonly proxyProtocol: ProxyProtocolVersion | undefined;
+}
+
+export interface HealthSettings extends HealthRules {
+  readonly probe: ProbeRules;
+  /** Milliseconds, like the next two. */
+  readonly interval: number;
+  readonly fastInterval: number;
+  readonly timeout: number;
+}
+
+export interface ServerOptions {
+  readonly backend: string;
+  readonly endpoint: Endpoint;
+  readonly settings: ServerSettings;
+  /** Where those wait who found all servers of the backend busy. */
+  readonly room: WaitingRoom;
+  readonly deadlines: Deadlines;
+  readonly observe: Observer;
+}
+
+/**
+ * One server of a backend, with all that is known of it: whether it is well, by its checks and by
+ * what becomes of real requests, what it has to do, and its idle connections.
+ */
+export class Server {
+  readonly backend: string;
+  readonly endpoint: Endpoint;
+  /** `host:port` or `unix:/path`, for people. */
+  readonly name: string;
+  readonly pool: Pool;
+  /** Whether a connection may serve one client after another. */
+  readonly mayPool: boolean;
+  readonly #options: ServerOptions;
+  readonly #ejection: Ejection;
+  readonly #health: HealthCounter | undefined;
+  readonly #checker: HealthChecker | undefined;
+  #load = 0;
+  #usable = true;
+  #ejected = false;
+  #returns: ReturnType<typeof setTimeout> | undefined;
+  /** When it returned, while it starts slowly. */
+  #returned: number | undefined;
+  #gone = false;
+
+  constructor(options: ServerOptions) {
+    const { backend, endpoint, deadlines, settings } = options;
+    const { ejection, health, pool, proxyProtocol } = settings;
+    this.#options = options;
+    this.backend = backend;
+    this.endpoint = endpoint;
+    this.name = formatServerAddress(endpoint);
+    this.pool = new Pool(pool, deadlines);
+    // the header at its beginning ties a connection to one client
+    this.mayPool = proxyProtocol === undefined;
+    this.#ejection = new Ejection(ejection);
+    if (health === undefined) return;
+    this.#health = new HealthCounter(health);
+    this.#checker = new HealthChecker({
+      ...health,
+      probe: () => probe(endpoint, health.probe, { timeout: health.timeout, proxyProtocol }),
+      onResult: ({ outcome, reason }) => {
+        this.#record(outcome, `check: ${reason}`);
+        return this.#health?.changing ?? false;
+      },
+    });
+  }
+
+  /** How many requests or connections it has now. */
+  get load(): number {
+    return this.#load;
+  }
+
+  /** Whether it is to have requests: neither known to be down nor ejected. */
+  get usable(): boolean {
+    return this.#usable;
+  }
+
+  /** Out because of failed requests, while no check says that it is down. */
+  get ejected(): boolean {
+    return this.#ejected && this.#health?.state !== "down";
+  }
+
+  get state(): ServerState {
+    if (this.#gone) return "draining";
+    const state = this.#health?.state ?? "pending";
+    return state !== "down" && this.#ejected ? "ejected" : state;
+  }
+
+  /** Its part of its weight for now. */
+  get share(): number {
+    if (this.#returned === undefined) return 1;
+    const { slowStart } = this.#options.settings;
+    const share = slowStartShare(performance.now() - this.#returned, slowStart);
+    if (share === 1) this.#returned = undefined;
+    return share;
+  }
+
+  /** Begins to check it. */
+  start(): void {
+    this.#checker?.start();
+  }
+
+  /** Takes a place. */
+  enter(): void {
+    this.#load++;
+  }
+
+  /** Gives a place back, to whoever waits for one. */
+  leave(): void {
+    this.#load--;
+    const { room } = this.#options;
+    if (room.size > 0) room.admit();
+  }
+
+  /** A request went well. */
+  succeed(): void {
+    this.#ejection.succeed();
+  }
+
+  /**
+   * A request failed, and it was the server's doing.
+   *
+   * @param mayEject whether the backend can do without it
+   */
+  fail(error: ProxyError, mayEject: () => boolean): void {
+    if (this.#gone) return;
+    const refused = isRefused(error);
+    // what listens nowhere fails its checks too: that need not be waited for
+    if (refused) this.#record("refused", error.message);
+    else this.#checker?.hurry();
+    const out = this.#ejection.fail({ refused });
+    if (out && this.#usable && mayEject()) this.#eject(error);
+  }
+
+  /** Closes what is idle, and what comes back later; requests that run go on. */
+  close(): void {
+    this.#gone = true;
+    this.#usable = false;
+    this.#checker?.stop();
+    clearTimeout(this.#returns);
+    this.pool.close();
+  }
+
+  #record(outcome: Outcome, reason: string): void {
+    const changed = this.#health?.record(outcome);
+    if (this.#health?.changing) this.#checker?.hurry();
+    if (changed === undefined) return;
+    // a server that is found as it was taken to be is no news
+    const news = changed === "down" || !this.#usable;
+    if (changed === "down") this.pool.clear();
+    else this.#forgive();
+    this.#update(news ? reason : undefined);
+  }
+
+  #eject(error: ProxyError): void {
+    const { failures } = this.#ejection;
+    const duration = this.#ejection.eject(performance.now());
+    this.#ejected = true;
+    this.#returns = setTimeout(() => this.#return(), duration);
+    this.pool.clear();
+    const times = failures === 1 ? "" : `${failures} failures in a row, `;
+    this.#update(`${times}the last: ${error.message}; for ${duration / 1000} s`);
+  }
+
+  /** Checks that it passed count for more than requests it failed before. */
+  #forgive(): void {
+    this.#ejection.succeed();
+    this.#ejected = false;
+    clearTimeout(this.#returns);
+  }
+
+  #return(): void {
+    this.#ejected = false;
+    this.#update(this.#health?.state === "down" ? undefined : "its time out is over");
+  }
+
+  /** @param news why, where it is worth telling */
+  #update(news: string | undefined): void {
+    const was = this.#usable;
+    this.#usable = this.#health?.state !== "down" && !this.#ejected;
+    if (this.#usable && !was) this.#returned = performance.now();
+    const { backend, observe, room } = this.#options;
+    if (news !== undefined) {
+      const state = this.#usable ? "up" : this.ejected ? "ejected" : "down";
+      observe({ kind: "server_state", backend, server: this.name, state, reason: news });
+    }
+    // who waits gets in, or hears that there is nobody to wait for
+    if (room.size > 0) room.admit();
+  }
+}

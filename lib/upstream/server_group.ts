@@ -1,0 +1,102 @@
+import { formatAddress } from "../core/address.ts";
+import type { DnsName, TcpEndpoint } from "../core/endpoint.ts";
+import { asProxyError } from "../core/errors.ts";
+import type { Observer } from "../observability/event.ts";
+import type { Server } from "./server.ts";
+
+export interface ServerGroupOptions {
+  readonly backend: string;
+  readonly name: DnsName;
+  /** The addresses the name has now. */
+  readonly resolve: (host: string) => Promise<readonly string[]>;
+  /** Milliseconds between two looks. */
+  readonly interval: number;
+  readonly newServer: (endpoint: TcpEndpoint) => Server;
+  readonly observe: Observer;
+}
+
+/**
+ * The servers behind a name, one for each of its addresses. The name is looked up again and again;
+ * an address that stays keeps its server, and where the look fails all of them stay.
+ */
+export class ServerGroup {
+  readonly #options: ServerGroupOptions;
+  #servers = new Map<string, Server>();
+  #list: readonly Server[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #started: Promise<void> | undefined;
+  #failing = false;
+  #stopped = false;
+
+  constructor(options: ServerGroupOptions) {
+    this.#options = options;
+  }
+
+  /** The servers of now; another array when they are others. */
+  get servers(): readonly Server[] {
+    return this.#list;
+  }
+
+  /** Looks, now and from now on; settles when the first look is over. */
+  start(): Promise<void> {
+    return this.#started ??= this.#look();
+  }
+
+  /** Looks no more, and closes the servers. */
+  close(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    for (const server of this.#list) server.close();
+  }
+
+  async #look(): Promise<void> {
+    const { backend, name, resolve, interval, observe } = this.#options;
+    try {
+      const addresses = await resolve(name.host);
+      if (this.#stopped) return;
+      this.#failing = false;
+      this.#replace(addresses);
+    } catch (error) {
+      if (this.#stopped) return;
+      if (!this.#failing) {
+        observe({
+          kind: "resolve_failed",
+          backend,
+          name: formatAddress(name),
+          error: asProxyError(error, "resolve_failed"),
+          kept: this.#list.length,
+        });
+      }
+      this.#failing = true;
+    }
+    this.#timer = setTimeout(() => this.#look(), interval);
+  }
+
+  #replace(addresses: readonly string[]): void {
+    const { backend, name, newServer, observe } = this.#options;
+    const before = this.#servers;
+    const now = new Map<string, Server>();
+    const added: Server[] = [];
+    for (const host of addresses) {
+      let server = before.get(host);
+      if (server === undefined) {
+        server = newServer({ kind: "tcp", host, port: name.port });
+        added.push(server);
+      }
+      now.set(host, server);
+    }
+    const removed = [...before].filter(([host]) => !now.has(host)).map(([, server]) => server);
+    if (added.length + removed.length === 0) return;
+    this.#servers = now;
+    this.#list = [...now.values()];
+    for (const server of added) server.start();
+    for (const server of removed) server.close();
+    observe({
+      kind: "servers_resolved",
+      backend,
+      name: formatAddress(name),
+      added: added.map(({ name }) => name),
+      removed: removed.map(({ name }) => name),
+    });
+  }
+}

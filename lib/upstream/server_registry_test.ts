@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { Deadlines } from "../core/deadlines.ts";
+import { ProxyError } from "../core/errors.ts";
+import type { ProxyEvent } from "../observability/event.ts";
+import { type ServerKey, ServerRegistry } from "./server_registry.ts";
+
+const SANITIZED = { sanitizeOps: true, sanitizeResources: true };
+
+const HEALTH = {
+  probe: { type: "tcp" },
+  ...{ interval: 60_000, fastInterval: 60_000, timeout: 1_000, rise: 2, fall: 3 },
+} as const;
+
+const KEY: ServerKey = {
+  backend: "api",
+  endpoint: { kind: "tcp", host: "192.0.2.1", port: 80 },
+  queue: { max: 1, timeout: 1_000 },
+  settings: {
+    pool: { maxIdle: 1, idleTimeout: 60_000 },
+    health: HEALTH,
+    ejection: { failures: 1, time: 60_000, maxTime: 60_000 },
+    slowStart: 0,
+    proxyProtocol: undefined,
+  },
+};
+
+const REFUSED = new ProxyError("connect_failed", "refused", {
+  cause: new Deno.errors.ConnectionRefused(),
+});
+const BROKEN = new ProxyError("bad_response", "what is this?");
+
+function newRegistry() {
+  const events: ProxyEvent[] = [];
+  const registry = new ServerRegistry({
+    deadlines: new Deadlines(),
+    observe: (event) => events.push(event),
+  });
+  return { registry, events };
+}
+
+Deno.test("ServerRegistry keeps a server that stays as it is", SANITIZED, () => {
+  const { registry } = newRegistry();
+  const first = registry.stage();
+  const server = first.server(KEY);
+  assert.equal(first.server(KEY), server);
+  first.commit();
+  server.fail(REFUSED, () => true);
+  assert.deepEqual([server.state, server.usable], ["down", false]);
+  const next = registry.stage();
+  assert.equal(next.server(KEY), server);
+  next.commit();
+  assert.equal(server.state, "down");
+  registry.close();
+});
+
+const OTHERS: readonly [what: string, change: Partial<ServerKey>][] = [
+  ["backend", { backend: "other" }],
+  ["address", { endpoint: { kind: "tcp", host: "192.0.2.2", port: 80 } }],
+  ["pool", { settings: { ...KEY.settings, pool: { maxIdle: 2, idleTimeout: 60_000 } } }],
+  ["check", { settings: { ...KEY.settings, health: { ...HEALTH, fall: 4 } } }],
+  ["PROXY protocol", { settings: { ...KEY.settings, proxyProtocol: "v1" } }],
+];
+
+for (const [what, change] of OTHERS) {
+  Deno.test(`ServerRegistry takes a server with another ${what} for another`, SANITIZED, () => {
+    const { registry } = newRegistry();
+    const first = registry.stage();
+    const server = first.server(KEY);
+    first.commit();
+    const next = registry.stage();
+    const other = next.server({ ...KEY, ...change });
+    assert.notEqual(other, server);
+    assert.equal(server.state, "pending", "it goes on until the commit");
+    next.commit();
+    assert.deepEqual([server.state, other.state], ["draining", "pending"]);
+    registry.close();
+  });
+}
+
+Deno.test("ServerRegistry leaves no timer behind, whatever becomes of a server", SANITIZED, () => {
+  const { registry, events } = newRegistry();
+  const staged = registry.stage();
+  const server = staged.server(KEY);
+  staged.commit();
+  server.fail(BROKEN, () => true);
+  assert.equal(server.state, "ejected");
+  const dropped = registry.stage();
+  dropped.server({ ...KEY, backend: "dropped" });
+  dropped.drop();
+  registry.close();
+  assert.deepEqual(events.map((event) => event.kind === "server_state" && event.state), [
+    "ejected",
+  ]);
+});
+
+Deno.test("a server is ejected only where its backend can do without it", SANITIZED, () => {
+  const { registry, events } = newRegistry();
+  const staged = registry.stage();
+  const server = staged.server(KEY);
+  staged.commit();
+  server.fail(BROKEN, () => false);
+  assert.deepEqual([server.usable, events.length], [true, 0]);
+  registry.close();
+});

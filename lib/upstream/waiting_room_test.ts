@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { Deadlines } from "../core/deadlines.ts";
+import { ProxyError } from "../core/errors.ts";
+import { WaitingRoom } from "./waiting_room.ts";
+
+/** A room in front of some places, which the test frees. */
+function room({ max = 10, timeout = 60_000 } = {}) {
+  const deadlines = new Deadlines();
+  const places: string[] = [];
+  const waiting = new WaitingRoom({ max, timeout, deadlines });
+  const free = (...more: string[]) => {
+    places.push(...more);
+    waiting.admit();
+  };
+  return { waiting, free, wait: () => waiting.wait(() => places.shift()) };
+}
+
+Deno.test("WaitingRoom lets in first who came first", async () => {
+  const { waiting, free, wait } = room();
+  const three = [wait(), wait(), wait()];
+  free("a", "b");
+  assert.equal(waiting.size, 1);
+  free("c");
+  assert.deepEqual(await Promise.all(three), ["a", "b", "c"]);
+  assert.equal(waiting.size, 0);
+});
+
+Deno.test("WaitingRoom turns away whom it has no room for", async () => {
+  const { free, wait } = room({ max: 2 });
+  const two = [wait(), wait()];
+  await assert.rejects(wait(), { code: "overloaded" });
+  free("a", "b");
+  assert.deepEqual(await Promise.all(two), ["a", "b"]);
+});
+
+Deno.test("WaitingRoom turns away who has waited too long", async () => {
+  const { waiting, wait } = room({ timeout: 20 });
+  await assert.rejects(wait(), { code: "overloaded", message: /0\.02 s/ });
+  assert.equal(waiting.size, 0);
+});
+
+Deno.test("WaitingRoom tells everybody who cannot get in at all", async () => {
+  const waiting = new WaitingRoom({ max: 9, timeout: 60_000, deadlines: new Deadlines() });
+  let down = false;
+  const enter = () => {
+    if (down) throw new ProxyError("no_server", "all down");
+    return undefined;
+  };
+  const two = [waiting.wait(enter), waiting.wait(enter)];
+  waiting.admit();
+  assert.equal(waiting.size, 2);
+  down = true;
+  waiting.admit();
+  for (const one of two) await assert.rejects(one, { code: "no_server" });
+  assert.equal(waiting.size, 0);
+});

@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { startHttp } from "./support/backends.ts";
+import { FAST_CHECKS, startConfigured } from "./support/configured_proxy.ts";
+import type { TestConnection } from "./support/connection.ts";
+import { eventually } from "./support/deadline.ts";
+import { encodeAnswer, encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
+import { askAll, startNamed } from "./support/named_server.ts";
+import { connectNodeTls, connectTls } from "./support/tls_client.ts";
+
+/** How often each answer came. */
+function counted(answers: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const answer of answers) counts[answer] = (counts[answer] ?? 0) + 1;
+  return counts;
+}
+
+Deno.test("round_robin gives each server its weight, spread evenly", async () => {
+  await using a = await startNamed("a");
+  await using b = await startNamed("b");
+  const servers = [{ address: a.address, weight: 3 }, b.address];
+  await using proxy = await startConfigured({ backends: { api: { servers } } });
+  assert.equal((await askAll(proxy.port, 8)).join(""), "aabaaaba");
+});
+
+Deno.test("random uses every server", async () => {
+  await using a = await startNamed("a");
+  await using b = await startNamed("b");
+  const api = { servers: [a.address, b.address], balance: "random" };
+  await using proxy = await startConfigured({ backends: { api } });
+  const { a: ofA = 0, b: ofB = 0 } = counted(await askAll(proxy.port, 60));
+  // less than one in a billion runs has one below 5
+  assert.ok(ofA >= 5 && ofB >= 5 && ofA + ofB === 60, `${ofA} and ${ofB}`);
+});
+
+/** A server whose answers wait for the test. */
+async function startSlow(name: string) {
+  const waiting: (() => void)[] = [];
+  const backend = await startHttp(async () => {
+    await new Promise<void>((resolve) => waiting.push(resolve));
+    return encodeAnswer(name);
+  }, { brokenOff: true });
+  return Object.assign(backend, {
+    answerAll: () => waiting.splice(0).forEach((answer) => answer()),
+  });
+}
+
+Deno.test("least_connections avoids a server that is busy", async () => {
+  await using slow = await startSlow("slow");
+  await using b = await startNamed("b");
+  const api = { servers: [slow.address, b.address], balance: "least_connections" };
+  await using proxy = await startConfigured({ backends: { api } });
+  // while nobody has anything to do they take turns, the first one first
+  using busy = await connectTls(proxy.port);
+  await busy.write(encodeRequest("/"));
+  await waitForRequest(slow);
+  assert.deepEqual(counted(await askAll(proxy.port, 10)), { b: 10 });
+  slow.answerAll();
+  assert.equal((await readAnswer(busy)).body, "slow");
+});
+
+async function waitForRequest({ requests }: { requests: readonly unknown[] }): Promise<void> {
+  await eventually(() => Promise.resolve(requests.length > 0 || undefined), "a request");
+}
+
+Deno.test("source_hash keeps a client at its server, and moves only who has to", async () => {
+  const servers = await Promise.all(["a", "b", "c"].map((name) => startNamed(name)));
+  const api = { servers: servers.map(({ address }) => address), balance: "source_hash" };
+  await using proxy = await startConfigured({ backends: { api } });
+  const clients = Array.from({ length: 48 }, (_, i) => `127.0.1.${i + 1}`);
+  const placesOf = () => Promise.all(clients.map((client) => askFrom(client, proxy.port)));
+
+  const before = await placesOf();
+  assert.deepEqual(await placesOf(), before);
+  assert.equal(new Set(before).size, 3);
+  await servers[1]?.[Symbol.asyncDispose]();
+  const after = await placesOf();
+  for (const [i, place] of before.entries()) {
+    if (place === "b") assert.match(after[i] ?? "", /^[ac]$/);
+    else assert.equal(after[i], place);
+  }
+  for (const server of [servers[0], servers[2]]) await server?.[Symbol.asyncDispose]();
+});
+
+async function askFrom(localAddress: string, port: number): Promise<string> {
+  const { connection } = await connectNodeTls(port, {}, { localAddress });
+  using client = connection;
+  await client.write(encodeRequest("/"));
+  return (await readAnswer(client)).body;
+}
+
+Deno.test("backup servers have work only while all others are out", async () => {
+  await using a = await startNamed("a");
+  await using b = await startNamed("b");
+  const health = { type: "http", path: "/healthz", ...FAST_CHECKS, fall: 1 };
+  const servers = [a.address, { address: b.address, backup: true }];
+  const api = { servers, health, slow_start: "0s" };
+  await using proxy = await startConfigured({ backends: { api } });
+  assert.deepEqual(counted(await askAll(proxy.port, 5)), { a: 5 });
+  a.well = false;
+  await proxy.log.first(/ server down /);
+  assert.deepEqual(counted(await askAll(proxy.port, 5)), { b: 5 });
+  a.well = true;
+  await proxy.log.first(/ server up /);
+  assert.deepEqual(counted(await askAll(proxy.port, 5)), { a: 5 });
+});
+
+Deno.test("a server that drains gets nothing new, and finishes what it has", async () => {
+  await using slow = await startSlow("slow");
+  await using b = await startNamed("b");
+  const backup = { address: b.address, backup: true };
+  const api = { servers: [slow.address, backup] };
+  await using proxy = await startConfigured({ backends: { api } });
+  using client = await connectTls(proxy.port);
+  await client.write(encodeRequest("/"));
+  await waitForRequest(slow);
+  const draining = { servers: [{ address: slow.address, drain: true }, backup] };
+  await proxy.reload({ backends: { api: draining } });
+  assert.deepEqual(counted(await askAll(proxy.port, 5)), { b: 5 });
+  slow.answerAll();
+  assert.equal((await readAnswer(client)).body, "slow");
+});
+
+Deno.test("max_connections lets requests wait, in order, bounded in number and time", async () => {
+  await using slow = await startSlow("slow");
+  const api = {
+    servers: [{ address: slow.address, max_connections: 1 }],
+    queue: { max: 2, timeout: "700ms" },
+  };
+  await using proxy = await startConfigured({ backends: { api } });
+  const clients = await Promise.all([1, 2, 3, 4].map(() => connectTls(proxy.port)));
+  const [first, second, third, fourth] = clients as [
+    TestConnection,
+    TestConnection,
+    TestConnection,
+    TestConnection,
+  ];
+  await first.write(encodeRequest("/1"));
+  await waitForRequest(slow);
+  await second.write(encodeRequest("/2"));
+  await third.write(encodeRequest("/3"));
+  // whichever comes third finds no room
+  await fourth.write(encodeRequest("/4"));
+  const refused = await Promise.race([second, third, fourth].map(async (client) => {
+    const answer = await readAnswer(client);
+    return { client, answer };
+  }));
+  assert.equal(refused.answer.status, 503);
+  assert.equal(valuesOf(refused.answer, "Retry-After").length, 1);
+  assert.equal(slow.requests.length, 1);
+  slow.answerAll();
+  assert.equal((await readAnswer(first)).status, 200);
+  // one of those that wait has the place now; the other waits in vain
+  await proxy.log.first(/ status=503 .*error=overloaded reason="No server was free for 0\.7 s"/);
+  assert.equal(slow.requests.length, 2);
+  assert.equal(slow.connections.length, 1, "the connection is the same");
+  slow.answerAll();
+  for (const client of clients) client.close();
+});

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { type ProxyConfig, startConfigured } from "./support/configured_proxy.ts";
+import { eventually } from "./support/deadline.ts";
+import { startNameServer } from "./support/name_server.ts";
+import { askAll, type NamedServer, startNamed } from "./support/named_server.ts";
+
+/** Servers on one port of several addresses of this machine. */
+async function startTogether(hosts: readonly string[]): Promise<NamedServer[]> {
+  for (let attempt = 0;; attempt++) {
+    const started: NamedServer[] = [];
+    try {
+      for (const host of hosts) {
+        const port = started[0]?.port ?? 0;
+        started.push(await startNamed(host, { host, port }));
+      }
+      return started;
+    } catch (error) {
+      for (const server of started) await server[Symbol.asyncDispose]();
+      if (attempt === 10) throw error;
+    }
+  }
+}
+
+async function stopAll(servers: readonly NamedServer[]): Promise<void> {
+  for (const server of servers) await server[Symbol.asyncDispose]();
+}
+
+const [A, B, C] = ["127.0.9.1", "127.0.9.2", "::1"] as const;
+
+Deno.test("dns: servers follow the addresses of their name", async () => {
+  const servers = await startTogether([A, B, C]);
+  await using names = await startNameServer({ a: [A, B], aaaa: [C] });
+  const api = {
+    servers: [`dns:api.test:${servers[0]?.port}`],
+    dns: { server: names.address, interval: "100ms" },
+    slow_start: "0s",
+  };
+  const config: ProxyConfig = { backends: { api } };
+  await using proxy = await startConfigured(config);
+  const placesOf = async (count: number) => (await askAll(proxy.port, count)).toSorted();
+  // also for the very first request
+  assert.deepEqual(await placesOf(6), [A, A, B, B, C, C]);
+
+  names.answers = { a: [B], aaaa: [] };
+  await proxy.log.first(/ servers resolved .*name=api\.test:\d+ added=- removed=/);
+  assert.deepEqual(await placesOf(3), [B, B, B]);
+  const kept = servers[1]?.requests.length;
+
+  // no answer, and an empty one, are no reason to have no servers
+  for (const answers of [undefined, { a: [], aaaa: [] }]) {
+    names.answers = answers;
+    const asked = names.questions;
+    await eventually(() => Promise.resolve(names.questions > asked + 6 || undefined), "questions");
+    assert.deepEqual(await placesOf(3), [B, B, B]);
+  }
+  assert.equal(proxy.log.matching(/ warning resolve failed .* kept=1 /).length, 1, "once");
+
+  names.answers = { a: [A, B], aaaa: [] };
+  await proxy.log.count(/ servers resolved .*added=127\.0\.9\.1:\d+ removed=-/, 1);
+  assert.deepEqual(await placesOf(4), [A, A, B, B]);
+  assert.equal(servers[1]?.requests.length, (kept ?? 0) + 3 + 3 + 2);
+
+  // a reload that leaves them leaves what is known of them
+  const lookedUp = proxy.log.matching(/ servers resolved /).length;
+  await proxy.reload({ backends: { api: { ...api, balance: "random" } } });
+  await askAll(proxy.port, 2);
+  assert.equal(proxy.log.matching(/ servers resolved /).length, lookedUp);
+  await stopAll(servers);
+});
+
+Deno.test("dns: servers are looked up in the system's way, and checked one by one", async () => {
+  await using local = await startNamed("local");
+  const api = {
+    servers: [`dns:localhost:${local.port}`],
+    health: { type: "http", path: "/healthz", interval: "100ms", fast_interval: "50ms" },
+  };
+  await using proxy = await startConfigured({ backends: { api } });
+  assert.deepEqual(await askAll(proxy.port, 2), ["local", "local"]);
+  await eventually(() => Promise.resolve(local.checks.length > 1 || undefined), "checks");
+});
+
+Deno.test("dns: servers lie in the networks that they may lie in", async () => {
+  const servers = await startTogether([A, B]);
+  await using names = await startNameServer({ a: [A, B], aaaa: [] });
+  const api = {
+    servers: [`dns:api.test:${servers[0]?.port}`],
+    dns: { server: names.address, networks: [`${B}/32`, "10.0.0.0/8"] },
+  };
+  await using proxy = await startConfigured({ backends: { api } });
+  assert.deepEqual(await askAll(proxy.port, 3), [B, B, B]);
+  await stopAll(servers);
+});
+
+Deno.test("dns: servers that were never found are none, at once", async () => {
+  await using names = await startNameServer(undefined);
+  const api = { servers: ["dns:api.test:80"], dns: { server: names.address, timeout: "1s" } };
+  await using proxy = await startConfigured({ backends: { api } });
+  assert.deepEqual(await askAll(proxy.port, 2), ["502", "502"]);
+  await proxy.log.first(/ warning resolve failed backend=api name=api\.test:80 kept=0 reason=/);
+});

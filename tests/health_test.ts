@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { startBackend, startHttp, unusedPort } from "./support/backends.ts";
+import { FAST_CHECKS, startConfigured } from "./support/configured_proxy.ts";
+import { within } from "./support/deadline.ts";
+import { encodeAnswer, encodeRequest, readAnswer, readRequest, valuesOf } from "./support/http.ts";
+import { askAll, startNamed } from "./support/named_server.ts";
+import { connectTls } from "./support/tls_client.ts";
+
+const HTTP_CHECK = { type: "http", path: "/healthz", ...FAST_CHECKS };
+
+Deno.test("health checks take a server out that is ill, and bring it back", async () => {
+  await using a = await startNamed("a");
+  await using b = await startNamed("b");
+  const api = { servers: [a.address, b.address], health: HTTP_CHECK, slow_start: "0s" };
+  await using proxy = await startConfigured({ backends: { api } });
+  assert.deepEqual((await askAll(proxy.port, 4)).toSorted(), ["a", "a", "b", "b"]);
+
+  a.well = false;
+  await proxy.log.first(RegExp(` server down backend=api server=${a.address} reason=.*status 503`));
+  assert.deepEqual(await askAll(proxy.port, 4), ["b", "b", "b", "b"]);
+  a.well = true;
+  await proxy.log.first(RegExp(` info server up backend=api server=${a.address} reason=.*200`));
+  assert.deepEqual((await askAll(proxy.port, 4)).toSorted(), ["a", "a", "b", "b"]);
+  assert.equal(proxy.log.matching(/ server (up|down) /).length, 2, "once for each change");
+});
+
+Deno.test("health checks ask what they are told to, and look at what they are told to", async () => {
+  const first = Promise.withResolvers<string>();
+  await using right = await startHttp(({ head }) => {
+    first.resolve(head);
+    return encodeAnswer("status: GREEN", { status: 404 });
+  });
+  await using wrong = await startHttp(() => encodeAnswer("status: RED", { status: 404 }));
+  const health = { ...HTTP_CHECK, path: "/?full", host: "check.test", expect: "204,400-404" };
+  const api = {
+    servers: [right.address, wrong.address],
+    health: { ...health, body: "GREEN", fall: 1 },
+  };
+  await using proxy = await startConfigured({ backends: { api } });
+  const down = await proxy.log.first(/ server down .*server=(\S+) .*not the body expected/);
+  assert.equal(down[1], wrong.address);
+  const check = /^GET \/\?full HTTP\/1\.1\r\nHost: check\.test\r\n.*\r\nConnection: close\r\n\r\n$/;
+  assert.match(await within(first.promise, "a check"), check);
+  assert.equal(proxy.log.matching(/ server down /).length, 1);
+});
+
+Deno.test("health checks are never two at one server, and end at their timeout", async () => {
+  let open = 0;
+  let most = 0;
+  let seen = 0;
+  const enough = Promise.withResolvers<void>();
+  await using hung = await startBackend(async (connection) => {
+    most = Math.max(most, ++open);
+    await connection.untilGone();
+    open--;
+    if (++seen === 6) enough.resolve();
+  });
+  const timeout = "120ms";
+  const health = { type: "http", interval: "50ms", fast_interval: "10ms", timeout, fall: 2 };
+  const api = { servers: [hung.address], health };
+  await using proxy = await startConfigured({ backends: { api } });
+  await within(enough.promise, "six checks");
+  assert.equal(most, 1);
+  await proxy.log.first(/ server down .*no answer in time/);
+});
+
+Deno.test("a server that refuses a request is down at once, and no request fails", async () => {
+  await using a = await startNamed("a");
+  const b = await startNamed("b");
+  const health = { type: "tcp", interval: "400ms", fast_interval: "400ms", fall: 99 };
+  const api = { servers: [a.address, b.address], health, slow_start: "0s" };
+  await using proxy = await startConfigured({ backends: { api } });
+  assert.deepEqual((await askAll(proxy.port, 4)).toSorted(), ["a", "a", "b", "b"]);
+  await b[Symbol.asyncDispose]();
+  assert.deepEqual(await askAll(proxy.port, 4), ["a", "a", "a", "a"]);
+  await proxy.log.first(RegExp(` server down backend=api server=${b.address} .*refused`));
+  await using again = await startNamed("b", { port: b.port });
+  await proxy.log.first(RegExp(` server up backend=api server=${again.address} `));
+  assert.deepEqual((await askAll(proxy.port, 4)).toSorted(), ["a", "a", "b", "b"]);
+});
+
+Deno.test("requests fail at once while all servers are down, and say when to come back", async () => {
+  const servers = [`127.0.0.1:${await unusedPort()}`, `127.0.0.1:${await unusedPort()}`];
+  const health = { type: "tcp", ...FAST_CHECKS, interval: "3s" };
+  for (const when_down of [502, 503]) {
+    await using proxy = await startConfigured({
+      backends: { api: { servers, health, when_down } },
+    });
+    await proxy.log.count(/ server down /, 2);
+    using client = await connectTls(proxy.port);
+    for (let i = 0; i < 3; i++) {
+      const started = performance.now();
+      await client.write(encodeRequest("/", { fields: ["Accept: application/json"] }));
+      const answer = await readAnswer(client);
+      assert.ok(performance.now() - started < 500);
+      assert.equal(answer.status, when_down);
+      assert.deepEqual(valuesOf(answer, "Retry-After"), ["3"]);
+      const error = when_down === 502 ? "no_server" : "backend_unavailable";
+      assert.equal(JSON.parse(answer.body).error, error);
+    }
+    assert.equal(proxy.log.matching(/ server failed /).length, 0, "nobody was tried");
+  }
+});
+
+Deno.test("a server that hangs gives 504 at the limit, until a check finds it", async () => {
+  await using hung = await startBackend((connection) => connection.untilGone());
+  await using b = await startNamed("b");
+  const api = {
+    servers: [hung.address, b.address],
+    timeouts: { response: "300ms" },
+    health: { ...HTTP_CHECK, interval: "3s", fast_interval: "1s", timeout: "100ms", fall: 1 },
+  };
+  await using proxy = await startConfigured({ backends: { api } });
+  const started = performance.now();
+  const [first, second] = await askAll(proxy.port, 2);
+  assert.deepEqual([first, second].toSorted(), ["504", "b"]);
+  assert.ok(performance.now() - started < 5000);
+  await proxy.log.first(RegExp(` server down .*server=${hung.address} `));
+  assert.deepEqual(await askAll(proxy.port, 3), ["b", "b", "b"]);
+});
+
+Deno.test("what is known of a server survives a reload that leaves it as it is", async () => {
+  await using a = await startNamed("a");
+  await using b = await startNamed("b");
+  a.well = false;
+  const health = { ...HTTP_CHECK, fall: 1, interval: "1m", fast_interval: "20ms" };
+  const api = { servers: [a.address, b.address], health };
+  await using proxy = await startConfigured({ backends: { api } });
+  await proxy.log.first(/ server down /);
+  const checked = a.checks.length;
+  const weighted = { ...api, servers: [a.address, { address: b.address, weight: 5 }] };
+  await proxy.reload({ backends: { api: weighted, other: { servers: [a.address] } } });
+  // were it a new one, it would be pending, and have its turns
+  assert.deepEqual(await askAll(proxy.port, 6), ["b", "b", "b", "b", "b", "b"]);
+  assert.equal(a.checks.length, checked);
+  assert.equal(proxy.log.matching(/ server (up|down) /).length, 1);
+
+  await proxy.reload({ backends: { api: { ...api, health: { ...health, interval: "50s" } } } });
+  await proxy.log.count(/ server down /, 2);
+});
+
+Deno.test("requests that fail take a server out for longer and longer", async () => {
+  await using bad = await startBackend(async (connection) => {
+    await readRequest(connection);
+    await connection.write("what?\r\n\r\n");
+  }, { brokenOff: true });
+  await using b = await startNamed("b");
+  const ejection = { failures: 3, time: "1s", max_time: "1m" };
+  const api = { servers: [bad.address, b.address], ejection, slow_start: "0s" };
+  await using proxy = await startConfigured({ backends: { api } });
+  assert.deepEqual((await askAll(proxy.port, 6)).toSorted(), ["502", "502", "502", "b", "b", "b"]);
+  const ejected = await proxy.log.first(/ warning server ejected .*server=(\S+) reason="(.*)"/);
+  assert.deepEqual(ejected.slice(1), [
+    bad.address,
+    "3 failures in a row, the last: The HTTP version is malformed; for 1 s",
+  ]);
+  assert.ok(!(await askAll(proxy.port, 4)).includes("502"));
+  await proxy.log.first(/ info server up .*reason="its time out is over"/);
+  // one failure is enough now
+  assert.deepEqual((await askAll(proxy.port, 4)).filter((answer) => answer === "502"), ["502"]);
+  const [, again = ""] = await proxy.log.count(/ server ejected /, 2);
+  assert.match(again, /; for 2 s"$/);
+});
+
+Deno.test("ejection leaves the share of servers that it is told to", async () => {
+  const servers = [];
+  for (let i = 0; i < 4; i++) servers.push(`127.0.0.1:${await unusedPort()}`);
+  const ejection = { failures: 1, time: "1m", min_healthy: 50 };
+  await using proxy = await startConfigured({ backends: { api: { servers, ejection } } });
+  assert.deepEqual(await askAll(proxy.port, 3), ["502", "502", "502"]);
+  assert.equal(proxy.log.matching(/ server ejected /).length, 2);
+});
+
+Deno.test("a server that was ejected is asked again when there is no other", async () => {
+  await using a = await startNamed("a");
+  const b = await startNamed("b");
+  const api = { servers: [a.address, b.address], ejection: { time: "1m" } };
+  await using proxy = await startConfigured({ backends: { api } });
+  await askAll(proxy.port, 2);
+  await b[Symbol.asyncDispose]();
+  assert.deepEqual(await askAll(proxy.port, 2), ["a", "a"]);
+  await proxy.log.first(RegExp(` server ejected .*server=${b.address} `));
+  await using again = await startNamed("b", { port: b.port });
+  await a[Symbol.asyncDispose]();
+  assert.deepEqual(await askAll(proxy.port, 3), ["b", "b", "b"]);
+  assert.equal(again.requests.length, 3);
+});

@@ -6,7 +6,7 @@ export type Granted = boolean | readonly string[];
 /** A permission set of `deno.json`, as far as this project uses the form. */
 export type PermissionSet =
   & { readonly [kind in "net" | "read" | "write" | "run" | "ffi" | "sys"]?: Granted }
-  & { readonly env?: boolean | { readonly ignore: boolean } };
+  & { readonly env?: boolean | readonly string[] | { readonly ignore: boolean } };
 
 /** Those of `deno.json`, by name. */
 export const PERMISSION_SETS: ReadonlyMap<string, PermissionSet> = new Map(
@@ -23,7 +23,9 @@ export function flagsOfSet(name: string): string[] {
   const set = PERMISSION_SETS.get(name);
   if (set === undefined) throw new Error(`deno.json has no permission set "${name}"`);
   const { env, ...kinds } = set;
-  const ofEnv = env === true ? ["--allow-env"] : typeof env === "object" ? ["--ignore-env"] : [];
+  const ofEnv = typeof env === "object" && "ignore" in env
+    ? ["--ignore-env"]
+    : flag("env", env ?? false);
   return [...ofEnv, ...Object.entries(kinds).flatMap(([kind, granted]) => flag(kind, granted))];
 }
 

@@ -69,7 +69,7 @@ routes: [{ hosts: [localhost], backend: a }]
       /^ {2}route {8}1, the first that matches: localhost; every path$/,
       /^ {2}backend {6}a: 127\.0\.0\.1:8001$/,
       /^ {2}balance {6}round_robin$/,
-      /^ {2}checks {7}none/,
+      /^ {2}health {7}no checks, /,
       /^ {2}adds {9}X-Forwarded-For: the client's address$/,
       /^ {2}adds {9}X-Forwarded-Proto: https$/,
       /^ {2}adds {9}X-Forwarded-Host: localhost$/,

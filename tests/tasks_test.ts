@@ -10,6 +10,7 @@ const REASONS: Readonly<Record<string, string>> = {
   "proxy net": "the flags name addresses that a task cannot know; proxy:prod grants exactly those",
   "proxy read": "the flags name files that a task cannot know; proxy:prod grants exactly those",
   "compile read": "the configuration to be compiled for stands anywhere",
+  "chaos read": "files in temporary folders, of which the names are not known before",
   "test net": "servers and clients on ports of the system's choice",
   "test read": "files in temporary folders, of which the names are not known before",
   "test write": "the same",

@@ -12,7 +12,7 @@ import { Sessions } from "./proxy/session.ts";
 import { serveTcp } from "./proxy/tcp_session.ts";
 import { planReload } from "./control/reload_plan.ts";
 import { certificateStore, engineOf, type LoadedConfig, policyOf } from "./control/snapshot.ts";
-import { liveCertificateStore } from "./tls/certificate_store.ts";
+import { type LiveCertificateStore, liveCertificateStore } from "./tls/certificate_store.ts";
 import { denoEngine } from "./tls/deno_engine.ts";
 import type { EngineName, TlsListener } from "./tls/engine.ts";
 import { giveUpFfi } from "./tls/no_delay.ts";
@@ -32,6 +32,8 @@ export interface RunningListener {
 /** The proxy while it serves. */
 export interface App {
   readonly listeners: readonly RunningListener[];
+  /** Milliseconds for which `drain` waits, by the configuration in force. */
+  readonly drainTime: number;
   /**
    * Takes a new configuration: all of it, or, where it fails, nothing. Open connections go on;
    * servers that stay keep their connections.
@@ -66,6 +68,10 @@ const OVERLAP_MS = 200;
 interface OpenListener {
   readonly listener: TlsListener;
   readonly running: RunningListener;
+  /** Where it was to listen: a name, or port 0, is not what it runs on. */
+  readonly listen: Address;
+  /** Its own, so that what it gives can be replaced when it is its turn. */
+  readonly certificates: LiveCertificateStore | undefined;
 }
 
 /** A policy that may come into force, and the servers it would have. */
@@ -79,7 +85,6 @@ class RunningApp implements App {
   readonly #deadlines = new Deadlines();
   readonly #servers: ServerRegistry;
   readonly #sessions = new Sessions();
-  readonly #certificates;
   readonly #policy: Live<Policy>;
   /** What it starts with. */
   readonly #staged: StagedPolicy;
@@ -91,7 +96,6 @@ class RunningApp implements App {
     this.#loaded = loaded;
     this.#observe = observe;
     this.#servers = new ServerRegistry({ deadlines: this.#deadlines, observe });
-    this.#certificates = liveCertificateStore(certificateStore(loaded));
     this.#staged = this.#stage(loaded);
     this.#policy = new Live(this.#staged.policy);
   }
@@ -100,12 +104,16 @@ class RunningApp implements App {
     return [...this.#open.values()].map(({ running }) => running);
   }
 
+  get drainTime(): number {
+    return this.#loaded.config.timeouts.drain;
+  }
+
   async open(): Promise<void> {
     const { servers } = this.#staged;
     await servers.ready();
     servers.commit();
     try {
-      this.#open = await this.#openListeners(this.#loaded.config);
+      this.#open = await this.#openListeners(this.#loaded);
     } catch (error) {
       await this.drain();
       throw error;
@@ -115,34 +123,46 @@ class RunningApp implements App {
   async reload(next: LoadedConfig): Promise<readonly string[]> {
     const plan = planReload(this.#loaded, next);
     const { policy, servers } = this.#stage(next);
-    const open = await this.#openAfter(servers, next.config);
+    const open = await this.#openAfter(servers, next);
     // from here on nothing fails: every new connection and request sees the new configuration
     this.#policy.replace(policy);
-    this.#certificates.replace(certificateStore(next));
     servers.commit();
     const gone = [...this.#open].filter(([key]) => !open.has(key)).map(([, old]) => old);
     this.#open = open;
     this.#loaded = next;
     await this.#retire(gone);
-    await Promise.all([...open.values()].map(({ listener }) => listener.refresh()));
     return plan;
   }
 
   async drain(): Promise<number> {
     await Promise.all([...this.#open.values()].map(({ listener }) => listener.close()));
-    const cut = await this.#sessions.drain(this.#loaded.config.timeouts.drain);
+    const cut = await this.#sessions.drain(this.drainTime);
     this.#servers.close();
     return cut;
   }
 
+  /** Has the listeners that stay give the certificates of a new configuration, or none of them. */
+  async #giveCertificates(
+    open: ReadonlyMap<string, OpenListener>,
+    next: LoadedConfig,
+  ): Promise<void> {
+    const kept = [...open].filter(([key]) => this.#open.has(key)).map(([, listener]) => listener);
+    try {
+      await give(kept, next);
+    } catch (error) {
+      // what is in force already is opened again without trouble, or never had any
+      await give(kept, this.#loaded).catch(() => {});
+      await this.#closeFresh(open);
+      throw error;
+    }
+  }
+
   /** Closes listeners; those whose address another has taken over, once that one gets it all. */
   async #retire(gone: readonly OpenListener[]): Promise<void> {
-    const now = new Set(
-      [...this.#open.values()].map(({ running }) => formatAddress(running.address)),
-    );
-    const replaced = gone.some(({ running }) => now.has(formatAddress(running.address)));
-    if (replaced) await new Promise((resolve) => setTimeout(resolve, OVERLAP_MS));
-    await Promise.all(gone.map(({ listener }) => listener.close()));
+    if (gone.some(({ listen }) => isAt(this.#open.values(), listen))) {
+      await new Promise((resolve) => setTimeout(resolve, OVERLAP_MS));
+    }
+    await Promise.all(gone.map(({ listener }) => listener.close({ finishHandshakes: true })));
   }
 
   #stage(loaded: LoadedConfig): StagedPolicy {
@@ -150,13 +170,16 @@ class RunningApp implements App {
     return { policy: policyOf(loaded, { servers, observe: this.#observe }), servers };
   }
 
+  /** Everything of a new configuration that can fail. */
   async #openAfter(
     servers: StagedServers,
-    config: Config,
+    next: LoadedConfig,
   ): Promise<Map<string, OpenListener>> {
     try {
       await servers.ready();
-      return await this.#openListeners(config);
+      const open = await this.#openListeners(next);
+      await this.#giveCertificates(open, next);
+      return open;
     } catch (error) {
       servers.drop();
       throw error;
@@ -164,66 +187,63 @@ class RunningApp implements App {
   }
 
   /** All listeners of a configuration; those that are open already as they are. */
-  async #openListeners(config: Config): Promise<Map<string, OpenListener>> {
+  async #openListeners(loaded: LoadedConfig): Promise<Map<string, OpenListener>> {
     const open = new Map<string, OpenListener>();
     try {
-      for (const listener of config.listeners) {
-        const key = listenerKey(listener, config);
-        const beside = this.#at(listener.listen) !== undefined;
-        open.set(key, this.#open.get(key) ?? await this.#openOne(listener, { config, beside }));
+      for (const listener of loaded.config.listeners) {
+        const key = listenerKey(listener, { config: loaded.config, taken: open });
+        open.set(key, this.#open.get(key) ?? await this.#openOne(listener, loaded));
       }
       return open;
     } catch (error) {
-      const fresh = [...open].filter(([key]) => !this.#open.has(key));
-      await Promise.all(fresh.map(([, { listener }]) => listener.close()));
+      await this.#closeFresh(open);
       throw error;
     }
   }
 
-  #at({ host, port }: Address): OpenListener | undefined {
-    return [...this.#open.values()].find(({ running: { address } }) =>
-      address.host === host && address.port === port
-    );
+  /** Closes those that the configuration in force does not have. */
+  async #closeFresh(open: ReadonlyMap<string, OpenListener>): Promise<void> {
+    const fresh = [...open].filter(([key]) => !this.#open.has(key));
+    await Promise.all(fresh.map(([, { listener }]) => listener.close({ finishHandshakes: true })));
   }
 
-  async #openOne(
-    config: ListenerConfig,
-    { config: whole, beside }: { config: Config; beside: boolean },
-  ): Promise<OpenListener> {
-    const { listen: address } = config;
-    const limit = this.#limitOf(address);
-    const shared = { limit, sessions: this.#sessions, observe: this.#observe, address, beside };
+  async #openOne(config: ListenerConfig, loaded: LoadedConfig): Promise<OpenListener> {
+    const { listen } = config;
+    const replaced = [...this.#open.values()].filter((open) => isAt([open], listen));
+    await Promise.all(replaced.map(({ listener }) => listener.settle()));
+    const shared = {
+      limit: this.#limitOf(listen),
+      sessions: this.#sessions,
+      observe: this.#observe,
+      address: listen,
+      beside: replaced.length > 0,
+    };
     const session = { policy: this.#policy, deadlines: this.#deadlines, observe: this.#observe };
     if (config.kind === "redirect") {
       const listener = openPlainListener({
         ...shared,
         serve: (connection) => serveHttp(connection, { ...session, redirect: true }),
       });
-      const running = {
-        address: listener.address,
-        mode: "redirect",
-        engine: undefined,
-        engineReason: "",
-      } as const;
-      return { listener, running };
+      const { address } = listener;
+      const running = { address, mode: "redirect", engine: undefined, engineReason: "" } as const;
+      return { listener, running, listen, certificates: undefined };
     }
-    const { engine, reason } = engineOf(config, whole);
+    const { mode } = config;
+    const { engine, reason: engineReason } = engineOf(config, loaded.config);
+    const certificates = liveCertificateStore(certificateStore(loaded));
     const listener = await openListener({
       ...shared,
       engine: engine === "deno" ? denoEngine : nodeEngine,
-      certificates: this.#certificates,
-      alpn: config.mode === "http" ? ["http/1.1", "http/1.0"] : [],
-      handshakeTimeout: whole.timeouts.handshake,
+      certificates,
+      alpn: mode === "http" ? ["http/1.1", "http/1.0"] : [],
+      handshakeTimeout: loaded.config.timeouts.handshake,
       policy: tlsPolicy(config),
-      serve: config.mode === "tcp"
+      serve: mode === "tcp"
         ? (connection) => serveTcp(connection, session)
         : (connection) => serveHttp(connection, session),
     });
-    const { mode } = config;
-    return {
-      listener,
-      running: { address: listener.address, mode, engine, engineReason: reason },
-    };
+    const running = { address: listener.address, mode, engine, engineReason };
+    return { listener, running, listen, certificates };
   }
 
   /** Counts the connections of one listener; its limits change with the configuration. */
@@ -237,20 +257,37 @@ class RunningApp implements App {
   }
 }
 
+/** Has listeners give the certificates of a configuration. */
+async function give(listeners: readonly OpenListener[], loaded: LoadedConfig): Promise<void> {
+  for (const { certificates } of listeners) certificates?.replace(certificateStore(loaded));
+  await Promise.all(listeners.map(({ listener }) => listener.refresh()));
+}
+
+/** Whether one of the listeners was to listen there; a port that the system chose is nobody's. */
+function isAt(listeners: Iterable<OpenListener>, { host, port }: Address): boolean {
+  return port !== 0 &&
+    [...listeners].some(({ listen }) => listen.host === host && listen.port === port);
+}
+
 function tlsPolicy({ tls: { minVersion, strictSni } }: TlsListenerConfig) {
   return { minVersion: minVersion === "1.3" ? "TLSv1.3" : "TLSv1.2", strictSni } as const;
 }
 
 /** Listeners with the same key are the same; one whose key changes is opened anew. */
-function listenerKey(listener: ListenerConfig, config: Config): string {
+function listenerKey(
+  listener: ListenerConfig,
+  { config, taken }: { config: Config; taken: ReadonlyMap<string, unknown> },
+): string {
   const address = formatAddress(listener.listen);
-  if (listener.kind === "redirect") return JSON.stringify([address, "redirect"]);
-  const { mode, tls } = listener;
-  return JSON.stringify([
-    address,
-    mode,
-    tls,
+  const facts = listener.kind === "redirect" ? ["redirect"] : [
+    listener.mode,
+    listener.tls,
     engineOf(listener, config).engine,
     config.timeouts.handshake,
-  ]);
+  ];
+  // port 0 may stand there more than once
+  for (let count = 0;; count++) {
+    const key = JSON.stringify([address, count, ...facts]);
+    if (!taken.has(key)) return key;
+  }
 }

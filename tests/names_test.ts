@@ -1,266 +1,357 @@
 import assert from "node:assert/strict";
-import { startBackend } from "./support/backends.ts";
-import { testCertificates } from "./support/certificates.ts";
-import { startConfigured, startNamed, visit } from "./support/configured.ts";
-import { encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
-import { connectNodeTls, connectTcp } from "./support/tls_client.ts";
+import { ask, askOver, connectAs } from "./support/ask.ts";
+import { startBackend, startHttp } from "./support/backends.ts";
+import { fingerprintOf, issueCertificate, RSA, testCertificates } from "./support/certificates.ts";
+import { certificateYaml, ConfigFile, startNamed } from "./support/config_file.ts";
+import { encodeAnswer, readAnswer, valuesOf } from "./support/http.ts";
+import { ENGINES, type ProxyProcess } from "./support/start_proxy.ts";
+import { connectTcp, connectTls } from "./support/tls_client.ts";
 import { run } from "./support/tools.ts";
 
-Deno.test("a certificate is chosen by the SNI: exact, then wildcard, then default", async () => {
-  await using backend = await startNamed("a");
-  const { issue, ec } = await testCertificates();
-  const exact = await issue({ name: "exact", names: "DNS:www.example.test" });
-  const wildcard = await issue({ name: "wildcard", names: "DNS:*.example.test" });
-  const idn = await issue({ name: "idn", names: "DNS:xn--bcher-kva.example" });
-  const given = await issue({ name: "given", names: "DNS:unused.test" });
-  await using proxy = await startConfigured(`
-listeners: [{ listen: "127.0.0.1:0" }]
-certificates:
-  - { cert: ${wildcard.cert}, key: ${wildcard.key} }
-  - { cert: ${exact.cert}, key: ${exact.key} }
-  - { cert: ${idn.cert}, key: ${idn.key} }
-  - { cert: ${given.cert}, key: ${given.key}, hosts: [bücher.test, "*.given.test"] }
-  - { cert: ${ec.cert}, key: ${ec.key}, default: true }
-backends: { a: { servers: ["${backend.address}"] } }
-routes: [{ backend: a }]
-`);
-  const CHOSEN: [sni: string | undefined, certificate: string][] = [
-    ["www.example.test", "exact"],
-    ["WWW.Example.TEST", "exact"],
-    ["www.example.test.", "exact"],
-    ["api.example.test", "wildcard"],
-    ["a.b.example.test", "ec"],
-    ["example.test", "ec"],
-    ["xn--bcher-kva.example", "idn"],
-    ["xn--bcher-kva.test", "given"],
-    ["x.given.test", "given"],
-    ["unused.test", "ec"],
-    ["localhost", "ec"],
-    ["nobody.test", "ec"],
-    [undefined, "ec"],
-  ];
-  for (const [sni, certificate] of CHOSEN) {
-    const args = sni === undefined ? ["-noservername"] : ["-servername", sni];
-    const connect = ["s_client", "-connect", `127.0.0.1:${proxy.port}`, ...args];
-    const { stdout } = await run("openssl", connect, { input: "" });
-    assert.equal(/^subject=CN = (.*)$/m.exec(stdout)?.[1], certificate, `SNI ${sni}`);
-  }
-});
+const names = {
+  api: ["api.example.test"],
+  wild: ["*.example.test", "example.test"],
+  idn: ["xn--bcher-kva.test"],
+  local: ["localhost", "127.0.0.1"],
+} as const;
+const [{ ca }, api, apiRsa, wild, idn, local] = await Promise.all([
+  testCertificates(),
+  issueCertificate({ names: names.api }),
+  issueCertificate({ names: names.api, newKey: RSA }),
+  issueCertificate({ names: names.wild }),
+  issueCertificate({ names: names.idn }),
+  issueCertificate({ names: names.local }),
+]);
 
-Deno.test("of an RSA and an ECDSA certificate for a name, the client's signatures decide", async () => {
-  await using backend = await startNamed("a");
-  const { ec, rsa } = await testCertificates();
-  await using proxy = await startConfigured(`
-listeners: [{ listen: "127.0.0.1:0" }]
-certificates: [{ cert: ${rsa.cert}, key: ${rsa.key} }, { cert: ${ec.cert}, key: ${ec.key} }]
-backends: { a: { servers: ["${backend.address}"] } }
-routes: [{ backend: a }]
-`);
-  const RSA = "RSA-PSS+SHA256:RSA+SHA256";
-  const ECDSA = "ECDSA+SHA256";
-  const CHOSEN: [args: string[], certificate: string][] = [
-    [["-tls1_3", "-sigalgs", RSA], "rsa"],
-    [["-tls1_3", "-sigalgs", ECDSA], "ec"],
-    [["-tls1_3", "-sigalgs", `${RSA}:${ECDSA}`], "ec"],
-    [["-tls1_2", "-sigalgs", RSA], "rsa"],
-    [["-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"], "rsa"],
-    [["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"], "ec"],
-  ];
-  for (const [args, certificate] of CHOSEN) {
-    const connect = ["s_client", "-connect", `127.0.0.1:${proxy.port}`, "-servername", "localhost"];
-    const { stdout } = await run("openssl", [...connect, ...args], { input: "" });
-    assert.equal(/^subject=CN = (.*)$/m.exec(stdout)?.[1], certificate, args.join(" "));
-  }
-});
+/** A configuration of one TLS listener and all the certificates. */
+function yaml(
+  { listener = "", backends, routes, more = "" }: {
+    listener?: string;
+    backends: Readonly<Record<string, string>>;
+    routes: readonly string[];
+    more?: string;
+  },
+): string {
+  return [
+    `listeners: [{ listen: "127.0.0.1:0"${listener} }]`,
+    "certificates:",
+    `  - ${certificateYaml(local)}`,
+    `  - ${certificateYaml(wild)}`,
+    `  - ${certificateYaml(apiRsa)}`,
+    `  - ${certificateYaml(api)}`,
+    `  - ${certificateYaml(idn, "default: true")}`,
+    "backends:",
+    ...Object.entries(backends).map(([name, address]) => `  ${name}: { servers: [${address}] }`),
+    "routes:",
+    ...routes.map((route) => `  - ${route}`),
+    more,
+  ].join("\n");
+}
 
-Deno.test("an encrypted key is opened with the passphrase in its file", async () => {
-  await using backend = await startNamed("a");
-  const { issue } = await testCertificates();
-  const { cert, key } = await issue({ name: "secret", names: "DNS:a.test", passphrase: "sesame" });
-  const phrase = `${key}.pass`;
-  await Deno.writeTextFile(phrase, "sesame\n");
-  await using proxy = await startConfigured(`
-listeners: [{ listen: "127.0.0.1:0" }]
-certificates: [{ cert: ${cert}, key: ${key}, passphrase_file: ${phrase} }]
-backends: { a: { servers: ["${backend.address}"] } }
-routes: [{ backend: a }]
-`);
-  const { certificate, status } = await visit(proxy.port, { sni: "a.test" });
-  assert.deepEqual([certificate, status], ["secret", 200]);
-});
+const GIVEN: readonly (readonly [sni: string | undefined, keyof typeof names])[] = [
+  ["api.example.test", "api"],
+  ["API.Example.TEST", "api"],
+  ["shop.example.test", "wild"],
+  ["example.test", "wild"],
+  // a wildcard is for one label
+  ["a.shop.example.test", "idn"],
+  ["xn--bcher-kva.test", "idn"],
+  ["XN--BCHER-KVA.test", "idn"],
+  ["localhost", "local"],
+  ["unknown.test", "idn"],
+  [undefined, "idn"],
+];
 
-Deno.test("strict_sni refuses unknown names with unrecognized_name, and no name is the default", async () => {
-  await using backend = await startNamed("a");
-  const { api } = await testCertificates();
-  await using proxy = await startConfigured(`
-listeners: [{ listen: "127.0.0.1:0", tls: { strict_sni: true } }]
-certificates: [{ cert: ${api.cert}, key: ${api.key} }]
-backends: { a: { servers: ["${backend.address}"] } }
-routes: [{ backend: a }]
-`);
-  const connect = ["s_client", "-connect", `127.0.0.1:${proxy.port}`];
-  const refused = await run("openssl", [...connect, "-servername", "b.test"], { input: "" });
-  assert.notEqual(refused.code, 0);
-  assert.match(refused.stderr, /SSL alert number 112/);
-  assert.match(refused.stdout, /no peer certificate available/);
-  await proxy.log.first(/ warning handshake failed .*sni=b\.test .*error=unknown_name /);
-  for (const args of [["-servername", "api.example.test"], ["-noservername"]]) {
-    assert.equal((await run("openssl", [...connect, ...args], { input: "" })).code, 0);
-  }
-});
-
-Deno.test('min_version "1.3" refuses TLS 1.2', async () => {
-  await using backend = await startNamed("a");
-  const { ec } = await testCertificates();
-  await using proxy = await startConfigured(`
-listeners: [{ listen: "127.0.0.1:0", tls: { min_version: "1.3" } }]
-certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
-backends: { a: { servers: ["${backend.address}"] } }
-routes: [{ backend: a }]
-`);
-  const connect = ["s_client", "-connect", `127.0.0.1:${proxy.port}`];
-  const old = await run("openssl", [...connect, "-tls1_2"], { input: "" });
-  assert.match(old.stderr, /alert protocol version/);
-  assert.equal((await run("openssl", [...connect, "-tls1_3"], { input: "" })).code, 0);
-});
-
-Deno.test("http requests are routed by Host and path, and the first match wins", async () => {
+Deno.test("the certificate is the one for the name the client asks for", async () => {
   await using one = await startNamed("one");
-  await using two = await startNamed("two");
-  await using three = await startNamed("three");
-  const { issue } = await testCertificates();
-  const { cert, key } = await issue({
-    name: "all",
-    names: "DNS:a.test,DNS:*.a.test,DNS:b.test,DNS:xn--bcher-kva.test,IP:127.0.0.1",
-  });
-  await using proxy = await startConfigured(`
-listeners: [{ listen: "127.0.0.1:0" }]
-certificates: [{ cert: ${cert}, key: ${key} }]
-backends:
-  one: { servers: ["${one.address}"] }
-  two: { servers: ["${two.address}"] }
-  three: { servers: ["${three.address}"] }
-routes:
-  - { hosts: [a.test], paths: [/v1, /v2/], backend: one }
-  - { hosts: [a.test, "*.a.test", bücher.test], backend: two }
-  - { hosts: ["127.0.0.1", "::1"], backend: three }
-  - { paths: [/any], backend: three }
-`);
-  const ROUTED: [host: string, target: string, backend: string | undefined][] = [
-    ["a.test", "/v1", "one"],
-    ["a.test", "/v1/", "one"],
-    ["a.test", "/v1/x?y", "one"],
-    ["a.test", "/v1?y", "one"],
-    ["a.test", "/v10", "two"],
-    ["a.test", "/V1", "two"],
-    ["a.test", "/v2/x", "one"],
-    ["A.TEST", "/v1", "one"],
-    ["a.test:8443", "/v1", "one"],
-    ["a.test.", "/v1", "one"],
-    ["x.a.test", "/v1", "two"],
-    ["x.y.a.test", "/v1", undefined],
-    ["xn--bcher-kva.test", "/", "two"],
-    ["127.0.0.1", "/", "three"],
-    ["127.0.0.1:1", "/", "three"],
-    ["[::1]", "/", "three"],
-    ["[0:0::1]:8443", "/", "three"],
-    ["b.test", "/any/thing", "three"],
-    ["b.test", "/", undefined],
-    ["b.test", "https://a.test/v1", undefined],
-    ["a.test", "https://a.test/v1", "one"],
-    ["a.test", "http://A.test/v1", "one"],
-  ];
-  for (const [host, target, backend] of ROUTED) {
-    const answer = await visit(proxy.port, { sni: "a.test", host, target });
-    const what = `${host} ${target}`;
-    assert.equal(answer.backend, backend, what);
-    if (backend === undefined) {
-      assert.equal(answer.status, host === "b.test" && target !== "/" ? 400 : 404, what);
-    }
+  await using file = await ConfigFile.create(
+    yaml({ backends: { one: one.address }, routes: ["{ backend: one }"] }),
+  );
+  await using proxy = await file.start();
+  const files = { api, wild, idn, local };
+  for (const [sni, name] of GIVEN) {
+    const { fingerprint } = await ask(proxy.port, { sni });
+    assert.equal(fingerprint, await fingerprintOf(files[name]), `${sni}`);
+  }
+  // by a client of another make, which sends the dot that ends a name
+  assert.match(await sClient(proxy, ["-servername", "api.example.test."]), /CN = issued\d+/);
+  await proxy.log.first(/ handshake .* sni=api\.example\.test /);
+  // clients that check the certificate are content
+  for (const name of ["api.example.test", "shop.example.test", "localhost"]) {
+    const { code, stderr } = await run("curl", [
+      ...["-sS", "--cacert", ca, "--resolve", `${name}:${proxy.port}:127.0.0.1`],
+      `https://${name}:${proxy.port}/`,
+    ]);
+    assert.equal(code, 0, stderr);
   }
 });
 
-Deno.test("421 is for a Host that another certificate covers, and for no other", async () => {
-  await using backend = await startNamed("x");
-  const { issue } = await testCertificates();
-  const a = await issue({ name: "a", names: "DNS:a.test" });
-  const b = await issue({ name: "b", names: "DNS:b.test" });
-  await using proxy = await startConfigured(`
+Deno.test("of an RSA and an ECDSA certificate for a name a client gets one it can verify", async () => {
+  await using one = await startNamed("one");
+  await using file = await ConfigFile.create(
+    yaml({ backends: { one: one.address }, routes: ["{ backend: one }"] }),
+  );
+  await using proxy = await file.start();
+  const CASES: readonly (readonly [flags: readonly string[], type: string])[] = [
+    [[], "ECDSA"],
+    [["-sigalgs", "RSA-PSS+SHA256"], "RSA-PSS"],
+    [["-sigalgs", "ECDSA+SHA256"], "ECDSA"],
+    [["-sigalgs", "RSA-PSS+SHA256:ECDSA+SHA256"], "ECDSA"],
+    [["-tls1_2"], "ECDSA"],
+    [["-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"], "RSA-PSS"],
+    [["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"], "ECDSA"],
+    [["-tls1_2", "-sigalgs", "RSA+SHA256"], "RSA"],
+  ];
+  for (const [flags, type] of CASES) {
+    const said = await sClient(proxy, ["-servername", "api.example.test", ...flags]);
+    assert.match(said, new RegExp(`Peer signature type: ${type}$`, "m"), flags.join(" "));
+  }
+});
+
+for (const engine of ENGINES) {
+  Deno.test(`an encrypted key is opened with its passphrase file (${engine})`, async () => {
+    await using one = await startNamed("one");
+    const secret = await issueCertificate({ names: ["localhost"], passphrase: "open sesame" });
+    await using file = await ConfigFile.create("");
+    await Deno.writeTextFile(`${file.folder}/pass`, "open sesame\n");
+    await file.write(`
+listeners: [{ listen: "127.0.0.1:0", engine: ${engine} }]
+certificates: [${certificateYaml(secret, "passphrase_file: pass")}]
+backends: { one: { servers: [${one.address}] } }
+routes: [{ backend: one }]
+`);
+    await using proxy = await file.start();
+    const { fingerprint, body } = await ask(proxy.port, { sni: "localhost" });
+    assert.deepEqual([fingerprint, body], [await fingerprintOf(secret), "one"]);
+    assert.doesNotMatch(proxy.says.text + proxy.log.text, /sesame/);
+  });
+}
+
+Deno.test("strict_sni refuses an unknown name with an alert that says so", async () => {
+  await using one = await startNamed("one");
+  await using file = await ConfigFile.create(yaml({
+    listener: ", tls: { strict_sni: true }",
+    backends: { one: one.address },
+    routes: ["{ backend: one }"],
+  }));
+  await using proxy = await file.start();
+  for (const version of ["-tls1_2", "-tls1_3"]) {
+    const said = await sClient(proxy, ["-servername", "unknown.test", version]);
+    assert.match(said, /unrecognized name/, version);
+    assert.match(said, /SSL alert number 112/, version);
+    assert.doesNotMatch(said, /BEGIN CERTIFICATE/);
+  }
+  await proxy.log.count(/ handshake failed .* sni=unknown\.test error=unknown_name /, 2);
+  assert.equal((await ask(proxy.port, { sni: "shop.example.test" })).body, "one");
+  // RFC 6066 lets a client send no name
+  assert.equal((await ask(proxy.port, { sni: undefined, host: "unknown.test" })).body, "one");
+});
+
+Deno.test("min_version refuses a client that is too old with an alert that says so", async () => {
+  await using one = await startNamed("one");
+  await using file = await ConfigFile.create(yaml({
+    listener: `, tls: { min_version: "1.3" }`,
+    backends: { one: one.address },
+    routes: ["{ backend: one }"],
+  }));
+  await using proxy = await file.start();
+  assert.match(await sClient(proxy, ["-tls1_2"]), /SSL alert number 70/);
+  assert.match(await sClient(proxy, ["-tls1_3"]), /New, TLSv1\.3/);
+  await proxy.log.first(/ handshake failed .* reason="The client cannot do TLSv1\.3"/);
+});
+
+const ROUTED: readonly (readonly [host: string, path: string, backend: string | number])[] = [
+  ["api.example.test", "/", "api"],
+  ["API.EXAMPLE.test", "/", "api"],
+  ["api.example.test.", "/", "api"],
+  ["api.example.test:8443", "/", "api"],
+  ["api.example.test", "/v1", "v1"],
+  ["api.example.test", "/v1/", "v1"],
+  ["api.example.test", "/v1/x", "v1"],
+  ["api.example.test", "/v1?q", "v1"],
+  ["api.example.test", "/v10", "api"],
+  ["api.example.test", "/V1", "api"],
+  ["api.example.test", "/x/v1", "api"],
+  ["shop.example.test", "/", "wild"],
+  ["example.test", "/", 404],
+  ["a.shop.example.test", "/", 404],
+  ["xn--bcher-kva.test", "/", "idn"],
+  ["127.0.0.1", "/", "address"],
+  ["[::1]:8443", "/", "address"],
+  ["[0:0::1]", "/", "address"],
+  ["unknown.test", "/", 404],
+  ["unknown.test", "/open/x", "open"],
+];
+
+for (const engine of ENGINES) {
+  Deno.test(`a request goes by its Host and path to the first route that matches (${engine})`, async () => {
+    const backendNames = ["v1", "api", "wild", "idn", "address", "open"] as const;
+    await using stack = new AsyncDisposableStack();
+    const backends: Record<string, string> = {};
+    for (const name of backendNames) backends[name] = stack.use(await startNamed(name)).address;
+    await using file = await ConfigFile.create(`
+listeners: [{ listen: "127.0.0.1:0", engine: ${engine} }]
+certificates: [${certificateYaml(local)}]
+backends:
+${backendNames.map((name) => `  ${name}: { servers: [${backends[name]}] }`).join("\n")}
+routes:
+  - { hosts: [Api.Example.Test], paths: [/v1], backend: v1 }
+  - { hosts: [api.example.test.], backend: api }
+  - { hosts: ["*.example.test"], backend: wild }
+  - { hosts: [bücher.test], backend: idn }
+  - { hosts: [127.0.0.1, "::1"], backend: address }
+  - { paths: [/open], backend: open }
+`);
+    await using proxy = await file.start();
+    using client = await connectTls(proxy.port);
+    for (const [host, path, backend] of ROUTED) {
+      const answer = await askOver(client, { sni: undefined, host, path });
+      const went = answer.status === 200 ? answer.body : answer.status;
+      assert.equal(went, backend, `${host}${path}`);
+    }
+    await client.write(
+      "GET https://api.example.test:8443/v1/x HTTP/1.1\r\nHost: api.example.test:8443\r\n\r\n",
+    );
+    assert.equal((await readAnswer(client)).body, "v1");
+    using old = await connectTls(proxy.port);
+    await old.write("GET /open HTTP/1.0\r\n\r\n");
+    assert.equal((await readAnswer(old)).body, "open");
+  });
+}
+
+Deno.test("a tcp connection goes by its SNI", async () => {
+  await using one = await startBackend((connection) => connection.write("one"));
+  await using two = await startBackend((connection) => connection.write("two"));
+  await using file = await ConfigFile.create(yaml({
+    listener: ", mode: tcp",
+    backends: { one: one.address, two: two.address },
+    routes: [
+      "{ hosts: [api.example.test], backend: one }",
+      `{ hosts: ["*.example.test"], backend: two }`,
+    ],
+  }));
+  await using proxy = await file.start();
+  const CASES = [["api.example.test", "one"], ["shop.example.test", "two"]] as const;
+  for (const [sni, backend] of CASES) {
+    const { connection } = await connectAs(proxy.port, sni);
+    using client = connection;
+    assert.equal(await client.readRest(), backend);
+  }
+  for (const sni of ["localhost", undefined]) {
+    const { connection } = await connectAs(proxy.port, sni);
+    using client = connection;
+    await client.untilGone();
+  }
+  await proxy.log.count(/ info end .*how="no_route: /, 2);
+});
+
+Deno.test("421 is for a Host that another certificate is for, and for nothing else", async () => {
+  await using one = await startNamed("one");
+  await using file = await ConfigFile.create(
+    yaml({ backends: { one: one.address }, routes: ["{ backend: one }"] }),
+  );
+  await using proxy = await file.start();
+  const CASES: readonly (readonly [sni: string | undefined, host: string, status: number])[] = [
+    ["api.example.test", "api.example.test", 200],
+    ["api.example.test", "shop.example.test", 421],
+    ["api.example.test", "localhost:8443", 421],
+    ["shop.example.test", "other.example.test", 200],
+    ["shop.example.test", "api.example.test", 200],
+    ["shop.example.test", "xn--bcher-kva.test", 421],
+    // covered by nothing, so that no other connection would do better
+    ["api.example.test", "unknown.test", 200],
+    ["api.example.test", "127.0.0.1", 200],
+    [undefined, "127.0.0.1", 200],
+    [undefined, "unknown.test", 200],
+    [undefined, "localhost", 421],
+  ];
+  for (const [sni, host, status] of CASES) {
+    assert.equal((await ask(proxy.port, { sni, host })).status, status, `${sni} ${host}`);
+  }
+  // so that the client makes another connection
+  const { connection } = await connectAs(proxy.port, "api.example.test");
+  using client = connection;
+  const refused = await askOver(client, { sni: undefined, host: "localhost" });
+  assert.deepEqual(valuesOf(refused, "Connection"), ["close"]);
+  assert.equal(await client.readRest(), "");
+  await proxy.log.first(/ request .* status=421 .* error=misdirected/);
+});
+
+Deno.test("an RSA and an ECDSA certificate for a name are not strangers to each other", async () => {
+  await using one = await startNamed("one");
+  // hosts that the certificates themselves do not have
+  await using file = await ConfigFile.create(`
 listeners: [{ listen: "127.0.0.1:0" }]
 certificates:
-  - { cert: ${a.cert}, key: ${a.key}, default: true }
-  - { cert: ${b.cert}, key: ${b.key} }
-backends: { x: { servers: ["${backend.address}"] } }
-routes: [{ backend: x }]
+  - ${certificateYaml(apiRsa, "hosts: [a.test]")}
+  - ${certificateYaml(api, "hosts: [a.test]")}
+  - ${certificateYaml(local)}
+backends: { one: { servers: [${one.address}] } }
+routes: [{ backend: one }]
 `);
-  const STATUS: [sni: string | undefined, host: string, status: number][] = [
-    ["a.test", "a.test", 200],
-    ["b.test", "b.test", 200],
-    ["a.test", "b.test", 421],
-    ["b.test", "a.test", 421],
-    [undefined, "b.test", 421],
-    [undefined, "a.test", 200],
-    ["a.test", "c.test", 200],
-    ["a.test", "127.0.0.1", 200],
-    ["c.test", "c.test", 200],
+  await using proxy = await file.start();
+  for (const flags of [["-sigalgs", "RSA-PSS+SHA256"], ["-sigalgs", "ECDSA+SHA256"]]) {
+    const said = await sClient(
+      proxy,
+      ["-quiet", "-servername", "a.test", ...flags],
+      "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n",
+    );
+    assert.match(said, /^HTTP\/1\.1 200 /m);
+  }
+});
+
+Deno.test("a listener that redirects sends every request to the same place over https", async () => {
+  await using one = await startHttp(() => encodeAnswer("one"));
+  await using file = await ConfigFile.create(`
+listeners: [{ listen: "127.0.0.1:0", redirect: https }]
+backends: { one: { servers: [${one.address}] } }
+routes: [{ backend: one }]
+`);
+  await using proxy = await file.start();
+  const to = (target: string, host = "a.test") => `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+  const CASES: readonly (readonly [request: string, location: string])[] = [
+    [to("/"), "https://a.test/"],
+    [to("/a%20b/c?d=e&f"), "https://a.test/a%20b/c?d=e&f"],
+    [to("/", "a.test:8080"), "https://a.test/"],
+    [to("/x", "[::1]:8080"), "https://[::1]/x"],
+    [to("//evil.test/"), "https://a.test//evil.test/"],
+    [to("http://a.test/x"), "https://a.test/x"],
+    ["HEAD / HTTP/1.1\r\nHost: a.test\r\n\r\n", "https://a.test/"],
+    ["OPTIONS * HTTP/1.1\r\nHost: a.test\r\n\r\n", "https://a.test/"],
   ];
-  for (const [sni, host, status] of STATUS) {
-    const answer = await visit(proxy.port, { ...(sni === undefined ? {} : { sni }), host });
-    assert.equal(answer.status, status, `${sni} ${host}`);
-  }
-});
-
-Deno.test("tcp connections are routed by SNI alone", async () => {
-  const speak = (name: string) => startBackend((connection) => connection.write(name));
-  await using one = await speak("one");
-  await using two = await speak("two");
-  const { ec } = await testCertificates();
-  await using proxy = await startConfigured(`
-listeners: [{ listen: "127.0.0.1:0", mode: tcp }]
-certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
-backends: { one: { servers: ["${one.address}"] }, two: { servers: ["${two.address}"] } }
-routes:
-  - { hosts: [one.test], backend: one }
-  - { hosts: ["*.two.test"], backend: two }
-`);
-  const ROUTED = [["one.test", "one"], ["ONE.test", "one"], ["x.two.test", "two"]] as const;
-  for (const [servername, name] of ROUTED) {
-    const options = { servername, rejectUnauthorized: false };
-    const { connection } = await connectNodeTls(proxy.port, options);
-    using client = connection;
-    assert.equal(await client.readRest(), name);
-  }
-  const { connection } = await connectNodeTls(proxy.port, {
-    servername: "three.test",
-    rejectUnauthorized: false,
-  });
-  await connection.untilGone();
-  await proxy.log.first(/ info end .*how="no_route: /);
-});
-
-Deno.test("a redirect listener sends everybody to https", async () => {
-  await using backend = await startNamed("a");
-  const { ec } = await testCertificates();
-  await using proxy = await startConfigured(`
-listeners: [{ listen: "127.0.0.1:0", redirect: https }, { listen: "127.0.0.1:0" }]
-certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
-backends: { a: { servers: ["${backend.address}"] } }
-routes: [{ backend: a }]
-`);
   using client = await connectTcp(proxy.port);
-  const SENT: [request: string, location: string][] = [
-    [encodeRequest("/a?b=c", { host: "a.test" }), "https://a.test/a?b=c"],
-    [encodeRequest("/", { host: "a.test:8080" }), "https://a.test/"],
-    [encodeRequest("/", { host: "[::1]:8080" }), "https://[::1]/"],
-    [encodeRequest("http://b.test/x", { host: "b.test" }), "https://b.test/x"],
-  ];
-  for (const [request, location] of SENT) {
+  for (const [request, location] of CASES) {
     await client.write(request);
     const answer = await readAnswer(client);
-    assert.deepEqual([answer.status, valuesOf(answer, "Location")], [308, [location]]);
+    assert.equal(answer.status, 308, request);
+    assert.deepEqual(valuesOf(answer, "Location"), [location]);
   }
-  await client.write("GET / HTTP/1.0\r\n\r\n");
-  assert.equal((await readAnswer(client)).status, 400);
+  await client.write("POST /p HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc");
+  const posted = await readAnswer(client);
+  assert.deepEqual([posted.status, ...valuesOf(posted, "Connection")], [308, "close"]);
   assert.equal(await client.readRest(), "");
-  assert.equal(backend.connections.length, 0);
+  const REFUSED = [
+    ["GET / HTTP/1.0\r\n\r\n", 400],
+    ["GET / HTTP/1.1\r\n\r\n", 400],
+    ["GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400],
+  ] as const;
+  for (const [request, status] of REFUSED) {
+    using refused = await connectTcp(proxy.port);
+    await refused.write(request);
+    const answer = await readAnswer(refused);
+    assert.equal(answer.status, status, request);
+    assert.deepEqual(valuesOf(answer, "Location"), []);
+  }
+  assert.equal(one.requests.length, 0);
 });
+
+/** What `openssl s_client` says of its handshake with the proxy. */
+async function sClient(
+  { port }: ProxyProcess,
+  flags: readonly string[],
+  input = "",
+): Promise<string> {
+  const args = ["s_client", "-connect", `127.0.0.1:${port}`, "-CAfile", ca, ...flags];
+  const { stdout, stderr } = await run("openssl", args, { input });
+  return stdout + stderr;
+}

@@ -1,242 +1,528 @@
 import assert from "node:assert/strict";
-import { startBackend, startHttp, unusedPort } from "./support/backends.ts";
-import { testCertificates } from "./support/certificates.ts";
-import { configFile, open, startConfigured, startNamed, visit } from "./support/configured.ts";
+import { once } from "node:events";
+import net from "node:net";
+import tls from "node:tls";
+import { ask, askOver, connectAs } from "./support/ask.ts";
+import { startBackend, startEcho, startHttp, unusedPort } from "./support/backends.ts";
+import {
+  type CertificateFiles,
+  fingerprintOf,
+  issueCertificate,
+  testCertificates,
+} from "./support/certificates.ts";
+import {
+  certificateYaml,
+  ConfigFile,
+  reload,
+  RELOADED,
+  startNamed,
+} from "./support/config_file.ts";
+import { nodeTransport, TestConnection } from "./support/connection.ts";
+import { eventually, within } from "./support/deadline.ts";
 import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
-import { startProxy } from "./support/start_proxy.ts";
-import { connectTls } from "./support/tls_client.ts";
+import { ENGINES } from "./support/start_proxy.ts";
+import { connectTcp, connectTls } from "./support/tls_client.ts";
 
-/** A configuration with one listener; parts of it are what a test changes. */
-async function yaml({ backends, routes = "[{ backend: a }]", listeners, more = "" }: {
-  backends: Readonly<Record<string, string>>;
-  routes?: string;
-  listeners?: string;
-  more?: string;
-}): Promise<string> {
-  const { ec } = await testCertificates();
-  const named = Object.entries(backends).map(([name, server]) =>
-    `  ${name}: { servers: ["${server}"] }\n`
-  );
-  return `listeners: ${listeners ?? `[{ listen: "127.0.0.1:0" }]`}
-certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
-backends:
-${named.join("")}routes: ${routes}
-${more}
-`;
+const { ec, api } = await testCertificates();
+
+interface Parts {
+  readonly listeners?: readonly string[];
+  readonly certificates?: readonly string[];
+  /** `name: address` */
+  readonly backends: Readonly<Record<string, string>>;
+  readonly routes?: readonly string[];
+  readonly more?: string;
 }
 
-Deno.test("SIGHUP takes a new configuration, says what changes, and requests go by it at once", async () => {
-  await using a = await startNamed("a");
-  await using b = await startNamed("b");
-  await using proxy = await startConfigured(await yaml({ backends: { a: a.address } }));
-  using kept = await connectTls(proxy.port);
-  await kept.write(encodeRequest("/"));
-  assert.equal((await readAnswer(kept)).body, "a");
+/** A configuration; what is left out is one listener, one certificate, a route to the first backend. */
+function yaml({ listeners, certificates, backends, routes, more = "" }: Parts): string {
+  const [first = ""] = Object.keys(backends);
+  return [
+    ...list("listeners", listeners ?? [listener(0)]),
+    ...list("certificates", certificates ?? [certificateYaml(ec)]),
+    "backends:",
+    ...Object.entries(backends).map(([name, address]) => `  ${name}: { servers: [${address}] }`),
+    ...list("routes", routes ?? [`{ backend: ${first} }`]),
+    more,
+  ].join("\n");
+}
 
-  await proxy.config.write(
-    await yaml({
-      backends: { b: b.address },
-      routes: "[{ paths: [/x], backend: b }, { backend: b }]",
-      more: "limits: { headers: 50 }",
-    }),
-  );
-  assert.equal(
-    await proxy.reload(),
-    "tls-proxy: reloaded (SIGHUP): 1 backend added, 1 backend removed and draining, " +
-      "1 route added, 1 route changed, limits changed, 0 connections closed",
-  );
-  await kept.write(encodeRequest("/"));
-  assert.equal((await readAnswer(kept)).body, "b", "the same connection");
-  assert.equal(await proxy.reload(), "tls-proxy: reloaded (SIGHUP): nothing has changed");
+function list(key: string, items: readonly string[]): string[] {
+  return [`${key}:`, ...items.map((item) => `  - ${item}`)];
+}
+
+function listener(port: number, more = ""): string {
+  return `{ listen: "127.0.0.1:${port}"${more === "" ? "" : `, ${more}`} }`;
+}
+
+const LOCAL = { sni: "localhost" } as const;
+
+for (const engine of ENGINES) {
+  const listeners = [listener(0, `engine: ${engine}`)];
+
+  Deno.test(`a reload changes routes and backends and tells its plan (${engine})`, async () => {
+    await using one = await startNamed("one");
+    await using two = await startNamed("two");
+    await using file = await ConfigFile.create(yaml({ listeners, backends: { one: one.address } }));
+    await using proxy = await file.start();
+    assert.equal((await ask(proxy.port, LOCAL)).body, "one");
+    await file.write(yaml({
+      listeners,
+      backends: { two: two.address },
+      routes: ["{ paths: [/a], backend: two }", "{ paths: [/b], backend: two }"],
+    }));
+    assert.equal(
+      await reload(proxy),
+      "tls-proxy: reloaded (SIGHUP): 2 routes added, 1 route removed, 1 backend added, " +
+        "1 backend removed and draining, 0 connections closed",
+    );
+    assert.equal((await ask(proxy.port, { ...LOCAL, path: "/a/b" })).body, "two");
+    assert.equal((await ask(proxy.port, { ...LOCAL, path: "/c" })).status, 404);
+    assert.equal(await reload(proxy), "tls-proxy: reloaded (SIGHUP): nothing has changed");
+    await proxy.log.first(/ info reloaded by=SIGHUP changes="2 routes added, /);
+  });
+
+  Deno.test(`open connections go by the new routes after a reload (${engine})`, async () => {
+    await using one = await startNamed("one");
+    await using two = await startNamed("two");
+    const backends = { one: one.address, two: two.address };
+    await using file = await ConfigFile.create(yaml({ listeners, backends }));
+    await using proxy = await file.start();
+    const { connection } = await connectAs(proxy.port, "localhost");
+    using client = connection;
+    assert.equal((await askOver(client, LOCAL)).body, "one");
+    await file.write(yaml({ listeners, backends, routes: ["{ backend: two }"] }));
+    await reload(proxy);
+    assert.equal((await askOver(client, LOCAL)).body, "two");
+  });
+
+  Deno.test(`a reload keeps the connections to servers that stay (${engine})`, async () => {
+    await using kept = await startNamed("kept");
+    await using other = await startNamed("other");
+    await using file = await ConfigFile.create(
+      yaml({ listeners, backends: { kept: kept.address } }),
+    );
+    await using proxy = await file.start();
+    await ask(proxy.port, LOCAL);
+    await file.write(yaml({
+      listeners,
+      backends: { kept: kept.address, other: other.address },
+      routes: ["{ paths: [/other], backend: other }", "{ backend: kept }"],
+    }));
+    await reload(proxy);
+    for (let i = 0; i < 3; i++) assert.equal((await ask(proxy.port, LOCAL)).body, "kept");
+    assert.equal(kept.connections.length, 1);
+  });
+
+  Deno.test(`a removed backend finishes what runs on it and is let go (${engine})`, async () => {
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<void>();
+    await using old = await startHttp(async ({ target }) => {
+      if (target === "/slow") {
+        asked.resolve();
+        await answer.promise;
+      }
+      return encodeAnswer("old");
+    });
+    await using next = await startNamed("next");
+    await using file = await ConfigFile.create(yaml({ listeners, backends: { old: old.address } }));
+    await using proxy = await file.start();
+    const [busy, idle] = [await connectTls(proxy.port), await connectTls(proxy.port)];
+    using _busy = busy;
+    using _idle = idle;
+    await busy.write(encodeRequest("/slow"));
+    await asked.promise;
+    await askOver(idle, LOCAL);
+    assert.equal(old.open, 2);
+    await file.write(yaml({ listeners, backends: { next: next.address } }));
+    assert.match(await reload(proxy), /1 backend removed and draining, /);
+    await eventually(
+      () => Promise.resolve(old.open === 1 || undefined),
+      "the idle connection to be closed",
+    );
+    answer.resolve();
+    assert.equal((await readAnswer(busy)).body, "old");
+    await old.allGone();
+    assert.equal((await askOver(busy, LOCAL)).body, "next");
+  });
+
+  Deno.test(`tcp connections survive a reload that takes their backend away (${engine})`, async () => {
+    await using echo = await startEcho();
+    await using other = await startBackend((connection) => connection.write("other"));
+    const tcp = [listener(0, `engine: ${engine}, mode: tcp`)];
+    await using file = await ConfigFile.create(
+      yaml({ listeners: tcp, backends: { echo: echo.address } }),
+    );
+    await using proxy = await file.start();
+    using tunnel = await connectTls(proxy.port);
+    await tunnel.write("before");
+    assert.equal(await tunnel.readText(6), "before");
+    await file.write(yaml({ listeners: tcp, backends: { other: other.address } }));
+    await reload(proxy);
+    await tunnel.write("after");
+    assert.equal(await tunnel.readText(5), "after");
+    using fresh = await connectTls(proxy.port);
+    assert.equal(await fresh.readRest(), "other");
+    await tunnel.end();
+    assert.equal(await tunnel.readRest(), "");
+  });
+
+  Deno.test(`a new certificate takes effect by itself, old connections stay (${engine})`, async () => {
+    await using backend = await startNamed("one");
+    const next = await issueCertificate({ names: ["localhost"] });
+    await using file = await ConfigFile.create("");
+    await file.putCertificate("a", ec);
+    await file.write(yaml({
+      listeners,
+      certificates: ["{ cert: a.crt, key: a.key }"],
+      backends: { one: backend.address },
+    }));
+    await using proxy = await file.start();
+    const { connection, fingerprint } = await connectAs(proxy.port, "localhost");
+    using client = connection;
+    assert.equal(fingerprint, await fingerprintOf(ec));
+    await replace(`${file.folder}/a.crt`, next.cert);
+    await replace(`${file.folder}/a.key`, next.key);
+    await proxy.says.first(/^tls-proxy: reloaded \(changed certificate files\): 1 certificate /);
+    assert.equal((await ask(proxy.port, LOCAL)).fingerprint, await fingerprintOf(next));
+    assert.equal((await askOver(client, LOCAL)).body, "one");
+  });
+
+  Deno.test(`a pair that is replaced half waits for its other half (${engine})`, async () => {
+    await using backend = await startNamed("one");
+    const next = await issueCertificate({ names: ["localhost"] });
+    await using file = await ConfigFile.create("");
+    await file.putCertificate("a", ec);
+    await file.write(yaml({
+      listeners,
+      certificates: ["{ cert: a.crt, key: a.key }"],
+      backends: { one: backend.address },
+    }));
+    await using proxy = await file.start();
+    await Deno.copyFile(next.cert, `${file.folder}/a.crt`);
+    // it looks, and finds a certificate and a key that are strangers
+    const problem = / certificate: the key .*a\.key does not belong to the certificate .*a\.crt$/;
+    await proxy.says.first(problem);
+    await proxy.says.first(/^tls-proxy: not reloaded \(changed certificate files\): /);
+    assert.equal((await ask(proxy.port, LOCAL)).fingerprint, await fingerprintOf(ec));
+    await Deno.copyFile(next.key, `${file.folder}/a.key`);
+    await proxy.says.first(/^tls-proxy: reloaded \(changed certificate files\): 1 certificate /);
+    assert.equal((await ask(proxy.port, LOCAL)).fingerprint, await fingerprintOf(next));
+  });
+}
+
+Deno.test("SIGHUP waits for the key of a certificate that has just been replaced", async () => {
+  await using backend = await startNamed("one");
+  const next = await issueCertificate({ names: ["localhost"] });
+  await using file = await ConfigFile.create("");
+  await file.putCertificate("a", ec);
+  await file.write(yaml({
+    certificates: ["{ cert: a.crt, key: a.key }"],
+    backends: { one: backend.address },
+    more: "watch: { certificates: false }",
+  }));
+  await using proxy = await file.start();
+  await Deno.copyFile(next.cert, `${file.folder}/a.crt`);
+  const told = reload(proxy);
+  // while it waits it serves
+  assert.equal((await ask(proxy.port, LOCAL)).fingerprint, await fingerprintOf(ec));
+  await Deno.copyFile(next.key, `${file.folder}/a.key`);
+  assert.match(await told, /^tls-proxy: reloaded \(SIGHUP\): 1 certificate /);
+  assert.equal((await ask(proxy.port, LOCAL)).fingerprint, await fingerprintOf(next));
 });
 
-Deno.test("a reload that fails says why with its place, and the old configuration goes on", async () => {
-  await using a = await startNamed("a");
-  const good = await yaml({ backends: { a: a.address } });
-  await using proxy = await startConfigured(good);
-  const BAD: [from: string, to: string, told: RegExp][] = [
-    ["servers", "severs", /:4:8: unknown key "severs", did you mean "servers"\?$/],
-    ["ec.key", "api.key", /:2:\d+: .*does not belong to/],
+Deno.test("certificates of a Kubernetes Secret are reloaded when its ..data link is swapped", async () => {
+  await using backend = await startNamed("one");
+  await using file = await ConfigFile.create("");
+  const secret = `${file.folder}/secret`;
+  await Deno.mkdir(secret);
+  await putSecret(secret, "..1", ec);
+  await Deno.symlink("..1", `${secret}/..data`);
+  await Deno.symlink("..data/tls.crt", `${secret}/tls.crt`);
+  await Deno.symlink("..data/tls.key", `${secret}/tls.key`);
+  await file.write(yaml({
+    certificates: ["{ cert: secret/tls.crt, key: secret/tls.key }"],
+    backends: { one: backend.address },
+  }));
+  await using proxy = await file.start();
+  let given = await fingerprintOf(ec);
+  assert.equal((await ask(proxy.port, LOCAL)).fingerprint, given);
+  // twice: a watch on the files themselves would be blind after the first
+  for (const version of [2, 3]) {
+    const next = await issueCertificate({ names: ["localhost"] });
+    await putSecret(secret, `..${version}`, next);
+    await Deno.symlink(`..${version}`, `${secret}/..data_tmp`);
+    await Deno.rename(`${secret}/..data_tmp`, `${secret}/..data`);
+    await Deno.remove(`${secret}/..${version - 1}`, { recursive: true });
+    given = await fingerprintOf(next);
+    await proxy.says.count(/^tls-proxy: reloaded \(changed certificate files\)/, version - 1);
+    assert.equal((await ask(proxy.port, LOCAL)).fingerprint, given);
+  }
+  assert.deepEqual(proxy.says.matching(/not reloaded/), []);
+});
+
+Deno.test("certificates are reloaded when the folder they are in is itself a link that moves", async () => {
+  await using backend = await startNamed("one");
+  const next = await issueCertificate({ names: ["localhost"] });
+  await using file = await ConfigFile.create("");
+  for (const [folder, files] of [["v1", ec], ["v2", next]] as const) {
+    await Deno.mkdir(`${file.folder}/${folder}`);
+    await file.putCertificate(`${folder}/a`, files);
+  }
+  await Deno.symlink("v1", `${file.folder}/live`);
+  await file.write(yaml({
+    certificates: ["{ cert: live/a.crt, key: live/a.key }"],
+    backends: { one: backend.address },
+  }));
+  await using proxy = await file.start();
+  await Deno.symlink("v2", `${file.folder}/live_tmp`);
+  await Deno.rename(`${file.folder}/live_tmp`, `${file.folder}/live`);
+  await proxy.says.first(/^tls-proxy: reloaded \(changed certificate files\)/);
+  assert.equal((await ask(proxy.port, LOCAL)).fingerprint, await fingerprintOf(next));
+  // and the folder behind the link is the one that is watched now
+  await file.putCertificate("v2/a", ec);
+  await proxy.says.count(/^tls-proxy: reloaded \(changed certificate files\)/, 2);
+});
+
+Deno.test("the configuration file is reloaded by itself where that is asked for", async () => {
+  await using one = await startNamed("one");
+  await using two = await startNamed("two");
+  const [first, second] = [{ one: one.address }, { two: two.address }];
+  const more = "watch: { config: true }";
+  await using file = await ConfigFile.create(yaml({ backends: first, more }));
+  await using proxy = await file.start();
+  const pattern = /^tls-proxy: reloaded \(changed configuration file\): /;
+  await file.write(yaml({ backends: second, more }));
+  await proxy.says.count(pattern, 1);
+  assert.equal((await ask(proxy.port, LOCAL)).body, "two");
+  // as editors do
+  for (const [count, backends, name] of [[2, first, "one"], [3, second, "two"]] as const) {
+    await Deno.writeTextFile(`${file.folder}/.proxy.yaml.swp`, yaml({ backends, more }));
+    await Deno.rename(`${file.folder}/.proxy.yaml.swp`, file.path);
+    await proxy.says.count(pattern, count);
+    assert.equal((await ask(proxy.port, LOCAL)).body, name);
+  }
+  // the file itself turns it off
+  await file.write(yaml({ backends: first }));
+  await proxy.says.count(pattern, 4);
+  await file.write(yaml({ backends: second }));
+  assert.match(await reload(proxy), /\(SIGHUP\): 1 route changed, 1 backend added, /);
+});
+
+Deno.test("a reload that fails keeps the old configuration and says where it is wrong", async () => {
+  await using one = await startNamed("one");
+  const good = yaml({ backends: { one: one.address } });
+  await using file = await ConfigFile.create(good);
+  await using proxy = await file.start();
+  const strangers = certificateYaml({ cert: ec.cert, key: api.key });
+  const CASES: readonly (readonly [bad: string, ...lines: RegExp[]])[] = [
+    ["listeners: [", /:1:13: flow sequence/],
     [
-      "routes",
-      "tests: [{ host: localhost, path: /, expect: { backend: a, status: 404 } }]\nroutes",
-      /:5:\d+: test failed: expected status 404/,
+      good.replace("routes:", "rotes:").replace("servers", "severs"),
+      /:6:3: |:6:10: /,
+      /:7:1: unknown key "rotes", did you mean "routes"\?$/,
     ],
-    ["127.0.0.1:0", `127.0.0.1:${a.port}`, /Cannot listen on 127\.0\.0\.1:\d+: .*in use/],
+    [good.replace("backend: one", "backend: oen"), /:8:16: there is no backend "oen", did you/],
+    [good.replace(/\{ cert:.*/, strangers), /:4:.*: Cannot read the certificate: the key .* not /],
+    [
+      `${good}tests:\n  - { host: localhost, path: /, expect: { status: 404 } }\n`,
+      /:10:51: test failed: expected status 404, it goes to "one"$/,
+    ],
   ];
-  for (const [index, [from, to, told]] of BAD.entries()) {
-    await proxy.config.write(good.replace(from, to));
+  for (const [index, [bad, ...lines]] of CASES.entries()) {
+    await file.write(bad);
+    const before = proxy.says.all.length;
     assert.equal(
-      await proxy.reload(),
+      await reload(proxy),
       "tls-proxy: not reloaded (SIGHUP): the old configuration goes on",
     );
-    await proxy.says.first(told);
-    await proxy.log.count(/ warning reload failed by=SIGHUP /, index + 1);
-    assert.equal((await visit(proxy.port, { sni: "localhost" })).backend, "a");
+    const told = proxy.says.all.slice(before);
+    for (const line of lines) {
+      assert.ok(
+        told.some((text) => text.startsWith(`tls-proxy: ${file.path}:`) && line.test(text)),
+        `${line} in\n${told.join("\n")}`,
+      );
+    }
+    await proxy.log.count(/ warning reload failed by=SIGHUP problems=\d+ first=/, index + 1);
+    assert.equal((await ask(proxy.port, LOCAL)).body, "one");
   }
-  await Deno.remove(proxy.config.path);
-  assert.match(await proxy.reload(), /: not reloaded /);
-  await proxy.says.first(/Cannot read the configuration .*: it does not exist$/);
+  await Deno.remove(file.path);
+  assert.match(await reload(proxy), /^tls-proxy: not reloaded/);
+  await file.write(good);
+  assert.equal(await reload(proxy), "tls-proxy: reloaded (SIGHUP): nothing has changed");
 });
 
-Deno.test("what is untouched by a reload keeps its connections, and what runs goes on", async () => {
-  const answer = Promise.withResolvers<void>();
-  const asked = Promise.withResolvers<void>();
-  await using slow = await startHttp(async ({ target }) => {
-    if (target === "/slow") {
-      asked.resolve();
-      await answer.promise;
+Deno.test("a reload that cannot listen takes nothing of the new configuration", async () => {
+  await using one = await startNamed("one");
+  await using two = await startNamed("two");
+  await using taken = await startEcho();
+  const [port, free] = [await unusedPort(), await unusedPort()];
+  await using file = await ConfigFile.create(
+    yaml({ listeners: [listener(port)], backends: { one: one.address } }),
+  );
+  await using proxy = await file.start();
+  const [first = "", second = ""] = [listener(free), listener(taken.port)];
+  await file.write(yaml({
+    listeners: [listener(port), first, second],
+    backends: { two: two.address },
+  }));
+  assert.match(await reload(proxy), /^tls-proxy: not reloaded/);
+  await proxy.says.first(
+    new RegExp(`^tls-proxy: Cannot listen on 127\\.0\\.0\\.1:${taken.port}: `),
+  );
+  assert.equal((await ask(port, LOCAL)).body, "one");
+  await assert.rejects(connectTcp(free), /refused|ECONNREFUSED/);
+});
+
+Deno.test("a reload adds and removes listeners, and connections of a removed one go on", async () => {
+  await using one = await startNamed("one");
+  const backends = { one: one.address };
+  const [first, second, plain] = [await unusedPort(), await unusedPort(), await unusedPort()];
+  await using file = await ConfigFile.create(yaml({ listeners: [listener(first)], backends }));
+  await using proxy = await file.start();
+  const { connection } = await connectAs(first, "localhost");
+  using client = connection;
+  await file.write(yaml({
+    listeners: [listener(second), listener(plain, "redirect: https")],
+    backends,
+  }));
+  assert.match(
+    await reload(proxy),
+    /: 2 listeners added, 1 listener removed, 0 connections closed$/,
+  );
+  assert.equal((await ask(second, LOCAL)).body, "one");
+  using redirected = await connectTcp(plain);
+  assert.equal((await askOver(redirected, LOCAL)).status, 308);
+  await assert.rejects(connectTcp(first), /refused|ECONNREFUSED/);
+  assert.equal((await askOver(client, LOCAL)).body, "one");
+  await file.write(yaml({ listeners: [listener(first)], backends }));
+  assert.match(
+    await reload(proxy),
+    /: 1 listener added, 2 listeners removed, 0 connections closed$/,
+  );
+  assert.equal((await ask(first, LOCAL)).body, "one");
+  await assert.rejects(connectTcp(plain), /refused|ECONNREFUSED/);
+});
+
+Deno.test("a listener that changes is opened anew on its address without a gap", async () => {
+  await using one = await startNamed("one");
+  await using echo = await startEcho();
+  const port = await unusedPort();
+  const certificates = [certificateYaml(ec)];
+  const make = (more: string, backend = one.address) =>
+    yaml({ listeners: [listener(port, more)], certificates, backends: { one: backend } });
+  await using file = await ConfigFile.create(make("engine: node"));
+  await using proxy = await file.start();
+  let asking = true;
+  let asked = 0;
+  const clients = Promise.all(Array.from({ length: 4 }, async () => {
+    while (asking) {
+      assert.equal((await ask(port, LOCAL)).body, "one");
+      asked++;
     }
-    return encodeAnswer("slow");
+  }));
+  const { connection } = await connectAs(port, "localhost");
+  using client = connection;
+  for (
+    const more of ["engine: deno", "engine: node, tls: { min_version: '1.3' }", "engine: deno"]
+  ) {
+    await file.write(make(more));
+    assert.equal(
+      await reload(proxy),
+      "tls-proxy: reloaded (SIGHUP): 1 listener changed, 0 connections closed",
+    );
+  }
+  await eventually(() => Promise.resolve(asked > 20 || undefined), "requests to be made");
+  asking = false;
+  await clients;
+  assert.equal((await askOver(client, LOCAL)).body, "one");
+  // the deno engine says no SNI in the log
+  await proxy.log.first(/ info handshake .* sni=- /);
+  await file.write(make("mode: tcp", echo.address));
+  await reload(proxy);
+  using raw = await connectTls(port);
+  await raw.write("raw");
+  assert.equal(await raw.readText(3), "raw");
+});
+
+for (const [from, to] of [["node", "deno"], ["deno", "node"]] as const) {
+  Deno.test(`a client amid its handshake is served when the engine changes (${from} to ${to})`, async () => {
+    await using one = await startNamed("one");
+    const port = await unusedPort();
+    const make = (engine: string) =>
+      yaml({ listeners: [listener(port, `engine: ${engine}`)], backends: { one: one.address } });
+    await using file = await ConfigFile.create(make(from));
+    await using proxy = await file.start();
+    const raw = net.connect({ host: "127.0.0.1", port });
+    await within(once(raw, "connect"), "a connection");
+    // one that comes later is served by then, so this one was accepted
+    assert.equal((await ask(port, LOCAL)).body, "one");
+    await file.write(make(to));
+    assert.match(await reload(proxy), /: 1 listener changed, /);
+    const socket = tls.connect({ socket: raw, servername: "localhost", rejectUnauthorized: false });
+    using client = new TestConnection(nodeTransport(socket, () => raw.resetAndDestroy()));
+    await within(once(socket, "secureConnect"), "a handshake");
+    assert.equal((await askOver(client, LOCAL)).body, "one");
   });
-  await using other = await startNamed("other");
-  const routes = "[{ hosts: [localhost], backend: a }, { backend: b }]";
-  const before = await yaml({ backends: { a: slow.address, b: other.address }, routes });
-  await using proxy = await startConfigured(before);
-  using pooled = await connectTls(proxy.port);
-  await pooled.write(encodeRequest("/"));
-  await readAnswer(pooled);
-  assert.equal(slow.connections.length, 1);
-  await proxy.config.write(before.replace("{ backend: b }", "{ paths: [/x], backend: b }"));
-  assert.match(await proxy.reload(), /1 route changed|1 route added, 1 route removed/);
-  await pooled.write(encodeRequest("/"));
-  await readAnswer(pooled);
-  assert.equal(slow.connections.length, 1, "the pool is the same");
+}
 
-  await pooled.write(encodeRequest("/slow"));
-  await asked.promise;
-  await proxy.config.write(
-    await yaml({ backends: { b: other.address }, routes: "[{ backend: b }]" }),
-  );
-  assert.match(await proxy.reload(), /1 backend removed and draining/);
-  answer.resolve();
-  assert.equal((await readAnswer(pooled)).body, "slow", "a request on a removed backend ends well");
-  await slow.allGone();
+Deno.test("one certificate more makes auto change the engine, and one less changes it back", async () => {
+  await using one = await startNamed("one");
+  const port = await unusedPort();
+  const make = (certificates: readonly CertificateFiles[]) =>
+    yaml({
+      listeners: [listener(port)],
+      certificates: certificates.map((files) => certificateYaml(files)),
+      backends: { one: one.address },
+      more: "log: { tls: false }",
+    });
+  await using file = await ConfigFile.create(make([ec]));
+  await using proxy = await file.start();
+  assert.match(proxy.says.text, /deno engine/);
+  await file.write(make([ec, api]));
+  await reload(proxy);
+  const inForce = async (sni: string) => (await ask(port, { sni })).fingerprint;
+  assert.equal(await inForce("api.example.test"), await fingerprintOf(api));
+  await file.write(make([api]));
+  await reload(proxy);
+  // at once, not only when the old listener has gone
+  assert.equal(await inForce("localhost"), await fingerprintOf(api));
 });
 
-Deno.test("a tunnel goes on through a reload", async () => {
-  await using echo = await startBackend(async (connection) => {
-    for (let some; (some = await connection.readSome()) !== undefined;) {
-      await connection.write(some);
-    }
-  });
-  const listeners = `[{ listen: "127.0.0.1:0", mode: tcp }]`;
-  await using proxy = await startConfigured(
-    await yaml({ backends: { a: echo.address }, listeners }),
+Deno.test("two listeners that let the system choose their ports are two", async () => {
+  await using one = await startNamed("one");
+  await using file = await ConfigFile.create(
+    yaml({ listeners: [listener(0), listener(0)], backends: { one: one.address } }),
   );
-  using client = await connectTls(proxy.port);
-  await client.write("one");
-  assert.equal(await client.readText(3), "one");
-  await proxy.config.write(
-    await yaml({ backends: { a: "127.0.0.1:9" }, listeners, more: "log: { level: debug }" }),
-  );
-  await proxy.reload();
-  await client.write("two");
-  assert.equal(await client.readText(3), "two");
-  await client.end();
-  assert.equal(await client.readRest(), "");
+  await using proxy = await file.start();
+  const lines = await proxy.says.count(/^tls-proxy: listening on /, 2);
+  const ports = lines.map((line) => Number(/:(\d+): /.exec(line)?.[1]));
+  assert.equal(new Set(ports).size, 2);
+  await reload(proxy);
+  for (const port of ports) assert.equal((await ask(port, LOCAL)).body, "one");
 });
 
-Deno.test("listeners are added, removed, and changed in their place", async () => {
-  await using a = await startNamed("a");
-  const [one, two] = [await unusedPort(), await unusedPort()];
-  const write = async (listeners: string, more = "") =>
-    await yaml({ backends: { a: a.address }, listeners, more });
-  const node = `{ listen: "127.0.0.1:${one}", engine: node }`;
-  await using proxy = await startConfigured(await write(`[${node}]`));
-  using kept = await connectTls(one);
-
-  await proxy.config.write(await write(`[${node}, { listen: "127.0.0.1:${two}" }]`));
-  assert.match(await proxy.reload(), /: 1 listener added, 0 connections closed$/);
-  assert.equal((await visit(two, { sni: "localhost" })).backend, "a");
-
-  await proxy.config.write(await write(`[{ listen: "127.0.0.1:${one}", engine: deno }]`));
-  assert.match(await proxy.reload(), /: 1 listener removed, 1 listener changed, /);
-  assert.equal((await visit(one, { sni: "localhost" })).backend, "a");
-  await assert.rejects(visit(two, { sni: "localhost" }), /refused/i);
-
-  await proxy.config.write(
-    await write(`[${node.replace("engine: node", "tls: { strict_sni: true }")}]`),
-  );
-  assert.match(await proxy.reload(), /: 1 listener changed, /);
-  await assert.rejects(visit(one, { sni: "nobody.test" }));
-  assert.equal((await visit(one, { sni: "localhost" })).backend, "a");
-  await kept.write(encodeRequest("/"));
-  assert.equal((await readAnswer(kept)).body, "a", "an old connection outlives its listener");
+Deno.test("a signal that comes amid a reload is heard after it", async () => {
+  await using one = await startNamed("one");
+  await using two = await startNamed("two");
+  await using file = await ConfigFile.create(yaml({ backends: { one: one.address } }));
+  await using proxy = await file.start();
+  for (let i = 0; i < 20; i++) proxy.signal("SIGHUP");
+  await file.write(yaml({ backends: { two: two.address } }));
+  proxy.signal("SIGHUP");
+  await proxy.says.first(/^tls-proxy: reloaded \(SIGHUP\): 1 route changed, 1 backend added, /);
+  assert.equal((await ask(proxy.port, LOCAL)).body, "two");
+  assert.ok(proxy.says.matching(RELOADED).length <= 21);
 });
 
-Deno.test("changed certificate files take effect by themselves, however they are changed", async () => {
-  await using a = await startNamed("a");
-  const { issue } = await testCertificates();
-  const versions = await Promise.all(
-    ["v1", "v2", "v3", "v4", "v5"].map((name) => issue({ name, names: "DNS:a.test" })),
-  );
-  const [v1, v2, v3, v4, v5] = versions;
-  assert.ok(v1 && v2 && v3 && v4 && v5);
-  await using config = await configFile(`
-listeners: [{ listen: "127.0.0.1:0" }]
-certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
-backends: { a: { servers: ["${a.address}"] } }
-routes: [{ backend: a }]
-`);
-  const tls = `${config.folder}/tls`;
-  await Deno.mkdir(`${tls}/..v1`, { recursive: true });
-  const put = async (folder: string, { cert, key }: { cert: string; key: string }) => {
-    await Deno.copyFile(cert, `${folder}/tls.crt`);
-    await Deno.copyFile(key, `${folder}/tls.key`);
-  };
-  // as Kubernetes mounts a Secret
-  await put(`${tls}/..v1`, v1);
-  await Deno.symlink("..v1", `${tls}/..data`);
-  await Deno.symlink("..data/tls.crt", `${tls}/tls.crt`);
-  await Deno.symlink("..data/tls.key", `${tls}/tls.key`);
-  await using proxy = await startProxy(["--config", config.path]);
-  const certificate = async () => (await open(proxy.port, { sni: "a.test" })).certificate;
-  const rotated = (count: number) =>
-    proxy.says.count(/reloaded \(changed certificate files\): /, count);
-  assert.equal(await certificate(), "v1");
+/** As tools do that care: a whole file takes the place of the old one. */
+async function replace(path: string, by: string): Promise<void> {
+  await Deno.copyFile(by, `${path}.new`);
+  await Deno.rename(`${path}.new`, path);
+}
 
-  await Deno.mkdir(`${tls}/..v2`);
-  await put(`${tls}/..v2`, v2);
-  await Deno.symlink("..v2", `${tls}/..new`);
-  await Deno.rename(`${tls}/..new`, `${tls}/..data`);
-  await rotated(1);
-  assert.equal(await certificate(), "v2");
-
-  // a second swap: a watch on what the first one replaced would miss it
-  await Deno.mkdir(`${tls}/..v3`);
-  await put(`${tls}/..v3`, v3);
-  await Deno.symlink("..v3", `${tls}/..new`);
-  await Deno.rename(`${tls}/..new`, `${tls}/..data`);
-  await rotated(2);
-  assert.equal(await certificate(), "v3");
-
-  // files in the links' place, one after the other: the pair fits only when both are there
-  await Deno.copyFile(v4.cert, `${tls}/next`);
-  await Deno.rename(`${tls}/next`, `${tls}/tls.crt`);
-  await new Promise((resolve) => setTimeout(resolve, 700));
-  assert.equal(await certificate(), "v3", "half a pair is not taken");
-  await Deno.copyFile(v4.key, `${tls}/next`);
-  await Deno.rename(`${tls}/next`, `${tls}/tls.key`);
-  await rotated(3);
-  assert.equal(await certificate(), "v4");
-
-  // written over in place
-  await put(tls, v5);
-  await rotated(4);
-  assert.equal(await certificate(), "v5");
-});
-
-Deno.test("the configuration is watched when it asks for that", async () => {
-  await using a = await startNamed("a");
-  await using b = await startNamed("b");
-  const more = "watch: { config: true }";
-  await using proxy = await startConfigured(await yaml({ backends: { a: a.address }, more }));
-  await Deno.writeTextFile(
-    `${proxy.config.folder}/.proxy.yaml.swp`,
-    await yaml({ backends: { a: b.address }, more }),
-  );
-  await Deno.rename(`${proxy.config.folder}/.proxy.yaml.swp`, proxy.config.path);
-  await proxy.says.first(/: reloaded \(changed configuration file\): 1 backend changed, /);
-  assert.equal((await visit(proxy.port, { sni: "localhost" })).backend, "b");
-});
+async function putSecret(secret: string, version: string, files: CertificateFiles): Promise<void> {
+  await Deno.mkdir(`${secret}/${version}`);
+  await Deno.copyFile(files.cert, `${secret}/${version}/tls.crt`);
+  await Deno.copyFile(files.key, `${secret}/${version}/tls.key`);
+}

@@ -62,7 +62,7 @@ export async function runProxy(
   signals.onReload(startReloading(app, { source, loaded: start.loaded, observe, say, cleanUp }));
 
   const signal = await signals.stop;
-  const seconds = start.loaded.config.timeouts.drain / 1000;
+  const seconds = app.drainTime / 1000;
   say(`${signal}: draining, for at most ${seconds} s; a second signal ends at once`);
   await tellServiceManager("STOPPING=1", say);
   const cutOff = await app.drain();
@@ -168,7 +168,9 @@ function watch(
   },
 ): void {
   expiry.watch(certificates, new Date());
-  const files = config.certificates.flatMap(({ cert, key }) => [cert, key]);
+  const files = config.certificates.flatMap(({ cert, key, passphraseFile }) =>
+    passphraseFile === undefined ? [cert, key] : [cert, key, passphraseFile]
+  );
   certificateWatch.watch(config.watch.certificates ? files : []);
   configWatch.watch(config.watch.config && path !== undefined ? [path] : []);
 }

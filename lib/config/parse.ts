@@ -1,17 +1,23 @@
 import { isMap, LineCounter, parseDocument } from "yaml";
 import type * as z from "zod";
+import { isWithin, type KeyPath } from "./key_path.ts";
+import { mend } from "./mend.ts";
 import type { Place, Problem, SourceFile } from "./problem.ts";
 import type { Config } from "./schema.ts";
 import { nearest } from "./suggest.ts";
 import { YAML_SCHEMA } from "./yaml_schema.ts";
 
-/** Keys and indexes from the root of the file to a value. */
-export type KeyPath = readonly (string | number)[];
-
 /** What a file says, and where. */
 export interface ParsedFile {
   /** Undefined where the file has errors. */
   readonly config: Config | undefined;
+  /**
+   * The configuration without what is wrong in its form, for finding more that is wrong; undefined
+   * where not even that can be had. It is not for use, unless it is `config`.
+   */
+  readonly draft: Config | undefined;
+  /** Where the draft is not what the file says. */
+  readonly broken: readonly KeyPath[];
   readonly problems: readonly Problem[];
   /** The place of a value, or of the nearest one around it that is in the file. */
   readonly locate: (path: KeyPath) => Place;
@@ -37,14 +43,43 @@ export function parseConfig({ path, text }: SourceFile): ParsedFile {
       place: placeAt(pos[0]),
       message: lowerFirst(message),
     }));
-    return { config: undefined, problems, locate, says };
+    return { config: undefined, draft: undefined, broken: [], problems, locate, says };
   }
-  const parsed = YAML_SCHEMA.safeParse(document.toJS() ?? {}, { reportInput: true });
-  if (!parsed.success) {
-    const problems = parsed.error.issues.flatMap((issue) => problemsOf(issue, [], locator));
-    return { config: undefined, problems, locate, says };
+  const { data, problems, broken } = parseMended(document.toJS() ?? {}, locator);
+  const draft = data && toConfig(data, path);
+  return {
+    config: problems.length === 0 ? draft : undefined,
+    draft,
+    broken,
+    problems,
+    locate,
+    says,
+  };
+}
+
+/** Rounds of taking out what is wrong: what is refined is looked at once its parts are right. */
+const MAX_ROUNDS = 5;
+
+/** Parses a value; where it is wrong, what is left of it without that, and so on. */
+function parseMended(input: unknown, locator: Locator): {
+  data: z.output<typeof YAML_SCHEMA> | undefined;
+  problems: Problem[];
+  broken: KeyPath[];
+} {
+  const problems: Problem[] = [];
+  const broken: KeyPath[] = [];
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const parsed = YAML_SCHEMA.safeParse(input, { reportInput: true });
+    if (parsed.success) return { data: parsed.data, problems, broken };
+    const mistakes = parsed.error.issues.flatMap((issue) => mistakesOf(issue, [], locator))
+      .filter(({ path }) => !broken.some((other) => isWithin(path, other)));
+    problems.push(...mistakes.map(({ problem }) => problem));
+    // from behind, so that an index still means what it meant
+    const mended = mistakes.toReversed().map(({ path }) => mend(input, path));
+    broken.push(...mistakes.map(({ path }) => path));
+    if (!mended.includes(true)) break;
   }
-  return { config: toConfig(parsed.data, path), problems: [], locate, says };
+  return { data: undefined, problems, broken };
 }
 
 /** Relative paths in a file are relative to the file. */
@@ -108,25 +143,33 @@ function rangeStart(node: unknown): number | undefined {
 
 type Issue = z.core.$ZodIssue;
 
-function problemsOf(issue: Issue, base: KeyPath, locator: Locator): Problem[] {
+/** A mistake of form: what is to be said of it, and what would have to go. */
+interface Mistake {
+  readonly path: KeyPath;
+  readonly problem: Problem;
+}
+
+function mistakesOf(issue: Issue, base: KeyPath, locator: Locator): Mistake[] {
   const path = [...base, ...issue.path.map((key) => typeof key === "symbol" ? "" : key)];
+  const mistake = (path: KeyPath, place: Place, message: string): Mistake => ({
+    path,
+    problem: { severity: "error", place, message },
+  });
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => ({
-      severity: "error",
-      place: locator.key(path, key),
-      message: unknownKey(key, path),
-    }));
+    return issue.keys.map((key) =>
+      mistake([...path, key], locator.key(path, key), unknownKey(key, path))
+    );
   }
   if (issue.code === "invalid_union") {
     const branch = branchMeant(issue.errors);
-    if (branch !== undefined) return branch.flatMap((inner) => problemsOf(inner, path, locator));
+    if (branch !== undefined) return branch.flatMap((inner) => mistakesOf(inner, path, locator));
   }
   if (issue.code === "invalid_key") {
     const key = String(issue.path.at(-1));
     const message = `"${key}" is not a name: letters, digits, "_", "." and "-" only`;
-    return [{ severity: "error", place: locator.key(path.slice(0, -1), key), message }];
+    return [mistake(path, locator.key(path.slice(0, -1), key), message)];
   }
-  return [{ severity: "error", place: locator.value(path), message: describe(issue, path) }];
+  return [mistake(path, locator.value(path), describe(issue, path))];
 }
 
 /** Of several shapes, the one the user has most likely meant: right in kind, fewest mistakes. */

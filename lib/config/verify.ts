@@ -1,5 +1,6 @@
 import { formatAddress } from "../core/address.ts";
-import type { KeyPath, ParsedFile } from "./parse.ts";
+import { isWithin, type KeyPath } from "./key_path.ts";
+import type { ParsedFile } from "./parse.ts";
 import type { Problem } from "./problem.ts";
 import type { Config } from "./schema.ts";
 import { nearest } from "./suggest.ts";
@@ -12,7 +13,9 @@ interface Finding {
 }
 
 /** What is wrong between the parts of a configuration whose form is right; no file is opened. */
-export function verifyConfig(config: Config, { locate, says }: ParsedFile): Problem[] {
+export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
+  const { locate, says, broken } = file;
+  if (broken.some(isFarReaching)) return [];
   return [
     ...duplicateListeners(config),
     ...missingParts(config),
@@ -24,7 +27,19 @@ export function verifyConfig(config: Config, { locate, says }: ParsedFile): Prob
     ...withoutEffect().filter(({ path }) => says(path)),
     ...httpKeysOfTcpChecks(config).filter(({ path }) => says(path)),
     ...idleServers(config),
-  ].map(({ severity, path, message }) => ({ severity, place: locate(path), message }));
+  ].filter((finding) => broken.length === 0 || stands(finding, broken))
+    .map(({ severity, path, message }) => ({ severity, place: locate(path), message }));
+}
+
+/** Whether what is broken may be what all else refers to: nothing could be said of the rest. */
+function isFarReaching(path: KeyPath): boolean {
+  return path.length <= 1 || (path[0] === "backends" && path.length === 2);
+}
+
+/** Whether a finding in a draft is one in the file too, and not only in what was made of it. */
+function stands({ severity, path }: Finding, broken: readonly KeyPath[]): boolean {
+  return severity === "error" &&
+    !broken.some((other) => isWithin(path, other) || isWithin(other, path));
 }
 
 function duplicateListeners({ listeners }: Config): Finding[] {

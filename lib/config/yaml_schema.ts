@@ -76,7 +76,8 @@ function count(description: string, { least, byDefault }: { least: number; byDef
   return z.int().min(least).max(1_000_000_000).default(byDefault).meta({ description });
 }
 
-const HOST_DESCRIPTION = "A host name, *. and a host name for one label more, or an IP address";
+const HOST_DESCRIPTION =
+  "A host name, *. and a host name for one label more, or an IP address without brackets";
 
 const hostPattern = text(HOST_DESCRIPTION, "*.example.com", (value) => {
   const pattern = normalizeHostPattern(value);

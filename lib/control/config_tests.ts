@@ -1,5 +1,6 @@
-import type { KeyPath } from "../config/parse.ts";
+import type { KeyPath } from "../config/key_path.ts";
 import type { TestConfig } from "../config/schema.ts";
+import { normalizeHostName } from "../core/host_name.ts";
 import { certificateCovers } from "../tls/certificate_store.ts";
 import { type Resolution, resolveRequest } from "./resolve.ts";
 import type { LoadedConfig } from "./snapshot.ts";
@@ -16,9 +17,13 @@ export function runConfigTests(loaded: LoadedConfig): FailedTest[] {
   const strictSni = loaded.config.listeners.some((listener) =>
     listener.kind === "tls" && listener.tls.strictSni
   );
-  return loaded.config.tests.flatMap((test, index) => {
+  return loaded.config.tests.flatMap((test, index): FailedTest[] => {
+    if (loaded.certificates.length === 0) {
+      return [{ path: ["tests", index], message: "there is no TLS listener that could be asked" }];
+    }
     const host = test.host ?? test.sni;
-    const sni = test.sni ?? test.host;
+    // a client names no address in its handshake (RFC 6066, section 3)
+    const sni = test.sni ?? (host === undefined ? undefined : normalizeHostName(host));
     const found = resolveRequest(loaded, { sni, host, path: test.path, strictSni });
     return failures(test, found).map(({ key, message }) => ({
       path: ["tests", index, "expect", key],

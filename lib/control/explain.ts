@@ -53,7 +53,10 @@ export function explainRequest(loaded: LoadedConfig, question: ExplainQuestion):
     return {
       url: url.href,
       listener: { address, mode: "redirect" },
-      answer: { status: 308, reason: `Location: https://${url.hostname}${url.pathname}` },
+      answer: {
+        status: 308,
+        reason: `Location: https://${url.hostname}${targetOf(url)}`,
+      },
     };
   }
   return explainTls(loaded, { url, listener, question });
@@ -68,7 +71,7 @@ function explainTls(
   const found = resolveRequest(loaded, {
     sni: question.sni ?? normalizeHostName(host),
     host: tcp ? undefined : host,
-    path: tcp ? undefined : url.pathname + url.search,
+    path: tcp ? undefined : targetOf(url),
     strictSni: listener.tls.strictSni,
   });
   const engine = engineOf(listener, loaded.config);
@@ -97,8 +100,10 @@ function explainTls(
       return { ...withCertificate, answer: { status: 421, reason } };
     }
     case "no_route": {
-      const reason = "no route matches";
-      return { ...withCertificate, answer: { status: tcp ? undefined : 404, reason } };
+      const answer = tcp
+        ? { status: undefined, reason: "no route matches, the connection is closed" }
+        : { status: 404, reason: "no route matches" };
+      return { ...withCertificate, answer };
     }
     case "route":
       return {
@@ -136,9 +141,9 @@ export function explanationLines(explanation: Explanation): string[] {
   if (engine !== undefined) say("engine", `${engine.name}: ${engine.reason}`);
   if (certificate !== undefined) {
     const { file, match, expiresInDays } = certificate;
-    const expiry = expiresInDays < 0
-      ? `expired ${-expiresInDays} days ago`
-      : `expires in ${expiresInDays} days`;
+    const count = Math.abs(expiresInDays);
+    const days = `${count} day${count === 1 ? "" : "s"}`;
+    const expiry = expiresInDays < 0 ? `expired ${days} ago` : `expires in ${days}`;
     say("certificate", `${file}: ${MATCHES[match]}; ${expiry}`);
   }
   if (route !== undefined) {
@@ -179,6 +184,13 @@ function parseUrl(text: string): URL {
     );
   }
   return url;
+}
+
+/** Path and query as they are sent; `search` would leave an empty query out. */
+function targetOf({ href, pathname }: URL): string {
+  const [sent = ""] = href.split("#");
+  const query = sent.indexOf("?");
+  return query < 0 ? pathname : pathname + sent.slice(query);
 }
 
 function hostOf({ hostname }: URL): string {

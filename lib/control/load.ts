@@ -1,3 +1,4 @@
+import { isWithin } from "../config/key_path.ts";
 import { parseConfig, type ParsedFile } from "../config/parse.ts";
 import { type Problem, sortProblems, type SourceFile } from "../config/problem.ts";
 import type { Config } from "../config/schema.ts";
@@ -48,22 +49,23 @@ export interface LoadOptions {
  */
 export async function loadConfigFile(path: string, options: LoadOptions): Promise<LoadedFile> {
   const { source, file, problems } = await parseConfigFile(path);
-  const { config } = file;
-  const unsuitable = config === undefined ? [] : unsuitableEngines(config, file);
-  problems.push(...unsuitable);
-  if (config === undefined || unsuitable.length > 0) {
-    return { source, problems: sortProblems(problems), loaded: undefined };
-  }
-  const objections = options.objections?.(config) ?? [];
-  if (objections.length > 0) {
-    const place = file.locate([]);
-    problems.push(
-      ...objections.map((message): Problem => ({ severity: "error", place, message })),
-    );
-    return { source, problems: sortProblems(problems), loaded: undefined };
+  const { draft, config } = file;
+  if (draft === undefined) return { source, problems: sortProblems(problems), loaded: undefined };
+  if (config !== undefined) {
+    problems.push(...unsuitableEngines(config, file));
+    // asked before any file that the configuration names is read
+    const objections = hasErrors(problems) ? [] : options.objections?.(config) ?? [];
+    if (objections.length > 0) {
+      const place = file.locate([]);
+      problems.push(
+        ...objections.map((message): Problem => ({ severity: "error", place, message })),
+      );
+      return { source, problems: sortProblems(problems), loaded: undefined };
+    }
   }
   const certificates = await readCertificates(file, options, problems);
-  if (certificates.length !== config.certificates.length || hasErrors(problems)) {
+  const complete = certificates.length === draft.certificates.length;
+  if (config === undefined || !complete || hasErrors(problems)) {
     return { source, problems: sortProblems(problems), loaded: undefined };
   }
   const loaded = { config, certificates };
@@ -90,7 +92,7 @@ export interface ParsedConfigFile {
 export async function parseConfigFile(path: string): Promise<ParsedConfigFile> {
   const source = { path, text: await readSource(path) };
   const file = parseConfig(source);
-  const found = file.config === undefined ? [] : verifyConfig(file.config, file);
+  const found = file.draft === undefined ? [] : verifyConfig(file.draft, file);
   return { source, file, problems: [...file.problems, ...found] };
 }
 
@@ -117,12 +119,15 @@ async function readSource(path: string): Promise<string> {
 
 /** Those that can be read; what is wrong with the others is added to `problems`. */
 async function readCertificates(
-  { config, locate }: ParsedFile,
+  { draft, locate, broken }: ParsedFile,
   { now, expiredIsError, readCertificate = loadCertificate }: LoadOptions,
   problems: Problem[],
 ): Promise<Certificate[]> {
   const read: Certificate[] = [];
-  for (const [index, entry] of (config?.certificates ?? []).entries()) {
+  for (const [index, entry] of (draft?.certificates ?? []).entries()) {
+    // then these are not what the file means
+    const files = ["cert", "key", "passphrase_file"].map((key) => ["certificates", index, key]);
+    if (files.some((file) => broken.some((path) => isWithin(file, path)))) continue;
     const place = locate(["certificates", index, "cert"]);
     try {
       const certificate = await readCertificate(entry);
@@ -150,15 +155,20 @@ async function readCertificates(
       }
     } catch (error) {
       if (!(error instanceof ProxyError)) throw error;
-      const key = /\bthe (private )?key\b|passphrase/.test(error.message) ? "key" : "cert";
       problems.push({
         severity: "error",
-        place: locate(["certificates", index, key]),
+        place: locate(["certificates", index, keyToBlame(error)]),
         message: error.message,
       });
     }
   }
   return read;
+}
+
+/** By the words of `cannotRead`. */
+function keyToBlame({ message }: ProxyError): "cert" | "key" | "passphrase_file" {
+  if (message.startsWith("Cannot read the key: ")) return "key";
+  return message.startsWith("Cannot read the passphrase: ") ? "passphrase_file" : "cert";
 }
 
 const SOON_DAYS = 14;

@@ -1,3 +1,4 @@
+import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
 import type { LoadedConfig } from "./snapshot.ts";
 
@@ -6,56 +7,81 @@ export function planReload(before: LoadedConfig, after: LoadedConfig): readonly 
   const old = before.config;
   const next = after.config;
   const plan = [
-    ...changes("listener", old.listeners, next.listeners, ({ listen }) => formatAddress(listen)),
-    ...changes(
-      "certificate",
-      before.certificates,
-      after.certificates,
-      ({ fingerprint }) => fingerprint,
-    ),
-    ...changes("backend", [...old.backends], [...next.backends], ([name]) => name),
-    ...changes(
-      "route",
-      old.routes,
-      next.routes,
-      (route) => JSON.stringify([route.hosts, route.paths]),
-    ),
+    ...changes("route", itemsOf(old.routes, routeId), itemsOf(next.routes, routeId)),
+    ...reordered(old, next),
+    ...changes("backend", itemsOf(old.backends, first), itemsOf(next.backends, first)),
+    ...changes("certificate", certificatesOf(before), certificatesOf(after)),
+    ...changes("listener", itemsOf(old.listeners, listenerId), itemsOf(next.listeners, listenerId)),
     ...settings(old, next),
   ];
-  // whatever changes, what is open is served to its end
-  return plan.length === 0 ? plan : [...plan, "0 connections closed"];
+  // whoever runs a proxy asks this first, and it holds for every reload: a listener that goes
+  // leaves its connections open, and a server that goes finishes what runs on it
+  return plan.length === 0 ? [] : [...plan, "0 connections closed"];
 }
 
-const SETTINGS = ["forwarded", "timeouts", "limits", "workers", "log", "watch", "admin"] as const;
+/** What there is by what makes it the same thing, and its state as text. */
+type Items = ReadonlyMap<string, string>;
 
-function settings(
-  old: LoadedConfig["config"],
-  next: LoadedConfig["config"],
-): string[] {
-  return SETTINGS
-    .filter((key) => JSON.stringify(old[key]) !== JSON.stringify(next[key]))
-    .map((key) => `${key} changed`);
+/** Things that are alike in what makes them the same are told apart by their order. */
+function itemsOf<T>(things: Iterable<T>, idOf: (thing: T) => string): Items {
+  const items = new Map<string, string>();
+  for (const thing of things) {
+    const id = idOf(thing);
+    let key = id;
+    for (let count = 2; items.has(key); count++) key = `${id} ${count}`;
+    items.set(key, JSON.stringify(thing));
+  }
+  return items;
 }
 
-function changes<T>(
-  what: string,
-  before: readonly T[],
-  after: readonly T[],
-  idOf: (item: T) => string,
-): string[] {
-  const old = new Map(before.map((item) => [idOf(item), item]));
-  const next = new Map(after.map((item) => [idOf(item), item]));
+function routeId({ hosts, paths }: Config["routes"][number]): string {
+  return JSON.stringify([hosts, paths]);
+}
+
+function listenerId({ listen }: Config["listeners"][number]): string {
+  return formatAddress(listen);
+}
+
+function first([name]: readonly [string, unknown]): string {
+  return name;
+}
+
+/** By path: a certificate that is renewed is another in the same place. */
+function certificatesOf({ config, certificates }: LoadedConfig): Items {
+  const things = config.certificates.map((entry, index) => ({
+    entry,
+    fingerprint: certificates[index]?.fingerprint,
+  }));
+  return itemsOf(things, ({ entry }) => entry.cert);
+}
+
+function changes(what: string, old: Items, next: Items): string[] {
   const added = [...next.keys()].filter((id) => !old.has(id)).length;
   const removed = [...old.keys()].filter((id) => !next.has(id)).length;
-  const changed =
-    [...next].filter(([id, item]) =>
-      old.has(id) && JSON.stringify(old.get(id)) !== JSON.stringify(item)
-    ).length;
+  const changed = [...next].filter(([id, state]) => old.has(id) && old.get(id) !== state).length;
   return [
     counted(added, what, "added"),
     counted(removed, what, what === "backend" ? "removed and draining" : "removed"),
     counted(changed, what, "changed"),
   ].filter((text) => text !== "");
+}
+
+/** The first route that matches wins, so their order is a thing that changes. */
+function reordered(old: Config, next: Config): string[] {
+  const [before, after] = [itemsOf(old.routes, routeId), itemsOf(next.routes, routeId)];
+  const stay = [...before.keys()].filter((id) => after.has(id));
+  const now = [...after.keys()].filter((id) => before.has(id));
+  return stay.every((id, index) => id === now[index]) ? [] : ["routes reordered"];
+}
+
+const SETTINGS = ["forwarded", "timeouts", "limits", "workers", "log", "watch", "admin"] as const;
+/** Those that are made once, at start. */
+const AT_START: ReadonlySet<string> = new Set(["workers", "log", "admin"]);
+
+function settings(old: Config, next: Config): string[] {
+  return SETTINGS
+    .filter((key) => JSON.stringify(old[key]) !== JSON.stringify(next[key]))
+    .map((key) => AT_START.has(key) ? `${key} changed (from the next start on)` : `${key} changed`);
 }
 
 function counted(count: number, what: string, done: string): string {

@@ -23,7 +23,11 @@ export interface LoadedConfig {
   readonly certificates: readonly Certificate[];
 }
 
-/** The certificates of a configuration, by name. */
+/**
+ * The certificates of a configuration, by name.
+ *
+ * @throws {RangeError} where it has none, as one without a TLS listener may
+ */
 export function certificateStore({ config, certificates }: LoadedConfig): CertificateStore {
   return createCertificateStore(
     certificates.map((certificate, index) => {
@@ -60,7 +64,9 @@ export function policyOf(
   });
   return {
     router: new Router(routes),
-    certificates: certificateStore({ config, certificates }),
+    certificates: certificates.length === 0
+      ? undefined
+      : certificateStore({ config, certificates }),
     limits: config.limits,
     forwarded: { ...config.forwarded, trusted: new AddressSet(config.forwarded.trusted) },
     timeouts: config.timeouts,

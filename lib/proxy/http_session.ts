@@ -396,14 +396,6 @@ function mayBeUnread({ framing, upgrade }: ForwardedRequest): boolean {
   return framing.kind !== "none" || upgrade !== undefined;
 }
 
-/** The host of an authority, as names are compared: lower case, no port, no trailing dot. */
-function hostName(authority: string | undefined): string | undefined {
-  if (authority === undefined) return undefined;
-  const host = authority.replace(/:\d+$/, "");
-  if (host.startsWith("[")) return ipAddress(host.slice(1, -1));
-  return host.replace(/\.$/, "").toLowerCase();
-}
-
 /** Whether the client was given up, rather than gone. */
 function isTimeout(error: unknown): boolean {
   return error instanceof ProxyError &&
@@ -413,6 +405,16 @@ function isTimeout(error: unknown): boolean {
 function bodyTimeout(idle: number, rate: number): ProxyError {
   const slow = rate === 0 ? "" : `, or less than ${rate} bytes a second`;
   return new ProxyError("body_timeout", `Nothing of the body came for ${idle / 1000} s${slow}`);
+}
+
+/**
+ * The host of an authority, as names are compared: lower case, no port, no trailing dot, no
+ * brackets.
+ */
+function hostName(authority: string | undefined): string | undefined {
+  if (authority === undefined) return undefined;
+  if (authority.startsWith("[")) return ipAddress(authority.slice(1, authority.indexOf("]")));
+  return authority.replace(/:\d+$/, "").replace(/\.$/, "").toLowerCase();
 }
 
 function timeout(code: ErrorCode, ms: number): ProxyError {

@@ -51,8 +51,9 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
   return {
     address: listener.address,
     refresh: () => listener.refresh(),
-    close: async () => {
-      await listener.close();
+    settle: () => listener.settle(),
+    close: async (options) => {
+      await listener.close(options);
       limit.close();
     },
   };

@@ -1,18 +1,26 @@
+import { ipAddress } from "../core/host_name.ts";
 import type { Certificate } from "../tls/certificate.ts";
 import { certificateCovers, type CertificateStore } from "../tls/certificate_store.ts";
 
 /**
  * Whether a request for a host came over a connection that was not made for it (RFC 9110, section
  * 15.5.20): another certificate covers the host, and the one this connection was given does not. So
- * one certificate alone, a default one or an IP address never makes a request misdirected.
+ * one certificate alone, a default one or an IP address, which no handshake names (RFC 6066, section
+ * 3), never makes a request misdirected.
  */
 export function isMisdirected(
   host: string | undefined,
   given: Certificate | undefined,
-  certificates: CertificateStore,
+  certificates: CertificateStore | undefined,
 ): boolean {
-  if (host === undefined || given === undefined || certificateCovers(given, host)) return false;
-  const { certificate, match } = certificates.select(host);
-  return match !== "default" && certificate !== given &&
-    certificate.fingerprint !== given.fingerprint;
+  if (host === undefined || given === undefined || certificates === undefined) return false;
+  if (certificateCovers(given, host)) return false;
+  const meant = certificates.covers(host);
+  return meant.length > 0 && !meant.some((certificate) => isSame(certificate, given)) &&
+    ipAddress(host) === undefined;
+}
+
+/** Or what has taken its place since, as a renewed certificate is one of the same file. */
+function isSame(a: Certificate, b: Certificate): boolean {
+  return a === b || a.fingerprint === b.fingerprint || a.label === b.label;
 }

@@ -52,6 +52,7 @@ export function openPlainListener(options: PlainListenerOptions): TlsListener {
   return {
     address: toAddress(listener.addr),
     refresh: () => Promise.resolve(),
+    settle: () => Promise.resolve(),
     close: async () => {
       closed = true;
       listener.close();

@@ -8,7 +8,8 @@ import type { Router } from "./router.ts";
 /** What sessions go by: replaced whole by a reload, and read anew for every request. */
 export interface Policy {
   readonly router: Router<Backend>;
-  readonly certificates: CertificateStore;
+  /** Undefined where no listener does TLS. */
+  readonly certificates: CertificateStore | undefined;
   readonly limits: SessionLimits;
   readonly forwarded: ForwardedPolicy;
   readonly timeouts: SessionTimeouts;

@@ -120,6 +120,7 @@ export function readCertificate(
     const key = parsePrivateKey({ pem: keyPem, passphrase }, { path, passphraseFile });
     const [leaf] = chain;
     checkTogether(chain, key, paths);
+    checkUsable(key, path);
     return {
       certPem: chain.map((certificate) => certificate.toString()).join(""),
       keyPem: key.export({ type: "pkcs8", format: "pem" }).toString(),
@@ -201,6 +202,27 @@ function checkTogether(chain: Chain, key: KeyObject, paths: CertificatePaths): v
     } of ${paths.cert}, which must come first`,
   );
 }
+
+/** Both engines refuse the others, and only when they are to serve. */
+function checkUsable(key: KeyObject, path: string): void {
+  const kind = keyTypeOf(key);
+  const { namedCurve = "", modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
+  const usable = kind === "RSA"
+    ? modulusLength >= MIN_RSA_BITS
+    : kind === "ECDSA"
+    ? CURVES.has(namedCurve)
+    : kind === "Ed25519";
+  if (usable) return;
+  const detail = kind === "RSA" ? ` of ${modulusLength} bits` : namedCurve && ` on ${namedCurve}`;
+  throw cannotRead(
+    "key",
+    `${path} holds a key that cannot be used here (${kind}${detail}); take RSA of ` +
+      `${MIN_RSA_BITS} bits or more, ECDSA on P-256, P-384 or P-521, or Ed25519`,
+  );
+}
+
+const MIN_RSA_BITS = 2048;
+const CURVES: ReadonlySet<string> = new Set(["prime256v1", "secp384r1", "secp521r1"]);
 
 function namesOf(leaf: X509Certificate): string[] {
   const alternatives = leaf.subjectAltName;

@@ -21,6 +21,15 @@ const p384 = await selfSigned(FOLDER, {
 });
 const rsa = await selfSigned(FOLDER, { key: ["rsa:2048"], subject: "/CN=rsa" });
 const ed25519 = await selfSigned(FOLDER, { key: ["ed25519"], subject: "/CN=Ed.Example.com" });
+const short = await selfSigned(FOLDER, { key: ["rsa:1024"], subject: "/CN=short" });
+const pss = await selfSigned(FOLDER, {
+  key: ["rsa-pss", "-pkeyopt", "rsa_keygen_bits:2048"],
+  subject: "/CN=pss",
+});
+const koblitz = await selfSigned(FOLDER, {
+  key: ["ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"],
+  subject: "/CN=koblitz",
+});
 const nameless = await selfSigned(FOLDER, { key: P256, subject: "/", names: "DNS:a.test" });
 
 const sec1 = await convertKey(ecdsa.key, "ec");
@@ -156,6 +165,16 @@ const REFUSED: readonly [name: string, pem: CertificateText, message: string][] 
     "Cannot read the certificate: the key certs/a.key belongs to certificate 2 of certs/a.crt, " +
     "which must come first",
   ],
+  ...([
+    [short, "RSA of 1024 bits"],
+    [pss, "RSA-PSS"],
+    [koblitz, "ECDSA on secp256k1"],
+  ] as const).map(([pem, kind]): [string, CertificateText, string] => [
+    `a key that no engine takes (${kind})`,
+    pem,
+    `Cannot read the key: certs/a.key holds a key that cannot be used here (${kind}); take RSA ` +
+    "of 2048 bits or more, ECDSA on P-256, P-384 or P-521, or Ed25519",
+  ]),
   ...[KEYS.encryptedPkcs8, KEYS.encryptedSec1, KEYS.encryptedPkcs1].map(
     (key): [string, CertificateText, string] => [
       `an encrypted key (${/-----BEGIN (.*)-----/.exec(key)?.[1]})`,

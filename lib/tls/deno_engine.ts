@@ -43,9 +43,10 @@ function listen(options: TlsListenOptions): TlsListener {
   return {
     address: { host: options.address.host, port },
     refresh: () => rotation.refresh(),
-    close: async () => {
+    settle: () => rotation.settle(),
+    close: async ({ finishHandshakes = false } = {}) => {
       await rotation.close();
-      for (const socket of pending) breakOff(socket, stuck);
+      if (!finishHandshakes) { for (const socket of pending) breakOff(socket, stuck); }
     },
   };
 

@@ -76,8 +76,15 @@ export interface TlsListener {
    * @throws {ProxyError} where it cannot; the old ones go on being given
    */
   refresh(): Promise<void>;
+  /** To be called before another takes its address over: settles once it is a single socket. */
+  settle(): Promise<void>;
   /** Stops accepting; established connections go on. */
-  close(): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
+}
+
+export interface CloseOptions {
+  /** Whether clients amid their handshake may finish it, within its deadline; else they are cut. */
+  readonly finishHandshakes?: boolean;
 }
 
 /** One way of accepting TLS. */

@@ -52,9 +52,10 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
     address: { host: bound.address, port: bound.port },
     // each handshake asks the store
     refresh: () => Promise.resolve(),
-    close: () => {
+    settle: () => Promise.resolve(),
+    close: ({ finishHandshakes = false } = {}) => {
       server.close();
-      for (const socket of pending) socket.destroy();
+      if (!finishHandshakes) { for (const socket of pending) socket.destroy(); }
       return Promise.resolve();
     },
   };

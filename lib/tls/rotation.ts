@@ -54,6 +54,12 @@ export class Rotation<G extends Generation> {
     return this.#waiting;
   }
 
+  /** Settles once there is one generation alone, as there may be two sockets on an address. */
+  async settle(): Promise<void> {
+    await this.#queue;
+    await this.#old?.closeAfter(SHORT_DRAIN_MS);
+  }
+
   /** Closes all generations. */
   async close(): Promise<void> {
     this.#closed = true;

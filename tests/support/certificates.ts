@@ -11,18 +11,6 @@ export interface TestCertificates {
   readonly rsa: CertificateFiles;
   /** ECDSA for api.example.test. */
   readonly api: CertificateFiles;
-  /** One more of the same CA. */
-  issue(options: IssueOptions): Promise<CertificateFiles>;
-}
-
-export interface IssueOptions {
-  /** The subject's common name, by which tests tell certificates apart, and the files' name. */
-  readonly name: string;
-  /** Subject alternative names, such as `DNS:a.test,IP:127.0.0.1`. */
-  readonly names: string;
-  readonly rsa?: boolean;
-  /** Encrypts the key. */
-  readonly passphrase?: string;
 }
 
 export interface CertificateFiles {
@@ -30,12 +18,48 @@ export interface CertificateFiles {
   readonly key: string;
 }
 
+/** A certificate that a test wants of the CA. */
+export interface CertificateRequest {
+  /** DNS names and IP addresses. */
+  readonly names: readonly string[];
+  /** What `-newkey` takes; ECDSA on P-256 unless told otherwise. */
+  readonly newKey?: readonly string[];
+  /** The key is encrypted with it. */
+  readonly passphrase?: string;
+}
+
 let made: Promise<TestCertificates> | undefined;
+let issued = 0;
 
 /** Makes them when they are first asked for; they go when the tests of the file are over. */
 export function testCertificates(): Promise<TestCertificates> {
   return made ??= make();
 }
+
+/** Issues one more certificate of the same CA; it goes with the others. */
+export async function issueCertificate(
+  { names, newKey = EC, passphrase }: CertificateRequest,
+): Promise<CertificateFiles> {
+  const { ca } = await testCertificates();
+  const folder = ca.slice(0, ca.lastIndexOf("/"));
+  const alternatives = names.map((name) => `${/^[\d.]+$|:/.test(name) ? "IP" : "DNS"}:${name}`);
+  const name = `issued${issued++}`;
+  return issue(folder, {
+    name,
+    newKey,
+    names: alternatives.join(),
+    ...(passphrase === undefined ? {} : { passphrase }),
+  });
+}
+
+/** SHA-256 of a certificate's DER, hexadecimal, as openssl has it. */
+export async function fingerprintOf({ cert }: CertificateFiles): Promise<string> {
+  const line = await openssl("x509", "-in", cert, "-noout", "-fingerprint", "-sha256");
+  return line.trim().replace(/^.*=/, "").replaceAll(":", "").toLowerCase();
+}
+
+/** `-newkey` for RSA. */
+export const RSA = ["-newkey", "rsa:2048"] as const;
 
 async function make(): Promise<TestCertificates> {
   const folder = await Deno.makeTempDir({ prefix: "tls-proxy-certs-" });
@@ -47,32 +71,36 @@ async function make(): Promise<TestCertificates> {
   );
   const local = "DNS:localhost,IP:127.0.0.1,IP:::1";
   const [ec, rsa, api] = await Promise.all([
-    issue(folder, { name: "ec", names: local }),
-    issue(folder, { name: "rsa", rsa: true, names: local }),
-    issue(folder, { name: "api", names: "DNS:api.example.test" }),
+    issue(folder, { name: "ec", newKey: EC, names: local }),
+    issue(folder, { name: "rsa", newKey: RSA, names: local }),
+    issue(folder, { name: "api", newKey: EC, names: "DNS:api.example.test" }),
   ]);
-  const caPem = await Deno.readTextFile(ca);
-  return { ca, caPem, ec, rsa, api, issue: (options) => issue(folder, options) };
+  return { ca, caPem: await Deno.readTextFile(ca), ec, rsa, api };
 }
 
 const EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
 
 async function issue(
   folder: string,
-  { name, names, rsa = false, passphrase }: IssueOptions,
+  { name, newKey, names, passphrase }: {
+    name: string;
+    newKey: readonly string[];
+    names: string;
+    passphrase?: string;
+  },
 ): Promise<CertificateFiles> {
   const [cert, key] = [`${folder}/${name}.crt`, `${folder}/${name}.key`];
   await openssl(
-    ...["req", "-x509", "-nodes", "-days", "90", "-subj", `/CN=${name}`],
-    ...(rsa ? ["-newkey", "rsa:2048"] : EC),
+    ...["req", "-x509", "-nodes", "-days", "90", "-subj", `/CN=${name}`, ...newKey],
     ...["-CA", `${folder}/ca.crt`, "-CAkey", `${folder}/ca.key`],
     ...["-addext", `subjectAltName=${names}`, "-addext", "basicConstraints=critical,CA:FALSE"],
     ...["-keyout", key, "-out", cert],
   );
-  if (passphrase !== undefined) {
-    const encrypt = ["pkcs8", "-topk8", "-v2", "aes-256-cbc", "-passout", `pass:${passphrase}`];
-    await openssl(...encrypt, "-in", key, "-out", `${key}.new`);
-    await Deno.rename(`${key}.new`, key);
-  }
-  return { cert, key };
+  if (passphrase === undefined) return { cert, key };
+  const encrypted = `${folder}/${name}.encrypted.key`;
+  await openssl(
+    ...["pkcs8", "-topk8", "-v2", "aes-256-cbc", "-passout", `pass:${passphrase}`],
+    ...["-in", key, "-out", encrypted],
+  );
+  return { cert, key: encrypted };
 }

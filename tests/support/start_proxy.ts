@@ -40,10 +40,13 @@ export interface ProxyOptions {
   /** Flags of `deno run` in the place of the task's. */
   readonly granted?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Flags for the runtime's engine. */
-  readonly v8Flags?: readonly string[];
   /** Permissions beside those of `deno task proxy`, as flags. */
   readonly grants?: readonly string[];
+  /**
+   * Whether it gets a small heap, so that what is no longer needed is collected soon: else the heap
+   * grows with the work, and whether something leaks does not show in minutes.
+   */
+  readonly smallHeap?: boolean;
 }
 
 /** Starts the proxy with exactly these flags, and waits until it listens. */
@@ -103,6 +106,28 @@ export async function startProxy(
   });
   const [, port] = await listening;
   return { ...proxy, port: Number(port) };
+}
+
+/** Runs a command of the proxy, such as `check`, to its end. */
+export async function runCommand(args: readonly string[]): Promise<CommandResult> {
+  const output = new Deno.Command(Deno.execPath(), {
+    args: proxyArgs(args),
+    stdin: "null",
+  }).output();
+  const { code, stdout, stderr } = await within(output, `the end of ${args.join(" ")}`);
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+export interface CommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What stands behind `deno`, for running the proxy as `deno task proxy` does. */
+export function proxyArgs(args: readonly string[]): string[] {
+  return [...runFlags(), "--config", `${ROOT}/deno.json`, `${ROOT}/main.ts`, ...args];
 }
 
 /** The proxy ended, or was ended, before it listened. */
@@ -188,20 +213,8 @@ export async function stopProxy(proxy: ProxyProcess, signal: Deno.Signal = "SIGT
   return code;
 }
 
-/** Runs a command that ends by itself, such as `check`; on a terminal, all comes on stdout. */
-export async function runProxyCommand(
-  args: readonly string[],
-  { terminal = false }: { terminal?: boolean } = {},
-): Promise<{ code: number; stdout: string; stderr: string }> {
-  const command = [...granted({}), "--config", `${ROOT}/deno.json`, `${ROOT}/main.ts`, ...args];
-  const line = [Deno.execPath(), ...command].join(" ");
-  const child = terminal
-    ? new Deno.Command("script", { args: ["-qec", line, "/dev/null"], cwd: ROOT, stdin: "null" })
-    : new Deno.Command(Deno.execPath(), { args: command, cwd: ROOT, stdin: "null" });
-  const { code, stdout, stderr } = await within(child.output(), "a command's end");
-  const decoder = new TextDecoder();
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-}
+/** Megabytes: about twice what the proxy holds on to. */
+const SMALL_HEAP = ["--v8-flags=--max-old-space-size=32,--max-semi-space-size=2"];
 
 const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 
@@ -212,11 +225,11 @@ async function outputOf(program: string, ...args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-function granted({ granted, grants = [], v8Flags = [] }: ProxyOptions): string[] {
+function granted({ granted, grants = [], smallHeap = false }: ProxyOptions): string[] {
   const flags = granted === undefined
     ? [...runFlags(), ...grants]
     : ["run", "-q", "--cached-only", "--frozen", ...granted];
-  return v8Flags.length === 0 ? flags : [...flags, `--v8-flags=${v8Flags.join(",")}`];
+  return smallHeap ? [...flags, ...SMALL_HEAP] : flags;
 }
 
 /** What stands between `deno` and `main.ts` in the `proxy` task, wherever it is run. */

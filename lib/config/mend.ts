@@ -1,0 +1,51 @@
+import type { KeyPath } from "./key_path.ts";
+
+/**
+ * Takes a value that a schema refuses out of what a file says, so that the rest of it can be looked
+ * at: one mistake should not hide the next. What a file cannot do without gets a stand-in.
+ *
+ * @param input what the file says; it is changed
+ * @returns whether there was something to take out
+ */
+export function mend(input: unknown, path: KeyPath): boolean {
+  const parent = path.slice(0, -1).reduce<unknown>(childOf, input);
+  const key = path.at(-1);
+  if (key === undefined || typeof parent !== "object" || parent === null) return false;
+  const standIn = standInFor(path);
+  if (standIn !== undefined) Reflect.set(parent, key, standIn);
+  else if (Array.isArray(parent)) parent.splice(Number(key), 1);
+  else return Reflect.has(parent, key) && Reflect.deleteProperty(parent, key);
+  return true;
+}
+
+/** What says nothing, in places where something must stand; `*` is any key or index. */
+const STAND_INS: Readonly<Record<string, () => unknown>> = {
+  "listeners": () => [{ listen: "127.0.0.1:0" }],
+  "listeners.*": () => ({ listen: "127.0.0.1:0" }),
+  "listeners.*.listen": () => "127.0.0.1:0",
+  "certificates.*": () => ({ cert: "-", key: "-" }),
+  "certificates.*.cert": () => "-",
+  "certificates.*.key": () => "-",
+  "backends.*.servers": () => ["127.0.0.1:1"],
+  "backends.*.servers.*": () => "127.0.0.1:1",
+  "backends.*.servers.*.address": () => "127.0.0.1:1",
+  "routes.*": () => ({ backend: "" }),
+  "routes.*.backend": () => "",
+  "tests.*": () => ({ expect: { status: 404 } }),
+  "tests.*.expect": () => ({ status: 404 }),
+};
+
+/** Whose second key is a name or an index. */
+const COLLECTIONS = new Set(["listeners", "certificates", "backends", "routes", "tests"]);
+
+function standInFor(path: KeyPath): unknown {
+  const [first = ""] = path;
+  const pattern = path.map((key, depth) =>
+    typeof key === "number" || (depth === 1 && COLLECTIONS.has(String(first))) ? "*" : key
+  );
+  return STAND_INS[pattern.join(".")]?.();
+}
+
+function childOf(value: unknown, key: string | number): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
+}

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { loadedConfig } from "../../tests/support/loaded_config.ts";
+import { explainRequest, explanationLines } from "./explain.ts";
+
+const loaded = loadedConfig(`
+listeners:
+  - { listen: ":8443" }
+  - { listen: ":9443", mode: tcp }
+  - { listen: ":8080", redirect: https }
+certificates: [{ cert: a.test.crt, key: k }, { cert: b.test.crt, key: k }]
+backends: { one: { servers: ["h:1", "h:2"] } }
+routes: [{ hosts: [a.test, "::1"], backend: one }]
+`);
+
+/** The lines without the URL in front. */
+function linesFor(url: string, sni?: string): string[] {
+  const [, ...lines] = explanationLines(
+    explainRequest(loaded, { url, sni, now: new Date("2099-12-31") }),
+  );
+  return lines.map((line) => line.trim().replace(/ {2,}/, ": "));
+}
+
+const ENGINE = "engine: node: there is more than one certificate";
+
+Deno.test("explainRequest() says what becomes of a request", () => {
+  assert.deepEqual(linesFor("a.test/x"), [
+    "listener: 0.0.0.0:8443, http",
+    ENGINE,
+    "certificate: a.test.crt: it has this very name; expires in 1 day",
+    "route: 1, the first that matches: a.test, ::1; every path",
+    "backend: one: h:1, h:2",
+    "balance: round_robin",
+    "health: no checks, only what becomes of requests",
+    "adds: X-Forwarded-For: the client's address",
+    "adds: X-Forwarded-Proto: https",
+    "adds: X-Forwarded-Host: a.test",
+    "adds: X-Forwarded-Port: 8443",
+  ]);
+  assert.deepEqual(linesFor("https://a.test", "b.test").slice(2), [
+    "certificate: b.test.crt: it has this very name; expires in 1 day",
+    "answer: 421: the host is covered by another certificate than this connection's",
+  ]);
+  assert.deepEqual(linesFor("https://c.test").slice(2), [
+    "certificate: a.test.crt: the default, as none covers the name; expires in 1 day",
+    "answer: 404: no route matches",
+  ]);
+  assert.equal(linesFor("https://[::1]:8443/")[4], "backend: one: h:1, h:2");
+  assert.deepEqual(linesFor("http://a.test:8080/x?y#z"), [
+    "listener: 0.0.0.0:8080, redirect",
+    "answer: 308: Location: https://a.test/x?y",
+  ]);
+  assert.deepEqual(
+    linesFor("https://b.test:9443").at(-1),
+    [
+      "answer: no route matches, the connection is closed",
+    ][0],
+  );
+});
+
+Deno.test("explainRequest() refuses what is no URL that is served here", () => {
+  for (const url of ["", "a b", "ftp://a.test", "https://a.test:1", "http://a.test:8443"]) {
+    assert.throws(
+      () => explainRequest(loaded, { url, sni: undefined, now: new Date() }),
+      /is not a URL|No listener of this configuration serves /,
+      url,
+    );
+  }
+});

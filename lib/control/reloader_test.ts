@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { issueCertificate, testCertificates } from "../../tests/support/certificates.ts";
+import { certificateYaml, ConfigFile } from "../../tests/support/config_file.ts";
+import { ProxyError } from "../core/errors.ts";
+import type { ProxyEvent } from "../observability/event.ts";
+import { loadConfigFile } from "./load.ts";
+import { Reloader } from "./reloader.ts";
+import type { LoadedConfig } from "./snapshot.ts";
+
+const { ec } = await testCertificates();
+
+function yaml(port: number): string {
+  return `listeners: [{ listen: "127.0.0.1:${port}" }]
+certificates: [${certificateYaml(ec)}]
+backends: { one: { servers: ["127.0.0.1:1"] } }
+routes: [{ backend: one }]
+`;
+}
+
+/** A reloader whose target only notes what it is given. */
+async function reloading(file: ConfigFile, { byFlags = false } = {}) {
+  const { loaded } = await loadConfigFile(file.path, { now: new Date(), expiredIsError: false });
+  assert.ok(loaded !== undefined);
+  const events: ProxyEvent[] = [];
+  const target = {
+    path: byFlags ? undefined : file.path,
+    applied: [] as LoadedConfig[],
+    inForce: [] as LoadedConfig[],
+    running: 0,
+    fail: false,
+    async apply(next: LoadedConfig) {
+      assert.equal(++target.running, 1, "one at a time");
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      target.running--;
+      if (target.fail) throw new ProxyError("bad_config", "Cannot listen");
+      target.applied.push(next);
+      return ["something changed"];
+    },
+    onApplied: (current: LoadedConfig) => void target.inForce.push(current),
+    observe: (event: ProxyEvent) => void events.push(event),
+  };
+  const portOf = ({ config }: LoadedConfig) => config.listeners[0]?.listen.port;
+  return { reloader: new Reloader(loaded, target), target, events, portOf };
+}
+
+Deno.test("reload() takes what the file says and tells what has changed", async () => {
+  await using file = await ConfigFile.create(yaml(1));
+  const { reloader, target, events, portOf } = await reloading(file);
+  await file.write(`${yaml(2)}workers: 2\n`);
+  await reloader.reload("SIGHUP");
+  assert.deepEqual(target.applied.map(portOf), [2]);
+  assert.deepEqual(target.inForce, target.applied);
+  assert.deepEqual(events, [{
+    kind: "reloaded",
+    reason: "SIGHUP",
+    changes: ["something changed"],
+    warnings: [`${file.path}:5:10: warning: "workers" has no effect yet`],
+  }]);
+});
+
+Deno.test("reload() keeps what there is when the file, its tests or the taking fail", async () => {
+  await using file = await ConfigFile.create(yaml(1));
+  const { reloader, target, events } = await reloading(file);
+  await file.write(`${yaml(2)}tests: [{ host: localhost, expect: { status: 404 } }]\n`);
+  await reloader.reload("SIGHUP");
+  await file.write(yaml(99_999));
+  await reloader.reload("SIGHUP");
+  await Deno.remove(file.path);
+  await reloader.reload("SIGHUP");
+  target.fail = true;
+  await file.write(yaml(3));
+  await reloader.reload("SIGHUP");
+  assert.deepEqual(target.applied, []);
+  assert.deepEqual(target.inForce, []);
+  const said = events.map((event) => event.kind === "reload_failed" ? event.problems : event.kind);
+  assert.deepEqual(said, [
+    [`${file.path}:5:46: test failed: expected status 404, it goes to "one"`],
+    [
+      `${file.path}:1:23: "127.0.0.1:99999" is not an address: a port is at most 65535; ` +
+      "write 127.0.0.1:8443 or [::1]:8443",
+    ],
+    [`Cannot read the configuration ${file.path}: it does not exist`],
+    ["Cannot listen"],
+  ]);
+});
+
+Deno.test("reload() runs one at a time, and once for all that wait", async () => {
+  await using file = await ConfigFile.create(yaml(1));
+  const { reloader, target, portOf } = await reloading(file);
+  const reloads = [reloader.reload("SIGHUP")];
+  // the first has begun by now, the others wait for it
+  await Promise.resolve();
+  await file.write(yaml(2));
+  for (let i = 0; i < 5; i++) reloads.push(reloader.reload("SIGHUP"));
+  await Promise.all(reloads);
+  assert.equal(target.applied.length, 2);
+  assert.deepEqual(target.applied.map(portOf).at(-1), 2);
+});
+
+Deno.test("reloadCertificates() takes new certificates, and files only touched are no news", async () => {
+  await using file = await ConfigFile.create("");
+  await file.putCertificate("a", ec);
+  await file.write(yaml(1).replace(certificateYaml(ec), "{ cert: a.crt, key: a.key }"));
+  const { reloader, target, events } = await reloading(file);
+  await reloader.reloadCertificates("changed certificate files");
+  assert.deepEqual(events, []);
+  await file.putCertificate("a", await issueCertificate({ names: ["localhost"] }));
+  await reloader.reloadCertificates("changed certificate files");
+  assert.equal(events.length, 1);
+  assert.equal(target.applied.length, 1);
+  await reloader.reloadCertificates("changed certificate files");
+  assert.equal(target.applied.length, 1);
+});
+
+Deno.test("reload() reads the certificates alone when flags made the configuration", async () => {
+  await using file = await ConfigFile.create(yaml(1));
+  const { reloader, target, events, portOf } = await reloading(file, { byFlags: true });
+  await file.write(yaml(2));
+  await reloader.reload("SIGHUP");
+  assert.deepEqual(target.applied.map(portOf), [1]);
+  assert.equal(events[0]?.kind, "reloaded");
+});

@@ -235,7 +235,11 @@ Deno.test("tcp mode resets who cannot be served, and who is cut off", async () =
 });
 
 Deno.test("tcp mode tries the next server, and counts who refuses", async () => {
-  await using backend = await startBackend((connection) => connection.write("hello"));
+  // a check leaves at once, and may not take the greeting
+  const backend = await startBackend((connection) => connection.write("hello"), {
+    brokenOff: true,
+  });
+  await using _ = backend;
   const refusing = `127.0.0.1:${await unusedPort()}`;
   const api = { servers: [refusing, backend.address], health: { type: "tcp", interval: "1m" } };
   await using proxy = await startConfigured({ mode: "tcp", backends: { api } });

@@ -29,8 +29,9 @@ Deno.test("health checks ask what they are told to, and look at what they are to
   await using right = await startHttp(({ head }) => {
     first.resolve(head);
     return encodeAnswer("status: GREEN", { status: 404 });
-  });
-  await using wrong = await startHttp(() => encodeAnswer("status: RED", { status: 404 }));
+  }, { brokenOff: true });
+  const red = encodeAnswer("status: RED", { status: 404 });
+  await using wrong = await startHttp(() => red, { brokenOff: true });
   const health = { ...HTTP_CHECK, path: "/?full", host: "check.test", expect: "204,400-404" };
   const api = {
     servers: [right.address, wrong.address],

@@ -63,7 +63,7 @@ for (const version of [1, 2] as const) {
       headers.push(await readProxyHeader(connection));
       await readRequest(connection);
       await connection.write(encodeAnswer("x"));
-    });
+    }, { brokenOff: true });
     const health = { type: "http", ...FAST_CHECKS };
     const api = { servers: [backend.address], proxy_protocol, health };
     await using proxy = await startConfigured({ backends: { api } });

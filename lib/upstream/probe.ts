@@ -1,6 +1,6 @@
 import type { Endpoint } from "../core/endpoint.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
-import { ResponseDecoder } from "../http1/response_decoder.ts";
+import { ResponseDecoder, type ResponsePart } from "../http1/response_decoder.ts";
 import { isRefused, openSocket, type ServerSocket } from "./dial.ts";
 import type { Outcome } from "./health.ts";
 import { encodeProxyHeader, type ProxyProtocolVersion } from "./proxy_protocol.ts";
@@ -70,37 +70,74 @@ async function ask(socket: ServerSocket, rules: HttpProbe): Promise<ProbeResult>
   const lines = [`${method} ${path} HTTP/1.1`, `Host: ${host}`, "User-Agent: tls-proxy-health"];
   const request = new TextEncoder().encode(`${lines.join("\r\n")}\r\nConnection: close\r\n\r\n`);
   for (let at = 0; at < request.length;) at += await socket.write(request.subarray(at));
+  const verdict = new Verdict(rules);
+  try {
+    await readAnswer(socket, { method, verdict });
+  } catch (error) {
+    if (verdict.result === undefined) throw error;
+  }
+  return verdict.result ?? { outcome: "failed", reason: "no answer" };
+}
 
+/**
+ * Reads the answer to its end, also when the verdict is clear: to close with input unread would send
+ * a reset, which servers complain of.
+ */
+async function readAnswer(
+  socket: ServerSocket,
+  { method, verdict }: { method: string; verdict: Verdict },
+): Promise<void> {
   const decoder = new ResponseDecoder(LIMITS);
   decoder.expect(method);
-  const text = new TextDecoder();
   const buffer = new Uint8Array(16 * 1024);
-  let status: number | undefined;
-  let body = "";
-  for (let ended = false; !ended;) {
+  for (let size = 0; size <= MAX_BODY_BYTES;) {
     const count = await socket.read(buffer);
-    ended = count === null;
     const parts = count === null ? decoder.end() : decoder.feed(buffer.subarray(0, count));
-    for (const part of parts) {
-      if (part.kind === "failure") throw part.error;
-      if (part.kind === "head") {
-        if (part.head.status < 200) continue;
-        status = part.head.status;
-        if (!isExpected(status, rules)) return { outcome: "failed", reason: `status ${status}` };
-        if (rules.body === undefined) return { outcome: "passed", reason: `status ${status}` };
-        ended = part.framing.kind === "none";
-      } else if (part.kind === "data") {
-        body += text.decode(part.bytes, { stream: true });
-        if (rules.body !== undefined && body.includes(rules.body)) {
-          return { outcome: "passed", reason: `status ${status} and the body expected` };
-        }
-      } else {
-        ended = true;
-      }
-    }
-    if (body.length > MAX_BODY_BYTES) break;
+    for (const part of parts) verdict.hear(part);
+    if (count === null || decoder.idle) break;
+    size += count;
   }
-  return { outcome: "failed", reason: `status ${status}, but not the body expected` };
+  verdict.end();
+}
+
+/** What an answer, part by part, says of its server. */
+class Verdict {
+  result: ProbeResult | undefined;
+  readonly #rules: HttpProbe;
+  readonly #text = new TextDecoder();
+  #status = 0;
+  #body = "";
+
+  constructor(rules: HttpProbe) {
+    this.#rules = rules;
+  }
+
+  /** @throws {ProxyError} what is no answer */
+  hear(part: ResponsePart): void {
+    if (part.kind === "failure") throw part.error;
+    if (part.kind === "head" && part.head.status >= 200) this.#hearStatus(part.head.status);
+    if (part.kind === "data" && this.result === undefined) this.#hearBody(part.bytes);
+  }
+
+  /** There is no more of it, or enough. */
+  end(): void {
+    const reason = `status ${this.#status}, but not the body expected`;
+    this.result ??= { outcome: "failed", reason };
+  }
+
+  #hearStatus(status: number): void {
+    this.#status = status;
+    const reason = `status ${status}`;
+    if (!isExpected(status, this.#rules)) this.result = { outcome: "failed", reason };
+    else if (this.#rules.body === undefined) this.result = { outcome: "passed", reason };
+  }
+
+  #hearBody(bytes: Uint8Array): void {
+    const { body = "" } = this.#rules;
+    this.#body += this.#text.decode(bytes, { stream: true });
+    if (!this.#body.includes(body)) return;
+    this.result = { outcome: "passed", reason: `status ${this.#status} and the body expected` };
+  }
 }
 
 function isExpected(status: number, { expect }: HttpProbe): boolean {

@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { startBackend, unusedPort } from "../../tests/support/backends.ts";
+import type { HttpProbe, ProbeRules } from "./probe.ts";
+import { probe } from "./probe.ts";
+
+const HTTP: HttpProbe = {
+  type: "http",
+  method: "GET",
+  path: "/healthz",
+  host: "h",
+  expect: [[200, 299], [404, 404]],
+  body: undefined,
+};
+
+const OPTIONS = { timeout: 300, proxyProtocol: undefined };
+
+const BIG = "x".repeat(50_000);
+const answer = (status: number, body: string) =>
+  `HTTP/1.1 ${status} OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+
+/** What a server sends, whether it then ends, and what that is to be taken for. */
+const ANSWERS: readonly [sent: string, end: boolean, rules: Partial<HttpProbe>, result: string][] =
+  [
+    [answer(200, "fine"), false, {}, "passed: status 200"],
+    [answer(200, BIG), false, {}, "passed: status 200"],
+    [answer(404, ""), false, {}, "passed: status 404"],
+    [answer(403, "no"), false, {}, "failed: status 403"],
+    ["HTTP/1.1 204 No Content\r\n\r\n", false, {}, "passed: status 204"],
+    ["HTTP/1.1 103 Early Hints\r\n\r\n" + answer(200, "x"), false, {}, "passed: status 200"],
+    [
+      "HTTP/1.0 200 OK\r\n\r\nfine",
+      true,
+      { body: "fine" },
+      "passed: status 200 and the body expected",
+    ],
+    ["HTTP/1.0 200 OK\r\n\r\nfine", false, {}, "passed: status 200"],
+    [
+      answer(200, BIG + "fine"),
+      false,
+      { body: "fine" },
+      "passed: status 200 and the body expected",
+    ],
+    [answer(200, "ill"), false, { body: "fine" }, "failed: status 200, but not the body expected"],
+    [answer(204, ""), false, { body: "fine" }, "failed: status 204, but not the body expected"],
+    [answer(500, "fine"), false, { body: "fine" }, "failed: status 500"],
+    ["HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n", false, {}, "passed: status 200"],
+    ["", false, {}, "failed: no answer in time"],
+    ["HTTP/1.1 100 Continue\r\n\r\n", false, {}, "failed: no answer in time"],
+    ["", true, {}, "failed: The server closed the connection without an answer"],
+    ["SSH-2.0-x\r\n\r\n", false, {}, "failed: The status line is malformed"],
+  ];
+
+Deno.test("probe() tells by the answer whether a server is well", async () => {
+  let next = ANSWERS[0];
+  await using server = await startBackend(async (connection) => {
+    await connection.readUntil("\r\n\r\n");
+    await connection.write(next?.[0] ?? "");
+    if (next?.[1] === false) await connection.untilGone();
+  }, { brokenOff: true });
+  const endpoint = { kind: "tcp", host: "127.0.0.1", port: server.port } as const;
+  for (next of ANSWERS) {
+    const [sent, , rules, expected] = next;
+    const { outcome, reason } = await probe(endpoint, { ...HTTP, ...rules }, OPTIONS);
+    const result = `${outcome}: ${reason}`;
+    if (expected.includes("malformed")) assert.match(result, /^failed: .*malformed/);
+    else assert.equal(result, expected, JSON.stringify(sent.slice(0, 60)));
+  }
+});
+
+Deno.test("probe() tells a server that refuses from one that is only ill", async () => {
+  const port = await unusedPort();
+  const rules: readonly ProbeRules[] = [{ type: "tcp" }, HTTP];
+  for (const rule of rules) {
+    const tcp = await probe({ kind: "tcp", host: "127.0.0.1", port }, rule, OPTIONS);
+    const unix = await probe({ kind: "unix", path: "/nonexistent/sock" }, rule, OPTIONS);
+    const name = await probe({ kind: "tcp", host: "nowhere.invalid", port }, rule, {
+      ...OPTIONS,
+      timeout: 5_000,
+    });
+    assert.deepEqual([tcp.outcome, unix.outcome, name.outcome], ["refused", "refused", "failed"]);
+  }
+});
+
+Deno.test("probe() lets a server end in peace", async () => {
+  const ends: string[] = [];
+  await using server = await startBackend(async (connection) => {
+    await connection.readUntil("\r\n\r\n");
+    await connection.write(answer(200, BIG));
+    ends.push(await connection.readRest());
+  });
+  const endpoint = { kind: "tcp", host: "127.0.0.1", port: server.port } as const;
+  for (let i = 0; i < 3; i++) await probe(endpoint, HTTP, OPTIONS);
+  await server.allGone();
+  assert.deepEqual(ends, ["", "", ""]);
+});

@@ -204,6 +204,8 @@ Deno.test("explain prints for people, and for programs with --json", async () =>
   certificate  ${api.cert}: it has this very name; expires in 89 days
   route        1, the first that matches: api.example.test; /v2, /v3/
   backend      v2: 127.0.0.1:8002
+  balance      round_robin
+  health       no checks, only what becomes of requests
   adds         X-Forwarded-For: the client's address
   adds         X-Forwarded-Proto: https
   adds         X-Forwarded-Host: api.example.test

@@ -19,7 +19,6 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** The same for flags beside the sets, here and in scripts. */
 const FLAGS: Readonly<Record<string, string>> = {
-  "scripts/permission_sets.ts --allow-env": "writes a set down; what the sets grant is seen above",
   "scripts/proxy_prod.sh --allow-read": "reads the configuration only to print what it needs",
 };
 

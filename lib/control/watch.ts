@@ -69,7 +69,8 @@ export function watchFiles(
 /**
  * The folder that a path leads to, and every folder with a link on the way. Not by the path with
  * the link in it: the runtime takes a second watch on that for the first one, wherever the link
- * leads by then.
+ * leads by then. A process that may read nothing but what it was granted goes by the path as it is,
+ * and looks at no link above its folders.
  */
 function foldersOf(path: string): string[] {
   const folders = [real(folderOf(path))];
@@ -81,7 +82,8 @@ function foldersOf(path: string): string[] {
 
 function real(path: string): string {
   try {
-    return Deno.realPathSync(path);
+    const found = Deno.realPathSync(path);
+    return mayRead(found) ? found : path;
   } catch {
     return path;
   }
@@ -89,10 +91,14 @@ function real(path: string): string {
 
 function isLink(path: string): boolean {
   try {
-    return Deno.lstatSync(path).isSymlink;
+    return mayRead(path) && Deno.lstatSync(path).isSymlink;
   } catch {
     return false;
   }
+}
+
+function mayRead(path: string): boolean {
+  return Deno.permissions.querySync({ name: "read", path }).state === "granted";
 }
 
 function folderOf(path: string): string {

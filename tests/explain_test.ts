@@ -216,7 +216,12 @@ Deno.test("explain prints for people, and for programs with --json", async () =>
   const json: Explanation = JSON.parse(printed.stdout);
   assert.deepEqual(json, await explain(file, url));
   assert.deepEqual(json.route, { number: 1, hosts: ["api.example.test"], paths: ["/v2", "/v3/"] });
-  assert.deepEqual(json.backend, { name: "v2", servers: ["127.0.0.1:8002"] });
+  assert.deepEqual(json.backend, {
+    name: "v2",
+    servers: ["127.0.0.1:8002"],
+    balance: "round_robin",
+    health: "no checks, only what becomes of requests",
+  });
   assert.deepEqual(json.engine, { name: "node", reason: "there is more than one certificate" });
 
   const WRONG: readonly (readonly [args: readonly string[], code: number, told: RegExp])[] = [

@@ -18,7 +18,10 @@ listeners:
   - { listen: "127.0.0.1:${https}", engine: ${engine} }
   - { listen: "127.0.0.1:${http}", redirect: https }
 certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
-backends: { a: { servers: ["${backend.address}", "localhost:${backend.port}"] } }
+backends:
+  a:
+    servers: ["${backend.address}", "localhost:${backend.port}"]
+    health: { type: http, interval: 100ms }
 routes: [{ backend: a }]
 watch: { config: true }
 log: { level: debug }

@@ -11,6 +11,7 @@ const REASONS: Readonly<Record<string, string>> = {
   "proxy read": "the flags name files that a task cannot know; proxy:prod grants exactly those",
   "compile read": "the configuration to be compiled for stands anywhere",
   "chaos read": "files in temporary folders, of which the names are not known before",
+  "fuzz read": "the same",
   "test net": "servers and clients on ports of the system's choice",
   "test read": "files in temporary folders, of which the names are not known before",
   "test write": "the same",

@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import fc from "fast-check";
+import { RequestDecoder } from "../lib/http1/request_decoder.ts";
+import { ResponseDecoder } from "../lib/http1/response_decoder.ts";
+import { GOOD_ANSWERS } from "./support/answers.ts";
+import { startBackend } from "./support/backends.ts";
+import { latin1, type TestConnection } from "./support/connection.ts";
+import { type Decoder, feed, SMALL_LIMITS } from "./support/feed.ts";
+import { GOOD_REQUESTS } from "./support/good_requests.ts";
+import { encodeRequest, readAnswer, readRequest, valuesOf } from "./support/http.ts";
+import { mutated } from "./support/mutate.ts";
+import { SMUGGLING } from "./support/smuggling.ts";
+import { ENGINES, startProxyFor } from "./support/start_proxy.ts";
+import { connectTls } from "./support/tls_client.ts";
+
+/**
+ * Damaged messages, for some seconds in the suite and for as long as `FUZZ_SECONDS` says in
+ * `deno task fuzz`. What fails names its seed: `FUZZ_SEED` plays it again.
+ */
+const SECONDS = Number(Deno.env.get("FUZZ_SECONDS") ?? 2);
+const SEED = Number(Deno.env.get("FUZZ_SEED") ?? Date.now() % 1_000_000_000);
+/** Cases drawn from one seed. */
+const BATCH = 50;
+
+const REQUESTS = [
+  ...GOOD_REQUESTS.map(({ messages }) => messages.join("")),
+  ...SMUGGLING.map(([, bytes]) => bytes),
+];
+
+Deno.test("garbage yields nothing but errors of ours, however it is cut", async () => {
+  const answers = GOOD_ANSWERS.map(({ bytes }) => bytes);
+  await forSomeTime(mutated(REQUESTS), (bytes) => {
+    sameInPieces(() => new RequestDecoder(SMALL_LIMITS), bytes);
+  });
+  await forSomeTime(mutated(answers), (bytes) => {
+    sameInPieces(() => {
+      const decoder = new ResponseDecoder(SMALL_LIMITS);
+      decoder.expect("GET");
+      return decoder;
+    }, bytes);
+  });
+});
+
+for (const engine of ENGINES) {
+  Deno.test(`what is forwarded of garbage another parser reads in the same way (${engine})`, async () => {
+    await using backend = await startOtherServer();
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    let requests = 0;
+    await forSomeTime(mutated(REQUESTS), async (bytes) => {
+      backend.whole.length = 0;
+      using client = await connectTls(proxy.port);
+      // the proxy may have answered and gone before all of it is written
+      await client.write(bytes).catch(() => {});
+      await client.write(encodeRequest("/last", { fields: ["Connection: close"] })).catch(() => {});
+      const served = await answersOf(client);
+      const seen = backend.whole.map(({ id }) => id);
+      // an answer may have been lost with its connection, but none comes of nothing
+      assert.deepEqual(served, seen.slice(0, served.length));
+      for (const { id, forwardedFor, hosts } of backend.whole) {
+        // what this proxy has not seen as a request has none of these
+        assert.match(id, /^[A-Za-z0-9_.:@=+/-]{1,128}$/);
+        assert.deepEqual(forwardedFor, ["127.0.0.1"]);
+        assert.equal(hosts, 1);
+      }
+      requests += backend.whole.length;
+    });
+    assert.ok(requests > 0, "some of it is forwarded");
+  });
+
+  Deno.test(`damaged answers are passed on, refused or broken off, and never hang (${engine})`, async () => {
+    let next = new Uint8Array();
+    await using backend = await startBackend(async (connection) => {
+      if (await readRequest(connection) === undefined) return;
+      await connection.write(next);
+    }, { brokenOff: true });
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    await forSomeTime(mutated(GOOD_ANSWERS.map(({ bytes }) => bytes)), async (bytes) => {
+      next = bytes;
+      using client = await connectTls(proxy.port);
+      await client.write(encodeRequest("/", { fields: ["Connection: close"] }));
+      try {
+        const { status } = await readAnswer(client);
+        assert.ok(status >= 200 && status <= 599);
+        assert.equal(await client.readRest(), "", "nothing comes behind an answer");
+      } catch (error) {
+        // an answer that breaks shows; what a test waits for in vain is a failure
+        assert.ok(error instanceof Error && !error.message.startsWith("Waited"), String(error));
+      }
+    });
+  });
+}
+
+/** Draws cases batch by batch until the time is over. */
+async function forSomeTime(
+  cases: fc.Arbitrary<Uint8Array>,
+  check: (bytes: Uint8Array<ArrayBuffer>) => void | Promise<void>,
+): Promise<void> {
+  const end = performance.now() + SECONDS * 1000;
+  for (let seed = SEED; performance.now() < end; seed++) {
+    for (const bytes of fc.sample(cases, { seed, numRuns: BATCH })) {
+      try {
+        await check(Uint8Array.from(bytes));
+      } catch (error) {
+        const what = `FUZZ_SEED=${seed}: ${JSON.stringify(latin1(bytes))}`;
+        throw new Error(what, { cause: error });
+      }
+      if (performance.now() > end) return;
+    }
+  }
+}
+
+function sameInPieces(make: () => Decoder, bytes: Uint8Array): void {
+  const whole = feed(make(), [bytes], { end: true });
+  const single = Array.from(bytes, (byte) => Uint8Array.of(byte));
+  assert.deepEqual(feed(make(), single, { end: true }), whole);
+  for (const fact of whole) {
+    if (fact.kind === "failure") assert.notEqual(fact.code, "internal", fact.message);
+  }
+}
+
+/** The ids of the requests that a client got the other server's answers to. */
+async function answersOf(client: TestConnection): Promise<string[]> {
+  const ids: string[] = [];
+  try {
+    while (await client.hasMore()) {
+      const answer = await readAnswer(client);
+      ids.push(...valuesOf(answer, "X-Seen"));
+    }
+  } catch (error) {
+    assert.ok(error instanceof Error && !error.message.startsWith("Waited"), String(error));
+  }
+  return ids;
+}
+
+interface SeenWhole {
+  readonly id: string;
+  readonly forwardedFor: readonly string[];
+  readonly hosts: number;
+}
+
+/** The runtime's own server, which knows nothing of this proxy's parser. */
+async function startOtherServer() {
+  const whole: SeenWhole[] = [];
+  const server = http.createServer((request, response) => {
+    request.on("error", () => {});
+    request.resume();
+    request.on("end", () => {
+      const id = String(request.headers["x-request-id"]);
+      const lines = request.rawHeaders.filter((_, index) => index % 2 === 0)
+        .map((name) => name.toLowerCase());
+      whole.push({
+        id,
+        forwardedFor: String(request.headers["x-forwarded-for"]).split(", "),
+        hosts: lines.filter((name) => name === "host").length,
+      });
+      response.setHeader("X-Seen", id);
+      response.end(request.method === "HEAD" ? undefined : "seen");
+    });
+  });
+  // it knows fewer methods than there are; what it refuses it does not read in another way
+  server.on("clientError", (_, socket) => void socket.destroy());
+  await new Promise<void>((resolve) => server.listen({ host: "127.0.0.1", port: 0 }, resolve));
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    whole,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}

@@ -17,7 +17,7 @@ import { denoEngine } from "./tls/deno_engine.ts";
 import type { EngineName, TlsListener } from "./tls/engine.ts";
 import { giveUpFfi } from "./tls/no_delay.ts";
 import { nodeEngine } from "./tls/node_engine.ts";
-import { ServerRegistry, type StagedServers } from "./upstream/server_registry.ts";
+import { ServerRegistry, type ServerView, type StagedServers } from "./upstream/server_registry.ts";
 
 /** A listener that is up. */
 export interface RunningListener {
@@ -32,6 +32,14 @@ export interface RunningListener {
 /** The proxy while it serves. */
 export interface App {
   readonly listeners: readonly RunningListener[];
+  /** What is in force. */
+  readonly loaded: LoadedConfig;
+  /** Whether it has stopped accepting. */
+  readonly draining: boolean;
+  /** All servers of all backends, as they are now. */
+  servers(): readonly ServerView[];
+  /** Takes a server out for new requests, or back in. @returns whether there is such a server */
+  setDrained(server: { backend: string; server: string }, drained: boolean): boolean;
   /** Milliseconds for which `drain` waits, by the configuration in force. */
   readonly drainTime: number;
   /**
@@ -55,11 +63,20 @@ export interface App {
  *
  * @throws {ProxyError} `bad_config` or `unavailable`, one clear line
  */
-export async function startApp(loaded: LoadedConfig, observe: Observer): Promise<App> {
-  const app = new RunningApp(loaded, observe);
+export async function startApp(
+  loaded: LoadedConfig,
+  observe: Observer,
+  { traced = false }: AppOptions = {},
+): Promise<App> {
+  const app = new RunningApp(loaded, { observe, traced });
   await app.open();
   giveUpFfi();
   return app;
+}
+
+export interface AppOptions {
+  /** Whether events are to tell the trace that a request belongs to. */
+  readonly traced?: boolean;
 }
 
 /** Milliseconds for which an old listener shares an address with the one that replaces it. */
@@ -82,6 +99,7 @@ interface StagedPolicy {
 
 class RunningApp implements App {
   readonly #observe: Observer;
+  readonly #traced: boolean;
   readonly #deadlines = new Deadlines();
   readonly #servers: ServerRegistry;
   readonly #sessions = new Sessions();
@@ -89,12 +107,17 @@ class RunningApp implements App {
   /** What it starts with. */
   readonly #staged: StagedPolicy;
   #loaded: LoadedConfig;
+  #stopping = false;
   /** By what they were configured as. */
   #open = new Map<string, OpenListener>();
 
-  constructor(loaded: LoadedConfig, observe: Observer) {
+  constructor(
+    loaded: LoadedConfig,
+    { observe, traced }: { observe: Observer; traced: boolean },
+  ) {
     this.#loaded = loaded;
     this.#observe = observe;
+    this.#traced = traced;
     this.#servers = new ServerRegistry({ deadlines: this.#deadlines, observe });
     this.#staged = this.#stage(loaded);
     this.#policy = new Live(this.#staged.policy);
@@ -102,6 +125,22 @@ class RunningApp implements App {
 
   get listeners(): readonly RunningListener[] {
     return [...this.#open.values()].map(({ running }) => running);
+  }
+
+  get loaded(): LoadedConfig {
+    return this.#loaded;
+  }
+
+  get draining(): boolean {
+    return this.#stopping;
+  }
+
+  servers(): readonly ServerView[] {
+    return this.#servers.views();
+  }
+
+  setDrained(server: { backend: string; server: string }, drained: boolean): boolean {
+    return this.#servers.setDrained(server, drained);
   }
 
   get drainTime(): number {
@@ -135,6 +174,7 @@ class RunningApp implements App {
   }
 
   async drain(): Promise<number> {
+    this.#stopping = true;
     await Promise.all([...this.#open.values()].map(({ listener }) => listener.close()));
     const cut = await this.#sessions.drain(this.drainTime);
     this.#servers.close();
@@ -218,7 +258,12 @@ class RunningApp implements App {
       address: listen,
       beside: replaced.length > 0,
     };
-    const session = { policy: this.#policy, deadlines: this.#deadlines, observe: this.#observe };
+    const session = {
+      policy: this.#policy,
+      deadlines: this.#deadlines,
+      observe: this.#observe,
+      traced: this.#traced,
+    };
     if (config.kind === "redirect") {
       const listener = openPlainListener({
         ...shared,

@@ -106,8 +106,8 @@ function whyNot(layer: Layer, { specifier, target, typeOnly }: Import): string |
       ? `${layer} is without I/O and may not import ${specifier}`
       : undefined;
   }
-  if (!/\.(ts|json)$/.test(target)) return `"${specifier}" does not name the file (.ts)`;
-  if (target.endsWith(".json")) return undefined;
+  if (!/\.(ts|json|html)$/.test(target)) return `"${specifier}" does not name the file (.ts)`;
+  if (/\.(json|html)$/.test(target)) return undefined;
   if (target.endsWith("_test.ts")) return `"${specifier}" is a test`;
   const other = layerOf(target);
   if (other === undefined) return `"${specifier}" is in no known layer`;

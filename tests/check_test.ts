@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { stripVTControlCharacters } from "node:util";
 import { issueCertificate, testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { openssl } from "./support/openssl.ts";
@@ -261,7 +262,7 @@ Deno.test("check shows the place with a caret where a person looks, and the prox
     assert.equal(code, 1);
     const seen = new TextDecoder().decode(stdout).replaceAll("\r\n", "\n");
     assert.equal(
-      seen,
+      stripVTControlCharacters(seen),
       `${file.path}:8:1: unknown key "routs", did you mean "routes"?
     routs:
     ^

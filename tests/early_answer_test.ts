@@ -73,6 +73,7 @@ Deno.test("exchange() keeps no connection alive while a part of the request is u
     serverDeadline,
     bodyIdle: 60_000,
     mayKeepAlive: () => true,
+    progress: { attempts: 0, reused: false, leased: 0, answered: 0 },
     onLease: () => {},
     tunnel: () => Promise.reject(new Error("Nobody asked for an upgrade")),
   };

@@ -169,6 +169,8 @@ Deno.test("ejection leaves the share of servers that it is told to", async () =>
   const ejection = { failures: 1, time: "1m", min_healthy: 50 };
   await using proxy = await startConfigured({ backends: { api: { servers, ejection } } });
   assert.deepEqual(await askAll(proxy.port, 3), ["502", "502", "502"]);
+  // what was ejected before the requests were answered comes first in the log
+  await proxy.log.count(/ warning request .*status=502/, 3);
   assert.equal(proxy.log.matching(/ server ejected /).length, 2);
 });
 

@@ -31,7 +31,7 @@ for (const engine of ENGINES) {
       } time=${MS}$`,
       `^${TIME} info request peer=(${PEER}) client=- id=[0-9a-f]{8}-\\w+ host=localhost:${port} method=POST ` +
       `target="/a\\?b=\\\\"c" status=200 in=\\d+ out=\\d+ time=${MS} backend=default ` +
-      `server=${backend.address} error=-$`,
+      `server=${backend.address} error=- route=\\* attempts=1 wait=${MS} first_byte=${MS}$`,
       `^${TIME} info end peer=(${PEER}) in=(\\d+) out=(\\d+) requests=1 time=${SECONDS} how=done$`,
     ];
     assert.equal(proxy.log.all.length, SHAPES.length, proxy.log.text);

@@ -2,12 +2,13 @@ import { Command, CommanderError, Option } from "commander";
 import { ProxyError } from "../core/errors.ts";
 import { explainRequest, explanationLines } from "../control/explain.ts";
 import { type ByteOutput, openLineWriter } from "../observability/line_writer.ts";
+import { painter } from "../observability/terminal_format.ts";
 import { checkConfig } from "./check.ts";
 import { type FileOutput, readConfigFile } from "./config_file.ts";
 import { configFromFlags, DEFAULT_FLAGS, type Flags, UsageError } from "./flags.ts";
 import { describePermissions } from "./permissions.ts";
 import { runProxy, type RunSource } from "./run.ts";
-import type { Say } from "./say.ts";
+import { saidLine, type Say } from "./say.ts";
 import { type BuildFacts, versionText } from "./version.ts";
 
 /** What the command line works on; the process itself unless a test says otherwise. */
@@ -16,6 +17,8 @@ export interface CliHost {
   readonly stderr: ByteOutput;
   /** Whether stderr is a terminal. */
   readonly terminal: boolean;
+  /** Whether stderr shows colours. */
+  readonly coloured?: boolean;
   /** How it was built; undefined from source. */
   readonly build?: BuildFacts;
   /** Runs the proxy until it is told to stop; resolves with the exit code. */
@@ -30,7 +33,8 @@ export async function runCli(args: readonly string[], host: CliHost = PROCESS): 
   const stdout = openLineWriter(host.stdout);
   const stderr = openLineWriter(host.stderr);
   const print = (text: string) => stdout.write(text.trimEnd());
-  const say = (line: string) => stderr.write(`tls-proxy: ${line}`);
+  const paint = painter(host.coloured ?? false);
+  const say = (line: string) => stderr.write(saidLine(line, paint));
   try {
     const output = { tell: (line: string) => stderr.write(line), terminal: host.terminal };
     return await dispatch(args, {
@@ -51,6 +55,8 @@ export const PROCESS: CliHost = {
   stdout: Deno.stdout,
   stderr: Deno.stderr,
   terminal: Deno.stderr.isTerminal(),
+  // The runtime has read NO_COLOR for us: the variable itself is out of reach.
+  coloured: Deno.stderr.isTerminal() && !Deno.noColor,
   run: runProxy,
 };
 

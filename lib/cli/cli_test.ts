@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DEFAULT_CONFIG } from "../config/defaults.ts";
 import type { Config } from "../config/schema.ts";
 import { ProxyError } from "../core/errors.ts";
 import { runCli } from "./cli.ts";
@@ -25,7 +26,12 @@ Deno.test("runCli() runs the proxy with what the flags say", async () => {
     { cert: "b.crt", key: "b.key", passphraseFile: undefined, hosts: undefined, default: false },
   ]);
   assert.equal(config?.backends.get("default")?.servers.length, 2);
-  assert.deepEqual(config?.log, { level: "error", format: "text", access: false, tls: false });
+  assert.deepEqual(config?.log, {
+    ...DEFAULT_CONFIG.log,
+    level: "error",
+    access: false,
+    tls: false,
+  });
 });
 
 Deno.test("runCli() runs the demo without flags", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DEFAULT_CONFIG } from "../config/defaults.ts";
 import { SERVER_DEFAULTS } from "../config/yaml_schema.ts";
 import { configFromFlags, DEFAULT_FLAGS, type Flags, UsageError } from "./flags.ts";
 
@@ -16,7 +17,7 @@ Deno.test("configFromFlags() leaves certificate and backend open when no flag is
   assert.deepEqual(config.certificates, []);
   assert.equal(config.backends.size, 0);
   assert.deepEqual(config.routes, []);
-  assert.deepEqual(config.log, { level: "info", format: "text", access: true, tls: true });
+  assert.deepEqual(config.log, DEFAULT_CONFIG.log);
 });
 
 Deno.test("configFromFlags() takes every flag over", () => {
@@ -49,7 +50,12 @@ Deno.test("configFromFlags() takes every flag over", () => {
     { address: { kind: "tcp", host: "::1", port: 8001 }, ...SERVER_DEFAULTS },
   ]);
   assert.deepEqual(config.routes, [{ hosts: [], paths: [], backend: "default" }]);
-  assert.deepEqual(config.log, { level: "error", format: "text", access: false, tls: false });
+  assert.deepEqual(config.log, {
+    ...DEFAULT_CONFIG.log,
+    level: "error",
+    access: false,
+    tls: false,
+  });
 });
 
 Deno.test("configFromFlags() takes sockets and names as backends", () => {

@@ -1,13 +1,19 @@
 import { type App, startApp } from "../app.ts";
 import type { Config } from "../config/schema.ts";
+import { AdminService } from "../control/admin_service.ts";
 import { ExpiryWatch } from "../control/expiry.ts";
 import { notPermitted, surplusGrants } from "../control/fence.ts";
 import { loadCertificates } from "../control/load.ts";
+import { Monitor } from "../control/monitor.ts";
 import { Reloader } from "../control/reloader.ts";
 import type { LoadedConfig } from "../control/snapshot.ts";
 import { type FileWatch, watchFiles } from "../control/watch.ts";
 import type { Observer, ProxyEvent } from "../observability/event.ts";
-import { openLog } from "../observability/log.ts";
+import { formatAddress } from "../core/address.ts";
+import { messageOf } from "../core/errors.ts";
+import { type Log, openLog } from "../observability/log.ts";
+import { openTelemetry } from "../observability/telemetry.ts";
+import { painter } from "../observability/terminal_format.ts";
 import {
   DEVELOPMENT_HOSTS,
   type DevelopmentFiles,
@@ -21,7 +27,7 @@ import { certificateConfig, withBackend } from "./flags.ts";
 import type { Say } from "./say.ts";
 import { tellServiceManager } from "./service_manager.ts";
 import { watchSignals } from "./signals.ts";
-import { startTally } from "./tally.ts";
+import { ledgerLines, startTally } from "./tally.ts";
 
 /** Where the configuration comes from. */
 export type RunSource =
@@ -44,22 +50,59 @@ export async function runProxy(
   await using cleanUp = new AsyncDisposableStack();
   const start = await load(source, { output, cleanUp });
 
-  const log = await openLog(start.loaded.config.log);
+  const { config } = start.loaded;
+  const log = await openLog(config.log, {
+    terminal: Deno.stdout.isTerminal() ? painter(!Deno.noColor) : undefined,
+  });
   cleanUp.defer(() => log.close());
   const tally = startTally();
+  const monitor = cleanUp.use(new Monitor(log));
+  const telemetry = openTelemetry();
   const observe = (event: ProxyEvent) => {
     tally.observe(event);
+    monitor.observe(event);
     log.observe(event);
+    telemetry?.(event);
     tellReload(event, say);
   };
-  const app = await startApp(start.loaded, observe);
-  for (
-    const line of announce({ ...start, config: start.loaded.config, listeners: app.listeners })
-  ) {
-    say(line);
+  const app = await startApp(start.loaded, observe, { traced: telemetry !== undefined });
+  const admin = cleanUp.use(
+    new AdminService(monitor, {
+      get listeners() {
+        return app.listeners;
+      },
+      get loaded() {
+        return app.loaded;
+      },
+      get draining() {
+        return app.draining;
+      },
+      servers: () => app.servers(),
+      setDrained: (server, drained) => app.setDrained(server, drained),
+      reload: () => reloader.reload("POST /reload"),
+    }),
+  );
+  const reloader = startReloading({ app, log, monitor, admin }, {
+    source,
+    loaded: start.loaded,
+    observe,
+    say,
+    cleanUp,
+  });
+  try {
+    const { commit } = await admin.prepare(config.admin);
+    commit();
+  } catch (error) {
+    await app.drain();
+    throw error;
   }
+  for (const line of announce({ ...start, config, listeners: app.listeners })) say(line);
+  if (admin.address !== undefined) say(`admin page: http://${formatAddress(admin.address)}/`);
   await tellServiceManager("READY=1", say);
-  signals.onReload(startReloading(app, { source, loaded: start.loaded, observe, say, cleanUp }));
+  signals.onReload(() => {
+    log.reopen().catch((error) => say(messageOf(error)));
+    void reloader.reload("SIGHUP");
+  });
 
   const signal = await signals.stop;
   const seconds = app.drainTime / 1000;
@@ -68,6 +111,7 @@ export async function runProxy(
   const cutOff = await app.drain();
   if (cutOff > 0) say(`the drain time is over: ${cutOff} connections were cut off`);
   say(tally.summary());
+  for (const line of ledgerLines(monitor.traffic.ledger.report())) say(line);
   return 0;
 }
 
@@ -126,9 +170,17 @@ async function fillInCertificate(
   return { config: { ...config, certificates: [certificateConfig(made)] }, development: made };
 }
 
-/** Reloads by signal and by changed files; returns what SIGHUP is to do. */
+/** All that a reload changes. */
+interface Reloadable {
+  readonly app: App;
+  readonly log: Log;
+  readonly monitor: Monitor;
+  readonly admin: AdminService;
+}
+
+/** Makes ready for reloads, and watches the files that ask for them when they change. */
 function startReloading(
-  app: App,
+  { app, log, monitor, admin }: Reloadable,
   { source, loaded, observe, say, cleanUp }: {
     source: RunSource;
     loaded: LoadedConfig;
@@ -136,7 +188,7 @@ function startReloading(
     say: Say;
     cleanUp: AsyncDisposableStack;
   },
-): () => void {
+): Reloader {
   const path = source.kind === "file" ? source.path : undefined;
   const expiry = cleanUp.use(new ExpiryWatch(observe));
   const onTrouble = (reason: string) => say(reason);
@@ -150,12 +202,31 @@ function startReloading(
   }));
   const reloader = new Reloader(loaded, {
     path,
-    apply: (next) => app.reload(next),
+    apply: (next) => applyAll(next, { app, log, monitor, admin }),
     onApplied: (current) => watch(current, { path, expiry, certificateWatch, configWatch }),
     observe,
   });
   watch(loaded, { path, expiry, certificateWatch, configWatch });
-  return () => void reloader.reload("SIGHUP");
+  return reloader;
+}
+
+/** All of a new configuration, or nothing: what may fail comes first. */
+async function applyAll(
+  next: LoadedConfig,
+  { app, log, monitor, admin }: Reloadable,
+): Promise<readonly string[]> {
+  const staged: { commit(): void; drop(): void }[] = [];
+  try {
+    staged.push(await log.prepare(next.config.log));
+    staged.push(await admin.prepare(next.config.admin));
+    const changes = await app.reload(next);
+    for (const part of staged) part.commit();
+    monitor.onReload(next);
+    return changes;
+  } catch (error) {
+    for (const part of staged) part.drop();
+    throw error;
+  }
 }
 
 function watch(

@@ -1,4 +1,6 @@
 import type { Observer, ProxyEvent } from "../observability/event.ts";
+import type { LedgerReport } from "../observability/ledger.ts";
+import { quoteValue } from "../observability/text_format.ts";
 
 /** Counts what the proxy did, for one line at its end. */
 export interface Tally {
@@ -9,7 +11,10 @@ export interface Tally {
 
 /** A tally that starts at zero. */
 export function startTally(): Tally {
-  const count = { connections: 0, failed: 0, refused: 0, requests: 0, bytesIn: 0, bytesOut: 0 };
+  const count = {
+    ...{ connections: 0, failed: 0, refused: 0, requests: 0, errors: 0 },
+    ...{ bytesIn: 0, bytesOut: 0 },
+  };
 
   function observe(event: ProxyEvent): void {
     switch (event.kind) {
@@ -24,6 +29,7 @@ export function startTally(): Tally {
         break;
       case "request":
         count.requests++;
+        if (event.error !== undefined) count.errors++;
         break;
       case "connection_end":
         count.bytesIn += event.bytesIn;
@@ -33,14 +39,26 @@ export function startTally(): Tally {
   }
 
   function summary(): string {
-    const { connections, failed, refused, requests, bytesIn, bytesOut } = count;
+    const { connections, failed, refused, requests, errors, bytesIn, bytesOut } = count;
     return `served ${plural(connections, "connection")} and ${plural(requests, "request")}, ` +
+      (errors === 0 ? "" : `${plural(errors, "error")}, `) +
       `${plural(failed, "failed handshake")}, ` +
       (refused === 0 ? "" : `${plural(refused, "connection")} over the limit, `) +
       `${bytesIn} bytes in, ${bytesOut} bytes out`;
   }
 
   return { observe, summary };
+}
+
+/** How many lines tell of failed handshakes at the most. */
+const LEDGER_LINES = 5;
+
+/** Who failed to shake hands most often, and why; nothing where nobody did. */
+export function ledgerLines({ rows }: LedgerReport): readonly string[] {
+  return rows.slice(0, LEDGER_LINES).map(({ count, reason, sni, source }) =>
+    `${plural(count, "failed handshake")}: ${reason}, from ${source}, ` +
+    (sni === undefined ? "for no name" : `for ${quoteValue(sni)}`)
+  );
 }
 
 function plural(count: number, noun: string): string {

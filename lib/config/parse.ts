@@ -96,7 +96,11 @@ function toConfig(data: z.output<typeof YAML_SCHEMA>, file: string): Config {
       passphraseFile: certificate.passphraseFile && resolve(certificate.passphraseFile),
     })),
     backends: new Map(Object.entries(data.backends)),
-    admin: data.admin,
+    log: { ...data.log, file: data.log.file && resolve(data.log.file) },
+    admin: data.admin && {
+      ...data.admin,
+      tokenFile: data.admin.tokenFile && resolve(data.admin.tokenFile),
+    },
   };
 }
 

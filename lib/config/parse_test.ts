@@ -41,9 +41,9 @@ forwarded: { trusted: [10.0.0.0/8, "2001:db8::/32", 192.0.2.1], standard: true }
 timeouts: { handshake: 1s, header: 2s, body_idle: 3s, keep_alive: 4s, tunnel_idle: 5s, drain: 6s }
 limits: { connections: 1, connections_per_ip: 2, header_bytes: 1MiB, headers: 3, body: 0, body_rate: 500 }
 workers: 2
-log: { level: debug, format: json, access: false, tls: false }
+log: { level: debug, levels: { tls: error }, format: json, access: false, tls: false, sample: 0.5, file: logs/a.log }
 watch: { config: true, certificates: false }
-admin: { listen: 127.0.0.1:9900 }
+admin: { listen: 127.0.0.1:9900, token_file: /run/token, hosts: [Admin.example] }
 tests:
   - { sni: api.example.com, host: api.example.com, path: /v1/x, expect: { backend: api, certificate: api.example.com, status: 200 } }
 `;
@@ -140,9 +140,21 @@ Deno.test("parseConfig() reads every key of the file", () => {
     bodyRate: 500,
   });
   assert.equal(config.workers, 2);
-  assert.deepEqual(config.log, { level: "debug", format: "json", access: false, tls: false });
+  assert.deepEqual(config.log, {
+    level: "debug",
+    levels: { access: undefined, tls: "error", server: undefined, proxy: undefined },
+    format: "json",
+    access: false,
+    tls: false,
+    sample: 0.5,
+    file: "etc/logs/a.log",
+  });
   assert.deepEqual(config.watch, { config: true, certificates: false });
-  assert.deepEqual(config.admin, { listen: { host: "127.0.0.1", port: 9900 } });
+  assert.deepEqual(config.admin, {
+    listen: { host: "127.0.0.1", port: 9900 },
+    tokenFile: "/run/token",
+    hosts: ["admin.example"],
+  });
   assert.equal(config.forwarded.standard, true);
   assert.deepEqual(config.tests[0]?.expect, {
     backend: "api",
@@ -169,7 +181,15 @@ Deno.test("parseConfig() fills in the defaults of the contract", () => {
     body: 0,
     bodyRate: 240,
   });
-  assert.deepEqual(config.log, { level: "info", format: "text", access: true, tls: true });
+  assert.deepEqual(config.log, {
+    level: "info",
+    levels: { access: undefined, tls: undefined, server: undefined, proxy: undefined },
+    format: "text",
+    access: true,
+    tls: true,
+    sample: 1,
+    file: undefined,
+  });
   assert.deepEqual(config.watch, { config: false, certificates: true });
   assert.equal(config.workers, "auto");
 });

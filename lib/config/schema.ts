@@ -20,7 +20,7 @@ export interface Config {
   readonly workers: number | "auto";
   readonly log: LogConfig;
   readonly watch: WatchConfig;
-  readonly admin: { readonly listen: Address } | undefined;
+  readonly admin: AdminConfig | undefined;
   /** What `check` and every reload have to find true. */
   readonly tests: readonly TestConfig[];
 }
@@ -163,11 +163,33 @@ export interface LimitsConfig {
 }
 
 export interface LogConfig {
-  readonly level: "debug" | "info" | "warning" | "error";
+  readonly level: LogLevel;
+  /** Of categories that have a level of their own. */
+  readonly levels: {
+    readonly access: LogLevel | undefined;
+    readonly tls: LogLevel | undefined;
+    readonly server: LogLevel | undefined;
+    readonly proxy: LogLevel | undefined;
+  };
   readonly format: "text" | "json";
   readonly access: boolean;
   /** Whether protocol, cipher and SNI are wanted in the log; they cost the `node` engine. */
   readonly tls: boolean;
+  /** The share of everyday lines that is kept, 0 to 1. */
+  readonly sample: number;
+  /** Undefined for standard output. */
+  readonly file: string | undefined;
+}
+
+export type LogLevel = "debug" | "info" | "warning" | "error";
+
+/** The page, the metrics and the state of the running proxy. */
+export interface AdminConfig {
+  readonly listen: Address;
+  /** File that holds the token that everybody but a probe has to show. */
+  readonly tokenFile: string | undefined;
+  /** Names under which it is reached, beside `localhost` and IP addresses. */
+  readonly hosts: readonly string[];
 }
 
 /** Which files are reloaded by themselves when they change. */

@@ -1,4 +1,4 @@
-import { formatAddress } from "../core/address.ts";
+import { formatAddress, isLoopback } from "../core/address.ts";
 import { isWithin, type KeyPath } from "./key_path.ts";
 import type { ParsedFile } from "./parse.ts";
 import type { Problem } from "./problem.ts";
@@ -24,6 +24,7 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...unusedBackends(config),
     ...unreachableRoutes(config),
     ...tcpRoutesByPath(config),
+    ...adminInTheOpen(config),
     ...withoutEffect().filter(({ path }) => says(path)),
     ...httpKeysOfTcpChecks(config).filter(({ path }) => says(path)),
     ...idleServers(config),
@@ -118,6 +119,22 @@ function tcpRoutesByPath({ listeners, routes }: Config): Finding[] {
   );
 }
 
+/** Whoever reaches it may look and act: beyond this machine that takes more than reaching it. */
+function adminInTheOpen({ admin, listeners }: Config): Finding[] {
+  if (admin === undefined) return [];
+  const findings: Finding[] = [];
+  if (!isLoopback(admin.listen.host) && admin.tokenFile === undefined) {
+    const message = "beyond the loopback interface admin needs a token_file";
+    findings.push(error(["admin", "listen"], message));
+  }
+  const name = formatAddress(admin.listen);
+  const taken = listeners.some(({ listen }) => formatAddress(listen) === name);
+  if (taken && admin.listen.port !== 0) {
+    findings.push(error(["admin", "listen"], `a listener has ${name} already`));
+  }
+  return findings;
+}
+
 /** What a check by connection alone never looks at. */
 function httpKeysOfTcpChecks({ backends }: Config): Finding[] {
   return [...backends].filter(([, { health }]) => health.type === "tcp").flatMap(([name]) =>
@@ -145,9 +162,7 @@ function idleServers({ backends }: Config): Finding[] {
 /** Keys of the contract that are read and checked, but that nothing heeds yet. */
 function withoutEffect(): Finding[] {
   const paths: KeyPath[] = [
-    ["log", "format"],
     ["workers"],
-    ["admin"],
   ];
   return paths.map((path) => warning(path, `"${path.at(-1)}" has no effect yet`));
 }

@@ -73,6 +73,11 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
     [`warning every server of "api" is draining: no request can be served`],
   ],
   [{ workers: "2" }, [`warning "workers" has no effect yet`]],
+  [{ admin: "{ listen: '0.0.0.0:9900' }" }, [
+    "error beyond the loopback interface admin needs a token_file",
+  ]],
+  [{ admin: "{ listen: '0.0.0.0:9900', token_file: t }" }, []],
+  [{ admin: "{ listen: '[::1]:9900' }" }, []],
 ];
 
 Deno.test("verifyConfig() finds what does not fit together", () => {

@@ -5,6 +5,7 @@ import { parseServerAddress } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
 import { ipAddress, normalizeHostName, normalizeHostPattern } from "../core/host_name.ts";
 import type {
+  AdminConfig,
   BackendConfig,
   CertificateConfig,
   DnsConfig,
@@ -334,12 +335,45 @@ const limits = z.strictObject({
   bodyRate: body_rate,
 }));
 
+const logLevel = z.enum(["debug", "info", "warning", "error"]);
+
 const log = z.strictObject({
-  level: z.enum(["debug", "info", "warning", "error"]).default("info"),
+  level: logLevel.default("info"),
+  levels: z.strictObject({
+    access: logLevel.optional().meta({ description: "Requests and ends of connections" }),
+    tls: logLevel.optional().meta({ description: "Handshakes and certificates" }),
+    server: logLevel.optional().meta({ description: "Servers that fail" }),
+    proxy: logLevel.optional().meta({ description: "The proxy itself: reloads, listeners" }),
+  }).prefault({}).meta({ description: "By category, where it is not that of all" }),
   format: z.enum(["text", "json"]).default("text"),
   access: z.boolean().default(true).meta({ description: "Requests and connections" }),
   tls: z.boolean().default(true).meta({ description: "Protocol, cipher and SNI" }),
-}).transform((parsed): LogConfig => parsed);
+  sample: z.number().min(0).max(1).default(1).meta({
+    description: "Share of everyday lines that is kept; warnings always are",
+    examples: [0.01],
+  }),
+  file: z.string().min(1).optional().meta({
+    description: "Append to this file, opened anew by SIGHUP, instead of standard output",
+  }),
+}).transform(({ levels: { access, tls, server, proxy }, file, ...rest }): LogConfig => ({
+  ...rest,
+  levels: { access, tls, server, proxy },
+  file,
+}));
+
+const admin = z.strictObject({
+  listen: address("Where to listen").prefault("127.0.0.1:9900"),
+  token_file: z.string().min(1).optional().meta({
+    description: "File that holds the token to show; needed beyond the loopback interface",
+  }),
+  hosts: z.array(hostOrAddress).default([]).meta({
+    description: "Names it is reached by, beside localhost and IP addresses",
+  }),
+}).transform(({ listen, token_file, hosts }): AdminConfig => ({
+  listen,
+  tokenFile: token_file,
+  hosts,
+}));
 
 const test = z.strictObject({
   sni: hostOrAddress.optional(),
@@ -384,7 +418,7 @@ export const YAML_SCHEMA = z.strictObject({
     config: z.boolean().default(false),
     certificates: z.boolean().default(true),
   }).prefault({}).meta({ description: "Which files are reloaded by themselves when they change" }),
-  admin: z.strictObject({ listen: address("Where to listen") }).optional(),
+  admin: admin.optional().meta({ description: "Page, metrics and state; off where it is absent" }),
   tests: z.array(test).default([]),
 });
 

@@ -81,7 +81,7 @@ export class Reloader {
         certificate.fingerprint === this.#current.certificates[index]?.fingerprint
       );
       // files that were touched are no news, but whoever asks gets an answer
-      if (!same || reason === "SIGHUP") await this.#apply(next, { reason, problems: [] });
+      if (!same || ASKED.has(reason)) await this.#apply(next, { reason, problems: [] });
     } catch (error) {
       this.#target.observe({ kind: "reload_failed", reason, problems: [messageOf(error)] });
     }
@@ -103,6 +103,9 @@ export class Reloader {
     }
   }
 }
+
+/** Reasons that are somebody's wish. */
+const ASKED: ReadonlySet<string> = new Set(["SIGHUP", "POST /reload"]);
 
 /** A pair may be half replaced when it is looked at: the certificate new, the key still old. */
 const readSettled: CertificateReader = (paths) =>

@@ -12,6 +12,11 @@ export function formatAddress({ host, port }: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** Whether only this machine reaches a listener on this host (RFC 6890; RFC 6761, section 6.3). */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
 /**
  * Reads `host:port`, `[v6]:port` or `:port` (all interfaces).
  *

@@ -47,8 +47,15 @@ export interface ConnectionEnded {
   readonly durationMs: number;
   /** Requests answered; undefined in tcp mode. */
   readonly requests: number | undefined;
-  /** Backend server of a tcp connection, where one was reached. */
+  /** Of a tcp connection, like the next two, where one was found. */
+  readonly route: string | undefined;
+  readonly backend: string | undefined;
+  /** The server that was reached. */
   readonly server: string | undefined;
+  /** Milliseconds until a server was reached, in tcp mode. */
+  readonly waitMs: number | undefined;
+  /** Undefined where there was no TLS. */
+  readonly tls: TlsFacts | undefined;
   /** `done` for a clean end, else what broke it off. */
   readonly how: string;
 }
@@ -64,12 +71,28 @@ export interface RequestServed {
   readonly method: string | undefined;
   readonly target: string | undefined;
   readonly host: string | undefined;
+  /** `HTTP/1.1` or `HTTP/1.0`; undefined where the bytes were no request. */
+  readonly version: string | undefined;
   readonly status: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly durationMs: number;
+  /** The hosts and paths of the route, as one text; undefined where none matched. */
+  readonly route: string | undefined;
   readonly backend: string | undefined;
   readonly server: string | undefined;
+  /** How many servers were asked; 0 where the proxy answered by itself. */
+  readonly attempts: number;
+  /** Whether the last attempt used a connection that had served before. */
+  readonly reused: boolean;
+  /** Milliseconds until a connection to the server was at hand, of the last attempt. */
+  readonly waitMs: number | undefined;
+  /** Milliseconds until the head of the server's answer had come. */
+  readonly firstByteMs: number | undefined;
+  /** Undefined where there was no TLS. */
+  readonly tls: TlsFacts | undefined;
+  /** The trace that the request belongs to (W3C Trace Context), only while traces are made. */
+  readonly traceparent?: string | undefined;
   /** How it failed, where it did. */
   readonly error: ProxyError | undefined;
 }

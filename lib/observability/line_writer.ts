@@ -18,13 +18,21 @@ export interface LineWriterOptions {
 export interface LineWriter {
   /** Queues one line, without its newline; never blocks and never throws. */
   write(line: string): void;
+  /** How many lines were dropped so far. */
+  readonly dropped: number;
   /** Writes what is queued, for at most the close timeout; what comes later is ignored. */
   close(): Promise<void>;
 }
 
+/** Milliseconds between two writes of a busy log. */
+const BETWEEN_WRITES_MS = 50;
+
 /**
  * A writer whose memory is bounded however slow the reader is: a stopped `less` must stop neither
- * the proxy nor its event loop. Lines written in one turn of the loop leave in one write.
+ * the proxy nor its event loop.
+ *
+ * A line after a pause leaves at once. Those that follow are collected for a short while: a write
+ * costs as much as twenty lines, as the runtime does it on another thread.
  *
  * A reader that is gone (`EPIPE`) silences the writer; nothing else happens.
  */
@@ -33,19 +41,27 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
   let queue: string[] = [];
   /** Characters queued and on their way; lines are ASCII but for a few, so these are bytes. */
   let waiting = 0;
+  /** Not told yet. */
   let dropped = 0;
+  let droppedInAll = 0;
   let flushing: Promise<void> | undefined;
   let over = false;
+  let closing = false;
+  /** Ends the wait for more lines. */
+  let hurry: (() => void) | undefined;
 
   function write(line: string): void {
     if (over) return;
     // Once one was dropped all are until the gap has been told: lines keep their order.
     if (dropped > 0 || waiting + line.length >= limit) {
       dropped++;
+      droppedInAll++;
     } else {
       push(line);
     }
     flushing ??= flush();
+    // what waits is to stay far below the limit
+    if (waiting > limit / 8) hurry?.();
   }
 
   function push(line: string): void {
@@ -69,12 +85,25 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
         if (error instanceof Deno.errors.BrokenPipe) return silence();
         // Such as a full disk: it may pass, so the next line tries again.
         dropped += untold + lines;
+        droppedInAll += lines;
         waiting -= size;
         break;
       }
       waiting -= size;
+      await collect();
     }
     flushing = undefined;
+  }
+
+  /** Waits for more lines, but for no longer than it has to. */
+  async function collect(): Promise<void> {
+    if (over || closing || waiting > limit / 8) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, BETWEEN_WRITES_MS);
+    hurry = resolve;
+    await promise;
+    clearTimeout(timer);
+    hurry = undefined;
   }
 
   function silence(): void {
@@ -83,11 +112,19 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
   }
 
   async function close(): Promise<void> {
+    closing = true;
+    hurry?.();
     if (flushing !== undefined) await atMost(flushing, closeTimeout);
     over = true;
   }
 
-  return { write, close };
+  return {
+    write,
+    close,
+    get dropped() {
+      return droppedInAll;
+    },
+  };
 }
 
 const encoder = new TextEncoder();

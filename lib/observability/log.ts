@@ -1,83 +1,221 @@
-import { configure, getLogger, type LogRecord } from "@logtape/logtape";
+import { configureSync, getLogger, type LogRecord } from "@logtape/logtape";
+import { CATEGORIES, type Category, categoryOf } from "./category.ts";
 import type { Observer, ProxyEvent } from "./event.ts";
-import { type ByteOutput, openLineWriter } from "./line_writer.ts";
-import { formatEvent, levelOf } from "./text_format.ts";
+import { formatJson } from "./json_format.ts";
+import { isoTime } from "./line_time.ts";
+import { type LineWriter, openLineWriter } from "./line_writer.ts";
+import { fileOutput, type LogOutput, standardOutput } from "./log_output.ts";
+import { formatForTerminal, type Paint } from "./terminal_format.ts";
+import { type EventLevel, formatEvent, levelOf } from "./text_format.ts";
 
-/** Which lines the log has. */
+export type LogLevel = "debug" | "info" | "warning" | "error";
+
+/** Which lines the log has, what they look like, and where they go. */
 export interface LogOptions {
   /** Lines below it are left out. */
-  readonly level: "debug" | "info" | "warning" | "error";
+  readonly level: LogLevel;
+  /** The same for categories that are to have another. */
+  readonly levels: Readonly<Partial<Record<Category, LogLevel | undefined>>>;
+  readonly format: "text" | "json";
   /** Whether the lines of everyday traffic are wanted: handshakes, ends and requests. */
   readonly access: boolean;
   /** Whether the lines of handshakes that went well are wanted. */
   readonly tls: boolean;
+  /** The share of everyday lines that is kept, 0 to 1; warnings are always kept. */
+  readonly sample: number;
+  /** A file to append to; undefined for standard output. */
+  readonly file: string | undefined;
 }
 
 /** The log of the proxy while it serves. */
 export interface Log {
   readonly observe: Observer;
+  /** Lines that were dropped so far, as whoever reads them was too slow. */
+  readonly dropped: number;
+  /**
+   * Makes ready for other options: what may fail has not failed when it settles.
+   *
+   * @returns what puts them in force, and what gives them up
+   * @throws {ProxyError} `bad_config` where the file cannot be opened
+   */
+  prepare(options: LogOptions): Promise<{ commit(): void; drop(): void }>;
+  /**
+   * Opens the file anew, by its name: what was there may have been moved away.
+   *
+   * @throws {ProxyError} `bad_config` where it cannot be opened; the old one goes on
+   */
+  reopen(): Promise<void>;
   /** Writes what is queued, and gives up on a reader that takes nothing. */
   close(): Promise<void>;
 }
 
+/** What surrounds the log. */
+export interface LogSurroundings {
+  /** In the place of standard output. */
+  readonly output?: LogOutput;
+  /** How to paint, where the reader is a person at a terminal; it changes the text format. */
+  readonly terminal?: Paint | undefined;
+}
+
 /**
- * Opens the text log: one line an event, with time (ISO 8601, UTC) and level, to stdout.
+ * Opens the log: one line an event, with time (ISO 8601, UTC) and level.
  *
  * It is the one log of the process: LogTape keeps its configuration globally, and a second call
  * takes it over.
+ *
+ * @throws {ProxyError} `bad_config` where its file cannot be opened
  */
-export async function openLog(options: LogOptions, output: ByteOutput = Deno.stdout): Promise<Log> {
-  const writer = openLineWriter(output, {
-    droppedLine: (count) =>
-      formatLine(Date.now(), "warning", `log dropped lines=${count} reason="reader too slow"`),
-  });
-  await configure({
-    reset: true,
-    sinks: { output: (record) => writer.write(formatRecord(record)) },
-    loggers: [
-      { category: CATEGORY, lowestLevel: options.level, sinks: ["output"] },
-      // LogTape's own words of advice and trouble; without this it writes them to the console.
-      { category: ["logtape", "meta"], sinks: [] },
-    ],
-  });
-  const logger = getLogger(CATEGORY);
+export async function openLog(
+  options: LogOptions,
+  { output = standardOutput(), terminal }: LogSurroundings = {},
+): Promise<Log> {
+  const log = new EventLog({ output, terminal });
+  const { commit } = await log.prepare(options);
+  commit();
+  return log;
+}
 
-  function observe(event: ProxyEvent): void {
-    if (levelOf(event) === "warning") logger.warn(formatEvent(event).text);
-    else if (wants(event, options)) logger.info(formatEvent(event).text);
+class EventLog implements Log {
+  readonly #surroundings: { readonly output: LogOutput; readonly terminal: Paint | undefined };
+  #options: LogOptions | undefined;
+  #output: LogOutput | undefined;
+  #writer: LineWriter | undefined;
+  #format: Format = formatText;
+  /** Of the line that is being made. */
+  #event: ProxyEvent | undefined;
+  /** Whether everyday lines of a category are wanted, before they are sampled. */
+  #access = false;
+  #tls = false;
+  /** Grows by the share of lines that is kept; a line is due at 1. */
+  #due = 0;
+  /** By writers that are closed. */
+  #droppedBefore = 0;
+
+  constructor(surroundings: { output: LogOutput; terminal: Paint | undefined }) {
+    this.#surroundings = surroundings;
   }
 
-  return { observe, close: () => writer.close() };
-}
+  get dropped(): number {
+    return this.#droppedBefore + (this.#writer?.dropped ?? 0);
+  }
 
-const CATEGORY = ["tls-proxy"];
+  readonly observe = (event: ProxyEvent): void => {
+    const level = levelOf(event);
+    // Everyday lines go past LogTape, which would cost as much as the line itself.
+    if (level === "info" && (event.kind === "request" || event.kind === "connection_end")) {
+      if (this.#access && this.#sampled()) this.#write(event, level);
+    } else if (event.kind === "handshake") {
+      if (this.#tls && this.#sampled()) this.#write(event, level);
+    } else {
+      this.#event = event;
+      const logger = LOGGERS[categoryOf(event)];
+      if (level === "warning") logger.warn("");
+      else logger.info("");
+      this.#event = undefined;
+    }
+  };
 
-/** Of the raw message: in the parsed one `{...}` in a peer's words would be a placeholder. */
-function formatRecord({ timestamp, level, rawMessage }: LogRecord): string {
-  return formatLine(timestamp, level, String(rawMessage));
-}
+  async prepare(options: LogOptions): Promise<{ commit(): void; drop(): void }> {
+    const same = this.#options !== undefined && this.#options.file === options.file;
+    const output = same ? undefined : await this.#openOutput(options.file);
+    return {
+      commit: () => {
+        this.#apply(options);
+        if (output !== undefined) this.#replace(output);
+      },
+      drop: () => output?.close(),
+    };
+  }
 
-function formatLine(timestamp: number, level: string, text: string): string {
-  return `${new Date(timestamp).toISOString()} ${level} ${text}`;
-}
+  async reopen(): Promise<void> {
+    const file = this.#options?.file;
+    if (file !== undefined) this.#replace(await fileOutput(file));
+  }
 
-function wants(event: ProxyEvent, { access, tls }: LogOptions): boolean {
-  switch (event.kind) {
-    case "handshake":
-      return access && tls;
-    case "connection_end":
-    case "request":
-      return access;
-    case "handshake_failed":
-    case "server_failed":
-    case "server_state":
-    case "servers_resolved":
-    case "resolve_failed":
-    case "listener_trouble":
-    case "connections_refused":
-    case "reloaded":
-    case "reload_failed":
-    case "certificate_expiring":
-      return true;
+  async close(): Promise<void> {
+    await this.#writer?.close();
+    this.#output?.close();
+  }
+
+  #sampled(): boolean {
+    this.#due += this.#options?.sample ?? 1;
+    if (this.#due < 1) return false;
+    this.#due -= 1;
+    return true;
+  }
+
+  #write(event: ProxyEvent, level: EventLevel): void {
+    this.#writer?.write(this.#format(event, level, Date.now()));
+  }
+
+  #openOutput(file: string | undefined): Promise<LogOutput> {
+    return file === undefined ? Promise.resolve(this.#surroundings.output) : fileOutput(file);
+  }
+
+  #apply(options: LogOptions): void {
+    this.#options = options;
+    this.#format = this.#formatOf(options);
+    const lowest = (category: Category) => options.levels[category] ?? options.level;
+    const info = (category: Category) => ["debug", "info"].includes(lowest(category));
+    this.#access = options.access && info("access");
+    this.#tls = options.access && options.tls && info("tls");
+    const write = ({ level }: LogRecord) => {
+      if (this.#event !== undefined) {
+        this.#write(this.#event, level === "info" ? "info" : "warning");
+      }
+    };
+    configureSync({
+      reset: true,
+      sinks: { output: write },
+      loggers: [
+        ...CATEGORIES.map((category) => ({
+          category: [ROOT, category],
+          lowestLevel: lowest(category),
+          sinks: ["output" as const],
+        })),
+        // LogTape's own words of advice and trouble; without this it writes them to the console.
+        { category: ["logtape", "meta"], sinks: [] },
+      ],
+    });
+  }
+
+  #formatOf({ format, file }: LogOptions): Format {
+    const { terminal } = this.#surroundings;
+    if (format === "json") return formatJson;
+    if (terminal === undefined || file !== undefined) return formatText;
+    return (event, level, now) => formatForTerminal(event, level, { now, paint: terminal });
+  }
+
+  /** What the old output has still to be written goes there. */
+  #replace(output: LogOutput): void {
+    const [writer, old] = [this.#writer, this.#output];
+    if (writer !== undefined) {
+      this.#droppedBefore += writer.dropped;
+      writer.close().then(() => old?.close());
+    }
+    this.#output = output;
+    this.#writer = openLineWriter(output, { droppedLine: (count) => this.#droppedLine(count) });
+  }
+
+  #droppedLine(count: number): string {
+    const time = isoTime(Date.now());
+    return this.#options?.format === "json"
+      ? `{"time":"${time}","level":"warning","event":"log_dropped","lines":${count}}`
+      : `${time} warning log dropped lines=${count} reason="reader too slow"`;
   }
 }
+
+type Format = (event: ProxyEvent, level: EventLevel, now: number) => string;
+
+function formatText(event: ProxyEvent, level: EventLevel, now: number): string {
+  return `${isoTime(now)} ${level} ${formatEvent(event).text}`;
+}
+
+const ROOT = "tls-proxy";
+
+const LOGGERS = {
+  access: getLogger([ROOT, "access"]),
+  tls: getLogger([ROOT, "tls"]),
+  server: getLogger([ROOT, "server"]),
+  proxy: getLogger([ROOT, "proxy"]),
+} as const satisfies Record<Category, unknown>;

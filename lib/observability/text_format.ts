@@ -19,8 +19,16 @@ export interface FormattedEvent {
  * neither a line nor a pair, and reach no terminal as a control sequence.
  */
 export function formatEvent(event: ProxyEvent): FormattedEvent {
-  return { level: levelOf(event), text: textOf(event) };
+  return { level: levelOf(event), text: formatLine(lineOf(event)) };
 }
+
+/** An event as a line's parts: what it is, and what belongs to it, in order. */
+export interface EventLine {
+  readonly what: string;
+  readonly pairs: readonly Pair[];
+}
+
+export type Pair = readonly [key: string, value: string | number | Address | undefined];
 
 /** How loud the event is, without the cost of its text. */
 export function levelOf(event: ProxyEvent): EventLevel {
@@ -51,7 +59,8 @@ function isEveryday({ source, code }: ProxyError): boolean {
   return source === "client" || code === "no_route";
 }
 
-function textOf(event: ProxyEvent): string {
+/** The parts of an event's line. */
+export function lineOf(event: ProxyEvent): EventLine {
   switch (event.kind) {
     case "handshake": {
       const { protocol, cipher, sni, alpn, resumed, handshakeMs } = event.tls;
@@ -83,7 +92,7 @@ function textOf(event: ProxyEvent): string {
         ["how", event.how],
       ]);
     case "request":
-      return requestText(event);
+      return requestLine(event);
     case "server_failed":
       return line("server failed", [
         ["backend", event.backend],
@@ -144,7 +153,7 @@ function textOf(event: ProxyEvent): string {
 /** Characters of a value that are kept; a longer one ends in `...`. */
 export const MAX_VALUE_LENGTH = 200;
 
-function requestText(event: RequestServed): string {
+function requestLine(event: RequestServed): EventLine {
   return line("request", [
     ["peer", event.peer],
     ["client", event.client],
@@ -160,12 +169,18 @@ function requestText(event: RequestServed): string {
     ["server", event.server],
     ["error", event.error?.code],
     ...(event.error === undefined ? [] : [["reason", event.error.message] as const]),
+    ["route", event.route],
+    ["attempts", event.attempts],
+    ["wait", event.waitMs === undefined ? undefined : milliseconds(event.waitMs)],
+    ["first_byte", event.firstByteMs === undefined ? undefined : milliseconds(event.firstByteMs)],
   ]);
 }
 
-type Pair = readonly [key: string, value: string | number | Address | undefined];
+function line(what: string, pairs: readonly Pair[]): EventLine {
+  return { what, pairs };
+}
 
-function line(what: string, pairs: readonly Pair[]): string {
+function formatLine({ what, pairs }: EventLine): string {
   let text = what;
   for (const [key, value] of pairs) text += ` ${key}=${formatValue(value)}`;
   return text;
@@ -174,7 +189,7 @@ function line(what: string, pairs: readonly Pair[]): string {
 function formatValue(value: Pair[1]): string {
   if (value === undefined) return "-";
   if (typeof value === "number") return String(value);
-  return quote(typeof value === "string" ? value : formatAddress(value));
+  return quoteValue(typeof value === "string" ? value : formatAddress(value));
 }
 
 function milliseconds(ms: number): string {
@@ -186,7 +201,8 @@ const BARE = /^[!#-[\]-~]+$/;
 /** What may not stand between the quotes as it is. */
 const UNSAFE = /["\\]|[^\x20-\x7e]/g;
 
-function quote(value: string): string {
+/** What a peer sent as printable ASCII: bare where it is plain, else in quotes and escaped. */
+export function quoteValue(value: string): string {
   const kept = value.length > MAX_VALUE_LENGTH ? `${value.slice(0, MAX_VALUE_LENGTH)}...` : value;
   // A bare `-` would read as not known.
   return BARE.test(kept) && kept !== "-" ? kept : `"${kept.replace(UNSAFE, escapeUnit)}"`;

@@ -1,35 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { TlsFacts } from "../core/connection.ts";
 import { ProxyError } from "../core/errors.ts";
-import type { ProxyEvent, RequestServed } from "./event.ts";
+import { ENDED, PEER, REQUEST, TLS } from "../../tests/support/events.ts";
+import type { ProxyEvent } from "./event.ts";
 import { type EventLevel, formatEvent, MAX_VALUE_LENGTH } from "./text_format.ts";
 
-const peer = { host: "127.0.0.1", port: 5555 };
-const tls: TlsFacts = {
-  sni: "localhost",
-  alpn: "http/1.1",
-  protocol: "TLSv1.3",
-  cipher: "TLS_AES_256_GCM_SHA384",
-  resumed: false,
-  handshakeMs: 3.14,
-};
-const request: RequestServed = {
-  kind: "request",
-  id: "0af7-1",
-  client: undefined,
-  peer,
-  method: "GET",
-  target: "/x?a=b",
-  host: "localhost:8443",
-  status: 200,
-  bytesIn: 0,
-  bytesOut: 5,
-  durationMs: 1.25,
-  backend: "default",
-  server: "127.0.0.1:8000",
-  error: undefined,
-};
+const peer = PEER;
+const tls = TLS;
+const request = REQUEST;
 
 const CASES: readonly { event: ProxyEvent; level: EventLevel; text: string }[] = [
   {
@@ -66,23 +44,13 @@ const CASES: readonly { event: ProxyEvent; level: EventLevel; text: string }[] =
       'reason="the client spoke plain HTTP"',
   },
   {
-    event: {
-      kind: "connection_end",
-      peer,
-      bytesIn: 78,
-      bytesOut: 411,
-      durationMs: 21,
-      requests: 1,
-      server: undefined,
-      how: "done",
-    },
+    event: ENDED,
     level: "info",
     text: "end peer=127.0.0.1:5555 in=78 out=411 requests=1 time=0.02s how=done",
   },
   {
     event: {
-      kind: "connection_end",
-      peer,
+      ...ENDED,
       bytesIn: 0,
       bytesOut: 0,
       durationMs: 61_234,
@@ -97,22 +65,24 @@ const CASES: readonly { event: ProxyEvent; level: EventLevel; text: string }[] =
   {
     event: request,
     level: "info",
-    text:
-      "request peer=127.0.0.1:5555 client=- id=0af7-1 host=localhost:8443 method=GET target=/x?a=b status=200 " +
-      "in=0 out=5 time=1.3ms backend=default server=127.0.0.1:8000 error=-",
+    text: "request peer=127.0.0.1:5555 client=- id=0af7-1 host=localhost:8443 method=GET " +
+      "target=/x?a=b status=200 in=0 out=5 time=1.3ms backend=default server=127.0.0.1:8000 " +
+      "error=- route=localhost/x attempts=1 wait=0.3ms first_byte=1.0ms",
   },
   {
     event: {
       ...request,
       status: 502,
       server: undefined,
+      waitMs: undefined,
+      firstByteMs: undefined,
       error: new ProxyError("connect_failed", "Connection refused"),
     },
     level: "warning",
     text:
       "request peer=127.0.0.1:5555 client=- id=0af7-1 host=localhost:8443 method=GET target=/x?a=b status=502 " +
       "in=0 out=5 time=1.3ms backend=default server=- error=connect_failed " +
-      'reason="Connection refused"',
+      'reason="Connection refused" route=localhost/x attempts=1 wait=- first_byte=-',
   },
   {
     event: {
@@ -260,8 +230,8 @@ Deno.test("formatEvent() gives printable ASCII of bounded length whatever a peer
 Deno.test("formatEvent() keeps a value inside its pair whatever a peer sent", () => {
   fc.assert(fc.property(fc.string({ unit: "binary" }), (target) => {
     const { text } = formatEvent({ ...request, target });
-    const pairs = text.match(/ [a-z]+=(?:"(?:[^"\\]|\\.)*"|[^ "]+)/g) ?? [];
+    const pairs = text.match(/ [a-z_]+=(?:"(?:[^"\\]|\\.)*"|[^ "]+)/g) ?? [];
     assert.equal(`request${pairs.join("")}`, text);
-    assert.equal(pairs.length, 13);
+    assert.equal(pairs.length, 17);
   }));
 });

@@ -60,6 +60,7 @@ export function grantsFor(config: Config, surroundings: Surroundings): Grants {
       servers.map(({ address }) => serverGrants(address, dns))
     ),
     { read: filesRead(config, surroundings).map((path) => absolute(path, cwd)) },
+    config.log.file === undefined ? {} : { write: [absolute(config.log.file, cwd)] },
     notify === undefined ? {} : notifyGrants(notify),
     libc === undefined ? {} : { ffi: [libc] },
   ];
@@ -140,6 +141,7 @@ function filesRead(config: Config, { configFile }: Surroundings): string[] {
     ...own,
     ...pairs,
     ...passphrases,
+    ...(config.admin?.tokenFile === undefined ? [] : [config.admin.tokenFile]),
     // whole folders are watched, as a file that is replaced is another file
     ...(watch.config ? own.map(folderOf) : []),
     ...(watch.certificates ? pairs.map(folderOf) : []),

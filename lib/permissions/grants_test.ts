@@ -43,6 +43,13 @@ const CASES: readonly [
     { net: ["10.0.0.1:80", "[fd00::1]:80", "app.internal:80"] },
   ],
   ["the admin page", "admin: { listen: '127.0.0.1:9900' }", {}, { net: ["127.0.0.1:9900"] }],
+  ["the token of the admin page", "admin: { token_file: token }", {}, {
+    net: ["127.0.0.1:9900"],
+    read: ["/etc/proxy/proxy.yaml", "/etc/proxy/token"],
+  }],
+  ["a log file", "log: { file: /var/log/proxy/access.log }", {}, {
+    write: ["/var/log/proxy/access.log"],
+  }],
   [
     "certificates, with the folders that are watched",
     "certificates: [{ cert: tls/a.crt, key: tls/a.key, passphrase_file: /run/pass }]",

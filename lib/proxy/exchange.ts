@@ -39,10 +39,22 @@ export interface ExchangeClient {
   readonly via?: boolean;
   /** Whether the client's connection is to go on afterwards, as far as the proxy cares. */
   readonly mayKeepAlive: () => boolean;
+  /** Where an exchange says how far it has come; one for the whole connection. */
+  readonly progress: Progress;
   /** Called with each lease while it is used, so that a client that has gone ends it. */
   readonly onLease: (lease: Lease | undefined) => void;
   /** Carries opaque bytes both ways once the server has switched protocols, until both have ended. */
   readonly tunnel: (lease: Lease) => Promise<void>;
+}
+
+/** How far a request has come; the times are those of `performance.now()`, 0 for not yet. */
+export interface Progress {
+  attempts: number;
+  reused: boolean;
+  /** When the server's connection was at hand. */
+  leased: number;
+  /** When the head of the answer had come. */
+  answered: number;
 }
 
 /** A time limit that can be started and stopped over and over. */
@@ -140,13 +152,16 @@ class Attempt {
 
   async run(tries: Tries | undefined): Promise<ExchangeResult> {
     const backend = this.#backend;
-    const { origin } = this.#client;
+    const { origin, progress } = this.#client;
     const claimed = backend.claim(origin.peer.host, tries);
     const server = claimed instanceof Promise ? await claimed : claimed;
+    progress.attempts++;
     this.server = server;
     const leased = backend.lease(server, origin, { fresh: tries !== undefined });
     using lease = leased instanceof Promise ? await leased : leased;
     this.reused = lease.reused;
+    progress.reused = lease.reused;
+    progress.leased = performance.now();
     this.#client.onLease(lease);
     const upload = new Upload(this.#request, lease, this.#client);
     try {
@@ -219,6 +234,7 @@ class Attempt {
       const { head } = part;
       if (head.status >= 200 || head.status === 101) {
         upload.answered();
+        this.#client.progress.answered = performance.now();
         return part;
       }
       if (head.status === 100) upload.continued();

@@ -21,7 +21,7 @@ import type { Certificate } from "../tls/certificate.ts";
 import type { Backend } from "../upstream/backend.ts";
 import type { Lease } from "../upstream/lease.ts";
 import { BodyClock } from "./body_clock.ts";
-import { type Clock, exchange, ExchangeError, goesOn } from "./exchange.ts";
+import { type Clock, exchange, ExchangeError, goesOn, type Progress } from "./exchange.ts";
 import { isMisdirected } from "./misdirected.ts";
 import type { Policy } from "./policy.ts";
 import { tunnel } from "./relay.ts";
@@ -33,6 +33,8 @@ export interface HttpSessionOptions {
   readonly observe: Observer;
   /** Answers every request by sending the client to https, and asks no backend. */
   readonly redirect?: boolean;
+  /** Whether the trace that a request belongs to is to be told. */
+  readonly traced?: boolean;
 }
 
 /** A connection that speaks HTTP/1.1, over TLS or, where it only redirects, without. */
@@ -77,6 +79,8 @@ class HttpSession {
   readonly #serverDeadline: Deadline;
   readonly #reading: BodyClock;
   readonly #writing: Clock;
+  /** Of the request that is being served: one object for all of them, as they come in turn. */
+  readonly #progress: Progress = { attempts: 0, reused: false, leased: 0, answered: 0 };
   /** Whether the peer is a proxy that is believed. */
   readonly #trusted: boolean;
   #lease: Lease | undefined;
@@ -141,7 +145,11 @@ class HttpSession {
       bytesOut: bytes.written,
       durationMs: performance.now() - started,
       requests: this.#served,
+      route: undefined,
+      backend: undefined,
       server: undefined,
+      waitMs: undefined,
+      tls: this.#client.tls,
       how,
     });
   }
@@ -201,7 +209,7 @@ class HttpSession {
     if (error.code === "client_gone" && !this.#decoder.insideHead) return undefined;
     const status = statusOf(error);
     if (status === undefined) throw error;
-    const started = performance.now();
+    const started = this.#begin();
     const id = requestId([]);
     const answer = errorResponse(error, { keepAlive: false, id });
     await this.#answerHere(answer);
@@ -212,15 +220,16 @@ class HttpSession {
 
   /** @returns whether the connection goes on */
   async #serve(request: ForwardedRequest): Promise<boolean> {
-    const started = performance.now();
+    const started = this.#begin();
     const writtenBefore = this.#client.bytes.written;
-    const logged = { started, backend: undefined as string | undefined };
+    const logged: { started: number; backend?: string; route?: string | undefined } = { started };
     let retryAfter: number | undefined;
     try {
       if (this.#options.redirect === true) return await this.#redirect(request, started);
       const policy = this.#options.policy.current;
-      const backend = this.#route(request, policy);
+      const { target: backend, index } = this.#route(request, policy);
       logged.backend = backend.name;
+      logged.route = policy.router.nameAt(index);
       retryAfter = backend.retryAfter;
       const result = await exchange(request, backend, {
         origin: this.#client,
@@ -232,6 +241,7 @@ class HttpSession {
         bodyIdle: policy.timeouts.bodyIdle,
         via: policy.forwarded.via,
         mayKeepAlive: () => !this.#draining,
+        progress: this.#progress,
         onLease: (lease) => void (this.#lease = lease),
         tunnel: (lease) => this.#tunnel(lease, policy.timeouts.tunnelIdle),
       });
@@ -246,7 +256,10 @@ class HttpSession {
   }
 
   /** @throws {ProxyError} `misdirected` or `no_route` */
-  #route({ target }: ForwardedRequest, { certificates, router }: Policy): Backend {
+  #route(
+    { target }: ForwardedRequest,
+    { certificates, router }: Policy,
+  ): { target: Backend; index: number } {
     const host = hostName(target.authority);
     if (isMisdirected(host, this.#client.certificate, certificates)) {
       throw new ProxyError("misdirected", "This connection was made for another host");
@@ -255,7 +268,17 @@ class HttpSession {
     if (route === undefined) {
       throw new ProxyError("no_route", "No route matches this host and path");
     }
-    return route.target;
+    return route;
+  }
+
+  /** @returns when the request began */
+  #begin(): number {
+    const progress = this.#progress;
+    progress.attempts = 0;
+    progress.reused = false;
+    progress.leased = 0;
+    progress.answered = 0;
+    return performance.now();
   }
 
   async #redirect(request: ForwardedRequest, started: number): Promise<boolean> {
@@ -273,7 +296,8 @@ class HttpSession {
     request: ForwardedRequest,
     failed: {
       started: number;
-      backend: string | undefined;
+      backend?: string;
+      route?: string | undefined;
       error: unknown;
       writtenBefore: number;
       retryAfter: number | undefined;
@@ -366,12 +390,15 @@ class HttpSession {
       status: number;
       bytesOut: number;
       id?: string;
-      backend?: string | undefined;
+      route?: string | undefined;
+      backend?: string;
       server?: string | undefined;
       bodyBytes?: number;
       error?: ProxyError;
     },
   ): void {
+    const { attempts, reused, leased, answered } = this.#progress;
+    const { started } = served;
     this.#options.observe({
       kind: "request",
       peer: this.#client.peer,
@@ -380,16 +407,29 @@ class HttpSession {
       method: request?.head.method,
       target: request?.head.target,
       host: request?.target.authority,
+      version: request === undefined ? undefined : VERSIONS[request.head.minor],
       status: served.status,
       bytesIn: (request?.size ?? 0) + (served.bodyBytes ?? 0) + this.#tunnelled,
       bytesOut: served.bytesOut,
-      durationMs: performance.now() - served.started,
+      durationMs: performance.now() - started,
+      route: served.route,
       backend: served.backend,
       server: served.server,
+      attempts,
+      reused,
+      waitMs: leased === 0 ? undefined : leased - started,
+      firstByteMs: answered === 0 ? undefined : answered - started,
+      tls: this.#client.tls,
+      traceparent: this.#options.traced === true && request !== undefined
+        ? valuesOf(request.head.fields, "traceparent")[0]
+        : undefined,
       error: served.error,
     });
   }
 }
+
+/** By the minor version. */
+const VERSIONS = ["HTTP/1.0", "HTTP/1.1"] as const;
 
 /** Whether something may follow a request's head that nobody reads where the request is refused. */
 function mayBeUnread({ framing, upgrade }: ForwardedRequest): boolean {

@@ -6,12 +6,24 @@ export interface Route<Target> {
   readonly target: Target;
 }
 
+/** A route as one text, for logs and metrics: `api.example.com/v1`; `*` where it matches all. */
+export function routeName({ hosts, paths }: Pick<Route<unknown>, "hosts" | "paths">): string {
+  return `${hosts.join(",")}${paths.join(",")}` || "*";
+}
+
 /** Finds the target for a host and a path; the first route that matches has it. */
 export class Router<Target> {
   readonly #routes: readonly Route<Target>[];
+  readonly #names: readonly string[];
 
   constructor(routes: readonly Route<Target>[]) {
     this.#routes = routes;
+    this.#names = routes.map(routeName);
+  }
+
+  /** The name of the route in a place, see `routeName`. */
+  nameAt(index: number): string | undefined {
+    return this.#names[index];
   }
 
   /**

@@ -21,7 +21,10 @@ export interface TcpSessionOptions {
 /** Serves one connection as opaque bytes, to the backend that its SNI names. */
 export function serveTcp(client: TlsConnection, options: TcpSessionOptions): Session {
   const started = performance.now();
+  let route: string | undefined;
+  let backend: string | undefined;
   let server: string | undefined;
+  let waitMs: number | undefined;
 
   return {
     done: run(),
@@ -34,10 +37,13 @@ export function serveTcp(client: TlsConnection, options: TcpSessionOptions): Ses
     let how = "done";
     try {
       const { router, timeouts } = options.policy.current;
-      const route = router.route(client.tls.sni, undefined);
-      if (route === undefined) throw new ProxyError("no_route", "No route matches");
-      using upstream = await connect(client, route.target);
+      const found = router.route(client.tls.sni, undefined);
+      if (found === undefined) throw new ProxyError("no_route", "No route matches");
+      route = router.nameAt(found.index);
+      backend = found.target.name;
+      using upstream = await connect(client, found.target);
       server = upstream.server.name;
+      waitMs = performance.now() - started;
       await relay(client, upstream.connection, {
         deadlines: options.deadlines,
         idleTimeout: timeouts.tunnelIdle,
@@ -54,7 +60,11 @@ export function serveTcp(client: TlsConnection, options: TcpSessionOptions): Ses
       bytesOut: client.bytes.written,
       durationMs: performance.now() - started,
       requests: undefined,
+      route,
+      backend,
       server,
+      waitMs,
+      tls: client.tls,
       how,
     });
   }

@@ -150,7 +150,7 @@ export class Backend {
   }
 
   #mayEject(): boolean {
-    const all = this.#members.current.all.filter(({ options }) => !options.draining);
+    const all = this.#members.current.all.filter(({ draining }) => !draining);
     const out = all.filter(({ server }) => !server.usable).length;
     return mayEject({ total: all.length, out, minHealthy: this.#options.minHealthy });
   }
@@ -161,8 +161,8 @@ function without(members: readonly Member[], { servers }: Tries): readonly Membe
 }
 
 /** Well, but with all places taken: worth waiting for. */
-function isBusy({ server, hasRoom, options }: Member): boolean {
-  return server.usable && !hasRoom && !options.draining;
+function isBusy({ server, hasRoom, draining }: Member): boolean {
+  return server.usable && !hasRoom && !draining;
 }
 
 interface MemberLists {

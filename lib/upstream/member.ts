@@ -31,10 +31,15 @@ export class Member implements Candidate {
     return this.server.usable && this.hasRoom;
   }
 
+  /** Whether it is to have no new work, by its configuration or because somebody asked for it. */
+  get draining(): boolean {
+    return this.options.draining || this.server.drained;
+  }
+
   /** Whether there is a place, be the server well or not. */
   get hasRoom(): boolean {
-    const { draining, maxConnections } = this.options;
-    return !draining && (maxConnections === 0 || this.server.load < maxConnections);
+    const { maxConnections } = this.options;
+    return !this.draining && (maxConnections === 0 || this.server.load < maxConnections);
   }
 
   get currentWeight(): number {

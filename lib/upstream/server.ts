@@ -53,6 +53,7 @@ export class Server {
   readonly pool: Pool;
   /** Whether a connection may serve one client after another. */
   readonly mayPool: boolean;
+  #drained = false;
   readonly #options: ServerOptions;
   readonly #ejection: Ejection;
   readonly #health: HealthCounter | undefined;
@@ -103,8 +104,20 @@ export class Server {
     return this.#ejected && this.#health?.state !== "down";
   }
 
+  /** Whether it is to have no new work, as somebody has asked for; what runs there goes on. */
+  get drained(): boolean {
+    return this.#drained;
+  }
+
+  set drained(drained: boolean) {
+    this.#drained = drained;
+    if (drained) this.pool.clear();
+    // who waits gets in, or hears that there is nobody to wait for
+    if (this.#options.room.size > 0) this.#options.room.admit();
+  }
+
   get state(): ServerState {
-    if (this.#gone) return "draining";
+    if (this.#gone || this.#drained) return "draining";
     const state = this.#health?.state ?? "pending";
     return state !== "down" && this.#ejected ? "ejected" : state;
   }

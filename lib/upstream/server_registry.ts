@@ -1,6 +1,6 @@
 import type { Deadlines } from "../core/deadlines.ts";
 import { type DnsName, type Endpoint, formatServerAddress } from "../core/endpoint.ts";
-import type { Observer } from "../observability/event.ts";
+import type { Observer, ServerState } from "../observability/event.ts";
 import { resolveName, type ResolveOptions } from "./resolve.ts";
 import { Server, type ServerSettings } from "./server.ts";
 import { ServerGroup } from "./server_group.ts";
@@ -32,6 +32,16 @@ export interface GroupKey extends BackendKey {
   readonly resolve: ResolveOptions & { readonly interval: number };
 }
 
+/** A server as it is shown. */
+export interface ServerView {
+  readonly backend: string;
+  readonly name: string;
+  readonly state: ServerState;
+  /** Requests or connections that it has now. */
+  readonly load: number;
+  readonly idleConnections: number;
+}
+
 /** What is kept: it is started when it is staged first, and closed when it is no more. */
 type Kept = Server | ServerGroup;
 
@@ -43,6 +53,8 @@ export class ServerRegistry {
   readonly #options: RegistryOptions;
   #kept = new Map<string, Kept>();
   #rooms = new Map<string, WaitingRoom>();
+  /** Drained ones by backend and name: neither a reload nor a name's new look brings them back. */
+  readonly #drained = new Set<string>();
 
   constructor(options: RegistryOptions) {
     this.#options = options;
@@ -73,7 +85,9 @@ export class ServerRegistry {
     };
     const server = (key: ServerKey) => {
       const { backend, endpoint, settings } = key;
-      return new Server({ backend, endpoint, settings, room: room(key), ...this.#options });
+      const server = new Server({ backend, endpoint, settings, room: room(key), ...this.#options });
+      server.drained = this.#drained.has(drainKey(backend, server.name));
+      return server;
     };
 
     return {
@@ -105,6 +119,36 @@ export class ServerRegistry {
     };
   }
 
+  /** All servers, as they are now. */
+  views(): readonly ServerView[] {
+    return this.#servers().map(({ backend, name, state, load, pool }) => ({
+      ...{ backend, name, state, load },
+      idleConnections: pool.idleCount,
+    }));
+  }
+
+  /**
+   * Takes a server out for new requests, until it is taken back in; a reload changes nothing of it.
+   *
+   * @returns whether there is such a server
+   */
+  setDrained({ backend, server }: { backend: string; server: string }, drained: boolean): boolean {
+    const found = this.#servers().filter((kept) =>
+      kept.backend === backend && kept.name === server
+    );
+    if (found.length === 0) return false;
+    for (const server of found) server.drained = drained;
+    if (drained) this.#drained.add(drainKey(backend, server));
+    else this.#drained.delete(drainKey(backend, server));
+    return true;
+  }
+
+  #servers(): Server[] {
+    return [...this.#kept.values()].flatMap((kept) =>
+      kept instanceof ServerGroup ? kept.servers : [kept]
+    );
+  }
+
   /** Ends all checks, closes what is idle, and what comes back later. */
   close(): void {
     for (const kept of this.#kept.values()) kept.close();
@@ -121,6 +165,10 @@ export interface StagedServers {
   commit(): void;
   /** Forgets them instead. */
   drop(): void;
+}
+
+function drainKey(backend: string, server: string): string {
+  return `${backend} ${server}`;
 }
 
 function serverId({ backend, endpoint, settings, queue }: ServerKey): string {

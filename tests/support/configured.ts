@@ -39,7 +39,7 @@ export async function startConfigured(
 ): Promise<ConfiguredProxy> {
   const config = typeof of === "string" ? await configFile(of) : of;
   const proxy = await startProxy(["--config", config.path], options).catch(async (error) => {
-    await config[Symbol.asyncDispose]();
+    if (typeof of === "string") await config[Symbol.asyncDispose]();
     throw error;
   });
   let reloads = 0;

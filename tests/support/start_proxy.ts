@@ -233,7 +233,7 @@ function granted({ granted, grants = [], smallHeap = false }: ProxyOptions): str
 }
 
 /** What stands between `deno` and `main.ts` in the `proxy` task, wherever it is run. */
-function runFlags(): string[] {
+export function runFlags(): string[] {
   const match = /^deno (run .*) -P=proxy main\.ts$/.exec(manifest.tasks.proxy.command);
   assert.ok(match?.[1], "the proxy task runs main.ts with its permission set");
   return [...match[1].split(" "), ...flagsOfSet("proxy")];

@@ -1,0 +1,156 @@
+import type { AdminConfig } from "../config/schema.ts";
+import { type Address, formatAddress } from "../core/address.ts";
+import { messageOf, ProxyError } from "../core/errors.ts";
+import { type AdminActions, serveAdmin } from "../observability/admin.ts";
+import type { AccessRules } from "../observability/admin_access.ts";
+import { EventStream } from "../observability/event_stream.ts";
+import { History } from "../observability/history.ts";
+import type { Monitor, Watched } from "./monitor.ts";
+
+/** What the service shows, and what it may do to the proxy. */
+export interface AdminTarget extends Watched {
+  setDrained(server: { backend: string; server: string }, drained: boolean): boolean;
+  /** Settles when a reload is over. */
+  reload(): Promise<void>;
+}
+
+/** Milliseconds for which a reader who does not leave is waited for. */
+const CLOSE_MS = 500;
+
+/** The admin listener, where the configuration has one: page, metrics, state and actions. */
+export class AdminService implements AsyncDisposable {
+  readonly #monitor: Monitor;
+  readonly #target: AdminTarget;
+  #config: AdminConfig | undefined;
+  #access: AccessRules = { token: undefined, hosts: [] };
+  #listening: Listening | undefined;
+
+  constructor(monitor: Monitor, target: AdminTarget) {
+    this.#monitor = monitor;
+    this.#target = target;
+  }
+
+  /** Where it listens; undefined where it does not. */
+  get address(): Address | undefined {
+    return this.#listening?.address;
+  }
+
+  /**
+   * Makes ready for a configuration: a listener that is new is open when it settles.
+   *
+   * @returns what puts it in force, and what gives it up
+   * @throws {ProxyError} `bad_config`
+   */
+  async prepare(config: AdminConfig | undefined): Promise<{ commit(): void; drop(): void }> {
+    const access = config === undefined ? NO_ACCESS : await accessRules(config);
+    const stays = config !== undefined && this.#config !== undefined &&
+      formatAddress(config.listen) === formatAddress(this.#config.listen);
+    const fresh = config === undefined || stays ? undefined : this.#listen(config.listen);
+    return {
+      commit: () => {
+        this.#config = config;
+        this.#access = access;
+        if (stays) return;
+        this.#listening?.close();
+        this.#listening = fresh;
+      },
+      drop: () => void fresh?.close(),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#listening?.close();
+  }
+
+  #listen({ host: hostname, port }: Address): Listening {
+    const stream = new EventStream();
+    const history = new History(this.#monitor.traffic);
+    const actions = this.#actions(stream, history);
+    const every = setInterval(() => this.#tick(stream, history), 1000);
+    try {
+      const server = Deno.serve(
+        { hostname, port, onListen: () => {}, onError },
+        (request) => serveAdmin(request, { access: this.#access, actions }),
+      );
+      return {
+        address: { host: server.addr.hostname, port: server.addr.port },
+        async close() {
+          clearInterval(every);
+          stream.close();
+          let timer: ReturnType<typeof setTimeout> | undefined;
+          const late = new Promise<void>((resolve) => timer = setTimeout(resolve, CLOSE_MS));
+          await Promise.race([server.shutdown(), late]);
+          clearTimeout(timer);
+        },
+      };
+    } catch (error) {
+      clearInterval(every);
+      const where = formatAddress({ host: hostname, port });
+      throw new ProxyError(
+        "bad_config",
+        `Cannot listen on ${where} for admin: ${messageOf(error)}`,
+      );
+    }
+  }
+
+  #tick(stream: EventStream, history: History): void {
+    const status = this.#monitor.status(this.#target);
+    const sample = history.sample(new Date(), status);
+    if (stream.readers === 0) return;
+    stream.send("second", { sample, status, recent: this.#monitor.recent.lines });
+  }
+
+  #actions(stream: EventStream, history: History): AdminActions {
+    const [monitor, target] = [this.#monitor, this.#target];
+    return {
+      ready: () => !target.draining,
+      status: () => monitor.status(target),
+      metrics: () => monitor.metrics(target),
+      events: () => {
+        const status = monitor.status(target);
+        const data = { history: history.samples, status, recent: monitor.recent.lines };
+        return stream.open({ event: "history", data });
+      },
+      reload: async () => {
+        await target.reload();
+        const { taken = false, details = [] } = monitor.lastReload ?? {};
+        return { taken, details };
+      },
+      drain: (server, drained) => target.setDrained(server, drained),
+    };
+  }
+}
+
+interface Listening {
+  readonly address: Address;
+  close(): Promise<void>;
+}
+
+const NO_ACCESS: AccessRules = { token: undefined, hosts: [] };
+
+/** Characters of a token at the least: what is shorter can be guessed. */
+const MIN_TOKEN = 16;
+
+async function accessRules({ tokenFile, hosts }: AdminConfig): Promise<AccessRules> {
+  if (tokenFile === undefined) return { token: undefined, hosts };
+  let token: string;
+  try {
+    token = (await Deno.readTextFile(tokenFile)).trim();
+  } catch (error) {
+    const message = `Cannot read the token of admin, ${tokenFile}: ${messageOf(error)}`;
+    throw new ProxyError("bad_config", message);
+  }
+  if (token.length < MIN_TOKEN) {
+    throw new ProxyError(
+      "bad_config",
+      `The token of admin in ${tokenFile} has less than ${MIN_TOKEN} characters; ` +
+        "make one with: openssl rand -hex 32",
+    );
+  }
+  return { token, hosts };
+}
+
+/** A bug: its stack is for nobody who asks from outside. */
+function onError(): Response {
+  return new Response("500 Internal Server Error\n", { status: 500 });
+}

@@ -1,0 +1,173 @@
+import manifest from "../../deno.json" with { type: "json" };
+import { formatAddress } from "../core/address.ts";
+import type { Observer, ProxyEvent } from "../observability/event.ts";
+import { LoopDelay } from "../observability/loop_delay.ts";
+import { counter, gauge, histogram, type MetricFamily } from "../observability/metric_family.ts";
+import { RecentWarnings } from "../observability/recent.ts";
+import type { ReloadStatus, Status } from "../observability/status.ts";
+import { Traffic } from "../observability/traffic.ts";
+import { routeName } from "../proxy/router.ts";
+import { daysUntilExpiry } from "../tls/certificate.ts";
+import type { ServerView } from "../upstream/server_registry.ts";
+import { ServerWatch } from "./server_watch.ts";
+import type { LoadedConfig } from "./snapshot.ts";
+
+/** What of the running proxy is looked at. */
+export interface Watched {
+  readonly listeners: readonly {
+    readonly address: { readonly host: string; readonly port: number };
+    readonly mode: string;
+    readonly engine: string | undefined;
+  }[];
+  readonly loaded: LoadedConfig;
+  readonly draining: boolean;
+  servers(): readonly ServerView[];
+}
+
+/** Watches the proxy: counts what happens, and tells how all is. */
+export class Monitor implements Disposable {
+  readonly traffic = new Traffic();
+  readonly recent = new RecentWarnings();
+  readonly #servers = new ServerWatch();
+  readonly #delay = new LoopDelay();
+  readonly #started = new Date();
+  readonly #log: { readonly dropped: number };
+  #reload: ReloadStatus | undefined;
+
+  constructor(log: { readonly dropped: number }) {
+    this.#log = log;
+  }
+
+  readonly observe: Observer = (event) => {
+    this.traffic.observe(event);
+    this.#servers.observe(event);
+    this.recent.observe(event);
+    if (event.kind === "reloaded" || event.kind === "reload_failed") this.#noteReload(event);
+  };
+
+  /** Labels of what a reload has taken away are forgotten. */
+  onReload({ config }: LoadedConfig): void {
+    this.traffic.keepOnly({
+      routes: new Set(config.routes.map(routeName)),
+      backends: new Set(config.backends.keys()),
+    });
+  }
+
+  status(watched: Watched): Status {
+    const now = new Date();
+    const { config, certificates } = watched.loaded;
+    const servers = this.#servers.look(watched.servers(), now);
+    const { rss, heapUsed } = Deno.memoryUsage();
+    return {
+      version: manifest.version,
+      runtime: `Deno ${Deno.version.deno}`,
+      started: this.#started.toISOString(),
+      state: watched.draining ? "draining" : "serving",
+      listeners: watched.listeners.map(({ address, mode, engine }) => ({
+        address: formatAddress(address),
+        mode,
+        engine,
+      })),
+      certificates: certificates.map((certificate) => ({
+        file: certificate.label,
+        names: certificate.names,
+        notAfter: certificate.notAfter.toISOString(),
+        daysLeft: daysUntilExpiry(certificate, now),
+      })),
+      routes: config.routes.map((route) => ({ name: routeName(route), backend: route.backend })),
+      backends: [...config.backends.keys()].map((name) => ({
+        name,
+        servers: servers.filter(({ backend }) => backend === name)
+          .map(({ backend: _, ...server }) => server),
+      })),
+      connections: { open: this.traffic.open },
+      requests: { total: this.traffic.requests, failed: this.traffic.failures },
+      handshakeFailures: this.traffic.ledger.report(),
+      reload: this.#reload,
+      log: { dropped: this.#log.dropped },
+      memory: { rss, heapUsed },
+    };
+  }
+
+  metrics(watched: Watched): readonly MetricFamily[] {
+    const { certificates, backends } = this.status(watched);
+    const servers = backends.flatMap(({ name, servers }) =>
+      servers.map((server) => ({ labels: { backend: name, server: server.name }, server }))
+    );
+    const { rss, heapTotal, heapUsed, external } = Deno.memoryUsage();
+    return [
+      gauge("tls_proxy_build_info", "What is running.", [
+        [{ version: manifest.version, deno: Deno.version.deno }, 1],
+      ]),
+      gauge("tls_proxy_start_time_seconds", "When it was started, in seconds since 1970.", [
+        [{}, this.#started.getTime() / 1000],
+      ]),
+      gauge("tls_proxy_draining", "Whether it has stopped accepting.", [
+        [{}, Number(watched.draining)],
+      ]),
+      ...this.traffic.families(),
+      gauge(
+        "tls_proxy_server_up",
+        "Whether a server is used: 0 while it is known to be down, ejected or drained.",
+        servers.map(({ labels, server }) => [
+          labels,
+          Number(server.state === "up" || server.state === "pending"),
+        ]),
+      ),
+      gauge(
+        "tls_proxy_server_drained",
+        "Whether a server gets no new requests because somebody asked for it.",
+        servers.map(({ labels, server }) => [labels, Number(server.state === "draining")]),
+      ),
+      gauge(
+        "tls_proxy_server_load",
+        "Requests or connections that a server has now.",
+        servers.map(({ labels, server }) => [labels, server.load]),
+      ),
+      gauge(
+        "tls_proxy_pool_idle_connections",
+        "Idle connections to a server.",
+        servers.map(({ labels, server }) => [labels, server.idleConnections]),
+      ),
+      gauge(
+        "tls_proxy_certificate_expiry_timestamp_seconds",
+        "When a certificate expires, in seconds since 1970.",
+        certificates.map(({ file, notAfter }) => [
+          { certificate: file },
+          new Date(notAfter).getTime() / 1000,
+        ]),
+      ),
+      histogram("tls_proxy_event_loop_delay_seconds", "How late timers are, ten times a second.", [
+        [{}, this.#delay.histogram],
+      ]),
+      gauge("tls_proxy_memory_bytes", "Memory, by kind.", [
+        [{ kind: "resident" }, rss],
+        [{ kind: "heap" }, heapTotal],
+        [{ kind: "heap_used" }, heapUsed],
+        [{ kind: "external" }, external],
+      ]),
+      counter("tls_proxy_log_dropped_lines", "Log lines dropped as they were not read.", [
+        [{}, this.#log.dropped],
+      ]),
+    ];
+  }
+
+  [Symbol.dispose](): void {
+    this.#delay[Symbol.dispose]();
+  }
+
+  #noteReload(event: Extract<ProxyEvent, { kind: "reloaded" | "reload_failed" }>): void {
+    const taken = event.kind === "reloaded";
+    this.#reload = {
+      time: new Date().toISOString(),
+      taken,
+      reason: event.reason,
+      details: taken ? event.changes : event.problems,
+    };
+  }
+
+  /** What came of the last reload. */
+  get lastReload(): ReloadStatus | undefined {
+    return this.#reload;
+  }
+}

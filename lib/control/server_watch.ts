@@ -1,0 +1,62 @@
+import type { Observer } from "../observability/event.ts";
+import type { ServerStatus } from "../observability/status.ts";
+import type { ServerView } from "../upstream/server_registry.ts";
+
+interface Seen {
+  state: ServerStatus["state"];
+  since: string | undefined;
+}
+
+/** Remembers what real requests met at servers, and since when each is as it is. */
+export class ServerWatch {
+  /** By backend and name; only servers that failed are in it. */
+  readonly #failures = new Map<string, { readonly time: string; readonly reason: string }>();
+  /** Those that have failed, and served nothing since. */
+  readonly #failing = new Set<string>();
+  #seen = new Map<string, Seen>();
+
+  readonly observe: Observer = (event) => {
+    switch (event.kind) {
+      case "server_failed": {
+        const key = keyOf(event.backend, event.server);
+        const { code, message: reason } = event.error;
+        this.#failures.set(key, { time: new Date().toISOString(), reason });
+        if (code === "connect_failed" || code === "connect_timeout") this.#failing.add(key);
+        return;
+      }
+      case "request":
+      case "connection_end":
+        if (this.#failing.size === 0 || event.server === undefined) return;
+        if (event.kind === "request" && event.error !== undefined) return;
+        this.#failing.delete(keyOf(event.backend ?? "", event.server));
+    }
+  };
+
+  /** The servers as they are now; who has gone is forgotten. */
+  look(views: readonly ServerView[], now: Date): readonly (ServerStatus & { backend: string })[] {
+    const seen = new Map<string, Seen>();
+    const all = views.map(({ backend, name, state: known, load, idleConnections }) => {
+      const key = keyOf(backend, name);
+      // where nothing checks a server, requests tell
+      const state = known === "pending" && this.#failing.has(key) ? "down" : known;
+      const before = this.#seen.get(key);
+      const changed = before !== undefined && before.state !== state;
+      const since = changed ? now.toISOString() : before?.since;
+      seen.set(key, { state, since });
+      const lastFailure = this.#failures.get(key);
+      return { backend, name, state, since, lastFailure, load, idleConnections };
+    });
+    this.#seen = seen;
+    for (const key of this.#failures.keys()) {
+      if (seen.has(key)) continue;
+      this.#failures.delete(key);
+      this.#failing.delete(key);
+    }
+    return all;
+  }
+}
+
+/** The name of a backend has no space in it. */
+function keyOf(backend: string, server: string): string {
+  return `${backend} ${server}`;
+}

@@ -1,0 +1,70 @@
+import type { LedgerReport } from "./ledger.ts";
+
+/** Everything live, as JSON: what the admin page shows. Times are ISO 8601, or ms where named so. */
+export interface Status {
+  readonly version: string;
+  readonly runtime: string;
+  readonly started: string;
+  /** `draining` once it stops accepting. */
+  readonly state: "serving" | "draining";
+  readonly listeners: readonly ListenerStatus[];
+  readonly certificates: readonly CertificateStatus[];
+  readonly routes: readonly RouteStatus[];
+  readonly backends: readonly BackendStatus[];
+  readonly connections: { readonly open: number };
+  readonly requests: { readonly total: number; readonly failed: number };
+  readonly handshakeFailures: LedgerReport;
+  readonly reload: ReloadStatus | undefined;
+  readonly log: { readonly dropped: number };
+  readonly memory: { readonly rss: number; readonly heapUsed: number };
+}
+
+export interface ListenerStatus {
+  readonly address: string;
+  readonly mode: string;
+  readonly engine: string | undefined;
+}
+
+export interface CertificateStatus {
+  readonly file: string;
+  readonly names: readonly string[];
+  readonly notAfter: string;
+  /** Negative once it has expired. */
+  readonly daysLeft: number;
+}
+
+export interface RouteStatus {
+  readonly name: string;
+  readonly backend: string;
+}
+
+export interface BackendStatus {
+  readonly name: string;
+  readonly servers: readonly ServerStatus[];
+}
+
+export interface ServerStatus {
+  readonly name: string;
+  /** `pending` is not known yet; `down`, too, while requests to it fail. */
+  readonly state: "pending" | "up" | "down" | "ejected" | "draining";
+  /** Since when, where it has changed. */
+  readonly since: string | undefined;
+  /** What was last found wrong with it. */
+  readonly lastFailure: { readonly time: string; readonly reason: string } | undefined;
+  /** Requests or connections that it has now. */
+  readonly load: number;
+  readonly idleConnections: number;
+}
+
+/** The last reload. */
+export interface ReloadStatus {
+  readonly time: string;
+  readonly taken: boolean;
+  readonly reason: string;
+  readonly details: readonly string[];
+}
+
+/** What the page and the metrics ask for. */
+export interface StatusSource {
+  status(): Status;
+}

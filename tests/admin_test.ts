@@ -1,0 +1,200 @@
+import assert from "node:assert/strict";
+import type { Status } from "../lib/observability/status.ts";
+import { unusedPort } from "./support/backends.ts";
+import { testCertificates } from "./support/certificates.ts";
+import { printedFlags } from "./support/config_folder.ts";
+import {
+  configFile,
+  type ConfiguredProxy,
+  startConfigured,
+  startNamed,
+  visit,
+} from "./support/configured.ts";
+import { within } from "./support/deadline.ts";
+import { NotStarted } from "./support/start_proxy.ts";
+import { connectTcp } from "./support/tls_client.ts";
+import { runOk } from "./support/tools.ts";
+
+const TOKEN = "0123456789abcdef0123456789abcdef";
+
+async function yaml(servers: readonly string[], more = 'admin: { listen: "127.0.0.1:0" }') {
+  const { ec } = await testCertificates();
+  return `
+listeners: [{ listen: "127.0.0.1:0" }]
+certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
+backends: { app: { servers: ${JSON.stringify(servers)} } }
+routes: [{ hosts: [localhost], paths: [/a], backend: app }, { backend: app }]
+${more}
+`;
+}
+
+async function adminOf(proxy: ConfiguredProxy): Promise<string> {
+  const [, url = ""] = await proxy.says.first(/admin page: (http:\S+)\/$/);
+  return url;
+}
+
+async function statusOf(admin: string): Promise<Status> {
+  const response = await fetch(`${admin}/status`);
+  assert.equal(response.headers.get("content-type"), "application/json");
+  return await response.json();
+}
+
+async function ask(url: string, init: RequestInit = {}) {
+  const response = await fetch(url, init);
+  return { status: response.status, text: await response.text(), headers: response.headers };
+}
+
+Deno.test("admin tells how the proxy is, and how it was", async () => {
+  await using backend = await startNamed("app");
+  await using proxy = await startConfigured(await yaml([backend.address]));
+  const admin = await adminOf(proxy);
+  await visit(proxy.port, { target: "/a/b", host: "localhost" });
+  await visit(proxy.port, { target: "/c" });
+  using noise = await connectTcp(proxy.port);
+  await noise.write("GET / HTTP/1.1\r\n\r\n");
+  await noise.readRest();
+  await proxy.log.count(/ end /, 2);
+
+  assert.equal((await ask(`${admin}/healthz`)).text, "ok\n");
+  assert.equal((await ask(`${admin}/readyz`)).text, "ready\n");
+  const status = await statusOf(admin);
+  assert.equal(status.state, "serving");
+  assert.deepEqual(status.listeners, [
+    { address: `127.0.0.1:${proxy.port}`, mode: "http", engine: "node" },
+  ]);
+  assert.ok((status.certificates[0]?.daysLeft ?? 0) > 1);
+  assert.deepEqual(status.routes, [
+    { name: "localhost/a", backend: "app" },
+    { name: "*", backend: "app" },
+  ]);
+  assert.deepEqual(status.backends[0]?.servers.map(({ name }) => name), [backend.address]);
+  assert.equal(status.requests.total, 2);
+  assert.equal(status.handshakeFailures.rows[0]?.reason, "plain_http");
+
+  const metrics = await ask(`${admin}/metrics`);
+  assert.match(
+    metrics.text,
+    /^tls_proxy_requests_total\{route="localhost\/a",.*status="2xx"\} 1$/m,
+  );
+  assert.match(metrics.text, /^tls_proxy_handshake_failures_total\{reason="plain_http"\} 1$/m);
+  assert.match(metrics.text, /^tls_proxy_certificate_expiry_timestamp_seconds\{.*\} \d+$/m);
+  assert.match(metrics.text, /^tls_proxy_event_loop_delay_seconds_count [1-9]/m);
+  assert.match(metrics.text, /^tls_proxy_memory_bytes\{kind="resident"\} [1-9]/m);
+  await passesPromtool(metrics.text);
+  const open = await ask(`${admin}/metrics`, {
+    headers: { accept: "application/openmetrics-text" },
+  });
+  assert.match(open.headers.get("content-type") ?? "", /^application\/openmetrics-text; version=1/);
+  assert.ok(open.text.endsWith("# EOF\n"));
+});
+
+async function passesPromtool(text: string): Promise<void> {
+  const child = new Deno.Command("promtool", {
+    args: ["check", "metrics"],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  await new Blob([text]).stream().pipeTo(child.stdin);
+  const { code, stdout, stderr } = await within(child.output(), "promtool");
+  const decoder = new TextDecoder();
+  assert.equal(decoder.decode(stdout) + decoder.decode(stderr), "");
+  assert.equal(code, 0);
+}
+
+Deno.test("admin drains a server and takes it back in, also across a reload", async () => {
+  await using one = await startNamed("app");
+  await using two = await startNamed("app");
+  await using proxy = await startConfigured(await yaml([one.address, two.address]));
+  const admin = await adminOf(proxy);
+  const path = `${admin}/drain/app/${one.address}`;
+  const drain = await ask(path, { method: "POST" });
+  assert.deepEqual(JSON.parse(drain.text), { backend: "app", server: one.address, drained: true });
+  assert.match(await proxy.reload(), /reloaded/);
+  for (let i = 0; i < 4; i++) await visit(proxy.port, {});
+  assert.deepEqual([one.requests.length, two.requests.length], [0, 4]);
+  assert.equal((await statusOf(admin)).backends[0]?.servers[0]?.state, "draining");
+  const both = await ask(`${admin}/drain/app/${encodeURIComponent(two.address)}`, {
+    method: "POST",
+  });
+  assert.equal(both.status, 200);
+  assert.ok((await visit(proxy.port, {})).status >= 502, "none is left");
+
+  assert.equal((await ask(path, { method: "DELETE" })).status, 200);
+  await visit(proxy.port, {});
+  assert.equal(one.requests.length, 1);
+  for (const unknown of ["/drain/app/127.0.0.1:1", "/drain/x", "/drain/", "/drain/%/a"]) {
+    assert.equal((await ask(`${admin}${unknown}`, { method: "POST" })).status, 404, unknown);
+  }
+});
+
+Deno.test("admin changes nothing by GET, and nothing for a page of another origin", async () => {
+  await using backend = await startNamed("app");
+  await using proxy = await startConfigured(await yaml([backend.address]));
+  const admin = await adminOf(proxy);
+  for (const path of ["/reload", `/drain/app/${backend.address}`]) {
+    const { status, headers } = await ask(`${admin}${path}`);
+    assert.equal(status, 405);
+    assert.match(headers.get("allow") ?? "", /^POST/);
+    const forged = await runOk("curl", [
+      ...["-sS", "-o", "/dev/null", "-w", "%{http_code}", "-X", "POST"],
+      ...["-H", "Origin: https://evil.test", `${admin}${path}`],
+    ]);
+    assert.equal(forged, "403");
+  }
+  const rebound = await runOk("curl", [
+    ...["-sS", "-o", "/dev/null", "-w", "%{http_code}"],
+    ...["-H", "Host: evil.test", `${admin}/status`],
+  ]);
+  assert.equal(rebound, "421");
+  for (const path of ["/", "/status", "/metrics", "/nothing"]) {
+    const { headers } = await ask(`${admin}${path}`, { headers: { origin: "https://evil.test" } });
+    assert.equal(headers.get("access-control-allow-origin"), null, path);
+    assert.equal(headers.get("x-content-type-options"), "nosniff");
+  }
+  assert.deepEqual(proxy.says.matching(/reloaded/), []);
+});
+
+Deno.test("admin reloads when it is asked to, and says what was wrong", async () => {
+  await using backend = await startNamed("app");
+  await using proxy = await startConfigured(await yaml([backend.address]));
+  const admin = await adminOf(proxy);
+  const good = await ask(`${admin}/reload`, { method: "POST" });
+  assert.deepEqual([good.status, JSON.parse(good.text)], [200, { taken: true, details: [] }]);
+  await proxy.config.write("listeners: 5");
+  const bad = await ask(`${admin}/reload`, { method: "POST" });
+  assert.equal(bad.status, 422);
+  assert.match(JSON.parse(bad.text).details[0], /:1:12: "listeners" must be a list/);
+  await proxy.config.write(await yaml([backend.address], ""));
+  assert.match(await proxy.reload(), /admin changed/);
+  await assert.rejects(fetch(`${admin}/healthz`), "it is off");
+});
+
+Deno.test("admin beyond this machine asks for a token, with exactly the permissions printed", async () => {
+  await using backend = await startNamed("app");
+  const [listen, port] = [await unusedPort(), await unusedPort()];
+  const admin = (file: string) => `admin: { listen: "0.0.0.0:${port}"${file} }`;
+  const fixed = async (more: string) =>
+    (await yaml([backend.address], more)).replace("127.0.0.1:0", `127.0.0.1:${listen}`);
+  await using config = await configFile(await fixed(admin("")));
+  await assert.rejects(startConfigured(config), (error) => {
+    assert.ok(error instanceof NotStarted);
+    assert.match(error.says.join("\n"), /admin needs a token_file/);
+    return true;
+  });
+  await Deno.writeTextFile(`${config.folder}/token`, "short\n");
+  await config.write(await fixed(admin(", token_file: token") + "\nlog: { file: a.log }"));
+  await assert.rejects(startConfigured(config), /less than 16 characters|--allow-write/);
+  await Deno.writeTextFile(`${config.folder}/token`, `${TOKEN}\n`);
+  const granted = await printedFlags(config.path);
+  await using proxy = await startConfigured(config, { granted });
+  const url = `http://127.0.0.1:${port}`;
+  assert.equal((await ask(`${url}/healthz`)).status, 200);
+  const { status, headers } = await ask(`${url}/status`);
+  assert.equal(status, 401);
+  assert.match(headers.get("www-authenticate") ?? "", /^Basic /);
+  const shown = { headers: { authorization: `Bearer ${TOKEN}` } };
+  assert.equal((await ask(`${url}/status`, shown)).status, 200);
+  assert.ok(!proxy.says.text.includes(TOKEN));
+  assert.ok(!(await Deno.readTextFile(`${config.folder}/a.log`)).includes(TOKEN));
+});

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { startHttp } from "./support/backends.ts";
+import { type Browser, startBrowser } from "./support/browser.ts";
+import { testCertificates } from "./support/certificates.ts";
+import { startConfigured } from "./support/configured.ts";
+import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
+import { connectTcp, connectTls } from "./support/tls_client.ts";
+
+/** The server's state as the page shows it. */
+const stateOf = (address: string) =>
+  `document.querySelector('[data-server="${address}"] td:nth-child(3)')?.className`;
+
+Deno.test("the dashboard shows a running proxy live, in a real browser", async () => {
+  const { ec } = await testCertificates();
+  await using stable = await startHttp();
+  const fragile = await startHttp(() => encodeAnswer("hello"), { brokenOff: true });
+  await using proxy = await startConfigured(`
+listeners: [{ listen: "127.0.0.1:0" }]
+certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
+backends:
+  app:
+    servers: ["${stable.address}", "${fragile.address}"]
+    health: { type: tcp, interval: 500ms }
+routes: [{ backend: app }]
+admin: { listen: "127.0.0.1:0" }
+`);
+  const [, url = ""] = await proxy.says.first(/admin page: (http:\S+)/);
+  await using browser = await startBrowser();
+  await using _load = startLoad(proxy.port);
+  const page = await browser.open(url);
+
+  await page.until("document.getElementById('state').textContent === 'serving'", "the state");
+  await page.until("Number(document.getElementById('rate').textContent) > 0", "requests a second");
+  await page.until("/ms/.test(document.getElementById('latency').textContent)", "the latency");
+  const points = "document.querySelector('#rate-plot polyline').getAttribute('points')";
+  const before = await page.evaluate<string>(points);
+  await page.until(`${points} !== ${JSON.stringify(before)}`, "the plot to move");
+  await page.until("Number(document.getElementById('connections').textContent) >= 1", "the load");
+
+  using noise = await connectTcp(proxy.port);
+  await noise.write("this is no handshake\r\n\r\n");
+  await page.until("document.getElementById('handshakes').textContent === '1'", "the failure");
+  await page.until(
+    "document.getElementById('failures').innerText.includes('bad_client_hello')",
+    "its row",
+  );
+
+  await page.until(`${stateOf(fragile.address)} === 'up'`, "both to be well");
+  await fragile[Symbol.asyncDispose]();
+  await page.until(`${stateOf(fragile.address)} === 'down'`, "the killed server to be red");
+  const red = `getComputedStyle(document.querySelector('td.down')).color`;
+  assert.match(await page.evaluate<string>(red), /^rgb\((?:1[5-9]\d|2\d\d), \d{1,2}, \d{1,2}\)$/);
+  await page.until("document.getElementById('recent').innerText.includes('server failed')", "news");
+
+  await drains(page, stable.address);
+  await isAccessible(page);
+  assert.deepEqual(page.errors, []);
+  await fitsPhone(browser, url);
+});
+
+/** By its button, as a person does. */
+async function drains(page: Awaited<ReturnType<Browser["open"]>>, address: string): Promise<void> {
+  const press = (label: string) =>
+    page.evaluate(`document.querySelector('[aria-label="${label}"]').click()`);
+  await press(`Drain ${address}`);
+  await page.until(`${stateOf(address)} === 'draining'`, "it to drain");
+  await press(`Take ${address} back in`);
+  await page.until(`${stateOf(address)} !== 'draining'`, "it to be back");
+}
+
+async function isAccessible(page: Awaited<ReturnType<Browser["open"]>>): Promise<void> {
+  const nodes = await page.accessible();
+  const named = (wanted: string) => nodes.filter(({ role }) => role === wanted);
+  for (const role of ["button", "image", "table", "heading", "region"]) {
+    assert.ok(named(role).length > 0, `there is a ${role}`);
+    assert.deepEqual(named(role).filter(({ name }) => name === ""), [], `every ${role} has a name`);
+  }
+  const [plot] = named("image");
+  assert.match(plot?.name ?? "", /^Requests a second: \d+ now, \d+ at most$/);
+}
+
+async function fitsPhone(browser: Browser, url: string): Promise<void> {
+  const page = await browser.open(url, { width: 360, height: 740, dark: true });
+  await page.until("document.getElementById('state').textContent === 'serving'", "the state");
+  const width = await page.evaluate<number>("document.documentElement.scrollWidth");
+  assert.ok(width <= 360, `nothing stands out: ${width} pixels`);
+  const background = await page.evaluate<string>("getComputedStyle(document.body).backgroundColor");
+  assert.equal(background, "rgb(17, 21, 27)", "it is dark");
+  assert.deepEqual(page.errors, []);
+}
+
+/** One client that asks and asks until it is disposed. */
+function startLoad(port: number): AsyncDisposable {
+  let over = false;
+  const done = (async () => {
+    while (!over) {
+      using client = await connectTls(port);
+      for (let i = 0; i < 50 && !over; i++) {
+        await client.write(encodeRequest("/"));
+        await readAnswer(client);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    }
+  })();
+  return {
+    async [Symbol.asyncDispose]() {
+      over = true;
+      await done;
+    },
+  };
+}

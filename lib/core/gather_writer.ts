@@ -1,5 +1,6 @@
-import { giveBuffer, POOLED_BYTES, takeBuffer } from "./buffer_pool.ts";
+import { POOLED_BYTES } from "./buffer_pool.ts";
 import type { ByteSink } from "./connection.ts";
+import { writeLatin1 } from "./latin1.ts";
 
 /**
  * Collects the pieces of a message (head, chunk size, data) and writes them at once: one system
@@ -8,17 +9,18 @@ import type { ByteSink } from "./connection.ts";
  */
 export class GatherWriter {
   readonly #sink: ByteSink;
-  #pieces: Uint8Array[] = [];
+  #pieces: (Uint8Array | string)[] = [];
   #size = 0;
 
   constructor(sink: ByteSink) {
     this.#sink = sink;
   }
 
-  push(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    this.#pieces.push(bytes);
-    this.#size += bytes.length;
+  /** @param piece bytes, or text of one character a byte, which costs nothing until it is written */
+  push(piece: Uint8Array | string): void {
+    if (piece.length === 0) return;
+    this.#pieces.push(piece);
+    this.#size += piece.length;
   }
 
   /** Forgets what was pushed and not flushed. */
@@ -30,29 +32,42 @@ export class GatherWriter {
   /** Settles once the runtime has taken the bytes; the pieces are free from then on. */
   flush(): Promise<void> {
     const pieces = this.#pieces;
+    const [first] = pieces;
+    if (first === undefined) return DONE;
+    if (pieces.length === 1 && typeof first !== "string") {
+      this.drop();
+      return this.#sink.write(first);
+    }
     const size = this.#size;
-    const [only] = pieces;
-    if (only === undefined) return DONE;
-    this.#pieces = [];
-    this.#size = 0;
-    return pieces.length === 1 ? this.#sink.write(only) : this.#writeAll(pieces, size);
+    const buffer = size <= BUFFER_BYTES ? buffers.pop() ?? newBuffer() : new Uint8Array(size);
+    let at = 0;
+    for (const piece of pieces) {
+      if (typeof piece === "string") writeLatin1(piece, buffer, at);
+      else buffer.set(piece, at);
+      at += piece.length;
+    }
+    this.drop();
+    return this.#sink.write(buffer.subarray(0, size)).then(() => giveBack(buffer));
   }
 
   /** Half-closes the connection behind what was flushed. */
   close(): Promise<void> {
     return this.#sink.endWrites();
   }
-
-  async #writeAll(pieces: readonly Uint8Array[], size: number): Promise<void> {
-    const buffer = size <= POOLED_BYTES ? takeBuffer() : new Uint8Array(size);
-    let at = 0;
-    for (const piece of pieces) {
-      buffer.set(piece, at);
-      at += piece.length;
-    }
-    await this.#sink.write(buffer.subarray(0, size));
-    giveBuffer(buffer);
-  }
 }
 
 const DONE = Promise.resolve();
+
+/** As much as one read gives, and a head. */
+const BUFFER_BYTES = POOLED_BYTES + 16 * 1024;
+/** Buffers kept for later at the most: 5 MiB. */
+const MAX_KEPT = 64;
+const buffers: Uint8Array<ArrayBuffer>[] = [];
+
+function newBuffer(): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(BUFFER_BYTES);
+}
+
+function giveBack(buffer: Uint8Array<ArrayBuffer>): void {
+  if (buffer.length === BUFFER_BYTES && buffers.length < MAX_KEPT) buffers.push(buffer);
+}

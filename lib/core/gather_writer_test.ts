@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { settled } from "../../tests/support/settled.ts";
-import { POOLED_BYTES, takeBuffer } from "./buffer_pool.ts";
+import { POOLED_BYTES } from "./buffer_pool.ts";
 import { GatherWriter } from "./gather_writer.ts";
 
 /** A writer, and what comes out of it; `hold` keeps writes from settling. */
@@ -99,11 +99,19 @@ Deno.test("GatherWriter keeps its buffer until the write has settled, then gives
   const flushed = writer.flush();
   await settled();
   const buffer = chunks[0]?.buffer;
-  assert.notEqual(takeBuffer().buffer, buffer);
+  assert.notEqual(await bufferOfNext(), buffer);
   release();
   await flushed;
-  assert.equal(takeBuffer().buffer, buffer);
+  assert.equal(await bufferOfNext(), buffer);
 });
+
+/** The buffer that another writer gets. */
+async function bufferOfNext(): Promise<unknown> {
+  const { writer, chunks } = open();
+  writer.push("ab");
+  await writer.flush();
+  return chunks[0]?.buffer;
+}
 
 Deno.test("GatherWriter.flush() fails as the write does, and its buffer is used no more", async () => {
   const { writer, chunks, hold } = open();
@@ -115,9 +123,19 @@ Deno.test("GatherWriter.flush() fails as the write does, and its buffer is used 
   const broken = new Error("broken");
   fail(broken);
   await assert.rejects(flushed, broken);
-  assert.notEqual(takeBuffer().buffer, chunks[0]?.buffer);
+  assert.notEqual(await bufferOfNext(), chunks[0]?.buffer);
   writer.push(bytes("c"));
   await assert.rejects(writer.flush(), broken);
+});
+
+Deno.test("GatherWriter writes text one byte a character, between bytes", async () => {
+  const { writer, chunks } = open();
+  for (const piece of ["a\xe9\xff", bytes("b"), "", "c"]) writer.push(piece);
+  await writer.flush();
+  assert.deepEqual([...chunks[0] ?? []], [0x61, 0xe9, 0xff, 0x62, 0x63]);
+  writer.push("\xa0");
+  await writer.flush();
+  assert.deepEqual([...chunks[1] ?? []], [0xa0]);
 });
 
 Deno.test("GatherWriter.close() closes behind what was flushed", async () => {

@@ -71,20 +71,13 @@ export class SocketConnection implements Connection {
     return new Promise(this.#startRead);
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    if (this.#closed !== undefined) throw this.#closed;
-    try {
-      let at = await this.#socket.write(bytes);
-      this.bytes.written += at;
-      while (at < bytes.length) {
-        const count = await this.#socket.write(bytes.subarray(at));
-        at += count;
-        this.bytes.written += count;
-      }
-    } catch (error) {
-      this.#break(error);
-      throw this.#closed;
-    }
+  write(bytes: Uint8Array): Promise<void> {
+    if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    const { length } = bytes;
+    return this.#socket.write(bytes).then((count) => {
+      this.bytes.written += count;
+      return count < length ? this.write(bytes.subarray(count)) : undefined;
+    }, this.#onWriteError);
   }
 
   async endWrites(): Promise<void> {
@@ -148,6 +141,11 @@ export class SocketConnection implements Connection {
   };
 
   readonly #onReadError = (error: unknown): void => this.#break(error);
+
+  readonly #onWriteError = (error: unknown): never => {
+    this.#break(error);
+    throw this.#closed;
+  };
 
   #break(error: unknown): void {
     this.#dead = DEAD.some((kind) => error instanceof kind);

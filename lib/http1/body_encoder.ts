@@ -2,20 +2,19 @@ import type { BodyPart } from "./body_decoder.ts";
 import type { Framing } from "./framing.ts";
 import { fieldLines } from "./head.ts";
 import { endToEndTrailers } from "./hop_headers.ts";
-import { encodeLatin1 } from "./text.ts";
 
 /**
  * Writes a body part in a framing: the inverse of the decoders. `put` gets each run of bytes in
- * order; data is handed on as it is, not copied.
+ * order, as text where it is of our making; data is handed on as it is, not copied.
  */
 export function encodeBodyPart(
   part: BodyPart,
   framing: Framing,
-  put: (bytes: Uint8Array) => void,
+  put: (bytes: Uint8Array | string) => void,
 ): void {
   if (part.kind === "data") {
     if (framing.kind === "chunked") {
-      put(encodeLatin1(part.bytes.length.toString(16) + "\r\n"));
+      put(part.bytes.length.toString(16) + "\r\n");
       put(part.bytes);
       put(CRLF);
     } else {
@@ -26,9 +25,9 @@ export function encodeBodyPart(
   }
 }
 
-const CRLF = encodeLatin1("\r\n");
-const LAST_CHUNK = encodeLatin1("0\r\n\r\n");
+const CRLF = "\r\n";
+const LAST_CHUNK = "0\r\n\r\n";
 
-function lastChunkWith({ trailers }: Extract<BodyPart, { kind: "end" }>): Uint8Array {
-  return encodeLatin1(`0\r\n${fieldLines(endToEndTrailers(trailers))}\r\n`);
+function lastChunkWith({ trailers }: Extract<BodyPart, { kind: "end" }>): string {
+  return `0\r\n${fieldLines(endToEndTrailers(trailers))}\r\n`;
 }

@@ -17,8 +17,8 @@ const RULES: BodyRules = {
 };
 
 const encode = (parts: readonly BodyPart[], framing: Framing): Uint8Array => {
-  const pieces: Uint8Array[] = [];
-  for (const part of parts) encodeBodyPart(part, framing, (bytes) => pieces.push(bytes));
+  const pieces: (Uint8Array | string)[] = [];
+  for (const part of parts) encodeBodyPart(part, framing, (piece) => pieces.push(piece));
   return encodeLatin1(pieces.map(latin1).join(""));
 };
 
@@ -40,8 +40,8 @@ Deno.test("encodeBodyPart() writes the bytes alone in other framings", () => {
 
 Deno.test("encodeBodyPart() hands data on without a copy", () => {
   const part = data("abc");
-  const put: Uint8Array[] = [];
-  encodeBodyPart(part, { kind: "chunked" }, (bytes) => put.push(bytes));
+  const put: (Uint8Array | string)[] = [];
+  encodeBodyPart(part, { kind: "chunked" }, (piece) => put.push(piece));
   assert.ok(part.kind === "data" && put.includes(part.bytes));
 });
 

@@ -1,5 +1,6 @@
 import { ProxyError } from "../core/errors.ts";
-import { type RequestHead, valuesOf } from "./head.ts";
+import { ROLE } from "./field_name.ts";
+import { hasRole, type RequestHead, valuesOf } from "./head.ts";
 
 /**
  * Refuses expectations that nobody here can promise to meet: there is only one, and it is left to
@@ -8,7 +9,7 @@ import { type RequestHead, valuesOf } from "./head.ts";
  * @throws {ProxyError} `expectation_failed`
  */
 export function checkExpectation({ minor, fields }: RequestHead): void {
-  if (minor === 0) return;
+  if (minor === 0 || !hasRole(fields, ROLE.expect)) return;
   for (const value of valuesOf(fields, "expect")) {
     if (value.toLowerCase() !== "100-continue") {
       throw new ProxyError("expectation_failed", "Expect asks for other than 100-continue");

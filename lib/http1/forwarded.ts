@@ -1,3 +1,4 @@
+import { fieldName } from "./field_name.ts";
 import { HOST } from "./grammar.ts";
 import { type Field, field, valuesOf } from "./head.ts";
 
@@ -16,15 +17,15 @@ export interface ForwardedFacts {
 
 /**
  * The forwarded fields of one request of a client that is believed nothing. They come from this
- * proxy alone: what the client sends under these names is dropped (`isForwardedField`), or anybody
+ * proxy alone: what the client sends under these names is dropped (`ROLE.forwarded`), or anybody
  * could claim to be anybody.
  */
 export function forwardedFields(facts: ForwardedFacts): Field[] {
   const fields = [
-    { name: "X-Forwarded-For", key: "x-forwarded-for", value: facts.peer },
-    { name: "X-Forwarded-Proto", key: "x-forwarded-proto", value: facts.proto },
-    { name: "X-Forwarded-Host", key: "x-forwarded-host", value: facts.host },
-    { name: "X-Forwarded-Port", key: "x-forwarded-port", value: String(facts.port) },
+    field(FOR, facts.peer),
+    field(PROTO, facts.proto),
+    field(HOSTNAME, facts.host),
+    field(PORT_NUMBER, String(facts.port)),
   ];
   if (facts.standard === true) fields.push(field("Forwarded", forwardedElement(facts)));
   return fields;
@@ -43,26 +44,15 @@ export function appendedForwardedFields(
 ): Field[] {
   const { peer, proto, host, port } = facts;
   const fields = [
-    field("X-Forwarded-For", joined(received, "x-forwarded-for", peer)),
-    field("X-Forwarded-Proto", told(received, "x-forwarded-proto", SCHEME) ?? proto),
-    field("X-Forwarded-Host", told(received, "x-forwarded-host", HOST) ?? host),
-    field("X-Forwarded-Port", told(received, "x-forwarded-port", PORT) ?? String(port)),
+    field(FOR, joined(received, "x-forwarded-for", peer)),
+    field(PROTO, told(received, "x-forwarded-proto", SCHEME) ?? proto),
+    field(HOSTNAME, told(received, "x-forwarded-host", HOST) ?? host),
+    field(PORT_NUMBER, told(received, "x-forwarded-port", PORT) ?? String(port)),
   ];
   if (facts.standard === true) {
     fields.push(field("Forwarded", joined(received, "forwarded", forwardedElement(facts))));
   }
   return fields;
-}
-
-/**
- * Whether a field claims to know where the request came from. Servers that follow CGI (RFC 3875,
- * section 4.1.18) take `_` for `-`, so a name that differs only in that is the same.
- *
- * @param key the name in lower case
- */
-export function isForwardedField(key: string): boolean {
-  if (FORWARDED.has(key)) return true;
-  return key.includes("_") && FORWARDED.has(key.replaceAll("_", "-"));
 }
 
 /**
@@ -125,10 +115,7 @@ const PORT = /^\d{1,5}$/;
 /** RFC 9110, section 5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
-const FORWARDED: ReadonlySet<string> = new Set([
-  "forwarded",
-  "x-forwarded-for",
-  "x-forwarded-host",
-  "x-forwarded-port",
-  "x-forwarded-proto",
-]);
+const FOR = fieldName("X-Forwarded-For");
+const PROTO = fieldName("X-Forwarded-Proto");
+const HOSTNAME = fieldName("X-Forwarded-Host");
+const PORT_NUMBER = fieldName("X-Forwarded-Port");

@@ -1,6 +1,14 @@
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
 import { CONTENT_LENGTH, TOKEN } from "./grammar.ts";
-import { type Field, field, type RequestHead, type ResponseHead, valuesOf } from "./head.ts";
+import { fieldName, ROLE } from "./field_name.ts";
+import {
+  type Field,
+  field,
+  hasRole,
+  type RequestHead,
+  type ResponseHead,
+  valuesOf,
+} from "./head.ts";
 
 /** How a message's body is delimited (RFC 9112, section 6.3): decided once, here. */
 export type Framing =
@@ -38,14 +46,18 @@ export function responseFraming({ minor, status, fields }: ResponseHead, method:
 export function framingFields(framing: Framing): readonly Field[] {
   switch (framing.kind) {
     case "length":
-      return [field("Content-Length", String(framing.length))];
+      return [field(LENGTH, String(framing.length))];
     case "chunked":
-      return [field("Transfer-Encoding", "chunked")];
+      return CODING;
     case "none":
     case "until_close":
-      return [];
+      return NOTHING;
   }
 }
+
+const LENGTH = fieldName("Content-Length");
+const CODING: readonly Field[] = [field("Transfer-Encoding", "chunked")];
+const NOTHING: readonly Field[] = [];
 
 interface FramingErrors {
   readonly length: ErrorCode;
@@ -70,6 +82,7 @@ function framingOf(
   minor: 0 | 1,
   errors: FramingErrors,
 ): Framing | undefined {
+  if (!hasRole(fields, ROLE.contentLength | ROLE.transferEncoding)) return undefined;
   const lengths = valuesOf(fields, "content-length");
   const codings = valuesOf(fields, "transfer-encoding");
   if (codings.length > 0) {

@@ -26,6 +26,7 @@ export const HTAB = 0x09;
 export const LF = 0x0a;
 export const CR = 0x0d;
 export const SP = 0x20;
+export const COLON = 0x3a;
 
 /**
  * Bytes that may stand in a line of a head: HTAB, SP, VCHAR and obs-text (RFC 9110, section 5.5).

@@ -1,13 +1,10 @@
 import { ProxyError } from "../core/errors.ts";
-import { HTTP_VERSION, TARGET_CHARACTERS, TOKEN } from "./grammar.ts";
+import { type FieldName, fieldName, hashByte, readFieldName } from "./field_name.ts";
+import { COLON, CR, HTAB, HTTP_VERSION, SP, TARGET_CHARACTERS, TOKEN } from "./grammar.ts";
 import { decodeLatin1, encodeLatin1 } from "./text.ts";
 
 /** One field line (RFC 9110, section 5). */
-export interface Field {
-  /** As received. */
-  readonly name: string;
-  /** The name in lower case, for comparing. */
-  readonly key: string;
+export interface Field extends FieldName {
   /** Without the white space around it. */
   readonly value: string;
 }
@@ -28,17 +25,26 @@ export interface ResponseHead {
   readonly fields: readonly Field[];
 }
 
-/** A field of our own making. */
-export function field(name: string, value: string): Field {
-  return { name, key: name.toLowerCase(), value };
+/** A field of our own making; where many are made, with a name that is made once. */
+export function field(called: string | FieldName, value: string): Field {
+  const { name, key, role } = typeof called === "string" ? fieldName(called) : called;
+  return { name, key, role, value };
+}
+
+/** Whether a field of one of these roles is there. */
+export function hasRole(fields: readonly Field[], role: number): boolean {
+  for (let i = 0; i < fields.length; i++) if (((fields[i] as Field).role & role) !== 0) return true;
+  return false;
 }
 
 /** The values of every line of a field, in order. */
-export function valuesOf(fields: readonly Field[], key: string): string[] {
-  const values: string[] = [];
-  for (const field of fields) if (field.key === key) values.push(field.value);
-  return values;
+export function valuesOf(fields: readonly Field[], key: string): readonly string[] {
+  let values: string[] | undefined;
+  for (const field of fields) if (field.key === key) (values ??= []).push(field.value);
+  return values ?? NONE;
 }
+
+const NONE: readonly string[] = [];
 
 /** Whether a list-valued field holds a token, whatever its case (RFC 9110, section 5.6.1). */
 export function hasToken(fields: readonly Field[], key: string, token: string): boolean {
@@ -56,10 +62,14 @@ export function hasToken(fields: readonly Field[], key: string, token: string): 
 export function parseRequestHead(bytes: Uint8Array, maxFields: number): RequestHead {
   const text = decodeLatin1(bytes);
   const lineEnd = text.indexOf("\r\n");
-  const [method, target, version, ...rest] = text.slice(0, lineEnd).split(" ");
-  if (method === undefined || target === undefined || version === undefined || rest.length > 0) {
+  const methodEnd = text.indexOf(" ");
+  const targetEnd = text.indexOf(" ", methodEnd + 1);
+  // of three words one has two spaces, and what is behind the second holds no other
+  if (methodEnd < 0 || targetEnd < 0 || text.lastIndexOf(" ", lineEnd) !== targetEnd) {
     throw new ProxyError("bad_request_line", "The request line is not METHOD TARGET VERSION");
   }
+  const method = text.slice(0, methodEnd);
+  const target = text.slice(methodEnd + 1, targetEnd);
   if (!TOKEN.test(method)) {
     throw new ProxyError("bad_request_line", "The method is not a token");
   }
@@ -69,8 +79,11 @@ export function parseRequestHead(bytes: Uint8Array, maxFields: number): RequestH
       "The request target is empty or holds a forbidden character",
     );
   }
-  const minor = parseVersion(version, "bad_request_line", "bad_version");
-  return { method, target, minor, fields: parseFields(text, lineEnd + 2, maxFields, "bad_field") };
+  const minor = text.startsWith("HTTP/1.1\r", targetEnd + 1)
+    ? 1
+    : parseVersion(text.slice(targetEnd + 1, lineEnd), "bad_request_line", "bad_version");
+  const fields = parseFields(bytes, { text, at: lineEnd + 2, maxFields, code: "bad_field" });
+  return { method, target, minor, fields };
 }
 
 /**
@@ -81,18 +94,17 @@ export function parseRequestHead(bytes: Uint8Array, maxFields: number): RequestH
 export function parseResponseHead(bytes: Uint8Array, maxFields: number): ResponseHead {
   const text = decodeLatin1(bytes);
   const lineEnd = text.indexOf("\r\n");
-  const line = text.slice(0, lineEnd);
-  const minor = parseVersion(line.slice(0, 8), "bad_response", "bad_response");
-  const status = /^ ([1-5]\d\d)(?: (.*))?$/.exec(line.slice(8));
-  if (status === null) {
+  const minor = text.startsWith("HTTP/1.1 ")
+    ? 1
+    : parseVersion(text.slice(0, Math.min(8, lineEnd)), "bad_response", "bad_response");
+  const status = parseStatus(bytes);
+  if (status === undefined) {
     throw new ProxyError("bad_response", "The server's status line is malformed");
   }
-  return {
-    minor,
-    status: Number(status[1]),
-    reason: status[2] ?? "",
-    fields: parseFields(text, lineEnd + 2, maxFields, "bad_response"),
-  };
+  const reason = lineEnd === 12 ? "" : text.slice(13, lineEnd);
+  const code = "bad_response";
+  const fields = parseFields(bytes, { text, at: lineEnd + 2, maxFields, code });
+  return { minor, status, reason, fields };
 }
 
 /**
@@ -101,21 +113,36 @@ export function parseResponseHead(bytes: Uint8Array, maxFields: number): Respons
  * @throws {ProxyError} `code`
  */
 export function parseTrailers(bytes: Uint8Array, maxFields: number, code: FieldError): Field[] {
-  return parseFields(decodeLatin1(bytes), 0, maxFields, code);
+  return parseFields(bytes, { text: decodeLatin1(bytes), at: 0, maxFields, code });
+}
+
+/** A request's head, one character a byte. */
+export function requestHeadText(
+  { method, target, fields }: Pick<RequestHead, "method" | "target" | "fields">,
+): string {
+  return method + " " + target + " HTTP/1.1\r\n" + fieldLines(fields) + "\r\n";
+}
+
+/** An answer's head, one character a byte. */
+export function responseHeadText(
+  { status, reason }: Pick<ResponseHead, "status" | "reason">,
+  fields: readonly Field[],
+): string {
+  return "HTTP/1.1 " + status + " " + reason + "\r\n" + fieldLines(fields) + "\r\n";
 }
 
 /** The bytes of a request's head. */
 export function encodeRequestHead(
-  { method, target, fields }: Pick<RequestHead, "method" | "target" | "fields">,
+  head: Pick<RequestHead, "method" | "target" | "fields">,
 ): Uint8Array {
-  return encodeLatin1(`${method} ${target} HTTP/1.1\r\n${fieldLines(fields)}\r\n`);
+  return encodeLatin1(requestHeadText(head));
 }
 
 /** The bytes of an answer's head. */
 export function encodeResponseHead(
-  { status, reason, fields }: Pick<ResponseHead, "status" | "reason" | "fields">,
+  head: Pick<ResponseHead, "status" | "reason" | "fields">,
 ): Uint8Array {
-  return encodeLatin1(`HTTP/1.1 ${status} ${reason}\r\n${fieldLines(fields)}\r\n`);
+  return encodeLatin1(responseHeadText(head, head.fields));
 }
 
 /** Field lines, each with its CRLF. */
@@ -140,47 +167,60 @@ function parseVersion(
     : new ProxyError(malformed, "The HTTP version is malformed");
 }
 
-function parseFields(text: string, start: number, maxFields: number, code: FieldError): Field[] {
+/** ` 200` or ` 200 ...` behind the version (RFC 9112, section 4); undefined for anything else. */
+function parseStatus(line: Uint8Array): number | undefined {
+  const [hundreds, tens, ones] = [digit(line[9]), digit(line[10]), digit(line[11])];
+  const delimited = line[8] === SP && (line[12] === SP || line[12] === CR);
+  if (!delimited || hundreds < 1 || hundreds > 5 || tens < 0 || ones < 0) return undefined;
+  return hundreds * 100 + tens * 10 + ones;
+}
+
+/** Negative where it is none. */
+function digit(byte: number | undefined): number {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39 ? byte - 0x30 : -1;
+}
+
+interface FieldSection {
+  /** The bytes, a character each. */
+  readonly text: string;
+  readonly at: number;
+  readonly maxFields: number;
+  readonly code: FieldError;
+}
+
+/** Goes by the bytes; only names not seen before and values become text. */
+function parseFields(bytes: Uint8Array, { text, at, maxFields, code }: FieldSection): Field[] {
   const fields: Field[] = [];
-  for (let at = start;;) {
-    const end = text.indexOf("\r\n", at);
-    if (end === at || end < 0) return fields;
+  for (let start = at; start < bytes.length && bytes[start] !== CR;) {
     if (fields.length === maxFields) {
       throw new ProxyError(tooMany(code), `There are more than ${maxFields} header fields`);
     }
-    fields.push(parseField(text, { at, end }, code));
-    at = end + 2;
+    let end = start;
+    let hash = 0;
+    for (; bytes[end] !== COLON; end++) {
+      // obs-fold (RFC 9112, section 5.2) ends here too, unless its second half holds a colon
+      if (bytes[end] === CR) throw new ProxyError(code, "A header line has no colon");
+      hash = hashByte(hash, bytes[end] as number);
+    }
+    const written = readFieldName(bytes, { start, end, hash });
+    if (written === undefined) {
+      throw new ProxyError(code, "A header field's name is not a token");
+    }
+    let from = end + 1;
+    while (isWhitespace(bytes[from])) from++;
+    let to = from;
+    while (bytes[to] !== CR) to++;
+    start = to + 2;
+    while (to > from && isWhitespace(bytes[to - 1])) to--;
+    const { name, key, role } = written;
+    fields.push({ name, key, role, value: text.slice(from, to) });
   }
+  return fields;
 }
 
-function parseField(
-  text: string,
-  { at, end }: { at: number; end: number },
-  code: FieldError,
-): Field {
-  const colon = text.indexOf(":", at);
-  const name = text.slice(at, colon < 0 || colon > end ? end : colon);
-  if (colon < 0 || colon > end) {
-    // obs-fold (RFC 9112, section 5.2) ends here too, unless its second half holds a colon
-    throw new ProxyError(code, "A header line has no colon");
-  }
-  if (!TOKEN.test(name)) {
-    throw new ProxyError(code, "A header field's name is not a token");
-  }
-  return { name, key: name.toLowerCase(), value: trimWhitespace(text.slice(colon + 1, end)) };
-}
-
-/** OWS is only SP and HTAB (RFC 9110, section 5.6.3); `trim` would take other bytes too. */
-function trimWhitespace(value: string): string {
-  let start = 0;
-  let end = value.length;
-  while (start < end && isWhitespace(value.charCodeAt(start))) start++;
-  while (end > start && isWhitespace(value.charCodeAt(end - 1))) end--;
-  return value.slice(start, end);
-}
-
-function isWhitespace(code: number): boolean {
-  return code === 0x20 || code === 0x09;
+/** OWS is only SP and HTAB (RFC 9110, section 5.6.3). */
+function isWhitespace(byte: number | undefined): boolean {
+  return byte === SP || byte === HTAB;
 }
 
 function tooMany(code: FieldError): "head_too_large" | "bad_response" {

@@ -43,9 +43,14 @@ export class HeadScanner {
    * @throws {ProxyError} as `ScanErrors` says
    */
   scan(bytes: Uint8Array, at: number): { head: Uint8Array; end: number } | undefined {
-    const limit = this.#maxBytes - this.#carried;
-    for (let i = at; i < bytes.length; i++) {
-      if (i - at >= limit) throw this.#tooLarge();
+    const limit = at + this.#maxBytes - this.#carried;
+    const end = Math.min(bytes.length, limit);
+    for (let i = at; i < end; i++) {
+      const begun = i;
+      // nearly every byte ends here
+      if (!this.#afterCr) { while (i < end && LINE_BYTE[bytes[i] as number] === 1) i++; }
+      this.#lineLength += i - begun;
+      if (i === end) break;
       const byte = bytes[i] as number;
       if (byte === LF && this.#afterCr) {
         this.#afterCr = false;
@@ -53,14 +58,13 @@ export class HeadScanner {
         this.#lineLength = 0;
         this.#lines++;
         if (empty) return { head: this.#take(bytes, at, i + 1), end: i + 1 };
-      } else if (this.#afterCr || (LINE_BYTE[byte] === 0 && byte !== CR)) {
+      } else if (this.#afterCr || byte !== CR) {
         throw this.#malformed(byte);
-      } else if (byte === CR) {
-        this.#afterCr = true;
       } else {
-        this.#lineLength++;
+        this.#afterCr = true;
       }
     }
+    if (bytes.length > limit) throw this.#tooLarge();
     this.#keep(bytes.subarray(at));
     return undefined;
   }

@@ -56,7 +56,7 @@ Deno.test("parseTrailers() blames whom it is told to", () => {
 });
 
 Deno.test("field() keeps the name and adds it in lower case", () => {
-  assert.deepEqual(field("X-A_b", "C"), { name: "X-A_b", key: "x-a_b", value: "C" });
+  assert.deepEqual(field("X-A_b", "C"), { name: "X-A_b", key: "x-a_b", role: 0, value: "C" });
 });
 
 Deno.test("valuesOf() gives the value of every line of a field, in order", () => {

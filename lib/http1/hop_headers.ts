@@ -1,38 +1,32 @@
-import { type Field, valuesOf } from "./head.ts";
+import { ROLE } from "./field_name.ts";
+import { type Field, hasRole, valuesOf } from "./head.ts";
 
 /**
- * Fields that speak of one connection and go no further (RFC 9110, section 7.6.1), and those of
- * proxies themselves. The framing fields are among them: each side gets its own.
- */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  "connection",
-  "content-length",
-  "http2-settings",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authentication-info",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "transfer-encoding",
-  "upgrade",
-]);
-
-/**
- * The fields that go on to the other side: without the hop-by-hop ones and without those that
- * `Connection` names.
+ * The fields that go on to the other side: without those that speak of one connection, among which
+ * are those of framing, as each side gets its own, and without those that `Connection` names (RFC
+ * 9110, section 7.6.1).
  */
 export function endToEndFields(fields: readonly Field[]): Field[] {
-  const connection = valuesOf(fields, "connection");
-  if (connection.length === 0) return fields.filter(({ key }) => !HOP_BY_HOP.has(key));
-  const named = new Set(connection.join(",").split(",").map((token) => token.trim().toLowerCase()));
-  return fields.filter(({ key }) => !HOP_BY_HOP.has(key) && !named.has(key));
+  const named = namedByConnection(fields);
+  const kept: Field[] = [];
+  for (const field of fields) {
+    if ((field.role & ROLE.hopByHop) === 0 && !named?.has(field.key)) kept.push(field);
+  }
+  return kept;
+}
+
+/** The names, in lower case; undefined where there is none that would go on without that. */
+function namedByConnection(fields: readonly Field[]): ReadonlySet<string> | undefined {
+  if (!hasRole(fields, ROLE.connection)) return undefined;
+  const value = valuesOf(fields, "connection").join(",").toLowerCase();
+  if (value === "keep-alive" || value === "close") return undefined;
+  return new Set(value.split(",").map((token) => token.trim()));
 }
 
 /** Trailer fields that may go on: none that frames, routes or speaks of one hop. */
 export function endToEndTrailers(trailers: readonly Field[]): Field[] {
-  return trailers.filter(({ key }) =>
-    !HOP_BY_HOP.has(key) && !NEVER_TRAILERS.has(key) &&
+  return trailers.filter(({ key, role }) =>
+    (role & ROLE.hopByHop) === 0 && !NEVER_TRAILERS.has(key) &&
     !key.replaceAll("_", "-").startsWith("x-forwarded-")
   );
 }

@@ -9,14 +9,6 @@ export interface PartDecoder<Part> {
   end(): (Part | FailurePart)[];
 }
 
-export interface PartReaderOptions {
-  /**
-   * Has the next chunk read while the parts of the last one are worked on, so that a peer that
-   * breaks off meanwhile is noticed: called then with the reason.
-   */
-  readonly onBreak?: (reason: unknown) => void;
-}
-
 /**
  * Reads a connection's bytes as parts, one by one; a `failure` among them is thrown. This is the
  * hot path: it calls the decoder directly, where a pair of streams in between would cost as much as
@@ -25,25 +17,35 @@ export interface PartReaderOptions {
 export class PartReader<Part extends { readonly kind: string }> {
   readonly #source: ByteSource;
   readonly #decoder: PartDecoder<Part>;
-  readonly #onBreak: ((reason: unknown) => void) | undefined;
-  #batch: (Part | FailurePart)[] = [];
+  #batch: (Part | FailurePart)[] = NOTHING;
   #at = 0;
   #ahead: Promise<Uint8Array | undefined> | undefined;
+  /** Whether somebody waits for input. */
+  #reading = false;
   #ended = false;
 
-  constructor(
-    source: ByteSource,
-    decoder: PartDecoder<Part>,
-    { onBreak }: PartReaderOptions = {},
-  ) {
+  constructor(source: ByteSource, decoder: PartDecoder<Part>) {
     this.#source = source;
     this.#decoder = decoder;
-    this.#onBreak = onBreak;
   }
 
   /** Whether the next part is at hand, without waiting for the peer. */
   get buffered(): boolean {
     return this.#at < this.#batch.length;
+  }
+
+  /**
+   * The next part where it is at hand: what `next` would give, without a promise.
+   *
+   * @throws {ProxyError} a `failure` part's error
+   */
+  take(): Part | undefined {
+    if (this.#at === this.#batch.length) return undefined;
+    const part = this.#batch[this.#at++] as Part | FailurePart;
+    // an idle connection keeps nothing of its last request
+    if (this.#at === this.#batch.length) this.#keep(NOTHING);
+    if (isFailure(part)) throw part.error satisfies ProxyError;
+    return part;
   }
 
   /**
@@ -56,47 +58,44 @@ export class PartReader<Part extends { readonly kind: string }> {
       if (this.#ended) return undefined;
       const read = this.#ahead ?? this.#source.read();
       this.#ahead = undefined;
-      this.#decode(await read);
+      this.#reading = true;
+      try {
+        this.#decode(await read);
+      } finally {
+        this.#reading = false;
+      }
     }
-    const part = this.#batch[this.#at++] as Part | FailurePart;
-    // an idle connection keeps nothing of its last request
-    if (this.#at === this.#batch.length) this.#forget();
-    if (isFailure(part)) throw part.error satisfies ProxyError;
-    return part;
+    return this.take();
   }
 
   /**
-   * Asks for input before anybody needs it, and settles when some has come or the peer is gone: on
-   * an idle connection either means that it is of no more use.
+   * Asks for input before anybody needs it. One call tells when some has come or the peer is gone:
+   * on an idle connection either means that it is of no more use, on one whose answer is awaited
+   * the latter. The same input, or error, waits for whoever reads next.
+   *
+   * @returns false where somebody is waiting for input already; then nothing is called
    */
-  async readAhead(): Promise<void> {
-    this.#ahead ??= this.#source.read();
-    try {
-      await this.#ahead;
-    } catch {
-      // the same error waits for whoever reads next
+  watch(onInput: () => void, onBreak: (reason: unknown) => void): boolean {
+    if (this.#reading || this.#ended) return false;
+    if (this.#ahead === undefined) {
+      this.#ahead = this.#source.read();
+      this.#ahead.then(onInput, onBreak);
     }
+    return true;
   }
 
-  #forget(): void {
-    this.#batch = [];
+  #keep(batch: (Part | FailurePart)[]): void {
+    this.#batch = batch;
     this.#at = 0;
   }
 
   #decode(bytes: Uint8Array | undefined): void {
-    this.#at = 0;
-    if (bytes === undefined) {
-      this.#ended = true;
-      this.#batch = this.#decoder.end();
-      return;
-    }
-    this.#batch = this.#decoder.feed(bytes);
-    if (this.#onBreak !== undefined) {
-      this.#ahead = this.#source.read();
-      this.#ahead.catch(this.#onBreak);
-    }
+    this.#ended = bytes === undefined;
+    this.#keep(bytes === undefined ? this.#decoder.end() : this.#decoder.feed(bytes));
   }
 }
+
+const NOTHING: never[] = [];
 
 function isFailure<Part extends { readonly kind: string }>(
   part: Part | FailurePart,

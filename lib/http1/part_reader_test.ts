@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { settled } from "../../tests/support/settled.ts";
 import type { ByteSource } from "../core/connection.ts";
 import { ProxyError } from "../core/errors.ts";
-import { type PartDecoder, PartReader, type PartReaderOptions } from "./part_reader.ts";
+import { type PartDecoder, PartReader } from "./part_reader.ts";
 import type { FailurePart } from "./request_decoder.ts";
 
 interface Numbered {
@@ -13,7 +13,7 @@ interface Numbered {
 const FAILURE: FailurePart = { kind: "failure", error: new ProxyError("bad_chunk", "broken") };
 
 /** A reader, and its source's other end: each byte is a part of that number, 0 a failure. */
-function open(options: PartReaderOptions = {}) {
+function open() {
   const source = new ScriptedSource();
   const decoder: PartDecoder<Numbered> = {
     feed: (bytes) =>
@@ -21,7 +21,7 @@ function open(options: PartReaderOptions = {}) {
     end: () => [],
   };
   return {
-    reader: new PartReader<Numbered>(source, decoder, options),
+    reader: new PartReader<Numbered>(source, decoder),
     give: (...numbers: number[]) => source.give(Uint8Array.from(numbers)),
     fail: () => source.give(Uint8Array.of(0)),
     end: () => source.give(undefined),
@@ -111,15 +111,40 @@ Deno.test("PartReader.next() throws the connection's error", async () => {
   await assert.rejects(reader.next(), gone);
 });
 
-Deno.test("PartReader reads one chunk ahead when it is to notice a break, and tells of one", async () => {
+Deno.test("PartReader.take() gives what is at hand, and throws a failure behind it", async () => {
+  const { reader, give, fail } = open();
+  assert.equal(reader.take(), undefined);
+  give(1, 2);
+  assert.equal((await reader.next())?.number, 1);
+  assert.equal(reader.take()?.number, 2);
+  assert.equal(reader.take(), undefined);
+  fail();
+  await assert.rejects(reader.next(), FAILURE.error);
+});
+
+Deno.test("PartReader.watch() reads one chunk ahead, once, and tells when it has come", async () => {
+  const source = open();
+  const told: string[] = [];
+  const watch = () => source.reader.watch(() => told.push("input"), () => told.push("break"));
+  assert.equal(watch(), true);
+  assert.equal(watch(), true);
+  await settled();
+  assert.deepEqual([source.pulls, told.length], [1, 0]);
+  source.give(1, 2);
+  await settled();
+  assert.deepEqual(told, ["input"]);
+  assert.equal((await source.reader.next())?.number, 1);
+  assert.equal(source.pulls, 1);
+  assert.equal((await source.reader.next())?.number, 2);
+});
+
+Deno.test("PartReader.watch() tells of a break behind what is at hand, which next() throws then", async () => {
   const gone = new ProxyError("client_gone", "gone");
   const told: unknown[] = [];
-  const source = open({ onBreak: (reason) => told.push(reason) });
-  await settled();
-  assert.equal(source.pulls, 0);
+  const source = open();
   source.give(1, 2);
   assert.equal((await source.reader.next())?.number, 1);
-  assert.equal(source.pulls, 2);
+  source.reader.watch(() => told.push("input"), (reason) => told.push(reason));
   source.error(gone);
   await settled();
   assert.deepEqual(told, [gone]);
@@ -127,57 +152,26 @@ Deno.test("PartReader reads one chunk ahead when it is to notice a break, and te
   await assert.rejects(source.reader.next(), gone);
 });
 
-Deno.test("PartReader leaves no rejection unhandled when nobody reads", async () => {
-  const { reader, error } = open();
-  error(new ProxyError("client_gone", "gone"));
-  await reader.readAhead();
-  await settled();
-});
-
-Deno.test("PartReader.readAhead() settles when input comes, which next() gives then", async () => {
-  const { reader, give, end } = open();
-  let settledAhead = false;
-  const ahead = reader.readAhead().then(() => settledAhead = true);
-  await settled();
-  assert.equal(settledAhead, false);
-  give(1, 2);
-  give(3);
-  end();
-  await ahead;
-  const numbers: (number | undefined)[] = [];
-  for (let i = 0; i < 4; i++) numbers.push((await reader.next())?.number);
-  assert.deepEqual(numbers, [1, 2, 3, undefined]);
-});
-
-Deno.test("PartReader.readAhead() asks once, however often it is called", async () => {
+Deno.test("PartReader.watch() leaves input alone that somebody waits for", async () => {
   const source = open();
-  const both = [source.reader.readAhead(), source.reader.readAhead()];
+  const next = source.reader.next();
   await settled();
-  assert.equal(source.pulls, 1);
+  const never = () => assert.fail("Nothing is told");
+  assert.equal(source.reader.watch(never, never), false);
   source.give(1);
-  await Promise.all(both);
-  assert.equal((await source.reader.next())?.number, 1);
+  assert.equal((await next)?.number, 1);
+  source.end();
+  assert.equal(await source.reader.next(), undefined);
+  assert.equal(source.reader.watch(never, never), false);
+  assert.equal(source.pulls, 2);
 });
 
-Deno.test("PartReader.next() waits for the input that readAhead() has asked for", async () => {
+Deno.test("PartReader.next() waits for the input that watch() has asked for", async () => {
   const source = open();
-  const ahead = source.reader.readAhead();
+  source.reader.watch(() => {}, () => {});
   const next = source.reader.next();
   await settled();
   source.give(1);
   assert.equal((await next)?.number, 1);
-  await ahead;
   assert.equal(source.pulls, 1);
-});
-
-Deno.test("PartReader.readAhead() settles at the end and at an error, which next() gives then", async () => {
-  const ended = open();
-  ended.end();
-  await ended.reader.readAhead();
-  assert.equal(await ended.reader.next(), undefined);
-  const broken = open();
-  const gone = new ProxyError("upstream_gone", "gone");
-  broken.error(gone);
-  await broken.reader.readAhead();
-  await assert.rejects(broken.reader.next(), gone);
 });

@@ -1,7 +1,5 @@
-import { type Field, valuesOf } from "./head.ts";
-
-/** The name of the field that carries it, in lower case. */
-export const REQUEST_ID = "x-request-id";
+import { ROLE } from "./field_name.ts";
+import { type Field, hasRole, valuesOf } from "./head.ts";
 
 /** What is passed on: nothing that would have to be quoted in a log, a URL or JSON. */
 const WELL_FORMED = /^[A-Za-z0-9_.:@=+/-]{1,128}$/;
@@ -11,7 +9,8 @@ const WELL_FORMED = /^[A-Za-z0-9_.:@=+/-]{1,128}$/;
  * that stands once and is well-formed, or a new one.
  */
 export function requestId(received: readonly Field[]): string {
-  const [id, ...more] = valuesOf(received, REQUEST_ID);
+  if (!hasRole(received, ROLE.requestId)) return newId();
+  const [id, ...more] = valuesOf(received, "x-request-id");
   return id !== undefined && more.length === 0 && WELL_FORMED.test(id) ? id : newId();
 }
 

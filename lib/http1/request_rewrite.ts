@@ -1,14 +1,9 @@
-import {
-  appendedForwardedFields,
-  type ForwardedFacts,
-  forwardedFields,
-  isForwardedField,
-} from "./forwarded.ts";
+import { fieldName, ROLE } from "./field_name.ts";
+import { appendedForwardedFields, type ForwardedFacts, forwardedFields } from "./forwarded.ts";
 import { framingFields } from "./framing.ts";
-import { type Field, field, hasToken, valuesOf } from "./head.ts";
+import { type Field, field, hasRole, hasToken, valuesOf } from "./head.ts";
 import { endToEndFields } from "./hop_headers.ts";
 import type { RequestHeadPart } from "./request_decoder.ts";
-import { REQUEST_ID } from "./request_id.ts";
 import { upgradeFields } from "./upgrade.ts";
 import { viaField } from "./via.ts";
 
@@ -36,31 +31,29 @@ export function requestFields(
 ): Field[] {
   const { fields: received, minor } = request.head;
   const host = request.target.authority ?? origin.defaultHost;
-  const fields = [{ name: "Host", key: "host", value: host }];
-  for (const field of endToEndFields(received)) {
-    if (isReplaced(field.key, origin)) continue;
-    // an expectation of HTTP/1.0 is to be ignored (RFC 9110, section 10.1.1)
-    if (minor === 0 && field.key === "expect") continue;
-    fields.push(field);
-  }
-  fields.push(...framingFields(request.framing), ...trailersField(received));
+  const fields = [field(HOST, host)];
+  // an expectation of HTTP/1.0 is to be ignored (RFC 9110, section 10.1.1)
+  const dropped = REPLACED | (origin.via === true ? ROLE.via : 0) | (minor === 0 ? ROLE.expect : 0);
+  for (const kept of endToEndFields(received)) if ((kept.role & dropped) === 0) fields.push(kept);
+  fields.push(...framingFields(request.framing));
+  if (hasRole(received, ROLE.te)) fields.push(...trailersField(received));
   if (request.upgrade !== undefined) fields.push(...upgradeFields(request.upgrade));
   const facts = { ...origin, host };
   fields.push(
     ...(origin.trusted === true
       ? appendedForwardedFields(facts, received)
       : forwardedFields(facts)),
-    { name: "X-Request-Id", key: REQUEST_ID, value: id },
+    field(X_REQUEST_ID, id),
   );
   if (origin.via === true) fields.push(viaField(valuesOf(received, "via"), minor));
   return fields;
 }
 
-/** Whether the proxy writes a field of this name itself. */
-function isReplaced(key: string, { via }: ConnectionOrigin): boolean {
-  return key === "host" || key === REQUEST_ID || (key === "via" && via === true) ||
-    isForwardedField(key);
-}
+/** What the proxy writes itself in any case. */
+const REPLACED = ROLE.host | ROLE.requestId | ROLE.forwarded;
+
+const HOST = fieldName("Host");
+const X_REQUEST_ID = fieldName("X-Request-Id");
 
 /**
  * A client that takes trailers is told of to the server, as they are passed on (RFC 9110, section

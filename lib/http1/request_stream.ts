@@ -1,5 +1,5 @@
 import type { BodyPart } from "./body_decoder.ts";
-import { encodeRequestHead } from "./head.ts";
+import { requestHeadText } from "./head.ts";
 import type { PartDecoder } from "./part_reader.ts";
 import type {
   FailurePart,
@@ -10,9 +10,10 @@ import type {
 import { requestId } from "./request_id.ts";
 import { type ConnectionOrigin, requestFields } from "./request_rewrite.ts";
 
-/** A request's head, and the bytes that a backend gets for it. */
+/** A request's head, and what a backend gets for it. */
 export interface ForwardedRequest extends RequestHeadPart {
-  readonly forwarded: Uint8Array;
+  /** A head, one character a byte. */
+  readonly forwarded: string;
   /** Under which it is found in logs. */
   readonly id: string;
 }
@@ -41,6 +42,8 @@ export class ForwardingDecoder implements PartDecoder<ForwardedPart> {
     // the head that was begun before may have ended, and the next one begun behind it
     const another = !before || parts[0]?.kind === "head";
     if (this.#decoder.insideHead && another) this.#onHeadBegun();
+    const [only] = parts;
+    if (parts.length === 1 && only !== undefined) return [forward(only, this.#origin)];
     return parts.map((part) => forward(part, this.#origin));
   }
 
@@ -72,6 +75,6 @@ function forward(part: RequestPart, origin: ConnectionOrigin): ForwardedPart {
   const { head, target, framing, upgrade, size } = part;
   const id = requestId(head.fields);
   const fields = requestFields(part, origin, id);
-  const forwarded = encodeRequestHead({ method: head.method, target: target.path, fields });
+  const forwarded = requestHeadText({ method: head.method, target: target.path, fields });
   return { kind: "head", head, target, framing, upgrade, size, forwarded, id };
 }

@@ -10,6 +10,7 @@ import { fromLatin1 } from "../../tests/support/connection.ts";
 import { brief, cutAt, factsOf, feed, SMALL_LIMITS } from "../../tests/support/feed.ts";
 import { head } from "../../tests/support/good_requests.ts";
 import { mutated } from "../../tests/support/mutate.ts";
+import { field } from "./head.ts";
 import { ResponseDecoder } from "./response_decoder.ts";
 
 /** A decoder that waits for the answer to such a request. */
@@ -122,9 +123,9 @@ Deno.test("ResponseDecoder.feed() gives status, reason, version and fields byte 
     status: 404,
     reason: "N\xf6 \t pe",
     fields: [
-      { name: "A", key: "a", value: "b" },
-      { name: "content-LENGTH", key: "content-length", value: "0" },
-      { name: "C", key: "c", value: "\xe9\x80" },
+      field("A", "b"),
+      field("content-LENGTH", "0"),
+      field("C", "\xe9\x80"),
     ],
   });
 });

@@ -34,10 +34,13 @@ export function clientAnswer(answer: ResponseHeadPart, client: ClientSide): Clie
   const fields = endToEndFields(answer.head.fields);
   fields.push(...lengthWithoutBody(answer, client), ...framingFields(framing));
   if (client.via === true) appendVia(fields, answer.head.minor);
-  if (!keepAlive) fields.push(field("Connection", "close"));
-  else if (client.minor === 0) fields.push(field("Connection", "keep-alive"));
+  if (!keepAlive) fields.push(CLOSE);
+  else if (client.minor === 0) fields.push(KEEP_ALIVE);
   return { fields, framing, keepAlive };
 }
+
+const CLOSE = field("Connection", "close");
+const KEEP_ALIVE = field("Connection", "keep-alive");
 
 function appendVia(fields: Field[], minor: 0 | 1): void {
   const via = viaField(valuesOf(fields, "via"), minor);

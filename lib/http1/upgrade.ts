@@ -1,8 +1,10 @@
+import { ROLE } from "./field_name.ts";
 import type { Framing } from "./framing.ts";
 import { TOKEN } from "./grammar.ts";
 import {
   type Field,
   field,
+  hasRole,
   hasToken,
   type RequestHead,
   type ResponseHead,
@@ -24,7 +26,7 @@ export function requestedUpgrade(
   { minor, fields }: RequestHead,
   framing: Framing,
 ): readonly string[] | undefined {
-  if (!fields.some(({ key }) => key === "upgrade")) return undefined;
+  if (!hasRole(fields, ROLE.upgrade)) return undefined;
   if (minor === 0 || !hasToken(fields, "connection", "upgrade")) return undefined;
   if (framing.kind === "chunked" || (framing.kind === "length" && framing.length > 0)) {
     return undefined;

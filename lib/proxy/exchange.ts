@@ -3,12 +3,12 @@ import { asProxyError, type ErrorCode, ProxyError } from "../core/errors.ts";
 import type { GatherWriter } from "../core/gather_writer.ts";
 import type { BodyPart } from "../http1/body_decoder.ts";
 import { encodeBodyPart } from "../http1/body_encoder.ts";
-import { encodeResponseHead, hasToken, valuesOf } from "../http1/head.ts";
+import { hasToken, responseHeadText, valuesOf } from "../http1/head.ts";
 import { endToEndFields } from "../http1/hop_headers.ts";
 import type { PartReader } from "../http1/part_reader.ts";
 import { keepsAlive } from "../http1/persistence.ts";
 import type { ForwardedPart, ForwardedRequest } from "../http1/request_stream.ts";
-import type { ResponseHeadPart } from "../http1/response_decoder.ts";
+import type { ResponseHeadPart, ResponsePart } from "../http1/response_decoder.ts";
 import { clientAnswer } from "../http1/response_rewrite.ts";
 import { upgradeFields } from "../http1/upgrade.ts";
 import type { Backend } from "../upstream/backend.ts";
@@ -190,8 +190,15 @@ class Attempt {
 
   /** @returns whether the client's connection goes on */
   async #answer(lease: Lease, upload: Upload): Promise<boolean> {
-    const head = await this.#head(lease, upload);
+    const { responses } = lease.connection;
+    let head = this.#answerHead(await responses.next());
+    while (isInterim(head)) {
+      await this.#interim(head, upload);
+      head = this.#answerHead(responses.take() ?? await responses.next());
+    }
     const { status } = head.head;
+    upload.answered();
+    this.#client.progress.answered = performance.now();
     if (status === 101) {
       await this.#switch(head, lease);
       return false;
@@ -204,16 +211,16 @@ class Attempt {
       keepAlive: upload.done && mayKeepAlive() && goesOn(this.#request),
       via,
     });
-    answers.push(encodeResponseHead({ ...head.head, fields }));
-    const { responses } = lease.connection;
+    answers.push(responseHeadText(head.head, fields));
     for (let ended = head.framing.kind === "none"; !ended;) {
-      if (!responses.buffered) {
+      let part = responses.take();
+      if (part === undefined) {
         this.status = status;
         await this.#flush();
         serverDeadline.arm(bodyIdle, () => lease.abort(serverSilent(bodyIdle)));
+        part = await responses.next();
+        serverDeadline.disarm();
       }
-      const part = await responses.next();
-      serverDeadline.disarm();
       if (part === undefined || part.kind === "head") throw serverGone();
       if (part.kind === "failure") throw part.error;
       encodeBodyPart(part, framing, (bytes) => answers.push(bytes));
@@ -225,24 +232,19 @@ class Attempt {
     return keepAlive;
   }
 
-  /** The final answer's head; interim ones go to the client on the way (RFC 9110, 15.2). */
-  async #head(lease: Lease, upload: Upload): Promise<ResponseHeadPart> {
-    for (;;) {
-      const part = await lease.connection.responses.next();
-      if (part?.kind !== "head") throw serverGone();
-      this.answered = true;
-      const { head } = part;
-      if (head.status >= 200 || head.status === 101) {
-        upload.answered();
-        this.#client.progress.answered = performance.now();
-        return part;
-      }
-      if (head.status === 100) upload.continued();
-      if (this.#request.head.minor === 0) continue;
-      const fields = endToEndFields(head.fields);
-      this.#client.answers.push(encodeResponseHead({ ...head, fields }));
-      await this.#flush();
-    }
+  #answerHead(part: ResponsePart | undefined): ResponseHeadPart {
+    if (part?.kind !== "head") throw serverGone();
+    this.answered = true;
+    return part;
+  }
+
+  /** Passes an interim answer on to a client that knows of such (RFC 9110, section 15.2). */
+  async #interim({ head }: ResponseHeadPart, upload: Upload): Promise<void> {
+    if (head.status === 100) upload.continued();
+    if (this.#request.head.minor === 0) return;
+    const fields = endToEndFields(head.fields);
+    this.#client.answers.push(responseHeadText(head, fields));
+    await this.#flush();
   }
 
   /** Passes a 101 on, which was asked for, and all that follows it. */
@@ -251,7 +253,7 @@ class Attempt {
       ...endToEndFields(head.fields),
       ...upgradeFields(valuesOf(head.fields, "upgrade")),
     ];
-    this.#client.answers.push(encodeResponseHead({ ...head, fields }));
+    this.#client.answers.push(responseHeadText(head, fields));
     this.status = 101;
     await this.#client.tunnel(lease);
   }
@@ -262,6 +264,11 @@ class Attempt {
     await answers.flush();
     writing.stop();
   }
+}
+
+/** Whether the answer proper is still to come. */
+function isInterim({ head: { status } }: ResponseHeadPart): boolean {
+  return status < 200 && status !== 101;
 }
 
 /** Whether another request can come behind this one, as far as its client says. */
@@ -305,13 +312,16 @@ class Upload {
   /** Sends in the background; whenever it waits for the server, the server has so many ms. */
   start(responseTimeout: number): void {
     this.#responseTimeout = responseTimeout;
-    if (!this.done) this.#client.reading.renew();
-    this.#send().catch((error) => {
-      const failed = asProxyError(error, "internal");
-      // a server that no longer listens may still have answered: its answer is read to the end
-      if (failed.source !== "upstream") this.#lease.abort(failed);
-    });
+    this.#waitForServer();
+    const sent = this.done ? this.#lease.connection.requests.flush() : this.#send();
+    sent.catch(this.#onFailed);
   }
+
+  readonly #onFailed = (error: unknown): void => {
+    const failed = asProxyError(error, "internal");
+    // a server that no longer listens may still have answered: its answer is read to the end
+    if (failed.source !== "upstream") this.#lease.abort(failed);
+  };
 
   /** The server has sent 100 Continue, so it is the client's turn. */
   continued(): void {
@@ -333,10 +343,11 @@ class Upload {
     if (!this.done) this.#client.reading.stop(0);
   }
 
+  /** The head, and the body as it comes. */
   async #send(): Promise<void> {
     const { requests } = this.#lease.connection;
-    this.#waitForServer();
-    for (let ended = this.done; !ended;) {
+    this.#client.reading.renew();
+    for (let ended = false; !ended;) {
       // what is at hand goes out before more is waited for: a client may wait for 100 Continue
       if (!this.#client.requests.buffered) {
         await requests.flush();
@@ -354,7 +365,8 @@ class Upload {
   }
 
   async #nextPart(): Promise<BodyPart> {
-    const part = await this.#client.requests.next();
+    const { requests } = this.#client;
+    const part = requests.take() ?? await requests.next();
     if (part === undefined || part.kind === "head" || part.kind === "failure") {
       throw new ProxyError("truncated_request", "The request ended too early");
     }

@@ -21,7 +21,14 @@ import type { Certificate } from "../tls/certificate.ts";
 import type { Backend } from "../upstream/backend.ts";
 import type { Lease } from "../upstream/lease.ts";
 import { BodyClock } from "./body_clock.ts";
-import { type Clock, exchange, ExchangeError, goesOn, type Progress } from "./exchange.ts";
+import {
+  type Clock,
+  exchange,
+  type ExchangeClient,
+  ExchangeError,
+  goesOn,
+  type Progress,
+} from "./exchange.ts";
 import { isMisdirected } from "./misdirected.ts";
 import type { Policy } from "./policy.ts";
 import { tunnel } from "./relay.ts";
@@ -54,6 +61,8 @@ export function serveHttp(client: HttpConnection, options: HttpSessionOptions): 
   };
 }
 
+/** How often it is asked whether a client has gone while a server works for it. */
+const BREAK_WATCH_MS = 100;
 /** How long a client that is being refused may go on sending before the connection is cut. */
 const LINGER_MS = 2_000;
 /** How long the answer to a client that is not read from any more has for its way. */
@@ -77,10 +86,12 @@ class HttpSession {
   readonly #readDeadline: Deadline;
   readonly #writeDeadline: Deadline;
   readonly #serverDeadline: Deadline;
+  readonly #breakDeadline: Deadline;
   readonly #reading: BodyClock;
   readonly #writing: Clock;
   /** Of the request that is being served: one object for all of them, as they come in turn. */
   readonly #progress: Progress = { attempts: 0, reused: false, leased: 0, answered: 0 };
+  readonly #exchangeClient: ExchangeClient;
   /** Whether the peer is a proxy that is believed. */
   readonly #trusted: boolean;
   #lease: Lease | undefined;
@@ -98,6 +109,7 @@ class HttpSession {
     this.#readDeadline = options.deadlines.watch();
     this.#writeDeadline = options.deadlines.watch();
     this.#serverDeadline = options.deadlines.watch();
+    this.#breakDeadline = options.deadlines.watch();
     const { limits, forwarded, timeouts: { bodyIdle, header } } = options.policy.current;
     this.#decoder = new RequestDecoder(limits);
     const origin = {
@@ -111,12 +123,8 @@ class HttpSession {
     } as const;
     this.#trusted = origin.trusted;
     const onHeadBegun = () => this.#readWithin(header, "header_timeout");
-    this.#requests = new PartReader<ForwardedPart>(
-      client,
-      new ForwardingDecoder(this.#decoder, origin, onHeadBegun),
-      // a client that breaks off while its answer is awaited spares the server the work
-      { onBreak: (error) => this.#lease?.abort(asProxyError(error, "client_gone")) },
-    );
+    const decoder = new ForwardingDecoder(this.#decoder, origin, onHeadBegun);
+    this.#requests = new PartReader<ForwardedPart>(client, decoder);
     this.#answers = new GatherWriter(client);
     this.#reading = new BodyClock({
       deadline: this.#readDeadline,
@@ -129,6 +137,24 @@ class HttpSession {
       start: () => this.#writeDeadline.arm(bodyIdle, stalled),
       stop: () => this.#writeDeadline.disarm(),
     };
+    this.#exchangeClient = {
+      origin: client,
+      requests: this.#requests,
+      answers: this.#answers,
+      reading: this.#reading,
+      writing: this.#writing,
+      serverDeadline: this.#serverDeadline,
+      get bodyIdle() {
+        return options.policy.current.timeouts.bodyIdle;
+      },
+      get via() {
+        return options.policy.current.forwarded.via;
+      },
+      mayKeepAlive: () => !this.#draining,
+      progress: this.#progress,
+      onLease: (lease) => void (this.#lease = lease),
+      tunnel: (lease) => this.#tunnel(lease),
+    };
   }
 
   async run(): Promise<void> {
@@ -137,6 +163,7 @@ class HttpSession {
     this.#readDeadline[Symbol.dispose]();
     this.#writeDeadline[Symbol.dispose]();
     this.#serverDeadline[Symbol.dispose]();
+    this.#breakDeadline[Symbol.dispose]();
     const { peer, bytes } = this.#client;
     this.#options.observe({
       kind: "connection_end",
@@ -179,34 +206,33 @@ class HttpSession {
     }
   }
 
-  /** @returns whether the connection goes on */
+  /**
+   * Waits for a request and serves it.
+   *
+   * @returns whether the connection goes on
+   */
   async #serveNext(): Promise<boolean> {
-    const request = await this.#nextRequest();
-    return request !== undefined && await this.#serve(request);
-  }
-
-  /** The next request, or undefined when there is to be none. */
-  async #nextRequest(): Promise<ForwardedRequest | undefined> {
-    if (this.#draining && !this.#decoder.insideHead) return undefined;
+    if (this.#draining && !this.#decoder.insideHead) return false;
     const { keepAlive, header } = this.#options.policy.current.timeouts;
     if (this.#served === 0) this.#readWithin(header, "header_timeout");
     else this.#readWithin(keepAlive, "keep_alive_timeout");
     this.#idle = true;
+    let part: ForwardedPart | undefined;
     try {
-      const part = await this.#requests.next();
-      return part?.kind === "head" ? part : undefined;
+      part = this.#requests.take() ?? await this.#requests.next();
     } catch (error) {
-      return await this.#refuse(asProxyError(error, "internal"));
+      await this.#refuse(asProxyError(error, "internal"));
     } finally {
       this.#idle = false;
       this.#readDeadline.disarm();
     }
+    return part?.kind === "head" && await this.#serve(part);
   }
 
   /** Answers bytes that are no request; where nobody waits for an answer, it just ends. */
-  async #refuse(error: ProxyError): Promise<undefined> {
-    if (error.code === "keep_alive_timeout" || error.code === "draining") return undefined;
-    if (error.code === "client_gone" && !this.#decoder.insideHead) return undefined;
+  async #refuse(error: ProxyError): Promise<void> {
+    if (error.code === "keep_alive_timeout" || error.code === "draining") return;
+    if (error.code === "client_gone" && !this.#decoder.insideHead) return;
     const status = statusOf(error);
     if (status === undefined) throw error;
     const started = this.#begin();
@@ -215,7 +241,6 @@ class HttpSession {
     await this.#answerHere(answer);
     this.#log(undefined, { started, status, id, error, bytesOut: answer.length });
     this.#unread = true;
-    return undefined;
   }
 
   /** @returns whether the connection goes on */
@@ -231,20 +256,8 @@ class HttpSession {
       logged.backend = backend.name;
       logged.route = policy.router.nameAt(index);
       retryAfter = backend.retryAfter;
-      const result = await exchange(request, backend, {
-        origin: this.#client,
-        requests: this.#requests,
-        answers: this.#answers,
-        reading: this.#reading,
-        writing: this.#writing,
-        serverDeadline: this.#serverDeadline,
-        bodyIdle: policy.timeouts.bodyIdle,
-        via: policy.forwarded.via,
-        mayKeepAlive: () => !this.#draining,
-        progress: this.#progress,
-        onLease: (lease) => void (this.#lease = lease),
-        tunnel: (lease) => this.#tunnel(lease, policy.timeouts.tunnelIdle),
-      });
+      this.#watchForBreak();
+      const result = await exchange(request, backend, this.#exchangeClient);
       this.#served++;
       const bytesOut = this.#client.bytes.written - writtenBefore;
       this.#log(request, { ...logged, ...result, bytesOut });
@@ -252,8 +265,22 @@ class HttpSession {
       return result.keepAlive;
     } catch (error) {
       return await this.#serveError(request, { ...logged, error, writtenBefore, retryAfter });
+    } finally {
+      this.#breakDeadline.disarm();
     }
   }
+
+  /**
+   * A client that breaks off while its answer is awaited spares the server the work. It is looked
+   * for only where the answer takes a while: to read ahead of every request would cost a system
+   * call each.
+   */
+  readonly #watchForBreak = (): void => {
+    this.#breakDeadline.arm(BREAK_WATCH_MS, this.#watchForBreak);
+    if (this.#lease === undefined) return;
+    const onBreak = (error: unknown) => this.#lease?.abort(asProxyError(error, "client_gone"));
+    this.#requests.watch(() => {}, onBreak);
+  };
 
   /** @throws {ProxyError} `misdirected` or `no_route` */
   #route(
@@ -330,8 +357,9 @@ class HttpSession {
   }
 
   /** A stop does not cut it: it has no point where it could be cut, as in tcp mode. */
-  async #tunnel(lease: Lease, idleTimeout: number): Promise<void> {
+  async #tunnel(lease: Lease): Promise<void> {
     const { responses, requests, bytes } = lease.connection;
+    const idleTimeout = this.#options.policy.current.timeouts.tunnelIdle;
     await tunnel(
       {
         input: this.#requests,

@@ -1,4 +1,5 @@
-import type { Deadline, Deadlines } from "../core/deadlines.ts";
+import type { Deadlines } from "../core/deadlines.ts";
+import { Idleness } from "./idleness.ts";
 import type { UpstreamConnection } from "./upstream_connection.ts";
 
 export interface PoolOptions {
@@ -16,7 +17,7 @@ export interface PoolOptions {
 export class Pool {
   readonly #options: PoolOptions;
   readonly #deadlines: Deadlines;
-  readonly #idle: IdleConnection[] = [];
+  readonly #idle: UpstreamConnection[] = [];
   #closed = false;
 
   constructor(options: PoolOptions, deadlines: Deadlines) {
@@ -30,26 +31,23 @@ export class Pool {
 
   /** A connection that was open a moment ago, or undefined. */
   take(): UpstreamConnection | undefined {
-    const idle = this.#idle.pop();
-    if (idle === undefined) return undefined;
-    idle.deadline[Symbol.dispose]();
-    idle.taken = true;
-    return idle.connection;
+    const connection = this.#idle.pop();
+    connection?.idleness?.end();
+    return connection;
   }
 
   /** Keeps a connection for the next request, or closes it where there are enough. */
   put(connection: UpstreamConnection): void {
     const { maxIdle, idleTimeout } = this.#options;
     if (this.#closed || this.#idle.length >= maxIdle) return connection.close();
-    const idle: IdleConnection = { connection, deadline: this.#deadlines.watch(), taken: false };
-    this.#idle.push(idle);
-    idle.deadline.arm(idleTimeout, () => this.#leave(idle));
-    connection.responses.readAhead().then(() => this.#leave(idle));
+    this.#idle.push(connection);
+    connection.idleness ??= new Idleness(this.#deadlines.watch(), () => this.#leave(connection));
+    connection.idleness.begin(connection.responses, idleTimeout);
   }
 
   /** Closes what is idle now. */
   clear(): void {
-    for (const idle of [...this.#idle]) this.#leave(idle);
+    for (const connection of [...this.#idle]) this.#leave(connection);
   }
 
   /** Closes what is idle now and whatever comes back later. */
@@ -58,19 +56,10 @@ export class Pool {
     this.clear();
   }
 
-  #leave(idle: IdleConnection): void {
-    if (idle.taken) return;
-    idle.taken = true;
-    const index = this.#idle.indexOf(idle);
-    if (index >= 0) this.#idle.splice(index, 1);
-    idle.deadline[Symbol.dispose]();
-    idle.connection.close();
+  #leave(connection: UpstreamConnection): void {
+    const index = this.#idle.lastIndexOf(connection);
+    if (index < 0) return;
+    this.#idle.splice(index, 1);
+    connection.close();
   }
-}
-
-interface IdleConnection {
-  readonly connection: UpstreamConnection;
-  readonly deadline: Deadline;
-  /** Whether it has left the pool. */
-  taken: boolean;
 }

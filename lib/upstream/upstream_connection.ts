@@ -4,11 +4,14 @@ import { GatherWriter } from "../core/gather_writer.ts";
 import { PartReader } from "../http1/part_reader.ts";
 import type { HeadLimits } from "../http1/request_decoder.ts";
 import { ResponseDecoder, type ResponsePart } from "../http1/response_decoder.ts";
+import type { Idleness } from "./idleness.ts";
 
 /** A connection to a server that speaks HTTP/1.1, one request after another. */
 export class UpstreamConnection {
   readonly responses: PartReader<ResponsePart>;
   readonly requests: GatherWriter;
+  /** Once it has been idle. */
+  idleness: Idleness | undefined;
   readonly #connection: Connection;
   readonly #decoder: ResponseDecoder;
 
@@ -24,7 +27,7 @@ export class UpstreamConnection {
     { method, upgrade, head }: {
       method: string;
       upgrade: readonly string[] | undefined;
-      head: Uint8Array;
+      head: string;
     },
   ): void {
     this.#decoder.expect(method, upgrade);
@@ -41,6 +44,7 @@ export class UpstreamConnection {
   }
 
   close(reason?: ProxyError): void {
+    this.idleness?.[Symbol.dispose]();
     this.#connection.close(reason);
   }
 }

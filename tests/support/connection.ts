@@ -173,7 +173,8 @@ export function nodeTransport(socket: Duplex, reset: () => void): Transport {
   };
 }
 
-export function latin1(bytes: Uint8Array): string {
+export function latin1(bytes: Uint8Array | string): string {
+  if (typeof bytes === "string") return bytes;
   let text = "";
   for (let at = 0; at < bytes.length; at += 8192) {
     text += String.fromCharCode(...bytes.subarray(at, at + 8192));

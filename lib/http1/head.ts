@@ -48,9 +48,14 @@ const NONE: readonly string[] = [];
 
 /** Whether a list-valued field holds a token, whatever its case (RFC 9110, section 5.6.1). */
 export function hasToken(fields: readonly Field[], key: string, token: string): boolean {
-  return valuesOf(fields, key).some((value) =>
-    value.split(",").some((item) => item.trim().toLowerCase() === token)
-  );
+  for (const field of fields) {
+    if (field.key === key && listHas(field.value.toLowerCase(), token)) return true;
+  }
+  return false;
+}
+
+function listHas(list: string, token: string): boolean {
+  return list === token || list.split(",").some((item) => item.trim() === token);
 }
 
 /**

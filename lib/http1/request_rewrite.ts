@@ -38,13 +38,12 @@ export function requestFields(
   fields.push(...framingFields(request.framing));
   if (hasRole(received, ROLE.te)) fields.push(...trailersField(received));
   if (request.upgrade !== undefined) fields.push(...upgradeFields(request.upgrade));
-  const facts = { ...origin, host };
-  fields.push(
-    ...(origin.trusted === true
-      ? appendedForwardedFields(facts, received)
-      : forwardedFields(facts)),
-    field(X_REQUEST_ID, id),
-  );
+  const { peer, port, proto, standard = false } = origin;
+  const facts = { peer, port, proto, standard, host };
+  const forwarded = origin.trusted === true
+    ? appendedForwardedFields(facts, received)
+    : forwardedFields(facts);
+  fields.push(...forwarded, field(X_REQUEST_ID, id));
   if (origin.via === true) fields.push(viaField(valuesOf(received, "via"), minor));
   return fields;
 }

@@ -100,6 +100,9 @@ class HttpSession {
   #draining = false;
   /** Whether the client may be sending what nobody will read. */
   #unread = false;
+  /** Of the last request, and the host in it. */
+  #authority: string | undefined;
+  #host: string | undefined;
   /** Bytes that went to the server behind a switch of protocols. */
   #tunnelled = 0;
 
@@ -247,24 +250,27 @@ class HttpSession {
   async #serve(request: ForwardedRequest): Promise<boolean> {
     const started = this.#begin();
     const writtenBefore = this.#client.bytes.written;
-    const logged: { started: number; backend?: string; route?: string | undefined } = { started };
-    let retryAfter: number | undefined;
+    let backend: Backend | undefined;
+    let route: string | undefined;
     try {
       if (this.#options.redirect === true) return await this.#redirect(request, started);
       const policy = this.#options.policy.current;
-      const { target: backend, index } = this.#route(request, policy);
-      logged.backend = backend.name;
-      logged.route = policy.router.nameAt(index);
-      retryAfter = backend.retryAfter;
+      const found = this.#route(request, policy);
+      backend = found.target;
+      route = policy.router.nameAt(found.index);
       this.#watchForBreak();
       const result = await exchange(request, backend, this.#exchangeClient);
       this.#served++;
+      const { status, server, bodyBytes } = result;
       const bytesOut = this.#client.bytes.written - writtenBefore;
-      this.#log(request, { ...logged, ...result, bytesOut });
+      const { name } = backend;
+      this.#log(request, { started, status, bytesOut, route, backend: name, server, bodyBytes });
       this.#unread = !result.requestRead || request.upgrade !== undefined;
       return result.keepAlive;
     } catch (error) {
-      return await this.#serveError(request, { ...logged, error, writtenBefore, retryAfter });
+      const { name, retryAfter } = backend ?? {};
+      const failed = { started, route, backend: name, error, writtenBefore, retryAfter };
+      return await this.#serveError(request, failed);
     } finally {
       this.#breakDeadline.disarm();
     }
@@ -287,7 +293,7 @@ class HttpSession {
     { target }: ForwardedRequest,
     { certificates, router }: Policy,
   ): { target: Backend; index: number } {
-    const host = hostName(target.authority);
+    const host = this.#hostOf(target.authority);
     if (isMisdirected(host, this.#client.certificate, certificates)) {
       throw new ProxyError("misdirected", "This connection was made for another host");
     }
@@ -296,6 +302,15 @@ class HttpSession {
       throw new ProxyError("no_route", "No route matches this host and path");
     }
     return route;
+  }
+
+  /** `hostName`, which is mostly that of the request before. */
+  #hostOf(authority: string | undefined): string | undefined {
+    if (authority !== this.#authority) {
+      this.#authority = authority;
+      this.#host = hostName(authority);
+    }
+    return this.#host;
   }
 
   /** @returns when the request began */
@@ -323,8 +338,8 @@ class HttpSession {
     request: ForwardedRequest,
     failed: {
       started: number;
-      backend?: string;
-      route?: string | undefined;
+      backend: string | undefined;
+      route: string | undefined;
       error: unknown;
       writtenBefore: number;
       retryAfter: number | undefined;
@@ -419,7 +434,7 @@ class HttpSession {
       bytesOut: number;
       id?: string;
       route?: string | undefined;
-      backend?: string;
+      backend?: string | undefined;
       server?: string | undefined;
       bodyBytes?: number;
       error?: ProxyError;

@@ -36,7 +36,8 @@ export class Router<Target> {
     path: string | undefined,
   ): { target: Target; index: number } | undefined {
     const parent = wildcardOf(host);
-    for (const [index, { hosts, paths, target }] of this.#routes.entries()) {
+    for (let index = 0; index < this.#routes.length; index++) {
+      const { hosts, paths, target } = this.#routes[index] as Route<Target>;
       const hostMatches = hosts.length === 0 ||
         hosts.some((pattern) => pattern === host || pattern === parent);
       const pathMatches = paths.length === 0 ||

@@ -9,6 +9,7 @@ import type {
   TlsConnection,
   TlsEngine,
 } from "../lib/tls/engine.ts";
+import { MAX_NAMES } from "../lib/tls/listener_identity.ts";
 import { nodeEngine } from "../lib/tls/node_engine.ts";
 import { startBackend, startEcho, startHttp } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
@@ -18,20 +19,29 @@ import { within } from "./support/deadline.ts";
 import {
   answerToPlainHttp,
   BROKEN_OFF,
+  certificatesByKeyType,
   certificatesByName,
   lastWords,
   loggedName,
   loggedProtocol,
   oldVersion,
+  resumedByName,
   sClient,
+  statusForAnotherHost,
   truncationsSeen,
   truncationsShown,
   unknownName,
 } from "./support/engine_looks.ts";
 import { Flood, Sink } from "./support/flood.ts";
 import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
-import { ENGINE_CAN, ENGINES, NotStarted, startProxyFor } from "./support/start_proxy.ts";
-import { connectTcp, connectTls } from "./support/tls_client.ts";
+import {
+  ENGINE_CAN,
+  ENGINES,
+  NotStarted,
+  startProxy,
+  startProxyFor,
+} from "./support/start_proxy.ts";
+import { connectNodeTls, connectTcp, connectTls } from "./support/tls_client.ts";
 import { run, runOk } from "./support/tools.ts";
 
 /**
@@ -64,10 +74,30 @@ const DIFFERENCES: Readonly<Record<Capability, Difference>> = {
     look: loggedName,
   },
   certificates_by_name: {
-    lacking: ["deno"],
-    can: { "api.example.test": "api", "localhost": "ec", "other.test": "ec" },
-    instead: /there is more than one certificate \(certificates_by_name\)$/m,
+    lacking: [],
+    can: { "api.example.test": "api", "localhost": "ec", "other.test": "ec", "-": "ec" },
+    instead: undefined,
     look: certificatesByName,
+  },
+  certificates_by_key_type: {
+    lacking: ["deno"],
+    can: ["rsa", "ec"],
+    // every client gets the first
+    instead: [undefined, "ec"],
+    look: certificatesByKeyType,
+  },
+  certificate_facts: {
+    lacking: ["deno"],
+    can: 421,
+    // the Host routes
+    instead: 200,
+    look: statusForAnotherHost,
+  },
+  resumption_by_name: {
+    lacking: ["deno"],
+    can: "Reused",
+    instead: "New",
+    look: resumedByName,
   },
   min_version: {
     lacking: ["deno"],
@@ -185,6 +215,32 @@ for (const engine of ENGINES) {
       else assert.deepEqual(found, expected);
     });
   }
+
+  Deno.test(`however many names are asked for, each gets its certificate (${engine})`, async () => {
+    await using backend = await startHttp();
+    const { ec, api } = await testCertificates();
+    await using proxy = await startProxy([
+      ...["--listen", "127.0.0.1:0", "--backend", backend.address, "--engine", engine],
+      ...["--cert", ec.cert, "--key", ec.key, "--cert", api.cert, "--key", api.key],
+      "--no-access-log",
+    ]);
+    // the deno engine replaces its listener after so many
+    const count = engine === "deno" ? 1.5 * MAX_NAMES : 200;
+    const names = Array.from({ length: count }, (_, i) => `n${i}.test`);
+    const given = new Set<unknown>();
+    const askAll = async () => {
+      for (let name = names.pop(); name !== undefined; name = names.pop()) {
+        const servername = names.length % 100 === 0 ? "api.example.test" : name;
+        const options = { servername, checkServerIdentity: () => undefined };
+        const { connection, socket } = await connectNodeTls(proxy.port, options);
+        const { CN } = socket.getPeerCertificate().subject;
+        given.add(`${servername === name ? "any" : servername}: ${CN}`);
+        connection.reset();
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, askAll));
+    assert.deepEqual([...given].toSorted(), ["any: ec", "api.example.test: api"]);
+  });
 
   Deno.test(`ALPN picks what both speak, or refuses (${engine})`, async () => {
     await using backend = await startHttp();

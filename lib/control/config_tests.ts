@@ -14,9 +14,11 @@ export interface FailedTest {
 
 /** Asks the configuration its own tests. */
 export function runConfigTests(loaded: LoadedConfig): FailedTest[] {
-  const strictSni = loaded.config.listeners.some((listener) =>
-    listener.kind === "tls" && listener.tls.strictSni
-  );
+  const listeners = loaded.config.listeners.filter((listener) => listener.kind === "tls");
+  const strictSni = listeners.some(({ tls }) => tls.strictSni);
+  // `auto` takes the engine that knows where there are several
+  const seesCertificate = loaded.certificates.length === 1 ||
+    listeners.some(({ engine }) => engine !== "deno");
   return loaded.config.tests.flatMap((test, index): FailedTest[] => {
     if (loaded.certificates.length === 0) {
       return [{ path: ["tests", index], message: "there is no TLS listener that could be asked" }];
@@ -24,7 +26,9 @@ export function runConfigTests(loaded: LoadedConfig): FailedTest[] {
     const host = test.host ?? test.sni;
     // a client names no address in its handshake (RFC 6066, section 3)
     const sni = test.sni ?? (host === undefined ? undefined : normalizeHostName(host));
-    const found = resolveRequest(loaded, { sni, host, path: test.path, strictSni });
+    const found = resolveRequest(loaded, {
+      ...{ sni, host, path: test.path, strictSni, seesCertificate },
+    });
     return failures(test, found).map(({ key, message }) => ({
       path: ["tests", index, "expect", key],
       message,

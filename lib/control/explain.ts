@@ -68,13 +68,14 @@ function explainTls(
 ): Explanation {
   const host = hostOf(url);
   const tcp = listener.mode === "tcp";
+  const engine = engineOf(listener, loaded.config);
   const found = resolveRequest(loaded, {
     sni: question.sni ?? normalizeHostName(host),
     host: tcp ? undefined : host,
     path: tcp ? undefined : targetOf(url),
     strictSni: listener.tls.strictSni,
+    seesCertificate: engine.engine === "node" || loaded.certificates.length === 1,
   });
-  const engine = engineOf(listener, loaded.config);
   const common = {
     url: url.href,
     listener: { address: formatAddress(listener.listen), mode: listener.mode },

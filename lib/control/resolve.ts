@@ -10,6 +10,8 @@ export interface RequestQuestion {
   readonly host: string | undefined;
   readonly path: string | undefined;
   readonly strictSni: boolean;
+  /** Whether the engine knows which certificate a client was given. */
+  readonly seesCertificate: boolean;
 }
 
 /** What would become of a request. */
@@ -28,13 +30,13 @@ export type Resolution =
 
 /** Decides as the data path does, by the same store, rule and router. */
 export function resolveRequest(loaded: LoadedConfig, question: RequestQuestion): Resolution {
-  const { sni, host, path, strictSni } = question;
+  const { sni, host, path, strictSni, seesCertificate } = question;
   const store = certificateStore(loaded);
   const certificate = store.select(sni);
   if (strictSni && sni !== undefined && certificate.match === "default") {
     return { kind: "refused_name" };
   }
-  if (isMisdirected(host, certificate.certificate, store)) {
+  if (seesCertificate && isMisdirected(host, certificate.certificate, store)) {
     return { kind: "misdirected", certificate };
   }
   const found = routerOf(loaded.config).route(host ?? sni, path);

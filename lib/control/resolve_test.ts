@@ -34,7 +34,9 @@ const CASES: readonly (readonly [
 
 Deno.test("resolveRequest() says what becomes of a request", () => {
   for (const [sni, host, path, outcome] of CASES) {
-    const found = resolveRequest(loaded, { sni, host, path, strictSni: false });
+    const found = resolveRequest(loaded, {
+      ...{ sni, host, path, strictSni: false, seesCertificate: true },
+    });
     assert.ok(found.kind !== "refused_name");
     const { certificate: { certificate, match } } = found;
     const end = found.kind === "route" ? `${found.route} ${found.backend}` : found.kind;
@@ -44,7 +46,9 @@ Deno.test("resolveRequest() says what becomes of a request", () => {
 
 Deno.test("resolveRequest() refuses an unknown name when names are strict, but not none", () => {
   const ask = (sni: string | undefined) =>
-    resolveRequest(loaded, { sni, host: "a.test", path: "/", strictSni: true }).kind;
+    resolveRequest(loaded, {
+      ...{ sni, host: "a.test", path: "/", strictSni: true, seesCertificate: true },
+    }).kind;
   assert.equal(ask("nobody"), "refused_name");
   assert.equal(ask("a.test"), "route");
   assert.equal(ask(undefined), "route");

@@ -154,11 +154,17 @@ export function engineOf(
 
 function needsOf({ mode, tls }: TlsListenerConfig, config: Config): Need[] {
   const byName = mode === "tcp" && config.routes.some(({ hosts }) => hosts.length > 0);
+  const several = config.certificates.length > 1;
   const needs: (Need | false)[] = [
-    config.certificates.length > 1 && {
+    several && {
       capability: "certificates_by_name",
       why: "there is more than one certificate",
       strict: true,
+    },
+    several && {
+      capability: "resumption_by_name",
+      why: "there is more than one certificate",
+      strict: false,
     },
     tls.strictSni && {
       capability: "strict_sni",

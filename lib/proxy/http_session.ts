@@ -48,7 +48,7 @@ export interface HttpSessionOptions {
 export interface HttpConnection extends Connection {
   readonly tls?: TlsFacts;
   /** The certificate the client was given. */
-  readonly certificate?: Certificate;
+  readonly certificate?: Certificate | undefined;
 }
 
 /** Serves the HTTP/1.1 requests of one connection, one after another. */

@@ -5,19 +5,17 @@ import { asProxyError, ProxyError } from "../core/errors.ts";
 import { type ByteSocket, SocketConnection } from "../core/socket_connection.ts";
 import type { Certificate } from "./certificate.ts";
 import type { TlsConnection, TlsEngine, TlsListener, TlsListenOptions } from "./engine.ts";
+import { identityOf, type ListenerIdentity } from "./listener_identity.ts";
 import { listeningSockets } from "./listening_sockets.ts";
 import { noDelayUnavailable, setNoDelayOnListener } from "./no_delay.ts";
 import { type Generation, Rotation } from "./rotation.ts";
 import { cannotListen, claimPort } from "./shared_port.ts";
 import { StuckSockets } from "./stuck_sockets.ts";
 
-/**
- * The engine on `Deno.listenTls`: the fastest, with one certificate, and with nothing known of a
- * connection but its ALPN.
- */
+/** The engine on `Deno.listenTls`: the fastest, with nothing known of a connection but its ALPN. */
 export const denoEngine: TlsEngine = {
   name: "deno",
-  can: new Set(["truncation_seen"]),
+  can: new Set(["certificates_by_name", "truncation_seen"]),
   listen: (options) => Promise.resolve().then(() => listen(options)),
 };
 
@@ -37,7 +35,7 @@ function listen(options: TlsListenOptions): TlsListener {
   const { generation, steered } = open(port);
   const rotation = new Rotation(generation, {
     open: () => open(port).generation,
-    isCurrent: ({ certificate }) => isSame(certificate, options.certificates.default),
+    isCurrent: ({ isCurrent }) => isCurrent(),
     takesOver: steered,
   });
   return {
@@ -50,10 +48,16 @@ function listen(options: TlsListenOptions): TlsListener {
     },
   };
 
-  /** A listener with the certificate of now, which is static in this runtime. */
+  /** A listener with the certificates of now, to which this runtime holds for good. */
   function open(port: number): { generation: CertificateGeneration; steered: boolean } {
-    const certificate = options.certificates.default;
-    const listener = listenTls({ ...options, address: { ...options.address, port } }, certificate);
+    const identity = identityOf(options.certificates, () => {
+      // where it cannot be replaced, it goes on as it is
+      rotation.refresh().catch((error) =>
+        options.onTrouble(asProxyError(error, "internal").message)
+      );
+    });
+    const { certificate } = identity;
+    const listener = listenTls({ ...options, address: { ...options.address, port } }, identity);
     let steered: boolean;
     try {
       steered = listeningSockets().steerToNewest(setNoDelayOnListener(port));
@@ -80,16 +84,13 @@ function listen(options: TlsListenOptions): TlsListener {
       }
       await accepting;
     };
-    return { generation: { certificate, close }, steered };
+    return { generation: { isCurrent: identity.isCurrent, close }, steered };
   }
 }
 
 interface CertificateGeneration extends Generation {
-  readonly certificate: Certificate;
-}
-
-function isSame(a: Certificate, b: Certificate): boolean {
-  return a.certPem === b.certPem && a.keyPem === b.keyPem;
+  /** Whether its certificates are those that a new one would have. */
+  readonly isCurrent: () => boolean;
 }
 
 /** @throws {ProxyError} `unavailable`: to be laxer than was asked would show nowhere */
@@ -113,13 +114,12 @@ function sharesPorts(): boolean {
 
 function listenTls(
   { address, alpn }: TlsListenOptions,
-  { certPem: cert, keyPem: key }: Certificate,
+  { listenOptions }: ListenerIdentity,
 ): Deno.TlsListener {
   const options: Deno.ListenTlsOptions & Deno.TlsCertifiedKeyPem & { reusePort: boolean } = {
     hostname: address.host,
     port: address.port,
-    cert,
-    key,
+    ...listenOptions,
     alpnProtocols: [...alpn],
     // so that the next generation can listen while this one still does
     reusePort: true,
@@ -135,7 +135,7 @@ async function handshake(
   socket: Deno.TlsConn,
   { options, certificate, stuck }: {
     options: TlsListenOptions;
-    certificate: Certificate;
+    certificate: Certificate | undefined;
     stuck: StuckSockets;
   },
 ): Promise<void> {
@@ -172,11 +172,15 @@ async function handshake(
 
 class DenoConnection extends SocketConnection implements TlsConnection {
   readonly tls: TlsFacts;
-  readonly certificate: Certificate;
+  readonly certificate: Certificate | undefined;
 
   constructor(
     socket: Deno.TlsConn & ByteSocket,
-    { peer, certificate, stuck }: { peer: Address; certificate: Certificate; stuck: StuckSockets },
+    { peer, certificate, stuck }: {
+      peer: Address;
+      certificate: Certificate | undefined;
+      stuck: StuckSockets;
+    },
     tls: TlsFacts,
   ) {
     const local = toAddress(socket.localAddr);

@@ -14,6 +14,12 @@ export type Capability =
   | "sni_facts"
   /** Certificates are selected by SNI. */
   | "certificates_by_name"
+  /** Of two certificates for one name a client gets one that it can verify. */
+  | "certificates_by_key_type"
+  /** Which of several certificates a connection was given is known. */
+  | "certificate_facts"
+  /** Sessions are resumed where there are several certificates. */
+  | "resumption_by_name"
   /** A minimum protocol version can be asked for. */
   | "min_version"
   /** A name that no certificate covers can be refused. */
@@ -27,8 +33,8 @@ export type Capability =
 
 export interface TlsConnection extends Connection {
   readonly tls: TlsFacts;
-  /** The certificate the client was given. */
-  readonly certificate: Certificate;
+  /** The certificate the client was given; undefined where the engine cannot know. */
+  readonly certificate: Certificate | undefined;
 }
 
 /** A connection that never came to be. */

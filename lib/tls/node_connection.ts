@@ -12,7 +12,7 @@ export class NodeConnection implements TlsConnection {
   readonly peer: Address;
   readonly local: Address;
   readonly tls: TlsFacts;
-  readonly certificate: Certificate;
+  readonly certificate: Certificate | undefined;
   readonly bytes = { read: 0, written: 0 };
   readonly #socket: TLSSocket;
   /** The TCP socket beneath. */

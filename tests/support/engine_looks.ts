@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import type { EngineName } from "../../lib/tls/engine.ts";
 import { startBackend, startEcho, startHttp } from "./backends.ts";
-import { testCertificates } from "./certificates.ts";
+import { type CertificateFiles, testCertificates } from "./certificates.ts";
 import { startConfigured } from "./configured.ts";
 import { latin1, type TestConnection } from "./connection.ts";
-import { encodeRequest } from "./http.ts";
-import { startProxy, startProxyFor } from "./start_proxy.ts";
+import { encodeRequest, readAnswer } from "./http.ts";
+import { type ProxyProcess, startProxy, startProxyFor } from "./start_proxy.ts";
 import { connectTcp, connectTls } from "./tls_client.ts";
 import { run, runOk } from "./tools.ts";
 import { startWire } from "./wire.ts";
@@ -38,20 +38,78 @@ async function loggedHandshake(engine: EngineName, pattern: RegExp): Promise<str
   return match.slice(1).join("");
 }
 
-/** The subjects of the certificates that are given for names. */
+/** The subjects of the certificates that are given for names, `-` for none. */
 export async function certificatesByName(engine: EngineName): Promise<Record<string, string>> {
-  await using echo = await startEcho();
   const { ec, api } = await testCertificates();
-  await using proxy = await startProxy([
-    ...["--listen", "127.0.0.1:0", "--backend", echo.address, "--mode", mode, "--engine", engine],
-    ...["--cert", ec.cert, "--key", ec.key, "--cert", api.cert, "--key", api.key],
-  ]);
+  await using backend = await startHttp();
+  await using proxy = await startWithCertificates(engine, [ec, api], backend.address);
   const given: Record<string, string> = {};
-  for (const name of ["api.example.test", "localhost", "other.test"]) {
-    const shown = await runOk("openssl", sClient(proxy.port, ["-servername", name]));
+  for (const name of ["api.example.test", "localhost", "other.test", "-"]) {
+    const flags = name === "-" ? ["-noservername"] : ["-servername", name];
+    const shown = await runOk("openssl", sClient(proxy.port, flags));
     given[name] = /^subject=CN = (\S+)$/m.exec(shown)?.[1] ?? shown;
   }
   return given;
+}
+
+/** The subjects that clients get who verify RSA alone, and ECDSA alone, of two for one name. */
+export async function certificatesByKeyType(
+  engine: EngineName,
+): Promise<readonly (string | undefined)[]> {
+  const { ec, rsa } = await testCertificates();
+  await using backend = await startHttp();
+  await using proxy = await startWithCertificates(engine, [ec, rsa], backend.address);
+  const given: (string | undefined)[] = [];
+  for (const algorithms of ["RSA-PSS+SHA256", "ECDSA+SHA256"]) {
+    const flags = ["-servername", "localhost", "-sigalgs", algorithms];
+    const { stdout } = await run("openssl", sClient(proxy.port, flags), { input: "" });
+    given.push(/^subject=CN = (\S+)$/m.exec(stdout)?.[1]);
+  }
+  return given;
+}
+
+/** The status of a request for another certificate's host than the handshake was for. */
+export async function statusForAnotherHost(engine: EngineName): Promise<number> {
+  await using backend = await startHttp();
+  const { ec, api } = await testCertificates();
+  await using proxy = await startWithCertificates(engine, [ec, api], backend.address);
+  using client = await connectTls(proxy.port);
+  await client.write(encodeRequest("/", { host: "api.example.test" }));
+  return (await readAnswer(client)).status;
+}
+
+/** What openssl says of a second handshake that offers the first one's session. */
+export async function resumedByName(engine: EngineName): Promise<string> {
+  const { ec, api } = await testCertificates();
+  await using backend = await startHttp();
+  await using proxy = await startWithCertificates(engine, [ec, api], backend.address);
+  const folder = await Deno.makeTempDir();
+  try {
+    const name = ["-servername", "api.example.test"];
+    await runOk(
+      "openssl",
+      sClient(proxy.port, [...name, "-tls1_2", "-sess_out", `${folder}/session`]),
+    );
+    const again = await runOk(
+      "openssl",
+      sClient(proxy.port, [...name, "-tls1_2", "-sess_in", `${folder}/session`]),
+    );
+    return /^(New|Reused)/m.exec(again)?.[0] ?? again;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** A proxy in http mode with these certificates. */
+async function startWithCertificates(
+  engine: EngineName,
+  certificates: readonly CertificateFiles[],
+  backend: string,
+): Promise<ProxyProcess> {
+  return await startProxy([
+    ...["--listen", "127.0.0.1:0", "--backend", backend, "--engine", engine],
+    ...certificates.flatMap(({ cert, key }) => ["--cert", cert, "--key", key]),
+  ]);
 }
 
 /** Whether TLS 1.2 is refused where 1.3 is the least. */

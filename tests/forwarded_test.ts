@@ -66,6 +66,19 @@ ${more}
     await proxy.log.first(/ info request .* client=203\.0\.113\.9 id=\S+ /);
   });
 
+  Deno.test(`an IPv4 client of a listener on [::] has its IPv4 address (${engine})`, async () => {
+    await using backend = await startHttp();
+    const yaml = await configure(backend.address, "");
+    await using proxy = await startConfigured(yaml.replace("127.0.0.1:0", "[::]:0"));
+    using client = await connectTls(proxy.port);
+    await client.write(encodeRequest("/"));
+    await readAnswer(client);
+    assert.deepEqual(backend.requests.map((seen) => valuesOf(seen, "X-Forwarded-For")), [
+      ["127.0.0.1"],
+    ]);
+    await proxy.log.first(/ request peer=127\.0\.0\.1:\d+ /);
+  });
+
   Deno.test(`anybody else is believed nothing (${engine})`, async () => {
     await using backend = await startHttp();
     await using proxy = await startConfigured(

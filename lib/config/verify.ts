@@ -1,4 +1,4 @@
-import { formatAddress, isLoopback } from "../core/address.ts";
+import { formatAddress, isLoopback, overlap } from "../core/address.ts";
 import { isWithin, type KeyPath } from "./key_path.ts";
 import type { ParsedFile } from "./parse.ts";
 import type { Problem } from "./problem.ts";
@@ -44,14 +44,11 @@ function stands({ severity, path }: Finding, broken: readonly KeyPath[]): boolea
 }
 
 function duplicateListeners({ listeners }: Config): Finding[] {
-  const seen = new Set<string>();
   return listeners.flatMap(({ listen }, index): Finding[] => {
-    const name = formatAddress(listen);
-    if (listen.port !== 0 && seen.has(name)) {
-      return [error(["listeners", index, "listen"], `another listener has ${name} already`)];
-    }
-    seen.add(name);
-    return [];
+    const other = listeners.slice(0, index).find((earlier) => overlap(earlier.listen, listen));
+    if (other === undefined) return [];
+    const message = `another listener has ${formatAddress(other.listen)} already`;
+    return [error(["listeners", index, "listen"], message)];
   });
 }
 
@@ -127,10 +124,10 @@ function adminInTheOpen({ admin, listeners }: Config): Finding[] {
     const message = "beyond the loopback interface admin needs a token_file";
     findings.push(error(["admin", "listen"], message));
   }
-  const name = formatAddress(admin.listen);
-  const taken = listeners.some(({ listen }) => formatAddress(listen) === name);
-  if (taken && admin.listen.port !== 0) {
-    findings.push(error(["admin", "listen"], `a listener has ${name} already`));
+  const taken = listeners.find(({ listen }) => overlap(listen, admin.listen));
+  if (taken !== undefined) {
+    const message = `a listener has ${formatAddress(taken.listen)} already`;
+    findings.push(error(["admin", "listen"], message));
   }
   return findings;
 }

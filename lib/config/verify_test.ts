@@ -17,6 +17,10 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
   ],
   [{ listeners: `[{ listen: ":0" }, { listen: ":0" }]` }, []],
   [
+    { listeners: `[{ listen: "127.0.0.1:1" }, { listen: ":1" }]` },
+    ["error another listener has 127.0.0.1:1 already"],
+  ],
+  [
     { certificates: "[]" },
     ["error a TLS listener needs certificates, there are none"],
   ],

@@ -20,8 +20,8 @@ export async function dial(server: Endpoint, options: DialOptions): Promise<Conn
   const socket = await openSocket(server, options);
   const { localAddr, remoteAddr } = socket;
   return new SocketConnection(socket, {
-    peer: toAddress(remoteAddr),
-    local: toAddress(localAddr),
+    peer: addressOf(remoteAddr),
+    local: addressOf(localAddr),
     goneCode: "upstream_gone",
     idleBufferBytes: POOLED_BYTES,
   });
@@ -139,7 +139,7 @@ async function writeAll(socket: ServerSocket, bytes: Uint8Array): Promise<void> 
 }
 
 /** A socket in the file system has no port; its path stands for the host. */
-function toAddress(address: Deno.NetAddr | Deno.UnixAddr): Address {
+function addressOf(address: Deno.NetAddr | Deno.UnixAddr): Address {
   return "hostname" in address
     ? { host: address.hostname, port: address.port }
     : { host: address.path, port: 0 };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { startHttp } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
-import { startConfigured } from "./support/configured.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
 import { encodeAnswer, encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
 import { ENGINES } from "./support/start_proxy.ts";
 import { connectTls } from "./support/tls_client.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { EngineName } from "../../lib/tls/engine.ts";
 import { startBackend, startEcho, startHttp } from "./backends.ts";
 import { testCertificates } from "./certificates.ts";
-import { startConfigured } from "./configured.ts";
+import { startConfigured } from "./configured_proxy.ts";
 import { latin1, type TestConnection } from "./connection.ts";
 import { encodeRequest } from "./http.ts";
 import { startProxy, startProxyFor } from "./start_proxy.ts";

@@ -1,4 +1,5 @@
 import { formatAddress, isLoopback, overlap } from "../core/address.ts";
+import { formatServerAddress } from "../core/endpoint.ts";
 import { isWithin, type KeyPath } from "./key_path.ts";
 import type { ParsedFile } from "./parse.ts";
 import type { Problem } from "./problem.ts";
@@ -28,6 +29,7 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...withoutEffect().filter(({ path }) => says(path)),
     ...httpKeysOfTcpChecks(config).filter(({ path }) => says(path)),
     ...idleServers(config),
+    ...repeatedServers(config),
   ].filter((finding) => broken.length === 0 || stands(finding, broken))
     .map(({ severity, path, message }) => ({ severity, place: locate(path), message }));
 }
@@ -153,6 +155,18 @@ function idleServers({ backends }: Config): Finding[] {
     return servers.every(({ backup }) => backup)
       ? [warning(path, `every server of "${name}" is a backup, so none is`)]
       : [];
+  });
+}
+
+/** One server twice is still one: what was meant is most likely another. */
+function repeatedServers({ backends }: Config): Finding[] {
+  return [...backends].flatMap(([name, { servers }]) => {
+    const addresses = servers.map(({ address }) => formatServerAddress(address));
+    return addresses.flatMap((address, index) =>
+      addresses.indexOf(address) === index
+        ? []
+        : [warning(["backends", name, "servers", index], `"${name}" has ${address} already`)]
+    );
   });
 }
 

@@ -69,6 +69,10 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
     ],
   ],
   [
+    { backends: "{ api: { servers: ['h:1', 'h:2', { address: 'h:1', weight: 2 }] } }" },
+    [`warning "api" has h:1 already`],
+  ],
+  [
     { backends: "{ api: { servers: [{ address: 'h:1', backup: true }] } }" },
     [`warning every server of "api" is a backup, so none is`],
   ],

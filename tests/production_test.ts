@@ -44,6 +44,14 @@ Deno.test("proxy:prod runs one process with exact permissions, and passes signal
   assert.equal((await within(task.child.status, "the task's end")).code, 0);
 });
 
+Deno.test("proxy:prod says how it is used", async () => {
+  const task = startTask(["--help"]);
+  const { code } = await within(task.child.status, "the task's end");
+  await Promise.all([task.says.ended, task.log.ended]);
+  assert.deepEqual([code, task.says.text], [0, ""]);
+  assert.match(task.log.text, /^Usage: deno task proxy:prod --config F$/m);
+});
+
 Deno.test("proxy:prod ends as the proxy does, with its words", async () => {
   await using taken = await startHttp();
   await using broken = await ConfigFile.createWithSecret("listeners: 5");

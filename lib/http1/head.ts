@@ -161,13 +161,22 @@ function parseField(
   const colon = text.indexOf(":", at);
   const name = text.slice(at, colon < 0 || colon > end ? end : colon);
   if (colon < 0 || colon > end) {
-    // obs-fold (RFC 9112, section 5.2) ends here too, unless its second half holds a colon
-    throw new ProxyError(code, "A header line has no colon");
+    throw new ProxyError(code, isFolded(text, at) ? FOLDED : "A header line has no colon");
   }
   if (!TOKEN.test(name)) {
-    throw new ProxyError(code, "A header field's name is not a token");
+    throw new ProxyError(
+      code,
+      isFolded(text, at) ? FOLDED : "A header field's name is not a token",
+    );
   }
   return { name, key: name.toLowerCase(), value: trimWhitespace(text.slice(colon + 1, end)) };
+}
+
+/** Refused, not mended: RFC 9112, section 5.2. */
+const FOLDED = "A header line begins with white space, as one does that is folded";
+
+function isFolded(text: string, at: number): boolean {
+  return isWhitespace(text.charCodeAt(at));
 }
 
 /** OWS is only SP and HTAB (RFC 9110, section 5.6.3); `trim` would take other bytes too. */

@@ -135,7 +135,7 @@ export async function truncationsShown(engine: EngineName): Promise<Record<strin
     if (shown[how] === "end") await client.end().catch(() => {});
   }
   // the proxy knows, whatever it can do about it
-  const [fin, rst] = await proxy.log.count(/ info end /, 2);
+  const [fin, rst] = await proxy.log.count(/ end peer=/, 2);
   assert.match(fin ?? "", / how=done$/);
   assert.match(rst ?? "", / how="upstream_gone: /);
   return shown;

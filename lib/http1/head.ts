@@ -12,6 +12,7 @@ export interface Field {
   readonly value: string;
 }
 
+/** The head of a request, well-formed (RFC 9112, sections 3 and 5). */
 export interface RequestHead {
   readonly method: string;
   readonly target: string;
@@ -20,6 +21,7 @@ export interface RequestHead {
   readonly fields: readonly Field[];
 }
 
+/** The head of an answer, well-formed (RFC 9112, sections 4 and 5). */
 export interface ResponseHead {
   readonly minor: 0 | 1;
   /** 100 to 599. */

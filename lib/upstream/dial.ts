@@ -27,6 +27,7 @@ export async function dial(server: Endpoint, options: DialOptions): Promise<Conn
   });
 }
 
+/** A socket as the runtime has it, before it is read by buffers of ours. */
 export type ServerSocket = Deno.TcpConn | Deno.UnixConn;
 
 /**

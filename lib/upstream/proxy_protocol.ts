@@ -7,6 +7,7 @@ import type { TlsFacts } from "../core/connection.ts";
  * doc/proxy-protocol.txt, 2020/03/05; the sections named here are its). Values in, bytes out.
  */
 
+/** `v1` is one line of text, `v2` binary and with the facts of TLS. */
 export type ProxyProtocolVersion = "v1" | "v2";
 
 /** The connection that is spoken for; undefined for one that the proxy makes for itself. */

@@ -14,7 +14,7 @@ import { viaField } from "./via.ts";
 
 /** What holds for every request of one connection. */
 export interface ConnectionOrigin extends Omit<ForwardedFacts, "host"> {
-  /** The Host of a request that says none (HTTP/1.0; RFC 9112, section 3.3). */
+  /** The name or address of a request that says none (HTTP/1.0; RFC 9112, section 3.3). */
   readonly defaultHost: string;
   /** Whether the peer is a proxy that is believed what it says of those before it. */
   readonly trusted?: boolean;
@@ -35,7 +35,7 @@ export function requestFields(
   id: string,
 ): Field[] {
   const { fields: received, minor } = request.head;
-  const host = request.target.authority ?? origin.defaultHost;
+  const host = request.target.authority ?? asAuthority(origin.defaultHost);
   const fields = [{ name: "Host", key: "host", value: host }];
   for (const field of endToEndFields(received)) {
     if (isReplaced(field.key, origin)) continue;
@@ -54,6 +54,11 @@ export function requestFields(
   );
   if (origin.via === true) fields.push(viaField(valuesOf(received, "via"), minor));
   return fields;
+}
+
+/** An IPv6 address is in brackets there, and without its zone (RFC 3986, section 3.2.2). */
+function asAuthority(host: string): string {
+  return host.includes(":") ? `[${host.replace(/%.*$/, "")}]` : host;
 }
 
 /** Whether the proxy writes a field of this name itself. */

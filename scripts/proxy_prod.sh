@@ -11,6 +11,19 @@ shift
 here=$(dirname "$0")
 main=$here/../main.ts
 
+case "${1-}" in
+  -h | --help)
+    cat <<'END'
+Usage: deno task proxy:prod --config F
+
+Runs the proxy with exactly the permissions that this configuration needs, as
+  deno task proxy permissions --config F
+prints them. Everything else is said in the file.
+END
+    exit 0
+    ;;
+esac
+
 # Nothing beside it, such as --json: what is printed below is given to the shell.
 case "$#:${1-}" in
   2:--config | 1:--config=*) ;;

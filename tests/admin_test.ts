@@ -1,15 +1,11 @@
 import assert from "node:assert/strict";
 import type { Status } from "../lib/observability/status.ts";
-import { unusedPort } from "./support/backends.ts";
+import { ask } from "./support/ask.ts";
+import { startNamed, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
-import { printedFlags } from "./support/config_folder.ts";
-import {
-  configFile,
-  type ConfiguredProxy,
-  startConfigured,
-  startNamed,
-  visit,
-} from "./support/configured.ts";
+import { ConfigFile } from "./support/config_file.ts";
+import { type ConfiguredProxy, startConfigured } from "./support/configured_proxy.ts";
+import { printedFlags } from "./support/printed_permissions.ts";
 import { within } from "./support/deadline.ts";
 import { NotStarted } from "./support/start_proxy.ts";
 import { connectTcp } from "./support/tls_client.ts";
@@ -39,7 +35,7 @@ async function statusOf(admin: string): Promise<Status> {
   return await response.json();
 }
 
-async function ask(url: string, init: RequestInit = {}) {
+async function askAdmin(url: string, init: RequestInit = {}) {
   const response = await fetch(url, init);
   return { status: response.status, text: await response.text(), headers: response.headers };
 }
@@ -48,15 +44,15 @@ Deno.test("admin tells how the proxy is, and how it was", async () => {
   await using backend = await startNamed("app");
   await using proxy = await startConfigured(await yaml([backend.address]));
   const admin = await adminOf(proxy);
-  await visit(proxy.port, { target: "/a/b", host: "localhost" });
-  await visit(proxy.port, { target: "/c" });
+  await ask(proxy.port, { sni: undefined, path: "/a/b" });
+  await ask(proxy.port, { sni: undefined, path: "/c" });
   using noise = await connectTcp(proxy.port);
   await noise.write("GET / HTTP/1.1\r\n\r\n");
   await noise.readRest();
   await proxy.log.count(/ end /, 2);
 
-  assert.equal((await ask(`${admin}/healthz`)).text, "ok\n");
-  assert.equal((await ask(`${admin}/readyz`)).text, "ready\n");
+  assert.equal((await askAdmin(`${admin}/healthz`)).text, "ok\n");
+  assert.equal((await askAdmin(`${admin}/readyz`)).text, "ready\n");
   const status = await statusOf(admin);
   assert.equal(status.state, "serving");
   assert.deepEqual(status.listeners, [
@@ -71,7 +67,7 @@ Deno.test("admin tells how the proxy is, and how it was", async () => {
   assert.equal(status.requests.total, 2);
   assert.equal(status.handshakeFailures.rows[0]?.reason, "plain_http");
 
-  const metrics = await ask(`${admin}/metrics`);
+  const metrics = await askAdmin(`${admin}/metrics`);
   assert.match(
     metrics.text,
     /^tls_proxy_requests_total\{route="localhost\/a",.*status="2xx"\} 1$/m,
@@ -81,7 +77,7 @@ Deno.test("admin tells how the proxy is, and how it was", async () => {
   assert.match(metrics.text, /^tls_proxy_event_loop_delay_seconds_count [1-9]/m);
   assert.match(metrics.text, /^tls_proxy_memory_bytes\{kind="resident"\} [1-9]/m);
   await passesPromtool(metrics.text);
-  const open = await ask(`${admin}/metrics`, {
+  const open = await askAdmin(`${admin}/metrics`, {
     headers: { accept: "application/openmetrics-text" },
   });
   assert.match(open.headers.get("content-type") ?? "", /^application\/openmetrics-text; version=1/);
@@ -108,23 +104,23 @@ Deno.test("admin drains a server and takes it back in, also across a reload", as
   await using proxy = await startConfigured(await yaml([one.address, two.address]));
   const admin = await adminOf(proxy);
   const path = `${admin}/drain/app/${one.address}`;
-  const drain = await ask(path, { method: "POST" });
+  const drain = await askAdmin(path, { method: "POST" });
   assert.deepEqual(JSON.parse(drain.text), { backend: "app", server: one.address, drained: true });
   assert.match(await proxy.reload(), /reloaded/);
-  for (let i = 0; i < 4; i++) await visit(proxy.port, {});
+  for (let i = 0; i < 4; i++) await ask(proxy.port, { sni: undefined });
   assert.deepEqual([one.requests.length, two.requests.length], [0, 4]);
   assert.equal((await statusOf(admin)).backends[0]?.servers[0]?.state, "draining");
-  const both = await ask(`${admin}/drain/app/${encodeURIComponent(two.address)}`, {
+  const both = await askAdmin(`${admin}/drain/app/${encodeURIComponent(two.address)}`, {
     method: "POST",
   });
   assert.equal(both.status, 200);
-  assert.ok((await visit(proxy.port, {})).status >= 502, "none is left");
+  assert.ok((await ask(proxy.port, { sni: undefined })).status >= 502, "none is left");
 
-  assert.equal((await ask(path, { method: "DELETE" })).status, 200);
-  await visit(proxy.port, {});
+  assert.equal((await askAdmin(path, { method: "DELETE" })).status, 200);
+  await ask(proxy.port, { sni: undefined });
   assert.equal(one.requests.length, 1);
   for (const unknown of ["/drain/app/127.0.0.1:1", "/drain/x", "/drain/", "/drain/%/a"]) {
-    assert.equal((await ask(`${admin}${unknown}`, { method: "POST" })).status, 404, unknown);
+    assert.equal((await askAdmin(`${admin}${unknown}`, { method: "POST" })).status, 404, unknown);
   }
 });
 
@@ -133,7 +129,7 @@ Deno.test("admin changes nothing by GET, and nothing for a page of another origi
   await using proxy = await startConfigured(await yaml([backend.address]));
   const admin = await adminOf(proxy);
   for (const path of ["/reload", `/drain/app/${backend.address}`]) {
-    const { status, headers } = await ask(`${admin}${path}`);
+    const { status, headers } = await askAdmin(`${admin}${path}`);
     assert.equal(status, 405);
     assert.match(headers.get("allow") ?? "", /^POST/);
     const forged = await runOk("curl", [
@@ -148,7 +144,9 @@ Deno.test("admin changes nothing by GET, and nothing for a page of another origi
   ]);
   assert.equal(rebound, "421");
   for (const path of ["/", "/status", "/metrics", "/nothing"]) {
-    const { headers } = await ask(`${admin}${path}`, { headers: { origin: "https://evil.test" } });
+    const { headers } = await askAdmin(`${admin}${path}`, {
+      headers: { origin: "https://evil.test" },
+    });
     assert.equal(headers.get("access-control-allow-origin"), null, path);
     assert.equal(headers.get("x-content-type-options"), "nosniff");
   }
@@ -159,10 +157,10 @@ Deno.test("admin reloads when it is asked to, and says what was wrong", async ()
   await using backend = await startNamed("app");
   await using proxy = await startConfigured(await yaml([backend.address]));
   const admin = await adminOf(proxy);
-  const good = await ask(`${admin}/reload`, { method: "POST" });
+  const good = await askAdmin(`${admin}/reload`, { method: "POST" });
   assert.deepEqual([good.status, JSON.parse(good.text)], [200, { taken: true, details: [] }]);
   await proxy.config.write("listeners: 5");
-  const bad = await ask(`${admin}/reload`, { method: "POST" });
+  const bad = await askAdmin(`${admin}/reload`, { method: "POST" });
   assert.equal(bad.status, 422);
   assert.match(JSON.parse(bad.text).details[0], /:1:12: "listeners" must be a list/);
   await proxy.config.write(await yaml([backend.address], ""));
@@ -176,7 +174,7 @@ Deno.test("admin beyond this machine asks for a token, with exactly the permissi
   const admin = (file: string) => `admin: { listen: "0.0.0.0:${port}"${file} }`;
   const fixed = async (more: string) =>
     (await yaml([backend.address], more)).replace("127.0.0.1:0", `127.0.0.1:${listen}`);
-  await using config = await configFile(await fixed(admin("")));
+  await using config = await ConfigFile.create(await fixed(admin("")));
   await assert.rejects(startConfigured(config), (error) => {
     assert.ok(error instanceof NotStarted);
     assert.match(error.says.join("\n"), /admin needs a token_file/);
@@ -189,12 +187,12 @@ Deno.test("admin beyond this machine asks for a token, with exactly the permissi
   const granted = await printedFlags(config.path);
   await using proxy = await startConfigured(config, { granted });
   const url = `http://127.0.0.1:${port}`;
-  assert.equal((await ask(`${url}/healthz`)).status, 200);
-  const { status, headers } = await ask(`${url}/status`);
+  assert.equal((await askAdmin(`${url}/healthz`)).status, 200);
+  const { status, headers } = await askAdmin(`${url}/status`);
   assert.equal(status, 401);
   assert.match(headers.get("www-authenticate") ?? "", /^Basic /);
   const shown = { headers: { authorization: `Bearer ${TOKEN}` } };
-  assert.equal((await ask(`${url}/status`, shown)).status, 200);
+  assert.equal((await askAdmin(`${url}/status`, shown)).status, 200);
   assert.ok(!proxy.says.text.includes(TOKEN));
   assert.ok(!(await Deno.readTextFile(`${config.folder}/a.log`)).includes(TOKEN));
 });

@@ -4,7 +4,7 @@ import { startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
 import { within } from "./support/deadline.ts";
 import { encodeAnswer, encodeRequest, readAnswer, readRequest } from "./support/http.ts";
-import { askAll, startNamed } from "./support/named_server.ts";
+import { askAll, startNamedServer } from "./support/named_server.ts";
 import { ENGINES } from "./support/start_proxy.ts";
 import { connectTls } from "./support/tls_client.ts";
 
@@ -180,7 +180,7 @@ Deno.test("a request goes to another server when its idle connection breaks", as
     if (second !== undefined) seen.push(second.method);
     connection.reset();
   }, { brokenOff: true });
-  await using good = await startNamed("good");
+  await using good = await startNamedServer("good");
   const api = { servers: [{ address: bad.address, weight: 3 }, good.address] };
   await using proxy = await startConfigured({ backends: { api } });
   using client = await connectTls(proxy.port);

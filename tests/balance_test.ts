@@ -4,7 +4,7 @@ import { FAST_CHECKS, startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
 import { eventually } from "./support/deadline.ts";
 import { encodeAnswer, encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
-import { askAll, startNamed } from "./support/named_server.ts";
+import { askAll, startNamedServer } from "./support/named_server.ts";
 import { connectNodeTls, connectTls } from "./support/tls_client.ts";
 
 /** How often each answer came. */
@@ -15,16 +15,16 @@ function counted(answers: readonly string[]): Record<string, number> {
 }
 
 Deno.test("round_robin gives each server its weight, spread evenly", async () => {
-  await using a = await startNamed("a");
-  await using b = await startNamed("b");
+  await using a = await startNamedServer("a");
+  await using b = await startNamedServer("b");
   const servers = [{ address: a.address, weight: 3 }, b.address];
   await using proxy = await startConfigured({ backends: { api: { servers } } });
   assert.equal((await askAll(proxy.port, 8)).join(""), "aabaaaba");
 });
 
 Deno.test("random uses every server", async () => {
-  await using a = await startNamed("a");
-  await using b = await startNamed("b");
+  await using a = await startNamedServer("a");
+  await using b = await startNamedServer("b");
   const api = { servers: [a.address, b.address], balance: "random" };
   await using proxy = await startConfigured({ backends: { api } });
   const { a: ofA = 0, b: ofB = 0 } = counted(await askAll(proxy.port, 60));
@@ -46,7 +46,7 @@ async function startSlow(name: string) {
 
 Deno.test("least_connections avoids a server that is busy", async () => {
   await using slow = await startSlow("slow");
-  await using b = await startNamed("b");
+  await using b = await startNamedServer("b");
   const api = { servers: [slow.address, b.address], balance: "least_connections" };
   await using proxy = await startConfigured({ backends: { api } });
   // while nobody has anything to do they take turns, the first one first
@@ -63,7 +63,7 @@ async function waitForRequest({ requests }: { requests: readonly unknown[] }): P
 }
 
 Deno.test("source_hash keeps a client at its server, and moves only who has to", async () => {
-  const servers = await Promise.all(["a", "b", "c"].map((name) => startNamed(name)));
+  const servers = await Promise.all(["a", "b", "c"].map((name) => startNamedServer(name)));
   const api = { servers: servers.map(({ address }) => address), balance: "source_hash" };
   await using proxy = await startConfigured({ backends: { api } });
   const clients = Array.from({ length: 48 }, (_, i) => `127.0.1.${i + 1}`);
@@ -89,8 +89,8 @@ async function askFrom(localAddress: string, port: number): Promise<string> {
 }
 
 Deno.test("backup servers have work only while all others are out", async () => {
-  await using a = await startNamed("a");
-  await using b = await startNamed("b");
+  await using a = await startNamedServer("a");
+  await using b = await startNamedServer("b");
   const health = { type: "http", path: "/healthz", ...FAST_CHECKS, fall: 1 };
   const servers = [a.address, { address: b.address, backup: true }];
   const api = { servers, health, slow_start: "0s" };
@@ -106,7 +106,7 @@ Deno.test("backup servers have work only while all others are out", async () => 
 
 Deno.test("a server that drains gets nothing new, and finishes what it has", async () => {
   await using slow = await startSlow("slow");
-  await using b = await startNamed("b");
+  await using b = await startNamedServer("b");
   const backup = { address: b.address, backup: true };
   const api = { servers: [slow.address, backup] };
   await using proxy = await startConfigured({ backends: { api } });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { explainFailure } from "../scripts/compile.ts";
 import { startHttp, unusedPort } from "./support/backends.ts";
-import { configFolder, printedFlags } from "./support/config_folder.ts";
+import { ConfigFile } from "./support/config_file.ts";
+import { printedFlags } from "./support/printed_permissions.ts";
 import { within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
 import { Lines } from "./support/lines.ts";
@@ -16,7 +17,7 @@ const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 Deno.test("compile puts the program, its permissions and build facts into an executable", async () => {
   await using backend = await startHttp();
   const port = await unusedPort();
-  await using config = await configFolder(`
+  await using config = await ConfigFile.createWithSecret(`
 listeners: [{ listen: "127.0.0.1:${port}" }]
 certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
 backends: { a: { servers: ["${backend.address}"] } }

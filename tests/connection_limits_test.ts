@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import net from "node:net";
 import { startHttp } from "./support/backends.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
 import { CAPTURED_HELLOS } from "./support/client_hellos.ts";
 import { nodeTransport, TestConnection } from "./support/connection.ts";
 import { eventually } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
-import { ENGINES, startConfigured, stopProxy } from "./support/start_proxy.ts";
+import { ENGINES, stopProxy } from "./support/start_proxy.ts";
 import { connectTcp, connectTls } from "./support/tls_client.ts";
 
 const HELLO = CAPTURED_HELLOS[0]?.bytes ?? new Uint8Array();

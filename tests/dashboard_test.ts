@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { startHttp } from "./support/backends.ts";
 import { type Browser, startBrowser } from "./support/browser.ts";
 import { testCertificates } from "./support/certificates.ts";
-import { startConfigured } from "./support/configured.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
 import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
 import { connectTcp, connectTls } from "./support/tls_client.ts";
 

@@ -7,13 +7,14 @@ import { Service } from "kubernetes-models/v1/Service";
 import { parseAllDocuments } from "yaml";
 import { parseConfig } from "../lib/config/parse.ts";
 import { verifyConfig } from "../lib/config/verify.ts";
-import { configFolder, printedPermissions } from "./support/config_folder.ts";
+import { ConfigFile } from "./support/config_file.ts";
+import { printedPermissions } from "./support/printed_permissions.ts";
 
 const DEPLOY = new URL("../scripts/deploy/", import.meta.url);
 const ROOT = new URL("../", import.meta.url);
 
 Deno.test("systemd takes the unit, with the drop-in too, and finds it hardened", async () => {
-  await using config = await configFolder(`
+  await using config = await ConfigFile.createWithSecret(`
 listeners: [{ listen: ":443" }]
 certificates: [{ cert: tls/tls.crt, key: "tls/a $b%c.key" }]
 backends: { a: { servers: ["127.0.0.1:1"] } }

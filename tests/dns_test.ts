@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type ProxyConfig, startConfigured } from "./support/configured_proxy.ts";
 import { eventually } from "./support/deadline.ts";
 import { startNameServer } from "./support/name_server.ts";
-import { askAll, type NamedServer, startNamed } from "./support/named_server.ts";
+import { askAll, type NamedServer, startNamedServer } from "./support/named_server.ts";
 
 /** Servers on one port of several addresses of this machine. */
 async function startTogether(hosts: readonly string[]): Promise<NamedServer[]> {
@@ -11,7 +11,7 @@ async function startTogether(hosts: readonly string[]): Promise<NamedServer[]> {
     try {
       for (const host of hosts) {
         const port = started[0]?.port ?? 0;
-        started.push(await startNamed(host, { host, port }));
+        started.push(await startNamedServer(host, { host, port }));
       }
       return started;
     } catch (error) {
@@ -69,7 +69,7 @@ Deno.test("dns: servers follow the addresses of their name", async () => {
 });
 
 Deno.test("dns: servers are looked up in the system's way, and checked one by one", async () => {
-  await using local = await startNamed("local");
+  await using local = await startNamedServer("local");
   const api = {
     servers: [`dns:localhost:${local.port}`],
     health: { type: "http", path: "/healthz", interval: "100ms", fast_interval: "50ms" },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { startBackend } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
 import { pause } from "./support/deadline.ts";
 import {
@@ -11,7 +12,7 @@ import {
   readRequestHead,
   valuesOf,
 } from "./support/http.ts";
-import { ENGINES, startConfigured, startProxyFor } from "./support/start_proxy.ts";
+import { ENGINES, startProxyFor } from "./support/start_proxy.ts";
 import { connectTls } from "./support/tls_client.ts";
 import { run } from "./support/tools.ts";
 
@@ -102,8 +103,7 @@ for (const engine of ENGINES) {
     }, { brokenOff: true });
     await using proxy = await startConfigured({
       engine,
-      backends: { default: backend.address },
-      serverTimeouts: { response: "600ms" },
+      backends: { default: { servers: [backend.address], timeouts: { response: "600ms" } } },
       settings: { timeouts: { body_idle: "300ms" } },
     });
     using client = await connectTls(proxy.port);
@@ -139,8 +139,7 @@ for (const engine of ENGINES) {
     });
     await using proxy = await startConfigured({
       engine,
-      backends: { default: backend.address },
-      serverTimeouts: { response: "500ms" },
+      backends: { default: { servers: [backend.address], timeouts: { response: "500ms" } } },
     });
     using client = await connectTls(proxy.port);
     await client.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n");

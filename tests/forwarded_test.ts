@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { startHttp } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
-import { startConfigured } from "./support/configured.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
 import { encodeAnswer, encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
 import { ENGINES } from "./support/start_proxy.ts";
 import { connectTls } from "./support/tls_client.ts";
@@ -64,6 +64,19 @@ ${more}
     await client.write(encodeRequest("/", { fields: ["X-Forwarded-For: 6.6.6.6, 203.0.113.9"] }));
     await readAnswer(client);
     await proxy.log.first(/ info request .* client=203\.0\.113\.9 id=\S+ /);
+  });
+
+  Deno.test(`an IPv4 client of a listener on [::] has its IPv4 address (${engine})`, async () => {
+    await using backend = await startHttp();
+    const yaml = await configure(backend.address, "");
+    await using proxy = await startConfigured(yaml.replace("127.0.0.1:0", "[::]:0"));
+    using client = await connectTls(proxy.port);
+    await client.write(encodeRequest("/"));
+    await readAnswer(client);
+    assert.deepEqual(backend.requests.map((seen) => valuesOf(seen, "X-Forwarded-For")), [
+      ["127.0.0.1"],
+    ]);
+    await proxy.log.first(/ request peer=127\.0\.0\.1:\d+ /);
   });
 
   Deno.test(`anybody else is believed nothing (${engine})`, async () => {

@@ -3,14 +3,14 @@ import { startBackend, startHttp, unusedPort } from "./support/backends.ts";
 import { FAST_CHECKS, startConfigured } from "./support/configured_proxy.ts";
 import { within } from "./support/deadline.ts";
 import { encodeAnswer, encodeRequest, readAnswer, readRequest, valuesOf } from "./support/http.ts";
-import { askAll, startNamed } from "./support/named_server.ts";
+import { askAll, startNamedServer } from "./support/named_server.ts";
 import { connectTls } from "./support/tls_client.ts";
 
 const HTTP_CHECK = { type: "http", path: "/healthz", ...FAST_CHECKS };
 
 Deno.test("health checks take a server out that is ill, and bring it back", async () => {
-  await using a = await startNamed("a");
-  await using b = await startNamed("b");
+  await using a = await startNamedServer("a");
+  await using b = await startNamedServer("b");
   const api = { servers: [a.address, b.address], health: HTTP_CHECK, slow_start: "0s" };
   await using proxy = await startConfigured({ backends: { api } });
   assert.deepEqual((await askAll(proxy.port, 4)).toSorted(), ["a", "a", "b", "b"]);
@@ -66,8 +66,8 @@ Deno.test("health checks are never two at one server, and end at their timeout",
 });
 
 Deno.test("a server that refuses a request is down at once, and no request fails", async () => {
-  await using a = await startNamed("a");
-  const b = await startNamed("b");
+  await using a = await startNamedServer("a");
+  const b = await startNamedServer("b");
   const health = { type: "tcp", interval: "400ms", fast_interval: "400ms", fall: 99 };
   const api = { servers: [a.address, b.address], health, slow_start: "0s" };
   await using proxy = await startConfigured({ backends: { api } });
@@ -75,7 +75,7 @@ Deno.test("a server that refuses a request is down at once, and no request fails
   await b[Symbol.asyncDispose]();
   assert.deepEqual(await askAll(proxy.port, 4), ["a", "a", "a", "a"]);
   await proxy.log.first(RegExp(` server down backend=api server=${b.address} .*refused`));
-  await using again = await startNamed("b", { port: b.port });
+  await using again = await startNamedServer("b", { port: b.port });
   await proxy.log.first(RegExp(` server up backend=api server=${again.address} `));
   assert.deepEqual((await askAll(proxy.port, 4)).toSorted(), ["a", "a", "b", "b"]);
 });
@@ -105,7 +105,7 @@ Deno.test("requests fail at once while all servers are down, and say when to com
 
 Deno.test("a server that hangs gives 504 at the limit, until a check finds it", async () => {
   await using hung = await startBackend((connection) => connection.untilGone());
-  await using b = await startNamed("b");
+  await using b = await startNamedServer("b");
   const api = {
     servers: [hung.address, b.address],
     timeouts: { response: "300ms" },
@@ -121,8 +121,8 @@ Deno.test("a server that hangs gives 504 at the limit, until a check finds it", 
 });
 
 Deno.test("what is known of a server survives a reload that leaves it as it is", async () => {
-  await using a = await startNamed("a");
-  await using b = await startNamed("b");
+  await using a = await startNamedServer("a");
+  await using b = await startNamedServer("b");
   a.well = false;
   const health = { ...HTTP_CHECK, fall: 1, interval: "1m", fast_interval: "20ms" };
   const api = { servers: [a.address, b.address], health };
@@ -145,7 +145,7 @@ Deno.test("requests that fail take a server out for longer and longer", async ()
     await readRequest(connection);
     await connection.write("what?\r\n\r\n");
   }, { brokenOff: true });
-  await using b = await startNamed("b");
+  await using b = await startNamedServer("b");
   const ejection = { failures: 3, time: "1s", max_time: "1m" };
   const api = { servers: [bad.address, b.address], ejection, slow_start: "0s" };
   await using proxy = await startConfigured({ backends: { api } });
@@ -175,15 +175,15 @@ Deno.test("ejection leaves the share of servers that it is told to", async () =>
 });
 
 Deno.test("a server that was ejected is asked again when there is no other", async () => {
-  await using a = await startNamed("a");
-  const b = await startNamed("b");
+  await using a = await startNamedServer("a");
+  const b = await startNamedServer("b");
   const api = { servers: [a.address, b.address], ejection: { time: "1m" } };
   await using proxy = await startConfigured({ backends: { api } });
   await askAll(proxy.port, 2);
   await b[Symbol.asyncDispose]();
   assert.deepEqual(await askAll(proxy.port, 2), ["a", "a"]);
   await proxy.log.first(RegExp(` server ejected .*server=${b.address} `));
-  await using again = await startNamed("b", { port: b.port });
+  await using again = await startNamedServer("b", { port: b.port });
   await a[Symbol.asyncDispose]();
   assert.deepEqual(await askAll(proxy.port, 3), ["b", "b", "b"]);
   assert.equal(again.requests.length, 3);

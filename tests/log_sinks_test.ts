@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { unusedPort } from "./support/backends.ts";
+import { ask } from "./support/ask.ts";
+import { startNamed, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
-import { printedFlags } from "./support/config_folder.ts";
-import { configFile, startConfigured, startNamed, visit } from "./support/configured.ts";
+import { ConfigFile } from "./support/config_file.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
+import { printedFlags } from "./support/printed_permissions.ts";
 import { eventually } from "./support/deadline.ts";
 import { startAtTerminal } from "./support/terminal.ts";
 
@@ -17,7 +19,7 @@ backends: { app: { servers: ["${backend.address}"] } }
 routes: [{ backend: app }]
 log: { file: access.log, ${log} }
 `;
-  await using config = await configFile(yaml("format: json"));
+  await using config = await ConfigFile.create(yaml("format: json"));
   const granted = await printedFlags(config.path);
   await using proxy = await startConfigured(config, { granted });
   assert.deepEqual(proxy.says.matching(/permission/), []);
@@ -30,7 +32,7 @@ log: { file: access.log, ${log} }
       return lines.length >= count ? lines : undefined;
     }, `${count} requests in ${path}`);
 
-  await visit(port, { target: "/1" });
+  await ask(port, { sni: undefined, path: "/1" });
   const [line = ""] = await logged(file, 1);
   const { event, target, status, server, sni, protocol } = JSON.parse(line);
   assert.deepEqual({ event, target, status, server, sni, protocol }, {
@@ -44,21 +46,21 @@ log: { file: access.log, ${log} }
 
   await Deno.rename(file, `${file}.1`);
   assert.match(await proxy.reload(), /reloaded/);
-  await visit(port, { target: "/2" });
+  await ask(port, { sni: undefined, path: "/2" });
   assert.equal(JSON.parse((await logged(file, 1))[0] ?? "").target, "/2");
   assert.equal((await requests(`${file}.1`)).length, 1);
 
   await config.write(yaml("format: text"));
   assert.match(await proxy.reload(), /log changed/);
-  await visit(port, { target: "/3" });
+  await ask(port, { sni: undefined, path: "/3" });
   assert.match((await logged(file, 2))[1] ?? "", / info request peer=.* target=\/3 /);
 
   await config.write(yaml("access: false"));
   await proxy.reload();
-  await visit(port, { target: "/4" });
+  await ask(port, { sni: undefined, path: "/4" });
   await config.write(yaml("access: true"));
   await proxy.reload();
-  await visit(port, { target: "/5" });
+  await ask(port, { sni: undefined, path: "/5" });
   const lines = await logged(file, 3);
   assert.match(lines[2] ?? "", / target=\/5 /, "and /4 is not there");
   assert.equal(proxy.log.text, "", "nothing on standard output");
@@ -77,7 +79,7 @@ ${more}
   await using proxy = await startConfigured(yaml(""));
   await proxy.config.write(yaml("log: { file: certs/none/a.log }"));
   assert.match(await proxy.reload(), /^tls-proxy: not reloaded/);
-  assert.equal((await visit(proxy.port, {})).status, 200);
+  assert.equal((await ask(proxy.port, { sni: undefined })).status, 200);
 });
 
 Deno.test("at a terminal the log is short lines in colour, and there is a summary at the end", async () => {
@@ -90,7 +92,7 @@ Deno.test("at a terminal the log is short lines in colour, and there is a summar
       { env, more: ["--cert", ec.cert, "--key", ec.key] },
     );
     await terminal.says(/listening on/);
-    await visit(port, { target: "/a" });
+    await ask(port, { sni: undefined, path: "/a" });
     await terminal.says(/200.*GET.*\/a/);
     // as Ctrl-C does
     await terminal.type("\x03");

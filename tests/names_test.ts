@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { ask, askOver, connectAs } from "./support/ask.ts";
-import { startBackend, startHttp } from "./support/backends.ts";
+import { startBackend, startHttp, startNamed } from "./support/backends.ts";
 import { fingerprintOf, issueCertificate, RSA, testCertificates } from "./support/certificates.ts";
-import { certificateYaml, ConfigFile, startNamed } from "./support/config_file.ts";
+import { certificateYaml, ConfigFile } from "./support/config_file.ts";
 import { encodeAnswer, readAnswer, valuesOf } from "./support/http.ts";
 import { ENGINES, type ProxyProcess } from "./support/start_proxy.ts";
 import { connectTcp, connectTls } from "./support/tls_client.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { startBackend, startHttp, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
-import { configFolder, printedFlags, printedPermissions } from "./support/config_folder.ts";
+import { ConfigFile } from "./support/config_file.ts";
+import { printedFlags, printedPermissions } from "./support/printed_permissions.ts";
 import { within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
 import { ENGINES, NotStarted, startProxy, stopProxy } from "./support/start_proxy.ts";
@@ -26,7 +27,7 @@ routes: [{ backend: a }]
 watch: { config: true }
 log: { level: debug }
 ${more}`;
-    await using config = await configFolder(yaml(""));
+    await using config = await ConfigFile.createWithSecret(yaml(""));
     const granted = await printedFlags(config.path);
     const audit = await Deno.makeTempFile({ prefix: "tls-proxy-audit-" });
     const secrets = await secretsOf((await testCertificates()).ec.key);
@@ -80,7 +81,7 @@ Deno.test("with the printed permissions nothing else can be reached", async () =
     brokenOff: true,
   });
   const listen = await unusedPort();
-  await using config = await configFolder(`
+  await using config = await ConfigFile.createWithSecret(`
 listeners: [{ listen: "127.0.0.1:${listen}" }]
 certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
 backends: { a: { servers: ["${backend.address}"] } }
@@ -175,7 +176,7 @@ certificates: [{ cert: ${cert}, key: tls/tls.key }]
 backends: { a: { servers: ["${server}"] } }
 routes: [{ backend: a }]`;
   const first = yaml(port, "tls/tls.crt", backend.address);
-  await using config = await configFolder(first);
+  await using config = await ConfigFile.createWithSecret(first);
   const granted = await printedFlags(config.path);
   await using proxy = await startProxy(["--config", config.path], { granted });
   const CASES = [
@@ -204,7 +205,7 @@ routes: [{ backend: a }]`;
 Deno.test("the proxy does not start where it lacks a permission, and tells where it holds more", async () => {
   await using backend = await startHttp();
   const port = await unusedPort();
-  await using config = await configFolder(`
+  await using config = await ConfigFile.createWithSecret(`
 listeners: [{ listen: "127.0.0.1:${port}" }]
 certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
 backends: { a: { servers: ["${backend.address}"] } }
@@ -236,7 +237,7 @@ routes: [{ backend: a }]`);
 
 Deno.test("with the printed permissions for systemd the proxy says when it is ready", async () => {
   await using backend = await startHttp();
-  await using config = await configFolder(`
+  await using config = await ConfigFile.createWithSecret(`
 listeners: [{ listen: "127.0.0.1:${await unusedPort()}" }]
 certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
 backends: { a: { servers: ["${backend.address}"] } }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { startHttp, unusedPort } from "./support/backends.ts";
-import { configFolder } from "./support/config_folder.ts";
+import { ConfigFile } from "./support/config_file.ts";
 import { within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
 import { Lines } from "./support/lines.ts";
@@ -11,7 +11,7 @@ const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 Deno.test("proxy:prod runs one process with exact permissions, and passes signals on", async () => {
   await using backend = await startHttp();
   const port = await unusedPort();
-  await using config = await configFolder(yamlFor(port, backend.address), {
+  await using config = await ConfigFile.createWithSecret(yamlFor(port, backend.address), {
     prefix: "tls-proxy a 'b' c-",
   });
   const task = startTask(["--config", config.path]);
@@ -44,10 +44,18 @@ Deno.test("proxy:prod runs one process with exact permissions, and passes signal
   assert.equal((await within(task.child.status, "the task's end")).code, 0);
 });
 
+Deno.test("proxy:prod says how it is used", async () => {
+  const task = startTask(["--help"]);
+  const { code } = await within(task.child.status, "the task's end");
+  await Promise.all([task.says.ended, task.log.ended]);
+  assert.deepEqual([code, task.says.text], [0, ""]);
+  assert.match(task.log.text, /^Usage: deno task proxy:prod --config F$/m);
+});
+
 Deno.test("proxy:prod ends as the proxy does, with its words", async () => {
   await using taken = await startHttp();
-  await using broken = await configFolder("listeners: 5");
-  await using unbound = await configFolder(yamlFor(taken.port, "127.0.0.1:1"));
+  await using broken = await ConfigFile.createWithSecret("listeners: 5");
+  await using unbound = await ConfigFile.createWithSecret(yamlFor(taken.port, "127.0.0.1:1"));
   const CASES: readonly [args: readonly string[], code: number, says: RegExp][] = [
     [["--config", broken.path], 1, /^tls-proxy: .*proxy\.yaml has 1 error$/m],
     [["--config", "none.yaml"], 1, /^tls-proxy: Cannot read the configuration none\.yaml: /m],

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { ask, askOver, connectAs } from "./support/ask.ts";
 import { type CertificateFiles, fingerprintOf, issueCertificate } from "./support/certificates.ts";
-import { certificateYaml, ConfigFile, reload, startNamed } from "./support/config_file.ts";
+import { startNamed } from "./support/backends.ts";
+import { certificateYaml, ConfigFile } from "./support/config_file.ts";
+import { reload } from "./support/configured_proxy.ts";
 import { eventually } from "./support/deadline.ts";
 import { ENGINES, type ProxyProcess } from "./support/start_proxy.ts";
 

@@ -3,20 +3,15 @@ import { once } from "node:events";
 import net from "node:net";
 import tls from "node:tls";
 import { ask, askOver, connectAs } from "./support/ask.ts";
-import { startBackend, startEcho, startHttp, unusedPort } from "./support/backends.ts";
+import { startBackend, startEcho, startHttp, startNamed, unusedPort } from "./support/backends.ts";
 import {
   type CertificateFiles,
   fingerprintOf,
   issueCertificate,
   testCertificates,
 } from "./support/certificates.ts";
-import {
-  certificateYaml,
-  ConfigFile,
-  reload,
-  RELOADED,
-  startNamed,
-} from "./support/config_file.ts";
+import { certificateYaml, ConfigFile } from "./support/config_file.ts";
+import { reload, RELOADED } from "./support/configured_proxy.ts";
 import { nodeTransport, TestConnection } from "./support/connection.ts";
 import { eventually, within } from "./support/deadline.ts";
 import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";

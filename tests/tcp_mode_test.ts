@@ -93,7 +93,7 @@ for (const engine of ENGINES) {
       assert.ok(performance.now() - started < 500);
     }
     await proxy.log.count(/ warning server failed .*error=connect_failed .*refused/, 2);
-    const [end = ""] = await proxy.log.count(/ info end .*server=-/, 2);
+    const [end = ""] = await proxy.log.count(/ warning end .*server=-/, 2);
     assert.match(end, /how="connect_failed: Cannot connect to /);
   });
 
@@ -126,10 +126,10 @@ for (const engine of ENGINES) {
     await resetting.readUntil("abc");
     resetting.reset();
     await backend.allGone();
-    const ends = await proxy.log.count(/ info end /, 2);
-    assert.match(ends[0] ?? "", /how="upstream_gone: /);
+    const ends = await proxy.log.count(/ end peer=/, 2);
+    assert.match(ends[0] ?? "", / warning end .*how="upstream_gone: /);
     const seen = ENGINE_CAN[engine].has("truncation_seen");
-    assert.match(ends[1] ?? "", seen ? /how="client_gone: / : /how=done/);
+    assert.match(ends[1] ?? "", seen ? / info end .*how="client_gone: / : / info end .*how=done/);
   });
 }
 

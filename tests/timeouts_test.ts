@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { startBackend } from "./support/backends.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
 import { CAPTURED_HELLOS } from "./support/client_hellos.ts";
 import type { TestConnection } from "./support/connection.ts";
 import { eventually, pause } from "./support/deadline.ts";
@@ -10,7 +11,7 @@ import {
   readRequestHead,
   valuesOf,
 } from "./support/http.ts";
-import { ENGINES, type ProxyProcess, startConfigured, stopProxy } from "./support/start_proxy.ts";
+import { ENGINES, type ProxyProcess, stopProxy } from "./support/start_proxy.ts";
 import { connectTcp, connectTls } from "./support/tls_client.ts";
 
 /** A byte a second would do for body_idle, and ten are too few for body_rate. */
@@ -188,8 +189,7 @@ for (const engine of ENGINES) {
     await using backend = await startServer();
     await using proxy = await startConfigured({
       engine,
-      backends: { default: backend.address },
-      serverTimeouts: { response: "900ms" },
+      backends: { default: { servers: [backend.address], timeouts: { response: "900ms" } } },
       settings: SETTINGS,
     });
     using client = await connectTls(proxy.port);

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { startBackend, startHttp } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
 import { fromLatin1, latin1 } from "./support/connection.ts";
 import { within } from "./support/deadline.ts";
 import { startGitServer } from "./support/git_server.ts";
@@ -18,7 +19,7 @@ import {
   valuesOf,
 } from "./support/http.ts";
 import { Lines } from "./support/lines.ts";
-import { ENGINES, startConfigured, startProxyFor } from "./support/start_proxy.ts";
+import { ENGINES, startProxyFor } from "./support/start_proxy.ts";
 import { connectTls } from "./support/tls_client.ts";
 import { run, runOk, start } from "./support/tools.ts";
 

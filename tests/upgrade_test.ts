@@ -1,15 +1,10 @@
 import assert from "node:assert/strict";
 import { startBackend, startHttp, type TestBackend } from "./support/backends.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
 import { pause } from "./support/deadline.ts";
 import { encodeAnswer, encodeRequest, readAnswer, readRequest, valuesOf } from "./support/http.ts";
-import {
-  ENGINE_CAN,
-  ENGINES,
-  startConfigured,
-  startProxyFor,
-  stopProxy,
-} from "./support/start_proxy.ts";
+import { ENGINE_CAN, ENGINES, startProxyFor, stopProxy } from "./support/start_proxy.ts";
 import { connectNodeTls, connectTls } from "./support/tls_client.ts";
 
 const ASKS = ["Connection: keep-alive, Upgrade", "Upgrade: chat/1, websocket"];

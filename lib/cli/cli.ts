@@ -100,11 +100,13 @@ function describe({ print, output, version }: Actions): Command {
     .addHelpText("after", EXAMPLES);
   addRunFlags(program);
   addConfigCommand(program, "check", "validate a configuration without listening")
+    .addHelpText("after", CHECK_EXAMPLES)
     .action(async (flags: ConfigFlag) => print(await checkConfig(pathOf(flags), output)));
   addConfigCommand(program, "explain", "say what would become of a request, and why")
     .argument("<url>", "such as https://api.example.com/v1/x")
     .option("--sni <name>", "the name in the handshake, where it is not the URL's")
     .option("--json", "as JSON")
+    .addHelpText("after", EXPLAIN_EXAMPLES)
     .action(async (url: string, { sni, json, ...flags }: ExplainFlags) => {
       const { loaded } = await readConfigFile(pathOf(flags), { expiredIsError: false, output });
       const explanation = explainRequest(loaded, { url, sni, now: new Date() });
@@ -117,6 +119,7 @@ function describe({ print, output, version }: Actions): Command {
   addConfigCommand(program, "permissions", "print the permission flags that it needs")
     .option("--json", "as a permission set for deno.json")
     .option("--systemd", "as a drop-in for the unit, which may then tell systemd when it is ready")
+    .addHelpText("after", PERMISSIONS_EXAMPLES)
     .action(async ({ json, systemd, ...flags }: PermissionsFlags) => {
       const form = json === true ? "json" : systemd === true ? "systemd" : "flags";
       print(await describePermissions(pathOf(flags), { form, output }));
@@ -145,6 +148,28 @@ Examples:
 
 SIGHUP reloads; SIGTERM and SIGINT drain and exit, a second one ends at once.
 Exit codes: 0 fine, 1 configuration or start-up error, 2 wrong flags.`;
+
+const CHECK_EXAMPLES = `
+Example:
+  deno task proxy check --config proxy.yaml
+
+Tells every mistake at once, each with its place, and runs the file's own tests. 0 where there is
+none, 1 where there are some; warnings alone are 0.`;
+
+const EXPLAIN_EXAMPLES = `
+Examples:
+  deno task proxy explain --config proxy.yaml https://api.example.com/v1/x
+
+  For a client whose handshake names another host than its request
+    deno task proxy explain --config proxy.yaml --sni www.example.com https://api.example.com/`;
+
+const PERMISSIONS_EXAMPLES = `
+Examples:
+  What deno task proxy:prod runs with
+    deno task proxy permissions --config proxy.yaml
+
+  For systemd
+    deno task proxy permissions --config /etc/proxy.yaml --systemd`;
 
 function addRunFlags(program: Command): void {
   program

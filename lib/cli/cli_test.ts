@@ -105,9 +105,13 @@ Deno.test("runCli() prints help and version on stdout", async () => {
   const version = await run("--version");
   assert.equal(version.code, 0);
   assert.match(version.stdout, /^\d+\.\d+\.\d+\nDeno \d+\.\d+\.\d+, \S+, from source\n$/);
-  const command = await run("check", "--help");
-  assert.equal(command.code, 0);
-  assert.ok(command.stdout.includes("--config"));
+  for (const name of ["check", "explain", "permissions"]) {
+    const command = await run(name, "--help");
+    assert.deepEqual({ code: command.code, stderr: command.stderr }, { code: 0, stderr: "" });
+    for (const words of ["--config <file>", `deno task proxy ${name} --config `]) {
+      assert.ok(command.stdout.includes(words), `${name}: ${words}`);
+    }
+  }
 });
 
 Deno.test("runCli() tells a start-up error in one line, and gives 1", async () => {

@@ -1,4 +1,4 @@
-import { isMap, LineCounter, parseDocument } from "yaml";
+import { type Alias, type Document, isMap, LineCounter, parseDocument, visit } from "yaml";
 import type * as z from "zod";
 import { isWithin, type KeyPath } from "./key_path.ts";
 import { mend } from "./mend.ts";
@@ -38,14 +38,19 @@ export function parseConfig({ path, text }: SourceFile): ParsedFile {
   const says = (keys: KeyPath) => document.hasIn(keys);
 
   if (document.errors.length > 0) {
-    const problems = document.errors.map(({ pos, message }): Problem => ({
+    const problems = document.errors.map(({ pos, code, message }): Problem => ({
       severity: "error",
       place: placeAt(pos[0]),
-      message: lowerFirst(message),
+      message: syntaxError(code, message),
     }));
     return { config: undefined, draft: undefined, broken: [], problems, locate, says };
   }
-  const { data, problems, broken } = parseMended(document.toJS() ?? {}, locator);
+  const value = valueOf(document);
+  if ("problem" in value) {
+    const problems = [{ ...value.problem, place: placeAt(value.offset) }];
+    return { config: undefined, draft: undefined, broken: [], problems, locate, says };
+  }
+  const { data, problems, broken } = parseMended(value.input, locator);
   const draft = data && toConfig(data, path);
   return {
     config: problems.length === 0 ? draft : undefined,
@@ -55,6 +60,46 @@ export function parseConfig({ path, text }: SourceFile): ParsedFile {
     locate,
     says,
   };
+}
+
+/** The library's words, but for those that speak to its caller. */
+function syntaxError(code: string, message: string): string {
+  if (code === "MULTIPLE_DOCS") return "a second document begins here; a configuration is one";
+  return lowerFirst(message);
+}
+
+type Value = { readonly input: unknown } | {
+  readonly problem: { readonly severity: "error"; readonly message: string };
+  readonly offset: number;
+};
+
+/** The document as a plain value, every alias (YAML 1.2, section 7.1) in the place of its own. */
+function valueOf(document: Document.Parsed): Value {
+  try {
+    return { input: document.toJS() ?? {} };
+  } catch (error) {
+    // what the library throws for aliases: without an anchor, or too many at once
+    if (!(error instanceof ReferenceError)) throw error;
+    const { alias, known } = aliasToBlame(document);
+    const name = alias?.source ?? "";
+    const message = known
+      ? `the aliases up to "*${name}" stand for too many values`
+      : `there is no anchor "&${name}" above this`;
+    return { problem: { severity: "error", message }, offset: rangeStart(alias) ?? 0 };
+  }
+}
+
+/** The first alias without an anchor; where there is none, the last. */
+function aliasToBlame(document: Document.Parsed): { alias: Alias | undefined; known: boolean } {
+  const found: { alias: Alias | undefined; known: boolean } = { alias: undefined, known: true };
+  visit(document, {
+    Alias: (_, alias) => {
+      found.alias = alias;
+      found.known = alias.resolve(document) !== undefined;
+      return found.known ? undefined : visit.BREAK;
+    },
+  });
+  return found;
 }
 
 /** Rounds of taking out what is wrong: what is refined is looked at once its parts are right. */
@@ -201,6 +246,7 @@ function describe(issue: Issue, path: KeyPath): string {
   const name = path.filter((key) => typeof key === "string").at(-1) ?? "the file";
   switch (issue.code) {
     case "invalid_type":
+      if (path.length === 0) return `the file must be ${kindOf(issue)}`;
       return issue.input === undefined
         ? `"${name}" is missing`
         : `"${name}" must be ${kindOf(issue)}`;

@@ -199,7 +199,11 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   ["", `1:1: "listeners" is missing`],
   ["listeners: []", `1:12: "listeners" must not be empty`],
   ["listeners: 5", `1:12: "listeners" must be a list`],
-  ["- 1", `1:1: "the file" must be a map of keys`],
+  ["- 1", `1:1: the file must be a map of keys`],
+  ["listeners: *a", `1:12: there is no anchor "&a" above this`],
+  ["listeners: &a [*a]", `1:16: "listeners" must be a map of keys`],
+  [manyAliases(), `6:44: the aliases up to "*e" stand for too many values`],
+  ["listeners: []\n---\na: 1", "2:1: a second document begins here; a configuration is one"],
   ["listeners: [", `1:13: flow sequence`],
   ["listeners: []\nlisteners: []", "2:1: map keys must be unique"],
   [`listeners: [{ listen: ":1", mod: tcp }]`, `1:29: unknown key "mod", did you mean "mode"?`],
@@ -277,3 +281,12 @@ Deno.test("formatProblem() puts a caret under the place", () => {
     "p.yaml:2:2: warning: no\n    \tb: 2\n    \t^",
   );
 });
+
+/** Ten of ten of ten, and so on: a million values from two hundred bytes. */
+function manyAliases(): string {
+  const names = ["a", "b", "c", "d", "e", "f"];
+  return names.map((name, index) => {
+    const inside = index === 0 ? "x" : `*${names[index - 1]}`;
+    return `${name}: &${name} [${Array(10).fill(inside).join(", ")}]`;
+  }).join("\n");
+}

@@ -1,4 +1,5 @@
-import { formatAddress, isLoopback } from "../core/address.ts";
+import { formatAddress, isLoopback, overlap } from "../core/address.ts";
+import { formatServerAddress } from "../core/endpoint.ts";
 import { isWithin, type KeyPath } from "./key_path.ts";
 import type { ParsedFile } from "./parse.ts";
 import type { Problem } from "./problem.ts";
@@ -28,6 +29,7 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...withoutEffect().filter(({ path }) => says(path)),
     ...httpKeysOfTcpChecks(config).filter(({ path }) => says(path)),
     ...idleServers(config),
+    ...repeatedServers(config),
   ].filter((finding) => broken.length === 0 || stands(finding, broken))
     .map(({ severity, path, message }) => ({ severity, place: locate(path), message }));
 }
@@ -44,14 +46,11 @@ function stands({ severity, path }: Finding, broken: readonly KeyPath[]): boolea
 }
 
 function duplicateListeners({ listeners }: Config): Finding[] {
-  const seen = new Set<string>();
   return listeners.flatMap(({ listen }, index): Finding[] => {
-    const name = formatAddress(listen);
-    if (listen.port !== 0 && seen.has(name)) {
-      return [error(["listeners", index, "listen"], `another listener has ${name} already`)];
-    }
-    seen.add(name);
-    return [];
+    const other = listeners.slice(0, index).find((earlier) => overlap(earlier.listen, listen));
+    if (other === undefined) return [];
+    const message = `another listener has ${formatAddress(other.listen)} already`;
+    return [error(["listeners", index, "listen"], message)];
   });
 }
 
@@ -127,10 +126,10 @@ function adminInTheOpen({ admin, listeners }: Config): Finding[] {
     const message = "beyond the loopback interface admin needs a token_file";
     findings.push(error(["admin", "listen"], message));
   }
-  const name = formatAddress(admin.listen);
-  const taken = listeners.some(({ listen }) => formatAddress(listen) === name);
-  if (taken && admin.listen.port !== 0) {
-    findings.push(error(["admin", "listen"], `a listener has ${name} already`));
+  const taken = listeners.find(({ listen }) => overlap(listen, admin.listen));
+  if (taken !== undefined) {
+    const message = `a listener has ${formatAddress(taken.listen)} already`;
+    findings.push(error(["admin", "listen"], message));
   }
   return findings;
 }
@@ -156,6 +155,18 @@ function idleServers({ backends }: Config): Finding[] {
     return servers.every(({ backup }) => backup)
       ? [warning(path, `every server of "${name}" is a backup, so none is`)]
       : [];
+  });
+}
+
+/** One server twice is still one: what was meant is most likely another. */
+function repeatedServers({ backends }: Config): Finding[] {
+  return [...backends].flatMap(([name, { servers }]) => {
+    const addresses = servers.map(({ address }) => formatServerAddress(address));
+    return addresses.flatMap((address, index) =>
+      addresses.indexOf(address) === index
+        ? []
+        : [warning(["backends", name, "servers", index], `"${name}" has ${address} already`)]
+    );
   });
 }
 

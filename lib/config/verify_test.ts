@@ -17,6 +17,10 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
   ],
   [{ listeners: `[{ listen: ":0" }, { listen: ":0" }]` }, []],
   [
+    { listeners: `[{ listen: "127.0.0.1:1" }, { listen: ":1" }]` },
+    ["error another listener has 127.0.0.1:1 already"],
+  ],
+  [
     { certificates: "[]" },
     ["error a TLS listener needs certificates, there are none"],
   ],
@@ -63,6 +67,10 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
       `warning "path" means nothing for a tcp check, did you mean "type: http"?`,
       `warning "body" means nothing for a tcp check, did you mean "type: http"?`,
     ],
+  ],
+  [
+    { backends: "{ api: { servers: ['h:1', 'h:2', { address: 'h:1', weight: 2 }] } }" },
+    [`warning "api" has h:1 already`],
   ],
   [
     { backends: "{ api: { servers: [{ address: 'h:1', backup: true }] } }" },

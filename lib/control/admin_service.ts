@@ -1,6 +1,7 @@
 import type { AdminConfig } from "../config/schema.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
+import { readTextFile } from "../core/text_file.ts";
 import { type AdminActions, serveAdmin } from "../observability/admin.ts";
 import type { AccessRules } from "../observability/admin_access.ts";
 import { EventStream } from "../observability/event_stream.ts";
@@ -135,9 +136,9 @@ async function accessRules({ tokenFile, hosts }: AdminConfig): Promise<AccessRul
   if (tokenFile === undefined) return { token: undefined, hosts };
   let token: string;
   try {
-    token = (await Deno.readTextFile(tokenFile)).trim();
+    token = (await readTextFile(tokenFile)).trim();
   } catch (error) {
-    const message = `Cannot read the token of admin, ${tokenFile}: ${messageOf(error)}`;
+    const message = `Cannot read the token of admin: ${tokenFile} ${messageOf(error)}`;
     throw new ProxyError("bad_config", message);
   }
   if (token.length < MIN_TOKEN) {

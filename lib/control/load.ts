@@ -4,6 +4,7 @@ import { type Problem, sortProblems, type SourceFile } from "../config/problem.t
 import type { Config } from "../config/schema.ts";
 import { verifyConfig } from "../config/verify.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
+import { readTextFile } from "../core/text_file.ts";
 import {
   type Certificate,
   daysUntilExpiry,
@@ -110,10 +111,10 @@ function hasErrors(problems: readonly Problem[]): boolean {
 
 async function readSource(path: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return await readTextFile(path, { strict: true });
   } catch (error) {
-    const why = error instanceof Deno.errors.NotFound ? "it does not exist" : messageOf(error);
-    throw new ProxyError("bad_config", `Cannot read the configuration ${path}: ${why}`);
+    const message = `Cannot read the configuration ${path}: it ${messageOf(error)}`;
+    throw new ProxyError("bad_config", message, { cause: error });
   }
 }
 

@@ -12,9 +12,42 @@ export function formatAddress({ host, port }: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** One end of a socket, as everybody else knows it: see `withoutMapping`. */
+export function toAddress({ hostname, port }: Deno.NetAddr): Address {
+  return { host: withoutMapping(hostname), port };
+}
+
+/**
+ * A host without what only this machine's sockets know: a listener on `::` sees an IPv4 client
+ * mapped into IPv6 (RFC 4291, section 2.5.5.2).
+ */
+export function withoutMapping(host: string): string {
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(host)?.[1] ?? host;
+}
+
 /** Whether only this machine reaches a listener on this host (RFC 6890; RFC 6761, section 6.3). */
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+/**
+ * Whether the system would refuse to listen on both: they are the same, or one is all interfaces,
+ * which for `::` takes in IPv4 (RFC 3493, section 5.3). A port of 0 overlaps with none.
+ */
+export function overlap(a: Address, b: Address): boolean {
+  if (a.port !== b.port || a.port === 0) return false;
+  const [hostA, hostB] = [canonicalHost(a.host), canonicalHost(b.host)];
+  return hostA === hostB || takesIn(hostA, hostB) || takesIn(hostB, hostA);
+}
+
+function takesIn(all: string, one: string): boolean {
+  return all === "::" || (all === "0.0.0.0" && (!one.includes(":") || one === "::"));
+}
+
+/** The shortest form of an IPv6 address (RFC 5952), small letters. */
+function canonicalHost(host: string): string {
+  if (!host.includes(":") || host.includes("%")) return host.toLowerCase();
+  return URL.parse(`http://[${host}]`)?.hostname.slice(1, -1) ?? host;
 }
 
 /**

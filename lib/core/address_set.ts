@@ -1,4 +1,5 @@
 import { BlockList, isIP } from "node:net";
+import { withoutMapping } from "./address.ts";
 
 /**
  * A set of IP addresses, given as addresses and networks (CIDR). An IPv4 address that comes mapped
@@ -21,10 +22,9 @@ export class AddressSet {
 
   has(address: string): boolean {
     if (this.#empty) return false;
-    const plain = withoutZone(address);
-    const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain)?.[1] ?? plain;
-    const family = isIP(mapped);
-    return family !== 0 && this.#list.check(mapped, family === 6 ? "ipv6" : "ipv4");
+    const plain = withoutMapping(withoutZone(address));
+    const family = isIP(plain);
+    return family !== 0 && this.#list.check(plain, family === 6 ? "ipv6" : "ipv4");
   }
 }
 

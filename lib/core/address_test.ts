@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { formatAddress, parseAddress } from "./address.ts";
+import { formatAddress, overlap, parseAddress, withoutMapping } from "./address.ts";
 
 const ADDRESSES: readonly [text: string, host: string, port: number][] = [
   ["127.0.0.1:8443", "127.0.0.1", 8443],
@@ -57,3 +57,30 @@ for (const text of NO_ADDRESSES) {
     });
   });
 }
+
+const PAIRS: readonly [a: string, b: string, overlap: boolean][] = [
+  ["127.0.0.1:1", "127.0.0.1:1", true],
+  ["127.0.0.1:1", "127.0.0.1:2", false],
+  ["127.0.0.1:1", "127.0.0.2:1", false],
+  ["127.0.0.1:0", "127.0.0.1:0", false],
+  ["0.0.0.0:1", "127.0.0.1:1", true],
+  ["0.0.0.0:1", "[::1]:1", false],
+  ["0.0.0.0:1", "[::]:1", true],
+  ["[::]:1", "127.0.0.1:1", true],
+  ["[::]:1", "[::1]:1", true],
+  ["[2001:db8::1]:1", "[2001:DB8:0:0::1]:1", true],
+];
+
+for (const [a, b, expected] of PAIRS) {
+  Deno.test(`overlap() is ${expected} for ${a} and ${b}, either way around`, () => {
+    assert.equal(overlap(parseAddress(a), parseAddress(b)), expected);
+    assert.equal(overlap(parseAddress(b), parseAddress(a)), expected);
+  });
+}
+
+Deno.test("withoutMapping() makes an IPv4 address of a mapped one, and leaves others", () => {
+  assert.equal(withoutMapping("::ffff:192.0.2.1"), "192.0.2.1");
+  for (const host of ["192.0.2.1", "::1", "::ffff:0:1", "", "x"]) {
+    assert.equal(withoutMapping(host), host);
+  }
+});

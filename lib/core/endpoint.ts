@@ -43,6 +43,10 @@ export function formatServerAddress(address: ServerAddress): string {
  */
 export function parseServerAddress(text: string): ServerAddress {
   if (text.startsWith("unix:")) return { kind: "unix", path: unixPath(text) };
+  const scheme = /^[a-z]+:\/\//i.exec(text)?.[0];
+  if (scheme !== undefined) {
+    throw bad(`"${text}": leave out ${scheme} and any path: a server is host:port, in plain text`);
+  }
   const dns = text.startsWith("dns:");
   const address = parseAddress(dns ? text.slice("dns:".length) : text);
   if (address.port === 0) throw bad(`"${text}": a server needs a port`);

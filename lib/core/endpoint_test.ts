@@ -27,7 +27,7 @@ const NO_ADDRESSES: readonly [text: string, why: RegExp][] = [
   ["unix:run/app.sock", /begins with \//],
   ["unix:", /begins with \//],
   [`unix:/${"a".repeat(107)}`, /at most 107 bytes/],
-  ["http://a:80", /not an address/],
+  ["http://a:80/x", /leave out http:\/\/ /],
 ];
 
 for (const [text, why] of NO_ADDRESSES) {

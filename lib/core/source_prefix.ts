@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
+import { withoutMapping } from "./address.ts";
 
 /**
  * The network a peer comes from, as abuse is told by: /24 for IPv4, /48 for IPv6 (what one site is
@@ -6,8 +7,7 @@ import { isIPv4, isIPv6 } from "node:net";
  * `unknown` for what is no address.
  */
 export function sourcePrefix(host: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(host)?.[1];
-  const v4 = mapped ?? host;
+  const v4 = withoutMapping(host);
   if (isIPv4(v4)) return `${v4.slice(0, v4.lastIndexOf("."))}.0/24`;
   if (!isIPv6(host)) return "unknown";
   const groups = firstGroups(host.replace(/%.*$/, ""));

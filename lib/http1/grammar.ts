@@ -22,6 +22,7 @@ export const CONTENT_LENGTH = /^\d{1,15}$/;
 export const HOST =
   /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z_](?:[0-9A-Za-z._-]{0,254}))(?::\d{1,5})?$/;
 
+/** Bytes that delimit (RFC 5234, appendix B.1). */
 export const HTAB = 0x09;
 export const LF = 0x0a;
 export const CR = 0x0d;

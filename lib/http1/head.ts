@@ -9,6 +9,7 @@ export interface Field extends FieldName {
   readonly value: string;
 }
 
+/** The head of a request, well-formed (RFC 9112, sections 3 and 5). */
 export interface RequestHead {
   readonly method: string;
   readonly target: string;
@@ -17,6 +18,7 @@ export interface RequestHead {
   readonly fields: readonly Field[];
 }
 
+/** The head of an answer, well-formed (RFC 9112, sections 4 and 5). */
 export interface ResponseHead {
   readonly minor: 0 | 1;
   /** 100 to 599. */
@@ -203,13 +205,12 @@ function parseFields(bytes: Uint8Array, { text, at, maxFields, code }: FieldSect
     let end = start;
     let hash = 0;
     for (; bytes[end] !== COLON; end++) {
-      // obs-fold (RFC 9112, section 5.2) ends here too, unless its second half holds a colon
-      if (bytes[end] === CR) throw new ProxyError(code, "A header line has no colon");
+      if (bytes[end] === CR) throw badLine(bytes[start], "A header line has no colon", code);
       hash = hashByte(hash, bytes[end] as number);
     }
     const written = readFieldName(bytes, { start, end, hash });
     if (written === undefined) {
-      throw new ProxyError(code, "A header field's name is not a token");
+      throw badLine(bytes[start], "A header field's name is not a token", code);
     }
     let from = end + 1;
     while (isWhitespace(bytes[from])) from++;
@@ -221,6 +222,15 @@ function parseFields(bytes: Uint8Array, { text, at, maxFields, code }: FieldSect
     fields.push({ name, key, role, value: text.slice(from, to) });
   }
   return fields;
+}
+
+/**
+ * A line whose name is none. One that begins with white space is refused, not mended (RFC 9112,
+ * section 5.2).
+ */
+function badLine(first: number | undefined, otherwise: string, code: FieldError): ProxyError {
+  const folded = "A header line begins with white space, as one does that is folded";
+  return new ProxyError(code, isWhitespace(first) ? folded : otherwise);
 }
 
 /** OWS is only SP and HTAB (RFC 9110, section 5.6.3). */

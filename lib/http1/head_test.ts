@@ -55,6 +55,15 @@ Deno.test("parseTrailers() blames whom it is told to", () => {
   }
 });
 
+Deno.test("parseTrailers() says of a folded line that it is one (RFC 9112 5.2)", () => {
+  for (const line of [" b", "\tb: c"]) {
+    assert.throws(
+      () => parseTrailers(encodeLatin1(`A: a\r\n${line}\r\n\r\n`), 8, "bad_field"),
+      { code: "bad_field", message: /begins with white space/ },
+    );
+  }
+});
+
 Deno.test("field() keeps the name and adds it in lower case", () => {
   assert.deepEqual(field("X-A_b", "C"), { name: "X-A_b", key: "x-a_b", role: 0, value: "C" });
 });

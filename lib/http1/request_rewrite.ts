@@ -9,7 +9,7 @@ import { viaField } from "./via.ts";
 
 /** What holds for every request of one connection. */
 export interface ConnectionOrigin extends Omit<ForwardedFacts, "host"> {
-  /** The Host of a request that says none (HTTP/1.0; RFC 9112, section 3.3). */
+  /** The name or address of a request that says none (HTTP/1.0; RFC 9112, section 3.3). */
   readonly defaultHost: string;
   /** Whether the peer is a proxy that is believed what it says of those before it. */
   readonly trusted?: boolean;
@@ -30,7 +30,7 @@ export function requestFields(
   id: string,
 ): Field[] {
   const { fields: received, minor } = request.head;
-  const host = request.target.authority ?? origin.defaultHost;
+  const host = request.target.authority ?? asAuthority(origin.defaultHost);
   const fields = [field(HOST, host)];
   // an expectation of HTTP/1.0 is to be ignored (RFC 9110, section 10.1.1)
   const dropped = REPLACED | (origin.via === true ? ROLE.via : 0) | (minor === 0 ? ROLE.expect : 0);
@@ -53,6 +53,11 @@ const REPLACED = ROLE.host | ROLE.requestId | ROLE.forwarded;
 
 const HOST = fieldName("Host");
 const X_REQUEST_ID = fieldName("X-Request-Id");
+
+/** An IPv6 address is in brackets there, and without its zone (RFC 3986, section 3.2.2). */
+function asAuthority(host: string): string {
+  return host.includes(":") ? `[${host.replace(/%.*$/, "")}]` : host;
+}
 
 /**
  * A client that takes trailers is told of to the server, as they are passed on (RFC 9110, section

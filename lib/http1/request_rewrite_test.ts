@@ -71,6 +71,16 @@ Deno.test("requestFields() gives a request without Host the connection's (RFC 91
   assert.ok(lines.includes("X-Forwarded-Host: default.example"));
 });
 
+Deno.test("requestFields() puts an address that stands for a missing Host in brackets", () => {
+  const request = headOf(head("GET / HTTP/1.0"));
+  for (const defaultHost of ["2001:db8::1", "2001:db8::1%eth0"]) {
+    const fields = requestFields(request, { ...ORIGIN, defaultHost }, "id");
+    for (const key of ["host", "x-forwarded-host"]) {
+      assert.deepEqual(valuesOf(fields, key), ["[2001:db8::1]"]);
+    }
+  }
+});
+
 Deno.test("requestFields() takes the host of absolute-form (RFC 9112 3.2.2)", () => {
   assert.equal(forwardedLines("GET http://b:1/ HTTP/1.0")[0], "Host: b:1");
 });

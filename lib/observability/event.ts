@@ -58,6 +58,8 @@ export interface ConnectionEnded {
   readonly tls: TlsFacts | undefined;
   /** `done` for a clean end, else what broke it off. */
   readonly how: string;
+  /** What broke a tcp connection off; in http mode its requests tell. */
+  readonly error?: ProxyError | undefined;
 }
 
 export interface RequestServed {

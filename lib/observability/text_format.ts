@@ -34,13 +34,13 @@ export type Pair = readonly [key: string, value: string | number | Address | und
 export function levelOf(event: ProxyEvent): EventLevel {
   switch (event.kind) {
     case "handshake":
-    case "connection_end":
     case "reloaded":
     case "servers_resolved":
       return "info";
     case "server_state":
       return event.state === "up" ? "info" : "warning";
     case "request":
+    case "connection_end":
       // A client's mistake is everyday; one of a server or of this proxy is for its operator.
       return event.error === undefined || isEveryday(event.error) ? "info" : "warning";
     case "handshake_failed":

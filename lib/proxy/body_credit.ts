@@ -1,3 +1,4 @@
+/** How fast the body of a request has to come. */
 export interface BodyRate {
   /** Milliseconds that a body may stand still for. */
   readonly idle: number;

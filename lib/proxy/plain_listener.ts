@@ -1,5 +1,5 @@
 import { acceptAll } from "../core/accept_loop.ts";
-import type { Address } from "../core/address.ts";
+import { type Address, toAddress } from "../core/address.ts";
 import { SocketConnection } from "../core/socket_connection.ts";
 import type { Observer } from "../observability/event.ts";
 import type { TlsListener } from "../tls/engine.ts";
@@ -76,8 +76,4 @@ function listen({ address, beside }: PlainListenerOptions): Deno.TcpListener {
   } catch (error) {
     throw cannotListen(address, error);
   }
-}
-
-function toAddress({ hostname, port }: Deno.NetAddr): Address {
-  return { host: hostname, port };
 }

@@ -13,8 +13,7 @@ export interface RelayOptions {
 /**
  * Pipes two connections into each other until both have ended. Each direction ends by itself: a
  * half-close is carried through and the other direction goes on. A direction that breaks breaks
- * the other too, with a reset
- * where there can be one: what is cut off must not look complete.
+ * the other too, with a reset where there can be one: what is cut off must not look complete.
  *
  * @throws {ProxyError} what broke it off; both connections are closed by then
  */

@@ -1,3 +1,4 @@
+/** What has to match for a target to be meant. */
 export interface Route<Target> {
   /** Lower-case names, `*.name` for one label more; empty matches every host. */
   readonly hosts: readonly string[];

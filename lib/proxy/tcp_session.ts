@@ -34,7 +34,7 @@ export function serveTcp(client: TlsConnection, options: TcpSessionOptions): Ses
   };
 
   async function run(): Promise<void> {
-    let how = "done";
+    let error: ProxyError | undefined;
     try {
       const { router, timeouts } = options.policy.current;
       const found = router.route(client.tls.sni, undefined);
@@ -48,10 +48,9 @@ export function serveTcp(client: TlsConnection, options: TcpSessionOptions): Ses
         deadlines: options.deadlines,
         idleTimeout: timeouts.tunnelIdle,
       });
-    } catch (error) {
-      const broken = asProxyError(error, "internal");
-      how = `${broken.code}: ${broken.message}`;
-      client.reset(broken);
+    } catch (reason) {
+      error = asProxyError(reason, "internal");
+      client.reset(error);
     }
     options.observe({
       kind: "connection_end",
@@ -65,7 +64,8 @@ export function serveTcp(client: TlsConnection, options: TcpSessionOptions): Ses
       server,
       waitMs,
       tls: client.tls,
-      how,
+      how: error === undefined ? "done" : `${error.code}: ${error.message}`,
+      error,
     });
   }
 }

@@ -2,6 +2,7 @@ import { createHash, type KeyObject, X509Certificate } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { ipAddress } from "../core/host_name.ts";
+import { readTextFile } from "../core/text_file.ts";
 import { cannotRead, derHint, isKeyBlock, pemBlocks, type PemRole } from "./pem.ts";
 import { parsePrivateKey } from "./private_key.ts";
 
@@ -140,9 +141,9 @@ type Chain = [leaf: X509Certificate, ...rest: X509Certificate[]];
 
 async function readFile(path: string, role: PemRole): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return await readTextFile(path);
   } catch (error) {
-    throw cannotRead(role, `${path} ${describe(error)}`, { cause: error });
+    throw cannotRead(role, `${path} ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -152,14 +153,6 @@ async function readPassphrase(path: string | undefined): Promise<string | undefi
   const passphrase = (await readFile(path, "passphrase")).replace(/\r?\n$/, "");
   if (passphrase === "") throw cannotRead("passphrase", `${path} is empty`);
   return passphrase;
-}
-
-function describe(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "does not exist";
-  if (error instanceof Deno.errors.PermissionDenied) return "is not readable (permission denied)";
-  if (error instanceof Deno.errors.NotCapable) return "is not readable (--allow-read lacks it)";
-  if (error instanceof Deno.errors.IsADirectory) return "is a folder";
-  return `is not readable (${messageOf(error)})`;
 }
 
 function parseChain(text: string, path: string): Chain {

@@ -179,7 +179,7 @@ const REFUSED: readonly [name: string, pem: CertificateText, message: string][] 
     (key): [string, CertificateText, string] => [
       `an encrypted key (${/-----BEGIN (.*)-----/.exec(key)?.[1]})`,
       { ...ecdsa, key },
-      "Cannot read the key: certs/a.key holds an encrypted key, which needs a passphrase",
+      "Cannot read the key: certs/a.key holds an encrypted key, which needs a passphrase_file",
     ],
   ),
 ];

@@ -1,5 +1,5 @@
 import { acceptAll } from "../core/accept_loop.ts";
-import type { Address } from "../core/address.ts";
+import { type Address, toAddress } from "../core/address.ts";
 import type { TlsFacts } from "../core/connection.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import { type ByteSocket, SocketConnection } from "../core/socket_connection.ts";
@@ -194,10 +194,6 @@ class DenoConnection extends SocketConnection implements TlsConnection {
     this.tls = tls;
     this.certificate = certificate;
   }
-}
-
-function toAddress({ hostname, port }: Deno.NetAddr): Address {
-  return { host: hostname, port };
 }
 
 /** Ends a connection whose handshake is not done. */

@@ -1,6 +1,6 @@
 import net, { type Socket } from "node:net";
 import tls, { type SecureContext, TLSSocket } from "node:tls";
-import type { Address } from "../core/address.ts";
+import { type Address, withoutMapping } from "../core/address.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { admit, DEFAULT_POLICY } from "./admission.ts";
 import { applyBackPressure } from "./back_pressure.ts";
@@ -39,7 +39,7 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
   const contexts = new SecureContexts(options);
   const pending = new Set<Socket>();
   const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
-    const peer = { host: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
+    const peer = endOf(socket.remoteAddress, socket.remotePort);
     if (options.mayEnter?.(peer) === false) return void socket.destroy();
     pending.add(socket);
     handshake(socket, { options, contexts, peer }, () => pending.delete(socket));
@@ -70,6 +70,11 @@ interface HandshakeContext {
   readonly peer: Address;
 }
 
+/** One end of a socket; a socket that has closed meanwhile has none. */
+function endOf(host: string | undefined, port: number | undefined): Address {
+  return { host: withoutMapping(host ?? ""), port: port ?? 0 };
+}
+
 /** From an accepted socket to a connection or a failure; `settled` is called once, at either. */
 function handshake(
   socket: Socket,
@@ -77,7 +82,7 @@ function handshake(
   settled: () => void,
 ): void {
   const started = performance.now();
-  const local = { host: socket.localAddress ?? "", port: socket.localPort ?? 0 };
+  const local = endOf(socket.localAddress, socket.localPort);
   let sni: string | undefined;
   let over = false;
   const timer = setTimeout(() => {

@@ -47,7 +47,7 @@ function decryptKey(
   { path, passphrase, passphraseFile }: KeySource & { passphrase: string | undefined },
 ): KeyObject {
   if (passphrase === undefined) {
-    throw cannotRead("key", `${path} holds an encrypted key, which needs a passphrase`);
+    throw cannotRead("key", `${path} holds an encrypted key, which needs a passphrase_file`);
   }
   try {
     return createPrivateKey({ key: block.pem, passphrase });

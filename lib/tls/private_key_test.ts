@@ -29,7 +29,7 @@ Deno.test("parsePrivateKey() opens an encrypted key with its passphrase", () => 
 });
 
 const REFUSED: readonly (readonly [pem: string, passphrase: string | undefined, why: string])[] = [
-  [encrypted, undefined, "a.key holds an encrypted key, which needs a passphrase"],
+  [encrypted, undefined, "a.key holds an encrypted key, which needs a passphrase_file"],
   [encrypted, "wrong", "the passphrase in a.pass does not open a.key"],
   [
     old,

@@ -36,5 +36,10 @@ export class SocketAddress {
 /** The same text for the same address, however it is written. */
 export function addressKey({ host, port }: Address): string {
   if (!host.includes(":")) return `${host}:${port}`;
-  return `${new URL(`http://[${host.replace(/%.*$/, "")}]`).hostname}:${port}`;
+  const { hostname } = new URL(`http://[${host.replace(/%.*$/, "")}]`);
+  // an IPv4 address mapped into IPv6 (RFC 4291, section 2.5.5.2), of which the URL makes two groups
+  const [, high, low] = /^\[::ffff:([0-9a-f]+):([0-9a-f]+)\]$/.exec(hostname) ?? [];
+  if (high === undefined || low === undefined) return `${hostname}:${port}`;
+  const bytes = [high, low].map((group) => parseInt(group, 16)).flatMap((n) => [n >> 8, n & 0xff]);
+  return `${bytes.join(".")}:${port}`;
 }

@@ -26,6 +26,14 @@ for (const hostname of ["127.0.0.1", "::1"]) {
   });
 }
 
+Deno.test("StuckSockets.free() finds an IPv4 client of a listener on all addresses", async () => {
+  using listener = Deno.listen({ hostname: "::", port: 0 });
+  using far = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
+  using _near = await listener.accept();
+  new StuckSockets().free({ local: endOf(far.remoteAddr), peer: endOf(far.localAddr) });
+  assert.equal(await within(far.read(new Uint8Array(9)), "the end"), null);
+});
+
 /** When this fails the runtime has been mended: then `close` alone does, and this file can go. */
 Deno.test("the runtime leaves a socket open whose handshake is not done", async () => {
   const { ec } = await testCertificates();

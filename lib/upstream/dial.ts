@@ -20,13 +20,14 @@ export async function dial(server: Endpoint, options: DialOptions): Promise<Conn
   const socket = await openSocket(server, options);
   const { localAddr, remoteAddr } = socket;
   return new SocketConnection(socket, {
-    peer: toAddress(remoteAddr),
-    local: toAddress(localAddr),
+    peer: addressOf(remoteAddr),
+    local: addressOf(localAddr),
     goneCode: "upstream_gone",
     idleBufferBytes: POOLED_BYTES,
   });
 }
 
+/** A socket as the runtime has it, before it is read by buffers of ours. */
 export type ServerSocket = Deno.TcpConn | Deno.UnixConn;
 
 /**
@@ -139,7 +140,7 @@ async function writeAll(socket: ServerSocket, bytes: Uint8Array): Promise<void> 
 }
 
 /** A socket in the file system has no port; its path stands for the host. */
-function toAddress(address: Deno.NetAddr | Deno.UnixAddr): Address {
+function addressOf(address: Deno.NetAddr | Deno.UnixAddr): Address {
   return "hostname" in address
     ? { host: address.hostname, port: address.port }
     : { host: address.path, port: 0 };

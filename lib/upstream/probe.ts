@@ -13,6 +13,7 @@ export interface TcpProbe {
   readonly type: "tcp";
 }
 
+/** A connection over which the right answer comes. */
 export interface HttpProbe {
   readonly type: "http";
   readonly method: string;

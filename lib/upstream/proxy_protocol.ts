@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
-import type { Address } from "../core/address.ts";
+import { type Address, withoutMapping } from "../core/address.ts";
 import type { TlsFacts } from "../core/connection.ts";
 
 /**
@@ -7,6 +7,7 @@ import type { TlsFacts } from "../core/connection.ts";
  * doc/proxy-protocol.txt, 2020/03/05; the sections named here are its). Values in, bytes out.
  */
 
+/** `v1` is one line of text, `v2` binary and with the facts of TLS. */
 export type ProxyProtocolVersion = "v1" | "v2";
 
 /** The connection that is spoken for; undefined for one that the proxy makes for itself. */
@@ -93,7 +94,7 @@ interface AddressPair {
 
 /** Both ends in one family; undefined where they are no IP addresses. */
 function addressPair({ peer, local }: Origin): AddressPair | undefined {
-  const [source, target] = [withoutMapping(peer.host), withoutMapping(local.host)];
+  const [source, target] = [bareHost(peer.host), bareHost(local.host)];
   const ports = [peer.port, local.port] as const;
   if (isIPv4(source) && isIPv4(target)) return { family: 4, source, target, ports };
   const [source6, target6] = [toIPv6(source), toIPv6(target)];
@@ -101,10 +102,9 @@ function addressPair({ peer, local }: Origin): AddressPair | undefined {
   return { family: 6, source: source6, target: target6, ports };
 }
 
-/** An IPv4 address that a socket for both families shows as IPv6 (RFC 4291, section 2.5.5.2). */
-function withoutMapping(host: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(host)?.[1];
-  return mapped ?? host.replace(/%.*$/, "");
+/** A host without its mapping into IPv6, and without the zone that only this machine knows. */
+function bareHost(host: string): string {
+  return withoutMapping(host).replace(/%.*$/, "");
 }
 
 function toIPv6(host: string): string | undefined {

@@ -1,6 +1,6 @@
 import { lookup } from "node:dns/promises";
-import { BlockList, isIPv6 } from "node:net";
 import type { Address } from "../core/address.ts";
+import { AddressSet } from "../core/address_set.ts";
 import { ProxyError } from "../core/errors.ts";
 
 export interface ResolveOptions {
@@ -31,7 +31,9 @@ export async function resolveName(
     : await byServer(host, server, timeout);
   const addresses = [...new Set(found)].sort();
   if (addresses.length === 0) throw failed(`${host} has no address`);
-  const within = addresses.filter(lyingIn(networks));
+  if (networks.length === 0) return addresses;
+  const allowed = new AddressSet(networks);
+  const within = addresses.filter((address) => allowed.has(address));
   if (within.length > 0) return within;
   throw failed(`${host} has no address in ${networks.join(", ")}, but ${addresses.join(", ")}`);
 }
@@ -74,17 +76,6 @@ async function byServer(host: string, server: Address, timeout: number): Promise
   } finally {
     clearTimeout(timer);
   }
-}
-
-function lyingIn(networks: readonly string[]): (address: string) => boolean {
-  if (networks.length === 0) return () => true;
-  const list = new BlockList();
-  for (const network of networks) {
-    const [ip = "", bits] = network.split("/");
-    const family = isIPv6(ip) ? "ipv6" : "ipv4";
-    list.addSubnet(ip, bits === undefined ? (family === "ipv6" ? 128 : 32) : Number(bits), family);
-  }
-  return (address) => list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
 }
 
 function tooLate(host: string, timeout: number): ProxyError {

@@ -23,6 +23,7 @@ export interface ServerSettings {
   readonly proxyProtocol: ProxyProtocolVersion | undefined;
 }
 
+/** What a server is asked, how often, and what its answers lead to. */
 export interface HealthSettings extends HealthRules {
   readonly probe: ProbeRules;
   /** Milliseconds, like the next two. */

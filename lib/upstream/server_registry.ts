@@ -23,10 +23,12 @@ export interface BackendKey extends RoomKey {
   readonly settings: ServerSettings;
 }
 
+/** One address. */
 export interface ServerKey extends BackendKey {
   readonly endpoint: Endpoint;
 }
 
+/** A name whose every address is a server. */
 export interface GroupKey extends BackendKey {
   readonly name: DnsName;
   readonly resolve: ResolveOptions & { readonly interval: number };
@@ -155,6 +157,7 @@ export class ServerRegistry {
   }
 }
 
+/** The servers of a configuration that is not in force yet: `commit` or `drop` ends it. */
 export interface StagedServers {
   room(key: RoomKey): WaitingRoom;
   server(key: ServerKey): Server;

@@ -131,6 +131,11 @@ export async function startHttp(
   return Object.assign(backend, { requests });
 }
 
+/** An HTTP server that answers every request with its own name. */
+export function startNamed(name: string, options?: BackendOptions): Promise<HttpBackend> {
+  return startHttp(() => encodeAnswer(name), options);
+}
+
 /** A port that nothing listens on: it was free a moment ago. */
 export async function unusedPort(): Promise<number> {
   await using backend = await startBackend(() => Promise.resolve());

@@ -1,21 +1,39 @@
-import { type BackendOptions, type HttpBackend, startHttp } from "./backends.ts";
-import type { CertificateFiles } from "./certificates.ts";
-import { encodeAnswer } from "./http.ts";
+import { type CertificateFiles, testCertificates } from "./certificates.ts";
 import { type ProxyOptions, type ProxyProcess, startProxy } from "./start_proxy.ts";
 
-/** A folder with a configuration in it, gone when it is disposed. */
+/** A folder with a configuration in it, as an operator keeps it; gone when it is disposed. */
 export class ConfigFile implements AsyncDisposable {
+  /** Without links in it. */
   readonly folder: string;
+  /** The configuration. */
   readonly path: string;
+  #versions = 0;
 
   private constructor(folder: string) {
     this.folder = folder;
     this.path = `${folder}/proxy.yaml`;
   }
 
-  static async create(yaml: string): Promise<ConfigFile> {
-    const file = new ConfigFile(await Deno.makeTempDir({ prefix: "tls-proxy-config-" }));
+  static async create(
+    yaml: string,
+    { prefix = "tls-proxy-config-" }: { readonly prefix?: string } = {},
+  ): Promise<ConfigFile> {
+    const file = new ConfigFile(await Deno.realPath(await Deno.makeTempDir({ prefix })));
     await file.write(yaml);
+    return file;
+  }
+
+  /** One with `tls/tls.crt` and `tls/tls.key` behind links, as in a mounted Secret. */
+  static async createWithSecret(
+    yaml: string,
+    options?: { readonly prefix?: string },
+  ): Promise<ConfigFile> {
+    const file = await ConfigFile.create(yaml, options);
+    await Deno.mkdir(`${file.folder}/tls`);
+    for (const name of ["tls.crt", "tls.key"]) {
+      await Deno.symlink(`..data/${name}`, `${file.folder}/tls/${name}`);
+    }
+    await file.rotate("ec");
     return file;
   }
 
@@ -30,6 +48,16 @@ export class ConfigFile implements AsyncDisposable {
     await Deno.copyFile(key, `${this.folder}/${name}.key`);
   }
 
+  /** Puts another certificate in the place of the Secret's, as Kubernetes does: by one link. */
+  async rotate(pair: "ec" | "rsa"): Promise<void> {
+    const certificates = await testCertificates();
+    const name = `..version-${this.#versions++}`;
+    await Deno.mkdir(`${this.folder}/tls/${name}`);
+    await this.putCertificate(`tls/${name}/tls`, certificates[pair]);
+    await Deno.symlink(name, `${this.folder}/tls/..data_tmp`);
+    await Deno.rename(`${this.folder}/tls/..data_tmp`, `${this.folder}/tls/..data`);
+  }
+
   start(options?: ProxyOptions): Promise<ProxyProcess> {
     return startProxy(["--config", this.path], options);
   }
@@ -39,23 +67,7 @@ export class ConfigFile implements AsyncDisposable {
   }
 }
 
-/** An HTTP server that answers every request with its own name. */
-export function startNamed(name: string, options?: BackendOptions): Promise<HttpBackend> {
-  return startHttp(() => encodeAnswer(name), options);
-}
-
 /** `{ cert: …, key: … }`, as YAML has it, with more keys behind. */
 export function certificateYaml({ cert, key }: CertificateFiles, more = ""): string {
   return `{ cert: ${cert}, key: ${key}${more === "" ? "" : `, ${more}`} }`;
 }
-
-/** Sends SIGHUP and gives what the proxy says of it: the line that tells how it went. */
-export async function reload(proxy: ProxyProcess): Promise<string> {
-  const before = proxy.says.matching(RELOADED).length;
-  proxy.signal("SIGHUP");
-  const told = await proxy.says.count(RELOADED, before + 1);
-  return told[before] ?? "";
-}
-
-/** How a reload went. */
-export const RELOADED = /^tls-proxy: (?:reloaded|not reloaded) \(/;

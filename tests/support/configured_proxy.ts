@@ -1,56 +1,93 @@
+import assert from "node:assert/strict";
+import type { EngineName } from "../../lib/tls/engine.ts";
 import { testCertificates } from "./certificates.ts";
-import { type ProxyOptions, type ProxyProcess, startProxy } from "./start_proxy.ts";
+import { ConfigFile } from "./config_file.ts";
+import type { ProxyOptions, ProxyProcess } from "./start_proxy.ts";
 
-/** As much of a configuration as these tests vary; YAML takes JSON too. */
+/** As much of a configuration as most tests vary: one listener, a test certificate, backends. */
 export interface ProxyConfig {
   readonly mode?: "http" | "tcp";
-  readonly engine?: "node" | "deno";
-  /** The settings of backends, by name; everything goes to the first. */
-  readonly backends: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly engine?: EngineName;
+  /**
+   * By name, the one server (`host:port`) or all settings of a backend. `default`, else the first,
+   * takes everything but the paths below the names of the others.
+   */
+  readonly backends: Readonly<Record<string, string | Readonly<Record<string, unknown>>>>;
+  /** More keys of the configuration file. */
+  readonly settings?: Readonly<Record<string, unknown>>;
 }
 
-/** A proxy in front of backends with all their settings. */
+/** A proxy that runs on a configuration file. */
 export interface ConfiguredProxy extends ProxyProcess {
-  /** Reloads with other settings, and waits until they are in force. */
-  reload(config: ProxyConfig): Promise<void>;
+  readonly config: ConfigFile;
+  /**
+   * Has the file read again, by SIGHUP, and gives the line that tells how it went. With another
+   * configuration that one is written first, and must be taken.
+   */
+  reload(next?: ProxyConfig): Promise<string>;
 }
 
+/** @param of the configuration: as text, in parts, or as a file that is there already */
 export async function startConfigured(
-  config: ProxyConfig,
+  of: string | ProxyConfig | ConfigFile,
   options: ProxyOptions = {},
 ): Promise<ConfiguredProxy> {
-  const folder = await Deno.makeTempDir({ prefix: "tls-proxy-backends-" });
-  const path = `${folder}/proxy.yaml`;
-  const write = async (config: ProxyConfig) => {
-    const { ec } = await testCertificates();
-    const { mode = "http", engine = "node", backends } = config;
-    await Deno.writeTextFile(
-      path,
-      JSON.stringify({
-        listeners: [{ listen: "127.0.0.1:0", mode, engine }],
-        certificates: [{ cert: ec.cert, key: ec.key }],
-        backends,
-        routes: [{ backend: Object.keys(backends)[0] }],
-        log: { tls: engine === "node" },
-      }),
-    );
-  };
-  await write(config);
-  const proxy = await startProxy(["--config", path], options);
-  let reloads = 0;
+  await using owned = new AsyncDisposableStack();
+  const config = of instanceof ConfigFile ? of : owned.use(await ConfigFile.create(await text(of)));
+  const proxy = owned.use(await config.start(options));
+  const kept = owned.move();
   return {
     ...proxy,
-    reload: async (config) => {
-      await write(config);
-      proxy.signal("SIGHUP");
-      await proxy.log.count(/ info reloaded /, ++reloads);
+    config,
+    async reload(next) {
+      if (next === undefined) return await reload(proxy);
+      await config.write(await text(next));
+      const told = await reload(proxy);
+      assert.match(told, /^tls-proxy: reloaded /, proxy.says.text);
+      return told;
     },
-    async [Symbol.asyncDispose]() {
-      await proxy[Symbol.asyncDispose]();
-      await Deno.remove(folder, { recursive: true });
-    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
+
+/** Sends SIGHUP and gives what the proxy says of it: the line that tells how it went. */
+export async function reload(proxy: ProxyProcess): Promise<string> {
+  const before = proxy.says.matching(BY_SIGNAL).length;
+  proxy.signal("SIGHUP");
+  const told = await proxy.says.count(BY_SIGNAL, before + 1);
+  return told[before] ?? "";
+}
+
+/** Others may be told at the same time: of files that have changed, or of the admin page. */
+const BY_SIGNAL = /^tls-proxy: (?:not )?reloaded \(SIGHUP\): /;
+
+/** How a reload went. */
+export const RELOADED = /^tls-proxy: (?:reloaded|not reloaded) \(/;
 
 /** Health checks fast enough for tests. */
 export const FAST_CHECKS = { interval: "200ms", fast_interval: "50ms", timeout: "500ms" };
+
+async function text(of: string | ProxyConfig): Promise<string> {
+  if (typeof of === "string") return of;
+  const { mode = "http", engine = "node", backends, settings } = of;
+  const { ec } = await testCertificates();
+  const names = Object.keys(backends);
+  const other = names.includes("default") ? "default" : names[0];
+  // JSON is YAML
+  return JSON.stringify({
+    listeners: [{ listen: "127.0.0.1:0", mode, engine }],
+    certificates: [ec],
+    backends: Object.fromEntries(
+      Object.entries(backends).map(([name, of]) => [
+        name,
+        typeof of === "string" ? { servers: [of] } : of,
+      ]),
+    ),
+    routes: [
+      ...names.filter((name) => name !== other)
+        .map((backend) => ({ paths: [`/${backend}`], backend })),
+      { backend: other },
+    ],
+    ...settings,
+  });
+}

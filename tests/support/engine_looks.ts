@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { EngineName } from "../../lib/tls/engine.ts";
 import { startBackend, startEcho, startHttp } from "./backends.ts";
 import { type CertificateFiles, testCertificates } from "./certificates.ts";
-import { startConfigured } from "./configured.ts";
+import { startConfigured } from "./configured_proxy.ts";
 import { latin1, type TestConnection } from "./connection.ts";
 import { encodeRequest, readAnswer } from "./http.ts";
 import { type ProxyProcess, startProxy, startProxyFor } from "./start_proxy.ts";
@@ -193,7 +193,7 @@ export async function truncationsShown(engine: EngineName): Promise<Record<strin
     if (shown[how] === "end") await client.end().catch(() => {});
   }
   // the proxy knows, whatever it can do about it
-  const [fin, rst] = await proxy.log.count(/ info end /, 2);
+  const [fin, rst] = await proxy.log.count(/ end peer=/, 2);
   assert.match(fin ?? "", / how=done$/);
   assert.match(rst ?? "", / how="upstream_gone: /);
   return shown;

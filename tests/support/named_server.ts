@@ -19,7 +19,7 @@ export interface NamedServer extends AsyncDisposable {
 }
 
 /** Starts one; `/healthz` is for checks. */
-export async function startNamed(
+export async function startNamedServer(
   name: string,
   listen: { host?: string; port?: number } = {},
 ): Promise<NamedServer> {

@@ -164,48 +164,6 @@ export async function startProxyFor(
   return proxy;
 }
 
-export interface Configured extends Omit<OneBackend, "flags" | "backend"> {
-  /** `host:port`; each takes the paths of its name, and `default` all others. */
-  readonly backends: Readonly<Record<string, string>>;
-  /** `backends.*.timeouts`. */
-  readonly serverTimeouts?: Readonly<Record<string, string>>;
-  /** More keys of the configuration file. */
-  readonly settings?: Readonly<Record<string, unknown>>;
-}
-
-/** Starts the proxy with a configuration file, with a test certificate, on a free port. */
-export async function startConfigured(
-  { engine, mode = "http", backends, serverTimeouts = {}, settings = {} }: Configured,
-): Promise<ProxyProcess> {
-  const { ec } = await testCertificates();
-  const names = Object.keys(backends);
-  const config = {
-    listeners: [{ listen: "127.0.0.1:0", mode, engine }],
-    certificates: [ec],
-    backends: Object.fromEntries(
-      Object.entries(backends).map(([name, server]) => [
-        name,
-        { servers: [server], timeouts: serverTimeouts },
-      ]),
-    ),
-    routes: names.map((backend) =>
-      backend === "default" ? { backend } : {
-        paths: [`/${backend}`],
-        backend,
-      }
-    ),
-    ...settings,
-  };
-  const path = await Deno.makeTempFile({ suffix: ".yaml" });
-  try {
-    // JSON is YAML
-    await Deno.writeTextFile(path, JSON.stringify(config));
-    return await startProxy(["--config", path]);
-  } finally {
-    await Deno.remove(path);
-  }
-}
-
 /** Stops the proxy as an operator would, and gives its exit code. */
 export async function stopProxy(proxy: ProxyProcess, signal: Deno.Signal = "SIGTERM") {
   proxy.signal(signal);

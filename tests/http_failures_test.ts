@@ -47,6 +47,22 @@ const MALFORMED: readonly [name: string, sent: string][] = [
   ["an upgrade that nobody asked for", "HTTP/1.1 101 Switching Protocols\r\n\r\n"],
 ];
 
+Deno.test("http mode says in JSON, too, what is wrong with a request it has read the head of", async () => {
+  await using proxy = await startProxyFor({ engine: "node", backend: "127.0.0.1:1" });
+  const accept = "Accept: application/json";
+  const refused: readonly [status: number, request: string][] = [
+    [405, encodeRequest("/", { method: "TRACE", fields: [accept] })],
+    [417, encodeRequest("/", { fields: [accept, "Expect: a miracle"] })],
+    [501, encodeRequest("/", { fields: [accept, "Transfer-Encoding: gzip"] })],
+  ];
+  for (const [status, request] of refused) {
+    using client = await connectTls(proxy.port);
+    await client.write(request);
+    const answer = await readAnswer(client);
+    assert.deepEqual([answer.status, JSON.parse(answer.body).status], [status, status]);
+  }
+});
+
 for (const engine of ENGINES) {
   Deno.test(`http mode answers 502 at once when the backend refuses (${engine})`, async () => {
     await using proxy = await startProxyFor({ engine, backend: `127.0.0.1:${await unusedPort()}` });

@@ -277,6 +277,25 @@ Deno.test("421 is for a Host that another certificate is for, and for nothing el
   await proxy.log.first(/ request .* status=421 .* error=misdirected/);
 });
 
+Deno.test("a request of HTTP/1.0 without Host goes where its SNI says", async () => {
+  await using one = await startNamed("one");
+  await using two = await startNamed("two");
+  await using file = await ConfigFile.create(yaml({
+    backends: { one: one.address, two: two.address },
+    routes: ["{ hosts: [api.example.test], backend: one }", "{ backend: two }"],
+  }));
+  await using proxy = await file.start();
+  for (
+    const [sni, answer] of [["api.example.test", "one"], ["shop.example.test", "two"]] as const
+  ) {
+    const { connection } = await connectAs(proxy.port, sni);
+    using client = connection;
+    await client.write("GET / HTTP/1.0\r\n\r\n");
+    assert.match(await client.readRest(), new RegExp(`^HTTP/1.1 200 [^]*${answer}$`), sni);
+  }
+  assert.deepEqual(valuesOf(one.requests[0] ?? { fields: [] }, "Host"), ["api.example.test"]);
+});
+
 Deno.test("an RSA and an ECDSA certificate for a name are not strangers to each other", async () => {
   await using one = await startNamed("one");
   // hosts that the certificates themselves do not have

@@ -55,6 +55,7 @@ export class RequestDecoder {
   readonly #scanner: HeadScanner;
   readonly #bodyRules: BodyRules;
   #body: BodyDecoder | undefined;
+  #refused: RequestHead | undefined;
   /** Bytes of the body so far. */
   #bodyBytes = 0;
   #failed = false;
@@ -83,6 +84,11 @@ export class RequestDecoder {
   /** Whether a head has begun and not ended. */
   get insideHead(): boolean {
     return this.#scanner.started || this.#emptyLine === "half";
+  }
+
+  /** The head that was read and is refused, once there is a `failure`. */
+  get refused(): RequestHead | undefined {
+    return this.#refused;
   }
 
   feed(bytes: Uint8Array): RequestPart[] {
@@ -120,6 +126,7 @@ export class RequestDecoder {
     const found = this.#scanner.scan(bytes, at);
     if (found === undefined) return bytes.length;
     const head = parseRequestHead(found.head, this.#limits.headers);
+    this.#refused = head;
     const target = requestTarget(head);
     const framing = requestFraming(head);
     const upgrade = requestedUpgrade(head, framing);
@@ -127,6 +134,7 @@ export class RequestDecoder {
     // a length that is too large is refused before any of the body
     if (framing.kind === "length") this.#checkBody(framing.length);
     this.#bodyBytes = 0;
+    this.#refused = undefined;
     emit({ kind: "head", head, target, framing, upgrade, size: found.head.length });
     this.#body = bodyDecoder(framing, this.#bodyRules);
     if (this.#body === undefined) this.#emptyLine = "possible";

@@ -100,6 +100,8 @@ class HttpSession {
   #draining = false;
   /** Whether the client may be sending what nobody will read. */
   #unread = false;
+  /** Where a request says none. */
+  readonly #defaultHost: string;
   /** Of the last request, and the host in it. */
   #authority: string | undefined;
   #host: string | undefined;
@@ -115,11 +117,12 @@ class HttpSession {
     this.#breakDeadline = options.deadlines.watch();
     const { limits, forwarded, timeouts: { bodyIdle, header } } = options.policy.current;
     this.#decoder = new RequestDecoder(limits);
+    this.#defaultHost = client.tls?.sni ?? client.local.host;
     const origin = {
       peer: client.peer.host,
       port: client.local.port,
       proto: client.tls === undefined ? "http" : "https",
-      defaultHost: client.tls?.sni ?? client.local.host,
+      defaultHost: this.#defaultHost,
       trusted: forwarded.trusted.has(client.peer.host),
       standard: forwarded.standard,
       via: forwarded.via,
@@ -240,7 +243,9 @@ class HttpSession {
     if (status === undefined) throw error;
     const started = this.#begin();
     const id = requestId([]);
-    const answer = errorResponse(error, { keepAlive: false, id });
+    const head = this.#decoder.refused;
+    const accept = valuesOf(head?.fields ?? [], "accept").join(",");
+    const answer = errorResponse(error, { keepAlive: false, method: head?.method, id, accept });
     await this.#answerHere(answer);
     this.#log(undefined, { started, status, id, error, bytesOut: answer.length });
     this.#unread = true;
@@ -293,7 +298,8 @@ class HttpSession {
     { target }: ForwardedRequest,
     { certificates, router }: Policy,
   ): { target: Backend; index: number } {
-    const host = this.#hostOf(target.authority);
+    const { authority } = target;
+    const host = authority === undefined ? this.#defaultHost : this.#hostOf(authority);
     if (isMisdirected(host, this.#client.certificate, certificates)) {
       throw new ProxyError("misdirected", "This connection was made for another host");
     }
@@ -305,7 +311,7 @@ class HttpSession {
   }
 
   /** `hostName`, which is mostly that of the request before. */
-  #hostOf(authority: string | undefined): string | undefined {
+  #hostOf(authority: string): string | undefined {
     if (authority !== this.#authority) {
       this.#authority = authority;
       this.#host = hostName(authority);
@@ -494,8 +500,7 @@ function bodyTimeout(idle: number, rate: number): ProxyError {
  * The host of an authority, as names are compared: lower case, no port, no trailing dot, no
  * brackets.
  */
-function hostName(authority: string | undefined): string | undefined {
-  if (authority === undefined) return undefined;
+function hostName(authority: string): string | undefined {
   if (authority.startsWith("[")) return ipAddress(authority.slice(1, authority.indexOf("]")));
   return authority.replace(/:\d+$/, "").replace(/\.$/, "").toLowerCase();
 }

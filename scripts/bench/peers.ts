@@ -68,6 +68,16 @@ export const CONTENDERS: readonly Contender[] = [
       proxy_set_header X-Forwarded-Port ${port};
       # a large answer is not to be put on the disk
       proxy_max_temp_file_size 0;
+      client_max_body_size 0;
+      proxy_request_buffering off;
+    }
+    location /echo {
+      proxy_pass http://backend;
+      proxy_http_version 1.1;
+      proxy_set_header Connection upgrade;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-For $remote_addr;
     }
   }`,
         ),
@@ -84,8 +94,11 @@ export const CONTENDERS: readonly Contender[] = [
     async command(program, setting) {
       const config = `${setting.folder}/Caddyfile`;
       await Deno.writeTextFile(config, caddyConfig(setting));
+      // it would leave a copy of its configuration in the user's folder
+      const script = 'XDG_CONFIG_HOME="$0" exec "$@"';
+      const shell = ["sh", "-c", script, setting.folder];
       // it runs one thread of work for each core that it is pinned to
-      return [program, "run", "--config", config, "--adapter", "caddyfile"];
+      return [...shell, program, "run", "--config", config, "--adapter", "caddyfile"];
     },
   },
   tlsProxy("deno", "tcp"),
@@ -120,7 +133,7 @@ ${servers}
 function haproxyConfig({ port, backendPort }: Setting, pem: string): string {
   return `global
   nbthread 1
-  maxconn 9500
+  maxconn 12500
 defaults
   mode http
   no log
@@ -146,7 +159,6 @@ function caddyConfig({ port, backendPort, cert, key, folder }: Setting): string 
   return `{
   admin off
   auto_https off
-  persist_config off
   storage file_system ${folder}
   log {
     level ERROR

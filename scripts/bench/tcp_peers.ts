@@ -12,6 +12,8 @@ export const TCP_PEERS: readonly Contender[] = [
       const pem = `${folder}/both.pem`;
       await Deno.writeTextFile(pem, await Deno.readTextFile(key) + await Deno.readTextFile(cert));
       const config = `${folder}/hitch.conf`;
+      // as root it refuses to work, as anyone else it cannot change to another user
+      const byRoot = (await Deno.stat(folder)).uid === 0;
       await Deno.writeTextFile(
         config,
         `frontend = "[127.0.0.1]:${port}"
@@ -20,7 +22,8 @@ pem-file = "${pem}"
 tls-protos = TLSv1.3
 workers = 1
 daemon = off
-quiet = on
+log-level = 0
+${byRoot ? 'user = "nobody"' : ""}
 `,
       );
       return [program, `--config=${config}`];

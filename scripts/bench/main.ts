@@ -24,6 +24,10 @@ const HELP = `Usage: deno task bench [--rounds N] [--requests N] [--only NAME,..
 The report goes to standard output, what happens meanwhile to standard error.
 `;
 
+/** What `--write` writes. */
+const README = new URL("../../README.md", import.meta.url);
+const PLOT = new URL("results.svg", import.meta.url);
+
 if (import.meta.main) Deno.exit(await main(Deno.args));
 
 /** @returns the exit code: 0 fine, 1 something could not be measured, 2 wrong flags, 130 stopped */
@@ -56,14 +60,12 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-const README = new URL("../../README.md", import.meta.url);
-const PLOT = new URL("results.svg", import.meta.url);
-
 /** Puts findings where readers see them. */
 async function publish(findings: Findings): Promise<void> {
   const readme = await Deno.readTextFile(README);
   const picture = "![CPU and memory of each proxy, as bars](scripts/bench/results.svg)";
-  const text = `${picture}\n\n${renderReport(findings)}`;
+  const [asItIs, formatted] = ["<!-- deno-fmt-ignore-start -->", "<!-- deno-fmt-ignore-end -->"];
+  const text = `${picture}\n\n${asItIs}\n\n${renderReport(findings)}\n${formatted}`;
   await Deno.writeTextFile(README, between(readme, text));
   await Deno.writeTextFile(PLOT, renderPlot(findings));
 }

@@ -133,7 +133,7 @@ ${servers}
 function haproxyConfig({ port, backendPort }: Setting, pem: string): string {
   return `global
   nbthread 1
-  maxconn 12500
+  fd-hard-limit 40000
 defaults
   mode http
   no log

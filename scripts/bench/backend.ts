@@ -2,12 +2,16 @@
  * The server behind all contenders. It is not measured, so it only has to be quick: nginx with
  * files, or, where there is none, this file as a program: `deno run --allow-net backend.ts PORT`.
  *
- * The path is the size of the answer: `/1024`.
+ * The path is the size of the answer: `/1024`. The program also reads what is sent to `/upload` and
+ * answers with 2 bytes, and echoes what comes over a WebSocket.
  */
 import { nginxConfig } from "./peers.ts";
 
 /** The sizes that it has answers of, in bytes. */
 export const SIZES = { tiny: 2, small: 1024, medium: 64 * 1024, large: 100_000_000 } as const;
+
+/** Files, as quickly as possible, or the program, which can do more. */
+export type BackendKind = "files" | "app";
 
 export interface BackendSetting {
   readonly port: number;
@@ -49,12 +53,32 @@ export async function backendCommand(
 
 function serve(port: number): void {
   const zeros = new Uint8Array(SIZES.medium);
-  Deno.serve({ hostname: "127.0.0.1", port, onListen: () => {} }, (request) => {
-    const size = Number(new URL(request.url).pathname.slice(1));
+  Deno.serve({ hostname: "127.0.0.1", port, onListen: () => {} }, async (request) => {
+    if (request.headers.get("upgrade") === "websocket") return echo(request);
+    const path = new URL(request.url).pathname;
+    if (path === "/upload") return await take(request);
+    const size = Number(path.slice(1));
     return size <= zeros.length
       ? new Response(zeros.subarray(0, size))
       : new Response(stream(zeros, size), { headers: { "content-length": String(size) } });
   });
+}
+
+function echo(request: Request): Response {
+  const { socket, response } = Deno.upgradeWebSocket(request);
+  socket.binaryType = "arraybuffer";
+  socket.onmessage = ({ data }) => socket.send(data);
+  // a client that is done just closes
+  socket.onerror = (event) => event.preventDefault();
+  return response;
+}
+
+/** Answers when a body has come whole. */
+async function take(request: Request): Promise<Response> {
+  let bytes = 0;
+  for await (const chunk of request.body ?? []) bytes += chunk.length;
+  const whole = bytes === SIZES.large;
+  return new Response("ok", { status: whole ? 200 : 400 });
 }
 
 function stream(zeros: Uint8Array<ArrayBuffer>, size: number): ReadableStream<Uint8Array> {

@@ -1,9 +1,18 @@
-import { facts, pinSelf } from "./machine.ts";
-import { BASELINE, type Contender, CONTENDERS } from "./peers.ts";
+import { facts, idleThatFit, pinSelf } from "./machine.ts";
+import type { Contender } from "./contender.ts";
+import { BASELINES, CONTENDERS } from "./peers.ts";
 import type { Plan, Surroundings } from "./plan.ts";
 import { type Candidate, findPrograms } from "./programs.ts";
 import { type Findings, Samples } from "./report.ts";
-import { end, makeCertificate, type Stable, start, startBackend, type Started } from "./start.ts";
+import {
+  end,
+  makeCertificate,
+  type Stable,
+  start,
+  startBackends,
+  type Started,
+  startWith,
+} from "./start.ts";
 import { type Workload, workloads } from "./workloads.ts";
 
 /**
@@ -14,12 +23,13 @@ import { type Workload, workloads } from "./workloads.ts";
  */
 export async function runBench(plan: Plan, surroundings: Surroundings): Promise<Findings> {
   const { processes, stop } = surroundings;
-  const chosen = choose(plan, workloads(processes, plan));
+  const idle = await idleThatFit(processes, plan.idleConnections);
+  const chosen = choose(plan, workloads(surroundings, { ...plan, idleConnections: idle.count }));
   const pinned = await pinSelf(processes);
   const { found, skipped, versions } = await findPrograms(processes, chosen.contenders);
   const certificate = await makeCertificate(surroundings);
-  const backendPort = await startBackend(surroundings);
-  const stable = { ...surroundings, ...certificate, backendPort, pinned };
+  const backendPorts = await startBackends(surroundings);
+  const stable = { ...surroundings, ...certificate, backendPorts, pinned };
 
   const samples = new Samples();
   const troubles: string[] = [];
@@ -46,6 +56,7 @@ export async function runBench(plan: Plan, surroundings: Surroundings): Promise<
   for (let round = 0; round <= plan.rounds; round++) {
     for (const workload of chosen.workloads) {
       for (const runner of rotate(runners, round)) {
+        if (workload.once && round > 1) continue;
         const { name } = runner.contender;
         const when = round === 0 ? "warming up" : `round ${round}/${plan.rounds}`;
         const what = `${when}, ${workload.name}, ${name}`;
@@ -68,11 +79,15 @@ export async function runBench(plan: Plan, surroundings: Surroundings): Promise<
   }
   return {
     facts: await facts(plan, { processes, versions, pinned }),
-    contenders: found.map(({ contender }) => contender.name),
-    baseline: BASELINE,
+    groups: (["http", "tcp"] as const).map((mode) => ({
+      title: `${mode} mode`,
+      contenders: found.map(({ contender }) => contender).filter((one) => one.mode === mode)
+        .map(({ name }) => name),
+      baseline: BASELINES[mode],
+    })).filter(({ contenders }) => contenders.length > 0),
     measures: chosen.workloads.flatMap(({ measures }) => measures),
     samples,
-    skipped,
+    skipped: [...skipped, ...idle.notes],
     troubles,
   };
 }
@@ -104,7 +119,7 @@ async function runOnce(
   stable: Stable,
 ): Promise<readonly number[]> {
   if (!workload.fresh) return await workload.run(runner.subject);
-  const subject = await start(runner, stable);
+  const subject = await startWith(workload.backend, { candidate: runner, stable });
   try {
     return await workload.run(subject);
   } finally {

@@ -22,14 +22,57 @@ export interface KeepAliveLoad {
  * @returns seconds it took
  * @throws {Error} unless every answer was 200, of the right size, over TLS 1.3
  */
-export async function keepAlive(
+export function keepAlive(
+  processes: Processes,
+  target: Target,
+  load: KeepAliveLoad,
+): Promise<number> {
+  return h2load(processes, target, { ...load, path: String(load.bytes), flags: [] });
+}
+
+/** Sends a file so many times, over one connection; otherwise as `keepAlive`. */
+export function upload(
+  processes: Processes,
+  target: Target,
+  { file, requests }: { file: string; requests: number },
+): Promise<number> {
+  const flags = ["-d", file];
+  return h2load(processes, target, { bytes: 2, requests, connections: 1, path: "upload", flags });
+}
+
+/**
+ * As `keepAlive`, but not faster than a rate.
+ *
+ * @returns milliseconds each answer took
+ */
+export async function atRate(
+  processes: Processes,
+  target: Target,
+  { rate, log, ...load }: KeepAliveLoad & {
+    /** Requests a second. */
+    rate: number;
+    /** A file that is not there yet. */
+    log: string;
+  },
+): Promise<readonly number[]> {
+  const flags = [`--rps=${rate / load.connections}`, `--log-file=${log}`];
+  await h2load(processes, target, { ...load, path: String(load.bytes), flags });
+  return parseH2loadLog(await Deno.readTextFile(log));
+}
+
+interface H2loadRun extends KeepAliveLoad {
+  readonly path: string;
+  readonly flags: readonly string[];
+}
+
+async function h2load(
   processes: Processes,
   { port }: Target,
-  { bytes, requests, connections }: KeepAliveLoad,
+  { bytes, requests, connections, path, flags }: H2loadRun,
 ): Promise<number> {
   const output = await processes.run([
-    ...["h2load", "--h1", "-t", "1", "-n", String(requests), "-c", String(connections)],
-    `https://127.0.0.1:${port}/${bytes}`,
+    ...["h2load", "--h1", "-t", "1", "-n", String(requests), "-c", String(connections), ...flags],
+    `https://127.0.0.1:${port}/${path}`,
   ]);
   const result = parseH2load(output);
   const expected = { protocol: "TLSv1.3", ok: requests, bytes: requests * bytes };
@@ -38,6 +81,14 @@ export async function keepAlive(
     throw new Error(`${JSON.stringify(found)} instead of ${JSON.stringify(expected)}`);
   }
   return seconds;
+}
+
+/** Milliseconds of each request in h2load's log: when it began, its status, microseconds it took. */
+export function parseH2loadLog(text: string): readonly number[] {
+  return text.split("\n").flatMap((line) => {
+    const found = /^\d+\t\d+\t(\d+)/.exec(line);
+    return found === null ? [] : [Number(found[1]) / 1000];
+  });
 }
 
 /** What h2load says of a run. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseH2load } from "./load.ts";
+import { parseH2load, parseH2loadLog } from "./load.ts";
 
 const OUTPUT = `starting benchmark...
 spawning thread #0: 16 total client(s). 2000 total requests
@@ -30,4 +30,9 @@ Deno.test("parseH2load() knows the units of time", () => {
 Deno.test("parseH2load() finds nothing in an output of failure", () => {
   const nothing = { protocol: "no TLS", ok: 0, bytes: 0, seconds: 0 };
   assert.deepEqual(parseH2load("connect: Connection refused\n"), nothing);
+});
+
+Deno.test("parseH2loadLog() gives what each request took", () => {
+  const log = "1700000000000000\t200\t850\n1700000000000900\t200\t12000\n\n";
+  assert.deepEqual(parseH2loadLog(log), [0.85, 12]);
 });

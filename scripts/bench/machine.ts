@@ -1,5 +1,5 @@
 import type { Plan } from "./plan.ts";
-import { BASELINE } from "./peers.ts";
+import { BASELINES } from "./peers.ts";
 import type { Processes } from "./processes.ts";
 
 /** The cores for contenders and for everything else. */
@@ -38,9 +38,31 @@ export async function facts(
     ["versions", [...versions].map(([product, version]) => `${product} ${version}`).join(", ")],
     [
       "method",
-      `medians of ${rounds} rounds of ${requests} requests, in parentheses the ratio to ${BASELINE} (median of the rounds' ratios); ` +
+      `medians of ${rounds} rounds of ${requests} requests, in parentheses the ratio to ${BASELINES.http} or, in tcp mode, ${BASELINES.tcp} (median of the rounds' ratios); ` +
       "TLS 1.3, ECDSA P-256; CPU of the proxy's processes only; " +
       (pinned ? "proxy on one core, load and backend on another" : "no process is tied to a core"),
     ],
   ]);
+}
+
+/** Descriptors that a contender has beside its connections. */
+const OTHER_FILES = 500;
+/** A workload holds a fifth more connections than it counts, and tcp mode needs two files for each. */
+const FILES_PER_CONNECTION = 2.4;
+
+/** How many idle connections the limit of open files allows, and a note where it is fewer. */
+export async function idleThatFit(
+  processes: Processes,
+  wanted: number,
+): Promise<{ count: number; notes: readonly string[] }> {
+  const limit = Number(await processes.run(["sh", "-c", "ulimit -n"]));
+  // "unlimited" is no number
+  const fits = Number.isNaN(limit)
+    ? wanted
+    : Math.max(1, Math.floor((limit - OTHER_FILES) / FILES_PER_CONNECTION));
+  if (fits >= wanted) return { count: wanted, notes: [] };
+  return {
+    count: fits,
+    notes: [`${fits} idle connections instead of ${wanted}: \`ulimit -n\` is ${limit}`],
+  };
 }

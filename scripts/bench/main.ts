@@ -1,24 +1,32 @@
 /**
  * The proxies side by side, on one machine, doing the same work: `deno task bench`.
  *
- * It may run what it names and write to /tmp. To run Deno means to be able to do anything, so the
+ * It may run what it names and write to /tmp, and to the two files of `--write`. To run Deno means to be able to do anything, so the
  * other permissions are no fence, only a statement of what is needed.
  */
 import { parseArgs } from "node:util";
 import { runBench } from "./bench.ts";
+import { renderPlot } from "./plot.ts";
 import type { Plan } from "./plan.ts";
 import { Processes } from "./processes.ts";
-import { renderReport } from "./report.ts";
+import { between } from "./readme.ts";
+import { type Findings, renderReport } from "./report.ts";
 
-const HELP = `Usage: deno task bench [--rounds N] [--requests N] [--only NAME,...] [--quick]
+const HELP = `Usage: deno task bench [--rounds N] [--requests N] [--only NAME,...]
+                       [--quick] [--write]
 
-  --rounds N      how often everything is measured (default: 5; with --quick 1)
+  --rounds N      how often everything is measured (default: 3; with --quick 1)
   --requests N    requests of 1 KiB in a round, all else follows (default: 20000; with --quick 2000)
   --only NAMES    contenders and workloads to run; of a kind that is not named, all are
   --quick         only to see whether it works
+  --write         also puts the report into README.md and a plot into scripts/bench/results.svg
 
 The report goes to standard output, what happens meanwhile to standard error.
 `;
+
+/** What `--write` writes. */
+const README = new URL("../../README.md", import.meta.url);
+const PLOT = new URL("results.svg", import.meta.url);
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
 
@@ -43,12 +51,23 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const findings = await runBench(plan, { processes, folder, say, stop });
     print(renderReport(findings));
+    if (plan.write) await publish(findings);
     return findings.troubles.length > 0 ? 1 : 0;
   } catch (error) {
     // whatever failed after a signal failed because of it
     say(messageOf(stop.aborted ? stop.reason : error));
     return stop.aborted ? 130 : 1;
   }
+}
+
+/** Puts findings where readers see them. */
+async function publish(findings: Findings): Promise<void> {
+  const readme = await Deno.readTextFile(README);
+  const picture = "![CPU and memory of each proxy, as bars](scripts/bench/results.svg)";
+  const [asItIs, formatted] = ["<!-- deno-fmt-ignore-start -->", "<!-- deno-fmt-ignore-end -->"];
+  const text = `${picture}\n\n${asItIs}\n\n${renderReport(findings)}\n${formatted}`;
+  await Deno.writeTextFile(README, between(readme, text));
+  await Deno.writeTextFile(PLOT, renderPlot(findings));
 }
 
 /** @throws {Error} one line, where they are wrong */
@@ -59,16 +78,18 @@ function parseFlags(args: readonly string[]): Plan | "help" {
       rounds: { type: "string" },
       requests: { type: "string" },
       only: { type: "string", default: "" },
+      write: { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   });
-  const { quick, help } = values;
+  const { quick, help, write } = values;
   if (help) return "help";
   return {
-    rounds: parseCount("--rounds", values.rounds ?? (quick ? "1" : "5")),
+    rounds: parseCount("--rounds", values.rounds ?? (quick ? "1" : "3")),
     requests: parseCount("--requests", values.requests ?? (quick ? "2000" : "20000")),
-    idleConnections: quick ? 200 : 1000,
+    idleConnections: quick ? 200 : 10_000,
+    write,
     only: values.only.split(",").filter((name) => name !== ""),
   };
 }

@@ -1,42 +1,26 @@
 import manifest from "../../deno.json" with { type: "json" };
+import type { Contender, Mode, Setting } from "./contender.ts";
+import { TCP_PEERS } from "./tcp_peers.ts";
 
-/** One proxy under test: how to find it, and how to start it. */
-export interface Contender {
-  readonly name: string;
-  /** What its program is called, for the report. */
-  readonly product: string;
-  /** Where its program may be, best first. */
-  readonly programs: readonly string[];
-  /** Makes it print its version. */
-  readonly versionFlags: readonly string[];
-  /**
-   * Writes what configuration it needs and gives the command line that runs it in the foreground:
-   * one thread of work, TLS 1.3, HTTP/1.1 kept alive on both sides, the same four forwarded
-   * fields, and no log.
-   */
-  command(program: string, setting: Setting): Promise<readonly string[]>;
-}
+/** The ones that all others of their mode are compared with. */
+export const BASELINES: Readonly<Record<Mode, string>> = { http: "haproxy", tcp: "hitch" };
 
-/** What a contender works with. All addresses are on 127.0.0.1. */
-export interface Setting {
-  readonly port: number;
-  readonly backendPort: number;
-  /** PEM files. */
-  readonly cert: string;
-  readonly key: string;
-  /** A folder of its own. */
-  readonly folder: string;
-}
-
-/** The one that all others are compared with. */
-export const BASELINE = "haproxy";
+/** What all forms of this proxy have in common; above the list, which needs it at once. */
+const OURS = {
+  product: "Deno",
+  // by its path: a wrapper found by name would be counted too
+  programs: [Deno.execPath()],
+  versionFlags: ["--version"],
+};
 
 /** In the order of the report. */
 export const CONTENDERS: readonly Contender[] = [
   tlsProxy("deno"),
   tlsProxy("node"),
+  observedProxy(),
   {
-    name: BASELINE,
+    name: "haproxy",
+    mode: "http",
     product: "HAProxy",
     programs: ["haproxy", "/usr/sbin/haproxy"],
     versionFlags: ["-v"],
@@ -51,6 +35,7 @@ export const CONTENDERS: readonly Contender[] = [
   },
   {
     name: "nginx",
+    mode: "http",
     product: "nginx",
     programs: ["nginx", "/usr/sbin/nginx"],
     versionFlags: ["-v"],
@@ -83,6 +68,16 @@ export const CONTENDERS: readonly Contender[] = [
       proxy_set_header X-Forwarded-Port ${port};
       # a large answer is not to be put on the disk
       proxy_max_temp_file_size 0;
+      client_max_body_size 0;
+      proxy_request_buffering off;
+    }
+    location /echo {
+      proxy_pass http://backend;
+      proxy_http_version 1.1;
+      proxy_set_header Connection upgrade;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-For $remote_addr;
     }
   }`,
         ),
@@ -90,6 +85,25 @@ export const CONTENDERS: readonly Contender[] = [
       return [program, "-e", "stderr", "-c", config];
     },
   },
+  {
+    name: "caddy",
+    mode: "http",
+    product: "Caddy",
+    programs: ["caddy"],
+    versionFlags: ["version"],
+    async command(program, setting) {
+      const config = `${setting.folder}/Caddyfile`;
+      await Deno.writeTextFile(config, caddyConfig(setting));
+      // it would leave a copy of its configuration in the user's folder
+      const script = 'XDG_CONFIG_HOME="$0" exec "$@"';
+      const shell = ["sh", "-c", script, setting.folder];
+      // it runs one thread of work for each core that it is pinned to
+      return [...shell, program, "run", "--config", config, "--adapter", "caddyfile"];
+    },
+  },
+  tlsProxy("deno", "tcp"),
+  tlsProxy("node", "tcp"),
+  ...TCP_PEERS,
 ];
 
 /** An nginx of one worker that writes nowhere but into a folder; `servers` goes into `http`. */
@@ -100,7 +114,7 @@ pid ${folder}/nginx.pid;
 error_log stderr crit;
 # has a meaning, and is needed to read the folder, only where root runs the bench
 user root root;
-events { worker_connections 8192; }
+events { worker_connections 32768; }
 http {
   access_log off;
   keepalive_timeout 75s;
@@ -119,7 +133,7 @@ ${servers}
 function haproxyConfig({ port, backendPort }: Setting, pem: string): string {
   return `global
   nbthread 1
-  maxconn 4000
+  fd-hard-limit 40000
 defaults
   mode http
   no log
@@ -141,22 +155,72 @@ backend backend
 `;
 }
 
+function caddyConfig({ port, backendPort, cert, key, folder }: Setting): string {
+  return `{
+  admin off
+  auto_https off
+  storage file_system ${folder}
+  log {
+    level ERROR
+  }
+  servers {
+    protocols h1
+  }
+}
+https://127.0.0.1:${port} {
+  bind 127.0.0.1
+  tls ${cert} ${key} {
+    protocols tls1.3
+  }
+  reverse_proxy 127.0.0.1:${backendPort} {
+    header_up X-Forwarded-Port ${port}
+  }
+}
+`;
+}
+
 /** This proxy, with the permissions of its task. */
-function tlsProxy(engine: "deno" | "node"): Contender {
+function tlsProxy(engine: "deno" | "node", mode: Mode = "http"): Contender {
   return {
-    name: `tls-proxy-${engine}`,
-    product: "Deno",
-    // by its path: a wrapper found by name would be counted too
-    programs: [Deno.execPath()],
-    versionFlags: ["--version"],
+    ...OURS,
+    name: `tls-proxy-${engine}${mode === "tcp" ? "-tcp" : ""}`,
+    mode,
     command: (program, { port, backendPort, cert, key }) =>
       Promise.resolve([
         program,
         ...runFlags(manifest.tasks.proxy.command),
         ...["--listen", `127.0.0.1:${port}`, "--backend", `127.0.0.1:${backendPort}`],
-        ...["--cert", cert, "--key", key, "--engine", engine],
+        ...["--cert", cert, "--key", key, "--engine", engine, "--mode", mode],
         ...["--no-access-log", "--no-tls-log"],
       ]),
+  };
+}
+
+/** This proxy with all that tells of it: a JSON access log in a file, metrics and the admin page. */
+function observedProxy(): Contender {
+  return {
+    ...OURS,
+    name: "tls-proxy-deno-observed",
+    mode: "http",
+    async command(program, { port, backendPort, cert, key, folder }) {
+      const config = `${folder}/proxy.yaml`;
+      await Deno.writeTextFile(
+        config,
+        `listeners: [{ listen: "127.0.0.1:${port}", engine: deno }]
+certificates: [{ cert: ${cert}, key: ${key} }]
+backends: { files: { servers: ["127.0.0.1:${backendPort}"] } }
+routes: [{ backend: files }]
+log: { format: json, access: true, tls: false, file: ${folder}/access.log }
+admin: { listen: "127.0.0.1:0" }
+`,
+      );
+      const flags = runFlags(manifest.tasks.proxy.command);
+      const [main = "", ...before] = flags.toReversed();
+      return [
+        ...[program, ...before.toReversed(), `--allow-write=certs,${folder}`, main],
+        ...["--config", config],
+      ];
+    },
   };
 }
 

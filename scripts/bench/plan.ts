@@ -5,6 +5,8 @@ export interface Plan {
   readonly rounds: number;
   readonly requests: number;
   readonly idleConnections: number;
+  /** Whether the report is to go into the README, too. */
+  readonly write: boolean;
   /** Names of contenders and workloads; none of a kind means all of it. */
   readonly only: readonly string[];
 }

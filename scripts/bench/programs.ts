@@ -1,4 +1,4 @@
-import type { Contender } from "./peers.ts";
+import type { Contender } from "./contender.ts";
 import type { Processes } from "./processes.ts";
 
 /** @returns where to find it and its version; undefined where it is not installed */

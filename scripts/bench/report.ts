@@ -4,16 +4,23 @@ import type { Measure } from "./workloads.ts";
 export interface Findings {
   /** What ran where, by name. */
   readonly facts: ReadonlyMap<string, string>;
-  /** Names, in the order of the columns. */
-  readonly contenders: readonly string[];
-  /** The contender that the others are compared with, should it be among them. */
-  readonly baseline: string;
+  /** A table for each. */
+  readonly groups: readonly Group[];
   readonly measures: readonly Measure[];
   readonly samples: Samples;
   /** Which contenders are missing and why. */
   readonly skipped: readonly string[];
   /** What went wrong. */
   readonly troubles: readonly string[];
+}
+
+/** Contenders that do the same work. */
+export interface Group {
+  readonly title: string;
+  /** Names, in the order of the report. */
+  readonly contenders: readonly string[];
+  /** The contender that the others are compared with, should it be among them. */
+  readonly baseline: string;
 }
 
 /** The numbers of all rounds, by contender and measure. */
@@ -51,21 +58,35 @@ export class Samples {
   }
 }
 
-/** The findings in Markdown: facts, one row for each measure, remarks. */
+/** The findings in Markdown: facts, a table for each group with a row for each measure, remarks. */
 export function renderReport(findings: Findings): string {
-  const { facts, contenders, measures, skipped, troubles } = findings;
+  const { facts, groups, skipped, troubles } = findings;
   const remarks = [...skipped, ...troubles];
   const lines = [
     ...[...facts].map(([name, value]) => `- ${name}: ${value}`),
-    "",
-    row(["", ...contenders]),
-    row(["---", ...contenders.map(() => "---:")]),
-    ...measures.map((measure) =>
-      row([measure.name, ...contenders.map((contender) => cell(findings, contender, measure))])
-    ),
+    ...groups.flatMap((group) => ["", ...table(findings, group)]),
     ...(remarks.length > 0 ? ["", ...remarks.map((remark) => `- ${remark}`)] : []),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** The smallest value that so many per cent are not above; NaN where there is none. */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * percent / 100) - 1)] ?? NaN;
+}
+
+function table(findings: Findings, group: Group): readonly string[] {
+  return [
+    row([group.title, ...group.contenders]),
+    row(["---", ...group.contenders.map(() => "---:")]),
+    ...findings.measures.map((measure) =>
+      row([
+        measure.name,
+        ...group.contenders.map((name) => cell(findings, { name, group, measure })),
+      ])
+    ),
+  ];
 }
 
 /** The middle value, or the mean of the two in the middle. */
@@ -79,12 +100,15 @@ export function median(values: readonly number[]): number | undefined {
 }
 
 /** `38.4 (0.97)`: the median and the ratio to the baseline. */
-function cell({ samples, baseline }: Findings, contender: string, measure: Measure): string {
-  const value = samples.median(contender, measure.name);
+function cell(
+  { samples }: Findings,
+  { name, group: { baseline }, measure }: { name: string; group: Group; measure: Measure },
+): string {
+  const value = samples.median(name, measure.name);
   if (value === undefined) return "-";
   const text = value.toFixed(measure.digits);
-  const ratio = samples.ratio(contender, baseline, measure.name);
-  if (ratio === undefined || contender === baseline) return text;
+  const ratio = samples.ratio(name, baseline, measure.name);
+  if (ratio === undefined || name === baseline) return text;
   return `${text} (${ratio.toFixed(2)})`;
 }
 

@@ -1,4 +1,4 @@
-import { backendCommand } from "./backend.ts";
+import { backendCommand, type BackendKind } from "./backend.ts";
 import type { Surroundings } from "./plan.ts";
 import { OpenConnections, type Target } from "./load.ts";
 import { CONTENDER_CORE } from "./machine.ts";
@@ -20,13 +20,22 @@ export interface Started extends Subject {
 export interface Stable extends Surroundings {
   readonly cert: string;
   readonly key: string;
-  readonly backendPort: number;
+  readonly backendPorts: Readonly<Record<BackendKind, number>>;
   readonly pinned: boolean;
 }
 
 /** @throws {Error} where it does not answer in time */
-export async function start({ contender, program }: Candidate, stable: Stable): Promise<Started> {
-  const { processes, cert, key, backendPort, pinned } = stable;
+export function start(candidate: Candidate, stable: Stable): Promise<Started> {
+  return startWith("files", { candidate, stable });
+}
+
+/** @throws {Error} where it does not answer in time */
+export async function startWith(
+  kind: BackendKind,
+  { candidate: { contender, program }, stable }: { candidate: Candidate; stable: Stable },
+): Promise<Started> {
+  const { processes, cert, key, pinned } = stable;
+  const backendPort = stable.backendPorts[kind];
   const port = freePort();
   const folder = await Deno.makeTempDir({ dir: stable.folder, prefix: contender.name });
   const command = await contender.command(program, { port, backendPort, cert, key, folder });
@@ -53,15 +62,25 @@ export async function end({ running }: Started, processes: Processes): Promise<v
   if (!await processes.stop(running)) throw new Error("It did not end on SIGTERM and was killed");
 }
 
-/** @returns its port */
-export async function startBackend({ processes, folder }: Surroundings): Promise<number> {
-  const port = freePort();
+/** @returns their ports */
+export async function startBackends(
+  surroundings: Surroundings,
+): Promise<Record<BackendKind, number>> {
   const nginx = CONTENDERS.find(({ name }) => name === "nginx");
-  const found = nginx === undefined ? undefined : await findProgram(processes, nginx);
+  const found = nginx && await findProgram(surroundings.processes, nginx);
+  return {
+    files: await startBackend(surroundings, found?.program),
+    app: await startBackend(surroundings, undefined),
+  };
+}
+
+async function startBackend(
+  { processes, folder }: Surroundings,
+  nginx: string | undefined,
+): Promise<number> {
+  const port = freePort();
   const own = await Deno.makeTempDir({ dir: folder, prefix: "backend" });
-  const running = processes.start(
-    await backendCommand({ port, folder: own, nginx: found?.program }),
-  );
+  const running = processes.start(await backendCommand({ port, folder: own, nginx }));
   await answering(running, async () => {
     (await Deno.connect({ hostname: "127.0.0.1", port })).close();
   });

@@ -1,7 +1,10 @@
-import { SIZES } from "./backend.ts";
+import { type BackendKind, SIZES } from "./backend.ts";
 import { usageOf } from "./cpu.ts";
-import { handshakes, keepAlive, OpenConnections, type Target } from "./load.ts";
-import type { Processes } from "./processes.ts";
+import { atRate, handshakes, keepAlive, OpenConnections, type Target, upload } from "./load.ts";
+import type { Surroundings } from "./plan.ts";
+import { percentile } from "./report.ts";
+import { resumptions } from "./resumption.ts";
+import { echoes } from "./websocket.ts";
 
 /** Something that a contender is made to do, and what is measured meanwhile. */
 export interface Workload {
@@ -9,6 +12,10 @@ export interface Workload {
   readonly measures: readonly Measure[];
   /** Whether it needs a contender that was started just now and has done nothing. */
   readonly fresh: boolean;
+  /** What stands behind a contender that is started for this. */
+  readonly backend: BackendKind;
+  /** Whether one round is enough, because it takes long and always gives the same. */
+  readonly once: boolean;
   /** Done once, before anything counts. */
   warmUp(subject: Subject): Promise<void>;
   /**
@@ -23,6 +30,8 @@ export interface Measure {
   readonly name: string;
   /** Digits behind the point. */
   readonly digits: number;
+  /** Whether it is in the plot, too; less of it has to be better. */
+  readonly plot?: boolean;
 }
 
 /** A contender while it runs. */
@@ -39,50 +48,51 @@ export interface Amounts {
 
 /** In the order of the report. */
 export function workloads(
-  processes: Processes,
+  { processes, folder }: Pick<Surroundings, "processes" | "folder">,
   { requests, idleConnections }: Amounts,
 ): readonly Workload[] {
   const small = { bytes: SIZES.small, connections: 32, requests };
   const medium = { bytes: SIZES.medium, connections: 32, requests: Math.ceil(requests / 4) };
   const large = { bytes: SIZES.large, connections: 1, requests: Math.ceil(requests / 5_000) };
   const connections = Math.ceil(requests / 20);
+  const echoed = { connections: 16, messages: Math.ceil(requests / 32) };
   return [
     {
       name: "1k",
       measures: [
-        { name: "1 KiB kept alive, CPU µs a request", digits: 1 },
+        { name: "1 KiB kept alive, CPU µs a request", digits: 1, plot: true },
         { name: "1 KiB kept alive, requests a second", digits: 0 },
       ],
-      fresh: false,
+      ...STEADY,
       warmUp: async (subject) => void await keepAlive(processes, subject, small),
       run: async (subject) => {
-        const { cpuMs, seconds } = await counted(
+        const { cpuMs, result } = await counted(
           subject,
           () => keepAlive(processes, subject, small),
         );
-        return [cpuMs * 1000 / requests, requests / seconds];
+        return [cpuMs * 1000 / requests, requests / result];
       },
     },
     {
       name: "64k",
       measures: [
-        { name: "64 KiB kept alive, CPU µs a request", digits: 1 },
+        { name: "64 KiB kept alive, CPU µs a request", digits: 1, plot: true },
         { name: "64 KiB kept alive, requests a second", digits: 0 },
       ],
-      fresh: false,
+      ...STEADY,
       warmUp: async (subject) => void await keepAlive(processes, subject, medium),
       run: async (subject) => {
-        const { cpuMs, seconds } = await counted(
+        const { cpuMs, result } = await counted(
           subject,
           () => keepAlive(processes, subject, medium),
         );
-        return [cpuMs * 1000 / medium.requests, medium.requests / seconds];
+        return [cpuMs * 1000 / medium.requests, medium.requests / result];
       },
     },
     {
       name: "handshake",
-      measures: [{ name: "full handshake and one request, CPU ms", digits: 3 }],
-      fresh: false,
+      measures: [{ name: "full handshake and one request, CPU ms", digits: 3, plot: true }],
+      ...STEADY,
       warmUp: (subject) => handshakes(subject, connections),
       run: async (subject) => {
         const { cpuMs } = await counted(subject, () => handshakes(subject, connections));
@@ -90,26 +100,87 @@ export function workloads(
       },
     },
     {
+      name: "resume",
+      measures: [{ name: "resumed handshake and one request, CPU ms", digits: 3, plot: true }],
+      ...STEADY,
+      warmUp: async (subject) => void await resumptions(processes, subject, 1),
+      run: async (subject) => {
+        const { cpuMs, result } = await counted(subject, () => resumptions(processes, subject, 2));
+        return [cpuMs / result];
+      },
+    },
+    {
       name: "download",
       measures: [
-        { name: "100 MB download, CPU ms", digits: 0 },
+        { name: "100 MB download, CPU ms", digits: 0, plot: true },
         { name: "100 MB download, MB a second", digits: 0 },
       ],
-      fresh: false,
+      ...STEADY,
       warmUp: async (subject) =>
         void await keepAlive(processes, subject, { ...large, requests: 1 }),
       run: async (subject) => {
-        const { cpuMs, seconds } = await counted(
+        const { cpuMs, result } = await counted(
           subject,
           () => keepAlive(processes, subject, large),
         );
-        return [cpuMs / large.requests, large.requests * large.bytes / 1e6 / seconds];
+        return [cpuMs / large.requests, large.requests * large.bytes / 1e6 / result];
+      },
+    },
+    {
+      name: "upload",
+      measures: [
+        { name: "100 MB upload, CPU ms", digits: 0, plot: true },
+        { name: "100 MB upload, MB a second", digits: 0 },
+      ],
+      ...STEADY,
+      fresh: true,
+      backend: "app",
+      warmUp: () => Promise.resolve(),
+      run: async (subject) => {
+        const file = `${folder}/upload`;
+        using body = await Deno.create(file);
+        await body.truncate(large.bytes);
+        await upload(processes, subject, { file, requests: 1 });
+        const { requests } = large;
+        const { cpuMs, result } = await counted(
+          subject,
+          () => upload(processes, subject, { file, requests }),
+        );
+        return [cpuMs / requests, requests * large.bytes / 1e6 / result];
+      },
+    },
+    {
+      name: "latency",
+      measures: [
+        { name: "1 KiB at half of its own saturation, p50 ms", digits: 2 },
+        { name: "1 KiB at half of its own saturation, p99 ms", digits: 2 },
+      ],
+      ...STEADY,
+      warmUp: () => Promise.resolve(),
+      run: async (subject) => {
+        const saturation = requests / await keepAlive(processes, subject, small);
+        const log = await Deno.makeTempFile({ dir: folder });
+        const times = await atRate(processes, subject, { ...small, rate: saturation / 2, log });
+        return [percentile(times, 50), percentile(times, 99)];
+      },
+    },
+    {
+      name: "websocket",
+      measures: [{ name: "WebSocket message and its echo, CPU µs", digits: 1 }],
+      ...STEADY,
+      fresh: true,
+      backend: "app",
+      warmUp: () => Promise.resolve(),
+      run: async (subject) => {
+        await echoes(subject, echoed);
+        const { cpuMs } = await counted(subject, () => echoes(subject, echoed));
+        return [cpuMs * 1000 / (echoed.connections * echoed.messages)];
       },
     },
     {
       name: "after",
       measures: [{ name: "memory after all of that, MiB", digits: 1 }],
-      fresh: false,
+      ...STEADY,
       warmUp: () => Promise.resolve(),
       run: async ({ pid }) => [(await settled(pid)) / MIB],
     },
@@ -117,9 +188,11 @@ export function workloads(
       name: "idle",
       measures: [
         { name: "memory after the start, MiB", digits: 1 },
-        { name: "memory of an idle connection, KiB", digits: 1 },
+        { name: "memory of an idle connection, KiB", digits: 1, plot: true },
       ],
+      ...STEADY,
       fresh: true,
+      once: true,
       warmUp: () => Promise.resolve(),
       run: async (subject) => {
         const atStart = await settled(subject.pid);
@@ -135,6 +208,8 @@ export function workloads(
   ];
 }
 
+/** What most workloads are: many rounds on a contender that goes on running. */
+const STEADY = { fresh: false, backend: "files", once: false } as const;
 const MIB = 1024 * 1024;
 /** Milliseconds a contender has to finish what it began, such as closing connections. */
 const SETTLE_MS = 200;
@@ -144,12 +219,12 @@ const SETTLE_MEMORY_MS = 1_500;
 async function counted<T>(
   { pid }: Subject,
   load: () => Promise<T>,
-): Promise<{ cpuMs: number; seconds: T }> {
+): Promise<{ cpuMs: number; result: T }> {
   const before = await usageOf(pid);
-  const seconds = await load();
+  const result = await load();
   await pause(SETTLE_MS);
   const after = await usageOf(pid);
-  return { cpuMs: after.cpuMs - before.cpuMs, seconds };
+  return { cpuMs: after.cpuMs - before.cpuMs, result };
 }
 
 async function settled(pid: number): Promise<number> {

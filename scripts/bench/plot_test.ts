@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { renderPlot } from "./plot.ts";
+import { Samples } from "./report.ts";
+
+function plotOf(values: Readonly<Record<string, number>>): string {
+  const samples = new Samples();
+  for (const [contender, value] of Object.entries(values)) {
+    samples.add(value, { contender, measure: "CPU <µs>", round: 1 });
+    samples.add(value, { contender, measure: "speed", round: 1 });
+  }
+  return renderPlot({
+    facts: new Map(),
+    groups: [{ title: "http mode", contenders: [...Object.keys(values), "absent"], baseline: "a" }],
+    measures: [{ name: "CPU <µs>", digits: 1, plot: true }, { name: "speed", digits: 0 }],
+    samples,
+    skipped: [],
+    troubles: [],
+  });
+}
+
+Deno.test("renderPlot() draws bars to scale, ours in a colour of its own", () => {
+  const bars = [
+    ...plotOf({ "tls-proxy-deno": 40, "a": 80 }).matchAll(
+      /<rect class="(\w+)" .*? width="(\d+)"/g,
+    ),
+  ].map(([, kind, width]) => [kind, Number(width)]);
+  assert.deepEqual(bars, [["ours", 210], ["theirs", 420]]);
+});
+
+Deno.test("renderPlot() says its numbers as text and escapes names", () => {
+  const plot = plotOf({ "a": 80 });
+  assert.match(plot, /<title id="title">.+<\/title>/);
+  assert.match(plot, /<desc id="desc">http mode, CPU &lt;µs>: a 80\.0<\/desc>/);
+  assert.doesNotMatch(plot, /speed|absent|CPU </);
+});
+
+Deno.test("renderPlot() draws nothing of nothing", () => {
+  assert.doesNotMatch(plotOf({}), /<rect|NaN|Infinity/);
+  assert.doesNotMatch(plotOf({ "a": 0 }), /NaN|Infinity/);
+});

@@ -64,7 +64,9 @@ export function workloads(
         { name: "1 KiB kept alive, requests a second", digits: 0 },
       ],
       ...STEADY,
-      warmUp: async (subject) => void await keepAlive(processes, subject, small),
+      // compilers take their time to find out what is worth their while
+      warmUp: async (subject) =>
+        void await keepAlive(processes, subject, { ...small, requests: 5 * requests }),
       run: async (subject) => {
         const { cpuMs, result } = await counted(
           subject,

@@ -76,7 +76,7 @@ function reordered(old: Config, next: Config): string[] {
 
 const SETTINGS = ["forwarded", "timeouts", "limits", "workers", "log", "watch", "admin"] as const;
 /** Those that are made once, at start. */
-const AT_START: ReadonlySet<string> = new Set(["workers", "log", "admin"]);
+const AT_START: ReadonlySet<string> = new Set(["workers"]);
 
 function settings(old: Config, next: Config): string[] {
   return SETTINGS

@@ -43,7 +43,11 @@ const CASES: readonly (readonly [change: Readonly<Record<string, string>>, plan:
   ],
   [{ certificates: "[{ cert: a.crt, key: k, hosts: [x] }]" }, "1 certificate changed"],
   [{ timeouts: "{ drain: 1s }", limits: "{ headers: 5 }" }, "timeouts changed, limits changed"],
-  [{ log: "{ level: debug }" }, "log changed (from the next start on)"],
+  [
+    { log: "{ level: debug }", admin: '{ listen: "127.0.0.1:9900" }' },
+    "log changed, admin changed",
+  ],
+  [{ workers: "2" }, "workers changed (from the next start on)"],
 ];
 
 Deno.test("planReload() says what changes", () => {

@@ -1,4 +1,3 @@
-import { runCli } from "./lib/cli/cli.ts";
+import { runProgram } from "./lib/cli/program.ts";
 
-const code = await runCli(Deno.args);
-Deno.exit(code);
+await runProgram();

@@ -1,5 +1,6 @@
 import type { Config, ListenerConfig, Mode, TlsListenerConfig } from "./config/schema.ts";
 import { type Address, formatAddress } from "./core/address.ts";
+import { type Counters, OWN_COUNTERS } from "./core/counters.ts";
 import { Deadlines } from "./core/deadlines.ts";
 import { Live } from "./core/live.ts";
 import type { Observer } from "./observability/event.ts";
@@ -15,9 +16,14 @@ import { certificateStore, engineOf, type LoadedConfig, policyOf } from "./contr
 import { type LiveCertificateStore, liveCertificateStore } from "./tls/certificate_store.ts";
 import { denoEngine } from "./tls/deno_engine.ts";
 import type { EngineName, TlsListener } from "./tls/engine.ts";
-import { giveUpFfi } from "./tls/no_delay.ts";
 import { nodeEngine } from "./tls/node_engine.ts";
-import { ServerRegistry, type ServerView, type StagedServers } from "./upstream/server_registry.ts";
+import { giveUpFfi } from "./tls/system_library.ts";
+import {
+  type ServerName,
+  ServerRegistry,
+  type ServerView,
+  type StagedServers,
+} from "./upstream/server_registry.ts";
 
 /** A listener that is up. */
 export interface RunningListener {
@@ -39,22 +45,37 @@ export interface App {
   /** All servers of all backends, as they are now. */
   servers(): readonly ServerView[];
   /** Takes a server out for new requests, or back in. @returns whether there is such a server */
-  setDrained(server: { backend: string; server: string }, drained: boolean): boolean;
+  setDrained(server: ServerName, drained: boolean): boolean;
   /** Milliseconds for which `drain` waits, by the configuration in force. */
   readonly drainTime: number;
   /**
-   * Takes a new configuration: all of it, or, where it fails, nothing. Open connections go on;
-   * servers that stay keep their connections.
+   * Makes ready for a new configuration: what may fail has not failed when it settles. Open
+   * connections go on; servers that stay keep their connections.
    *
-   * @returns what has changed, in words
    * @throws {ProxyError} `bad_config` or `unavailable`; the old configuration goes on
    */
-  reload(next: LoadedConfig): Promise<readonly string[]>;
+  prepare(next: LoadedConfig): Promise<PreparedConfig>;
   /**
    * Stops accepting, lets running requests and tunnels finish for at most the configured drain
    * time, then ends what is left. Resolves with the number of connections cut off.
    */
   drain(): Promise<number>;
+}
+
+/** A configuration that may come into force: one of the two ends it. */
+export interface PreparedConfig {
+  /** What changes, in words. */
+  readonly changes: readonly string[];
+  /** Every new connection and request sees it; settles when what it replaces has gone. */
+  commit(): Promise<void>;
+  /** All stays as it was. */
+  drop(): Promise<void>;
+}
+
+/** The proxy in one thread, be it the only one or one of several. */
+export interface OneThreadApp extends App {
+  /** Takes what somebody else has found out about a server, where servers are not checked here. */
+  believe(server: ServerName, state: "up" | "down"): void;
 }
 
 /**
@@ -66,9 +87,9 @@ export interface App {
 export async function startApp(
   loaded: LoadedConfig,
   observe: Observer,
-  { traced = false }: AppOptions = {},
-): Promise<App> {
-  const app = new RunningApp(loaded, { observe, traced });
+  options: AppOptions = {},
+): Promise<OneThreadApp> {
+  const app = new RunningApp(loaded, { observe, ...options });
   await app.open();
   giveUpFfi();
   return app;
@@ -77,6 +98,10 @@ export async function startApp(
 export interface AppOptions {
   /** Whether events are to tell the trace that a request belongs to. */
   readonly traced?: boolean;
+  /** Where connections and loads are counted, together with other threads. */
+  readonly counters?: Counters;
+  /** Whether servers are checked here; else somebody else does it for several threads. */
+  readonly checked?: boolean;
 }
 
 /** Milliseconds for which an old listener shares an address with the one that replaces it. */
@@ -97,9 +122,10 @@ interface StagedPolicy {
   readonly servers: StagedServers;
 }
 
-class RunningApp implements App {
+class RunningApp implements OneThreadApp {
   readonly #observe: Observer;
   readonly #traced: boolean;
+  readonly #counters: Counters;
   readonly #deadlines = new Deadlines();
   readonly #servers: ServerRegistry;
   readonly #sessions = new Sessions();
@@ -113,12 +139,18 @@ class RunningApp implements App {
 
   constructor(
     loaded: LoadedConfig,
-    { observe, traced }: { observe: Observer; traced: boolean },
+    { observe, traced = false, counters = OWN_COUNTERS, checked = true }: AppOptions & {
+      observe: Observer;
+    },
   ) {
     this.#loaded = loaded;
     this.#observe = observe;
     this.#traced = traced;
-    this.#servers = new ServerRegistry({ deadlines: this.#deadlines, observe });
+    this.#counters = counters;
+    this.#servers = new ServerRegistry({
+      deadlines: this.#deadlines,
+      ...{ observe, counters, checked },
+    });
     this.#staged = this.#stage(loaded);
     this.#policy = new Live(this.#staged.policy);
   }
@@ -139,8 +171,12 @@ class RunningApp implements App {
     return this.#servers.views();
   }
 
-  setDrained(server: { backend: string; server: string }, drained: boolean): boolean {
+  setDrained(server: ServerName, drained: boolean): boolean {
     return this.#servers.setDrained(server, drained);
+  }
+
+  believe(server: ServerName, state: "up" | "down"): void {
+    this.#servers.believe(server, state);
   }
 
   get drainTime(): number {
@@ -159,18 +195,25 @@ class RunningApp implements App {
     }
   }
 
-  async reload(next: LoadedConfig): Promise<readonly string[]> {
-    const plan = planReload(this.#loaded, next);
+  async prepare(next: LoadedConfig): Promise<PreparedConfig> {
+    const changes = planReload(this.#loaded, next);
     const { policy, servers } = this.#stage(next);
     const open = await this.#openAfter(servers, next);
-    // from here on nothing fails: every new connection and request sees the new configuration
-    this.#policy.replace(policy);
-    servers.commit();
-    const gone = [...this.#open].filter(([key]) => !open.has(key)).map(([, old]) => old);
-    this.#open = open;
-    this.#loaded = next;
-    await this.#retire(gone);
-    return plan;
+    return {
+      changes,
+      commit: async () => {
+        this.#policy.replace(policy);
+        servers.commit();
+        const gone = [...this.#open].filter(([key]) => !open.has(key)).map(([, old]) => old);
+        this.#open = open;
+        this.#loaded = next;
+        await this.#retire(gone);
+      },
+      drop: async () => {
+        servers.drop();
+        await this.#giveUp(open);
+      },
+    };
   }
 
   async drain(): Promise<number> {
@@ -186,15 +229,23 @@ class RunningApp implements App {
     open: ReadonlyMap<string, OpenListener>,
     next: LoadedConfig,
   ): Promise<void> {
-    const kept = [...open].filter(([key]) => this.#open.has(key)).map(([, listener]) => listener);
     try {
-      await give(kept, next);
+      await give(this.#kept(open), next);
     } catch (error) {
-      // what is in force already is opened again without trouble, or never had any
-      await give(kept, this.#loaded).catch(() => {});
-      await this.#closeFresh(open);
+      await this.#giveUp(open);
       throw error;
     }
+  }
+
+  /** Has the listeners that stay give the certificates they gave, and closes those that are new. */
+  async #giveUp(open: ReadonlyMap<string, OpenListener>): Promise<void> {
+    // what is in force already is opened again without trouble, or never had any
+    await give(this.#kept(open), this.#loaded).catch(() => {});
+    await this.#closeFresh(open);
+  }
+
+  #kept(open: ReadonlyMap<string, OpenListener>): readonly OpenListener[] {
+    return [...open].filter(([key]) => this.#open.has(key)).map(([, listener]) => listener);
   }
 
   /** Closes listeners; those whose address another has taken over, once that one gets it all. */
@@ -265,7 +316,7 @@ class RunningApp implements App {
       traced: this.#traced,
     };
     if (config.kind === "redirect") {
-      const listener = openPlainListener({
+      const listener = await openPlainListener({
         ...shared,
         serve: (connection) => serveHttp(connection, { ...session, redirect: true }),
       });
@@ -293,7 +344,10 @@ class RunningApp implements App {
 
   /** Counts the connections of one listener; its limits change with the configuration. */
   #limitOf(address: Address): ConnectionLimit {
+    const name = `listener ${formatAddress(address)}`;
     return new ConnectionLimit({
+      open: this.#counters.count(name),
+      byHost: this.#counters.byKey(name),
       limits: () => this.#policy.current.limits,
       deadlines: this.#deadlines,
       onRefused: (refused) =>

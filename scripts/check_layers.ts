@@ -46,6 +46,7 @@ type Layer = keyof typeof MAY_IMPORT;
 const MAY_IMPORT = {
   main: ["cli"],
   cli: [
+    "workers",
     "app",
     "control",
     "config",
@@ -53,6 +54,16 @@ const MAY_IMPORT = {
     "proxy",
     "upstream",
     "http1",
+    "tls",
+    "observability",
+    "core",
+  ],
+  workers: [
+    "app",
+    "control",
+    "config",
+    "proxy",
+    "upstream",
     "tls",
     "observability",
     "core",

@@ -77,13 +77,13 @@ async function build({ config, systemd, targets, output }: BuildFlags): Promise<
 
 /** The program and all that it imports as one file, which knows what it was made of. */
 async function bundleProgram(folder: string, facts: BuildFacts): Promise<string> {
-  const cli = import.meta.resolve("../lib/cli/cli.ts");
+  const program = import.meta.resolve("../lib/cli/program.ts");
   const entry = `${folder}/main.ts`;
   const bundle = `${folder}/tls-proxy.js`;
   await Deno.writeTextFile(
     entry,
-    `import { PROCESS, runCli } from ${JSON.stringify(cli)};
-Deno.exit(await runCli(Deno.args, { ...PROCESS, build: ${JSON.stringify(facts)} }));
+    `import { runProgram } from ${JSON.stringify(program)};
+await runProgram(${JSON.stringify(facts)});
 `,
   );
   const { code, stderr } = await deno(["bundle", "-q", ...CONFIG, "--output", bundle, entry]);
@@ -128,6 +128,8 @@ async function flagsFor(
     configFile: config,
     notify: systemd ? SERVICE_SOCKETS : undefined,
     libc,
+    // an executable may read what is embedded in it
+    program: [],
   }));
 }
 

@@ -126,7 +126,8 @@ Deno.test("max_connections lets requests wait, in order, bounded in number and t
     servers: [{ address: slow.address, max_connections: 1 }],
     queue: { max: 2, timeout: "700ms" },
   };
-  await using proxy = await startConfigured({ backends: { api } });
+  // their order is that of one thread, and so is the connection they share
+  await using proxy = await startConfigured({ backends: { api }, settings: { workers: 1 } });
   const clients = await Promise.all([1, 2, 3, 4].map(() => connectTls(proxy.port)));
   const [first, second, third, fourth] = clients as [
     TestConnection,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Connection } from "../lib/core/connection.ts";
+import { OWN_COUNTERS } from "../lib/core/counters.ts";
 import { Deadlines } from "../lib/core/deadlines.ts";
 import { GatherWriter } from "../lib/core/gather_writer.ts";
 import { PartReader } from "../lib/http1/part_reader.ts";
@@ -39,7 +40,12 @@ Deno.test("exchange() keeps no connection alive while a part of the request is u
       slowStart: 0,
       proxyProtocol: undefined,
     },
-    room: new WaitingRoom({ max: 0, timeout: 1, deadlines }),
+    load: OWN_COUNTERS.count("load"),
+    checked: true,
+    room: new WaitingRoom({
+      ...{ max: 0, timeout: 1, deadlines, shared: false },
+      waiting: OWN_COUNTERS.count("waiting"),
+    }),
     deadlines,
     observe: ignoreEvents,
   });

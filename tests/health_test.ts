@@ -148,7 +148,8 @@ Deno.test("requests that fail take a server out for longer and longer", async ()
   await using b = await startNamedServer("b");
   const ejection = { failures: 3, time: "1s", max_time: "1m" };
   const api = { servers: [bad.address, b.address], ejection, slow_start: "0s" };
-  await using proxy = await startConfigured({ backends: { api } });
+  // each worker ejects by what it has met itself
+  await using proxy = await startConfigured({ backends: { api }, settings: { workers: 1 } });
   assert.deepEqual((await askAll(proxy.port, 6)).toSorted(), ["502", "502", "502", "b", "b", "b"]);
   const ejected = await proxy.log.first(/ warning server ejected .*server=(\S+) reason="(.*)"/);
   assert.deepEqual(ejected.slice(1), [

@@ -94,16 +94,20 @@ for (const engine of ENGINES) {
   Deno.test(`a reload keeps the connections to servers that stay (${engine})`, async () => {
     await using kept = await startNamed("kept");
     await using other = await startNamed("other");
+    // each worker has a connection of its own
+    const workers = "\nworkers: 1";
     await using file = await ConfigFile.create(
-      yaml({ listeners, backends: { kept: kept.address } }),
+      yaml({ listeners, backends: { kept: kept.address } }) + workers,
     );
     await using proxy = await file.start();
     await ask(proxy.port, LOCAL);
-    await file.write(yaml({
-      listeners,
-      backends: { kept: kept.address, other: other.address },
-      routes: ["{ paths: [/other], backend: other }", "{ backend: kept }"],
-    }));
+    await file.write(
+      yaml({
+        listeners,
+        backends: { kept: kept.address, other: other.address },
+        routes: ["{ paths: [/other], backend: other }", "{ backend: kept }"],
+      }) + workers,
+    );
     await reload(proxy);
     for (let i = 0; i < 3; i++) assert.equal((await ask(proxy.port, LOCAL)).body, "kept");
     assert.equal(kept.connections.length, 1);

@@ -69,6 +69,8 @@ export function configFromFlags(flags: Flags): Config {
       tls: { minVersion: "1.2", strictSni: false },
     }],
     certificates,
+    // one thread does to try things out; the YAML form takes every core
+    workers: 1,
     log: {
       ...DEFAULT_CONFIG.log,
       level: flags.logLevel,

@@ -1,4 +1,5 @@
 import { type App, startApp } from "../app.ts";
+import { type Fleet, startFleet } from "../workers/fleet.ts";
 import type { Config } from "../config/schema.ts";
 import { AdminService } from "../control/admin_service.ts";
 import { ExpiryWatch } from "../control/expiry.ts";
@@ -12,6 +13,7 @@ import type { Observer, ProxyEvent } from "../observability/event.ts";
 import { formatAddress } from "../core/address.ts";
 import { messageOf } from "../core/errors.ts";
 import { type Log, openLog } from "../observability/log.ts";
+import { ledgerLines, startTally } from "../observability/tally.ts";
 import { openTelemetry } from "../observability/telemetry.ts";
 import { painter } from "../observability/terminal_format.ts";
 import {
@@ -27,7 +29,6 @@ import { certificateConfig, withBackend } from "./flags.ts";
 import type { Say } from "./say.ts";
 import { tellServiceManager } from "./service_manager.ts";
 import { watchSignals } from "./signals.ts";
-import { ledgerLines, startTally } from "./tally.ts";
 
 /** Where the configuration comes from. */
 export type RunSource =
@@ -51,12 +52,12 @@ export async function runProxy(
   const start = await load(source, { output, cleanUp });
 
   const { config } = start.loaded;
-  const log = await openLog(config.log, {
-    terminal: Deno.stdout.isTerminal() ? painter(!Deno.noColor) : undefined,
-  });
+  const [terminal, coloured] = [Deno.stdout.isTerminal(), !Deno.noColor];
+  const log = await openLog(config.log, { terminal: terminal ? painter(coloured) : undefined });
   cleanUp.defer(() => log.close());
   const tally = startTally();
-  const monitor = cleanUp.use(new Monitor(log));
+  let fleet: Fleet | undefined;
+  const monitor = cleanUp.use(new Monitor(log, { others: () => fleet?.counted ?? [] }));
   const telemetry = openTelemetry();
   const observe = (event: ProxyEvent) => {
     tally.observe(event);
@@ -65,7 +66,18 @@ export async function runProxy(
     telemetry?.(event);
     tellReload(event, say);
   };
-  const app = await startApp(start.loaded, observe, { traced: telemetry !== undefined });
+  const traced = telemetry !== undefined;
+  const workers = workerCount(config);
+  if (workers > 1) {
+    fleet = await startFleet(start.loaded, {
+      ...{ workers, observe, traced },
+      program: Deno.mainModule,
+      notice: (event) => monitor.notice(event),
+      log: (lines) => log.append(lines),
+      terminal: terminal ? { coloured } : undefined,
+    });
+  }
+  const app = fleet ?? await startApp(start.loaded, observe, { traced });
   const admin = cleanUp.use(
     new AdminService(monitor, {
       get listeners() {
@@ -77,6 +89,10 @@ export async function runProxy(
       get draining() {
         return app.draining;
       },
+      get workers() {
+        return fleet?.workers ?? { running: 1, died: 0 };
+      },
+      refresh: async (what) => await fleet?.refresh(what),
       servers: () => app.servers(),
       setDrained: (server, drained) => app.setDrained(server, drained),
       reload: () => reloader.reload("POST /reload"),
@@ -109,10 +125,16 @@ export async function runProxy(
   say(`${signal}: draining, for at most ${seconds} s; a second signal ends at once`);
   await tellServiceManager("STOPPING=1", say);
   const cutOff = await app.drain();
+  for (const counts of fleet?.tallies ?? []) tally.add(counts);
   if (cutOff > 0) say(`the drain time is over: ${cutOff} connections were cut off`);
   say(tally.summary());
-  for (const line of ledgerLines(monitor.traffic.ledger.report())) say(line);
+  for (const line of ledgerLines(monitor.totals.ledger)) say(line);
   return 0;
+}
+
+/** How many threads serve: one core each, where nobody says otherwise. */
+function workerCount({ workers }: Config): number {
+  return workers === "auto" ? navigator.hardwareConcurrency : workers;
 }
 
 interface Start {
@@ -219,8 +241,9 @@ async function applyAll(
   try {
     staged.push(await log.prepare(next.config.log));
     staged.push(await admin.prepare(next.config.admin));
-    const changes = await app.reload(next);
+    const { changes, commit } = await app.prepare(next);
     for (const part of staged) part.commit();
+    await commit();
     monitor.onReload(next);
     return changes;
   } catch (error) {

@@ -26,7 +26,6 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...unreachableRoutes(config),
     ...tcpRoutesByPath(config),
     ...adminInTheOpen(config),
-    ...withoutEffect().filter(({ path }) => says(path)),
     ...httpKeysOfTcpChecks(config).filter(({ path }) => says(path)),
     ...idleServers(config),
     ...repeatedServers(config),
@@ -168,14 +167,6 @@ function repeatedServers({ backends }: Config): Finding[] {
         : [warning(["backends", name, "servers", index], `"${name}" has ${address} already`)]
     );
   });
-}
-
-/** Keys of the contract that are read and checked, but that nothing heeds yet. */
-function withoutEffect(): Finding[] {
-  const paths: KeyPath[] = [
-    ["workers"],
-  ];
-  return paths.map((path) => warning(path, `"${path.at(-1)}" has no effect yet`));
 }
 
 function error(path: KeyPath, message: string): Finding {

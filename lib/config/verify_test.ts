@@ -80,7 +80,6 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
     { backends: "{ api: { servers: [{ address: 'h:1', drain: true }] } }" },
     [`warning every server of "api" is draining: no request can be served`],
   ],
-  [{ workers: "2" }, [`warning "workers" has no effect yet`]],
   [{ admin: "{ listen: '0.0.0.0:9900' }" }, [
     "error beyond the loopback interface admin needs a token_file",
   ]],

@@ -11,6 +11,8 @@ import type { Monitor, Watched } from "./monitor.ts";
 /** What the service shows, and what it may do to the proxy. */
 export interface AdminTarget extends Watched {
   setDrained(server: { backend: string; server: string }, drained: boolean): boolean;
+  /** Asks other threads for what they have counted; with their metrics, or without. */
+  refresh(options: { readonly metrics: boolean }): Promise<void>;
   /** Settles when a reload is over. */
   reload(): Promise<void>;
 }
@@ -65,9 +67,9 @@ export class AdminService implements AsyncDisposable {
 
   #listen({ host: hostname, port }: Address): Listening {
     const stream = new EventStream();
-    const history = new History(this.#monitor.traffic);
+    const history = new History(() => this.#monitor.totals);
     const actions = this.#actions(stream, history);
-    const every = setInterval(() => this.#tick(stream, history), 1000);
+    const every = setInterval(() => void this.#tick(stream, history), 1000);
     try {
       const server = Deno.serve(
         { hostname, port, onListen: () => {}, onError },
@@ -94,7 +96,8 @@ export class AdminService implements AsyncDisposable {
     }
   }
 
-  #tick(stream: EventStream, history: History): void {
+  async #tick(stream: EventStream, history: History): Promise<void> {
+    await this.#target.refresh({ metrics: false });
     const status = this.#monitor.status(this.#target);
     const sample = history.sample(new Date(), status);
     if (stream.readers === 0) return;
@@ -105,9 +108,16 @@ export class AdminService implements AsyncDisposable {
     const [monitor, target] = [this.#monitor, this.#target];
     return {
       ready: () => !target.draining,
-      status: () => monitor.status(target),
-      metrics: () => monitor.metrics(target),
-      events: () => {
+      status: async () => {
+        await target.refresh({ metrics: false });
+        return monitor.status(target);
+      },
+      metrics: async () => {
+        await target.refresh({ metrics: true });
+        return monitor.metrics(target);
+      },
+      events: async () => {
+        await target.refresh({ metrics: false });
         const status = monitor.status(target);
         const data = { history: history.samples, status, recent: monitor.recent.lines };
         return stream.open({ event: "history", data });

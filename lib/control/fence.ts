@@ -7,17 +7,20 @@ import { engineOf } from "./snapshot.ts";
 /** What the process needs for a configuration file, see `grantsFor`. */
 export function neededGrants(
   config: Config,
-  { configFile, notify, libc = libcPath() }: {
+  { configFile, notify, libc = libcPath(), program = programFiles() }: {
     configFile: string;
     notify?: NotifySockets | undefined;
     /** Of the machine that it is for, where that is another. */
     libc?: string | undefined;
+    /** The same of the program that is run. */
+    program?: readonly string[];
   },
 ): Grants {
   return grantsFor(config, {
     configFile,
     cwd: Deno.cwd(),
     libc: callsLibc(config) ? libc : undefined,
+    program,
     notify,
   });
 }
@@ -43,6 +46,16 @@ function callsLibc(config: Config): boolean {
     listener.kind === "tls" &&
     engineOf(listener, config, { denoUnavailable: undefined }).engine === "deno"
   );
+}
+
+/** What this program is made of: its source, or one file where it is bundled. */
+function programFiles(): readonly string[] {
+  // an executable may read what is embedded in it
+  if (Deno.build.standalone) return [];
+  const main = decodeURIComponent(new URL(Deno.mainModule).pathname);
+  if (!main.endsWith("/main.ts")) return [main];
+  const folder = main.slice(0, -"/main.ts".length);
+  return [main, `${folder}/lib`, `${folder}/deno.json`];
 }
 
 const holds: Holds = (permission) => Deno.permissions.querySync(permission).state === "granted";

@@ -2,9 +2,16 @@ import manifest from "../../deno.json" with { type: "json" };
 import { formatAddress } from "../core/address.ts";
 import type { Observer, ProxyEvent } from "../observability/event.ts";
 import { LoopDelay } from "../observability/loop_delay.ts";
-import { counter, gauge, histogram, type MetricFamily } from "../observability/metric_family.ts";
+import {
+  counter,
+  gauge,
+  histogram,
+  type MetricFamily,
+  sumFamilies,
+} from "../observability/metric_family.ts";
 import { RecentWarnings } from "../observability/recent.ts";
 import type { ReloadStatus, Status } from "../observability/status.ts";
+import { sumTotals, type Totals } from "../observability/totals.ts";
 import { Traffic } from "../observability/traffic.ts";
 import { routeName } from "../proxy/router.ts";
 import { daysUntilExpiry } from "../tls/certificate.ts";
@@ -21,33 +28,58 @@ export interface Watched {
   }[];
   readonly loaded: LoadedConfig;
   readonly draining: boolean;
+  /** Threads that serve, and those that have died. */
+  readonly workers: { readonly running: number; readonly died: number };
   servers(): readonly ServerView[];
+}
+
+/** What was counted in another thread. */
+export interface Counted {
+  readonly totals: Totals;
+  readonly metrics: readonly MetricFamily[];
+  /** Lines of the log that were dropped. */
+  readonly dropped: number;
 }
 
 /** Watches the proxy: counts what happens, and tells how all is. */
 export class Monitor implements Disposable {
-  readonly traffic = new Traffic();
+  readonly #traffic = new Traffic();
   readonly recent = new RecentWarnings();
   readonly #servers = new ServerWatch();
   readonly #delay = new LoopDelay();
   readonly #started = new Date();
   readonly #log: { readonly dropped: number };
+  /** Of other threads, where there are some. */
+  readonly #others: () => readonly Counted[];
   #reload: ReloadStatus | undefined;
 
-  constructor(log: { readonly dropped: number }) {
+  constructor(
+    log: { readonly dropped: number },
+    { others = () => [] }: { others?: () => readonly Counted[] } = {},
+  ) {
     this.#log = log;
+    this.#others = others;
+  }
+
+  get totals(): Totals {
+    return sumTotals([this.#traffic.totals, ...this.#others().map(({ totals }) => totals)]);
   }
 
   readonly observe: Observer = (event) => {
-    this.traffic.observe(event);
-    this.#servers.observe(event);
-    this.recent.observe(event);
+    this.#traffic.observe(event);
+    this.notice(event);
     if (event.kind === "reloaded" || event.kind === "reload_failed") this.#noteReload(event);
   };
 
+  /** The same for an event that has been counted in another thread. */
+  notice(event: ProxyEvent): void {
+    this.#servers.observe(event);
+    this.recent.observe(event);
+  }
+
   /** Labels of what a reload has taken away are forgotten. */
   onReload({ config }: LoadedConfig): void {
-    this.traffic.keepOnly({
+    this.#traffic.keepOnly({
       routes: new Set(config.routes.map(routeName)),
       backends: new Set(config.backends.keys()),
     });
@@ -57,6 +89,7 @@ export class Monitor implements Disposable {
     const now = new Date();
     const { config, certificates } = watched.loaded;
     const servers = this.#servers.look(watched.servers(), now);
+    const { open, requests, failures, ledger } = this.totals;
     const { rss, heapUsed } = Deno.memoryUsage();
     return {
       version: manifest.version,
@@ -80,11 +113,12 @@ export class Monitor implements Disposable {
         servers: servers.filter(({ backend }) => backend === name)
           .map(({ backend: _, ...server }) => server),
       })),
-      connections: { open: this.traffic.open },
-      requests: { total: this.traffic.requests, failed: this.traffic.failures },
-      handshakeFailures: this.traffic.ledger.report(),
+      workers: watched.workers,
+      connections: { open },
+      requests: { total: requests, failed: failures },
+      handshakeFailures: ledger,
       reload: this.#reload,
-      log: { dropped: this.#log.dropped },
+      log: { dropped: this.#dropped },
       memory: { rss, heapUsed },
     };
   }
@@ -105,7 +139,10 @@ export class Monitor implements Disposable {
       gauge("tls_proxy_draining", "Whether it has stopped accepting.", [
         [{}, Number(watched.draining)],
       ]),
-      ...this.traffic.families(),
+      ...sumFamilies([
+        [...this.#traffic.families(), loopDelayFamily(this.#delay)],
+        ...this.#others().map(({ metrics }) => metrics),
+      ]),
       gauge(
         "tls_proxy_server_up",
         "Whether a server is used: 0 while it is known to be down, ejected or drained.",
@@ -137,8 +174,9 @@ export class Monitor implements Disposable {
           new Date(notAfter).getTime() / 1000,
         ]),
       ),
-      histogram("tls_proxy_event_loop_delay_seconds", "How late timers are, ten times a second.", [
-        [{}, this.#delay.histogram],
+      gauge("tls_proxy_workers", "Threads that serve.", [[{}, watched.workers.running]]),
+      counter("tls_proxy_workers_died", "Threads that have died, and were started again.", [
+        [{}, watched.workers.died],
       ]),
       gauge("tls_proxy_memory_bytes", "Memory, by kind.", [
         [{ kind: "resident" }, rss],
@@ -147,13 +185,17 @@ export class Monitor implements Disposable {
         [{ kind: "external" }, external],
       ]),
       counter("tls_proxy_log_dropped_lines", "Log lines dropped as they were not read.", [
-        [{}, this.#log.dropped],
+        [{}, this.#dropped],
       ]),
     ];
   }
 
   [Symbol.dispose](): void {
     this.#delay[Symbol.dispose]();
+  }
+
+  get #dropped(): number {
+    return this.#others().reduce((sum, { dropped }) => sum + dropped, this.#log.dropped);
   }
 
   #noteReload(event: Extract<ProxyEvent, { kind: "reloaded" | "reload_failed" }>): void {
@@ -170,4 +212,10 @@ export class Monitor implements Disposable {
   get lastReload(): ReloadStatus | undefined {
     return this.#reload;
   }
+}
+
+/** How late the timers of a thread are. */
+export function loopDelayFamily({ histogram: late }: LoopDelay): MetricFamily {
+  const help = "How late timers are, ten times a second.";
+  return histogram("tls_proxy_event_loop_delay_seconds", help, [[{}, late]]);
 }

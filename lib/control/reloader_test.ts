@@ -46,7 +46,7 @@ async function reloading(file: ConfigFile, { byFlags = false } = {}) {
 Deno.test("reload() takes what the file says and tells what has changed", async () => {
   await using file = await ConfigFile.create(yaml(1));
   const { reloader, target, events, portOf } = await reloading(file);
-  await file.write(`${yaml(2)}workers: 2\n`);
+  await file.write(yaml(2).replace('["127.0.0.1:1"]', '["127.0.0.1:1", "127.0.0.1:1"]'));
   await reloader.reload("SIGHUP");
   assert.deepEqual(target.applied.map(portOf), [2]);
   assert.deepEqual(target.inForce, target.applied);
@@ -54,7 +54,7 @@ Deno.test("reload() takes what the file says and tells what has changed", async 
     kind: "reloaded",
     reason: "SIGHUP",
     changes: ["something changed"],
-    warnings: [`${file.path}:5:10: warning: "workers" has no effect yet`],
+    warnings: [`${file.path}:3:45: warning: "one" has 127.0.0.1:1 already`],
   }]);
 });
 
@@ -90,7 +90,7 @@ Deno.test("reload() runs one at a time, and once for all that wait", async () =>
   const reloads = [reloader.reload("SIGHUP")];
   // the first has begun by now, the others wait for it
   await Promise.resolve();
-  await file.write(yaml(2));
+  await file.replace(yaml(2));
   for (let i = 0; i < 5; i++) reloads.push(reloader.reload("SIGHUP"));
   await Promise.all(reloads);
   assert.equal(target.applied.length, 2);

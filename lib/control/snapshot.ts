@@ -10,7 +10,7 @@ import type { Certificate } from "../tls/certificate.ts";
 import { type CertificateStore, createCertificateStore } from "../tls/certificate_store.ts";
 import { chooseEngine, type EngineChoice, type Need } from "../tls/choose_engine.ts";
 import { denoEngine } from "../tls/deno_engine.ts";
-import { noDelayUnavailable } from "../tls/no_delay.ts";
+import { portKeeper } from "../tls/port_keeper.ts";
 import { Backend, type BackendOptions } from "../upstream/backend.ts";
 import { createBalancer } from "../upstream/balancer/create_balancer.ts";
 import type { HealthSettings } from "../upstream/server.ts";
@@ -141,7 +141,7 @@ export function engineOf(
   listener: TlsListenerConfig,
   config: Config,
   { denoUnavailable }: { denoUnavailable: string | undefined } = {
-    denoUnavailable: noDelayUnavailable(),
+    denoUnavailable: portKeeper().unavailable,
   },
 ): EngineChoice {
   return chooseEngine({

@@ -8,10 +8,10 @@ import type { Status } from "./status.ts";
 export interface AdminActions {
   /** Whether it should get new connections. */
   ready(): boolean;
-  status(): Status;
-  metrics(): readonly MetricFamily[];
+  status(): Promise<Status>;
+  metrics(): Promise<readonly MetricFamily[]>;
   /** What the page is fed with: server-sent events, until the reader leaves. */
-  events(): ReadableStream<Uint8Array>;
+  events(): Promise<ReadableStream<Uint8Array>>;
   /** Reads the configuration anew; says what came of it. */
   reload(): Promise<{ readonly taken: boolean; readonly details: readonly string[] }>;
   /** Takes a server out for new requests, or back in. @returns whether there is such a server */
@@ -73,16 +73,17 @@ const RESOURCES: ReadonlyMap<string, Resource> = new Map<string, Resource>([
   }],
   ["/metrics", {
     methods: READ,
-    serve: ({ request, actions }) => {
+    serve: async ({ request, actions }) => {
       const format = metricFormat(request.headers.get("accept"));
       const type = { "content-type": METRIC_TYPES[format] };
-      return answer(200, metricText(actions.metrics(), format), type);
+      return answer(200, metricText(await actions.metrics(), format), type);
     },
   }],
-  ["/status", { methods: READ, serve: ({ actions }) => json(200, actions.status()) }],
+  ["/status", { methods: READ, serve: async ({ actions }) => json(200, await actions.status()) }],
   ["/events", {
     methods: ["GET"],
-    serve: ({ actions }) => answer(200, actions.events(), { "content-type": "text/event-stream" }),
+    serve: async ({ actions }) =>
+      answer(200, await actions.events(), { "content-type": "text/event-stream" }),
   }],
   ["/reload", {
     methods: ["POST"],

@@ -23,6 +23,7 @@ export function categoryOf(event: ProxyEvent): Category {
     case "connections_refused":
     case "reloaded":
     case "reload_failed":
+    case "worker_died":
       return "proxy";
   }
 }

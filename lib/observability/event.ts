@@ -16,7 +16,8 @@ export type ProxyEvent =
   | ConnectionsRefused
   | Reloaded
   | ReloadFailed
-  | CertificateExpiring;
+  | CertificateExpiring
+  | WorkerDied;
 
 /** Takes events; it must not throw and must not block. */
 export type Observer = (event: ProxyEvent) => void;
@@ -173,6 +174,14 @@ export interface ReloadFailed {
   readonly reason: string;
   /** One line each, with file, line and column where they stand in a file. */
   readonly problems: readonly string[];
+}
+
+/** A thread that serves has died, with its connections; another takes its place. */
+export interface WorkerDied {
+  readonly kind: "worker_died";
+  /** From 0. */
+  readonly worker: number;
+  readonly reason: string;
 }
 
 export interface CertificateExpiring {

@@ -1,7 +1,7 @@
 import { quantile } from "./histogram.ts";
 import { Ring } from "./ring.ts";
 import type { Status } from "./status.ts";
-import type { Traffic } from "./traffic.ts";
+import type { Totals } from "./totals.ts";
 
 /** One second of the proxy's life. */
 export interface SecondSample {
@@ -24,19 +24,13 @@ export const HISTORY_SECONDS = 300;
 
 /** Looks at the counters once a second and keeps what has changed, for plots. */
 export class History {
-  readonly #traffic: Traffic;
+  readonly #totals: () => Totals;
   readonly #samples = new Ring<SecondSample>(HISTORY_SECONDS);
-  #latency: Float64Array;
-  #requests: number;
-  #failures: number;
-  #handshakeFailures: number;
+  #last: Totals;
 
-  constructor(traffic: Traffic) {
-    this.#traffic = traffic;
-    this.#latency = traffic.latency.counts.slice();
-    this.#requests = traffic.requests;
-    this.#failures = traffic.failures;
-    this.#handshakeFailures = traffic.ledger.total;
+  constructor(totals: () => Totals) {
+    this.#totals = totals;
+    this.#last = copyOf(totals());
   }
 
   /** The oldest first. */
@@ -46,31 +40,35 @@ export class History {
 
   /** Ends a second. */
   sample(now: Date, { backends }: Pick<Status, "backends">): SecondSample {
-    const { latency, requests, failures, ledger, open } = this.#traffic;
-    const counts = latency.counts.map((count, index) => count - (this.#latency[index] ?? 0));
+    const last = this.#last;
+    const { latency, requests, failures, ledger, open } = this.#totals();
+    const counts = latency.counts.map((count, index) => count - (last.latency.counts[index] ?? 0));
     const ms = (share: number) => {
       const seconds = quantile(latency.bounds, counts, share);
       return seconds === undefined ? undefined : seconds * 1000;
     };
     const sample: SecondSample = {
       time: now.toISOString(),
-      requests: requests - this.#requests,
-      failures: failures - this.#failures,
+      requests: requests - last.requests,
+      failures: failures - last.failures,
       p50: ms(0.5),
       p99: ms(0.99),
       connections: open,
-      handshakeFailures: ledger.total - this.#handshakeFailures,
+      handshakeFailures: ledger.total - last.ledger.total,
       servers: Object.fromEntries(
         backends.flatMap(({ name, servers }) =>
           servers.map((server) => [`${name} ${server.name}`, server.state])
         ),
       ),
     };
-    this.#latency = latency.counts.slice();
-    this.#requests = requests;
-    this.#failures = failures;
-    this.#handshakeFailures = ledger.total;
+    this.#last = copyOf({ latency, requests, failures, ledger, open });
     this.#samples.push(sample);
     return sample;
   }
+}
+
+/** The counts go on counting. */
+function copyOf(totals: Totals): Totals {
+  const { bounds, counts } = totals.latency;
+  return { ...totals, latency: { bounds, counts: counts.slice() } };
 }

@@ -72,3 +72,29 @@ export class HandshakeLedger {
     };
   }
 }
+
+/** Several ledgers as one. */
+export function sumLedgers(ledgers: readonly LedgerReport[]): LedgerReport {
+  const sum = <Row extends { readonly count: number }>(
+    rows: (ledger: LedgerReport) => readonly Row[],
+    add: (a: Row, b: Row) => Row = (a, b) => ({ ...a, count: a.count + b.count }),
+  ): Row[] => {
+    const sums = new Map<string, Row>();
+    for (const row of ledgers.flatMap(rows)) {
+      const key = JSON.stringify({ ...row, count: 0, over: 0 });
+      const before = sums.get(key);
+      sums.set(key, before === undefined ? row : add(before, row));
+    }
+    return [...sums.values()].sort((a, b) => b.count - a.count).slice(0, SHOWN);
+  };
+  return {
+    total: ledgers.reduce((total, ledger) => total + ledger.total, 0),
+    reasons: sum(({ reasons }) => reasons),
+    names: sum(({ names }) => names),
+    sources: sum(({ sources }) => sources),
+    rows: sum(
+      ({ rows }) => rows,
+      (a, b) => ({ ...a, count: a.count + b.count, over: a.over + b.over }),
+    ),
+  };
+}

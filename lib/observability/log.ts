@@ -4,7 +4,7 @@ import type { Observer, ProxyEvent } from "./event.ts";
 import { formatJson } from "./json_format.ts";
 import { isoTime } from "./line_time.ts";
 import { type LineWriter, openLineWriter } from "./line_writer.ts";
-import { fileOutput, type LogOutput, standardOutput } from "./log_output.ts";
+import { fileOutput, inTurn, type LogOutput, standardOutput } from "./log_output.ts";
 import { formatForTerminal, type Paint } from "./terminal_format.ts";
 import { type EventLevel, formatEvent, levelOf } from "./text_format.ts";
 
@@ -30,6 +30,8 @@ export interface LogOptions {
 /** The log of the proxy while it serves. */
 export interface Log {
   readonly observe: Observer;
+  /** Writes lines that were made elsewhere; settles when they are written, and never fails. */
+  append(lines: Uint8Array): Promise<void>;
   /** Lines that were dropped so far, as whoever reads them was too slow. */
   readonly dropped: number;
   /**
@@ -53,6 +55,8 @@ export interface Log {
 export interface LogSurroundings {
   /** In the place of standard output. */
   readonly output?: LogOutput;
+  /** How a file is opened. */
+  readonly openFile?: (path: string) => Promise<LogOutput>;
   /** How to paint, where the reader is a person at a terminal; it changes the text format. */
   readonly terminal?: Paint | undefined;
 }
@@ -67,16 +71,22 @@ export interface LogSurroundings {
  */
 export async function openLog(
   options: LogOptions,
-  { output = standardOutput(), terminal }: LogSurroundings = {},
+  { output = standardOutput(), openFile = fileOutput, terminal }: LogSurroundings = {},
 ): Promise<Log> {
-  const log = new EventLog({ output, terminal });
+  const log = new EventLog({ output, openFile, terminal });
   const { commit } = await log.prepare(options);
   commit();
   return log;
 }
 
+interface Surroundings {
+  readonly output: LogOutput;
+  readonly openFile: (path: string) => Promise<LogOutput>;
+  readonly terminal: Paint | undefined;
+}
+
 class EventLog implements Log {
-  readonly #surroundings: { readonly output: LogOutput; readonly terminal: Paint | undefined };
+  readonly #surroundings: Surroundings;
   #options: LogOptions | undefined;
   #output: LogOutput | undefined;
   #writer: LineWriter | undefined;
@@ -91,7 +101,7 @@ class EventLog implements Log {
   /** By writers that are closed. */
   #droppedBefore = 0;
 
-  constructor(surroundings: { output: LogOutput; terminal: Paint | undefined }) {
+  constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings;
   }
 
@@ -115,6 +125,10 @@ class EventLog implements Log {
     }
   };
 
+  async append(lines: Uint8Array): Promise<void> {
+    await this.#output?.write(lines).catch(() => {});
+  }
+
   async prepare(options: LogOptions): Promise<{ commit(): void; drop(): void }> {
     const same = this.#options !== undefined && this.#options.file === options.file;
     const output = same ? undefined : await this.#openOutput(options.file);
@@ -129,7 +143,7 @@ class EventLog implements Log {
 
   async reopen(): Promise<void> {
     const file = this.#options?.file;
-    if (file !== undefined) this.#replace(await fileOutput(file));
+    if (file !== undefined) this.#replace(await this.#openOutput(file));
   }
 
   async close(): Promise<void> {
@@ -149,7 +163,8 @@ class EventLog implements Log {
   }
 
   #openOutput(file: string | undefined): Promise<LogOutput> {
-    return file === undefined ? Promise.resolve(this.#surroundings.output) : fileOutput(file);
+    const { output, openFile } = this.#surroundings;
+    return file === undefined ? Promise.resolve(output) : openFile(file);
   }
 
   #apply(options: LogOptions): void {
@@ -193,8 +208,10 @@ class EventLog implements Log {
       this.#droppedBefore += writer.dropped;
       writer.close().then(() => old?.close());
     }
-    this.#output = output;
-    this.#writer = openLineWriter(output, { droppedLine: (count) => this.#droppedLine(count) });
+    this.#output = inTurn(output);
+    this.#writer = openLineWriter(this.#output, {
+      droppedLine: (count) => this.#droppedLine(count),
+    });
   }
 
   #droppedLine(count: number): string {

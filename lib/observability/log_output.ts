@@ -6,6 +6,24 @@ export interface LogOutput extends ByteOutput {
   close(): void;
 }
 
+/** Takes bytes from several who write: each write is whole, one after the other. */
+export function inTurn(output: LogOutput): LogOutput {
+  let last: Promise<unknown> = Promise.resolve();
+  const writeAll = async (bytes: Uint8Array) => {
+    let rest = bytes;
+    while (rest.length > 0) rest = rest.subarray(await output.write(rest));
+    return bytes.length;
+  };
+  return {
+    write: (bytes) => {
+      const done = last.then(() => writeAll(bytes));
+      last = done.catch(() => {});
+      return done;
+    },
+    close: () => output.close(),
+  };
+}
+
 /** Standard output; it is not ours to close. */
 export function standardOutput(output: ByteOutput = Deno.stdout): LogOutput {
   return { write: (bytes) => output.write(bytes), close: () => {} };

@@ -11,6 +11,8 @@ export interface Status {
   readonly certificates: readonly CertificateStatus[];
   readonly routes: readonly RouteStatus[];
   readonly backends: readonly BackendStatus[];
+  /** Threads that serve, and how many have died and were started again. */
+  readonly workers: { readonly running: number; readonly died: number };
   readonly connections: { readonly open: number };
   readonly requests: { readonly total: number; readonly failed: number };
   readonly handshakeFailures: LedgerReport;

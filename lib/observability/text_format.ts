@@ -50,6 +50,7 @@ export function levelOf(event: ProxyEvent): EventLevel {
     case "connections_refused":
     case "reload_failed":
     case "certificate_expiring":
+    case "worker_died":
       return "warning";
   }
 }
@@ -141,6 +142,8 @@ export function lineOf(event: ProxyEvent): EventLine {
         ["problems", event.problems.length],
         ["first", event.problems[0]],
       ]);
+    case "worker_died":
+      return line("worker died", [["worker", event.worker], ["reason", event.reason]]);
     case "certificate_expiring":
       return line("certificate expiring", [
         ["certificate", event.certificate],

@@ -9,6 +9,7 @@ import type {
 import { Histogram, LATENCY_BOUNDS } from "./histogram.ts";
 import { HandshakeLedger } from "./ledger.ts";
 import { counter, gauge, histogram, type MetricFamily } from "./metric_family.ts";
+import type { Totals } from "./totals.ts";
 
 /** What was counted of the requests of one route to one backend. */
 interface RouteCounts {
@@ -52,9 +53,9 @@ export class Traffic {
   /** Requests that failed through no fault of the client. */
   failures = 0;
 
-  /** Connections that are open. */
-  get open(): number {
-    return this.#open;
+  get totals(): Totals {
+    const { requests, failures, latency } = this;
+    return { open: this.#open, requests, failures, latency, ledger: this.ledger.report() };
   }
 
   readonly observe = (event: ProxyEvent): void => {

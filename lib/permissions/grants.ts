@@ -27,6 +27,8 @@ export interface Surroundings {
   readonly cwd: string;
   /** The C library, where a listener's engine calls it at start. */
   readonly libc: string | undefined;
+  /** The program's own files, which a worker reads anew; none for one that holds them in itself. */
+  readonly program: readonly string[];
   /** Where the process tells a service manager how it is; undefined where there is none. */
   readonly notify: NotifySockets | undefined;
 }
@@ -132,7 +134,7 @@ function unixGrants(...paths: string[]): SomeGrants {
   return { net: paths.map((path) => `unix:${path}`), read: paths, write: paths };
 }
 
-function filesRead(config: Config, { configFile }: Surroundings): string[] {
+function filesRead(config: Config, { configFile, program }: Surroundings): string[] {
   const { watch, certificates } = config;
   const own = configFile === undefined ? [] : [configFile];
   const pairs = certificates.flatMap(({ cert, key }) => [cert, key]);
@@ -141,6 +143,7 @@ function filesRead(config: Config, { configFile }: Surroundings): string[] {
     ...own,
     ...pairs,
     ...passphrases,
+    ...(config.workers === 1 ? [] : program),
     ...(config.admin?.tokenFile === undefined ? [] : [config.admin.tokenFile]),
     // whole folders are watched, as a file that is replaced is another file
     ...(watch.config ? own.map(folderOf) : []),

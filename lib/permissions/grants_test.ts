@@ -10,6 +10,7 @@ const SURROUNDINGS: Surroundings = {
   configFile: "/etc/proxy/proxy.yaml",
   cwd: "/srv",
   libc: undefined,
+  program: [],
   notify: undefined,
 };
 
@@ -99,6 +100,10 @@ const CASES: readonly [
     { net: ["10.0.0.0/8:8001", "127.0.0.1:8600", "[2001:db8::1]:8001"] },
   ],
   ["flags instead of a file", "", { configFile: undefined }, { read: [] }],
+  ["workers, which read the program", "", { program: ["/opt/proxy/lib"] }, {
+    read: ["/etc/proxy/proxy.yaml", "/opt/proxy/lib"],
+  }],
+  ["one worker, which has read it", "workers: 1", { program: ["/opt/proxy/lib"] }, {}],
   ["the engine that calls the C library", "", { libc: "/lib/libc.so.6" }, {
     ffi: ["/lib/libc.so.6"],
   }],

@@ -1,4 +1,5 @@
 import type { Address } from "../core/address.ts";
+import type { Count, CountByKey } from "../core/counters.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 
 /** How many connections a listener has at once; 0 is no limit. */
@@ -21,6 +22,9 @@ export interface RefusedConnections {
 export interface ConnectionLimitOptions {
   /** Read anew for every connection. */
   readonly limits: () => ConnectionLimits;
+  /** How many are open, and of each host, by whoever else accepts for this listener as well. */
+  readonly open: Count;
+  readonly byHost: CountByKey;
   readonly deadlines: Pick<Deadlines, "watch">;
   /** Called at once for the first, then at most once in `TELL_EVERY_MS`. */
   readonly onRefused: (refused: RefusedConnections) => void;
@@ -35,8 +39,6 @@ export const TELL_EVERY_MS = 1_000;
  */
 export class ConnectionLimit {
   readonly #options: ConnectionLimitOptions;
-  readonly #byHost = new Map<string, number>();
-  #open = 0;
   /** Refused and not told yet; `deadline` is there while it is too early to tell. */
   #refused = 0;
   #last: Omit<RefusedConnections, "count"> | undefined;
@@ -46,30 +48,25 @@ export class ConnectionLimit {
     this.#options = options;
   }
 
-  /** How many are open. */
-  get open(): number {
-    return this.#open;
-  }
-
   /** Counts a connection, unless it is too many; true has to be followed by one `leave`. */
   enter(peer: Address): boolean {
-    const { connections, connectionsPerIp } = this.#options.limits();
-    const ofHost = this.#byHost.get(peer.host) ?? 0;
-    if (connections > 0 && this.#open >= connections) return this.#refuse(peer, "connections");
-    if (connectionsPerIp > 0 && ofHost >= connectionsPerIp) {
+    const { limits, open, byHost } = this.#options;
+    const { connections, connectionsPerIp } = limits();
+    // counted first: others may count at the same time
+    const all = open.add(1);
+    const ofHost = byHost.add(peer.host, 1);
+    if (connections > 0 && all > connections) return this.#refuse(peer, "connections");
+    if (connectionsPerIp > 0 && ofHost > connectionsPerIp) {
       return this.#refuse(peer, "connectionsPerIp");
     }
-    this.#open++;
-    this.#byHost.set(peer.host, ofHost + 1);
     return true;
   }
 
   /** The connection is over. */
   leave({ host }: Address): void {
-    this.#open--;
-    const ofHost = this.#byHost.get(host) ?? 0;
-    if (ofHost > 1) this.#byHost.set(host, ofHost - 1);
-    else this.#byHost.delete(host);
+    const { open, byHost } = this.#options;
+    open.add(-1);
+    byHost.add(host, -1);
   }
 
   /** Tells what has not been told yet; to be called when the listener is closed. */
@@ -80,6 +77,7 @@ export class ConnectionLimit {
   }
 
   #refuse(peer: Address, limit: keyof ConnectionLimits): false {
+    this.leave(peer);
     this.#refused++;
     this.#last = { peer, limit };
     if (this.#deadline === undefined) {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { OWN_COUNTERS } from "../core/counters.ts";
 import { Deadline, Deadlines } from "../core/deadlines.ts";
 import { ConnectionLimit, type ConnectionLimits, TELL_EVERY_MS } from "./connection_limit.ts";
 
@@ -8,7 +9,9 @@ function limited(limits: Partial<ConnectionLimits>) {
   const told: string[] = [];
   const watched = new Set<Deadline>();
   const clock = { now: 0 };
+  const open = OWN_COUNTERS.count("open");
   const limit = new ConnectionLimit({
+    ...{ open, byHost: OWN_COUNTERS.byKey("hosts") },
     limits: () => ({ connections: 0, connectionsPerIp: 0, ...limits }),
     deadlines: {
       watch() {
@@ -24,17 +27,17 @@ function limited(limits: Partial<ConnectionLimits>) {
     clock.now += ms + 100;
     for (const deadline of watched) deadline.expireIfDue();
   };
-  return { limit, told, watched, lookAfter };
+  return { limit, open, told, watched, lookAfter };
 }
 
 const from = (host: string) => ({ host, port: 1 });
 
 Deno.test("ConnectionLimit.enter() refuses what is too many, of all or of one address", () => {
-  const { limit, told } = limited({ connections: 3, connectionsPerIp: 2 });
+  const { limit, open, told } = limited({ connections: 3, connectionsPerIp: 2 });
   assert.deepEqual(["a", "a", "a", "b", "b"].map((host) => limit.enter(from(host))), [
     ...[true, true, false, true, false],
   ]);
-  assert.equal(limit.open, 3);
+  assert.equal(open.value, 3);
   assert.deepEqual(told, ["1 a connectionsPerIp"]);
   limit.leave(from("a"));
   assert.ok(limit.enter(from("a")), "a place is free again");
@@ -42,14 +45,15 @@ Deno.test("ConnectionLimit.enter() refuses what is too many, of all or of one ad
 });
 
 Deno.test("ConnectionLimit.enter() lets everything in when there is no limit", () => {
-  const { limit, told, watched } = limited({});
+  const { limit, open, told, watched } = limited({});
   for (let i = 0; i < 1000; i++) assert.ok(limit.enter(from("a")));
-  assert.deepEqual([limit.open, told, watched.size], [1000, [], 0]);
+  assert.deepEqual([open.value, told, watched.size], [1000, [], 0]);
 });
 
 Deno.test("ConnectionLimit goes by the limits of the moment", () => {
   const limits = { connections: 1, connectionsPerIp: 0 };
   const limit = new ConnectionLimit({
+    ...{ open: OWN_COUNTERS.count("open"), byHost: OWN_COUNTERS.byKey("hosts") },
     limits: () => limits,
     deadlines: new Deadlines(),
     onRefused: () => {},
@@ -63,7 +67,7 @@ Deno.test("ConnectionLimit goes by the limits of the moment", () => {
 Deno.test("ConnectionLimit counts as many as are open, whoever comes and goes", () => {
   const steps = fc.array(fc.tuple(fc.constantFrom("a", "b", "c"), fc.boolean()));
   fc.assert(fc.property(steps, fc.nat(5), fc.nat(3), (steps, connections, connectionsPerIp) => {
-    const { limit } = limited({ connections, connectionsPerIp });
+    const { limit, open: counted } = limited({ connections, connectionsPerIp });
     const open: string[] = [];
     for (const [host, comes] of steps) {
       const ofHost = open.filter((other) => other === host).length;
@@ -76,7 +80,7 @@ Deno.test("ConnectionLimit counts as many as are open, whoever comes and goes", 
         limit.leave(from(host));
         open.splice(open.indexOf(host), 1);
       }
-      assert.equal(limit.open, open.length);
+      assert.equal(counted.value, open.length);
     }
   }));
 });

@@ -3,7 +3,8 @@ import { type Address, toAddress } from "../core/address.ts";
 import { SocketConnection } from "../core/socket_connection.ts";
 import type { Observer } from "../observability/event.ts";
 import type { TlsListener } from "../tls/engine.ts";
-import { cannotListen, claimPort, takePortOver } from "../tls/shared_port.ts";
+import { portKeeper } from "../tls/port_keeper.ts";
+import { cannotListen } from "../tls/shared_port.ts";
 import type { ConnectionLimit } from "./connection_limit.ts";
 import type { HttpConnection } from "./http_session.ts";
 import type { Session, Sessions } from "./session.ts";
@@ -26,9 +27,17 @@ const BUFFER_BYTES = 4 * 1024;
  *
  * @throws {ProxyError} `bad_config` where the address cannot be listened on
  */
-export function openPlainListener(options: PlainListenerOptions): TlsListener {
-  const { address, limit, sessions, observe } = options;
-  const listener = listen(options);
+export async function openPlainListener(options: PlainListenerOptions): Promise<TlsListener> {
+  const { beside, limit, sessions, observe } = options;
+  const port = beside ? options.address.port : await portKeeper().claim(options.address);
+  const address = { host: options.address.host, port };
+  const { listener, closeBy } = await portKeeper().open({
+    address,
+    beside,
+    noDelay: false,
+    listen: () => listen(address),
+    close: (listener) => listener.close(),
+  });
   let closed = false;
   const accepting = acceptAll(listener, {
     socket: (socket) => {
@@ -54,25 +63,24 @@ export function openPlainListener(options: PlainListenerOptions): TlsListener {
     refresh: () => Promise.resolve(),
     settle: () => Promise.resolve(),
     close: async () => {
-      closed = true;
-      listener.close();
-      await accepting;
+      await closeBy(async () => {
+        closed = true;
+        listener.close();
+        await accepting;
+      });
       limit.close();
     },
   };
 }
 
-function listen({ address, beside }: PlainListenerOptions): Deno.TcpListener {
-  const port = beside ? address.port : claimPort(address);
+function listen(address: Address): Deno.TcpListener {
   try {
     const options: Deno.TcpListenOptions & { reusePort: boolean } = {
       hostname: address.host,
-      port,
+      port: address.port,
       reusePort: true,
     };
-    const listener = Deno.listen(options);
-    if (beside) takePortOver(port);
-    return listener;
+    return Deno.listen(options);
   } catch (error) {
     throw cannotListen(address, error);
   }

@@ -6,17 +6,15 @@ import { type ByteSocket, SocketConnection } from "../core/socket_connection.ts"
 import type { Certificate } from "./certificate.ts";
 import type { TlsConnection, TlsEngine, TlsListener, TlsListenOptions } from "./engine.ts";
 import { identityOf, type ListenerIdentity } from "./listener_identity.ts";
-import { listeningSockets } from "./listening_sockets.ts";
-import { noDelayUnavailable, setNoDelayOnListener } from "./no_delay.ts";
+import { portKeeper } from "./port_keeper.ts";
 import { type Generation, Rotation } from "./rotation.ts";
-import { cannotListen, claimPort } from "./shared_port.ts";
-import { StuckSockets } from "./stuck_sockets.ts";
+import { cannotListen } from "./shared_port.ts";
 
 /** The engine on `Deno.listenTls`: the fastest, with nothing known of a connection but its ALPN. */
 export const denoEngine: TlsEngine = {
   name: "deno",
   can: new Set(["certificates_by_name", "truncation_seen"]),
-  listen: (options) => Promise.resolve().then(() => listen(options)),
+  listen,
 };
 
 /** Bytes to read into while a connection is quiet: most requests fit. */
@@ -24,19 +22,19 @@ const IDLE_BUFFER_BYTES = 2 * 1024;
 
 /** Why this engine cannot run here; undefined where it can. */
 export function denoEngineUnavailable(): string | undefined {
-  return noDelayUnavailable() ?? (sharesPorts() ? undefined : "--unstable-net is not given");
+  return portKeeper().unavailable ?? (sharesPorts() ? undefined : "--unstable-net is not given");
 }
 
-function listen(options: TlsListenOptions): TlsListener {
+async function listen(options: TlsListenOptions): Promise<TlsListener> {
   refuseWhatItLacks(options);
-  const port = options.beside === true ? options.address.port : claimPort(options.address);
+  const { beside = false } = options;
+  const port = beside ? options.address.port : await portKeeper().claim(options.address);
   const pending = new Set<Deno.TlsConn>();
-  const stuck = new StuckSockets();
-  const { generation, steered } = open(port);
-  const rotation = new Rotation(generation, {
-    open: () => open(port).generation,
+  const first = await open(port, { beside });
+  const rotation = new Rotation(first, {
+    open: () => open(port, { beside: true }),
     isCurrent: ({ isCurrent }) => isCurrent(),
-    takesOver: steered,
+    takesOver: first.takesOver,
   });
   return {
     address: { host: options.address.host, port },
@@ -44,12 +42,15 @@ function listen(options: TlsListenOptions): TlsListener {
     settle: () => rotation.settle(),
     close: async ({ finishHandshakes = false } = {}) => {
       await rotation.close();
-      if (!finishHandshakes) { for (const socket of pending) breakOff(socket, stuck); }
+      if (!finishHandshakes) { for (const socket of pending) breakOff(socket); }
     },
   };
 
   /** A listener with the certificates of now, to which this runtime holds for good. */
-  function open(port: number): { generation: CertificateGeneration; steered: boolean } {
+  async function open(
+    port: number,
+    { beside }: { beside: boolean },
+  ): Promise<CertificateGeneration> {
     const identity = identityOf(options.certificates, () => {
       // where it cannot be replaced, it goes on as it is
       rotation.refresh().catch((error) =>
@@ -57,40 +58,41 @@ function listen(options: TlsListenOptions): TlsListener {
       );
     });
     const { certificate } = identity;
-    const listener = listenTls({ ...options, address: { ...options.address, port } }, identity);
-    let steered: boolean;
-    try {
-      steered = listeningSockets().steerToNewest(setNoDelayOnListener(port));
-    } catch (error) {
-      listener.close();
-      throw error;
-    }
+    const address = { ...options.address, port };
+    const { listener, takesOver, closeBy } = await portKeeper().open({
+      address,
+      beside,
+      noDelay: true,
+      listen: () => listenTls({ ...options, address }, identity),
+      close: (listener) => listener.close(),
+    });
     let closed = false;
     const accepting = acceptAll(listener, {
       socket: (socket) => {
         if (options.mayEnter?.(toAddress(socket.remoteAddr)) === false) {
-          return breakOff(socket, stuck);
+          return breakOff(socket);
         }
         pending.add(socket);
-        handshake(socket, { options, certificate, stuck }).finally(() => pending.delete(socket));
+        handshake(socket, { options, certificate }).finally(() => pending.delete(socket));
       },
       trouble: options.onTrouble,
       closed: () => closed,
     });
-    const close = async () => {
-      if (!closed) {
-        closed = true;
-        listener.close();
-      }
+    const end = async () => {
+      closed = true;
+      listener.close();
       await accepting;
     };
-    return { generation: { isCurrent: identity.isCurrent, close }, steered };
+    let ended: Promise<void> | undefined;
+    const close = () => ended ??= closeBy(end);
+    return { isCurrent: identity.isCurrent, takesOver, close };
   }
 }
 
 interface CertificateGeneration extends Generation {
   /** Whether its certificates are those that a new one would have. */
   readonly isCurrent: () => boolean;
+  readonly takesOver: boolean;
 }
 
 /** @throws {ProxyError} `unavailable`: to be laxer than was asked would show nowhere */
@@ -133,10 +135,9 @@ function listenTls(
 
 async function handshake(
   socket: Deno.TlsConn,
-  { options, certificate, stuck }: {
+  { options, certificate }: {
     options: TlsListenOptions;
     certificate: Certificate | undefined;
-    stuck: StuckSockets;
   },
 ): Promise<void> {
   const started = performance.now();
@@ -144,12 +145,12 @@ async function handshake(
   let late = false;
   const timer = setTimeout(() => {
     late = true;
-    breakOff(socket, stuck);
+    breakOff(socket);
   }, options.handshakeTimeout);
   try {
     const { alpnProtocol } = await socket.handshake();
     options.onConnection(
-      new DenoConnection(socket, { peer, certificate, stuck }, {
+      new DenoConnection(socket, { peer, certificate }, {
         sni: undefined,
         alpn: alpnProtocol ?? undefined,
         protocol: undefined,
@@ -176,11 +177,7 @@ class DenoConnection extends SocketConnection implements TlsConnection {
 
   constructor(
     socket: Deno.TlsConn & ByteSocket,
-    { peer, certificate, stuck }: {
-      peer: Address;
-      certificate: Certificate | undefined;
-      stuck: StuckSockets;
-    },
+    { peer, certificate }: { peer: Address; certificate: Certificate | undefined },
     tls: TlsFacts,
   ) {
     const local = toAddress(socket.localAddr);
@@ -189,7 +186,7 @@ class DenoConnection extends SocketConnection implements TlsConnection {
       local,
       goneCode: "client_gone",
       idleBufferBytes: IDLE_BUFFER_BYTES,
-      onBreakOff: () => stuck.free({ peer, local }),
+      onBreakOff: () => portKeeper().free({ peer, local }),
     });
     this.tls = tls;
     this.certificate = certificate;
@@ -197,10 +194,10 @@ class DenoConnection extends SocketConnection implements TlsConnection {
 }
 
 /** Ends a connection whose handshake is not done. */
-function breakOff(socket: Deno.TlsConn, stuck: StuckSockets): void {
+function breakOff(socket: Deno.TlsConn): void {
   const [peer, local] = [toAddress(socket.remoteAddr), toAddress(socket.localAddr)];
   closeQuietly(socket);
-  stuck.free({ peer, local });
+  portKeeper().free({ peer, local });
 }
 
 function closeQuietly(socket: Deno.TlsConn): void {

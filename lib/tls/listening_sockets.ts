@@ -19,24 +19,39 @@ export class ListeningSockets {
 
   constructor({ symbols }: SystemLibrary) {
     this.#symbols = symbols;
-    this.#toNewest = LINUX
-      ? new SocketFilter(RETURN_1, (bytes) => symbols.memmove(bytes, bytes, 0n))
-      : undefined;
+    this.#toNewest = LINUX ? this.#filter([[RETURN, SECOND]]) : undefined;
+  }
+
+  /**
+   * Switches Nagle's algorithm off on the socket that has just been opened on a port with
+   * `reusePort`, and so on every socket it accepts, which inherit the option. The runtime's TLS
+   * connections have no `setNoDelay`, and without it each answer of more than one TLS record on a
+   * kept-alive connection waits 40 ms for an acknowledgement.
+   *
+   * @returns the socket's descriptor
+   * @throws {ProxyError} `unavailable` where it cannot be done, with the reason
+   */
+  withoutDelay(port: number): number {
+    const fd = this.#newest(port);
+    if (!this.#set(fd, IPPROTO_TCP, TCP_NODELAY, ONE)) {
+      throw new ProxyError("unavailable", "The system refused TCP_NODELAY");
+    }
+    return fd;
+  }
+
+  /** Whether a descriptor is a socket that listens on a port. */
+  listens(fd: number, port: number): boolean {
+    return this.#get(fd, SOL_SOCKET, SO_ACCEPTCONN) === 1 && this.#portOf(fd) === port;
   }
 
   /** The socket last opened of those that share a port: its options are as they were made. */
-  newest(port: number): number {
+  #newest(port: number): number {
     for (let fd = 3; fd < MAX_FD; fd++) {
-      if (this.#get(fd, SOL_SOCKET, SO_ACCEPTCONN) !== 1 || this.#portOf(fd) !== port) continue;
+      if (!this.listens(fd, port)) continue;
       if (this.#get(fd, SOL_SOCKET, SO_REUSEPORT) === 0) continue;
       if (this.#get(fd, IPPROTO_TCP, TCP_NODELAY) === 0) return fd;
     }
     throw new ProxyError("unavailable", `The socket listening on port ${port} was not found`);
-  }
-
-  /** Switches Nagle's algorithm off on a socket, and so on those that it will accept. */
-  setNoDelay(fd: number): boolean {
-    return this.#set(fd, IPPROTO_TCP, TCP_NODELAY, ONE);
   }
 
   /**
@@ -44,8 +59,27 @@ export class ListeningSockets {
    * system would deal them out. It holds for those that come to share the port later, too.
    */
   steerToNewest(fd: number): boolean {
-    return this.#toNewest !== undefined &&
-      this.#set(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, this.#toNewest.program);
+    return this.#toNewest !== undefined && this.#attach(fd, this.#toNewest);
+  }
+
+  /**
+   * Has some of the sockets that share a port get every new connection, by chance; all of them,
+   * where none is named.
+   *
+   * @param fd any of them
+   * @param places theirs among all, in the order in which they were opened; where one is closed the
+   *   last takes its place
+   */
+  steerTo(fd: number, places: readonly number[]): boolean {
+    return LINUX && this.#attach(fd, this.#filter(oneOf(places)));
+  }
+
+  #filter(instructions: readonly Instruction[]): SocketFilter {
+    return new SocketFilter(instructions, (bytes) => this.#symbols.memmove(bytes, bytes, 0n));
+  }
+
+  #attach(fd: number, { program }: SocketFilter): boolean {
+    return this.#set(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, program);
   }
 
   #get(fd: number, level: number, option: number): number | undefined {
@@ -68,30 +102,68 @@ export class ListeningSockets {
   }
 }
 
-/** A classic BPF program of one instruction, as `struct sock_fprog` of Linux has it. */
+/** An instruction of classic BPF: what to do, and with which number. */
+type Instruction = readonly [code: number, value: number, skipUnless?: number];
+
+/** Bytes of an instruction, `struct sock_filter` of Linux. */
+const INSTRUCTION_BYTES = 8;
+
+/** A classic BPF program, as `struct sock_fprog` of Linux has it. */
 class SocketFilter {
   readonly program = new Uint8Array(16);
   /** Kept, as `program` points to it; with a buffer of its own, which is never moved. */
-  readonly #instruction: Uint8Array<ArrayBuffer>;
+  readonly #instructions: Uint8Array<ArrayBuffer>;
 
   constructor(
-    instruction: readonly number[],
+    instructions: readonly Instruction[],
     addressOf: (bytes: Uint8Array<ArrayBuffer>) => bigint,
   ) {
-    this.#instruction = new Uint8Array(new ArrayBuffer(instruction.length));
-    this.#instruction.set(instruction);
+    this.#instructions = new Uint8Array(new ArrayBuffer(instructions.length * INSTRUCTION_BYTES));
+    const code = new DataView(this.#instructions.buffer);
+    instructions.forEach(([operation, value, skipUnless = 0], index) => {
+      const at = index * INSTRUCTION_BYTES;
+      code.setUint16(at, operation, true);
+      code.setUint8(at + 3, skipUnless);
+      code.setUint32(at + 4, value, true);
+    });
     const view = new DataView(this.program.buffer);
-    view.setUint16(0, 1, true);
-    view.setBigUint64(8, addressOf(this.#instruction), true);
+    view.setUint16(0, instructions.length, true);
+    view.setBigUint64(8, addressOf(this.#instructions), true);
   }
 }
+
+/** Returns one of the places, each as often as the others. */
+function oneOf(places: readonly number[]): Instruction[] {
+  const last = places.at(-1);
+  if (last === undefined) return [[RETURN, NONE]];
+  const first = places.slice(0, -1);
+  return [
+    [LOAD, RANDOM],
+    [MODULO, places.length],
+    ...first.flatMap((place, index): Instruction[] => [
+      [JUMP_IF_EQUAL, index, 1],
+      [RETURN, place],
+    ]),
+    [RETURN, last],
+  ];
+}
+
+// linux/bpf_common.h and linux/filter.h
+const RETURN = 0x06;
+const LOAD = 0x20;
+const MODULO = 0x94;
+const JUMP_IF_EQUAL = 0x15;
+/** Where a load finds a random number: `SKF_AD_OFF + SKF_AD_RANDOM`. */
+const RANDOM = 0xfffff000 + 56;
+/** No place: the system chooses. */
+const NONE = 0xffffffff;
 
 /**
  * `ret #1`: of the sockets that share a port, counted in the order in which they were opened, the
  * second one. When the first is closed the second takes its place, and where there is no second the
  * system chooses as if there were no program: so one program does for all time.
  */
-const RETURN_1 = [0x06, 0, 0, 0, 1, 0, 0, 0];
+const SECOND = 1;
 
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;

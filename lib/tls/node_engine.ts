@@ -9,7 +9,8 @@ import { alertRecord, type ClientHello, readClientHello } from "./client_hello.t
 import type { TlsEngine, TlsListener, TlsListenOptions, TlsPolicy } from "./engine.ts";
 import { NodeConnection } from "./node_connection.ts";
 import { PLAIN_HTTP_ANSWER } from "./plain_http.ts";
-import { cannotListen, claimPort, takePortOver } from "./shared_port.ts";
+import { portKeeper } from "./port_keeper.ts";
+import { cannotListen } from "./shared_port.ts";
 import { ALERT, type AlertName } from "./wire.ts";
 
 /**
@@ -35,7 +36,7 @@ export const nodeEngine: TlsEngine = {
 
 async function listen(options: TlsListenOptions): Promise<TlsListener> {
   const { address, beside = false } = options;
-  const port = beside ? address.port : claimPort(address);
+  const port = beside ? address.port : await portKeeper().claim(address);
   const contexts = new SecureContexts(options);
   const pending = new Set<Socket>();
   const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
@@ -44,11 +45,17 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
     pending.add(socket);
     handshake(socket, { options, contexts, peer }, () => pending.delete(socket));
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(cannotListen(address, error)));
-    server.listen({ host: address.host, port, backlog: 4096, reusePort: true }, resolve);
+  const { closeBy } = await portKeeper().open({
+    address: { host: address.host, port },
+    beside,
+    noDelay: false,
+    listen: () =>
+      new Promise<void>((resolve, reject) => {
+        server.once("error", (error) => reject(cannotListen(address, error)));
+        server.listen({ host: address.host, port, backlog: 4096, reusePort: true }, resolve);
+      }),
+    close: () => server.close(),
   });
-  if (beside) takePortOver(port);
   const bound = server.address();
   if (bound === null || typeof bound === "string") throw new TypeError("A TCP server has a port");
   return {
@@ -56,10 +63,9 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
     // each handshake asks the store
     refresh: () => Promise.resolve(),
     settle: () => Promise.resolve(),
-    close: ({ finishHandshakes = false } = {}) => {
-      server.close();
+    close: async ({ finishHandshakes = false } = {}) => {
+      await closeBy(() => void server.close());
       if (!finishHandshakes) { for (const socket of pending) socket.destroy(); }
-      return Promise.resolve();
     },
   };
 }

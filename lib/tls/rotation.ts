@@ -5,7 +5,7 @@ export interface Generation {
 
 export interface RotationOptions<G extends Generation> {
   /** Opens a generation, beside the one there is on the same address. */
-  readonly open: () => G;
+  readonly open: () => Promise<G>;
   /** Whether a generation is still what `open` would make. */
   readonly isCurrent: (generation: G) => boolean;
   /**
@@ -72,8 +72,11 @@ export class Rotation<G extends Generation> {
     await this.#old?.closeAfter(SHORT_DRAIN_MS);
     if (this.#closed) return;
     const old = new OldGeneration(this.#current);
-    this.#current = open();
+    const next = await open();
+    this.#current = next;
     this.#old = old;
+    // closed meanwhile, and the new one was not known of
+    if (this.#closed) await next.close();
     const closed = old.closeAfter(takesOver ? DRAIN_MS : OVERLAP_MS);
     if (!takesOver) await closed;
   }

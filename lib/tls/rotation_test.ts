@@ -150,7 +150,7 @@ class World {
 
   rotation(takesOver: boolean): Rotation<NumberedGeneration> {
     return new Rotation(this.#open(), {
-      open: () => this.#open(),
+      open: () => Promise.resolve().then(() => this.#open()),
       isCurrent: ({ number }) => number === this.wanted,
       takesOver,
     });

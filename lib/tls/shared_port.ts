@@ -1,6 +1,5 @@
 import { type Address, formatAddress } from "../core/address.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
-import { listeningSockets } from "./listening_sockets.ts";
 
 /**
  * Listeners that follow each other on an address without a gap share its port for a while, so all
@@ -18,21 +17,6 @@ export function claimPort(address: Address): number {
     return port;
   } catch (error) {
     throw cannotListen(address, error);
-  }
-}
-
-/**
- * Has the listener that was opened last on a port get every new connection, where the system allows
- * it; else it deals them out to all that share the port.
- */
-export function takePortOver(port: number): void {
-  try {
-    const sockets = listeningSockets();
-    const fd = sockets.newest(port);
-    sockets.setNoDelay(fd);
-    sockets.steerToNewest(fd);
-  } catch (error) {
-    if (!(error instanceof ProxyError)) throw error;
   }
 }
 

@@ -31,6 +31,11 @@ function open(): SystemLibrary {
   }
 }
 
+/** Gives the permission to open libraries up, for the rest of this process. */
+export function giveUpFfi(): void {
+  Deno.permissions.revokeSync({ name: "ffi" });
+}
+
 const SYMBOLS = {
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },

@@ -123,29 +123,28 @@ export class Backend {
 
   /** @returns undefined where one has to wait */
   #enter(client: string, tries: Tries | undefined): Server | undefined {
-    const server = this.#choose(client, tries);
-    server?.enter();
-    return server;
+    const member = this.#choose(client, tries);
+    return member?.server.enter(member.options.maxConnections) ? member.server : undefined;
   }
 
   /**
    * Of the servers that are well, the first choice before the backups; where none of them is left,
    * one that is out only because requests failed there: it may be back.
    */
-  #choose(client: string, tries: Tries | undefined): Server | undefined {
+  #choose(client: string, tries: Tries | undefined): Member | undefined {
     const { balancer } = this.#options;
     const members = this.#members.current;
     for (const tier of members.tiers) {
       const left = tries === undefined ? tier : without(tier, tries);
       const picked = balancer.pick(left, client);
-      if (picked !== undefined) return picked.server;
+      if (picked !== undefined) return picked;
       if (left.some(isBusy)) return undefined;
     }
     const all = tries === undefined ? members.all : without(members.all, tries);
     const ejected = all.find(({ server, hasRoom }) => server.ejected && hasRoom);
-    if (ejected !== undefined) return ejected.server;
+    if (ejected !== undefined) return ejected;
     const same = tries?.again ? balancer.pick(members.all, client) : undefined;
-    if (same !== undefined) return same.server;
+    if (same !== undefined) return same;
     throw new ProxyError("no_server", `The backend ${this.name} has no server that is up`);
   }
 

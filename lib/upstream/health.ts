@@ -43,6 +43,11 @@ export class HealthCounter {
     return out ? this.#become("down") : undefined;
   }
 
+  /** Takes a state that others have counted. @returns it, where it is another */
+  become(state: "up" | "down"): HealthState | undefined {
+    return state === this.#state ? undefined : this.#become(state);
+  }
+
   #recordDown(outcome: Outcome): HealthState | undefined {
     this.#against = outcome === "passed" ? this.#against + 1 : 0;
     return this.#against >= this.#rules.rise ? this.#become("up") : undefined;

@@ -1,3 +1,4 @@
+import type { Count } from "../core/counters.ts";
 import type { Deadlines } from "../core/deadlines.ts";
 import { type Endpoint, formatServerAddress } from "../core/endpoint.ts";
 import type { ProxyError } from "../core/errors.ts";
@@ -36,6 +37,10 @@ export interface ServerOptions {
   readonly backend: string;
   readonly endpoint: Endpoint;
   readonly settings: ServerSettings;
+  /** How many requests or connections it has, of all who send it some. */
+  readonly load: Count;
+  /** Whether it is checked here; else somebody else does it, and tells. */
+  readonly checked: boolean;
   /** Where those wait who found all servers of the backend busy. */
   readonly room: WaitingRoom;
   readonly deadlines: Deadlines;
@@ -59,7 +64,7 @@ export class Server {
   readonly #ejection: Ejection;
   readonly #health: HealthCounter | undefined;
   readonly #checker: HealthChecker | undefined;
-  #load = 0;
+  readonly #load: Count;
   #usable = true;
   #ejected = false;
   #returns: ReturnType<typeof setTimeout> | undefined;
@@ -71,6 +76,7 @@ export class Server {
     const { backend, endpoint, deadlines, settings } = options;
     const { ejection, health, pool, proxyProtocol } = settings;
     this.#options = options;
+    this.#load = options.load;
     this.backend = backend;
     this.endpoint = endpoint;
     this.name = formatServerAddress(endpoint);
@@ -80,6 +86,7 @@ export class Server {
     this.#ejection = new Ejection(ejection);
     if (health === undefined) return;
     this.#health = new HealthCounter(health);
+    if (!options.checked) return;
     this.#checker = new HealthChecker({
       ...health,
       probe: () => probe(endpoint, health.probe, { timeout: health.timeout, proxyProtocol }),
@@ -92,7 +99,7 @@ export class Server {
 
   /** How many requests or connections it has now. */
   get load(): number {
-    return this.#load;
+    return this.#load.value;
   }
 
   /** Whether it is to have requests: neither known to be down nor ejected. */
@@ -137,16 +144,24 @@ export class Server {
     this.#checker?.start();
   }
 
-  /** Takes a place. */
-  enter(): void {
-    this.#load++;
+  /**
+   * Takes a place.
+   *
+   * @param max how many there are; 0 is no limit
+   * @returns whether there was one
+   */
+  enter(max: number): boolean {
+    // counted first: others may count at the same time
+    if (this.#load.add(1) <= max || max === 0) return true;
+    this.#load.add(-1);
+    return false;
   }
 
   /** Gives a place back, to whoever waits for one. */
   leave(): void {
-    this.#load--;
+    this.#load.add(-1);
     const { room } = this.#options;
-    if (room.size > 0) room.admit();
+    if (room.size > 0) room.admitFairly();
   }
 
   /** A request went well. */
@@ -169,6 +184,14 @@ export class Server {
     if (out && this.#usable && mayEject()) this.#eject(error);
   }
 
+  /** Takes what somebody else has found out about it. */
+  believe(state: "up" | "down"): void {
+    if (this.#health?.become(state) === undefined) return;
+    if (state === "down") this.pool.clear();
+    else this.#forgive();
+    this.#update(undefined);
+  }
+
   /** Closes what is idle, and what comes back later; requests that run go on. */
   close(): void {
     this.#gone = true;
@@ -182,8 +205,8 @@ export class Server {
     const changed = this.#health?.record(outcome);
     if (this.#health?.changing) this.#checker?.hurry();
     if (changed === undefined) return;
-    // a server that is found as it was taken to be is no news
-    const news = changed === "down" || !this.#usable;
+    // a server that is found as it was taken to be is no news, and who checks it tells by himself
+    const news = this.#options.checked && (changed === "down" || !this.#usable);
     if (changed === "down") this.pool.clear();
     else this.#forgive();
     this.#update(news ? reason : undefined);

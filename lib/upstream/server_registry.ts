@@ -1,4 +1,6 @@
+import type { Counters } from "../core/counters.ts";
 import type { Deadlines } from "../core/deadlines.ts";
+import type { ProxyError } from "../core/errors.ts";
 import { type DnsName, type Endpoint, formatServerAddress } from "../core/endpoint.ts";
 import type { Observer, ServerState } from "../observability/event.ts";
 import { resolveName, type ResolveOptions } from "./resolve.ts";
@@ -9,6 +11,15 @@ import { WaitingRoom } from "./waiting_room.ts";
 export interface RegistryOptions {
   readonly deadlines: Deadlines;
   readonly observe: Observer;
+  readonly counters: Counters;
+  /** Whether servers are checked here; else `believe` tells how they are. */
+  readonly checked: boolean;
+}
+
+/** One server of a backend, as people name it. */
+export interface ServerName {
+  readonly backend: string;
+  readonly server: string;
 }
 
 /** Where the requests of a backend wait. */
@@ -79,15 +90,23 @@ export class ServerRegistry {
     };
     const room = ({ backend, queue }: RoomKey) => {
       const id = JSON.stringify([backend, queue]);
-      const { deadlines } = this.#options;
+      const { deadlines, counters, checked } = this.#options;
       const found = rooms.get(id) ?? this.#rooms.get(id) ??
-        new WaitingRoom({ ...queue, deadlines });
+        new WaitingRoom({
+          ...{ ...queue, deadlines, shared: !checked },
+          waiting: counters.count(`waiting ${backend}`),
+        });
       rooms.set(id, found);
       return found;
     };
     const server = (key: ServerKey) => {
       const { backend, endpoint, settings } = key;
-      const server = new Server({ backend, endpoint, settings, room: room(key), ...this.#options });
+      const { deadlines, observe, counters, checked } = this.#options;
+      const load = counters.count(`server ${backend} ${formatServerAddress(endpoint)}`);
+      const server = new Server({
+        ...{ backend, endpoint, settings, deadlines, observe, load, checked },
+        room: room(key),
+      });
       server.drained = this.#drained.has(drainKey(backend, server.name));
       return server;
     };
@@ -134,15 +153,27 @@ export class ServerRegistry {
    *
    * @returns whether there is such a server
    */
-  setDrained({ backend, server }: { backend: string; server: string }, drained: boolean): boolean {
-    const found = this.#servers().filter((kept) =>
-      kept.backend === backend && kept.name === server
-    );
+  setDrained({ backend, server }: ServerName, drained: boolean): boolean {
+    const found = this.#named({ backend, server });
     if (found.length === 0) return false;
     for (const server of found) server.drained = drained;
     if (drained) this.#drained.add(drainKey(backend, server));
     else this.#drained.delete(drainKey(backend, server));
     return true;
+  }
+
+  /** Takes what somebody else has found out about a server. */
+  believe(name: ServerName, state: "up" | "down"): void {
+    for (const server of this.#named(name)) server.believe(state);
+  }
+
+  /** A request somewhere else failed, and it was the server's doing. */
+  fail(name: ServerName, error: ProxyError): void {
+    for (const server of this.#named(name)) server.fail(error, () => false);
+  }
+
+  #named({ backend, server }: ServerName): Server[] {
+    return this.#servers().filter((kept) => kept.backend === backend && kept.name === server);
   }
 
   #servers(): Server[] {

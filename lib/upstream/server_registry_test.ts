@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { OWN_COUNTERS } from "../core/counters.ts";
 import { Deadlines } from "../core/deadlines.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { ProxyEvent } from "../observability/event.ts";
@@ -34,6 +35,8 @@ function newRegistry() {
   const registry = new ServerRegistry({
     deadlines: new Deadlines(),
     observe: (event) => events.push(event),
+    counters: OWN_COUNTERS,
+    checked: true,
   });
   return { registry, events };
 }

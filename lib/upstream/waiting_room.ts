@@ -1,3 +1,4 @@
+import type { Count } from "../core/counters.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 
@@ -7,12 +8,20 @@ export interface WaitingRoomOptions {
   /** Milliseconds for which one waits. */
   readonly timeout: number;
   readonly deadlines: Deadlines;
+  /** How many wait, here and in the rooms of other threads that send requests to the same servers. */
+  readonly waiting: Count;
+  /** Whether there are such threads. */
+  readonly shared: boolean;
 }
+
+/** Milliseconds between two looks for a place that another thread has left free. */
+const LOOK_MS = 5;
 
 /** A queue for places that are all taken: first come, first served, bounded in length and time. */
 export class WaitingRoom {
   readonly #options: WaitingRoomOptions;
   readonly #waiting: Waiter[] = [];
+  #looking: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: WaitingRoomOptions) {
     this.#options = options;
@@ -29,8 +38,8 @@ export class WaitingRoom {
    * @throws {ProxyError} `overloaded` where too many wait, or for too long
    */
   wait<Place>(enter: () => Place | undefined): Promise<Place> {
-    const { max, timeout, deadlines } = this.#options;
-    if (this.#waiting.length >= max) {
+    const { max, timeout, deadlines, waiting } = this.#options;
+    if (waiting.value >= max) {
       return Promise.reject(new ProxyError("overloaded", `${max} requests wait for a server`));
     }
     return new Promise<Place>((resolve, reject) => {
@@ -48,7 +57,18 @@ export class WaitingRoom {
         this.#refuse(waiter, new ProxyError("overloaded", late));
       });
       this.#waiting.push(waiter);
+      this.#options.waiting.add(1);
+      this.#look();
     });
+  }
+
+  /**
+   * A place has become free. Where others wait elsewhere it is left to them as often as is fair:
+   * else those who wait at a busy thread would have all places of those who wait at another.
+   */
+  admitFairly(): void {
+    const all = this.#options.waiting.value;
+    if (Math.random() * all < this.size) this.admit();
   }
 
   /** A place may have become free: lets in whom it can, in order. */
@@ -64,6 +84,16 @@ export class WaitingRoom {
     }
   }
 
+  /** Looks again and again while somebody waits, where others give places too. */
+  #look(): void {
+    if (!this.#options.shared || this.#looking !== undefined || this.size === 0) return;
+    this.#looking = setTimeout(() => {
+      this.#looking = undefined;
+      this.admit();
+      this.#look();
+    }, LOOK_MS);
+  }
+
   #refuse(waiter: Waiter, why: ProxyError): void {
     this.#leave(waiter);
     waiter.reject(why);
@@ -72,7 +102,9 @@ export class WaitingRoom {
   #leave(waiter: Waiter): void {
     waiter.deadline[Symbol.dispose]();
     const index = this.#waiting.indexOf(waiter);
-    if (index >= 0) this.#waiting.splice(index, 1);
+    if (index < 0) return;
+    this.#waiting.splice(index, 1);
+    this.#options.waiting.add(-1);
   }
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { OWN_COUNTERS } from "../core/counters.ts";
 import { Deadlines } from "../core/deadlines.ts";
 import { ProxyError } from "../core/errors.ts";
 import { WaitingRoom } from "./waiting_room.ts";
@@ -7,7 +8,10 @@ import { WaitingRoom } from "./waiting_room.ts";
 function room({ max = 10, timeout = 60_000 } = {}) {
   const deadlines = new Deadlines();
   const places: string[] = [];
-  const waiting = new WaitingRoom({ max, timeout, deadlines });
+  const waiting = new WaitingRoom({
+    ...{ max, timeout, deadlines, shared: false },
+    waiting: OWN_COUNTERS.count("waiting"),
+  });
   const free = (...more: string[]) => {
     places.push(...more);
     waiting.admit();
@@ -40,7 +44,10 @@ Deno.test("WaitingRoom turns away who has waited too long", async () => {
 });
 
 Deno.test("WaitingRoom tells everybody who cannot get in at all", async () => {
-  const waiting = new WaitingRoom({ max: 9, timeout: 60_000, deadlines: new Deadlines() });
+  const waiting = new WaitingRoom({
+    ...{ max: 9, timeout: 60_000, deadlines: new Deadlines(), shared: false },
+    waiting: OWN_COUNTERS.count("waiting"),
+  });
   let down = false;
   const enter = () => {
     if (down) throw new ProxyError("no_server", "all down");

@@ -1,3 +1,4 @@
+import { parse } from "yaml";
 import { type CertificateFiles, testCertificates } from "./certificates.ts";
 import { type ProxyOptions, type ProxyProcess, startProxy } from "./start_proxy.ts";
 
@@ -37,9 +38,18 @@ export class ConfigFile implements AsyncDisposable {
     return file;
   }
 
-  /** Writes the file anew, in place. */
+  /**
+   * Writes the file anew, in place. Where it says nothing of workers there are two of them, whatever
+   * the machine: the threads of one process are to look like one to everybody.
+   */
   write(yaml: string): Promise<void> {
-    return Deno.writeTextFile(this.path, yaml);
+    return Deno.writeTextFile(this.path, withWorkers(yaml));
+  }
+
+  /** Puts another file in its place, so that nobody reads a half. */
+  async replace(yaml: string): Promise<void> {
+    await Deno.writeTextFile(`${this.path}.new`, withWorkers(yaml));
+    await Deno.rename(`${this.path}.new`, this.path);
   }
 
   /** Puts a certificate and its key into the folder, under a name of its own. */
@@ -65,6 +75,21 @@ export class ConfigFile implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.folder, { recursive: true });
   }
+}
+
+function isConfiguration(yaml: string): boolean {
+  try {
+    return typeof parse(yaml) === "object";
+  } catch {
+    return false;
+  }
+}
+
+function withWorkers(yaml: string): string {
+  if (!isConfiguration(yaml) || /\bworkers\b/.test(yaml)) return yaml;
+  // JSON is YAML, too
+  const json = /^\{(?=")/;
+  return json.test(yaml) ? yaml.replace(json, '{"workers":2,') : `${yaml}\nworkers: 2\n`;
 }
 
 /** `{ cert: …, key: … }`, as YAML has it, with more keys behind. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { ProxyError } from "../core/errors.ts";
-import type { ProxyEvent } from "../observability/event.ts";
+import type { ProxyEvent } from "./event.ts";
 import { ENDED, PEER, REQUEST } from "../../tests/support/events.ts";
-import { HandshakeLedger } from "../observability/ledger.ts";
+import { HandshakeLedger } from "./ledger.ts";
 import { ledgerLines, startTally } from "./tally.ts";
 
 const listen = { host: "127.0.0.1", port: 443 };

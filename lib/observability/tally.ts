@@ -1,17 +1,31 @@
-import type { Observer, ProxyEvent } from "../observability/event.ts";
-import type { LedgerReport } from "../observability/ledger.ts";
-import { quoteValue } from "../observability/text_format.ts";
+import type { Observer, ProxyEvent } from "./event.ts";
+import type { LedgerReport } from "./ledger.ts";
+import { quoteValue } from "./text_format.ts";
+
+/** What the proxy did, in numbers. */
+export interface TallyCounts {
+  connections: number;
+  failed: number;
+  refused: number;
+  requests: number;
+  errors: number;
+  bytesIn: number;
+  bytesOut: number;
+}
 
 /** Counts what the proxy did, for one line at its end. */
 export interface Tally {
   readonly observe: Observer;
+  readonly counts: Readonly<TallyCounts>;
+  /** Adds what was counted elsewhere. */
+  add(counts: Readonly<TallyCounts>): void;
   /** What was counted so far, for a person. */
   summary(): string;
 }
 
 /** A tally that starts at zero. */
 export function startTally(): Tally {
-  const count = {
+  const count: TallyCounts = {
     ...{ connections: 0, failed: 0, refused: 0, requests: 0, errors: 0 },
     ...{ bytesIn: 0, bytesOut: 0 },
   };
@@ -38,6 +52,10 @@ export function startTally(): Tally {
     }
   }
 
+  function add(counts: Readonly<TallyCounts>): void {
+    for (const key of Object.keys(count) as (keyof TallyCounts)[]) count[key] += counts[key];
+  }
+
   function summary(): string {
     const { connections, failed, refused, requests, errors, bytesIn, bytesOut } = count;
     return `served ${plural(connections, "connection")} and ${plural(requests, "request")}, ` +
@@ -47,7 +65,7 @@ export function startTally(): Tally {
       `${bytesIn} bytes in, ${bytesOut} bytes out`;
   }
 
-  return { observe, summary };
+  return { observe, counts: count, add, summary };
 }
 
 /** How many lines tell of failed handshakes at the most. */

@@ -1,0 +1,97 @@
+import type { Address } from "../core/address.ts";
+import { messageOf, ProxyError } from "../core/errors.ts";
+import { listeningSockets } from "./listening_sockets.ts";
+import { claimPort } from "./shared_port.ts";
+import { type ConnectionEnds, StuckSockets } from "./stuck_sockets.ts";
+
+/** A socket that is to listen on a port, which others of this process may have as well. */
+export interface Opening<Listener> {
+  readonly address: Address;
+  /** Whether an earlier one of this thread still has the address: the new one takes over from it. */
+  readonly beside: boolean;
+  /** Whether it is of use only with Nagle's algorithm off on what it accepts. */
+  readonly noDelay: boolean;
+  /** Listens, with `reusePort`. */
+  readonly listen: () => Listener | Promise<Listener>;
+  /** Closes what `listen` gave, where the rest fails. */
+  readonly close: (listener: Listener) => void;
+}
+
+/** A socket that listens. */
+export interface OpenPort<Listener> {
+  readonly listener: Listener;
+  /** Whether it gets every connection that would have come to those it takes over from. */
+  readonly takesOver: boolean;
+  /** To close it in: what would come to it goes to others by then, where there are some. */
+  closeBy(close: () => void | Promise<void>): Promise<void>;
+}
+
+/** Does to this process's sockets what takes calls to the system's C library. */
+export interface PortKeeper {
+  /** Why the library cannot be called; undefined where it can. */
+  readonly unavailable: string | undefined;
+  /**
+   * The port to listen on, see `claimPort`.
+   *
+   * @throws {ProxyError} `bad_config` where it is in use
+   */
+  claim(address: Address): number | Promise<number>;
+  /** @throws {ProxyError} what `listen` throws; `unavailable` where Nagle has to be off, but is not */
+  open<Listener>(opening: Opening<Listener>): Promise<OpenPort<Listener>>;
+  /** Has a connection that was closed end, whatever its client does: see `StuckSockets`. */
+  free(ends: ConnectionEnds): void;
+}
+
+/** Where all is done in one thread. */
+class OwnPorts implements PortKeeper {
+  #stuck: StuckSockets | undefined;
+
+  get unavailable(): string | undefined {
+    try {
+      listeningSockets();
+      return undefined;
+    } catch (error) {
+      return messageOf(error);
+    }
+  }
+
+  claim(address: Address): number {
+    return claimPort(address);
+  }
+
+  async open<L>({ address, beside, noDelay, listen, close }: Opening<L>): Promise<OpenPort<L>> {
+    const listener = await listen();
+    let takesOver = false;
+    try {
+      if (noDelay || beside) takesOver = this.#mark(address);
+    } catch (error) {
+      if (!(error instanceof ProxyError) || noDelay) {
+        close(listener);
+        throw error;
+      }
+    }
+    return { listener, takesOver, closeBy: async (close) => await close() };
+  }
+
+  free(ends: ConnectionEnds): void {
+    this.#stuck ??= new StuckSockets();
+    this.#stuck.free(ends);
+  }
+
+  #mark({ port }: Address): boolean {
+    const sockets = listeningSockets();
+    return sockets.steerToNewest(sockets.withoutDelay(port));
+  }
+}
+
+let keeper: PortKeeper = new OwnPorts();
+
+/** Whoever keeps the ports for this thread. */
+export function portKeeper(): PortKeeper {
+  return keeper;
+}
+
+/** Has another do it: the library is open in one thread alone. */
+export function keepPortsBy(other: PortKeeper): void {
+  keeper = other;
+}

@@ -1,0 +1,402 @@
+import type { App, PreparedConfig, RunningListener } from "../app.ts";
+import type { Counted } from "../control/monitor.ts";
+import { planReload } from "../control/reload_plan.ts";
+import { type LoadedConfig, policyOf } from "../control/snapshot.ts";
+import { OWN_COUNTERS } from "../core/counters.ts";
+import { Deadlines } from "../core/deadlines.ts";
+import { asProxyError, messageOf, ProxyError } from "../core/errors.ts";
+import type { Observer, ProxyEvent } from "../observability/event.ts";
+import { sumFamilies } from "../observability/metric_family.ts";
+import { startTally, type TallyCounts } from "../observability/tally.ts";
+import { sumTotals } from "../observability/totals.ts";
+import { listeningSockets } from "../tls/listening_sockets.ts";
+import { portKeeper } from "../tls/port_keeper.ts";
+import { giveUpFfi } from "../tls/system_library.ts";
+import {
+  type ServerName,
+  ServerRegistry,
+  type ServerView,
+  type StagedServers,
+} from "../upstream/server_registry.ts";
+import { type ControlProcedures, unpackEvent, type WorkerReport } from "./messages.ts";
+import { PortGroups } from "./port_groups.ts";
+import { counterMemory, SharedCounters } from "./shared_counters.ts";
+import { WorkerThread } from "./worker_thread.ts";
+
+export interface FleetOptions {
+  /** How many workers, 2 or more. */
+  readonly workers: number;
+  /** The URL of the program, which each worker runs as well. */
+  readonly program: string;
+  /** For what happens in this thread. */
+  readonly observe: Observer;
+  /** For what has happened in a worker, and was counted and logged there. */
+  readonly notice: Observer;
+  /** Writes whole lines to the log; settles when they are written. */
+  readonly log: (lines: Uint8Array) => Promise<void>;
+  readonly traced: boolean;
+  readonly terminal: { readonly coloured: boolean } | undefined;
+}
+
+/** Milliseconds that a worker may take to start: one that ends in silence is not told of. */
+const START_MS = 30_000;
+/** Milliseconds before a worker that died is started again, where it had lived for less. */
+const RESTART_MS = 1000;
+
+/**
+ * Starts the workers, and has them listen and serve. The permission to open libraries is given up
+ * before.
+ *
+ * @throws {ProxyError} `bad_config` or `unavailable`, one clear line
+ */
+export async function startFleet(loaded: LoadedConfig, options: FleetOptions): Promise<Fleet> {
+  const { unavailable } = portKeeper();
+  giveUpFfi();
+  const fleet = new Fleet(loaded, { ...options, unavailable });
+  await fleet.open();
+  return fleet;
+}
+
+/**
+ * The control plane of several workers, each of which serves with listeners, pools and routes of its
+ * own. Here servers are checked, configurations put in force, and counts summed up.
+ */
+export class Fleet implements App {
+  readonly #options: FleetOptions & { readonly unavailable: string | undefined };
+  readonly #ports: PortGroups;
+  readonly #counters: SharedArrayBuffer;
+  readonly #servers: ServerRegistry;
+  readonly #drained = new Map<string, ServerName>();
+  #staged: StagedServers | undefined;
+  #workers: WorkerThread[] = [];
+  #reports = new Map<number, WorkerReport>();
+  /** Of all workers that have died, as each told last. */
+  #lost: WorkerReport | undefined;
+  #died = 0;
+  #loaded: LoadedConfig;
+  #listeners: readonly RunningListener[] = [];
+  #stopping = false;
+
+  constructor(
+    loaded: LoadedConfig,
+    options: FleetOptions & { readonly unavailable: string | undefined },
+  ) {
+    this.#loaded = loaded;
+    this.#options = options;
+    this.#ports = new PortGroups(
+      options.unavailable === undefined ? listeningSockets() : undefined,
+    );
+    this.#counters = counterMemory(options.workers);
+    this.#servers = new ServerRegistry({
+      deadlines: new Deadlines(),
+      observe: (event) => this.#observe(event),
+      counters: OWN_COUNTERS,
+      checked: true,
+    });
+    this.#staged = this.#stage(loaded);
+  }
+
+  get listeners(): readonly RunningListener[] {
+    return this.#listeners;
+  }
+
+  get loaded(): LoadedConfig {
+    return this.#loaded;
+  }
+
+  get draining(): boolean {
+    return this.#stopping;
+  }
+
+  get drainTime(): number {
+    return this.#loaded.config.timeouts.drain;
+  }
+
+  get workers(): { readonly running: number; readonly died: number } {
+    return { running: this.#workers.length, died: this.#died };
+  }
+
+  /** What workers have counted, by their last reports. */
+  get counted(): readonly Counted[] {
+    return this.#all;
+  }
+
+  /** The same for the line at the end. */
+  get tallies(): readonly TallyCounts[] {
+    return this.#all.map(({ tally }) => tally);
+  }
+
+  async open(): Promise<void> {
+    await this.#staged?.ready();
+    this.#staged?.commit();
+    this.#staged = undefined;
+    try {
+      const indexes = Array.from({ length: this.#options.workers }, (_, index) => index);
+      const started = await Promise.all(indexes.map((index) => this.#start(index)));
+      this.#listeners = started[0] ?? [];
+    } catch (error) {
+      this.#stopping = true;
+      for (const worker of this.#workers) worker.end();
+      this.#servers.close();
+      throw error;
+    }
+  }
+
+  /** Asks the workers for what they have counted. */
+  async refresh({ metrics }: { readonly metrics: boolean }): Promise<void> {
+    await Promise.all(this.#workers.map(async ({ index, channel }) => {
+      try {
+        const report = await channel.call("report", { metrics });
+        const before = this.#reports.get(index);
+        // without metrics, those it told of last are still the latest
+        this.#reports.set(
+          index,
+          metrics || before === undefined ? report : { ...report, metrics: before.metrics },
+        );
+      } catch {
+        // it has died meanwhile: what it told last stands
+      }
+    }));
+  }
+
+  /** As they are checked here, with what the workers have met there and have to do there. */
+  servers(): readonly ServerView[] {
+    const known = [...this.#reports.values()].flatMap(({ servers }) => servers);
+    return this.#servers.views().map((view) => {
+      const seen = known.filter(({ backend, name }) =>
+        backend === view.backend && name === view.name
+      );
+      const out = seen.find(({ state }) => state === "ejected" || state === "draining");
+      return {
+        ...view,
+        state: view.state === "down" || out === undefined ? view.state : out.state,
+        // counted by all workers together
+        load: Math.max(0, ...seen.map(({ load }) => load)),
+        idleConnections: seen.reduce((sum, { idleConnections }) => sum + idleConnections, 0),
+      };
+    });
+  }
+
+  setDrained(name: ServerName, drained: boolean): boolean {
+    const found = this.#servers.setDrained(name, drained);
+    if (!found) return false;
+    if (drained) this.#drained.set(keyOf(name), name);
+    else this.#drained.delete(keyOf(name));
+    for (const { channel } of this.#workers) channel.tell("setDrained", { name, drained });
+    return true;
+  }
+
+  async prepare(next: LoadedConfig): Promise<PreparedConfig> {
+    const changes = planReload(this.#loaded, next);
+    const workers = [...this.#workers];
+    const staged = this.#stage(next);
+    const drop = async () => {
+      staged.drop();
+      // who had not made ready has nothing to drop
+      await Promise.allSettled(workers.map(({ channel }) => channel.call("drop", undefined)));
+    };
+    const results = await Promise.allSettled([
+      staged.ready(),
+      ...workers.map(({ channel }) => channel.call("prepare", next)),
+    ]);
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined) {
+      await drop();
+      throw asProxyError(failed.reason, "internal");
+    }
+    return { changes, drop, commit: () => this.#commit(next, { workers, staged }) };
+  }
+
+  async drain(): Promise<number> {
+    this.#stopping = true;
+    const drained = await Promise.allSettled(this.#workers.map(async ({ index, channel }) => {
+      const { cut, report } = await channel.call("drain", undefined);
+      this.#reports.set(index, report);
+      return cut;
+    }));
+    this.#servers.close();
+    for (const worker of this.#workers) worker.end();
+    return drained.reduce(
+      (sum, result) => sum + (result.status === "fulfilled" ? result.value : 0),
+      0,
+    );
+  }
+
+  get #all(): readonly WorkerReport[] {
+    const lost = this.#lost === undefined ? [] : [this.#lost];
+    return [...this.#reports.values(), ...lost];
+  }
+
+  async #commit(
+    next: LoadedConfig,
+    { workers, staged }: { workers: readonly WorkerThread[]; staged: StagedServers },
+  ): Promise<void> {
+    this.#loaded = next;
+    staged.commit();
+    const committed = await Promise.allSettled(
+      workers.map(({ channel }) => channel.call("commit", undefined)),
+    );
+    const done = committed.find((result) => result.status === "fulfilled");
+    if (done !== undefined) this.#listeners = done.value;
+    for (const worker of this.#workers) {
+      if (workers.includes(worker)) this.#tellServers(worker);
+      else await this.#update(worker, next);
+    }
+  }
+
+  /** A worker that was started with the configuration of before. */
+  async #update(worker: WorkerThread, loaded: LoadedConfig): Promise<void> {
+    const { channel } = worker;
+    try {
+      await channel.call("prepare", loaded);
+      await channel.call("commit", undefined);
+      this.#tellServers(worker);
+    } catch {
+      // it has died, and the next begins with what is in force
+    }
+  }
+
+  #stage(loaded: LoadedConfig): StagedServers {
+    const servers = this.#servers.stage();
+    policyOf(loaded, { servers, observe: this.#options.observe });
+    return servers;
+  }
+
+  #observe(event: ProxyEvent): void {
+    this.#options.observe(event);
+    if (event.kind !== "server_state" || event.state === "ejected") return;
+    const { backend, server, state } = event;
+    for (const { channel } of this.#workers) {
+      channel.tell("believe", { name: { backend, server }, state });
+    }
+  }
+
+  /** A worker that was busy starting, or with a new configuration, has missed what was told. */
+  #tellServers({ channel }: WorkerThread): void {
+    for (const name of this.#drained.values()) channel.tell("setDrained", { name, drained: true });
+    for (const { backend, name: server, state } of this.#servers.views()) {
+      if (state !== "up" && state !== "down") continue;
+      channel.tell("believe", { name: { backend, server }, state });
+    }
+  }
+
+  #notice(event: ProxyEvent): void {
+    if (event.kind === "server_failed") {
+      const { backend, server, error } = event;
+      this.#servers.fail({ backend, server }, error);
+    }
+    this.#options.notice(event);
+  }
+
+  async #start(index: number): Promise<readonly RunningListener[]> {
+    const { program, traced, terminal, unavailable } = this.#options;
+    const [began, loaded] = [performance.now(), this.#loaded];
+    const worker = new WorkerThread(index, {
+      program,
+      control: this.#procedures(index),
+      // one that dies while it starts fails to start, below
+      onDeath: (why) => {
+        if (this.#workers.includes(worker)) void this.#replace(worker, { why, began });
+      },
+    });
+    try {
+      const started = worker.channel.call("start", {
+        ...{ loaded, traced, terminal, index, unavailable },
+        counters: this.#counters,
+      });
+      const listeners = await inTime(started, `worker ${index} did not start`);
+      this.#workers.push(worker);
+      if (loaded === this.#loaded) this.#tellServers(worker);
+      else await this.#update(worker, this.#loaded);
+      return listeners;
+    } catch (error) {
+      worker.end();
+      this.#forget(index);
+      throw error;
+    }
+  }
+
+  /** What a worker had is gone with it; another takes its place. */
+  async #replace(
+    dead: WorkerThread,
+    { why, began }: { why: ProxyError; began: number },
+  ): Promise<void> {
+    const { index } = dead;
+    this.#workers = this.#workers.filter((worker) => worker !== dead);
+    this.#forget(index);
+    const report = this.#reports.get(index);
+    this.#reports.delete(index);
+    this.#died++;
+    if (report !== undefined) this.#lost = addLost(this.#lost, report);
+    let reason = why.message;
+    let wait = performance.now() - began < RESTART_MS;
+    while (!this.#stopping) {
+      this.#options.observe({ kind: "worker_died", worker: index, reason });
+      if (wait) await new Promise((resolve) => setTimeout(resolve, RESTART_MS));
+      if (this.#stopping) return;
+      try {
+        return void await this.#start(index);
+      } catch (error) {
+        reason = messageOf(error);
+        wait = true;
+      }
+    }
+  }
+
+  #forget(index: number): void {
+    this.#ports.forget(index);
+    new SharedCounters(this.#counters, index).forget();
+  }
+
+  #procedures(worker: number): ControlProcedures {
+    const ports = this.#ports;
+    return {
+      claim: (address) => ports.claim(worker, address),
+      turn: () => ports.turn(worker),
+      opened: (opened) => ports.opened(worker, opened),
+      notOpened: () => ports.leave(),
+      closing: (socket) => ports.closing(worker, socket),
+      closed: (socket) => ports.closed(socket),
+      free: (ends) => portKeeper().free(ends),
+      log: (lines) => this.#options.log(lines),
+      notice: (message) => this.#notice(unpackEvent(message)),
+    };
+  }
+}
+
+function keyOf({ backend, server }: ServerName): string {
+  return `${backend} ${server}`;
+}
+
+/** @throws {ProxyError} `unavailable` where it takes too long */
+async function inTime<T>(start: Promise<T>, what: string): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const why = `${what} within ${START_MS / 1000} s`;
+    timer = setTimeout(() => reject(new ProxyError("unavailable", why)), START_MS);
+  });
+  try {
+    return await Promise.race([start, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What is left of a worker's counts when it has died, with those of others that did before. */
+function addLost(before: WorkerReport | undefined, report: WorkerReport): WorkerReport {
+  const tally = startTally();
+  if (before !== undefined) tally.add(before.tally);
+  tally.add(report.tally);
+  const ended = { ...report.totals, open: 0 };
+  return {
+    totals: before === undefined ? ended : sumTotals([before.totals, ended]),
+    tally: tally.counts,
+    // what it had at the moment it has no more
+    metrics: sumFamilies([
+      before?.metrics ?? [],
+      report.metrics.filter(({ type }) => type !== "gauge"),
+    ]),
+    servers: [],
+    dropped: (before?.dropped ?? 0) + report.dropped,
+  };
+}

@@ -1,0 +1,106 @@
+import type { RunningListener } from "../app.ts";
+import type { LoadedConfig } from "../control/snapshot.ts";
+import type { Address } from "../core/address.ts";
+import { type ErrorCode, ProxyError } from "../core/errors.ts";
+import type { ProxyEvent } from "../observability/event.ts";
+import type { MetricFamily } from "../observability/metric_family.ts";
+import type { TallyCounts } from "../observability/tally.ts";
+import type { Totals } from "../observability/totals.ts";
+import { isRefused } from "../upstream/dial.ts";
+import type { ConnectionEnds } from "../tls/stuck_sockets.ts";
+import type { ServerName, ServerView } from "../upstream/server_registry.ts";
+
+/** What the control plane asks of a worker. */
+export interface WorkerProcedures {
+  /** Listens and serves. */
+  start(start: WorkerStart): Promise<readonly RunningListener[]>;
+  /** Makes ready for a configuration; `commit` or `drop` follows. */
+  prepare(next: LoadedConfig): Promise<void>;
+  /** @returns the listeners there are now */
+  commit(): Promise<readonly RunningListener[]>;
+  drop(): Promise<void>;
+  setDrained(order: { readonly name: ServerName; readonly drained: boolean }): void;
+  believe(health: ServerHealth): void;
+  report(options: { readonly metrics: boolean }): WorkerReport;
+  /** @returns how many connections were cut off, and the last report */
+  drain(): Promise<{ readonly cut: number; readonly report: WorkerReport }>;
+}
+
+export interface WorkerStart {
+  readonly loaded: LoadedConfig;
+  readonly traced: boolean;
+  /** Whether the log is for a person at a terminal, and in colours. */
+  readonly terminal: { readonly coloured: boolean } | undefined;
+  readonly counters: SharedArrayBuffer;
+  /** Which of the workers this is, from 0. */
+  readonly index: number;
+  /** Why the C library cannot be called; undefined where it can. */
+  readonly unavailable: string | undefined;
+}
+
+export interface ServerHealth {
+  readonly name: ServerName;
+  readonly state: "up" | "down";
+}
+
+/** What a worker has to tell of itself. */
+export interface WorkerReport {
+  readonly totals: Totals;
+  readonly tally: TallyCounts;
+  /** Empty where they were not asked for. */
+  readonly metrics: readonly MetricFamily[];
+  readonly servers: readonly ServerView[];
+  /** Lines of the log that were dropped. */
+  readonly dropped: number;
+}
+
+/** What a worker asks of the control plane. */
+export interface ControlProcedures {
+  /** See `PortKeeper.claim`. */
+  claim(address: Address): number;
+  /** Settles when it is this worker's turn to open a socket. */
+  turn(nothing: undefined): Promise<void>;
+  /** The turn is over: a socket was opened. @returns its number, and whether it takes over */
+  opened(opened: OpenedPort): { readonly socket: number; readonly takesOver: boolean };
+  /** The turn is over: nothing was opened. */
+  notOpened(nothing: undefined): void;
+  /** Settles when a socket may be closed. */
+  closing(socket: number): Promise<void>;
+  closed(socket: number): void;
+  free(ends: ConnectionEnds): void;
+  /** Appends to the log, whole lines. */
+  log(lines: Uint8Array): Promise<void>;
+  /** Something that the control plane goes by, or shows. */
+  notice(event: EventMessage): void;
+}
+
+export interface OpenedPort {
+  readonly address: Address;
+  /** Whether it is of use only with Nagle's algorithm off. */
+  readonly noDelay: boolean;
+}
+
+/** An event whose error is spelled out, as one that is copied would forget its code. */
+export interface EventMessage {
+  readonly event: ProxyEvent;
+  readonly error: EventError | undefined;
+}
+
+interface EventError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly refused: boolean;
+}
+
+export function packEvent(event: ProxyEvent): EventMessage {
+  if (!("error" in event) || event.error === undefined) return { event, error: undefined };
+  const { code, message } = event.error;
+  const refused = isRefused(event.error);
+  return { event: { ...event, error: undefined } as ProxyEvent, error: { code, message, refused } };
+}
+
+export function unpackEvent({ event, error }: EventMessage): ProxyEvent {
+  if (error === undefined) return event;
+  const cause = error.refused ? new Deno.errors.ConnectionRefused() : undefined;
+  return { ...event, error: new ProxyError(error.code, error.message, { cause }) } as ProxyEvent;
+}

@@ -1,0 +1,197 @@
+import { type Address, formatAddress } from "../core/address.ts";
+import { ProxyError } from "../core/errors.ts";
+import type { ListeningSockets } from "../tls/listening_sockets.ts";
+import { claimPort } from "../tls/shared_port.ts";
+
+/** A socket that listens, of the worker that opened it. */
+interface PortSocket {
+  readonly id: number;
+  readonly worker: number;
+  /** Undefined where it was not looked for. */
+  readonly fd: number | undefined;
+}
+
+/** A port that some workers listen on, or are about to. */
+interface Claim {
+  readonly port: number;
+  readonly by: Set<number>;
+}
+
+/** The sockets of all workers on one address. */
+interface Group {
+  readonly address: Address;
+  /** In the order that the system has them in: where one is closed the last takes its place. */
+  readonly sockets: PortSocket[];
+}
+
+/**
+ * Which worker listens where. Of the sockets that share an address all new connections come to the
+ * newest of each worker; the older ones, which it is about to close, get none. One is opened or closed
+ * at a time, so that their order is known, and which descriptor is whose.
+ */
+export class PortGroups {
+  /** Undefined where the system's library cannot be called: then the system chooses. */
+  readonly #sockets: ListeningSockets | undefined;
+  readonly #groups = new Map<string, Group>();
+  /** The ports that were claimed, by what was asked for. */
+  readonly #claimed = new Map<string, Claim[]>();
+  #ids = 0;
+  /** Who opens or closes a socket now; the next has to wait. */
+  #holder: number | undefined;
+  #waiting: { readonly worker: number; readonly enter: () => void }[] = [];
+
+  constructor(sockets: ListeningSockets | undefined) {
+    this.#sockets = sockets;
+  }
+
+  /**
+   * The port for a worker to listen on: the same for each of them, which the first has to find free.
+   *
+   * @throws {ProxyError} `bad_config` where it is in use
+   */
+  claim(worker: number, address: Address): number {
+    const key = formatAddress(address);
+    const claims = this.#claimed.get(key) ?? [];
+    // port 0 may be asked for more than once
+    const claim = claims.find(({ by }) => address.port !== 0 || !by.has(worker));
+    if (claim !== undefined) {
+      claim.by.add(worker);
+      return claim.port;
+    }
+    const port = claimPort(address);
+    this.#claimed.set(key, [...claims, { port, by: new Set([worker]) }]);
+    return port;
+  }
+
+  /** Settles when it is this worker's turn to open or close a socket. */
+  turn(worker: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ worker, enter: resolve });
+      if (this.#holder === undefined) this.leave();
+    });
+  }
+
+  /** The turn is over. */
+  leave(): void {
+    const next = this.#waiting.shift();
+    this.#holder = next?.worker;
+    next?.enter();
+  }
+
+  /**
+   * A socket was opened, and the turn is over.
+   *
+   * @throws {ProxyError} `unavailable` where Nagle's algorithm has to be off and is not
+   */
+  opened(
+    worker: number,
+    { address, noDelay }: { address: Address; noDelay: boolean },
+  ): { socket: number; takesOver: boolean } {
+    const group = this.#group(address);
+    const id = this.#ids++;
+    try {
+      const fd = this.#withoutDelay(address, noDelay);
+      group.sockets.push({ id, worker, fd });
+      return { socket: id, takesOver: this.#steer(group, this.#newest(group)) };
+    } finally {
+      this.leave();
+    }
+  }
+
+  /** Settles when a socket may be closed: no new connection comes to it. */
+  async closing(worker: number, id: number): Promise<void> {
+    const group = this.#groupOf(id);
+    if (group === undefined) return;
+    await this.turn(worker);
+    // the last socket is to move to another place, so nothing may come to it meanwhile
+    const stay = this.#newest(group).filter((socket) => socket.id !== id);
+    const still = stay.filter((socket) => socket !== group.sockets.at(-1));
+    this.#steer(group, still.length > 0 ? still : stay);
+  }
+
+  /** A socket was closed, and the turn is over. */
+  closed(id: number): void {
+    const group = this.#groupOf(id);
+    if (group === undefined) return;
+    const gone = this.#remove(group, id);
+    if (gone !== undefined && !group.sockets.some(({ worker }) => worker === gone.worker)) {
+      this.#disclaim(gone.worker, ({ port }) => port === group.address.port);
+    }
+    this.#steer(group, this.#newest(group));
+    this.leave();
+  }
+
+  /** A worker has died, and with it its sockets. */
+  forget(worker: number): void {
+    this.#disclaim(worker, () => true);
+    for (const group of this.#groups.values()) {
+      for (const { id } of group.sockets.filter((socket) => socket.worker === worker)) {
+        this.#remove(group, id);
+      }
+      this.#steer(group, this.#newest(group));
+    }
+    this.#waiting = this.#waiting.filter((waiter) => waiter.worker !== worker);
+    if (this.#holder === worker) this.leave();
+  }
+
+  /** The newest socket of each worker. */
+  #newest({ sockets }: Group): PortSocket[] {
+    return sockets.filter(({ worker, id }) =>
+      !sockets.some((other) => other.worker === worker && other.id > id)
+    );
+  }
+
+  /** @returns whether the system goes by it */
+  #steer(group: Group, chosen: readonly PortSocket[]): boolean {
+    const { sockets, address } = group;
+    const any = sockets.find(({ fd }) =>
+      fd !== undefined && this.#sockets?.listens(fd, address.port)
+    )?.fd;
+    if (any === undefined || this.#sockets === undefined) return false;
+    const all = chosen.length === sockets.length;
+    const places = all ? [] : chosen.map((socket) => sockets.indexOf(socket));
+    return this.#sockets.steerTo(any, places);
+  }
+
+  #remove({ sockets }: Group, id: number): PortSocket | undefined {
+    const place = sockets.findIndex((socket) => socket.id === id);
+    if (place < 0) return undefined;
+    const [gone, last] = [sockets[place], sockets.pop()];
+    if (place < sockets.length && last !== undefined) sockets[place] = last;
+    return gone;
+  }
+
+  #withoutDelay({ port }: Address, strictly: boolean): number | undefined {
+    try {
+      return this.#sockets?.withoutDelay(port);
+    } catch (error) {
+      if (!(error instanceof ProxyError) || strictly) throw error;
+      return undefined;
+    }
+  }
+
+  /** A worker listens there no more; where none does, the port has to be free for it to be ours. */
+  #disclaim(worker: number, which: (claim: Claim) => boolean): void {
+    for (const [key, claims] of this.#claimed) {
+      for (const claim of claims) if (which(claim)) claim.by.delete(worker);
+      const left = claims.filter(({ by }) => by.size > 0);
+      if (left.length > 0) this.#claimed.set(key, left);
+      else this.#claimed.delete(key);
+    }
+  }
+
+  #group(address: Address): Group {
+    const key = formatAddress(address);
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      group = { address, sockets: [] };
+      this.#groups.set(key, group);
+    }
+    return group;
+  }
+
+  #groupOf(id: number): Group | undefined {
+    return [...this.#groups.values()]
+      .find(({ sockets }) => sockets.some((socket) => socket.id === id));
+  }
+}

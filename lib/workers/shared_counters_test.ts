@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { counterMemory, SharedCounters } from "./shared_counters.ts";
+
+function both() {
+  const memory = counterMemory(2);
+  return [new SharedCounters(memory, 0), new SharedCounters(memory, 1)] as const;
+}
+
+Deno.test("SharedCounters count by name together, and forget what a worker had", () => {
+  const [first, second] = both();
+  const [a, b] = [first.count("server app 127.0.0.1:1"), second.count("server app 127.0.0.1:1")];
+  const other = second.count("server app 127.0.0.1:2");
+  assert.deepEqual([a.add(2), b.add(3), other.add(1)], [2, 5, 1]);
+  assert.deepEqual([a.value, b.value, other.value], [5, 5, 1]);
+  assert.equal(b.add(-1), 4);
+  second.forget();
+  assert.deepEqual([a.value, b.value, other.value], [2, 2, 0]);
+  assert.equal(b.add(1), 3);
+});
+
+Deno.test("SharedCounters never count a key too low, and seldom too high", () => {
+  const [first, second] = both();
+  const [a, b] = [first.byKey("listener"), second.byKey("listener")];
+  const keys = Array.from({ length: 10_000 }, (_, i) => `10.0.${i >> 8}.${i & 255}`);
+  keys.forEach((key, i) => (i % 2 === 0 ? a : b).add(key, 1));
+  const counts = keys.map((key) => a.add(key, 1) - 1);
+  for (const key of keys) a.add(key, -1);
+  assert.ok(counts.every((count) => count >= 1));
+  assert.ok(counts.filter((count) => count > 1).length < keys.length / 20);
+  second.forget();
+  assert.ok(b.add(keys[1] ?? "", 1) <= 2, "it has forgotten what the other had");
+});
+
+Deno.test("SharedCounters give names places of their own, until there are none", () => {
+  const [first, second] = both();
+  const counts = Array.from({ length: 5_000 }, (_, i) => first.count(`name ${i}`));
+  counts.forEach((count, i) => count.add(i));
+  counts.forEach((count, i) => assert.equal(count.value, i));
+  // what came first is shared, what is beyond is each worker's own
+  assert.equal(second.count("name 7").value, 7);
+  assert.equal(second.count("name 4999").value, 0);
+});
+
+Deno.test("SharedCounters come back to where they were", () => {
+  const steps = fc.array(fc.tuple(fc.boolean(), fc.constantFrom("a", "b", "c")));
+  fc.assert(
+    fc.property(steps, (steps) => {
+      const [first, second] = both();
+      const undo = steps.map(([which, key]) => {
+        const counters = which ? first : second;
+        counters.count(key).add(1);
+        counters.byKey("keys").add(key, 1);
+        return () => [counters.count(key).add(-1), counters.byKey("keys").add(key, -1)];
+      });
+      for (const step of undo) step();
+      for (const key of ["a", "b", "c"]) {
+        assert.deepEqual([first.count(key).value, second.byKey("keys").add(key, 0)], [0, 0]);
+      }
+    }),
+    { numRuns: 20 },
+  );
+});

@@ -1,0 +1,204 @@
+import type { OneThreadApp, PreparedConfig } from "../app.ts";
+import { startApp } from "../app.ts";
+import { loopDelayFamily } from "../control/monitor.ts";
+import type { LoadedConfig } from "../control/snapshot.ts";
+import { ProxyError } from "../core/errors.ts";
+import type { ProxyEvent } from "../observability/event.ts";
+import { type Log, openLog } from "../observability/log.ts";
+import type { LogOutput } from "../observability/log_output.ts";
+import { LoopDelay } from "../observability/loop_delay.ts";
+import { startTally } from "../observability/tally.ts";
+import { openTelemetry } from "../observability/telemetry.ts";
+import { painter } from "../observability/terminal_format.ts";
+import { levelOf } from "../observability/text_format.ts";
+import { Traffic } from "../observability/traffic.ts";
+import { keepPortsBy } from "../tls/port_keeper.ts";
+import { Channel, type MessageEnd } from "./channel.ts";
+import {
+  type ControlProcedures,
+  packEvent,
+  type ServerHealth,
+  type WorkerProcedures,
+  type WorkerReport,
+  type WorkerStart,
+} from "./messages.ts";
+import { RemotePorts } from "./remote_ports.ts";
+import { SharedCounters } from "./shared_counters.ts";
+import type { ServerName } from "../upstream/server_registry.ts";
+import { routeName } from "../proxy/router.ts";
+
+/** Whether this thread is a worker: the program is then to serve, and not to read its flags. */
+export function isWorker(): boolean {
+  return "WorkerGlobalScope" in globalThis;
+}
+
+/** Serves as the control plane says, which speaks to this thread by messages. */
+export function serveAsWorker(end: MessageEnd = self as unknown as MessageEnd): void {
+  const worker = new DataPlane(end);
+  worker.listen();
+}
+
+/** Warnings a second that the control plane shows at the most. */
+const NOTICES = 50;
+
+/** One of the threads that serve: the proxy without checks, files and signals. */
+class DataPlane implements WorkerProcedures {
+  readonly #end: MessageEnd;
+  readonly #tally = startTally();
+  readonly #traffic = new Traffic();
+  readonly #delay = new LoopDelay();
+  readonly #telemetry = openTelemetry();
+  readonly #notices: Notices;
+  #control: Channel<ControlProcedures> | undefined;
+  #log: Log | undefined;
+  #app: OneThreadApp | undefined;
+  #prepared: { readonly loaded: LoadedConfig; readonly config: PreparedConfig } | undefined;
+
+  constructor(end: MessageEnd) {
+    this.#end = end;
+    this.#notices = new Notices((event) => this.#control?.tell("notice", packEvent(event)));
+  }
+
+  listen(): void {
+    const bound: WorkerProcedures = {
+      start: (start) => this.start(start),
+      prepare: (next) => this.prepare(next),
+      commit: () => this.commit(),
+      drop: () => this.drop(),
+      setDrained: (order) => this.setDrained(order),
+      believe: (health) => this.believe(health),
+      report: (options) => this.report(options),
+      drain: () => this.drain(),
+    };
+    this.#control = new Channel<ControlProcedures>(this.#end, bound);
+  }
+
+  async start({ loaded, traced, terminal, counters, index, unavailable }: WorkerStart) {
+    const control = this.#control;
+    if (control === undefined) throw new ProxyError("internal", "A worker needs its channel");
+    keepPortsBy(new RemotePorts(control, unavailable));
+    const output = outputOf(control);
+    this.#log = await openLog(loaded.config.log, {
+      output,
+      openFile: () => Promise.resolve(output),
+      terminal: terminal && painter(terminal.coloured),
+    });
+    this.#app = await startApp(loaded, (event) => this.#observe(event), {
+      ...{ traced, checked: false },
+      counters: new SharedCounters(counters, index),
+    });
+    return this.#app.listeners;
+  }
+
+  async prepare(next: LoadedConfig): Promise<void> {
+    const config = await this.#serving.prepare(next);
+    this.#prepared = { loaded: next, config };
+  }
+
+  async commit() {
+    const prepared = this.#prepared;
+    this.#prepared = undefined;
+    if (prepared !== undefined) {
+      const log = await this.#log?.prepare(prepared.loaded.config.log);
+      log?.commit();
+      await prepared.config.commit();
+      const { routes, backends } = prepared.loaded.config;
+      this.#traffic.keepOnly({
+        routes: new Set(routes.map(routeName)),
+        backends: new Set(backends.keys()),
+      });
+    }
+    return this.#serving.listeners;
+  }
+
+  async drop(): Promise<void> {
+    const prepared = this.#prepared;
+    this.#prepared = undefined;
+    await prepared?.config.drop();
+  }
+
+  setDrained({ name, drained }: { readonly name: ServerName; readonly drained: boolean }): void {
+    this.#app?.setDrained(name, drained);
+  }
+
+  believe({ name, state }: ServerHealth): void {
+    this.#app?.believe(name, state);
+  }
+
+  report({ metrics }: { readonly metrics: boolean }): WorkerReport {
+    return {
+      totals: this.#traffic.totals,
+      tally: this.#tally.counts,
+      metrics: metrics ? [...this.#traffic.families(), loopDelayFamily(this.#delay)] : [],
+      servers: this.#app?.servers() ?? [],
+      dropped: this.#log?.dropped ?? 0,
+    };
+  }
+
+  async drain() {
+    const cut = await this.#serving.drain();
+    await this.#log?.close();
+    return { cut, report: this.report({ metrics: true }) };
+  }
+
+  get #serving(): OneThreadApp {
+    if (this.#app === undefined) throw new ProxyError("internal", "The worker has not started");
+    return this.#app;
+  }
+
+  #observe(event: ProxyEvent): void {
+    // names are looked up by the control plane too, which tells
+    if (event.kind === "servers_resolved" || event.kind === "resolve_failed") return;
+    this.#tally.observe(event);
+    this.#traffic.observe(event);
+    this.#log?.observe(event);
+    this.#telemetry?.(event);
+    this.#notices.observe(event);
+  }
+}
+
+/**
+ * Tells the control plane what it goes by: each failure of a server, and when it serves again. Of
+ * other warnings, which it only shows, some a second.
+ */
+class Notices {
+  readonly #tell: (event: ProxyEvent) => void;
+  readonly #failing = new Set<string>();
+  #second = 0;
+  #told = 0;
+
+  constructor(tell: (event: ProxyEvent) => void) {
+    this.#tell = tell;
+  }
+
+  observe(event: ProxyEvent): void {
+    switch (event.kind) {
+      case "server_failed":
+        this.#failing.add(`${event.backend} ${event.server}`);
+        return this.#tell(event);
+      case "request":
+      case "connection_end":
+        if (this.#failing.size === 0 || event.error !== undefined) break;
+        if (this.#failing.delete(`${event.backend} ${event.server}`)) return this.#tell(event);
+    }
+    if (levelOf(event) === "warning" && this.#mayTell()) this.#tell(event);
+  }
+
+  #mayTell(): boolean {
+    const second = Math.floor(performance.now() / 1000);
+    if (second !== this.#second) [this.#second, this.#told] = [second, 0];
+    return this.#told++ < NOTICES;
+  }
+}
+
+/** Lines go to the control plane, which writes those of all workers. */
+function outputOf(control: Channel<ControlProcedures>): LogOutput {
+  return {
+    write: async (bytes) => {
+      const lines = bytes.slice();
+      await control.call("log", lines, [lines.buffer]);
+      return bytes.length;
+    },
+    close: () => {},
+  };
+}

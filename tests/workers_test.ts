@@ -1,0 +1,296 @@
+import assert from "node:assert/strict";
+import type { Status } from "../lib/observability/status.ts";
+import { ask } from "./support/ask.ts";
+import { startEcho, startHttp, startNamed } from "./support/backends.ts";
+import { FAST_CHECKS, type ProxyConfig, startConfigured } from "./support/configured_proxy.ts";
+import type { TestConnection } from "./support/connection.ts";
+import { eventually, within } from "./support/deadline.ts";
+import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
+import { startNamedServer } from "./support/named_server.ts";
+import { ENGINES, type ProxyProcess, stopProxy } from "./support/start_proxy.ts";
+import { connectTcp, connectTls } from "./support/tls_client.ts";
+
+const LOCAL = { sni: "localhost" } as const;
+/** Enough connections that each worker has some: all at one is less than one in a billion. */
+const MANY = 32;
+
+function workers(
+  count: number,
+  { settings, ...config }: ProxyConfig,
+  admin = { listen: "127.0.0.1:0" },
+): ProxyConfig {
+  return { ...config, settings: { workers: count, admin, ...settings } };
+}
+
+async function adminOf({ says }: ProxyProcess): Promise<string> {
+  const [, url = ""] = await says.first(/admin page: (http:\S+)\/$/);
+  return url;
+}
+
+async function statusOf(admin: string): Promise<Status> {
+  return await (await fetch(`${admin}/status`)).json();
+}
+
+/** The value of a metric; all its samples together. */
+async function metric(admin: string, name: string): Promise<number> {
+  const text = await (await fetch(`${admin}/metrics`)).text();
+  return text.split("\n")
+    .filter((line) => line.startsWith(name) && /^[{ ]/.test(line.slice(name.length)))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+}
+
+async function connections(port: number, count: number): Promise<TestConnection[]> {
+  return await Promise.all(Array.from({ length: count }, () => connectTls(port)));
+}
+
+async function askOn(client: TestConnection, path = "/"): Promise<string> {
+  await client.write(encodeRequest(path));
+  return (await readAnswer(client)).body;
+}
+
+for (const engine of ENGINES) {
+  Deno.test(`several workers serve one port, and count and log as one (${engine})`, async () => {
+    await using backend = await startNamed("app");
+    await using proxy = await startConfigured(workers(3, {
+      engine,
+      backends: { app: backend.address },
+      settings: { workers: 3, log: { format: "json" } },
+    }));
+    const admin = await adminOf(proxy);
+    const clients = await connections(proxy.port, MANY);
+    for (const client of clients) {
+      for (let i = 0; i < 3; i++) assert.equal(await askOn(client), "app");
+    }
+    assert.deepEqual((await statusOf(admin)).workers, { running: 3, died: 0 });
+    assert.equal((await statusOf(admin)).connections.open, MANY);
+    assert.equal(await metric(admin, "tls_proxy_requests_total"), 3 * MANY);
+    assert.equal(await metric(admin, "tls_proxy_handshakes_total"), MANY);
+    assert.equal(await metric(admin, "tls_proxy_workers"), 3);
+    for (const client of clients) client.close();
+    await eventually(
+      async () => (await statusOf(admin)).connections.open === 0 || undefined,
+      "the end of all connections",
+    );
+    assert.equal(await stopProxy(proxy), 0);
+    await proxy.log.ended;
+    // each line whole, whoever wrote it
+    const lines = proxy.log.all.map((line) => JSON.parse(line) as { event: string });
+    const count = (kind: string) => lines.filter(({ event }) => event === kind).length;
+    assert.deepEqual(["request", "end"].map(count), [3 * MANY, MANY]);
+    await proxy.says.first(new RegExp(`served ${MANY} connections and ${3 * MANY} requests, `));
+    // a pool for each worker, and more than one of them was used
+    assert.ok(backend.connections.length > 1);
+  });
+
+  Deno.test(`a limit holds for all workers together (${engine})`, async () => {
+    await using backend = await startHttp();
+    await using proxy = await startConfigured(workers(3, {
+      engine,
+      backends: { default: backend.address },
+      settings: { limits: { connections: 5 } },
+    }));
+    const admin = await adminOf(proxy);
+    const served: TestConnection[] = [];
+    for (let i = 0; i < MANY; i++) {
+      const client = await connectTls(proxy.port).catch(() => undefined);
+      if (client === undefined) continue;
+      const answer = await askOn(client).catch(() => undefined);
+      if (answer === "hello") served.push(client);
+      else client.close();
+    }
+    assert.equal(served.length, 5);
+    assert.equal((await statusOf(admin)).connections.open, 5);
+    served.pop()?.close();
+    await eventually(
+      async () => (await statusOf(admin)).connections.open === 4 || undefined,
+      "a place",
+    );
+    using next = await connectTls(proxy.port);
+    assert.equal(await askOn(next), "hello");
+    for (const client of served) client.close();
+  });
+}
+
+Deno.test("connections_per_ip counts the connections of all workers", async () => {
+  await using backend = await startHttp();
+  await using proxy = await startConfigured(workers(3, {
+    backends: { default: backend.address },
+    settings: { limits: { connections_per_ip: 4 } },
+  }));
+  const served: TestConnection[] = [];
+  for (let i = 0; i < MANY; i++) {
+    const client = await connectTls(proxy.port).catch(() => undefined);
+    if (client !== undefined) served.push(client);
+  }
+  assert.equal(served.length, 4);
+  for (const client of served) client.close();
+});
+
+Deno.test("max_connections holds for all workers, and who waits at one gets what another frees", async () => {
+  let now = 0;
+  let most = 0;
+  await using backend = await startHttp(async () => {
+    most = Math.max(most, ++now);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    now--;
+    return encodeAnswer("done");
+  });
+  const servers = [{ address: backend.address, max_connections: 2 }];
+  await using proxy = await startConfigured(workers(3, { backends: { api: { servers } } }));
+  const clients = await connections(proxy.port, MANY);
+  const answers = await Promise.all(clients.map(async (client) => {
+    const all: string[] = [];
+    for (let i = 0; i < 5; i++) all.push(await askOn(client));
+    return all.join();
+  }));
+  assert.deepEqual([...new Set(answers)], ["done,done,done,done,done"]);
+  assert.equal(most, 2);
+  for (const client of clients) client.close();
+});
+
+Deno.test("what checks find, and what is drained, holds for all workers", async () => {
+  await using a = await startNamedServer("a");
+  await using b = await startNamedServer("b");
+  const health = { type: "http", path: "/healthz", ...FAST_CHECKS, fall: 1, rise: 1 };
+  const api = { servers: [a.address, b.address], health, slow_start: "0s", retries: 0 };
+  await using proxy = await startConfigured(workers(3, { backends: { api } }));
+  const admin = await adminOf(proxy);
+  const clients = await connections(proxy.port, MANY);
+  const askedBy = async () => {
+    const answers: string[] = [];
+    for (const client of clients) answers.push(await askOn(client));
+    return [...new Set(answers)].sort().join("");
+  };
+  assert.equal(await askedBy(), "ab");
+
+  a.well = false;
+  await proxy.log.first(/ server down /);
+  assert.equal(await askedBy(), "b");
+  assert.deepEqual(
+    (await statusOf(admin)).backends[0]?.servers.map(({ state }) => state),
+    ["down", "up"],
+  );
+  a.well = true;
+  await proxy.log.first(/ server up /);
+  assert.equal(await askedBy(), "ab");
+  // checked once, and told once, however many there are
+  assert.equal(proxy.log.matching(/ server (?:down|up) /).length, 2);
+
+  const url = `${admin}/drain/api/${b.address}`;
+  assert.equal((await fetch(url, { method: "POST" })).status, 200);
+  assert.equal(await askedBy(), "a");
+  assert.equal((await fetch(url, { method: "DELETE" })).status, 200);
+  assert.equal(await askedBy(), "ab");
+  for (const client of clients) client.close();
+});
+
+Deno.test("a server that refuses connections is out for all workers at once", async () => {
+  await using a = await startNamedServer("a");
+  const b = await startNamedServer("b");
+  const health = { type: "tcp", interval: "30s", fast_interval: "30s" };
+  const api = { servers: [a.address, b.address], health, slow_start: "0s" };
+  await using proxy = await startConfigured(workers(3, { backends: { api } }));
+  await b[Symbol.asyncDispose]();
+  const clients = await connections(proxy.port, MANY);
+  for (const client of clients) assert.equal(await askOn(client), "a");
+  // one of them has met it, and told the others
+  await proxy.log.first(/ server down .*refused/);
+  const [, , , , failed] = await proxy.log.count(/ request .*server=/, MANY);
+  assert.ok(failed);
+  assert.ok(proxy.log.matching(/ server failed /).length <= 3);
+  for (const client of clients) client.close();
+});
+
+for (const engine of ENGINES) {
+  Deno.test(`a worker that dies takes its connections along, and no others (${engine})`, async () => {
+    await using backend = await startNamed("app", { brokenOff: true });
+    await using proxy = await startConfigured(
+      workers(3, { engine, backends: { app: backend.address } }),
+      { program: "tests/support/mortal_proxy.ts" },
+    );
+    const admin = await adminOf(proxy);
+    const clients = await connections(proxy.port, MANY);
+    for (const client of clients) assert.equal(await askOn(client), "app");
+    const before = await metric(admin, "tls_proxy_requests_total");
+    assert.equal(before, MANY);
+
+    await Deno.writeTextFile(`${proxy.config.folder}/death`, "worker 1");
+    await proxy.log.first(/ warning worker died worker=1 reason=".*it was told to die.*"/);
+    const still = await Promise.all(
+      clients.map(async (client) => await askOn(client).then(() => true, () => false)),
+    );
+    const kept = still.filter((alive) => alive).length;
+    assert.ok(kept > 0 && kept < MANY, `${kept} of ${MANY} were kept`);
+    await eventually(
+      async () => (await statusOf(admin)).workers.running === 3 || undefined,
+      "another worker",
+    );
+    assert.deepEqual((await statusOf(admin)).workers, { running: 3, died: 1 });
+    // what it had open is open no more, what it had counted stays counted
+    assert.equal((await statusOf(admin)).connections.open, kept);
+    assert.equal(await metric(admin, "tls_proxy_requests_total"), before + kept);
+    for (const client of clients) client.close();
+
+    const fresh = await connections(proxy.port, MANY);
+    for (const client of fresh) assert.equal(await askOn(client), "app");
+    for (const client of fresh) client.close();
+    assert.equal(await stopProxy(proxy), 0);
+  });
+}
+
+Deno.test("workers drain together, and what they still do is finished", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using backend = await startHttp(async () => {
+    await gate.promise;
+    return encodeAnswer("late");
+  });
+  await using proxy = await startConfigured(workers(3, { backends: { app: backend.address } }));
+  const clients = await connections(proxy.port, MANY);
+  for (const client of clients) await client.write(encodeRequest("/"));
+  await backend.accepted(MANY);
+  proxy.signal("SIGTERM");
+  await proxy.says.first(/SIGTERM: draining/);
+  await eventually(
+    () => connectTcp(proxy.port).then((client) => client.close(), () => true),
+    "nobody to listen",
+  );
+  gate.resolve();
+  for (const client of clients) {
+    assert.equal((await readAnswer(client)).body, "late");
+    await client.readRest();
+  }
+  assert.equal((await within(proxy.status, "the end")).code, 0);
+});
+
+Deno.test("a configuration that one worker cannot take is taken by none", async () => {
+  await using app = await startNamed("app");
+  await using other = await startNamed("other");
+  await using proxy = await startConfigured(workers(3, { backends: { app: app.address } }));
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const listeners = [
+    { listen: "127.0.0.1:0", mode: "http", engine: "node" },
+    { listen: `127.0.0.1:${taken.addr.port}`, mode: "http", engine: "node" },
+  ];
+  const config = JSON.parse(await Deno.readTextFile(proxy.config.path));
+  config.backends.app.servers = [other.address];
+  await proxy.config.write(JSON.stringify({ ...config, listeners }));
+  assert.match(await proxy.reload(), /^tls-proxy: not reloaded /);
+  assert.match(proxy.says.text, /Cannot listen on 127\.0\.0\.1:/);
+  for (let i = 0; i < MANY; i++) assert.equal((await ask(proxy.port, LOCAL)).body, "app");
+  await proxy.config.write(JSON.stringify(config));
+  assert.match(await proxy.reload(), /^tls-proxy: reloaded /);
+  for (let i = 0; i < MANY; i++) assert.equal((await ask(proxy.port, LOCAL)).body, "other");
+});
+
+Deno.test("several workers forward opaque bytes", async () => {
+  await using echo = await startEcho();
+  await using proxy = await startConfigured(
+    workers(3, { mode: "tcp", backends: { echo: echo.address } }),
+  );
+  const clients = await connections(proxy.port, MANY);
+  for (const [index, client] of clients.entries()) {
+    await client.write(`${index}\n`);
+    assert.equal(await client.readUntil("\n"), `${index}\n`);
+    client.close();
+  }
+});

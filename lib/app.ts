@@ -45,7 +45,7 @@ export interface App {
   /** All servers of all backends, as they are now. */
   servers(): readonly ServerView[];
   /** Takes a server out for new requests, or back in. @returns whether there is such a server */
-  setDrained(server: ServerName, drained: boolean): boolean;
+  setDrained(server: ServerName, drained: boolean): Promise<boolean>;
   /** Milliseconds for which `drain` waits, by the configuration in force. */
   readonly drainTime: number;
   /**
@@ -171,8 +171,8 @@ class RunningApp implements OneThreadApp {
     return this.#servers.views();
   }
 
-  setDrained(server: ServerName, drained: boolean): boolean {
-    return this.#servers.setDrained(server, drained);
+  setDrained(server: ServerName, drained: boolean): Promise<boolean> {
+    return Promise.resolve(this.#servers.setDrained(server, drained));
   }
 
   believe(server: ServerName, state: "up" | "down"): void {

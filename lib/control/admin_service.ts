@@ -10,7 +10,7 @@ import type { Monitor, Watched } from "./monitor.ts";
 
 /** What the service shows, and what it may do to the proxy. */
 export interface AdminTarget extends Watched {
-  setDrained(server: { backend: string; server: string }, drained: boolean): boolean;
+  setDrained(server: { backend: string; server: string }, drained: boolean): Promise<boolean>;
   /** Asks other threads for what they have counted; with their metrics, or without. */
   refresh(options: { readonly metrics: boolean }): Promise<void>;
   /** Settles when a reload is over. */

@@ -15,7 +15,7 @@ export interface AdminActions {
   /** Reads the configuration anew; says what came of it. */
   reload(): Promise<{ readonly taken: boolean; readonly details: readonly string[] }>;
   /** Takes a server out for new requests, or back in. @returns whether there is such a server */
-  drain(server: { backend: string; server: string }, drained: boolean): boolean;
+  drain(server: { backend: string; server: string }, drained: boolean): Promise<boolean>;
 }
 
 /**
@@ -99,10 +99,10 @@ const DRAIN = "/drain/";
 /** `POST /drain/{backend}/{server}` drains, `DELETE` undoes it. */
 const drainResource: Resource = {
   methods: ["POST", "DELETE"],
-  serve: ({ request, path, actions }) => {
+  serve: async ({ request, path, actions }) => {
     const named = serverIn(path);
     const drained = request.method === "POST";
-    if (named === undefined || !actions.drain(named, drained)) {
+    if (named === undefined || !await actions.drain(named, drained)) {
       return json(404, { error: "There is no such server", path });
     }
     return json(200, { ...named, drained });

@@ -86,7 +86,7 @@ export class Backend {
    * @throws {ProxyError} like `lease`
    */
   async connect(server: Server, origin: Origin): Promise<TunnelLease> {
-    const connection = await this.#dial(server, origin);
+    const connection = await this.#dial(server, origin, { quiet: true });
     server.succeed();
     return new TunnelLease(server, connection);
   }
@@ -110,11 +110,11 @@ export class Backend {
     return new Lease(server, new UpstreamConnection(connection, this.#options.limits), false);
   }
 
-  async #dial(server: Server, origin: Origin) {
+  async #dial(server: Server, origin: Origin, { quiet = false } = {}) {
     const { connectTimeout: timeout, proxyProtocol } = this.#options;
     const preamble = proxyProtocol && encodeProxyHeader(proxyProtocol, origin);
     try {
-      return await dial(server.endpoint, { timeout, preamble });
+      return await dial(server.endpoint, { timeout, preamble, quiet });
     } catch (error) {
       server.leave();
       throw error;
@@ -159,9 +159,12 @@ function without(members: readonly Member[], { servers }: Tries): readonly Membe
   return members.filter(({ server }) => !servers.includes(server));
 }
 
-/** Well, but with all places taken: worth waiting for. */
-function isBusy({ server, hasRoom, draining }: Member): boolean {
-  return server.usable && !hasRoom && !draining;
+/**
+ * Well, and yet it was not picked: worth waiting for. Whether it has room by now says nothing, as
+ * another thread may have left a place meanwhile.
+ */
+function isBusy({ server, draining }: Member): boolean {
+  return server.usable && !draining;
 }
 
 interface MemberLists {

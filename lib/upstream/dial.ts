@@ -13,7 +13,12 @@ export interface DialOptions {
   readonly timeout: number;
   /** Sent before anything else. */
   readonly preamble?: Uint8Array | undefined;
+  /** Whether it may be silent for long, and there are as many as there are clients. */
+  readonly quiet?: boolean;
 }
+
+/** Bytes to read into while a quiet connection is. */
+const QUIET_BUFFER_BYTES = 2 * 1024;
 
 /** @throws {ProxyError} `connect_failed` or `connect_timeout` */
 export async function dial(server: Endpoint, options: DialOptions): Promise<Connection> {
@@ -23,7 +28,7 @@ export async function dial(server: Endpoint, options: DialOptions): Promise<Conn
     peer: addressOf(remoteAddr),
     local: addressOf(localAddr),
     goneCode: "upstream_gone",
-    idleBufferBytes: POOLED_BYTES,
+    idleBufferBytes: options.quiet === true ? QUIET_BUFFER_BYTES : POOLED_BYTES,
   });
 }
 

@@ -177,12 +177,14 @@ export class Fleet implements App {
     });
   }
 
-  setDrained(name: ServerName, drained: boolean): boolean {
+  async setDrained(name: ServerName, drained: boolean): Promise<boolean> {
     const found = this.#servers.setDrained(name, drained);
     if (!found) return false;
     if (drained) this.#drained.set(keyOf(name), name);
     else this.#drained.delete(keyOf(name));
-    for (const { channel } of this.#workers) channel.tell("setDrained", { name, drained });
+    await Promise.allSettled(
+      this.#workers.map(({ channel }) => channel.call("setDrained", { name, drained })),
+    );
     return true;
   }
 
@@ -263,12 +265,13 @@ export class Fleet implements App {
   }
 
   #observe(event: ProxyEvent): void {
-    this.#options.observe(event);
-    if (event.kind !== "server_state" || event.state === "ejected") return;
-    const { backend, server, state } = event;
-    for (const { channel } of this.#workers) {
-      channel.tell("believe", { name: { backend, server }, state });
+    if (event.kind === "server_state" && event.state !== "ejected") {
+      const { backend, server, state } = event;
+      for (const { channel } of this.#workers) {
+        channel.tell("believe", { name: { backend, server }, state });
+      }
     }
+    this.#options.observe(event);
   }
 
   /** A worker that was busy starting, or with a new configuration, has missed what was told. */

@@ -19,7 +19,7 @@ export interface WorkerProcedures {
   /** @returns the listeners there are now */
   commit(): Promise<readonly RunningListener[]>;
   drop(): Promise<void>;
-  setDrained(order: { readonly name: ServerName; readonly drained: boolean }): void;
+  setDrained(order: { readonly name: ServerName; readonly drained: boolean }): Promise<void>;
   believe(health: ServerHealth): void;
   report(options: { readonly metrics: boolean }): WorkerReport;
   /** @returns how many connections were cut off, and the last report */

@@ -117,8 +117,8 @@ class DataPlane implements WorkerProcedures {
     await prepared?.config.drop();
   }
 
-  setDrained({ name, drained }: { readonly name: ServerName; readonly drained: boolean }): void {
-    this.#app?.setDrained(name, drained);
+  async setDrained({ name, drained }: { readonly name: ServerName; readonly drained: boolean }) {
+    await this.#app?.setDrained(name, drained);
   }
 
   believe({ name, state }: ServerHealth): void {

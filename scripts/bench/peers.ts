@@ -206,7 +206,8 @@ function observedProxy(): Contender {
       const config = `${folder}/proxy.yaml`;
       await Deno.writeTextFile(
         config,
-        `listeners: [{ listen: "127.0.0.1:${port}", engine: deno }]
+        `workers: 1
+listeners: [{ listen: "127.0.0.1:${port}", engine: deno }]
 certificates: [{ cert: ${cert}, key: ${key} }]
 backends: { files: { servers: ["127.0.0.1:${backendPort}"] } }
 routes: [{ backend: files }]

@@ -5,7 +5,11 @@ import { testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import { printedFlags } from "./support/printed_permissions.ts";
-import { eventually } from "./support/deadline.ts";
+import { eventually, within } from "./support/deadline.ts";
+import { encodeRequest, readAnswer } from "./support/http.ts";
+import { Lines } from "./support/lines.ts";
+import { proxyArgs } from "./support/start_proxy.ts";
+import { connectTls } from "./support/tls_client.ts";
 import { startAtTerminal } from "./support/terminal.ts";
 
 Deno.test("the log goes to a file as JSON, goes on after rotation, and changes with a reload", async () => {
@@ -80,6 +84,51 @@ ${more}
   await proxy.config.write(yaml("log: { file: certs/none/a.log }"));
   assert.match(await proxy.reload(), /^tls-proxy: not reloaded/);
   assert.equal((await ask(proxy.port, { sni: undefined })).status, 200);
+});
+
+Deno.test("nobody who does not read the log slows anything down", async () => {
+  await using backend = await startNamed("app");
+  const { ec } = await testCertificates();
+  const port = await unusedPort();
+  const admin = await unusedPort();
+  await using config = await ConfigFile.create(`
+listeners: [{ listen: "127.0.0.1:${port}" }]
+certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
+backends: { app: { servers: ["${backend.address}"] } }
+routes: [{ backend: app }]
+admin: { listen: "127.0.0.1:${admin}" }
+`);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: proxyArgs(["--config", config.path]),
+    stdin: "null",
+    // which nobody reads
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const says = new Lines(child.stderr);
+  try {
+    await says.first(/admin page/);
+    const clients = await Promise.all(Array.from({ length: 8 }, () => connectTls(port)));
+    let dropped = 0;
+    for (let round = 0; dropped === 0 && round < 100; round++) {
+      const path = `/${"x".repeat(1000)}`;
+      await Promise.all(clients.map(async (client) => {
+        for (let i = 0; i < 100; i++) {
+          await client.write(encodeRequest(path));
+          assert.equal((await readAnswer(client)).status, 200);
+        }
+      }));
+      const metrics = await (await fetch(`http://127.0.0.1:${admin}/metrics`)).text();
+      dropped = Number(/^tls_proxy_log_dropped_lines_total (\d+)$/m.exec(metrics)?.[1]);
+    }
+    assert.ok(dropped > 0, "more than can wait");
+    for (const client of clients) client.close();
+    child.kill("SIGTERM");
+    assert.equal((await within(child.status, "the end, though nobody reads")).code, 0);
+  } finally {
+    await child.stdout.cancel();
+    await says.ended;
+  }
 });
 
 Deno.test("at a terminal the log is short lines in colour, and there is a summary at the end", async () => {

@@ -40,6 +40,8 @@ export interface FleetOptions {
 
 /** Milliseconds that a worker may take to start: one that ends in silence is not told of. */
 const START_MS = 30_000;
+/** Milliseconds that news of a server wait for all workers to know. */
+const NEWS_MS = 100;
 /** Milliseconds before a worker that died is started again, where it had lived for less. */
 const RESTART_MS = 1000;
 
@@ -127,17 +129,18 @@ export class Fleet implements App {
   }
 
   async open(): Promise<void> {
-    await this.#staged?.ready();
-    this.#staged?.commit();
+    const servers = this.#staged;
     this.#staged = undefined;
+    await servers?.ready();
     try {
       const indexes = Array.from({ length: this.#options.workers }, (_, index) => index);
       const started = await Promise.all(indexes.map((index) => this.#start(index)));
       this.#listeners = started[0] ?? [];
+      servers?.commit();
     } catch (error) {
       this.#stopping = true;
       for (const worker of this.#workers) worker.end();
-      this.#servers.close();
+      servers?.drop();
       throw error;
     }
   }
@@ -265,13 +268,14 @@ export class Fleet implements App {
   }
 
   #observe(event: ProxyEvent): void {
-    if (event.kind === "server_state" && event.state !== "ejected") {
-      const { backend, server, state } = event;
-      for (const { channel } of this.#workers) {
-        channel.tell("believe", { name: { backend, server }, state });
-      }
-    }
-    this.#options.observe(event);
+    const { observe } = this.#options;
+    if (event.kind !== "server_state" || event.state === "ejected") return observe(event);
+    const { backend, server, state } = event;
+    const health = { name: { backend, server }, state };
+    const told = this.#workers.map(({ channel }) => channel.call("believe", health));
+    // it is news once it holds everywhere; for a worker that is busy nobody waits for long
+    const late = new Promise((resolve) => setTimeout(resolve, NEWS_MS));
+    void Promise.race([Promise.allSettled(told), late]).then(() => observe(event));
   }
 
   /** A worker that was busy starting, or with a new configuration, has missed what was told. */

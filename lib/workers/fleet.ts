@@ -40,6 +40,8 @@ export interface FleetOptions {
 
 /** Milliseconds that a worker may take to start: one that ends in silence is not told of. */
 const START_MS = 30_000;
+/** Milliseconds that a worker may take to tell what it has counted. */
+const REPORT_MS = 500;
 /** Milliseconds that news of a server wait for all workers to know. */
 const NEWS_MS = 100;
 /** Milliseconds before a worker that died is started again, where it had lived for less. */
@@ -145,11 +147,12 @@ export class Fleet implements App {
     }
   }
 
-  /** Asks the workers for what they have counted. */
+  /** Asks the workers for what they have counted; one that is too busy to tell is as it was. */
   async refresh({ metrics }: { readonly metrics: boolean }): Promise<void> {
     await Promise.all(this.#workers.map(async ({ index, channel }) => {
       try {
-        const report = await channel.call("report", { metrics });
+        const told = channel.call("report", { metrics });
+        const report = await inTime(told, REPORT_MS, `worker ${index} did not tell`);
         const before = this.#reports.get(index);
         // without metrics, those it told of last are still the latest
         this.#reports.set(
@@ -157,7 +160,7 @@ export class Fleet implements App {
           metrics || before === undefined ? report : { ...report, metrics: before.metrics },
         );
       } catch {
-        // it has died meanwhile: what it told last stands
+        // what it told last stands
       }
     }));
   }
@@ -165,10 +168,9 @@ export class Fleet implements App {
   /** As they are checked here, with what the workers have met there and have to do there. */
   servers(): readonly ServerView[] {
     const known = [...this.#reports.values()].flatMap(({ servers }) => servers);
+    const byName = Map.groupBy(known, ({ backend, name }) => keyOf({ backend, server: name }));
     return this.#servers.views().map((view) => {
-      const seen = known.filter(({ backend, name }) =>
-        backend === view.backend && name === view.name
-      );
+      const seen = byName.get(keyOf({ backend: view.backend, server: view.name })) ?? [];
       const out = seen.find(({ state }) => state === "ejected" || state === "draining");
       return {
         ...view,
@@ -311,7 +313,7 @@ export class Fleet implements App {
         ...{ loaded, traced, terminal, index, unavailable },
         counters: this.#counters,
       });
-      const listeners = await inTime(started, `worker ${index} did not start`);
+      const listeners = await inTime(started, START_MS, `worker ${index} did not start`);
       this.#workers.push(worker);
       if (loaded === this.#loaded) this.#tellServers(worker);
       else await this.#update(worker, this.#loaded);
@@ -376,14 +378,14 @@ function keyOf({ backend, server }: ServerName): string {
 }
 
 /** @throws {ProxyError} `unavailable` where it takes too long */
-async function inTime<T>(start: Promise<T>, what: string): Promise<T> {
+async function inTime<T>(done: Promise<T>, ms: number, what: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    const why = `${what} within ${START_MS / 1000} s`;
-    timer = setTimeout(() => reject(new ProxyError("unavailable", why)), START_MS);
+    const why = `${what} within ${ms / 1000} s`;
+    timer = setTimeout(() => reject(new ProxyError("unavailable", why)), ms);
   });
   try {
-    return await Promise.race([start, late]);
+    return await Promise.race([done, late]);
   } finally {
     clearTimeout(timer);
   }

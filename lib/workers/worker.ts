@@ -1,5 +1,4 @@
-import type { OneThreadApp, PreparedConfig } from "../app.ts";
-import { startApp } from "../app.ts";
+import { type OneThreadApp, type PreparedConfig, startApp } from "../app.ts";
 import { loopDelayFamily } from "../control/monitor.ts";
 import type { LoadedConfig } from "../control/snapshot.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -12,7 +11,9 @@ import { openTelemetry } from "../observability/telemetry.ts";
 import { painter } from "../observability/terminal_format.ts";
 import { levelOf } from "../observability/text_format.ts";
 import { Traffic } from "../observability/traffic.ts";
+import { routeName } from "../proxy/router.ts";
 import { keepPortsBy } from "../tls/port_keeper.ts";
+import type { ServerName } from "../upstream/server_registry.ts";
 import { Channel, type MessageEnd } from "./channel.ts";
 import {
   type ControlProcedures,
@@ -24,8 +25,6 @@ import {
 } from "./messages.ts";
 import { RemotePorts } from "./remote_ports.ts";
 import { SharedCounters } from "./shared_counters.ts";
-import type { ServerName } from "../upstream/server_registry.ts";
-import { routeName } from "../proxy/router.ts";
 
 /** Whether this thread is a worker: the program is then to serve, and not to read its flags. */
 export function isWorker(): boolean {
@@ -34,8 +33,7 @@ export function isWorker(): boolean {
 
 /** Serves as the control plane says, which speaks to this thread by messages. */
 export function serveAsWorker(end: MessageEnd = self as unknown as MessageEnd): void {
-  const worker = new DataPlane(end);
-  worker.listen();
+  new DataPlane(end);
 }
 
 /** Warnings a second that the control plane shows at the most. */
@@ -43,24 +41,18 @@ const NOTICES = 50;
 
 /** One of the threads that serve: the proxy without checks, files and signals. */
 class DataPlane implements WorkerProcedures {
-  readonly #end: MessageEnd;
+  readonly #control: Channel<ControlProcedures>;
   readonly #tally = startTally();
   readonly #traffic = new Traffic();
   readonly #delay = new LoopDelay();
   readonly #telemetry = openTelemetry();
-  readonly #notices: Notices;
-  #control: Channel<ControlProcedures> | undefined;
+  readonly #notices = new Notices((event) => this.#control.tell("notice", packEvent(event)));
   #log: Log | undefined;
   #app: OneThreadApp | undefined;
   #prepared: { readonly loaded: LoadedConfig; readonly config: PreparedConfig } | undefined;
 
   constructor(end: MessageEnd) {
-    this.#end = end;
-    this.#notices = new Notices((event) => this.#control?.tell("notice", packEvent(event)));
-  }
-
-  listen(): void {
-    const bound: WorkerProcedures = {
+    const procedures: WorkerProcedures = {
       start: (start) => this.start(start),
       prepare: (next) => this.prepare(next),
       commit: () => this.commit(),
@@ -70,12 +62,11 @@ class DataPlane implements WorkerProcedures {
       report: (options) => this.report(options),
       drain: () => this.drain(),
     };
-    this.#control = new Channel<ControlProcedures>(this.#end, bound);
+    this.#control = new Channel<ControlProcedures>(end, procedures);
   }
 
   async start({ loaded, traced, terminal, counters, index, unavailable }: WorkerStart) {
     const control = this.#control;
-    if (control === undefined) throw new ProxyError("internal", "A worker needs its channel");
     keepPortsBy(new RemotePorts(control, unavailable));
     const output = outputOf(control);
     this.#log = await openLog(loaded.config.log, {

@@ -6,9 +6,7 @@ import { OWN_COUNTERS } from "../core/counters.ts";
 import { Deadlines } from "../core/deadlines.ts";
 import { asProxyError, messageOf, ProxyError } from "../core/errors.ts";
 import type { Observer, ProxyEvent } from "../observability/event.ts";
-import { sumFamilies } from "../observability/metric_family.ts";
-import { startTally, type TallyCounts } from "../observability/tally.ts";
-import { sumTotals } from "../observability/totals.ts";
+import type { TallyCounts } from "../observability/tally.ts";
 import { listeningSockets } from "../tls/listening_sockets.ts";
 import { portKeeper } from "../tls/port_keeper.ts";
 import { giveUpFfi } from "../tls/system_library.ts";
@@ -18,8 +16,9 @@ import {
   type ServerView,
   type StagedServers,
 } from "../upstream/server_registry.ts";
-import { type ControlProcedures, unpackEvent, type WorkerReport } from "./messages.ts";
+import { type ControlProcedures, unpackEvent } from "./messages.ts";
 import { PortGroups } from "./port_groups.ts";
+import { Reports } from "./reports.ts";
 import { counterMemory, SharedCounters } from "./shared_counters.ts";
 import { WorkerThread } from "./worker_thread.ts";
 
@@ -73,9 +72,7 @@ export class Fleet implements App {
   readonly #drained = new Map<string, ServerName>();
   #staged: StagedServers | undefined;
   #workers: WorkerThread[] = [];
-  #reports = new Map<number, WorkerReport>();
-  /** Of all workers that have died, as each told last. */
-  #lost: WorkerReport | undefined;
+  readonly #reports = new Reports();
   #died = 0;
   #loaded: LoadedConfig;
   #listeners: readonly RunningListener[] = [];
@@ -122,12 +119,12 @@ export class Fleet implements App {
 
   /** What workers have counted, by their last reports. */
   get counted(): readonly Counted[] {
-    return this.#all;
+    return this.#reports.all;
   }
 
   /** The same for the line at the end. */
   get tallies(): readonly TallyCounts[] {
-    return this.#all.map(({ tally }) => tally);
+    return this.#reports.all.map(({ tally }) => tally);
   }
 
   async open(): Promise<void> {
@@ -153,12 +150,7 @@ export class Fleet implements App {
       try {
         const told = channel.call("report", { metrics });
         const report = await inTime(told, REPORT_MS, `worker ${index} did not tell`);
-        const before = this.#reports.get(index);
-        // without metrics, those it told of last are still the latest
-        this.#reports.set(
-          index,
-          metrics || before === undefined ? report : { ...report, metrics: before.metrics },
-        );
+        this.#reports.take(index, report, { metrics });
       } catch {
         // what it told last stands
       }
@@ -167,8 +159,10 @@ export class Fleet implements App {
 
   /** As they are checked here, with what the workers have met there and have to do there. */
   servers(): readonly ServerView[] {
-    const known = [...this.#reports.values()].flatMap(({ servers }) => servers);
-    const byName = Map.groupBy(known, ({ backend, name }) => keyOf({ backend, server: name }));
+    const byName = Map.groupBy(
+      this.#reports.servers,
+      ({ backend, name }) => keyOf({ backend, server: name }),
+    );
     return this.#servers.views().map((view) => {
       const seen = byName.get(keyOf({ backend: view.backend, server: view.name })) ?? [];
       const out = seen.find(({ state }) => state === "ejected" || state === "draining");
@@ -218,7 +212,7 @@ export class Fleet implements App {
     this.#stopping = true;
     const drained = await Promise.allSettled(this.#workers.map(async ({ index, channel }) => {
       const { cut, report } = await channel.call("drain", undefined);
-      this.#reports.set(index, report);
+      this.#reports.take(index, report, { metrics: true });
       return cut;
     }));
     this.#servers.close();
@@ -227,11 +221,6 @@ export class Fleet implements App {
       (sum, result) => sum + (result.status === "fulfilled" ? result.value : 0),
       0,
     );
-  }
-
-  get #all(): readonly WorkerReport[] {
-    const lost = this.#lost === undefined ? [] : [this.#lost];
-    return [...this.#reports.values(), ...lost];
   }
 
   async #commit(
@@ -333,10 +322,8 @@ export class Fleet implements App {
     const { index } = dead;
     this.#workers = this.#workers.filter((worker) => worker !== dead);
     this.#forget(index);
-    const report = this.#reports.get(index);
-    this.#reports.delete(index);
+    this.#reports.lose(index);
     this.#died++;
-    if (report !== undefined) this.#lost = addLost(this.#lost, report);
     let reason = why.message;
     let wait = performance.now() - began < RESTART_MS;
     while (!this.#stopping) {
@@ -389,23 +376,4 @@ async function inTime<T>(done: Promise<T>, ms: number, what: string): Promise<T>
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** What is left of a worker's counts when it has died, with those of others that did before. */
-function addLost(before: WorkerReport | undefined, report: WorkerReport): WorkerReport {
-  const tally = startTally();
-  if (before !== undefined) tally.add(before.tally);
-  tally.add(report.tally);
-  const ended = { ...report.totals, open: 0 };
-  return {
-    totals: before === undefined ? ended : sumTotals([before.totals, ended]),
-    tally: tally.counts,
-    // what it had at the moment it has no more
-    metrics: sumFamilies([
-      before?.metrics ?? [],
-      report.metrics.filter(({ type }) => type !== "gauge"),
-    ]),
-    servers: [],
-    dropped: (before?.dropped ?? 0) + report.dropped,
-  };
 }

@@ -1,3 +1,4 @@
+import { median } from "./statistics.ts";
 import type { Measure } from "./workloads.ts";
 
 /** Everything that a bench found. */
@@ -70,12 +71,6 @@ export function renderReport(findings: Findings): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** The smallest value that so many per cent are not above; NaN where there is none. */
-export function percentile(values: readonly number[], percent: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(sorted.length * percent / 100) - 1)] ?? NaN;
-}
-
 function table(findings: Findings, group: Group): readonly string[] {
   return [
     row([group.title, ...group.contenders]),
@@ -87,16 +82,6 @@ function table(findings: Findings, group: Group): readonly string[] {
       ])
     ),
   ];
-}
-
-/** The middle value, or the mean of the two in the middle. */
-export function median(values: readonly number[]): number | undefined {
-  if (values.length === 0) return undefined;
-  const sorted = values.toSorted((a, b) => a - b);
-  const half = sorted.length / 2;
-  const low = sorted[Math.ceil(half) - 1] ?? NaN;
-  const high = sorted[Math.floor(half)] ?? NaN;
-  return (low + high) / 2;
 }
 
 /** `38.4 (0.97)`: the median and the ratio to the baseline. */

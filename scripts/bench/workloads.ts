@@ -2,8 +2,8 @@ import { type BackendKind, SIZES } from "./backend.ts";
 import { usageOf } from "./cpu.ts";
 import { atRate, handshakes, keepAlive, OpenConnections, type Target, upload } from "./load.ts";
 import type { Surroundings } from "./plan.ts";
-import { percentile } from "./report.ts";
 import { resumptions } from "./resumption.ts";
+import { percentile } from "./statistics.ts";
 import { echoes } from "./websocket.ts";
 
 /** Something that a contender is made to do, and what is measured meanwhile. */

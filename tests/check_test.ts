@@ -43,6 +43,7 @@ Deno.test("check says what there is when all is fine", async () => {
     `${file.path} is fine: 2 listeners, 1 certificate, 1 backend, 1 route, 2 tests passed
   listener 127.0.0.1:8443: http, node engine (protocol, cipher and SNI are to be logged)
   listener 127.0.0.1:8080: redirects to https
+  workers: 2
   backend api: 127.0.0.1:8001; round_robin; no checks, only what becomes of requests
   certificate ${file.folder}/ec.crt: localhost, 127.0.0.1, ::1; expires in 89 days
 `,

@@ -8,6 +8,8 @@ import type { DevelopmentFiles } from "../tls/development_certificate.ts";
 export interface Running {
   readonly config: Config;
   readonly listeners: readonly RunningListener[];
+  /** Threads that serve. */
+  readonly workers: number;
   /** Where the development certificate stands in for a configured one. */
   readonly development: DevelopmentFiles | undefined;
   /** Whether the backend is the built-in demo. */
@@ -15,12 +17,15 @@ export interface Running {
 }
 
 /** What the proxy says of itself once it is up, line by line. */
-export function announce({ config, listeners, development, demo }: Running): readonly string[] {
+export function announce(
+  { config, listeners, workers, development, demo }: Running,
+): readonly string[] {
   const lines = listeners.map(({ address, mode, engine, engineReason }) =>
     engine === undefined
       ? `listening on ${formatAddress(address)}: redirects to https`
       : `listening on ${formatAddress(address)}: ${mode}, ${engine} engine (${engineReason})`
   );
+  if (workers > 1) lines.push(`workers: ${workers}`);
   for (const [name, { servers }] of config.backends) {
     const where = servers.map(({ address }) => formatServerAddress(address)).join(", ");
     lines.push(demo ? `no --backend: the built-in demo on ${where}` : `backend ${name}: ${where}`);

@@ -21,7 +21,10 @@ const demoConfig = withBackend(configFromFlags(DEFAULT_FLAGS), [
 ]);
 
 Deno.test("announce() says what was filled in and which line to try", () => {
-  const lines = announce({ config: demoConfig, listeners: [listener], development, demo: true });
+  const lines = announce({
+    ...{ config: demoConfig, listeners: [listener], workers: 1 },
+    ...{ development, demo: true },
+  });
   assert.deepEqual(lines, [
     "listening on 127.0.0.1:40443: http, node engine (the log names ciphers)",
     "no --backend: the built-in demo on 127.0.0.1:8",
@@ -37,8 +40,12 @@ Deno.test("announce() says which certificates and backends are configured", () =
     cert: ["server.crt"],
     key: ["server.key"],
   });
-  const lines = announce({ config, listeners: [listener], development: undefined, demo: false });
+  const lines = announce({
+    ...{ config, listeners: [listener], workers: 2 },
+    ...{ development: undefined, demo: false },
+  });
   assert.deepEqual(lines.slice(1), [
+    "workers: 2",
     "backend default: 127.0.0.1:8000, [::1]:8001",
     "certificate: server.crt with server.key",
   ]);
@@ -55,13 +62,13 @@ Deno.test("announce() names localhost only where this machine is meant", () => {
   ] as const;
   for (const [host, shown] of CASES) {
     const listeners = [{ ...listener, address: { host, port: 443 } }];
-    const lines = announce({ config: demoConfig, listeners, development, demo: true });
+    const lines = announce({ config: demoConfig, listeners, workers: 1, development, demo: true });
     assert.equal(lines.at(-1), `try: curl --cacert ${development.ca} https://${shown}:443/`);
   }
 });
 
 Deno.test("announce() offers no HTTP request where a tcp backend may not understand it", () => {
   const listeners: RunningListener[] = [{ ...listener, mode: "tcp" }];
-  const lines = announce({ config: demoConfig, listeners, development, demo: false });
+  const lines = announce({ config: demoConfig, listeners, workers: 1, development, demo: false });
   assert.ok(!lines.some((line) => line.startsWith("try:")));
 });

@@ -1,6 +1,6 @@
 import { formatAddress } from "../core/address.ts";
 import { describeBackend } from "../control/describe_backend.ts";
-import { engineOf, type LoadedConfig } from "../control/snapshot.ts";
+import { engineOf, type LoadedConfig, workersOf } from "../control/snapshot.ts";
 import { daysUntilExpiry } from "../tls/certificate.ts";
 import { type FileOutput, readConfigFile } from "./config_file.ts";
 
@@ -32,8 +32,12 @@ function details({ config, certificates }: LoadedConfig, now: Date): string[] {
     const { engine, reason } = engineOf(listener, config);
     return `  listener ${address}: ${listener.mode}, ${engine} engine (${reason})`;
   });
+  const { workers } = config;
   return [
     ...listeners,
+    ...(workers === 1 ? [] : [
+      `  workers: ${workers}${workers === "auto" ? `, ${workersOf(config)} on this machine` : ""}`,
+    ]),
     ...[...config.backends].map(([name, backend]) => {
       const { servers, balance, health } = describeBackend(backend);
       return `  backend ${name}: ${servers.join(", ")}; ${balance}; ${health}`;

@@ -7,7 +7,7 @@ import { notPermitted, surplusGrants } from "../control/fence.ts";
 import { loadCertificates } from "../control/load.ts";
 import { Monitor } from "../control/monitor.ts";
 import { Reloader } from "../control/reloader.ts";
-import type { LoadedConfig } from "../control/snapshot.ts";
+import { type LoadedConfig, workersOf } from "../control/snapshot.ts";
 import { type FileWatch, watchFiles } from "../control/watch.ts";
 import type { Observer, ProxyEvent } from "../observability/event.ts";
 import { formatAddress } from "../core/address.ts";
@@ -67,7 +67,7 @@ export async function runProxy(
     tellReload(event, say);
   };
   const traced = telemetry !== undefined;
-  const workers = workerCount(config);
+  const workers = workersOf(config);
   if (workers > 1) {
     fleet = await startFleet(start.loaded, {
       ...{ workers, observe, traced },
@@ -112,7 +112,7 @@ export async function runProxy(
     await app.drain();
     throw error;
   }
-  for (const line of announce({ ...start, config, listeners: app.listeners })) say(line);
+  for (const line of announce({ ...start, config, workers, listeners: app.listeners })) say(line);
   if (admin.address !== undefined) say(`admin page: http://${formatAddress(admin.address)}/`);
   await tellServiceManager("READY=1", say);
   signals.onReload(() => {
@@ -130,11 +130,6 @@ export async function runProxy(
   say(tally.summary());
   for (const line of ledgerLines(monitor.totals.ledger)) say(line);
   return 0;
-}
-
-/** How many threads serve: one core each, where nobody says otherwise. */
-function workerCount({ workers }: Config): number {
-  return workers === "auto" ? navigator.hardwareConcurrency : workers;
 }
 
 interface Start {

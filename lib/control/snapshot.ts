@@ -41,6 +41,11 @@ export function certificateStore({ config, certificates }: LoadedConfig): Certif
   );
 }
 
+/** How many threads serve: one for each core that this process may use, unless a number is given. */
+export function workersOf({ workers }: Config): number {
+  return workers === "auto" ? navigator.hardwareConcurrency : workers;
+}
+
 /** The routes of a configuration, to the names of backends. */
 export function routerOf({ routes }: Config): Router<string> {
   return new Router(routes.map(({ hosts, paths, backend }) => ({ hosts, paths, target: backend })));

@@ -41,9 +41,13 @@ export function certificateStore({ config, certificates }: LoadedConfig): Certif
   );
 }
 
-/** How many threads serve: one for each core that this process may use, unless a number is given. */
+/**
+ * How many threads serve: one for each core that this process may use, unless a number is given.
+ * Only Linux spreads the connections to an address over several sockets.
+ */
 export function workersOf({ workers }: Config): number {
-  return workers === "auto" ? navigator.hardwareConcurrency : workers;
+  if (workers !== "auto") return workers;
+  return Deno.build.os === "linux" ? navigator.hardwareConcurrency : 1;
 }
 
 /** The routes of a configuration, to the names of backends. */

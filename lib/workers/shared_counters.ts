@@ -20,7 +20,7 @@ export function counterMemory(workers: number): SharedArrayBuffer {
  *
  * Names have their places for good. Keys, which strangers choose, share places by their hash: of the
  * two places of a key the lower count is at most too high, by what others have in both. With 10,000
- * other keys in use that is so for one in forty.
+ * other keys in use that is so for one in fifty.
  */
 export class SharedCounters implements Counters {
   /** The hash of the name at each place; 0 where there is none. */

@@ -90,25 +90,51 @@ Deno.test("PortGroups deals connections out to the newest socket of each worker"
 Deno.test("PortGroups loses no connection while sockets come and go", async () => {
   await using workers = new Workers();
   for (const worker of [0, 1]) await workers.open(worker, `${worker}`);
-  let going = true;
-  let asked = 0;
-  const client = async () => {
-    // what is closed without having been accepted is reset, and throws
-    for (; going; asked++) await (await connectTcp(workers.port)).readRest();
-  };
-  const clients = [client(), client(), client()];
+  const clients = [0, 1, 2].map(() => new Client(workers.port));
   for (let round = 0; round < 20; round++) {
     for (const worker of [0, 1]) await workers.open(worker, `${worker} of ${round}`);
-    // as listeners do, those that are overtaken accept what has come to them before
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    // what was on its way when they were overtaken has come by then, as listeners see to by a delay
+    await Promise.all(clients.map((client) => client.next()));
     for (const worker of [1, 0]) {
       await workers.close(round === 0 ? `${worker}` : `${worker} of ${round - 1}`);
     }
   }
-  going = false;
-  await Promise.all(clients);
-  assert.ok(asked > MANY);
+  await Promise.all(clients.map((client) => client.stop()));
 });
+
+/** Connects again and again, one after another. */
+class Client {
+  readonly #port: number;
+  readonly #connecting: Promise<void>;
+  #going = true;
+  #next = Promise.withResolvers<void>();
+
+  constructor(port: number) {
+    this.#port = port;
+    this.#connecting = this.#connect();
+    // told to those who wait
+    this.#connecting.catch(() => {});
+  }
+
+  /** Settles when the connection of now has been accepted and has ended. */
+  async next(): Promise<void> {
+    await Promise.race([this.#next.promise, this.#connecting]);
+  }
+
+  async stop(): Promise<void> {
+    this.#going = false;
+    await this.#connecting;
+  }
+
+  async #connect(): Promise<void> {
+    while (this.#going) {
+      // one that is closed without having been accepted is reset, and throws
+      await (await connectTcp(this.#port)).readRest();
+      this.#next.resolve();
+      this.#next = Promise.withResolvers();
+    }
+  }
+}
 
 Deno.test("PortGroups lets one at a time open or close, and goes on when that one dies", async () => {
   const groups = new PortGroups(undefined);

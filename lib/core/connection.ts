@@ -12,6 +12,11 @@ export interface ByteSource {
    * @throws {ProxyError} when the peer breaks off
    */
   read(): Promise<Uint8Array | undefined>;
+  /**
+   * Every chunk so far is over: what they lay in is free, or used for the next. To be called before
+   * a long wait. It does nothing while a read is under way.
+   */
+  release?(): void;
 }
 
 /** Bytes to a peer. */

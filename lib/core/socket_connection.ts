@@ -43,6 +43,7 @@ export class SocketConnection implements Connection {
   #writesEnded = false;
   /** Why it was closed; undefined while it is open. */
   #closed: Error | undefined;
+  #reading = false;
   /** Whether the peer has reset it. */
   #dead = false;
   /** The read that waits, and the buffer it waits with. */
@@ -69,6 +70,10 @@ export class SocketConnection implements Connection {
 
   read(): Promise<Uint8Array | undefined> {
     return new Promise(this.#startRead);
+  }
+
+  release(): void {
+    if (!this.#reading) this.#buffers.release();
   }
 
   write(bytes: Uint8Array): Promise<void> {
@@ -122,11 +127,13 @@ export class SocketConnection implements Connection {
     if (this.#readsEnded) return resolve(undefined);
     this.#resolve = resolve;
     this.#reject = reject;
+    this.#reading = true;
     this.#buffer = this.#buffers.next();
     this.#socket.read(this.#buffer).then(this.#onRead, this.#onReadError);
   };
 
   readonly #onRead = (count: number | null): void => {
+    this.#reading = false;
     if (this.#readError !== undefined) {
       if (count === null) this.#endReads();
       return;
@@ -211,6 +218,14 @@ class ReadBuffers {
   /** The last `next` now holds a chunk of so many bytes. */
   used(count: number): void {
     this.#busy = this.#idleBytes >= POOLED_BYTES || count >= this.#idleBytes;
+    this.#turn = this.#turn === 0 ? 1 : 0;
+  }
+
+  /** Every chunk is over: one buffer will do, the one that was filled last. */
+  release(): void {
+    const spare = this.#slots[this.#turn];
+    this.#slots[this.#turn] = undefined;
+    if (spare !== undefined) giveBuffer(spare);
     this.#turn = this.#turn === 0 ? 1 : 0;
   }
 

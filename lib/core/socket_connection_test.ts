@@ -222,6 +222,34 @@ Deno.test("SocketConnection allocates no buffer for each read", async () => {
   }
 });
 
+Deno.test("SocketConnection.release() has one buffer do", async () => {
+  const socket = new ScriptedSocket([10, 10, 10, 10, 16, POOLED_BYTES, 10, 10, 10]);
+  const connection = connect(socket, 16);
+  const chunk = () => connection.read();
+  await chunk();
+  await chunk();
+  for (let i = 0; i < 2; i++) {
+    connection.release();
+    const reading = chunk();
+    // too late for this one: it is being read into
+    connection.release();
+    await reading;
+  }
+  const [, second, third, fourth] = socket.buffers;
+  assert.ok(second !== undefined && third === second && fourth === second);
+  // a large one that an idle connection has no use for is given back
+  await chunk();
+  await chunk();
+  connection.release();
+  await chunk();
+  connection.release();
+  await chunk();
+  connection.release();
+  await chunk();
+  assert.deepEqual(socket.asked.slice(-3), [POOLED_BYTES, 16, 16]);
+  assert.equal(socket.buffers.at(-1), socket.buffers.at(-2));
+});
+
 Deno.test("SocketConnection keeps a chunk until two more were asked for, whatever others do", async () => {
   const sizes = fc.array(fc.constantFrom(1, 15, 16, 17, 100, POOLED_BYTES), { maxLength: 30 });
   const schedule = fc.array(fc.nat(3), { maxLength: 80 });

@@ -34,6 +34,11 @@ export class PartReader<Part extends { readonly kind: string }> {
     return this.#at < this.#batch.length;
   }
 
+  /** Whether all that was read has been taken, and nothing is being read. */
+  get empty(): boolean {
+    return this.#at === this.#batch.length && this.#ahead === undefined;
+  }
+
   /**
    * The next part where it is at hand: what `next` would give, without a promise.
    *

@@ -223,6 +223,7 @@ class HttpSession {
     if (this.#served === 0) this.#readWithin(header, "header_timeout");
     else this.#readWithin(keepAlive, "keep_alive_timeout");
     this.#idle = true;
+    if (this.#requests.empty) this.#client.release?.();
     let part: ForwardedPart | undefined;
     try {
       part = this.#requests.take() ?? await this.#requests.next();

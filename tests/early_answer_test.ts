@@ -78,9 +78,10 @@ Deno.test("exchange() keeps no connection alive while a part of the request is u
     writing: { start() {}, stop() {} },
     serverDeadline,
     bodyIdle: 60_000,
-    mayKeepAlive: () => true,
+    via: false,
+    mayKeepAlive: true,
     progress: { attempts: 0, reused: false, leased: 0, answered: 0 },
-    onLease: () => {},
+    lease: undefined,
     tunnel: () => Promise.reject(new Error("Nobody asked for an upgrade")),
   };
   const request = await requests.next() as ForwardedRequest;

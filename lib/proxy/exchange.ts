@@ -36,15 +36,15 @@ export interface ExchangeClient {
   /** Milliseconds without progress of an answer's body. */
   readonly bodyIdle: number;
   /** Whether answers carry `Via`. */
-  readonly via?: boolean;
+  readonly via: boolean;
   /** Whether the client's connection is to go on afterwards, as far as the proxy cares. */
-  readonly mayKeepAlive: () => boolean;
+  readonly mayKeepAlive: boolean;
   /** Where an exchange says how far it has come; one for the whole connection. */
   readonly progress: Progress;
-  /** Called with each lease while it is used, so that a client that has gone ends it. */
-  readonly onLease: (lease: Lease | undefined) => void;
+  /** Each lease while it is used, so that a client that has gone ends it. */
+  lease: Lease | undefined;
   /** Carries opaque bytes both ways once the server has switched protocols, until both have ended. */
-  readonly tunnel: (lease: Lease) => Promise<void>;
+  tunnel(lease: Lease): Promise<void>;
 }
 
 /** How far a request has come; the times are those of `performance.now()`, 0 for not yet. */
@@ -162,7 +162,7 @@ class Attempt {
     this.reused = lease.reused;
     progress.reused = lease.reused;
     progress.leased = performance.now();
-    this.#client.onLease(lease);
+    this.#client.lease = lease;
     const upload = new Upload(this.#request, lease, this.#client);
     try {
       const { head: { method }, upgrade, forwarded: head } = this.#request;
@@ -175,7 +175,7 @@ class Attempt {
       return { status, server: server.name, bodyBytes, requestRead, keepAlive };
     } finally {
       upload.stop();
-      this.#client.onLease(undefined);
+      this.#client.lease = undefined;
       // `using` costs twice as much as all of this block
       lease[Symbol.dispose]();
     }
@@ -205,12 +205,12 @@ class Attempt {
       await this.#switch(head, lease);
       return false;
     }
-    const { answers, mayKeepAlive, serverDeadline, bodyIdle, via = false } = this.#client;
+    const { answers, mayKeepAlive, serverDeadline, bodyIdle, via } = this.#client;
     const { method, minor } = this.#request.head;
     const { fields, framing, keepAlive } = clientAnswer(head, {
       method,
       minor,
-      keepAlive: upload.done && mayKeepAlive() && goesOn(this.#request),
+      keepAlive: upload.done && mayKeepAlive && goesOn(this.#request),
       via,
     });
     answers.push(responseHeadText(head.head, fields));

@@ -1,13 +1,10 @@
-import type { Connection, TlsFacts } from "../core/connection.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import { asProxyError, type ErrorCode, ProxyError } from "../core/errors.ts";
-import { GatherWriter } from "../core/gather_writer.ts";
 import { ipAddress } from "../core/host_name.ts";
 import type { Live } from "../core/live.ts";
 import { errorResponse, statusOf } from "../http1/error_response.ts";
 import { clientOf } from "../http1/forwarded.ts";
 import { valuesOf } from "../http1/head.ts";
-import { PartReader } from "../http1/part_reader.ts";
 import { redirectResponse } from "../http1/redirect_response.ts";
 import { RequestDecoder } from "../http1/request_decoder.ts";
 import { requestId } from "../http1/request_id.ts";
@@ -17,21 +14,11 @@ import {
   ForwardingDecoder,
 } from "../http1/request_stream.ts";
 import type { Observer } from "../observability/event.ts";
-import type { Certificate } from "../tls/certificate.ts";
 import type { Backend } from "../upstream/backend.ts";
-import type { Lease } from "../upstream/lease.ts";
-import { BodyClock } from "./body_clock.ts";
-import {
-  type Clock,
-  exchange,
-  type ExchangeClient,
-  ExchangeError,
-  goesOn,
-  type Progress,
-} from "./exchange.ts";
+import { ClientSide, type HttpConnection, timeout } from "./client_side.ts";
+import { exchange, ExchangeError, goesOn } from "./exchange.ts";
 import { isMisdirected } from "./misdirected.ts";
 import type { Policy } from "./policy.ts";
-import { tunnel } from "./relay.ts";
 import type { Session } from "./session.ts";
 
 export interface HttpSessionOptions {
@@ -42,13 +29,6 @@ export interface HttpSessionOptions {
   readonly redirect?: boolean;
   /** Whether the trace that a request belongs to is to be told. */
   readonly traced?: boolean;
-}
-
-/** A connection that speaks HTTP/1.1, over TLS or, where it only redirects, without. */
-export interface HttpConnection extends Connection {
-  readonly tls?: TlsFacts;
-  /** The certificate the client was given. */
-  readonly certificate?: Certificate | undefined;
 }
 
 /** Serves the HTTP/1.1 requests of one connection, one after another. */
@@ -81,23 +61,12 @@ class HttpSession {
   readonly #client: HttpConnection;
   readonly #options: HttpSessionOptions;
   readonly #decoder: RequestDecoder;
-  readonly #requests: PartReader<ForwardedPart>;
-  readonly #answers: GatherWriter;
-  readonly #readDeadline: Deadline;
-  readonly #writeDeadline: Deadline;
-  readonly #serverDeadline: Deadline;
+  readonly #side: ClientSide;
   readonly #breakDeadline: Deadline;
-  readonly #reading: BodyClock;
-  readonly #writing: Clock;
-  /** Of the request that is being served: one object for all of them, as they come in turn. */
-  readonly #progress: Progress = { attempts: 0, reused: false, leased: 0, answered: 0 };
-  readonly #exchangeClient: ExchangeClient;
   /** Whether the peer is a proxy that is believed. */
   readonly #trusted: boolean;
-  #lease: Lease | undefined;
   #served = 0;
   #idle = false;
-  #draining = false;
   /** Whether the client may be sending what nobody will read. */
   #unread = false;
   /** Where a request says none. */
@@ -105,17 +74,12 @@ class HttpSession {
   /** Of the last request, and the host in it. */
   #authority: string | undefined;
   #host: string | undefined;
-  /** Bytes that went to the server behind a switch of protocols. */
-  #tunnelled = 0;
 
   constructor(client: HttpConnection, options: HttpSessionOptions) {
     this.#client = client;
     this.#options = options;
-    this.#readDeadline = options.deadlines.watch();
-    this.#writeDeadline = options.deadlines.watch();
-    this.#serverDeadline = options.deadlines.watch();
     this.#breakDeadline = options.deadlines.watch();
-    const { limits, forwarded, timeouts: { bodyIdle, header } } = options.policy.current;
+    const { limits, forwarded, timeouts: { header } } = options.policy.current;
     this.#decoder = new RequestDecoder(limits);
     this.#defaultHost = client.tls?.sni ?? client.local.host;
     const origin = {
@@ -130,45 +94,13 @@ class HttpSession {
     this.#trusted = origin.trusted;
     const onHeadBegun = () => this.#readWithin(header, "header_timeout");
     const decoder = new ForwardingDecoder(this.#decoder, origin, onHeadBegun);
-    this.#requests = new PartReader<ForwardedPart>(client, decoder);
-    this.#answers = new GatherWriter(client);
-    this.#reading = new BodyClock({
-      deadline: this.#readDeadline,
-      idle: bodyIdle,
-      rate: limits.bodyRate,
-      onLate: () => client.failReads(bodyTimeout(bodyIdle, limits.bodyRate)),
-    });
-    const stalled = () => client.close(timeout("idle_timeout", bodyIdle));
-    this.#writing = {
-      start: () => this.#writeDeadline.arm(bodyIdle, stalled),
-      stop: () => this.#writeDeadline.disarm(),
-    };
-    this.#exchangeClient = {
-      origin: client,
-      requests: this.#requests,
-      answers: this.#answers,
-      reading: this.#reading,
-      writing: this.#writing,
-      serverDeadline: this.#serverDeadline,
-      get bodyIdle() {
-        return options.policy.current.timeouts.bodyIdle;
-      },
-      get via() {
-        return options.policy.current.forwarded.via;
-      },
-      mayKeepAlive: () => !this.#draining,
-      progress: this.#progress,
-      onLease: (lease) => void (this.#lease = lease),
-      tunnel: (lease) => this.#tunnel(lease),
-    };
+    this.#side = new ClientSide(client, decoder, options);
   }
 
   async run(): Promise<void> {
     const started = performance.now();
     const how = await this.#serveAll();
-    this.#readDeadline[Symbol.dispose]();
-    this.#writeDeadline[Symbol.dispose]();
-    this.#serverDeadline[Symbol.dispose]();
+    this.#side[Symbol.dispose]();
     this.#breakDeadline[Symbol.dispose]();
     const { peer, bytes } = this.#client;
     this.#options.observe({
@@ -187,8 +119,12 @@ class HttpSession {
     });
   }
 
+  get #draining(): boolean {
+    return !this.#side.mayKeepAlive;
+  }
+
   drain(): void {
-    this.#draining = true;
+    this.#side.mayKeepAlive = false;
     if (this.#idle && !this.#decoder.insideHead) {
       this.#client.failReads(new ProxyError("draining", "The proxy is stopping"));
     }
@@ -199,9 +135,9 @@ class HttpSession {
     try {
       while (await this.#serveNext());
       // every answer was flushed; who has gone meanwhile needs no goodbye
-      this.#writing.start();
-      await this.#answers.close().catch(() => {});
-      this.#writing.stop();
+      this.#side.writing.start();
+      await this.#side.answers.close().catch(() => {});
+      this.#side.writing.stop();
       if (this.#unread) await this.#linger();
       this.#client.close();
       return "done";
@@ -223,15 +159,15 @@ class HttpSession {
     if (this.#served === 0) this.#readWithin(header, "header_timeout");
     else this.#readWithin(keepAlive, "keep_alive_timeout");
     this.#idle = true;
-    if (this.#requests.empty) this.#client.release?.();
+    if (this.#side.requests.empty) this.#client.release?.();
     let part: ForwardedPart | undefined;
     try {
-      part = this.#requests.take() ?? await this.#requests.next();
+      part = this.#side.requests.take() ?? await this.#side.requests.next();
     } catch (error) {
       await this.#refuse(asProxyError(error, "internal"));
     } finally {
       this.#idle = false;
-      this.#readDeadline.disarm();
+      this.#side.readDeadline.disarm();
     }
     return part?.kind === "head" && await this.#serve(part);
   }
@@ -265,7 +201,7 @@ class HttpSession {
       backend = found.target;
       route = policy.router.nameAt(found.index);
       this.#watchForBreak();
-      const result = await exchange(request, backend, this.#exchangeClient);
+      const result = await exchange(request, backend, this.#side);
       this.#served++;
       const { status, server, bodyBytes } = result;
       const bytesOut = this.#client.bytes.written - writtenBefore;
@@ -289,9 +225,9 @@ class HttpSession {
    */
   readonly #watchForBreak = (): void => {
     this.#breakDeadline.arm(BREAK_WATCH_MS, this.#watchForBreak);
-    if (this.#lease === undefined) return;
-    const onBreak = (error: unknown) => this.#lease?.abort(asProxyError(error, "client_gone"));
-    this.#requests.watch(() => {}, onBreak);
+    if (this.#side.lease === undefined) return;
+    const onBreak = (error: unknown) => this.#side.lease?.abort(asProxyError(error, "client_gone"));
+    this.#side.requests.watch(() => {}, onBreak);
   };
 
   /** @throws {ProxyError} `misdirected` or `no_route` */
@@ -322,7 +258,7 @@ class HttpSession {
 
   /** @returns when the request began */
   #begin(): number {
-    const progress = this.#progress;
+    const progress = this.#side.progress;
     progress.attempts = 0;
     progress.reused = false;
     progress.leased = 0;
@@ -378,31 +314,11 @@ class HttpSession {
     return keepAlive;
   }
 
-  /** A stop does not cut it: it has no point where it could be cut, as in tcp mode. */
-  async #tunnel(lease: Lease): Promise<void> {
-    const { responses, requests, bytes } = lease.connection;
-    const idleTimeout = this.#options.policy.current.timeouts.tunnelIdle;
-    await tunnel(
-      {
-        input: this.#requests,
-        output: this.#answers,
-        bytes: this.#client.bytes,
-        reset: (reason) => this.#client.reset(reason),
-      },
-      { input: responses, output: requests, bytes, reset: (reason) => lease.abort(reason) },
-      {
-        deadlines: this.#options.deadlines,
-        idleTimeout,
-        onSent: (count) => void (this.#tunnelled += count),
-      },
-    );
-  }
-
   async #answerHere(answer: Uint8Array): Promise<void> {
-    this.#answers.push(answer);
-    this.#writing.start();
-    await this.#answers.flush();
-    this.#writing.stop();
+    this.#side.answers.push(answer);
+    this.#side.writing.start();
+    await this.#side.answers.flush();
+    this.#side.writing.stop();
   }
 
   /**
@@ -410,18 +326,18 @@ class HttpSession {
    * unread would send a reset, which can destroy the answer on its way (RFC 9112, section 9.6).
    */
   async #linger(): Promise<void> {
-    this.#readDeadline.arm(LINGER_MS, () => this.#client.close());
+    this.#side.readDeadline.arm(LINGER_MS, () => this.#client.close());
     try {
-      while (await this.#requests.next() !== undefined);
+      while (await this.#side.requests.next() !== undefined);
     } catch (error) {
       // the answer is out; how the client leaves does not matter
       if (!isTimeout(error)) return;
-      await new Promise<void>((resolve) => this.#readDeadline.arm(ARRIVE_MS, resolve));
+      await new Promise<void>((resolve) => this.#side.readDeadline.arm(ARRIVE_MS, resolve));
     }
   }
 
   #readWithin(ms: number, code: ErrorCode): void {
-    this.#readDeadline.arm(ms, () => this.#client.failReads(timeout(code, ms)));
+    this.#side.readDeadline.arm(ms, () => this.#client.failReads(timeout(code, ms)));
   }
 
   /** The client behind the trusted proxies; undefined where the peer is the client. */
@@ -447,7 +363,7 @@ class HttpSession {
       error?: ProxyError;
     },
   ): void {
-    const { attempts, reused, leased, answered } = this.#progress;
+    const { attempts, reused, leased, answered } = this.#side.progress;
     const { started } = served;
     this.#options.observe({
       kind: "request",
@@ -459,7 +375,7 @@ class HttpSession {
       host: request?.target.authority,
       version: request === undefined ? undefined : VERSIONS[request.head.minor],
       status: served.status,
-      bytesIn: (request?.size ?? 0) + (served.bodyBytes ?? 0) + this.#tunnelled,
+      bytesIn: (request?.size ?? 0) + (served.bodyBytes ?? 0) + this.#side.tunnelled,
       bytesOut: served.bytesOut,
       durationMs: performance.now() - started,
       route: served.route,
@@ -492,11 +408,6 @@ function isTimeout(error: unknown): boolean {
     (error.code === "header_timeout" || error.code === "body_timeout");
 }
 
-function bodyTimeout(idle: number, rate: number): ProxyError {
-  const slow = rate === 0 ? "" : `, or less than ${rate} bytes a second`;
-  return new ProxyError("body_timeout", `Nothing of the body came for ${idle / 1000} s${slow}`);
-}
-
 /**
  * The host of an authority, as names are compared: lower case, no port, no trailing dot, no
  * brackets.
@@ -504,8 +415,4 @@ function bodyTimeout(idle: number, rate: number): ProxyError {
 function hostName(authority: string): string | undefined {
   if (authority.startsWith("[")) return ipAddress(authority.slice(1, authority.indexOf("]")));
   return authority.replace(/:\d+$/, "").replace(/\.$/, "").toLowerCase();
-}
-
-function timeout(code: ErrorCode, ms: number): ProxyError {
-  return new ProxyError(code, `Nothing useful came for ${ms / 1000} s`);
 }

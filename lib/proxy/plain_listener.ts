@@ -6,7 +6,7 @@ import type { TlsListener } from "../tls/engine.ts";
 import { portKeeper } from "../tls/port_keeper.ts";
 import { cannotListen } from "../tls/shared_port.ts";
 import type { ConnectionLimit } from "./connection_limit.ts";
-import type { HttpConnection } from "./http_session.ts";
+import type { HttpConnection } from "./client_side.ts";
 import type { Session, Sessions } from "./session.ts";
 
 export interface PlainListenerOptions {

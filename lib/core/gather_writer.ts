@@ -11,6 +11,8 @@ export class GatherWriter {
   readonly #sink: ByteSink;
   #pieces: (Uint8Array | string)[] = [];
   #size = 0;
+  /** What is being written from. */
+  #buffer: Uint8Array<ArrayBuffer> = NO_BYTES;
 
   constructor(sink: ByteSink) {
     this.#sink = sink;
@@ -40,6 +42,7 @@ export class GatherWriter {
     }
     const size = this.#size;
     const buffer = size <= BUFFER_BYTES ? buffers.pop() ?? newBuffer() : new Uint8Array(size);
+    this.#buffer = buffer;
     let at = 0;
     for (const piece of pieces) {
       if (typeof piece === "string") writeLatin1(piece, buffer, at);
@@ -47,8 +50,13 @@ export class GatherWriter {
       at += piece.length;
     }
     this.drop();
-    return this.#sink.write(buffer.subarray(0, size)).then(() => giveBack(buffer));
+    return this.#sink.write(buffer.subarray(0, size)).then(this.#onWritten);
   }
+
+  readonly #onWritten = (): void => {
+    giveBack(this.#buffer);
+    this.#buffer = NO_BYTES;
+  };
 
   /** Half-closes the connection behind what was flushed. */
   close(): Promise<void> {
@@ -57,6 +65,7 @@ export class GatherWriter {
 }
 
 const DONE = Promise.resolve();
+const NO_BYTES = new Uint8Array(0);
 
 /** As much as one read gives, and a head. */
 const BUFFER_BYTES = POOLED_BYTES + 16 * 1024;

@@ -50,6 +50,7 @@ export class SocketConnection implements Connection {
   #resolve: (chunk: Uint8Array | undefined) => void = ignore;
   #reject: (reason: Error) => void = ignore;
   #buffer: Uint8Array<ArrayBuffer> = NO_BYTES;
+  #unwritten: Uint8Array = NO_BYTES;
 
   constructor(socket: ByteSocket, options: SocketConnectionOptions) {
     this.#socket = socket;
@@ -78,11 +79,8 @@ export class SocketConnection implements Connection {
 
   write(bytes: Uint8Array): Promise<void> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
-    const { length } = bytes;
-    return this.#socket.write(bytes).then((count) => {
-      this.bytes.written += count;
-      return count < length ? this.write(bytes.subarray(count)) : undefined;
-    }, this.#onWriteError);
+    this.#unwritten = bytes;
+    return this.#socket.write(bytes).then(this.#onWritten, this.#onWriteError);
   }
 
   async endWrites(): Promise<void> {
@@ -118,7 +116,7 @@ export class SocketConnection implements Connection {
     this.close(reason);
   }
 
-  /** Functions of the object, made once: a read would else make three. */
+  /** Functions of the object, made once: a read would else make three, and a write one. */
   readonly #startRead = (
     resolve: (chunk: Uint8Array | undefined) => void,
     reject: (reason: Error) => void,
@@ -148,6 +146,13 @@ export class SocketConnection implements Connection {
   };
 
   readonly #onReadError = (error: unknown): void => this.#break(error);
+
+  readonly #onWritten = (count: number): Promise<void> | undefined => {
+    this.bytes.written += count;
+    const bytes = this.#unwritten;
+    this.#unwritten = NO_BYTES;
+    return count < bytes.length ? this.write(bytes.subarray(count)) : undefined;
+  };
 
   readonly #onWriteError = (error: unknown): never => {
     this.#break(error);

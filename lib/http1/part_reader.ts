@@ -58,19 +58,13 @@ export class PartReader<Part extends { readonly kind: string }> {
    *
    * @throws {ProxyError} a `failure` part's error, or the connection's
    */
-  async next(): Promise<Part | undefined> {
-    while (this.#at === this.#batch.length) {
-      if (this.#ended) return undefined;
-      const read = this.#ahead ?? this.#source.read();
-      this.#ahead = undefined;
-      this.#reading = true;
-      try {
-        this.#decode(await read);
-      } finally {
-        this.#reading = false;
-      }
-    }
-    return this.take();
+  next(): Promise<Part | undefined> {
+    if (this.buffered || this.#ended) return Promise.try(() => this.take());
+    const read = this.#ahead ?? this.#source.read();
+    this.#ahead = undefined;
+    this.#reading = true;
+    // an async function costs three times as much
+    return read.then(this.#onRead, this.#onBreak);
   }
 
   /**
@@ -88,6 +82,19 @@ export class PartReader<Part extends { readonly kind: string }> {
     }
     return true;
   }
+
+  readonly #onRead = (
+    bytes: Uint8Array | undefined,
+  ): Part | undefined | Promise<Part | undefined> => {
+    this.#reading = false;
+    this.#decode(bytes);
+    return this.buffered || this.#ended ? this.take() : this.next();
+  };
+
+  readonly #onBreak = (reason: unknown): never => {
+    this.#reading = false;
+    throw reason;
+  };
 
   #keep(batch: (Part | FailurePart)[]): void {
     this.#batch = batch;

@@ -99,83 +99,122 @@ export class ExchangeError extends Error {
  *
  * @throws {ExchangeError}
  */
-export async function exchange(
+export function exchange(
   request: ForwardedRequest,
   backend: Backend,
   client: ExchangeClient,
 ): Promise<ExchangeResult> {
-  let tries: Tries | undefined;
+  const first = new Attempt(request, backend, client);
+  return first.run(undefined).catch((error) => tryOthers(first, error));
+}
+
+/**
+ * Goes on behind a try that failed, with others where that may be.
+ *
+ * @throws {ExchangeError}
+ */
+async function tryOthers(first: Attempt, failure: unknown): Promise<ExchangeResult> {
+  const { request, backend, client } = first;
+  const tries = new Tries();
   let last: ExchangeError | undefined;
-  for (;;) {
-    const attempt = new Attempt(request, backend, client);
+  for (let attempt = first, error = failure;;) {
+    const failed = asProxyError(error, "internal");
+    // an answer that breaks before any of it was sent can still be replaced by an error
+    if (attempt.status === undefined) client.answers.drop();
+    const { server, status } = attempt;
+    // no other server was left: what was tried says more than that
+    if (server === undefined && last !== undefined) throw last;
+    const retry = mayRetry(attempt.failedTry(failed.code));
+    // a server may well close an idle connection, also in the wrong moment
+    const harmless = retry && attempt.reused;
+    // behind a switch of protocols nobody can tell whether a server's end is a failure
+    const tells = failed.source === "upstream" && status !== 101 && !harmless;
+    if (server !== undefined && tells) backend.report(server, failed);
+    const told = backend.unreachable(failed);
+    last = new ExchangeError(told, { server: server?.name, status });
+    if (server === undefined || !retry || tries.count >= backend.retries) throw last;
+    tries.add(server, { again: harmless });
+    attempt = new Attempt(request, backend, client);
     try {
       return await attempt.run(tries);
-    } catch (error) {
-      const failed = asProxyError(error, "internal");
-      // an answer that breaks before any of it was sent can still be replaced by an error
-      if (attempt.status === undefined) client.answers.drop();
-      const { server, status } = attempt;
-      // no other server was left: what was tried says more than that
-      if (server === undefined && last !== undefined) throw last;
-      const retry = mayRetry(attempt.failedTry(failed.code));
-      // a server may well close an idle connection, also in the wrong moment
-      const harmless = retry && attempt.reused;
-      // behind a switch of protocols nobody can tell whether a server's end is a failure
-      const tells = failed.source === "upstream" && status !== 101 && !harmless;
-      if (server !== undefined && tells) backend.report(server, failed);
-      const told = backend.unreachable(failed);
-      last = new ExchangeError(told, { server: server?.name, status });
-      tries ??= new Tries();
-      if (server === undefined || !retry || tries.count >= backend.retries) throw last;
-      tries.add(server, { again: harmless });
+    } catch (next) {
+      error = next;
     }
   }
 }
 
 /** One try at one server. */
 class Attempt {
+  readonly request: ForwardedRequest;
+  readonly backend: Backend;
+  readonly client: ExchangeClient;
   server: Server | undefined;
   /** Of the answer, once some of it was sent. */
   status: number | undefined;
   reused = false;
   /** Whether the server has sent anything of an answer. */
   answered = false;
-  readonly #request: ForwardedRequest;
-  readonly #backend: Backend;
-  readonly #client: ExchangeClient;
 
   constructor(request: ForwardedRequest, backend: Backend, client: ExchangeClient) {
-    this.#request = request;
-    this.#backend = backend;
-    this.#client = client;
+    this.request = request;
+    this.backend = backend;
+    this.client = client;
   }
 
+  /** One function from lease to answer, as each that waits costs a small request 1 %. */
   async run(tries: Tries | undefined): Promise<ExchangeResult> {
-    const backend = this.#backend;
-    const { origin, progress } = this.#client;
-    const claimed = backend.claim(origin.peer.host, tries);
-    const server = claimed instanceof Promise ? await claimed : claimed;
-    progress.attempts++;
-    this.server = server;
-    const leased = backend.lease(server, origin, { fresh: tries !== undefined });
+    const { request, client } = this;
+    const { answers, writing, serverDeadline } = client;
+    const leased = this.#lease(tries);
     const lease = leased instanceof Promise ? await leased : leased;
-    this.reused = lease.reused;
-    progress.reused = lease.reused;
-    progress.leased = performance.now();
-    this.#client.lease = lease;
-    const upload = new Upload(this.#request, lease, this.#client);
+    const upload = this.#send(lease);
     try {
-      const { head: { method }, upgrade, forwarded: head } = this.#request;
-      lease.connection.begin({ method, upgrade, head });
-      upload.start(backend.responseTimeout);
-      const keepAlive = await this.#answer(lease, upload);
-      const { done: requestRead, bytes: bodyBytes } = upload;
-      server.succeed();
-      const { status = 0 } = this;
-      return { status, server: server.name, bodyBytes, requestRead, keepAlive };
+      const { responses } = lease.connection;
+      let head = this.#answerHead(await responses.next());
+      while (isInterim(head)) {
+        await this.#interim(head, upload);
+        head = this.#answerHead(responses.take() ?? await responses.next());
+      }
+      upload.answered();
+      client.progress.answered = performance.now();
+      const { status } = head.head;
+      if (status === 101) {
+        await this.#switch(head, lease);
+        return succeeded(status, { lease, upload, keepAlive: false });
+      }
+      const { fields, framing, keepAlive } = clientAnswer(head, {
+        method: request.head.method,
+        minor: request.head.minor,
+        keepAlive: upload.done && client.mayKeepAlive && goesOn(request),
+        via: client.via,
+      });
+      answers.push(responseHeadText(head.head, fields));
+      for (let ended = head.framing.kind === "none"; !ended;) {
+        let part = responses.take();
+        if (part === undefined) {
+          this.status = status;
+          writing.start();
+          await answers.flush();
+          writing.stop();
+          const { bodyIdle } = client;
+          serverDeadline.arm(bodyIdle, () => lease.abort(serverSilent(bodyIdle)));
+          part = await responses.next();
+          serverDeadline.disarm();
+        }
+        if (part === undefined || part.kind === "head") throw serverGone();
+        if (part.kind === "failure") throw part.error;
+        encodeBodyPart(part, framing, (bytes) => answers.push(bytes));
+        ended = part.kind === "end";
+      }
+      this.status = status;
+      writing.start();
+      await answers.flush();
+      writing.stop();
+      if (upload.done && serverKeepsAlive(head)) lease.reuse();
+      return succeeded(status, { lease, upload, keepAlive });
     } finally {
       upload.stop();
-      this.#client.lease = undefined;
+      client.lease = undefined;
       // `using` costs twice as much as all of this block
       lease[Symbol.dispose]();
     }
@@ -183,55 +222,37 @@ class Attempt {
 
   /** This try, after it has failed. */
   failedTry(code: ErrorCode): FailedTry {
-    const { head, framing, upgrade } = this.#request;
+    const { head, framing, upgrade } = this.request;
     const { reused, answered } = this;
     // behind a request for an upgrade may come what is gone once it is sent
     const hasBody = framing.kind !== "none" || upgrade !== undefined;
     return { code, method: head.method, hasBody, reused, answered };
   }
 
-  /** @returns whether the client's connection goes on */
-  async #answer(lease: Lease, upload: Upload): Promise<boolean> {
-    const { responses } = lease.connection;
-    let head = this.#answerHead(await responses.next());
-    while (isInterim(head)) {
-      await this.#interim(head, upload);
-      head = this.#answerHead(responses.take() ?? await responses.next());
-    }
-    const { status } = head.head;
-    upload.answered();
-    this.#client.progress.answered = performance.now();
-    if (status === 101) {
-      await this.#switch(head, lease);
-      return false;
-    }
-    const { answers, mayKeepAlive, serverDeadline, bodyIdle, via } = this.#client;
-    const { method, minor } = this.#request.head;
-    const { fields, framing, keepAlive } = clientAnswer(head, {
-      method,
-      minor,
-      keepAlive: upload.done && mayKeepAlive && goesOn(this.#request),
-      via,
-    });
-    answers.push(responseHeadText(head.head, fields));
-    for (let ended = head.framing.kind === "none"; !ended;) {
-      let part = responses.take();
-      if (part === undefined) {
-        this.status = status;
-        await this.#flush();
-        serverDeadline.arm(bodyIdle, () => lease.abort(serverSilent(bodyIdle)));
-        part = await responses.next();
-        serverDeadline.disarm();
-      }
-      if (part === undefined || part.kind === "head") throw serverGone();
-      if (part.kind === "failure") throw part.error;
-      encodeBodyPart(part, framing, (bytes) => answers.push(bytes));
-      ended = part.kind === "end";
-    }
-    this.status = status;
-    await this.#flush();
-    if (upload.done && serverKeepsAlive(head)) lease.reuse();
-    return keepAlive;
+  /** A place at a server and a connection to it: at once, where both are at hand. */
+  #lease(tries: Tries | undefined): Lease | Promise<Lease> {
+    const { backend, client: { origin, progress } } = this;
+    const claimed = backend.claim(origin.peer.host, tries);
+    const lease = (server: Server) => {
+      progress.attempts++;
+      this.server = server;
+      return backend.lease(server, origin, { fresh: tries !== undefined });
+    };
+    return claimed instanceof Promise ? claimed.then(lease) : lease(claimed);
+  }
+
+  /** Sends the request's head, and begins to send its body. */
+  #send(lease: Lease): Upload {
+    const { head: { method }, upgrade, forwarded: head } = this.request;
+    const { progress } = this.client;
+    this.reused = lease.reused;
+    progress.reused = lease.reused;
+    progress.leased = performance.now();
+    this.client.lease = lease;
+    lease.connection.begin({ method, upgrade, head });
+    const upload = new Upload(this.request, lease, this.client);
+    upload.start(this.backend.responseTimeout);
+    return upload;
   }
 
   #answerHead(part: ResponsePart | undefined): ResponseHeadPart {
@@ -243,9 +264,9 @@ class Attempt {
   /** Passes an interim answer on to a client that knows of such (RFC 9110, section 15.2). */
   async #interim({ head }: ResponseHeadPart, upload: Upload): Promise<void> {
     if (head.status === 100) upload.continued();
-    if (this.#request.head.minor === 0) return;
+    if (this.request.head.minor === 0) return;
     const fields = endToEndFields(head.fields);
-    this.#client.answers.push(responseHeadText(head, fields));
+    this.client.answers.push(responseHeadText(head, fields));
     await this.#flush();
   }
 
@@ -255,17 +276,26 @@ class Attempt {
       ...endToEndFields(head.fields),
       ...upgradeFields(valuesOf(head.fields, "upgrade")),
     ];
-    this.#client.answers.push(responseHeadText(head, fields));
+    this.client.answers.push(responseHeadText(head, fields));
     this.status = 101;
-    await this.#client.tunnel(lease);
+    await this.client.tunnel(lease);
   }
 
   async #flush(): Promise<void> {
-    const { answers, writing } = this.#client;
+    const { answers, writing } = this.client;
     writing.start();
     await answers.flush();
     writing.stop();
   }
+}
+
+function succeeded(
+  status: number,
+  { lease: { server }, upload, keepAlive }: { lease: Lease; upload: Upload; keepAlive: boolean },
+): ExchangeResult {
+  server.succeed();
+  const { done: requestRead, bytes: bodyBytes } = upload;
+  return { status, server: server.name, bodyBytes, requestRead, keepAlive };
 }
 
 /** Whether the answer proper is still to come. */

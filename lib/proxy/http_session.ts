@@ -155,41 +155,18 @@ class HttpSession {
    */
   async #serveNext(): Promise<boolean> {
     if (this.#draining && !this.#decoder.insideHead) return false;
-    const { keepAlive, header } = this.#options.policy.current.timeouts;
-    if (this.#served === 0) this.#readWithin(header, "header_timeout");
-    else this.#readWithin(keepAlive, "keep_alive_timeout");
-    this.#idle = true;
-    if (this.#side.requests.empty) this.#client.release?.();
-    let part: ForwardedPart | undefined;
+    const { requests, readDeadline } = this.#side;
+    this.#startWaiting();
+    let request: ForwardedPart | undefined;
     try {
-      part = this.#side.requests.take() ?? await this.#side.requests.next();
+      request = requests.take() ?? await requests.next();
     } catch (error) {
       await this.#refuse(asProxyError(error, "internal"));
     } finally {
       this.#idle = false;
-      this.#side.readDeadline.disarm();
+      readDeadline.disarm();
     }
-    return part?.kind === "head" && await this.#serve(part);
-  }
-
-  /** Answers bytes that are no request; where nobody waits for an answer, it just ends. */
-  async #refuse(error: ProxyError): Promise<void> {
-    if (error.code === "keep_alive_timeout" || error.code === "draining") return;
-    if (error.code === "client_gone" && !this.#decoder.insideHead) return;
-    const status = statusOf(error);
-    if (status === undefined) throw error;
-    const started = this.#begin();
-    const id = requestId([]);
-    const head = this.#decoder.refused;
-    const accept = valuesOf(head?.fields ?? [], "accept").join(",");
-    const answer = errorResponse(error, { keepAlive: false, method: head?.method, id, accept });
-    await this.#answerHere(answer);
-    this.#log(undefined, { started, status, id, error, bytesOut: answer.length });
-    this.#unread = true;
-  }
-
-  /** @returns whether the connection goes on */
-  async #serve(request: ForwardedRequest): Promise<boolean> {
+    if (request?.kind !== "head") return false;
     const started = this.#begin();
     const writtenBefore = this.#client.bytes.written;
     let backend: Backend | undefined;
@@ -216,6 +193,30 @@ class HttpSession {
     } finally {
       this.#breakDeadline.disarm();
     }
+  }
+
+  #startWaiting(): void {
+    const { keepAlive, header } = this.#options.policy.current.timeouts;
+    if (this.#served === 0) this.#readWithin(header, "header_timeout");
+    else this.#readWithin(keepAlive, "keep_alive_timeout");
+    this.#idle = true;
+    if (this.#side.requests.empty) this.#client.release?.();
+  }
+
+  /** Answers bytes that are no request; where nobody waits for an answer, it just ends. */
+  async #refuse(error: ProxyError): Promise<void> {
+    if (error.code === "keep_alive_timeout" || error.code === "draining") return;
+    if (error.code === "client_gone" && !this.#decoder.insideHead) return;
+    const status = statusOf(error);
+    if (status === undefined) throw error;
+    const started = this.#begin();
+    const id = requestId([]);
+    const head = this.#decoder.refused;
+    const accept = valuesOf(head?.fields ?? [], "accept").join(",");
+    const answer = errorResponse(error, { keepAlive: false, method: head?.method, id, accept });
+    await this.#answerHere(answer);
+    this.#log(undefined, { started, status, id, error, bytesOut: answer.length });
+    this.#unread = true;
   }
 
   /**

@@ -5,7 +5,9 @@ import { type Framing, requestFraming } from "./framing.ts";
 import { CR, LF } from "./grammar.ts";
 import { parseRequestHead, type RequestHead } from "./head.ts";
 import { HeadScanner } from "./head_scanner.ts";
+import { LastHead } from "./last_head.ts";
 import { type RequestTarget, requestTarget } from "./target.ts";
+import { decodeLatin1 } from "./text.ts";
 import { requestedUpgrade } from "./upgrade.ts";
 
 /** What the bytes of a connection say, one fact at a time and in order. */
@@ -54,6 +56,7 @@ export class RequestDecoder {
   readonly #maxBody: number;
   readonly #scanner: HeadScanner;
   readonly #bodyRules: BodyRules;
+  readonly #last = new LastHead<RequestHeadPart>();
   #body: BodyDecoder | undefined;
   #refused: RequestHead | undefined;
   /** Bytes of the body so far. */
@@ -123,9 +126,29 @@ export class RequestDecoder {
   #feedHead(bytes: Uint8Array, start: number, emit: (part: RequestPart) => void): number {
     const at = this.#skipEmptyLine(bytes, start);
     if (at === bytes.length) return at;
-    const found = this.#scanner.scan(bytes, at);
-    if (found === undefined) return bytes.length;
-    const head = parseRequestHead(found.head, this.#limits.headers);
+    let part = this.#scanner.started ? undefined : this.#last.find(bytes, at);
+    let end = at + (part?.size ?? 0);
+    if (part === undefined) {
+      const found = this.#scanner.scan(bytes, at);
+      if (found === undefined) return bytes.length;
+      part = this.#readHead(found.head);
+      end = found.end;
+    }
+    emit(part);
+    this.#bodyBytes = 0;
+    const { framing, upgrade } = part;
+    this.#body = bodyDecoder(framing, this.#bodyRules);
+    if (this.#body === undefined) this.#emptyLine = "possible";
+    else if (framing.kind === "length" && framing.length === 0) {
+      this.#feedBody(this.#body, { bytes, at: end, emit });
+    }
+    this.#opaque = upgrade !== undefined;
+    return end;
+  }
+
+  #readHead(bytes: Uint8Array): RequestHeadPart {
+    const text = decodeLatin1(bytes);
+    const head = parseRequestHead(bytes, this.#limits.headers, text);
     this.#refused = head;
     const target = requestTarget(head);
     const framing = requestFraming(head);
@@ -133,16 +156,10 @@ export class RequestDecoder {
     checkExpectation(head);
     // a length that is too large is refused before any of the body
     if (framing.kind === "length") this.#checkBody(framing.length);
-    this.#bodyBytes = 0;
     this.#refused = undefined;
-    emit({ kind: "head", head, target, framing, upgrade, size: found.head.length });
-    this.#body = bodyDecoder(framing, this.#bodyRules);
-    if (this.#body === undefined) this.#emptyLine = "possible";
-    else if (framing.kind === "length" && framing.length === 0) {
-      this.#feedBody(this.#body, { bytes, at: found.end, emit });
-    }
-    this.#opaque = upgrade !== undefined;
-    return found.end;
+    const part = { kind: "head", head, target, framing, upgrade, size: bytes.length } as const;
+    this.#last.keep(text, part);
+    return part;
   }
 
   #checkBody(bytes: number): void {

@@ -43,8 +43,9 @@ export function requestFields(
   const forwarded = origin.trusted === true
     ? appendedForwardedFields(facts, received)
     : forwardedFields(facts);
-  fields.push(...forwarded, field(X_REQUEST_ID, id));
+  fields.push(...forwarded);
   if (origin.via === true) fields.push(viaField(valuesOf(received, "via"), minor));
+  fields.push(field(X_REQUEST_ID, id));
   return fields;
 }
 

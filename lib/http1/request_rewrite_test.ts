@@ -163,8 +163,8 @@ Deno.test("requestFields() appends to what a trusted proxy says, and writes Via 
     "X-Forwarded-Host: a",
     "X-Forwarded-Port: 8443",
     "Forwarded: for=192.0.2.7;host=a;proto=https",
-    "X-Request-Id: ours",
     "Via: 1.1 front, 1.0 tls-proxy",
+    "X-Request-Id: ours",
   ]);
 });
 

@@ -28,6 +28,9 @@ export class ForwardingDecoder implements PartDecoder<ForwardedPart> {
   readonly #decoder: RequestDecoder;
   readonly #origin: ConnectionOrigin;
   readonly #onHeadBegun: () => void;
+  /** The last request, and its head as a backend gets it, up to its id. */
+  #last: RequestHeadPart | undefined;
+  #lines = "";
 
   /** @param onHeadBegun called when a head has begun but not yet ended */
   constructor(decoder: RequestDecoder, origin: ConnectionOrigin, onHeadBegun: () => void) {
@@ -43,14 +46,36 @@ export class ForwardingDecoder implements PartDecoder<ForwardedPart> {
     const another = !before || parts[0]?.kind === "head";
     if (this.#decoder.insideHead && another) this.#onHeadBegun();
     const [only] = parts;
-    if (parts.length === 1 && only !== undefined) return [forward(only, this.#origin)];
-    return parts.map((part) => forward(part, this.#origin));
+    if (parts.length === 1 && only !== undefined) return [this.#forward(only)];
+    return parts.map((part) => this.#forward(part));
   }
 
   end(): ForwardedPart[] {
-    return this.#decoder.end().map((part) => forward(part, this.#origin));
+    return this.#decoder.end().map((part) => this.#forward(part));
+  }
+
+  #forward(part: RequestPart): ForwardedPart {
+    if (part.kind !== "head") return part;
+    const { head, target, framing, upgrade, size } = part;
+    const id = requestId(head.fields);
+    // the decoder gives the same part for the same bytes
+    if (part !== this.#last) {
+      this.#last = part;
+      this.#lines = linesBeforeId(part, this.#origin);
+    }
+    const forwarded = this.#lines + id + END;
+    return { kind: "head", head, target, framing, upgrade, size, forwarded, id };
   }
 }
+
+/** A head as a backend gets it, up to the id of the request. */
+function linesBeforeId(part: RequestHeadPart, origin: ConnectionOrigin): string {
+  const fields = requestFields(part, origin, "");
+  const text = requestHeadText({ method: part.head.method, target: part.target.path, fields });
+  return text.slice(0, -END.length);
+}
+
+const END = "\r\n\r\n";
 
 /**
  * The same as a stream: one array of parts for each piece of input, so that a piece costs one turn
@@ -68,13 +93,4 @@ export class RequestStream extends TransformStream<Uint8Array, ForwardedPart[]> 
       { highWaterMark: 0 },
     );
   }
-}
-
-function forward(part: RequestPart, origin: ConnectionOrigin): ForwardedPart {
-  if (part.kind !== "head") return part;
-  const { head, target, framing, upgrade, size } = part;
-  const id = requestId(head.fields);
-  const fields = requestFields(part, origin, id);
-  const forwarded = requestHeadText({ method: head.method, target: target.path, fields });
-  return { kind: "head", head, target, framing, upgrade, size, forwarded, id };
 }

@@ -3,7 +3,9 @@ import { type BodyDecoder, bodyDecoder, type BodyPart, type BodyRules } from "./
 import { type Framing, responseFraming } from "./framing.ts";
 import { parseResponseHead, type ResponseHead } from "./head.ts";
 import { HeadScanner } from "./head_scanner.ts";
+import { LastHead } from "./last_head.ts";
 import type { FailurePart, HeadLimits } from "./request_decoder.ts";
+import { decodeLatin1 } from "./text.ts";
 import { switchesTo } from "./upgrade.ts";
 
 export type ResponsePart = ResponseHeadPart | BodyPart | FailurePart;
@@ -19,6 +21,14 @@ export interface ResponseHeadPart {
   readonly framing: Framing;
 }
 
+/** What a head has meant to a request of a method. */
+interface KnownHead {
+  readonly part: ResponseHeadPart;
+  readonly method: string;
+  /** Bytes of the head on the wire. */
+  readonly size: number;
+}
+
 /**
  * Cuts a server's bytes into answers, without I/O and without throwing, like `RequestDecoder`.
  * It is told each request's method; bytes that no request has asked for are a failure, so that one
@@ -28,6 +38,7 @@ export class ResponseDecoder {
   readonly #limits: HeadLimits;
   readonly #scanner: HeadScanner;
   readonly #bodyRules: BodyRules;
+  readonly #last = new LastHead<KnownHead>();
   /** The method of the request whose answer is due. */
   #method: string | undefined;
   /** The protocols that this request asks for. */
@@ -110,9 +121,29 @@ export class ResponseDecoder {
     bytes: Uint8Array,
     { at, method, emit }: { at: number; method: string; emit: (part: ResponsePart) => void },
   ): number {
-    const found = this.#scanner.scan(bytes, at);
-    if (found === undefined) return bytes.length;
-    const head = parseResponseHead(found.head, this.#limits.headers);
+    const known = this.#scanner.started ? undefined : this.#last.find(bytes, at);
+    let part = known?.method === method ? known.part : undefined;
+    let end = at + (known?.size ?? 0);
+    if (part === undefined) {
+      const found = this.#scanner.scan(bytes, at);
+      if (found === undefined) return bytes.length;
+      part = this.#readHead(found.head, method);
+      end = found.end;
+    }
+    emit(part);
+    const { head: { status }, framing } = part;
+    if (status < 200) return end;
+    this.#body = bodyDecoder(framing, this.#bodyRules);
+    if (this.#body === undefined) this.#method = undefined;
+    else if (framing.kind === "length" && framing.length === 0) {
+      this.#feedBody(this.#body, { bytes, at: end, emit });
+    }
+    return end;
+  }
+
+  #readHead(bytes: Uint8Array, method: string): ResponseHeadPart {
+    const text = decodeLatin1(bytes);
+    const head = parseResponseHead(bytes, this.#limits.headers, text);
     const framing = responseFraming(head, method);
     if (head.status === 101) {
       if (!switchesTo(head, this.#upgrade)) {
@@ -120,14 +151,10 @@ export class ResponseDecoder {
       }
       this.#opaque = true;
     }
-    emit({ kind: "head", head, framing });
-    if (head.status < 200) return found.end;
-    this.#body = bodyDecoder(framing, this.#bodyRules);
-    if (this.#body === undefined) this.#method = undefined;
-    else if (framing.kind === "length" && framing.length === 0) {
-      this.#feedBody(this.#body, { bytes, at: found.end, emit });
-    }
-    return found.end;
+    const part = { kind: "head", head, framing } as const;
+    // what an interim answer means is for each request to say
+    if (head.status >= 200) this.#last.keep(text, { part, method, size: bytes.length });
+    return part;
   }
 
   #feedBody(

@@ -1,5 +1,5 @@
 import { type Framing, framingFields } from "./framing.ts";
-import { type Field, field, valuesOf } from "./head.ts";
+import { type Field, field, responseHeadText, valuesOf } from "./head.ts";
 import { endToEndFields } from "./hop_headers.ts";
 import type { ResponseHeadPart } from "./response_decoder.ts";
 import { viaField } from "./via.ts";
@@ -13,6 +13,38 @@ export interface ClientSide {
   readonly keepAlive: boolean;
   /** Whether `Via` is written (RFC 9110, section 7.6.3). */
   readonly via?: boolean;
+}
+
+/** An answer's head as the client gets it, and what follows from it. */
+export interface ClientHead {
+  /** One character a byte. */
+  readonly text: string;
+  /** How the body is delimited towards the client. */
+  readonly framing: Framing;
+  readonly keepAlive: boolean;
+}
+
+/** Writes the heads of answers that come on one connection; the last is kept, as many are alike. */
+export class ClientHeads {
+  #answer: ResponseHeadPart | undefined;
+  #client: ClientSide | undefined;
+  #head: ClientHead | undefined;
+
+  write(answer: ResponseHeadPart, client: ClientSide): ClientHead {
+    // the decoder gives the same part for the same bytes
+    if (this.#head !== undefined && answer === this.#answer && isSame(client, this.#client)) {
+      return this.#head;
+    }
+    const { fields, framing, keepAlive } = clientAnswer(answer, client);
+    this.#answer = answer;
+    this.#client = client;
+    return this.#head = { text: responseHeadText(answer.head, fields), framing, keepAlive };
+  }
+}
+
+function isSame(a: ClientSide, b: ClientSide | undefined): boolean {
+  return a.method === b?.method && a.minor === b.minor && a.keepAlive === b.keepAlive &&
+    a.via === b.via;
 }
 
 /** An answer as the client gets it. */

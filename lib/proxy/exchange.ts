@@ -9,7 +9,6 @@ import type { PartReader } from "../http1/part_reader.ts";
 import { keepsAlive } from "../http1/persistence.ts";
 import type { ForwardedPart, ForwardedRequest } from "../http1/request_stream.ts";
 import type { ResponseHeadPart, ResponsePart } from "../http1/response_decoder.ts";
-import { clientAnswer } from "../http1/response_rewrite.ts";
 import { upgradeFields } from "../http1/upgrade.ts";
 import type { Backend } from "../upstream/backend.ts";
 import type { Lease } from "../upstream/lease.ts";
@@ -182,13 +181,13 @@ class Attempt {
         await this.#switch(head, lease);
         return succeeded(status, { lease, upload, keepAlive: false });
       }
-      const { fields, framing, keepAlive } = clientAnswer(head, {
+      const { text, framing, keepAlive } = lease.connection.clientHeads.write(head, {
         method: request.head.method,
         minor: request.head.minor,
         keepAlive: upload.done && client.mayKeepAlive && goesOn(request),
         via: client.via,
       });
-      answers.push(responseHeadText(head.head, fields));
+      answers.push(text);
       for (let ended = head.framing.kind === "none"; !ended;) {
         let part = responses.take();
         if (part === undefined) {

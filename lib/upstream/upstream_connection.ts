@@ -3,6 +3,7 @@ import type { ProxyError } from "../core/errors.ts";
 import { GatherWriter } from "../core/gather_writer.ts";
 import { PartReader } from "../http1/part_reader.ts";
 import type { HeadLimits } from "../http1/request_decoder.ts";
+import { ClientHeads } from "../http1/response_rewrite.ts";
 import { ResponseDecoder, type ResponsePart } from "../http1/response_decoder.ts";
 import type { Idleness } from "./idleness.ts";
 
@@ -10,6 +11,8 @@ import type { Idleness } from "./idleness.ts";
 export class UpstreamConnection {
   readonly responses: PartReader<ResponsePart>;
   readonly requests: GatherWriter;
+  /** Makes heads for the client of those of `responses`. */
+  readonly clientHeads = new ClientHeads();
   /** Once it has been idle. */
   idleness: Idleness | undefined;
   readonly #connection: Connection;

@@ -64,14 +64,10 @@ function listHas(list: string, token: string): boolean {
  * Reads a request's head: request line, field lines and the empty line, as `HeadScanner` cut it
  * out, so lines end in CRLF and hold no control characters (RFC 9112, sections 2 to 5).
  *
- * @param text the bytes, a character each
  * @throws {ProxyError} `bad_request_line`, `bad_version`, `bad_target` or `bad_field`
  */
-export function parseRequestHead(
-  bytes: Uint8Array,
-  maxFields: number,
-  text: string = decodeLatin1(bytes),
-): RequestHead {
+export function parseRequestHead(bytes: Uint8Array, maxFields: number): RequestHead {
+  const text = decodeLatin1(bytes);
   const lineEnd = text.indexOf("\r\n");
   const methodEnd = text.indexOf(" ");
   const targetEnd = text.indexOf(" ", methodEnd + 1);
@@ -100,14 +96,10 @@ export function parseRequestHead(
 /**
  * Reads an answer's head (RFC 9112, section 4), cut out like a request's.
  *
- * @param text the bytes, a character each
  * @throws {ProxyError} `bad_response`
  */
-export function parseResponseHead(
-  bytes: Uint8Array,
-  maxFields: number,
-  text: string = decodeLatin1(bytes),
-): ResponseHead {
+export function parseResponseHead(bytes: Uint8Array, maxFields: number): ResponseHead {
+  const text = decodeLatin1(bytes);
   const lineEnd = text.indexOf("\r\n");
   const minor = text.startsWith("HTTP/1.1 ")
     ? 1

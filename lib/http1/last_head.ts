@@ -4,7 +4,8 @@
  * takes to read them anew.
  */
 export class LastHead<Facts> {
-  #text = "";
+  #bytes = new Uint8Array(0);
+  #length = 0;
   #facts: Facts | undefined;
 
   /**
@@ -12,19 +13,21 @@ export class LastHead<Facts> {
    * ends where it is first empty, so what begins with the same bytes ends with them, too.
    */
   find(bytes: Uint8Array, at: number): Facts | undefined {
-    const text = this.#text;
-    if (text.length > bytes.length - at) return undefined;
-    for (let i = 0; i < text.length; i++) {
-      if (text.charCodeAt(i) !== bytes[at + i]) return undefined;
-    }
+    const length = this.#length;
+    if (length > bytes.length - at) return undefined;
+    const kept = this.#bytes;
+    for (let i = 0; i < length; i++) if (kept[i] !== bytes[at + i]) return undefined;
     return this.#facts;
   }
 
-  /** @param text the whole head, one character a byte; a long one is not kept */
-  keep(text: string, facts: Facts): void {
-    const short = text.length <= MAX_BYTES;
-    this.#text = short ? text : "";
+  /** @param head the whole head, which is copied; a long one is not kept */
+  keep(head: Uint8Array, facts: Facts): void {
+    const short = head.length <= MAX_BYTES;
+    this.#length = short ? head.length : 0;
     this.#facts = short ? facts : undefined;
+    if (!short) return;
+    if (head.length > this.#bytes.length) this.#bytes = head.slice();
+    else this.#bytes.set(head);
   }
 }
 

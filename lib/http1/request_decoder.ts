@@ -7,7 +7,6 @@ import { parseRequestHead, type RequestHead } from "./head.ts";
 import { HeadScanner } from "./head_scanner.ts";
 import { LastHead } from "./last_head.ts";
 import { type RequestTarget, requestTarget } from "./target.ts";
-import { decodeLatin1 } from "./text.ts";
 import { requestedUpgrade } from "./upgrade.ts";
 
 /** What the bytes of a connection say, one fact at a time and in order. */
@@ -147,8 +146,7 @@ export class RequestDecoder {
   }
 
   #readHead(bytes: Uint8Array): RequestHeadPart {
-    const text = decodeLatin1(bytes);
-    const head = parseRequestHead(bytes, this.#limits.headers, text);
+    const head = parseRequestHead(bytes, this.#limits.headers);
     this.#refused = head;
     const target = requestTarget(head);
     const framing = requestFraming(head);
@@ -158,7 +156,7 @@ export class RequestDecoder {
     if (framing.kind === "length") this.#checkBody(framing.length);
     this.#refused = undefined;
     const part = { kind: "head", head, target, framing, upgrade, size: bytes.length } as const;
-    this.#last.keep(text, part);
+    this.#last.keep(bytes, part);
     return part;
   }
 

@@ -5,7 +5,6 @@ import { parseResponseHead, type ResponseHead } from "./head.ts";
 import { HeadScanner } from "./head_scanner.ts";
 import { LastHead } from "./last_head.ts";
 import type { FailurePart, HeadLimits } from "./request_decoder.ts";
-import { decodeLatin1 } from "./text.ts";
 import { switchesTo } from "./upgrade.ts";
 
 export type ResponsePart = ResponseHeadPart | BodyPart | FailurePart;
@@ -142,8 +141,7 @@ export class ResponseDecoder {
   }
 
   #readHead(bytes: Uint8Array, method: string): ResponseHeadPart {
-    const text = decodeLatin1(bytes);
-    const head = parseResponseHead(bytes, this.#limits.headers, text);
+    const head = parseResponseHead(bytes, this.#limits.headers);
     const framing = responseFraming(head, method);
     if (head.status === 101) {
       if (!switchesTo(head, this.#upgrade)) {
@@ -153,7 +151,7 @@ export class ResponseDecoder {
     }
     const part = { kind: "head", head, framing } as const;
     // what an interim answer means is for each request to say
-    if (head.status >= 200) this.#last.keep(text, { part, method, size: bytes.length });
+    if (head.status >= 200) this.#last.keep(bytes, { part, method, size: bytes.length });
     return part;
   }
 

@@ -8,6 +8,7 @@ import { valuesOf } from "../http1/head.ts";
 import { redirectResponse } from "../http1/redirect_response.ts";
 import { RequestDecoder } from "../http1/request_decoder.ts";
 import { requestId } from "../http1/request_id.ts";
+import type { RequestTarget } from "../http1/target.ts";
 import {
   type ForwardedPart,
   type ForwardedRequest,
@@ -67,13 +68,14 @@ class HttpSession {
   readonly #trusted: boolean;
   #served = 0;
   #idle = false;
+  /** Milliseconds that the client has for what is waited for. */
+  #waitMs = 0;
   /** Whether the client may be sending what nobody will read. */
   #unread = false;
   /** Where a request says none. */
   readonly #defaultHost: string;
-  /** Of the last request, and the host in it. */
-  #authority: string | undefined;
-  #host: string | undefined;
+  /** The last request that was routed, what it was routed by, and where it went. */
+  #routed: Routed | undefined;
 
   constructor(client: HttpConnection, options: HttpSessionOptions) {
     this.#client = client;
@@ -92,7 +94,7 @@ class HttpSession {
       via: forwarded.via,
     } as const;
     this.#trusted = origin.trusted;
-    const onHeadBegun = () => this.#readWithin(header, "header_timeout");
+    const onHeadBegun = () => this.#readWithin(header, this.#onHeaderLate);
     const decoder = new ForwardingDecoder(this.#decoder, origin, onHeadBegun);
     this.#side = new ClientSide(client, decoder, options);
   }
@@ -175,8 +177,8 @@ class HttpSession {
       if (this.#options.redirect === true) return await this.#redirect(request, started);
       const policy = this.#options.policy.current;
       const found = this.#route(request, policy);
-      backend = found.target;
-      route = policy.router.nameAt(found.index);
+      backend = found.backend;
+      route = found.name;
       this.#watchForBreak();
       const result = await exchange(request, backend, this.#side);
       this.#served++;
@@ -197,8 +199,8 @@ class HttpSession {
 
   #startWaiting(): void {
     const { keepAlive, header } = this.#options.policy.current.timeouts;
-    if (this.#served === 0) this.#readWithin(header, "header_timeout");
-    else this.#readWithin(keepAlive, "keep_alive_timeout");
+    if (this.#served === 0) this.#readWithin(header, this.#onHeaderLate);
+    else this.#readWithin(keepAlive, this.#onKeepAliveLate);
     this.#idle = true;
     if (this.#side.requests.empty) this.#client.release?.();
   }
@@ -232,29 +234,29 @@ class HttpSession {
   };
 
   /** @throws {ProxyError} `misdirected` or `no_route` */
-  #route(
-    { target }: ForwardedRequest,
-    { certificates, router }: Policy,
-  ): { target: Backend; index: number } {
-    const { authority } = target;
-    const host = authority === undefined ? this.#defaultHost : this.#hostOf(authority);
-    if (isMisdirected(host, this.#client.certificate, certificates)) {
+  #route({ target }: ForwardedRequest, policy: Policy): Routed {
+    const last = this.#routed;
+    const sameHost = last?.policy === policy && last.authority === target.authority;
+    if (sameHost && last.path === target.path) return last;
+    return this.#routed = this.#routeAnew(target, policy, sameHost ? last.host : undefined);
+  }
+
+  #routeAnew(
+    { authority, path }: RequestTarget,
+    policy: Policy,
+    known: string | undefined,
+  ): Routed {
+    const host = known ?? (authority === undefined ? this.#defaultHost : hostName(authority));
+    const { certificates, router } = policy;
+    if (known === undefined && isMisdirected(host, this.#client.certificate, certificates)) {
       throw new ProxyError("misdirected", "This connection was made for another host");
     }
-    const route = router.route(host, target.path);
+    const route = router.route(host, path);
     if (route === undefined) {
       throw new ProxyError("no_route", "No route matches this host and path");
     }
-    return route;
-  }
-
-  /** `hostName`, which is mostly that of the request before. */
-  #hostOf(authority: string): string | undefined {
-    if (authority !== this.#authority) {
-      this.#authority = authority;
-      this.#host = hostName(authority);
-    }
-    return this.#host;
+    const name = router.nameAt(route.index);
+    return { policy, authority, path, host, backend: route.target, name };
   }
 
   /** @returns when the request began */
@@ -337,8 +339,16 @@ class HttpSession {
     }
   }
 
-  #readWithin(ms: number, code: ErrorCode): void {
-    this.#side.readDeadline.arm(ms, () => this.#client.failReads(timeout(code, ms)));
+  #readWithin(ms: number, onLate: () => void): void {
+    this.#waitMs = ms;
+    this.#side.readDeadline.arm(ms, onLate);
+  }
+
+  readonly #onHeaderLate = (): void => this.#failReads("header_timeout");
+  readonly #onKeepAliveLate = (): void => this.#failReads("keep_alive_timeout");
+
+  #failReads(code: ErrorCode): void {
+    this.#client.failReads(timeout(code, this.#waitMs));
   }
 
   /** The client behind the trusted proxies; undefined where the peer is the client. */
@@ -393,6 +403,17 @@ class HttpSession {
       error: served.error,
     });
   }
+}
+
+/** Where a request was sent to. */
+interface Routed {
+  readonly policy: Policy;
+  readonly authority: string | undefined;
+  readonly path: string;
+  readonly host: string | undefined;
+  readonly backend: Backend;
+  /** The route's. */
+  readonly name: string | undefined;
 }
 
 /** By the minor version. */

@@ -80,7 +80,7 @@ Deno.test("exchange() keeps no connection alive while a part of the request is u
     bodyIdle: 60_000,
     via: false,
     mayKeepAlive: true,
-    progress: { attempts: 0, reused: false, leased: 0, answered: 0 },
+    progress: { began: 0, attempts: 0, reused: false, leased: 0, answered: 0 },
     lease: undefined,
     tunnel: () => Promise.reject(new Error("Nobody asked for an upgrade")),
   };

@@ -1,6 +1,7 @@
 import { type Framing, framingFields } from "./framing.ts";
 import { type Field, field, responseHeadText, valuesOf } from "./head.ts";
 import { endToEndFields } from "./hop_headers.ts";
+import { keepsAlive } from "./persistence.ts";
 import type { ResponseHeadPart } from "./response_decoder.ts";
 import { viaField } from "./via.ts";
 
@@ -21,7 +22,10 @@ export interface ClientHead {
   readonly text: string;
   /** How the body is delimited towards the client. */
   readonly framing: Framing;
+  /** Whether the client's connection goes on. */
   readonly keepAlive: boolean;
+  /** Whether the server's connection can take another request. */
+  readonly reusable: boolean;
 }
 
 /** Writes the heads of answers that come on one connection; the last is kept, as many are alike. */
@@ -38,7 +42,9 @@ export class ClientHeads {
     const { fields, framing, keepAlive } = clientAnswer(answer, client);
     this.#answer = answer;
     this.#client = client;
-    return this.#head = { text: responseHeadText(answer.head, fields), framing, keepAlive };
+    const text = responseHeadText(answer.head, fields);
+    const reusable = answer.framing.kind !== "until_close" && keepsAlive(answer.head);
+    return this.#head = { text, framing, keepAlive, reusable };
   }
 }
 

@@ -32,7 +32,7 @@ export class ClientSide implements ExchangeClient {
   readonly reading: BodyClock;
   readonly writing: WriteClock;
   /** Of the request that is being served. */
-  readonly progress: Progress = { attempts: 0, reused: false, leased: 0, answered: 0 };
+  readonly progress: Progress = { began: 0, attempts: 0, reused: false, leased: 0, answered: 0 };
   lease: Lease | undefined;
   mayKeepAlive = true;
   /** Bytes that went to the server behind a switch of protocols. */

@@ -48,6 +48,7 @@ export interface ExchangeClient {
 
 /** How far a request has come; the times are those of `performance.now()`, 0 for not yet. */
 export interface Progress {
+  began: number;
   attempts: number;
   reused: boolean;
   /** When the server's connection was at hand. */
@@ -163,9 +164,11 @@ class Attempt {
   /** One function from lease to answer, as each that waits costs a small request 1 %. */
   async run(tries: Tries | undefined): Promise<ExchangeResult> {
     const { request, client } = this;
-    const { answers, writing, serverDeadline } = client;
+    const { answers, writing, serverDeadline, progress } = client;
     const leased = this.#lease(tries);
     const lease = leased instanceof Promise ? await leased : leased;
+    // one that was at hand took no time: to ask the clock for it costs more
+    progress.leased = lease === leased ? progress.began : performance.now();
     const upload = this.#send(lease);
     try {
       const { responses } = lease.connection;
@@ -175,13 +178,13 @@ class Attempt {
         head = this.#answerHead(responses.take() ?? await responses.next());
       }
       upload.answered();
-      client.progress.answered = performance.now();
+      progress.answered = performance.now();
       const { status } = head.head;
       if (status === 101) {
         await this.#switch(head, lease);
         return succeeded(status, { lease, upload, keepAlive: false });
       }
-      const { text, framing, keepAlive } = lease.connection.clientHeads.write(head, {
+      const { text, framing, keepAlive, reusable } = lease.connection.clientHeads.write(head, {
         method: request.head.method,
         minor: request.head.minor,
         keepAlive: upload.done && client.mayKeepAlive && goesOn(request),
@@ -209,7 +212,7 @@ class Attempt {
       writing.start();
       await answers.flush();
       writing.stop();
-      if (upload.done && serverKeepsAlive(head)) lease.reuse();
+      if (upload.done && reusable) lease.reuse();
       return succeeded(status, { lease, upload, keepAlive });
     } finally {
       upload.stop();
@@ -243,10 +246,8 @@ class Attempt {
   /** Sends the request's head, and begins to send its body. */
   #send(lease: Lease): Upload {
     const { head: { method }, upgrade, forwarded: head } = this.request;
-    const { progress } = this.client;
     this.reused = lease.reused;
-    progress.reused = lease.reused;
-    progress.leased = performance.now();
+    this.client.progress.reused = lease.reused;
     this.client.lease = lease;
     lease.connection.begin({ method, upgrade, head });
     const upload = new Upload(this.request, lease, this.client);
@@ -306,10 +307,6 @@ function isInterim({ head: { status } }: ResponseHeadPart): boolean {
 export function goesOn({ head, upgrade }: ForwardedRequest): boolean {
   // what follows a request for an upgrade has not been read as HTTP
   return upgrade === undefined && keepsAlive(head);
-}
-
-function serverKeepsAlive({ head, framing }: ResponseHeadPart): boolean {
-  return framing.kind !== "until_close" && keepsAlive(head);
 }
 
 /** The request on its way to the server, beside the answer on its way back. */

@@ -9,15 +9,11 @@ import { redirectResponse } from "../http1/redirect_response.ts";
 import { RequestDecoder } from "../http1/request_decoder.ts";
 import { requestId } from "../http1/request_id.ts";
 import type { RequestTarget } from "../http1/target.ts";
-import {
-  type ForwardedPart,
-  type ForwardedRequest,
-  ForwardingDecoder,
-} from "../http1/request_stream.ts";
+import { type ForwardedRequest, ForwardingDecoder } from "../http1/request_stream.ts";
 import type { Observer } from "../observability/event.ts";
 import type { Backend } from "../upstream/backend.ts";
 import { ClientSide, type HttpConnection, timeout } from "./client_side.ts";
-import { exchange, ExchangeError, goesOn } from "./exchange.ts";
+import { exchange, ExchangeError, type ExchangeResult, goesOn } from "./exchange.ts";
 import { isMisdirected } from "./misdirected.ts";
 import type { Policy } from "./policy.ts";
 import type { Session } from "./session.ts";
@@ -101,7 +97,7 @@ class HttpSession {
 
   async run(): Promise<void> {
     const started = performance.now();
-    const how = await this.#serveAll();
+    const how = await this.#serveUntilEnd();
     this.#side[Symbol.dispose]();
     this.#breakDeadline[Symbol.dispose]();
     const { peer, bytes } = this.#client;
@@ -133,9 +129,9 @@ class HttpSession {
   }
 
   /** @returns how the connection ended */
-  async #serveAll(): Promise<string> {
+  async #serveUntilEnd(): Promise<string> {
     try {
-      while (await this.#serveNext());
+      await this.#serveAll();
       // every answer was flushed; who has gone meanwhile needs no goodbye
       this.#side.writing.start();
       await this.#side.answers.close().catch(() => {});
@@ -150,50 +146,27 @@ class HttpSession {
     }
   }
 
-  /**
-   * Waits for a request and serves it.
-   *
-   * @returns whether the connection goes on
-   */
-  async #serveNext(): Promise<boolean> {
-    if (this.#draining && !this.#decoder.insideHead) return false;
-    const { requests, readDeadline } = this.#side;
-    this.#startWaiting();
-    let request: ForwardedPart | undefined;
-    try {
-      request = requests.take() ?? await requests.next();
-    } catch (error) {
-      await this.#refuse(asProxyError(error, "internal"));
-    } finally {
-      this.#idle = false;
-      readDeadline.disarm();
-    }
-    if (request?.kind !== "head") return false;
-    const started = this.#begin();
-    const writtenBefore = this.#client.bytes.written;
-    let backend: Backend | undefined;
-    let route: string | undefined;
-    try {
-      if (this.#options.redirect === true) return await this.#redirect(request, started);
-      const policy = this.#options.policy.current;
-      const found = this.#route(request, policy);
-      backend = found.backend;
-      route = found.name;
-      this.#watchForBreak();
-      const result = await exchange(request, backend, this.#side);
-      this.#served++;
-      const { status, server, bodyBytes } = result;
-      const bytesOut = this.#client.bytes.written - writtenBefore;
-      const { name } = backend;
-      this.#log(request, { started, status, bytesOut, route, backend: name, server, bodyBytes });
-      this.#unread = !result.requestRead || request.upgrade !== undefined;
-      return result.keepAlive;
-    } catch (error) {
-      const { name, retryAfter } = backend ?? {};
-      const failed = { started, route, backend: name, error, writtenBefore, retryAfter };
-      return await this.#serveError(request, failed);
-    } finally {
-      this.#breakDeadline.disarm();
+  /** Waits for requests and serves them: one function for all, as one for each costs more. */
+  async #serveAll(): Promise<void> {
+    const { requests } = this.#side;
+    for (let goesOn = true; goesOn && (!this.#draining || this.#decoder.insideHead);) {
+      let serving: Serving | undefined;
+      try {
+        this.#startWaiting();
+        const request = requests.take() ?? await requests.next();
+        this.#stopWaiting();
+        if (request?.kind !== "head") return;
+        serving = this.#begin(request);
+        if (this.#options.redirect === true) goesOn = await this.#redirect(serving);
+        else {
+          const backend = this.#route(serving);
+          this.#watchForBreak();
+          goesOn = this.#succeed(serving, await exchange(request, backend, this.#side));
+        }
+      } catch (error) {
+        if (serving === undefined) return await this.#refuse(asProxyError(error, "internal"));
+        goesOn = await this.#fail(serving, error);
+      }
     }
   }
 
@@ -205,18 +178,25 @@ class HttpSession {
     if (this.#side.requests.empty) this.#client.release?.();
   }
 
+  #stopWaiting(): void {
+    this.#idle = false;
+    this.#side.readDeadline.disarm();
+  }
+
   /** Answers bytes that are no request; where nobody waits for an answer, it just ends. */
   async #refuse(error: ProxyError): Promise<void> {
+    this.#stopWaiting();
     if (error.code === "keep_alive_timeout" || error.code === "draining") return;
     if (error.code === "client_gone" && !this.#decoder.insideHead) return;
     const status = statusOf(error);
     if (status === undefined) throw error;
-    const started = this.#begin();
+    const started = performance.now();
     const id = requestId([]);
     const head = this.#decoder.refused;
     const accept = valuesOf(head?.fields ?? [], "accept").join(",");
     const answer = errorResponse(error, { keepAlive: false, method: head?.method, id, accept });
     await this.#answerHere(answer);
+    this.#resetProgress(started);
     this.#log(undefined, { started, status, id, error, bytesOut: answer.length });
     this.#unread = true;
   }
@@ -234,11 +214,16 @@ class HttpSession {
   };
 
   /** @throws {ProxyError} `misdirected` or `no_route` */
-  #route({ target }: ForwardedRequest, policy: Policy): Routed {
-    const last = this.#routed;
-    const sameHost = last?.policy === policy && last.authority === target.authority;
-    if (sameHost && last.path === target.path) return last;
-    return this.#routed = this.#routeAnew(target, policy, sameHost ? last.host : undefined);
+  #route(serving: Serving): Backend {
+    const { request: { target } } = serving;
+    const policy = this.#options.policy.current;
+    let routed = this.#routed;
+    const sameHost = routed?.policy === policy && routed.authority === target.authority;
+    if (routed === undefined || !sameHost || routed.path !== target.path) {
+      routed = this.#routed = this.#routeAnew(target, policy, sameHost ? routed?.host : undefined);
+    }
+    serving.routed = routed;
+    return routed.backend;
   }
 
   #routeAnew(
@@ -259,17 +244,33 @@ class HttpSession {
     return { policy, authority, path, host, backend: route.target, name };
   }
 
-  /** @returns when the request began */
-  #begin(): number {
-    const progress = this.#side.progress;
+  #begin(request: ForwardedRequest): Serving {
+    const started = performance.now();
+    this.#resetProgress(started);
+    return { request, started, writtenBefore: this.#client.bytes.written, routed: undefined };
+  }
+
+  #resetProgress(started: number): void {
+    const { progress } = this.#side;
+    progress.began = started;
     progress.attempts = 0;
     progress.reused = false;
     progress.leased = 0;
     progress.answered = 0;
-    return performance.now();
   }
 
-  async #redirect(request: ForwardedRequest, started: number): Promise<boolean> {
+  /** @returns whether the connection goes on */
+  #succeed({ request, started, writtenBefore, routed }: Serving, result: ExchangeResult): boolean {
+    this.#breakDeadline.disarm();
+    this.#served++;
+    const { status, server, bodyBytes } = result;
+    const bytesOut = this.#client.bytes.written - writtenBefore;
+    this.#log(request, { started, status, bytesOut, routed, server, bodyBytes });
+    this.#unread = !result.requestRead || request.upgrade !== undefined;
+    return result.keepAlive;
+  }
+
+  async #redirect({ request, started }: Serving): Promise<boolean> {
     const keepAlive = !mayBeUnread(request) && goesOn(request) && !this.#draining;
     const { status, bytes } = redirectResponse(request, { keepAlive });
     await this.#answerHere(bytes);
@@ -280,23 +281,15 @@ class HttpSession {
   }
 
   /** Tells the client of a failure, or, behind an answer's head, lets it see a broken answer. */
-  async #serveError(
-    request: ForwardedRequest,
-    failed: {
-      started: number;
-      backend: string | undefined;
-      route: string | undefined;
-      error: unknown;
-      writtenBefore: number;
-      retryAfter: number | undefined;
-    },
-  ): Promise<boolean> {
-    const { server, status: sent } = failed.error instanceof ExchangeError
-      ? failed.error
+  async #fail(serving: Serving, failure: unknown): Promise<boolean> {
+    this.#breakDeadline.disarm();
+    const { request, started, routed, writtenBefore } = serving;
+    const { server, status: sent } = failure instanceof ExchangeError
+      ? failure
       : { server: undefined, status: undefined };
-    const error = failed.error instanceof ExchangeError
-      ? failed.error.error
-      : asProxyError(failed.error, "internal");
+    const error = failure instanceof ExchangeError
+      ? failure.error
+      : asProxyError(failure, "internal");
     const status = sent ?? statusOf(error);
     const keepAlive = !mayBeUnread(request) && goesOn(request) && !this.#draining &&
       error.source !== "client";
@@ -307,11 +300,11 @@ class HttpSession {
         method: request.head.method,
         id: request.id,
         accept: valuesOf(request.head.fields, "accept").join(","),
-        retryAfter: MAY_PASS.has(error.code) ? failed.retryAfter : undefined,
+        retryAfter: MAY_PASS.has(error.code) ? routed?.backend.retryAfter : undefined,
       }));
     }
-    const bytesOut = this.#client.bytes.written - failed.writtenBefore;
-    this.#log(request, { ...failed, server, status: status ?? 0, error, bytesOut });
+    const bytesOut = this.#client.bytes.written - writtenBefore;
+    this.#log(request, { started, routed, server, status: status ?? 0, error, bytesOut });
     if (sent !== undefined || status === undefined) throw error;
     this.#unread = mayBeUnread(request);
     return keepAlive;
@@ -367,15 +360,14 @@ class HttpSession {
       status: number;
       bytesOut: number;
       id?: string;
-      route?: string | undefined;
-      backend?: string | undefined;
+      routed?: Routed | undefined;
       server?: string | undefined;
       bodyBytes?: number;
       error?: ProxyError;
     },
   ): void {
     const { attempts, reused, leased, answered } = this.#side.progress;
-    const { started } = served;
+    const { started, routed } = served;
     this.#options.observe({
       kind: "request",
       peer: this.#client.peer,
@@ -389,8 +381,8 @@ class HttpSession {
       bytesIn: (request?.size ?? 0) + (served.bodyBytes ?? 0) + this.#side.tunnelled,
       bytesOut: served.bytesOut,
       durationMs: performance.now() - started,
-      route: served.route,
-      backend: served.backend,
+      route: routed?.name,
+      backend: routed?.backend.name,
       server: served.server,
       attempts,
       reused,
@@ -403,6 +395,17 @@ class HttpSession {
       error: served.error,
     });
   }
+}
+
+/** A request that is being served. */
+interface Serving {
+  readonly request: ForwardedRequest;
+  /** When it began, by `performance.now()`. */
+  readonly started: number;
+  /** Bytes that had gone to the client by then. */
+  readonly writtenBefore: number;
+  /** Once that is known. */
+  routed: Routed | undefined;
 }
 
 /** Where a request was sent to. */

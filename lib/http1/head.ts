@@ -7,6 +7,8 @@ import { decodeLatin1, encodeLatin1 } from "./text.ts";
 export interface Field extends FieldName {
   /** Without the white space around it. */
   readonly value: string;
+  /** All of it as it is written, with its CRLF. */
+  readonly line: string;
 }
 
 /** The head of a request, well-formed (RFC 9112, sections 3 and 5). */
@@ -30,7 +32,11 @@ export interface ResponseHead {
 /** A field of our own making; where many are made, with a name that is made once. */
 export function field(called: string | FieldName, value: string): Field {
   const { name, key, role } = typeof called === "string" ? fieldName(called) : called;
-  return { name, key, role, value };
+  return { name, key, role, value, line: lineOf(name, value) };
+}
+
+function lineOf(name: string, value: string): string {
+  return name + ": " + value + "\r\n";
 }
 
 /** Whether a field of one of these roles is there. */
@@ -57,16 +63,22 @@ export function hasToken(fields: readonly Field[], key: string, token: string): 
 }
 
 function listHas(list: string, token: string): boolean {
-  return list === token || list.split(",").some((item) => item.trim() === token);
+  if (list === token) return true;
+  return list.includes(",") && list.split(",").some((item) => item.trim() === token);
 }
 
 /**
  * Reads a request's head: request line, field lines and the empty line, as `HeadScanner` cut it
  * out, so lines end in CRLF and hold no control characters (RFC 9112, sections 2 to 5).
  *
+ * @param known what the fields say, where that is known already
  * @throws {ProxyError} `bad_request_line`, `bad_version`, `bad_target` or `bad_field`
  */
-export function parseRequestHead(bytes: Uint8Array, maxFields: number): RequestHead {
+export function parseRequestHead(
+  bytes: Uint8Array,
+  maxFields: number,
+  known?: readonly Field[],
+): RequestHead {
   const text = decodeLatin1(bytes);
   const lineEnd = text.indexOf("\r\n");
   const methodEnd = text.indexOf(" ");
@@ -89,7 +101,8 @@ export function parseRequestHead(bytes: Uint8Array, maxFields: number): RequestH
   const minor = text.startsWith("HTTP/1.1\r", targetEnd + 1)
     ? 1
     : parseVersion(text.slice(targetEnd + 1, lineEnd), "bad_request_line", "bad_version");
-  const fields = parseFields(bytes, { text, at: lineEnd + 2, maxFields, code: "bad_field" });
+  const at = lineEnd + 2;
+  const fields = known ?? parseFields(bytes, { text, at, maxFields, code: "bad_field" });
   return { method, target, minor, fields };
 }
 
@@ -127,7 +140,12 @@ export function parseTrailers(bytes: Uint8Array, maxFields: number, code: FieldE
 export function requestHeadText(
   { method, target, fields }: Pick<RequestHead, "method" | "target" | "fields">,
 ): string {
-  return method + " " + target + " HTTP/1.1\r\n" + fieldLines(fields) + "\r\n";
+  return requestLine(method, target) + fieldLines(fields) + "\r\n";
+}
+
+/** A request line with its CRLF. */
+export function requestLine(method: string, target: string): string {
+  return method + " " + target + " HTTP/1.1\r\n";
 }
 
 /** An answer's head, one character a byte. */
@@ -155,7 +173,7 @@ export function encodeResponseHead(
 /** Field lines, each with its CRLF. */
 export function fieldLines(fields: readonly Field[]): string {
   let lines = "";
-  for (const { name, value } of fields) lines += name + ": " + value + "\r\n";
+  for (let i = 0; i < fields.length; i++) lines += (fields[i] as Field).line;
   return lines;
 }
 
@@ -216,10 +234,15 @@ function parseFields(bytes: Uint8Array, { text, at, maxFields, code }: FieldSect
     while (isWhitespace(bytes[from])) from++;
     let to = from;
     while (bytes[to] !== CR) to++;
-    start = to + 2;
+    const next = to + 2;
     while (to > from && isWhitespace(bytes[to - 1])) to--;
     const { name, key, role } = written;
-    fields.push({ name, key, role, value: text.slice(from, to) });
+    const value = text.slice(from, to);
+    // most lines are written as they would be here
+    const plain = from === end + 2 && bytes[end + 1] === SP && next === to + 2;
+    const line = plain ? text.slice(start, next) : lineOf(name, value);
+    fields.push({ name, key, role, value, line });
+    start = next;
   }
   return fields;
 }

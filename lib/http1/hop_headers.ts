@@ -18,7 +18,8 @@ export function endToEndFields(fields: readonly Field[]): Field[] {
 /** The names, in lower case; undefined where there is none that would go on without that. */
 function namedByConnection(fields: readonly Field[]): ReadonlySet<string> | undefined {
   if (!hasRole(fields, ROLE.connection)) return undefined;
-  const value = valuesOf(fields, "connection").join(",").toLowerCase();
+  const values = valuesOf(fields, "connection");
+  const value = (values.length === 1 ? values[0] as string : values.join(",")).toLowerCase();
   if (value === "keep-alive" || value === "close") return undefined;
   return new Set(value.split(",").map((token) => token.trim()));
 }

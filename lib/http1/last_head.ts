@@ -6,6 +6,8 @@
 export class LastHead<Facts> {
   #bytes = new Uint8Array(0);
   #length = 0;
+  /** Where its fields begin. */
+  #fieldsAt = 0;
   #facts: Facts | undefined;
 
   /**
@@ -13,21 +15,37 @@ export class LastHead<Facts> {
    * ends where it is first empty, so what begins with the same bytes ends with them, too.
    */
   find(bytes: Uint8Array, at: number): Facts | undefined {
-    const length = this.#length;
-    if (length > bytes.length - at) return undefined;
-    const kept = this.#bytes;
-    for (let i = 0; i < length; i++) if (kept[i] !== bytes[at + i]) return undefined;
-    return this.#facts;
+    return this.#isSame(bytes, at, 0) ? this.#facts : undefined;
   }
 
-  /** @param head the whole head, which is copied; a long one is not kept */
-  keep(head: Uint8Array, facts: Facts): void {
+  /**
+   * What the last head said, if it had the fields that stand in `bytes` from `at` on, and only
+   * another first line.
+   */
+  findByFields(bytes: Uint8Array, at: number): Facts | undefined {
+    return this.#isSame(bytes, at, this.#fieldsAt) ? this.#facts : undefined;
+  }
+
+  /**
+   * @param head the whole head, which is copied; a long one is not kept
+   * @param fieldsAt where its fields begin; 0 where nobody will ask for them alone
+   */
+  keep(head: Uint8Array, facts: Facts, fieldsAt = 0): void {
     const short = head.length <= MAX_BYTES;
+    this.#fieldsAt = fieldsAt;
     this.#length = short ? head.length : 0;
     this.#facts = short ? facts : undefined;
     if (!short) return;
     if (head.length > this.#bytes.length) this.#bytes = head.slice();
     else this.#bytes.set(head);
+  }
+
+  #isSame(bytes: Uint8Array, at: number, from: number): boolean {
+    const length = this.#length;
+    if (length - from > bytes.length - at) return false;
+    const kept = this.#bytes;
+    for (let i = from, j = at; i < length; i++, j++) if (kept[i] !== bytes[j]) return false;
+    return true;
   }
 }
 

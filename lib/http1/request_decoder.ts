@@ -146,7 +146,9 @@ export class RequestDecoder {
   }
 
   #readHead(bytes: Uint8Array): RequestHeadPart {
-    const head = parseRequestHead(bytes, this.#limits.headers);
+    const fieldsAt = bytes.indexOf(LF) + 1;
+    const known = this.#last.findByFields(bytes, fieldsAt);
+    const head = parseRequestHead(bytes, this.#limits.headers, known?.head.fields);
     this.#refused = head;
     const target = requestTarget(head);
     const framing = requestFraming(head);
@@ -156,7 +158,7 @@ export class RequestDecoder {
     if (framing.kind === "length") this.#checkBody(framing.length);
     this.#refused = undefined;
     const part = { kind: "head", head, target, framing, upgrade, size: bytes.length } as const;
-    this.#last.keep(bytes, part);
+    this.#last.keep(bytes, part, fieldsAt);
     return part;
   }
 

@@ -1,5 +1,5 @@
 import type { BodyPart } from "./body_decoder.ts";
-import { requestHeadText } from "./head.ts";
+import { fieldLines, requestLine } from "./head.ts";
 import type { PartDecoder } from "./part_reader.ts";
 import type {
   FailurePart,
@@ -28,7 +28,7 @@ export class ForwardingDecoder implements PartDecoder<ForwardedPart> {
   readonly #decoder: RequestDecoder;
   readonly #origin: ConnectionOrigin;
   readonly #onHeadBegun: () => void;
-  /** The last request, and its head as a backend gets it, up to its id. */
+  /** The last request, and the fields that a backend gets for it, up to its id. */
   #last: RequestHeadPart | undefined;
   #lines = "";
 
@@ -58,24 +58,32 @@ export class ForwardingDecoder implements PartDecoder<ForwardedPart> {
     if (part.kind !== "head") return part;
     const { head, target, framing, upgrade, size } = part;
     const id = requestId(head.fields);
-    // the decoder gives the same part for the same bytes
-    if (part !== this.#last) {
+    // the decoder gives the same part for the same bytes, and the same fields for the same fields
+    const last = this.#last;
+    if (part !== last) {
+      if (last === undefined || !haveSameFields(part, last)) {
+        this.#lines = linesBeforeId(part, this.#origin);
+      }
       this.#last = part;
-      this.#lines = linesBeforeId(part, this.#origin);
     }
-    const forwarded = this.#lines + id + END;
+    const forwarded = requestLine(head.method, target.path) + this.#lines + id + END;
     return { kind: "head", head, target, framing, upgrade, size, forwarded, id };
   }
 }
 
-/** A head as a backend gets it, up to the id of the request. */
-function linesBeforeId(part: RequestHeadPart, origin: ConnectionOrigin): string {
-  const fields = requestFields(part, origin, "");
-  const text = requestHeadText({ method: part.head.method, target: part.target.path, fields });
-  return text.slice(0, -END.length);
+/** Whether two requests of a connection give a backend the same fields but for the id. */
+function haveSameFields(a: RequestHeadPart, b: RequestHeadPart): boolean {
+  return a.head.fields === b.head.fields && a.head.minor === b.head.minor &&
+    a.target.authority === b.target.authority;
 }
 
-const END = "\r\n\r\n";
+/** The fields that a backend gets, up to the value of the last, which is the id. */
+function linesBeforeId(part: RequestHeadPart, origin: ConnectionOrigin): string {
+  return fieldLines(requestFields(part, origin, "")).slice(0, -CRLF.length);
+}
+
+const CRLF = "\r\n";
+const END = CRLF + CRLF;
 
 /**
  * The same as a stream: one array of parts for each piece of input, so that a piece costs one turn

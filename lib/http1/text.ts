@@ -1,19 +1,12 @@
+import { Buffer } from "node:buffer";
+
 /** Heads as text and back, one character a byte (ISO 8859-1), so that no byte is lost. */
 
-const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
-/** A call with more arguments than the stack holds (some 100,000) throws. */
-const MAX_ARGUMENTS = 8192;
-
-/** The bytes as text; ASCII, which nearly every head is, takes the short way. */
+/** The bytes as text. `TextDecoder` takes twice as long, and its `latin1` is another encoding. */
 export function decodeLatin1(bytes: Uint8Array): string {
-  if (isAscii(bytes)) return decoder.decode(bytes);
-  let text = "";
-  for (let at = 0; at < bytes.length; at += MAX_ARGUMENTS) {
-    text += String.fromCharCode(...bytes.subarray(at, at + MAX_ARGUMENTS));
-  }
-  return text;
+  return Buffer.prototype.toString.call(bytes, "latin1");
 }
 
 /** The text as bytes; every character must be below U+0100. */
@@ -21,10 +14,4 @@ export function encodeLatin1(text: string): Uint8Array<ArrayBuffer> {
   const bytes = encoder.encode(text);
   if (bytes.length === text.length) return bytes;
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
-}
-
-function isAscii(bytes: Uint8Array): boolean {
-  let seen = 0;
-  for (let i = 0; i < bytes.length; i++) seen |= bytes[i] as number;
-  return seen < 0x80;
 }

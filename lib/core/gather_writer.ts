@@ -11,6 +11,9 @@ export class GatherWriter {
   readonly #sink: ByteSink;
   #pieces: (Uint8Array | string)[] = [];
   #size = 0;
+  #holdsBytes = false;
+  /** Bytes before the last piece that may be written to, where only that one is no text. */
+  #room = 0;
   /** What is being written from. */
   #buffer: Uint8Array<ArrayBuffer> = NO_BYTES;
 
@@ -18,37 +21,43 @@ export class GatherWriter {
     this.#sink = sink;
   }
 
-  /** @param piece bytes, or text of one character a byte, which costs nothing until it is written */
-  push(piece: Uint8Array | string): void {
+  /**
+   * @param piece bytes, or text of one character a byte, which costs nothing until it is written
+   * @param room bytes right before it in its buffer that are over: text is put there, where it fits,
+   *   rather than everything into another buffer
+   */
+  push(piece: Uint8Array | string, room = 0): void {
     if (piece.length === 0) return;
     this.#pieces.push(piece);
     this.#size += piece.length;
+    const isText = typeof piece === "string";
+    this.#room = isText || this.#holdsBytes ? 0 : room;
+    if (!isText) this.#holdsBytes = true;
   }
 
   /** Forgets what was pushed and not flushed. */
   drop(): void {
     this.#pieces = [];
     this.#size = 0;
+    this.#room = 0;
+    this.#holdsBytes = false;
   }
 
   /** Settles once the runtime has taken the bytes; the pieces are free from then on. */
   flush(): Promise<void> {
     const pieces = this.#pieces;
-    const [first] = pieces;
-    if (first === undefined) return DONE;
-    if (pieces.length === 1 && typeof first !== "string") {
-      this.drop();
-      return this.#sink.write(first);
-    }
+    const last = pieces[pieces.length - 1];
+    if (last === undefined) return DONE;
     const size = this.#size;
+    const before = size - last.length;
+    if (typeof last !== "string" && before <= this.#room) {
+      const whole = before === 0 ? last : putBefore(last, pieces, before);
+      this.drop();
+      return this.#sink.write(whole);
+    }
     const buffer = size <= BUFFER_BYTES ? buffers.pop() ?? newBuffer() : new Uint8Array(size);
     this.#buffer = buffer;
-    let at = 0;
-    for (const piece of pieces) {
-      if (typeof piece === "string") writeLatin1(piece, buffer, at);
-      else buffer.set(piece, at);
-      at += piece.length;
-    }
+    putAll(pieces, buffer);
     this.drop();
     return this.#sink.write(buffer.subarray(0, size)).then(this.#onWritten);
   }
@@ -61,6 +70,27 @@ export class GatherWriter {
   /** Half-closes the connection behind what was flushed. */
   close(): Promise<void> {
     return this.#sink.endWrites();
+  }
+}
+
+/** Puts the pieces before the last, all of them text, right before it; gives all of it. */
+function putBefore(
+  last: Uint8Array,
+  pieces: readonly (Uint8Array | string)[],
+  before: number,
+): Uint8Array {
+  const { buffer, byteOffset, length } = last as Uint8Array<ArrayBuffer>;
+  const start = byteOffset - before;
+  putAll(pieces.slice(0, -1), new Uint8Array(buffer, start, before));
+  return new Uint8Array(buffer, start, before + length);
+}
+
+function putAll(pieces: readonly (Uint8Array | string)[], into: Uint8Array<ArrayBuffer>): void {
+  let at = 0;
+  for (const piece of pieces) {
+    if (typeof piece === "string") writeLatin1(piece, into, at);
+    else into.set(piece, at);
+    at += piece.length;
   }
 }
 

@@ -5,12 +5,13 @@ import { endToEndTrailers } from "./hop_headers.ts";
 
 /**
  * Writes a body part in a framing: the inverse of the decoders. `put` gets each run of bytes in
- * order, as text where it is of our making; data is handed on as it is, not copied.
+ * order, as text where it is of our making; data is handed on as it is, not copied, with the room
+ * before it.
  */
 export function encodeBodyPart(
   part: BodyPart,
   framing: Framing,
-  put: (bytes: Uint8Array | string) => void,
+  put: (bytes: Uint8Array | string, room?: number) => void,
 ): void {
   if (part.kind === "data") {
     if (framing.kind === "chunked") {
@@ -18,7 +19,7 @@ export function encodeBodyPart(
       put(part.bytes);
       put(CRLF);
     } else {
-      put(part.bytes);
+      put(part.bytes, part.room);
     }
   } else if (framing.kind === "chunked") {
     put(part.trailers.length === 0 ? LAST_CHUNK : lastChunkWith(part));

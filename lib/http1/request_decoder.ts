@@ -101,14 +101,18 @@ export class RequestDecoder {
         if (part.kind === "data") this.#checkBody(this.#bodyBytes += part.bytes.length);
         parts.push(part);
       };
+      /** Bytes of a head before `at`. */
+      let room = 0;
       for (let at = 0; at < bytes.length;) {
         if (this.#opaque) {
           parts.push({ kind: "data", bytes: bytes.subarray(at) });
           break;
         }
-        at = this.#body === undefined
+        const end: number = this.#body === undefined
           ? this.#feedHead(bytes, at, emit)
-          : this.#feedBody(this.#body, { bytes, at, emit });
+          : this.#feedBody(this.#body, { bytes, at, emit, room });
+        room = this.#body === undefined ? 0 : end - at;
+        at = end;
       }
     } catch (error) {
       parts.push(this.#fail(error));
@@ -170,9 +174,14 @@ export class RequestDecoder {
 
   #feedBody(
     body: BodyDecoder,
-    { bytes, at, emit }: { bytes: Uint8Array; at: number; emit: (part: RequestPart) => void },
+    { bytes, at, emit, room }: {
+      bytes: Uint8Array;
+      at: number;
+      emit: (part: RequestPart) => void;
+      room?: number;
+    },
   ): number {
-    const end = body.feed(bytes, at, emit);
+    const end = body.feed(bytes, at, emit, room);
     if (body.done) {
       this.#body = undefined;
       this.#emptyLine = "possible";

@@ -79,6 +79,8 @@ export class ResponseDecoder {
     if (this.#failed) return parts;
     try {
       const emit = (part: ResponsePart) => parts.push(part);
+      /** Bytes of a head before `at`. */
+      let room = 0;
       for (let at = 0; at < bytes.length;) {
         if (this.#method === undefined) {
           throw new ProxyError("bad_response", "The server sent bytes that no request asked for");
@@ -87,9 +89,11 @@ export class ResponseDecoder {
           emit({ kind: "data", bytes: bytes.subarray(at) });
           break;
         }
-        at = this.#body === undefined
+        const end: number = this.#body === undefined
           ? this.#feedHead(bytes, { at, method: this.#method, emit })
-          : this.#feedBody(this.#body, { bytes, at, emit });
+          : this.#feedBody(this.#body, { bytes, at, emit, room });
+        room = this.#body === undefined ? 0 : end - at;
+        at = end;
       }
     } catch (error) {
       parts.push(this.#fail(error));
@@ -157,9 +161,14 @@ export class ResponseDecoder {
 
   #feedBody(
     body: BodyDecoder,
-    { bytes, at, emit }: { bytes: Uint8Array; at: number; emit: (part: ResponsePart) => void },
+    { bytes, at, emit, room }: {
+      bytes: Uint8Array;
+      at: number;
+      emit: (part: ResponsePart) => void;
+      room?: number;
+    },
   ): number {
-    const end = body.feed(bytes, at, emit);
+    const end = body.feed(bytes, at, emit, room);
     if (body.done) {
       this.#body = undefined;
       this.#method = undefined;

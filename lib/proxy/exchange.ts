@@ -205,7 +205,7 @@ class Attempt {
         }
         if (part === undefined || part.kind === "head") throw serverGone();
         if (part.kind === "failure") throw part.error;
-        encodeBodyPart(part, framing, (bytes) => answers.push(bytes));
+        encodeBodyPart(part, framing, (bytes, room) => answers.push(bytes, room));
         ended = part.kind === "end";
       }
       this.status = status;
@@ -383,7 +383,7 @@ class Upload {
       const part = await this.#nextPart();
       if (this.#stopped) return;
       this.#waitForServer();
-      encodeBodyPart(part, this.#request.framing, (bytes) => requests.push(bytes));
+      encodeBodyPart(part, this.#request.framing, (bytes, room) => requests.push(bytes, room));
       ended = part.kind === "end";
     }
     await requests.flush();

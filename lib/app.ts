@@ -17,6 +17,7 @@ import { type LiveCertificateStore, liveCertificateStore } from "./tls/certifica
 import { denoEngine } from "./tls/deno_engine.ts";
 import type { EngineName, TlsListener } from "./tls/engine.ts";
 import { nodeEngine } from "./tls/node_engine.ts";
+import { keepFreedMemory } from "./tls/freed_memory.ts";
 import { giveUpFfi } from "./tls/system_library.ts";
 import {
   type ServerName,
@@ -91,6 +92,7 @@ export async function startApp(
 ): Promise<OneThreadApp> {
   const app = new RunningApp(loaded, { observe, ...options });
   await app.open();
+  keepFreedMemory();
   giveUpFfi();
   return app;
 }

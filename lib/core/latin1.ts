@@ -1,3 +1,5 @@
+import { Buffer } from "node:buffer";
+
 const encoder = new TextEncoder();
 
 /**
@@ -10,4 +12,12 @@ export function writeLatin1(text: string, into: Uint8Array<ArrayBuffer>, at: num
   if (read === text.length && written === read) return;
   // not ASCII: what is above U+007F has taken two bytes
   for (let i = 0; i < text.length; i++) room[i] = text.charCodeAt(i);
+}
+
+/**
+ * Bytes as text of one character a byte, so that none is lost. `TextDecoder` takes longer, and what
+ * it calls `latin1` is another encoding.
+ */
+export function decodeLatin1(bytes: Uint8Array): string {
+  return Buffer.prototype.toString.call(bytes, "latin1");
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { decodeLatin1, encodeLatin1 } from "./text.ts";
+import { decodeLatin1 } from "../core/latin1.ts";
+import { encodeLatin1 } from "./text.ts";
 
 Deno.test("decodeLatin1() gives one character for each of the 256 bytes", () => {
   const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte);

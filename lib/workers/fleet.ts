@@ -9,6 +9,7 @@ import type { Observer, ProxyEvent } from "../observability/event.ts";
 import type { TallyCounts } from "../observability/tally.ts";
 import { listeningSockets } from "../tls/listening_sockets.ts";
 import { portKeeper } from "../tls/port_keeper.ts";
+import { keepFreedMemory } from "../tls/freed_memory.ts";
 import { giveUpFfi } from "../tls/system_library.ts";
 import {
   type ServerName,
@@ -54,6 +55,7 @@ const RESTART_MS = 1000;
  */
 export async function startFleet(loaded: LoadedConfig, options: FleetOptions): Promise<Fleet> {
   const { unavailable } = portKeeper();
+  keepFreedMemory();
   giveUpFfi();
   const fleet = new Fleet(loaded, { ...options, unavailable });
   await fleet.open();

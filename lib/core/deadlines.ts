@@ -19,7 +19,7 @@ export class Deadlines implements Clock {
 
   /** A deadline, not armed yet; dispose it when its connection is over. */
   watch(): Deadline {
-    const deadline = new Deadline(this, (over) => this.#forget(over));
+    const deadline = new Deadline(this, this.#forget);
     this.#watched.add(deadline);
     this.#timer ??= setInterval(() => this.#look(), TICK_MS);
     return deadline;
@@ -30,13 +30,14 @@ export class Deadlines implements Clock {
     for (const deadline of this.#watched) deadline.expireIfDue();
   }
 
-  #forget(deadline: Deadline): void {
+  /** One for all: each connection has several deadlines. */
+  readonly #forget = (deadline: Deadline): void => {
     this.#watched.delete(deadline);
     if (this.#watched.size === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
-  }
+  };
 }
 
 /** One point in time at a time, and what to do when it has come. */

@@ -19,7 +19,7 @@ export class HeadScanner {
   readonly #maxBytes: number;
   readonly #errors: ScanErrors;
   /** What came in earlier pieces. */
-  #carry = new Uint8Array(0);
+  #carry: Uint8Array<ArrayBuffer> = NO_BYTES;
   #carried = 0;
   #afterCr = false;
   /** Bytes of the line so far, without its CR. */
@@ -74,7 +74,7 @@ export class HeadScanner {
     if (this.#carried === 0) return bytes.subarray(at, end);
     this.#keep(bytes.subarray(at, end));
     const head = this.#carry.subarray(0, this.#carried);
-    this.#carry = new Uint8Array(0);
+    this.#carry = NO_BYTES;
     this.#carried = 0;
     return head;
   }
@@ -104,3 +104,5 @@ export class HeadScanner {
     return new ProxyError(this.#errors.malformed, `The head holds a control character (0x${hex})`);
   }
 }
+
+const NO_BYTES = new Uint8Array(0);

@@ -4,7 +4,7 @@
  * takes to read them anew.
  */
 export class LastHead<Facts> {
-  #bytes = new Uint8Array(0);
+  #bytes: Uint8Array = NO_BYTES;
   #length = 0;
   /** Where its fields begin. */
   #fieldsAt = 0;
@@ -40,6 +40,14 @@ export class LastHead<Facts> {
     else this.#bytes.set(head);
   }
 
+  /** Frees what it takes; the next head is as good as a first one. */
+  forget(): void {
+    this.#bytes = NO_BYTES;
+    this.#length = 0;
+    this.#fieldsAt = 0;
+    this.#facts = undefined;
+  }
+
   #isSame(bytes: Uint8Array, at: number, from: number): boolean {
     const length = this.#length;
     if (length - from > bytes.length - at) return false;
@@ -49,5 +57,6 @@ export class LastHead<Facts> {
   }
 }
 
-/** What it may cost an idle connection. */
+/** What it may cost a connection. */
 const MAX_BYTES = 1024;
+const NO_BYTES = new Uint8Array(0);

@@ -93,6 +93,11 @@ export class RequestDecoder {
     return this.#refused;
   }
 
+  /** Frees what it keeps of the last request, which is worth it where none comes for a while. */
+  forget(): void {
+    this.#last.forget();
+  }
+
   feed(bytes: Uint8Array): RequestPart[] {
     const parts: RequestPart[] = [];
     if (this.#failed) return parts;

@@ -54,6 +54,13 @@ export class ForwardingDecoder implements PartDecoder<ForwardedPart> {
     return this.#decoder.end().map((part) => this.#forward(part));
   }
 
+  /** Frees what is kept of the last request, which is worth it where none comes for a while. */
+  forget(): void {
+    this.#decoder.forget();
+    this.#last = undefined;
+    this.#lines = "";
+  }
+
   #forward(part: RequestPart): ForwardedPart {
     if (part.kind !== "head") return part;
     const { head, target, framing, upgrade, size } = part;

@@ -40,6 +40,8 @@ export function serveHttp(client: HttpConnection, options: HttpSessionOptions): 
 
 /** How often it is asked whether a client has gone while a server works for it. */
 const BREAK_WATCH_MS = 100;
+/** Milliseconds without a request after which nothing is kept of the last one. */
+const QUIET_MS = 500;
 /** How long a client that is being refused may go on sending before the connection is cut. */
 const LINGER_MS = 2_000;
 /** How long the answer to a client that is not read from any more has for its way. */
@@ -59,7 +61,9 @@ class HttpSession {
   readonly #options: HttpSessionOptions;
   readonly #decoder: RequestDecoder;
   readonly #side: ClientSide;
-  readonly #breakDeadline: Deadline;
+  readonly #forwarding: ForwardingDecoder;
+  /** For what happens now and then while a request is served, or waited for. */
+  readonly #lookDeadline: Deadline;
   /** Whether the peer is a proxy that is believed. */
   readonly #trusted: boolean;
   #served = 0;
@@ -76,7 +80,7 @@ class HttpSession {
   constructor(client: HttpConnection, options: HttpSessionOptions) {
     this.#client = client;
     this.#options = options;
-    this.#breakDeadline = options.deadlines.watch();
+    this.#lookDeadline = options.deadlines.watch();
     const { limits, forwarded, timeouts: { header } } = options.policy.current;
     this.#decoder = new RequestDecoder(limits);
     this.#defaultHost = client.tls?.sni ?? client.local.host;
@@ -91,15 +95,15 @@ class HttpSession {
     } as const;
     this.#trusted = origin.trusted;
     const onHeadBegun = () => this.#readWithin(header, this.#onHeaderLate);
-    const decoder = new ForwardingDecoder(this.#decoder, origin, onHeadBegun);
-    this.#side = new ClientSide(client, decoder, options);
+    this.#forwarding = new ForwardingDecoder(this.#decoder, origin, onHeadBegun);
+    this.#side = new ClientSide(client, this.#forwarding, options);
   }
 
   async run(): Promise<void> {
     const started = performance.now();
     const how = await this.#serveUntilEnd();
     this.#side[Symbol.dispose]();
-    this.#breakDeadline[Symbol.dispose]();
+    this.#lookDeadline[Symbol.dispose]();
     const { peer, bytes } = this.#client;
     this.#options.observe({
       kind: "connection_end",
@@ -175,12 +179,20 @@ class HttpSession {
     if (this.#served === 0) this.#readWithin(header, this.#onHeaderLate);
     else this.#readWithin(keepAlive, this.#onKeepAliveLate);
     this.#idle = true;
+    this.#lookDeadline.arm(QUIET_MS, this.#onQuiet);
     if (this.#side.requests.empty) this.#client.release?.();
   }
+
+  /** The next request will pay for itself: until then the connection is to be small. */
+  readonly #onQuiet = (): void => {
+    this.#forwarding.forget();
+    this.#routed = undefined;
+  };
 
   #stopWaiting(): void {
     this.#idle = false;
     this.#side.readDeadline.disarm();
+    this.#lookDeadline.disarm();
   }
 
   /** Answers bytes that are no request; where nobody waits for an answer, it just ends. */
@@ -207,7 +219,7 @@ class HttpSession {
    * call each.
    */
   readonly #watchForBreak = (): void => {
-    this.#breakDeadline.arm(BREAK_WATCH_MS, this.#watchForBreak);
+    this.#lookDeadline.arm(BREAK_WATCH_MS, this.#watchForBreak);
     if (this.#side.lease === undefined) return;
     const onBreak = (error: unknown) => this.#side.lease?.abort(asProxyError(error, "client_gone"));
     this.#side.requests.watch(() => {}, onBreak);
@@ -261,7 +273,7 @@ class HttpSession {
 
   /** @returns whether the connection goes on */
   #succeed({ request, started, writtenBefore, routed }: Serving, result: ExchangeResult): boolean {
-    this.#breakDeadline.disarm();
+    this.#lookDeadline.disarm();
     this.#served++;
     const { status, server, bodyBytes } = result;
     const bytesOut = this.#client.bytes.written - writtenBefore;
@@ -282,7 +294,7 @@ class HttpSession {
 
   /** Tells the client of a failure, or, behind an answer's head, lets it see a broken answer. */
   async #fail(serving: Serving, failure: unknown): Promise<boolean> {
-    this.#breakDeadline.disarm();
+    this.#lookDeadline.disarm();
     const { request, started, routed, writtenBefore } = serving;
     const { server, status: sent } = failure instanceof ExchangeError
       ? failure

@@ -4,7 +4,7 @@ import { checkExpectation } from "./expect.ts";
 import { type Framing, requestFraming } from "./framing.ts";
 import { CR, LF } from "./grammar.ts";
 import { parseRequestHead, type RequestHead } from "./head.ts";
-import { HeadScanner } from "./head_scanner.ts";
+import { HeadScanner, type ScanErrors } from "./head_scanner.ts";
 import { LastHead } from "./last_head.ts";
 import { type RequestTarget, requestTarget } from "./target.ts";
 import { requestedUpgrade } from "./upgrade.ts";
@@ -45,6 +45,22 @@ export interface RequestLimits extends HeadLimits {
   readonly body?: number;
 }
 
+const SCAN_ERRORS: ScanErrors = {
+  malformed: "bad_field",
+  tooLarge: "head_too_large",
+  firstLineTooLarge: "target_too_long",
+};
+
+function bodyRules({ headerBytes, headers }: RequestLimits): BodyRules {
+  return {
+    malformed: "bad_chunk",
+    field: "bad_field",
+    truncated: "truncated_request",
+    maxTrailerBytes: headerBytes,
+    maxTrailers: headers,
+  };
+}
+
 /**
  * Cuts a connection's bytes into requests (RFC 9112), without I/O: feed it bytes in any pieces and
  * it answers with the parts they complete. It never throws: what is no HTTP becomes one `failure`,
@@ -54,7 +70,6 @@ export class RequestDecoder {
   readonly #limits: RequestLimits;
   readonly #maxBody: number;
   readonly #scanner: HeadScanner;
-  readonly #bodyRules: BodyRules;
   readonly #last = new LastHead<RequestHeadPart>();
   #body: BodyDecoder | undefined;
   #refused: RequestHead | undefined;
@@ -69,18 +84,7 @@ export class RequestDecoder {
   constructor(limits: RequestLimits) {
     this.#limits = limits;
     this.#maxBody = limits.body || Infinity;
-    this.#scanner = new HeadScanner(limits.headerBytes, {
-      malformed: "bad_field",
-      tooLarge: "head_too_large",
-      firstLineTooLarge: "target_too_long",
-    });
-    this.#bodyRules = {
-      malformed: "bad_chunk",
-      field: "bad_field",
-      truncated: "truncated_request",
-      maxTrailerBytes: limits.headerBytes,
-      maxTrailers: limits.headers,
-    };
+    this.#scanner = new HeadScanner(limits.headerBytes, SCAN_ERRORS);
   }
 
   /** Whether a head has begun and not ended. */
@@ -145,7 +149,9 @@ export class RequestDecoder {
     emit(part);
     this.#bodyBytes = 0;
     const { framing, upgrade } = part;
-    this.#body = bodyDecoder(framing, this.#bodyRules);
+    this.#body = framing.kind === "none"
+      ? undefined
+      : bodyDecoder(framing, bodyRules(this.#limits));
     if (this.#body === undefined) this.#emptyLine = "possible";
     else if (framing.kind === "length" && framing.length === 0) {
       this.#feedBody(this.#body, { bytes, at: end, emit });

@@ -8,6 +8,7 @@ import type { ForwardedPart } from "../http1/request_stream.ts";
 import type { Certificate } from "../tls/certificate.ts";
 import type { Lease } from "../upstream/lease.ts";
 import { BodyClock } from "./body_clock.ts";
+import type { BodyRate } from "./body_credit.ts";
 import type { Clock, ExchangeClient, Progress } from "./exchange.ts";
 import type { Policy } from "./policy.ts";
 import { tunnel } from "./relay.ts";
@@ -29,7 +30,6 @@ export class ClientSide implements ExchangeClient {
   readonly answers: GatherWriter;
   readonly readDeadline: Deadline;
   readonly serverDeadline: Deadline;
-  readonly reading: BodyClock;
   readonly writing: WriteClock;
   /** Of the request that is being served. */
   readonly progress: Progress = { began: 0, attempts: 0, reused: false, leased: 0, answered: 0 };
@@ -37,6 +37,8 @@ export class ClientSide implements ExchangeClient {
   mayKeepAlive = true;
   /** Bytes that went to the server behind a switch of protocols. */
   tunnelled = 0;
+  #reading: BodyClock | undefined;
+  readonly #bodyRate: BodyRate;
   readonly #policy: Live<Policy>;
   readonly #deadlines: Deadlines;
 
@@ -53,13 +55,19 @@ export class ClientSide implements ExchangeClient {
     this.readDeadline = deadlines.watch();
     this.serverDeadline = deadlines.watch();
     const { limits: { bodyRate }, timeouts: { bodyIdle } } = policy.current;
-    this.reading = new BodyClock({
-      deadline: this.readDeadline,
-      idle: bodyIdle,
-      rate: bodyRate,
-      onLate: () => origin.failReads(bodyTimeout(bodyIdle, bodyRate)),
-    });
+    this.#bodyRate = { idle: bodyIdle, rate: bodyRate };
     this.writing = new WriteClock(origin, deadlines.watch(), bodyIdle);
+  }
+
+  /** Made for the first body: most connections never see one. */
+  get reading(): BodyClock {
+    return this.#reading ??= this.#makeBodyClock();
+  }
+
+  #makeBodyClock(): BodyClock {
+    const { idle, rate } = this.#bodyRate;
+    const onLate = () => this.origin.failReads(bodyTimeout(idle, rate));
+    return new BodyClock({ deadline: this.readDeadline, idle, rate, onLate });
   }
 
   get bodyIdle(): number {

@@ -146,3 +146,69 @@ Deno.test("GatherWriter.close() closes behind what was flushed", async () => {
   assert.deepEqual(texts(opened.chunks), ["a"]);
   assert.equal(opened.closed, true);
 });
+
+Deno.test("GatherWriter puts text into the room before bytes, and copies none of them", async () => {
+  for (const pieces of [["abc"], ["a", "b\xff"], ["\xe9\xe9\xe9"], ["ab"], []]) {
+    const { writer, chunks } = open();
+    const buffer = new Uint8Array(12).fill(0x2e);
+    buffer.set(bytes("body"), 5);
+    for (const piece of pieces) writer.push(piece);
+    writer.push(buffer.subarray(5, 9), 3);
+    await writer.flush();
+    const text = pieces.join("");
+    assert.equal(latin1(chunks[0]), `${text}body`);
+    assert.equal(chunks[0]?.buffer, buffer.buffer);
+    assert.equal(
+      latin1(buffer),
+      `${".".repeat(5 - text.length)}${text}body...`,
+      "all else is as it was",
+    );
+  }
+});
+
+Deno.test("GatherWriter leaves alone what stands before bytes where that is not said to be over", async () => {
+  const cases: readonly [pieces: readonly string[], room: number | undefined][] = [
+    [["abcd"], 3],
+    [["a"], undefined],
+    [["a"], 0],
+  ];
+  for (const [pieces, room] of cases) {
+    const { writer, chunks } = open();
+    const buffer = bytes(".....body...");
+    for (const piece of pieces) writer.push(piece);
+    writer.push(buffer.subarray(5, 9), room);
+    await writer.flush();
+    assert.equal(latin1(chunks[0]), `${pieces.join("")}body`);
+    assert.equal(latin1(buffer), ".....body...");
+  }
+});
+
+Deno.test("GatherWriter uses no room behind other bytes, nor with text behind it", async () => {
+  for (const behind of ["bytes", "text"]) {
+    const { writer, chunks } = open();
+    const buffer = bytes("first.....body");
+    writer.push("a");
+    if (behind === "bytes") writer.push(buffer.subarray(0, 5));
+    writer.push(buffer.subarray(10), 10);
+    if (behind === "text") writer.push("c");
+    await writer.flush();
+    assert.equal(latin1(chunks[0]), behind === "bytes" ? "afirstbody" : "abodyc");
+    assert.equal(latin1(buffer), "first.....body");
+  }
+});
+
+Deno.test("GatherWriter.drop() forgets the room, too", async () => {
+  const { writer, chunks } = open();
+  const buffer = bytes("....body");
+  writer.push(buffer.subarray(4), 4);
+  writer.drop();
+  writer.push("a");
+  writer.push(buffer.subarray(4));
+  await writer.flush();
+  assert.equal(latin1(chunks[0]), "abody");
+  assert.equal(latin1(buffer), "....body");
+});
+
+function latin1(bytes: Uint8Array | undefined): string {
+  return String.fromCharCode(...bytes ?? []);
+}

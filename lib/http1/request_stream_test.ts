@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
+import { fromLatin1 } from "../../tests/support/connection.ts";
 import { countedSource } from "../../tests/support/counted_source.ts";
 import { SMALL_LIMITS } from "../../tests/support/feed.ts";
 import { head } from "../../tests/support/good_requests.ts";
 import { settled } from "../../tests/support/settled.ts";
 import { ProxyError } from "../core/errors.ts";
 import { RequestDecoder } from "./request_decoder.ts";
-import { type ForwardedPart, RequestStream } from "./request_stream.ts";
+import { type ForwardedPart, ForwardingDecoder, RequestStream } from "./request_stream.ts";
 
 const ORIGIN = { peer: "192.0.2.7", port: 8443, proto: "https", defaultHost: "b" } as const;
 const GET = head("GET / HTTP/1.1", "Host: a");
@@ -103,3 +105,36 @@ Deno.test("RequestStream passes the connection's error on", async () => {
   const stream = new RequestStream(new RequestDecoder(SMALL_LIMITS), ORIGIN, () => {});
   await assert.rejects(broken.pipeThrough(stream).getReader().read(), gone);
 });
+
+Deno.test("ForwardingDecoder forwards a request as if it were the first", () => {
+  const lines = ["GET /a HTTP/1.1", "GET /b HTTP/1.1", "POST http://c/ HTTP/1.1", "GET / HTTP/1.0"];
+  const fields = [
+    ["Host: a"],
+    ["Host: c"],
+    ["Host: a", "X-Forwarded-For: 1.2.3.4", "Via: 1.1 x"],
+    ["Host: a", "X-Request-Id: theirs"],
+    ["Host: c", "Connection: B", "B: c", "Content-Length: 1"],
+  ];
+  const requests = lines.flatMap((line) => fields.map((fields) => head(line, ...fields) + "x"));
+  const origins = [ORIGIN, { ...ORIGIN, trusted: true, standard: true, via: true }];
+  const order = fc.array(fc.constantFrom(...requests), { maxLength: 12 });
+  fc.assert(fc.property(order, fc.constantFrom(...origins), (order, origin) => {
+    const make = () => new ForwardingDecoder(new RequestDecoder(SMALL_LIMITS), origin, () => {});
+    let decoder = make();
+    for (const request of order) {
+      const text = forwardedBy(decoder, request);
+      assert.equal(text, forwardedBy(make(), request));
+      // nothing is read behind one that is refused
+      if (text === undefined) decoder = make();
+    }
+  }));
+});
+
+/** What a backend gets, but for the ids that are made here, which differ. */
+function forwardedBy(decoder: ForwardingDecoder, request: string): string | undefined {
+  const body = request.includes("Content-Length") ? request : request.slice(0, -1);
+  const [part] = decoder.feed(fromLatin1(body));
+  if (part?.kind !== "head") return undefined;
+  assert.ok(part.forwarded.endsWith(`X-Request-Id: ${part.id}\r\n\r\n`));
+  return part.forwarded.replace(/(X-Request-Id: )[0-9a-f]{8}-[0-9a-z]+\r\n/, "$1ours\r\n");
+}

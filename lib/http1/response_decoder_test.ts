@@ -154,3 +154,32 @@ Deno.test("ResponseDecoder gives only upstream's failures, whatever it is fed", 
     { numRuns: 3000 },
   );
 });
+
+Deno.test("ResponseDecoder says the same of an answer whatever it has read before", () => {
+  const good = GOOD_ANSWERS.filter(({ method }) => method === undefined).map(({ bytes }) => bytes);
+  const next = fc.oneof(fc.constantFrom(...good).map(fromLatin1), mutated(good));
+  const methods = fc.constantFrom("GET", "HEAD", "POST");
+  fc.assert(
+    fc.property(fc.constantFrom(...good), next, methods, (before, bytes, method) => {
+      const decoder = expecting()();
+      feed(decoder, [fromLatin1(before)]);
+      decoder.expect(method);
+      const facts = feed(decoder, [bytes], { end: true });
+      assert.deepEqual(facts, feed(expecting(method)(), [bytes], { end: true }));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("ResponseDecoder has an answer that comes again say the same to the same method", () => {
+  const decoder = new ResponseDecoder(SMALL_LIMITS);
+  const bytes = fromLatin1(head("HTTP/1.1 200 OK", "Content-Length: 0"));
+  const answer = (method: string) => {
+    decoder.expect(method);
+    return decoder.feed(bytes)[0];
+  };
+  const first = answer("GET");
+  assert.equal(answer("GET"), first);
+  assert.notEqual(answer("HEAD"), first);
+  assert.deepEqual(answer("GET"), first);
+});

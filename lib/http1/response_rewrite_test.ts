@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { type Framing, responseFraming } from "./framing.ts";
-import { field } from "./head.ts";
-import { clientAnswer, type ClientSide } from "./response_rewrite.ts";
+import { field, responseHeadText } from "./head.ts";
+import { keepsAlive } from "./persistence.ts";
+import { clientAnswer, ClientHeads, type ClientSide } from "./response_rewrite.ts";
 
 const GET: ClientSide = { method: "GET", minor: 1, keepAlive: true };
 const HEAD: ClientSide = { ...GET, method: "HEAD" };
@@ -96,5 +97,34 @@ Deno.test("clientAnswer() sends no framing field with 204 (RFC 9110 8.6, RFC 911
     for (const line of ["Content-Length: 0", "Content-Length: 3", "Transfer-Encoding: chunked"]) {
       assert.deepEqual(rewritten(client, 204, line).lines, [], `${client.method}, ${line}`);
     }
+  }
+});
+
+Deno.test("ClientHeads.write() writes what clientAnswer() says, whatever it wrote before", () => {
+  const answers = [[200, "A: b", "Content-Length: 3"], [200], [304, "Connection: close"]] as const;
+  const parts = answers.map(([status, ...lines]) => {
+    const fields = lines.map((line) => field(...line.split(": ") as [string, string]));
+    const head = { minor: 1, status, reason: "R", fields } as const;
+    return { kind: "head", head, framing: responseFraming(head, "GET") } as const;
+  });
+  const clients = [GET, HEAD, OLD, { ...GET, keepAlive: false }, { ...GET, via: true }];
+  const heads = new ClientHeads();
+  const pairs = parts.flatMap((part) => clients.map((client) => [part, client] as const));
+  for (
+    const [part, client] of [
+      ...pairs,
+      ...pairs.toReversed(),
+      ...parts.map((p) => [p, GET] as const),
+    ]
+  ) {
+    const { fields, framing, keepAlive } = clientAnswer(part, client);
+    const expected = {
+      text: responseHeadText(part.head, fields),
+      framing,
+      keepAlive,
+      reusable: part.framing.kind !== "until_close" && keepsAlive(part.head),
+    };
+    assert.deepEqual(heads.write(part, client), expected);
+    assert.equal(heads.write(part, { ...client }), heads.write(part, client));
   }
 });

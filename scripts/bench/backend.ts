@@ -10,6 +10,9 @@ import { nginxConfig } from "./peers.ts";
 /** The sizes that it has answers of, in bytes. */
 export const SIZES = { tiny: 2, small: 1024, medium: 64 * 1024, large: 100_000_000 } as const;
 
+/** The sizes of about 1 KiB that it has answers of, too. */
+export const ABOUT_1_KIB: readonly number[] = Array.from({ length: 64 }, (_, i) => 992 + i);
+
 /** Files, as quickly as possible, or the program, which can do more. */
 export type BackendKind = "files" | "app";
 
@@ -30,7 +33,7 @@ export async function backendCommand(
     const flags = ["-q", "--no-prompt", "--allow-net=127.0.0.1"];
     return [Deno.execPath(), "run", ...flags, self, String(port)];
   }
-  for (const size of Object.values(SIZES)) {
+  for (const size of [...Object.values(SIZES), ...ABOUT_1_KIB]) {
     using file = await Deno.create(`${folder}/${size}`);
     await file.truncate(size);
   }
@@ -41,7 +44,7 @@ export async function backendCommand(
       folder,
       `
   sendfile on;
-  open_file_cache max=16;
+  open_file_cache max=100;
   server {
     listen 127.0.0.1:${port};
     root ${folder};

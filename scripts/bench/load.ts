@@ -27,7 +27,19 @@ export function keepAlive(
   target: Target,
   load: KeepAliveLoad,
 ): Promise<number> {
-  return h2load(processes, target, { ...load, path: String(load.bytes), flags: [] });
+  return h2load(processes, target, { ...load, asked: [answerOf(load.bytes)], flags: [] });
+}
+
+/**
+ * As `keepAlive`, but each connection asks for answers of all these sizes in turn, so that neither a
+ * request nor an answer is like the one before.
+ */
+export function keepAliveVaried(
+  processes: Processes,
+  target: Target,
+  { sizes, ...load }: Omit<KeepAliveLoad, "bytes"> & { readonly sizes: readonly number[] },
+): Promise<number> {
+  return h2load(processes, target, { ...load, asked: sizes.map(answerOf), flags: [] });
 }
 
 /** Sends a file so many times, over one connection; otherwise as `keepAlive`. */
@@ -37,7 +49,8 @@ export function upload(
   { file, requests }: { file: string; requests: number },
 ): Promise<number> {
   const flags = ["-d", file];
-  return h2load(processes, target, { bytes: 2, requests, connections: 1, path: "upload", flags });
+  const asked = [{ path: "upload", bytes: 2 }];
+  return h2load(processes, target, { requests, connections: 1, asked, flags });
 }
 
 /**
@@ -56,31 +69,60 @@ export async function atRate(
   },
 ): Promise<readonly number[]> {
   const flags = [`--rps=${rate / load.connections}`, `--log-file=${log}`];
-  await h2load(processes, target, { ...load, path: String(load.bytes), flags });
+  await h2load(processes, target, { ...load, asked: [answerOf(load.bytes)], flags });
   return parseH2loadLog(await Deno.readTextFile(log));
 }
 
-interface H2loadRun extends KeepAliveLoad {
-  readonly path: string;
+interface H2loadRun extends Omit<KeepAliveLoad, "bytes"> {
+  /** What each connection asks for, in turn. */
+  readonly asked: readonly Answer[];
   readonly flags: readonly string[];
+}
+
+interface Answer {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+function answerOf(bytes: number): Answer {
+  return { path: String(bytes), bytes };
 }
 
 async function h2load(
   processes: Processes,
   { port }: Target,
-  { bytes, requests, connections, path, flags }: H2loadRun,
+  { requests, connections, asked, flags }: H2loadRun,
 ): Promise<number> {
   const output = await processes.run([
     ...["h2load", "--h1", "-t", "1", "-n", String(requests), "-c", String(connections), ...flags],
-    `https://127.0.0.1:${port}/${path}`,
+    ...asked.map(({ path }) => `https://127.0.0.1:${port}/${path}`),
   ]);
   const result = parseH2load(output);
-  const expected = { protocol: "TLSv1.3", ok: requests, bytes: requests * bytes };
+  const sizes = asked.map(({ bytes }) => bytes);
+  const bytes = bytesInTurn(sizes, { requests, connections });
+  const expected = { protocol: "TLSv1.3", ok: requests, bytes };
   const { seconds, ...found } = result;
   if (JSON.stringify(found) !== JSON.stringify(expected)) {
     throw new Error(`${JSON.stringify(found)} instead of ${JSON.stringify(expected)}`);
   }
   return seconds;
+}
+
+/**
+ * Bytes of all answers where requests are dealt out to connections, and each of these asks for the
+ * sizes in turn, from the first one on.
+ */
+export function bytesInTurn(
+  sizes: readonly number[],
+  { requests, connections }: { requests: number; connections: number },
+): number {
+  let bytes = 0;
+  for (let connection = 0; connection < connections; connection++) {
+    const extra = connection < requests % connections ? 1 : 0;
+    const own = Math.floor(requests / connections) + extra;
+    for (let i = 0; i < own; i++) bytes += sizes[i % sizes.length] ?? 0;
+  }
+  return bytes;
 }
 
 /** Milliseconds of each request in h2load's log: when it began, its status, microseconds it took. */

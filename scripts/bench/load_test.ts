@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseH2load, parseH2loadLog } from "./load.ts";
+import { bytesInTurn, parseH2load, parseH2loadLog } from "./load.ts";
 
 const OUTPUT = `starting benchmark...
 spawning thread #0: 16 total client(s). 2000 total requests
@@ -30,6 +30,12 @@ Deno.test("parseH2load() knows the units of time", () => {
 Deno.test("parseH2load() finds nothing in an output of failure", () => {
   const nothing = { protocol: "no TLS", ok: 0, bytes: 0, seconds: 0 };
   assert.deepEqual(parseH2load("connect: Connection refused\n"), nothing);
+});
+
+Deno.test("bytesInTurn() counts what each connection asks for in turn", () => {
+  assert.equal(bytesInTurn([5], { requests: 7, connections: 3 }), 35);
+  // of 7 requests one connection has three, two have two
+  assert.equal(bytesInTurn([1, 10, 100], { requests: 7, connections: 3 }), 111 + 11 + 11);
 });
 
 Deno.test("parseH2loadLog() gives what each request took", () => {

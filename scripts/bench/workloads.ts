@@ -1,6 +1,14 @@
-import { type BackendKind, SIZES } from "./backend.ts";
+import { ABOUT_1_KIB, type BackendKind, SIZES } from "./backend.ts";
 import { usageOf } from "./cpu.ts";
-import { atRate, handshakes, keepAlive, OpenConnections, type Target, upload } from "./load.ts";
+import {
+  atRate,
+  handshakes,
+  keepAlive,
+  keepAliveVaried,
+  OpenConnections,
+  type Target,
+  upload,
+} from "./load.ts";
 import type { Surroundings } from "./plan.ts";
 import { resumptions } from "./resumption.ts";
 import { percentile } from "./statistics.ts";
@@ -52,6 +60,7 @@ export function workloads(
   { requests, idleConnections }: Amounts,
 ): readonly Workload[] {
   const small = { bytes: SIZES.small, connections: 32, requests };
+  const varied = { sizes: ABOUT_1_KIB, connections: 32, requests };
   const medium = { bytes: SIZES.medium, connections: 32, requests: Math.ceil(requests / 4) };
   const large = { bytes: SIZES.large, connections: 1, requests: Math.ceil(requests / 5_000) };
   const connections = Math.ceil(requests / 20);
@@ -73,6 +82,20 @@ export function workloads(
           () => keepAlive(processes, subject, small),
         );
         return [cpuMs * 1000 / requests, requests / result];
+      },
+    },
+    {
+      name: "1k-varied",
+      measures: [{ name: "about 1 KiB, no two alike in turn, CPU µs a request", digits: 1 }],
+      ...STEADY,
+      warmUp: async (subject) =>
+        void await keepAliveVaried(processes, subject, { ...varied, requests: 3 * requests }),
+      run: async (subject) => {
+        const { cpuMs } = await counted(
+          subject,
+          () => keepAliveVaried(processes, subject, varied),
+        );
+        return [cpuMs * 1000 / requests];
       },
     },
     {

@@ -45,22 +45,6 @@ export interface RequestLimits extends HeadLimits {
   readonly body?: number;
 }
 
-const SCAN_ERRORS: ScanErrors = {
-  malformed: "bad_field",
-  tooLarge: "head_too_large",
-  firstLineTooLarge: "target_too_long",
-};
-
-function bodyRules({ headerBytes, headers }: RequestLimits): BodyRules {
-  return {
-    malformed: "bad_chunk",
-    field: "bad_field",
-    truncated: "truncated_request",
-    maxTrailerBytes: headerBytes,
-    maxTrailers: headers,
-  };
-}
-
 /**
  * Cuts a connection's bytes into requests (RFC 9112), without I/O: feed it bytes in any pieces and
  * it answers with the parts they complete. It never throws: what is no HTTP becomes one `failure`,
@@ -222,4 +206,20 @@ export class RequestDecoder {
     this.#failed = true;
     return { kind: "failure", error: asProxyError(error, "internal") };
   }
+}
+
+const SCAN_ERRORS: ScanErrors = {
+  malformed: "bad_field",
+  tooLarge: "head_too_large",
+  firstLineTooLarge: "target_too_long",
+};
+
+function bodyRules({ headerBytes, headers }: RequestLimits): BodyRules {
+  return {
+    malformed: "bad_chunk",
+    field: "bad_field",
+    truncated: "truncated_request",
+    maxTrailerBytes: headerBytes,
+    maxTrailers: headers,
+  };
 }

@@ -3,9 +3,10 @@
  * permission can name it; undefined where it is not known.
  */
 export function libcPath(
-  { os, arch }: Pick<typeof Deno.build, "os" | "arch"> = Deno.build,
+  { os, arch, env }: Pick<typeof Deno.build, "os" | "arch" | "env"> = Deno.build,
 ): string | undefined {
   if (os === "darwin") return "/usr/lib/libSystem.B.dylib";
-  if (os === "linux") return `/lib/${arch}-linux-gnu/libc.so.6`;
-  return undefined;
+  if (os !== "linux") return undefined;
+  // musl's loader is the library, too
+  return env === "musl" ? `/lib/ld-musl-${arch}.so.1` : `/lib/${arch}-linux-gnu/libc.so.6`;
 }

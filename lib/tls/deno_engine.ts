@@ -148,6 +148,7 @@ async function handshake(
     breakOff(socket);
   }, options.handshakeTimeout);
   try {
+    withoutDelay(socket);
     const { alpnProtocol } = await socket.handshake();
     options.onConnection(
       new DenoConnection(socket, { peer, certificate }, {
@@ -191,6 +192,11 @@ class DenoConnection extends SocketConnection implements TlsConnection {
     this.tls = tls;
     this.certificate = certificate;
   }
+}
+
+/** What `port_keeper` has done for all of a listener, where the runtime can do it itself. */
+function withoutDelay(socket: Deno.TlsConn): void {
+  if ("setNoDelay" in socket && typeof socket.setNoDelay === "function") socket.setNoDelay(true);
 }
 
 /** Ends a connection whose handshake is not done. */

@@ -35,18 +35,23 @@ export function identityOf(store: CertificateStore, onFull: () => void): Listene
 function identityByName(store: CertificateStore, onFull: () => void): ListenerIdentity {
   const { all } = store;
   let names = 0;
-  const resolve = (name: string) => {
+  const resolveCertificate = (name: string | undefined) => {
     if (++names % MAX_NAMES === 0) onFull();
     return pemOf(store.select(name === "" ? undefined : name).certificate);
   };
+  // a runtime knows one of the two, and does not look at the other
+  const options = { resolveCertificate, [SNI_RESOLVER]: resolveCertificate };
   return {
-    listenOptions: { [SNI_RESOLVER]: resolve } as unknown as Deno.TlsCertifiedKeyPem,
+    listenOptions: options as unknown as Deno.TlsCertifiedKeyPem,
     certificate: undefined,
     isCurrent: () => names < MAX_NAMES && store.all === all,
   };
 }
 
-/** How the runtime is told (ext/net/02_tls.js); its types know nothing of it. */
+/**
+ * How the runtime is told (ext/net/02_tls.js), as long as it has no `resolveCertificate`
+ * (denoland/deno#35179); its types know of neither.
+ */
 const SNI_RESOLVER = Symbol.for("unstableSniResolver");
 
 function pemOf({ certPem: cert, keyPem: key }: Certificate): Deno.TlsCertifiedKeyPem {

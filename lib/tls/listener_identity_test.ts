@@ -17,10 +17,13 @@ const B = certificate("b.test");
 const TWO = createCertificateStore([{ certificate: A }, { certificate: B }]);
 const ONE = createCertificateStore([{ certificate: A }]);
 
-/** Asks as the runtime does. */
-function ask({ listenOptions }: ReturnType<typeof identityOf>, name: string): string {
-  const resolvers = Object.getOwnPropertySymbols(listenOptions);
-  const resolve = Reflect.get(listenOptions, resolvers[0] ?? "") as (name: string) => unknown;
+/** Asks as the runtime does, or as one does that has a public way. */
+function ask(
+  { listenOptions }: ReturnType<typeof identityOf>,
+  name: string,
+  way: string | symbol | undefined = Object.getOwnPropertySymbols(listenOptions)[0],
+): string {
+  const resolve = Reflect.get(listenOptions, way ?? "") as (name: string) => unknown;
   return (resolve(name) as { cert: string }).cert;
 }
 
@@ -47,6 +50,7 @@ Deno.test("identityOf() several certificates goes by the name, until the store i
   assert.equal(identity.certificate, undefined);
   const given = ["a.test", "b.test", "", "nobody"].map((name) => ask(identity, name));
   assert.deepEqual(given, ["a.test cert", "b.test cert", "a.test cert", "a.test cert"]);
+  assert.equal(ask(identity, "b.test", "resolveCertificate"), "b.test cert");
   assert.equal(identity.isCurrent(), true);
   store.replace(createCertificateStore([{ certificate: A }, { certificate: B }]));
   assert.equal(identity.isCurrent(), false);

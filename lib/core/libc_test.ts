@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import manifest from "../../deno.json" with { type: "json" };
+import { libcPath } from "./libc.ts";
+
+const SYSTEMS = [
+  { os: "linux", arch: "x86_64", env: "gnu" },
+  { os: "linux", arch: "aarch64", env: "gnu" },
+  { os: "linux", arch: "x86_64", env: "musl" },
+  { os: "linux", arch: "aarch64", env: "musl" },
+  { os: "darwin", arch: "aarch64" },
+] as const;
+
+Deno.test("libcPath() names what `deno task proxy` may call, on every system", () => {
+  const granted = SYSTEMS.map((system) => libcPath(system));
+  assert.deepEqual(granted, [
+    "/lib/x86_64-linux-gnu/libc.so.6",
+    "/lib/aarch64-linux-gnu/libc.so.6",
+    "/lib/ld-musl-x86_64.so.1",
+    "/lib/ld-musl-aarch64.so.1",
+    "/usr/lib/libSystem.B.dylib",
+  ]);
+  assert.deepEqual(manifest.permissions.proxy.ffi, granted);
+  assert.equal(libcPath({ os: "windows", arch: "x86_64", env: "msvc" }), undefined);
+});

@@ -76,10 +76,13 @@ type Misdeed = (connection: TestConnection) => Promise<unknown>;
 const answer = encodeAnswer("mine");
 const poison = encodeAnswer("poison");
 
+/** The one whose second answer may come when the next request has been sent, and then looks like its. */
+const LATER = "a second answer later";
+
 /** Each answers its request well, and then leaves the connection in a state nobody may use. */
 const MISDEEDS: readonly [name: string, deed: Misdeed][] = [
   ["a second answer at once", (it) => it.write(answer + poison)],
-  ["a second answer later", async (it) => {
+  [LATER, async (it) => {
     await it.write(answer);
     await it.write(poison);
   }],
@@ -114,11 +117,14 @@ const MISDEEDS: readonly [name: string, deed: Misdeed][] = [
 for (const engine of ENGINES) {
   Deno.test(`no byte behind one answer gets into another (${engine})`, async () => {
     let next = MISDEEDS[0];
+    let over = Promise.withResolvers<void>();
     const bad = await startBackend(async (connection) => {
+      const { resolve } = over = Promise.withResolvers<void>();
       await readRequest(connection);
       await next?.[1](connection);
       // whoever asks again on this connection gets what is not theirs
       while (await readRequest(connection).catch(() => undefined)) await connection.write(poison);
+      resolve();
     }, { brokenOff: true });
     await using _ = bad;
     await using other = await startHttp(({ target }) => encodeAnswer(`other ${target}`));
@@ -135,6 +141,7 @@ for (const engine of ENGINES) {
         const { status, body } = await readAnswer(client);
         assert.ok([200, 204, 304].includes(status), `${next[0]}: ${status}`);
         assert.ok(!body.includes("poison"), next[0]);
+        if (next[0] === LATER) await over.promise;
       }
       assert.equal(bad.connections.length, before + 2, next[0]);
     }

@@ -38,7 +38,9 @@ const BETWEEN_WRITES_MS = 50;
  */
 export function openLineWriter(output: ByteOutput, options: LineWriterOptions = {}): LineWriter {
   const { limit = 1 << 20, closeTimeout = 1000, droppedLine = sayDropped } = options;
-  let queue: string[] = [];
+  let queue = new LineBuffer();
+  /** Empty, to take the place of the one that is being written. */
+  let spare = new LineBuffer();
   /** Characters queued and on their way; lines are ASCII but for a few, so these are bytes. */
   let waiting = 0;
   /** Not told yet. */
@@ -65,31 +67,33 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
   }
 
   function push(line: string): void {
-    queue.push(line);
+    queue.add(line);
     waiting += line.length + 1;
   }
 
   async function flush(): Promise<void> {
     await nextTurn();
-    while (queue.length > 0 || dropped > 0) {
+    while (queue.lines > 0 || dropped > 0) {
       const untold = dropped;
-      const lines = queue.length;
+      const { lines } = queue;
       if (untold > 0) push(droppedLine(untold));
       const batch = queue;
       const size = waiting;
-      queue = [];
+      queue = spare;
       dropped = 0;
       try {
-        await writeAll(output, encoder.encode(batch.join("\n") + "\n"));
+        await writeAll(output, batch.bytes);
       } catch (error) {
         if (error instanceof Deno.errors.BrokenPipe) return silence();
         // Such as a full disk: it may pass, so the next line tries again.
         dropped += untold + lines;
         droppedInAll += lines;
         waiting -= size;
+        spare = batch.emptied();
         break;
       }
       waiting -= size;
+      spare = batch.emptied();
       await collect();
     }
     flushing = undefined;
@@ -108,7 +112,7 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
 
   function silence(): void {
     over = true;
-    queue = [];
+    queue.emptied();
   }
 
   async function close(): Promise<void> {
@@ -127,6 +131,46 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
   };
 }
 
+/**
+ * Lines as bytes. A line that waits as text keeps all the pieces that it was put together from, and
+ * the collector of garbage has to carry them along: that cost more than all the rest of a log.
+ */
+class LineBuffer {
+  lines = 0;
+  #bytes = new Uint8Array(FIRST_BYTES);
+  #used = 0;
+
+  add(line: string): void {
+    // a character is three bytes at the most
+    const needed = this.#used + 3 * line.length + 1;
+    if (needed > this.#bytes.length) {
+      const larger = new Uint8Array(2 * needed);
+      larger.set(this.#bytes.subarray(0, this.#used));
+      this.#bytes = larger;
+    }
+    this.#used += encoder.encodeInto(line, this.#bytes.subarray(this.#used)).written;
+    this.#bytes[this.#used++] = LF;
+    this.lines++;
+  }
+
+  /** Each with its newline. */
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#used);
+  }
+
+  emptied(): this {
+    if (this.#bytes.length > KEPT_BYTES) this.#bytes = new Uint8Array(FIRST_BYTES);
+    this.#used = 0;
+    this.lines = 0;
+    return this;
+  }
+}
+
+/** Bytes of a buffer at the beginning: it is never smaller. */
+const FIRST_BYTES = 4 * 1024;
+/** Bytes of a buffer that is kept: it takes a burst to need more. */
+const KEPT_BYTES = 1 << 19;
+const LF = 0x0a;
 const encoder = new TextEncoder();
 
 function sayDropped(count: number): string {

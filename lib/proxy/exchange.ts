@@ -169,8 +169,9 @@ class Attempt {
     const lease = leased instanceof Promise ? await leased : leased;
     // one that was at hand took no time: to ask the clock for it costs more
     progress.leased = lease === leased ? progress.began : performance.now();
-    const upload = this.#send(lease);
+    const upload = new Upload(request, lease, client);
     try {
+      this.#send(lease, upload);
       const { responses } = lease.connection;
       let head = this.#answerHead(await responses.next());
       while (isInterim(head)) {
@@ -195,9 +196,7 @@ class Attempt {
         let part = responses.take();
         if (part === undefined) {
           this.status = status;
-          writing.start();
-          await answers.flush();
-          writing.stop();
+          await this.#flush();
           const { bodyIdle } = client;
           serverDeadline.arm(bodyIdle, () => lease.abort(serverSilent(bodyIdle)));
           part = await responses.next();
@@ -209,6 +208,7 @@ class Attempt {
         ended = part.kind === "end";
       }
       this.status = status;
+      // `#flush`, which every request would pay for
       writing.start();
       await answers.flush();
       writing.stop();
@@ -244,15 +244,13 @@ class Attempt {
   }
 
   /** Sends the request's head, and begins to send its body. */
-  #send(lease: Lease): Upload {
+  #send(lease: Lease, upload: Upload): void {
     const { head: { method }, upgrade, forwarded: head } = this.request;
     this.reused = lease.reused;
     this.client.progress.reused = lease.reused;
     this.client.lease = lease;
     lease.connection.begin({ method, upgrade, head });
-    const upload = new Upload(this.request, lease, this.client);
     upload.start(this.backend.responseTimeout);
-    return upload;
   }
 
   #answerHead(part: ResponsePart | undefined): ResponseHeadPart {

@@ -48,6 +48,7 @@ export interface ExchangeClient {
 
 /** How far a request has come; the times are those of `performance.now()`, 0 for not yet. */
 export interface Progress {
+  /** When the request began. */
   began: number;
   attempts: number;
   reused: boolean;

@@ -202,14 +202,13 @@ class HttpSession {
     if (error.code === "client_gone" && !this.#decoder.insideHead) return;
     const status = statusOf(error);
     if (status === undefined) throw error;
-    const started = performance.now();
+    this.#startProgress();
     const id = requestId([]);
     const head = this.#decoder.refused;
     const accept = valuesOf(head?.fields ?? [], "accept").join(",");
     const answer = errorResponse(error, { keepAlive: false, method: head?.method, id, accept });
     await this.#answerHere(answer);
-    this.#resetProgress(started);
-    this.#log(undefined, { started, status, id, error, bytesOut: answer.length });
+    this.#log(undefined, { status, id, error, bytesOut: answer.length });
     this.#unread = true;
   }
 
@@ -257,14 +256,13 @@ class HttpSession {
   }
 
   #begin(request: ForwardedRequest): Serving {
-    const started = performance.now();
-    this.#resetProgress(started);
-    return { request, started, writtenBefore: this.#client.bytes.written, routed: undefined };
+    this.#startProgress();
+    return { request, writtenBefore: this.#client.bytes.written, routed: undefined };
   }
 
-  #resetProgress(started: number): void {
+  #startProgress(): void {
     const { progress } = this.#side;
-    progress.began = started;
+    progress.began = performance.now();
     progress.attempts = 0;
     progress.reused = false;
     progress.leased = 0;
@@ -272,30 +270,30 @@ class HttpSession {
   }
 
   /** @returns whether the connection goes on */
-  #succeed({ request, started, writtenBefore, routed }: Serving, result: ExchangeResult): boolean {
+  #succeed({ request, writtenBefore, routed }: Serving, result: ExchangeResult): boolean {
     this.#lookDeadline.disarm();
     this.#served++;
     const { status, server, bodyBytes } = result;
     const bytesOut = this.#client.bytes.written - writtenBefore;
-    this.#log(request, { started, status, bytesOut, routed, server, bodyBytes });
+    this.#log(request, { status, bytesOut, routed, server, bodyBytes });
     this.#unread = !result.requestRead || request.upgrade !== undefined;
     return result.keepAlive;
   }
 
-  async #redirect({ request, started }: Serving): Promise<boolean> {
+  async #redirect({ request }: Serving): Promise<boolean> {
     const keepAlive = !mayBeUnread(request) && goesOn(request) && !this.#draining;
     const { status, bytes } = redirectResponse(request, { keepAlive });
     await this.#answerHere(bytes);
     this.#served++;
     this.#unread = mayBeUnread(request);
-    this.#log(request, { started, status, bytesOut: bytes.length });
+    this.#log(request, { status, bytesOut: bytes.length });
     return keepAlive;
   }
 
   /** Tells the client of a failure, or, behind an answer's head, lets it see a broken answer. */
   async #fail(serving: Serving, failure: unknown): Promise<boolean> {
     this.#lookDeadline.disarm();
-    const { request, started, routed, writtenBefore } = serving;
+    const { request, routed, writtenBefore } = serving;
     const { server, status: sent } = failure instanceof ExchangeError
       ? failure
       : { server: undefined, status: undefined };
@@ -316,7 +314,7 @@ class HttpSession {
       }));
     }
     const bytesOut = this.#client.bytes.written - writtenBefore;
-    this.#log(request, { started, routed, server, status: status ?? 0, error, bytesOut });
+    this.#log(request, { routed, server, status: status ?? 0, error, bytesOut });
     if (sent !== undefined || status === undefined) throw error;
     this.#unread = mayBeUnread(request);
     return keepAlive;
@@ -368,7 +366,6 @@ class HttpSession {
   #log(
     request: ForwardedRequest | undefined,
     served: {
-      started: number;
       status: number;
       bytesOut: number;
       id?: string;
@@ -378,8 +375,8 @@ class HttpSession {
       error?: ProxyError;
     },
   ): void {
-    const { attempts, reused, leased, answered } = this.#side.progress;
-    const { started, routed } = served;
+    const { began, attempts, reused, leased, answered } = this.#side.progress;
+    const { routed } = served;
     this.#options.observe({
       kind: "request",
       peer: this.#client.peer,
@@ -392,14 +389,14 @@ class HttpSession {
       status: served.status,
       bytesIn: (request?.size ?? 0) + (served.bodyBytes ?? 0) + this.#side.tunnelled,
       bytesOut: served.bytesOut,
-      durationMs: performance.now() - started,
+      durationMs: performance.now() - began,
       route: routed?.name,
       backend: routed?.backend.name,
       server: served.server,
       attempts,
       reused,
-      waitMs: leased === 0 ? undefined : leased - started,
-      firstByteMs: answered === 0 ? undefined : answered - started,
+      waitMs: leased === 0 ? undefined : leased - began,
+      firstByteMs: answered === 0 ? undefined : answered - began,
       tls: this.#client.tls,
       traceparent: this.#options.traced === true && request !== undefined
         ? valuesOf(request.head.fields, "traceparent")[0]
@@ -412,8 +409,6 @@ class HttpSession {
 /** A request that is being served. */
 interface Serving {
   readonly request: ForwardedRequest;
-  /** When it began, by `performance.now()`. */
-  readonly started: number;
   /** Bytes that had gone to the client by then. */
   readonly writtenBefore: number;
   /** Once that is known. */

@@ -1,6 +1,9 @@
 /** Bytes of a pooled buffer: a full TLS record is 16 KiB, a socket's answer often more. */
 export const POOLED_BYTES = 64 * 1024;
 
+/** What stands where there is no buffer: to make an empty one costs 200 bytes. */
+export const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+
 /** Buffers kept for later at the most: 8 MiB. */
 const MAX_KEPT = 128;
 

@@ -1,4 +1,4 @@
-import { POOLED_BYTES } from "./buffer_pool.ts";
+import { NO_BYTES, POOLED_BYTES } from "./buffer_pool.ts";
 import type { ByteSink } from "./connection.ts";
 import { writeLatin1 } from "./latin1.ts";
 
@@ -95,7 +95,6 @@ function putAll(pieces: readonly (Uint8Array | string)[], into: Uint8Array<Array
 }
 
 const DONE = Promise.resolve();
-const NO_BYTES = new Uint8Array(0);
 
 /** As much as one read gives, and a head. */
 const BUFFER_BYTES = POOLED_BYTES + 16 * 1024;

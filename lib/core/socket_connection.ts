@@ -1,5 +1,5 @@
 import type { Address } from "./address.ts";
-import { giveBuffer, POOLED_BYTES, takeBuffer } from "./buffer_pool.ts";
+import { giveBuffer, NO_BYTES, POOLED_BYTES, takeBuffer } from "./buffer_pool.ts";
 import type { Connection } from "./connection.ts";
 import { asProxyError, type ErrorCode, ProxyError } from "./errors.ts";
 import { StreamPair } from "./stream_pair.ts";
@@ -190,8 +190,6 @@ export class SocketConnection implements Connection {
 const DEAD = [Deno.errors.ConnectionReset, Deno.errors.ConnectionAborted, Deno.errors.BrokenPipe];
 
 function ignore(): void {}
-
-const NO_BYTES = new Uint8Array(0);
 
 /**
  * Two buffers in turn, as the consumer may still hold one chunk while the next is read: small ones

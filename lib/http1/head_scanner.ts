@@ -1,3 +1,4 @@
+import { NO_BYTES } from "../core/buffer_pool.ts";
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
 import { CR, LF, LINE_BYTE } from "./grammar.ts";
 
@@ -104,5 +105,3 @@ export class HeadScanner {
     return new ProxyError(this.#errors.malformed, `The head holds a control character (0x${hex})`);
   }
 }
-
-const NO_BYTES = new Uint8Array(0);

@@ -1,3 +1,5 @@
+import { NO_BYTES } from "../core/buffer_pool.ts";
+
 /**
  * The last head of a connection and what it said. Peers repeat themselves, to the letter: a client
  * that polls, a server that gives the same file again. To compare bytes takes a tenth of what it
@@ -59,4 +61,3 @@ export class LastHead<Facts> {
 
 /** What it may cost a connection. */
 const MAX_BYTES = 1024;
-const NO_BYTES = new Uint8Array(0);

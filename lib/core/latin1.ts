@@ -21,3 +21,10 @@ export function writeLatin1(text: string, into: Uint8Array<ArrayBuffer>, at: num
 export function decodeLatin1(bytes: Uint8Array): string {
   return Buffer.prototype.toString.call(bytes, "latin1");
 }
+
+/** The inverse of `decodeLatin1`; every character must be below U+0100. */
+export function encodeLatin1(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = encoder.encode(text);
+  if (bytes.length === text.length) return bytes;
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}

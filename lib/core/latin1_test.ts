@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { writeLatin1 } from "./latin1.ts";
+import { decodeLatin1, encodeLatin1, writeLatin1 } from "./latin1.ts";
 
 Deno.test("writeLatin1() writes one byte a character, and nothing before them", () => {
   const character = fc.oneof(
@@ -17,4 +17,26 @@ Deno.test("writeLatin1() writes one byte a character, and nothing before them", 
       ...bytes,
     ]);
   }));
+});
+
+Deno.test("decodeLatin1() gives one character for each of the 256 bytes", () => {
+  const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+  const text = decodeLatin1(bytes);
+  assert.deepEqual(Array.from(text, (character) => character.codePointAt(0)), [...bytes]);
+  assert.deepEqual(encodeLatin1(text), bytes);
+});
+
+Deno.test("decodeLatin1() keeps what looks like UTF-8 or a byte order mark apart", () => {
+  assert.equal(decodeLatin1(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61)), "\xef\xbb\xbfa");
+  assert.equal(decodeLatin1(Uint8Array.of(0xc3, 0xa9)), "\xc3\xa9");
+});
+
+Deno.test("decodeLatin1() takes a megabyte above ASCII", () => {
+  const text = "\xe9\xff".repeat(500_000);
+  assert.ok(decodeLatin1(encodeLatin1(text)) === text);
+});
+
+Deno.test("decodeLatin1() after encodeLatin1() is identity", () => {
+  const latin1 = fc.uint8Array({ maxLength: 100 }).map((bytes) => String.fromCharCode(...bytes));
+  fc.assert(fc.property(latin1, (text) => assert.equal(decodeLatin1(encodeLatin1(text)), text)));
 });

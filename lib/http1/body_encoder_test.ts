@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { latin1 } from "../../tests/support/connection.ts";
 import { cutAt, type Decoder, type Fact, feed } from "../../tests/support/feed.ts";
+import { encodeLatin1 } from "../core/latin1.ts";
 import { bodyDecoder, type BodyPart, type BodyRules } from "./body_decoder.ts";
 import { encodeBodyPart } from "./body_encoder.ts";
 import type { Framing } from "./framing.ts";
 import { field } from "./head.ts";
-import { encodeLatin1 } from "./text.ts";
 
 const RULES: BodyRules = {
   malformed: "bad_chunk",

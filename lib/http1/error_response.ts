@@ -1,7 +1,7 @@
 import type { ErrorCode, ProxyError } from "../core/errors.ts";
+import { encodeLatin1 } from "../core/latin1.ts";
 import { encodeResponseHead, field } from "./head.ts";
 import { prefersJson } from "./media_type.ts";
-import { encodeLatin1 } from "./text.ts";
 
 /** The status of each error a client can be told of; others end the connection without an answer. */
 const STATUS: Partial<Record<ErrorCode, number>> = {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { encodeLatin1 } from "../core/latin1.ts";
 import { fieldName, hashByte, readFieldName, ROLE } from "./field_name.ts";
 import { TOKEN } from "./grammar.ts";
-import { encodeLatin1 } from "./text.ts";
 
 function read(text: string, before = "", behind = "") {
   const start = before.length;

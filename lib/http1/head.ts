@@ -1,8 +1,7 @@
 import { ProxyError } from "../core/errors.ts";
-import { decodeLatin1 } from "../core/latin1.ts";
+import { decodeLatin1, encodeLatin1 } from "../core/latin1.ts";
 import { type FieldName, fieldName, hashByte, readFieldName } from "./field_name.ts";
 import { COLON, CR, HTAB, HTTP_VERSION, SP, TARGET_CHARACTERS, TOKEN } from "./grammar.ts";
-import { encodeLatin1 } from "./text.ts";
 
 /** One field line (RFC 9110, section 5). */
 export interface Field extends FieldName {

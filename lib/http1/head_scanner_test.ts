@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
+import { decodeLatin1, encodeLatin1 } from "../core/latin1.ts";
 import { HeadScanner } from "./head_scanner.ts";
-import { decodeLatin1 } from "../core/latin1.ts";
-import { encodeLatin1 } from "./text.ts";
 
 const HEAD = "A: b\r\nC: d\r\n\r\n";
 

@@ -11,7 +11,7 @@ import {
   parseTrailers,
   valuesOf,
 } from "./head.ts";
-import { encodeLatin1 } from "./text.ts";
+import { encodeLatin1 } from "../core/latin1.ts";
 
 const TOKEN_CHARACTERS = "!#$%&'*+-.^_`|~09AZaz";
 const names = fc.string({

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { encodeLatin1 } from "./text.ts";
+import { encodeLatin1 } from "../core/latin1.ts";
 import { LastHead } from "./last_head.ts";
 
 const FIRST = "GET / HTTP/1.1\r\n";

@@ -38,7 +38,7 @@ export class LastHead<Facts> {
     this.#length = short ? head.length : 0;
     this.#facts = short ? facts : undefined;
     if (!short) return;
-    if (head.length > this.#bytes.length) this.#bytes = head.slice();
+    if (head.length > this.#bytes.length) this.#bytes = new Uint8Array(head);
     else this.#bytes.set(head);
   }
 

@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import net from "node:net";
-import tls, { TLSSocket } from "node:tls";
-import { testCertificates } from "../../tests/support/certificates.ts";
 import { denoTransport, nodeTransport } from "../../tests/support/connection.ts";
 import { within } from "../../tests/support/deadline.ts";
 import { Flood, Sink } from "../../tests/support/flood.ts";
-import { openTls } from "../../tests/support/tls_client.ts";
+import { tlsPair } from "../../tests/support/tls_pair.ts";
 import { applyBackPressure } from "./back_pressure.ts";
 
 const MiB = 1024 * 1024;
@@ -65,39 +63,3 @@ Deno.test("applyBackPressure() throws TypeError when there are no such handles",
     assert.throws(() => applyBackPressure(socket), { name: "TypeError", message });
   }
 });
-
-interface TlsPair extends AsyncDisposable {
-  readonly client: Deno.TlsConn;
-  readonly server: TLSSocket;
-  /** What `server` stands on. */
-  readonly tcp: net.Socket;
-}
-
-/** A connection over loopback whose handshake is done; the server's end is made as the engine's. */
-async function tlsPair(): Promise<TlsPair> {
-  const { ec } = await testCertificates();
-  const [cert, key] = await Promise.all([Deno.readTextFile(ec.cert), Deno.readTextFile(ec.key)]);
-  const accepted = Promise.withResolvers<Pick<TlsPair, "server" | "tcp">>();
-  const listener = net.createServer({ noDelay: true, allowHalfOpen: true }, (tcp) => {
-    const server = new TLSSocket(tcp, {
-      isServer: true,
-      secureContext: tls.createSecureContext({ cert, key }),
-      allowHalfOpen: true,
-    } as tls.TLSSocketOptions);
-    server.on("error", accepted.reject);
-    server.on("secure", () => accepted.resolve({ server, tcp }));
-  });
-  await new Promise<void>((resolve) => listener.listen({ host: "127.0.0.1", port: 0 }, resolve));
-  const client = await openTls((listener.address() as net.AddressInfo).port);
-  const { server, tcp } = await within(accepted.promise, "a handshake");
-  return {
-    client,
-    server,
-    tcp,
-    async [Symbol.asyncDispose]() {
-      client.close();
-      server.destroy();
-      await new Promise<void>((resolve) => listener.close(() => resolve()));
-    },
-  };
-}

@@ -1,11 +1,13 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Address } from "../core/address.ts";
+import { NO_BYTES } from "../core/buffer_pool.ts";
 import type { TlsFacts } from "../core/connection.ts";
 import { ProxyError } from "../core/errors.ts";
 import { StreamPair } from "../core/stream_pair.ts";
 import type { Certificate } from "./certificate.ts";
 import type { TlsConnection } from "./engine.ts";
+import { freeSpent } from "./spent_memory.ts";
 
 /** A `TlsConnection` over a `node:tls` socket whose handshake is done. */
 export class NodeConnection implements TlsConnection {
@@ -27,6 +29,9 @@ export class NodeConnection implements TlsConnection {
   #closed: Error | undefined;
   /** The read that waits for input; undefined while none does. */
   #waiting: PromiseWithResolvers<Uint8Array | undefined> | undefined;
+  /** What the consumer may still hold: the chunk it was given last, and the one before. */
+  #chunk: Uint8Array = NO_BYTES;
+  #chunkBefore: Uint8Array = NO_BYTES;
 
   constructor(
     { socket, raw }: { socket: TLSSocket; raw: Socket },
@@ -61,10 +66,20 @@ export class NodeConnection implements TlsConnection {
   read(): Promise<Uint8Array | undefined> {
     if (this.#readError !== undefined) return Promise.reject(this.#readError);
     if (this.#readsEnded) return Promise.resolve(undefined);
+    freeSpent(this.#chunkBefore);
+    this.#chunkBefore = this.#chunk;
+    this.#chunk = NO_BYTES;
     const waiting = Promise.withResolvers<Uint8Array | undefined>();
     this.#waiting = waiting;
     this.#look();
     return waiting.promise;
+  }
+
+  release(): void {
+    if (this.#waiting !== undefined) return;
+    freeSpent(this.#chunk);
+    freeSpent(this.#chunkBefore);
+    this.#chunk = this.#chunkBefore = NO_BYTES;
   }
 
   write(bytes: Uint8Array): Promise<void> {
@@ -124,16 +139,18 @@ export class NodeConnection implements TlsConnection {
   #look(): void {
     const waiting = this.#waiting;
     if (waiting === undefined) return;
-    const chunk: Uint8Array | null = this.#socket.read();
-    if (chunk === null && !this.#ended) return;
+    const read: Uint8Array<ArrayBuffer> | null = this.#socket.read();
+    if (read === null && !this.#ended) return;
     this.#waiting = undefined;
-    if (chunk === null) {
+    if (read === null) {
       this.#readsEnded = true;
       waiting.resolve(undefined);
       return this.#freeWhenDone();
     }
-    this.bytes.read += chunk.length;
-    waiting.resolve(chunk);
+    this.bytes.read += read.length;
+    // not a `Buffer`, whose `slice` copies nothing
+    this.#chunk = new Uint8Array(read.buffer, read.byteOffset, read.length);
+    waiting.resolve(this.#chunk);
   }
 
   #freeWhenDone(): void {

@@ -11,6 +11,7 @@ import { NodeConnection } from "./node_connection.ts";
 import { PLAIN_HTTP_ANSWER } from "./plain_http.ts";
 import { portKeeper } from "./port_keeper.ts";
 import { cannotListen } from "./shared_port.ts";
+import { freeSpentInput } from "./spent_memory.ts";
 import { ALERT, type AlertName } from "./wire.ts";
 
 /**
@@ -140,6 +141,7 @@ function handshake(
       settle();
       secure.off("readable", lookForEnd).off("end", onEnd);
       applyBackPressure(secure);
+      freeSpentInput(secure);
       options.onConnection(
         new NodeConnection({ socket: secure, raw: socket }, {
           peer,

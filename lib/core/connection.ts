@@ -4,7 +4,8 @@ import type { Address } from "./address.ts";
 export interface ByteSource {
   /**
    * The next chunk; undefined once the peer has half-closed. Nothing is read from the peer before
-   * somebody asks, so a consumer that stops asking stops the peer. One call at a time.
+   * somebody asks, but for some of what follows a full chunk: a consumer that stops asking stops
+   * the peer. One call at a time.
    *
    * A chunk may lie in a recycled buffer: it is valid until two more were asked for; whoever keeps
    * bytes longer copies them.

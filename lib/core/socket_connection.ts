@@ -1,7 +1,8 @@
 import type { Address } from "./address.ts";
-import { giveBuffer, NO_BYTES, POOLED_BYTES, takeBuffer } from "./buffer_pool.ts";
+import { NO_BYTES } from "./buffer_pool.ts";
 import type { Connection } from "./connection.ts";
 import { asProxyError, type ErrorCode, ProxyError } from "./errors.ts";
+import { ReadBuffers } from "./read_buffers.ts";
 import { StreamPair } from "./stream_pair.ts";
 
 /** What this needs of a socket; `Deno.TcpConn` and `Deno.TlsConn` have it. */
@@ -21,6 +22,11 @@ export interface SocketConnectionOptions {
   /** Bytes to read into while little comes: what an idle connection costs. */
   readonly idleBufferBytes: number;
   /**
+   * The most that a read gives, where the socket gives a record at a time: behind a full one it is
+   * looked whether another is at hand.
+   */
+  readonly recordBytes?: number;
+  /**
    * Called when it is closed before both directions have come to a clean end, unless the peer has
    * reset it.
    */
@@ -35,6 +41,7 @@ export class SocketConnection implements Connection {
   readonly #socket: ByteSocket;
   readonly #goneCode: ErrorCode;
   readonly #buffers: ReadBuffers;
+  readonly #recordBytes: number;
   readonly #onBreakOff: (() => void) | undefined;
   #streams: StreamPair | undefined;
   /** What reading fails with from now on. */
@@ -43,13 +50,21 @@ export class SocketConnection implements Connection {
   #writesEnded = false;
   /** Why it was closed; undefined while it is open. */
   #closed: Error | undefined;
+  /** Whether the socket is being read. */
   #reading = false;
   /** Whether the peer has reset it. */
   #dead = false;
-  /** The read that waits, and the buffer it waits with. */
+  /** Whoever waits for a chunk. */
+  #waiting = false;
   #resolve: (chunk: Uint8Array | undefined) => void = ignore;
   #reject: (reason: Error) => void = ignore;
+  /** What is read into, and the part of it that nobody has been given yet. */
   #buffer: Uint8Array<ArrayBuffer> = NO_BYTES;
+  #start = 0;
+  #end = 0;
+  /** What a look for more has brought after nobody waited any longer: it is the next read's. */
+  #found: number | null | ReadFailure | undefined;
+  #lookTurns = 0;
   #unwritten: Uint8Array = NO_BYTES;
 
   constructor(socket: ByteSocket, options: SocketConnectionOptions) {
@@ -59,6 +74,7 @@ export class SocketConnection implements Connection {
     this.#goneCode = options.goneCode;
     this.#onBreakOff = options.onBreakOff;
     this.#buffers = new ReadBuffers(options.idleBufferBytes);
+    this.#recordBytes = options.recordBytes ?? Infinity;
   }
 
   get readable(): ReadableStream<Uint8Array> {
@@ -74,7 +90,7 @@ export class SocketConnection implements Connection {
   }
 
   release(): void {
-    if (!this.#reading) this.#buffers.release();
+    if (!this.#reading && this.#found === undefined) this.#buffers.release();
   }
 
   write(bytes: Uint8Array): Promise<void> {
@@ -97,6 +113,7 @@ export class SocketConnection implements Connection {
   failReads(reason: Error): void {
     if (this.#readsEnded || this.#readError !== undefined) return;
     this.#readError = reason;
+    this.#waiting = false;
     this.#reject(reason);
     this.#streams?.failReadable(reason);
   }
@@ -125,10 +142,23 @@ export class SocketConnection implements Connection {
     if (this.#readsEnded) return resolve(undefined);
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#reading = true;
-    this.#buffer = this.#buffers.next();
-    this.#socket.read(this.#buffer).then(this.#onRead, this.#onReadError);
+    this.#waiting = true;
+    const found = this.#found;
+    if (found !== undefined) {
+      this.#found = undefined;
+      return found instanceof ReadFailure ? this.#onReadError(found.cause) : this.#onRead(found);
+    }
+    if (this.#reading) return;
+    const buffer = this.#buffers.next();
+    this.#buffer = buffer;
+    this.#start = this.#end = 0;
+    this.#readInto(buffer);
   };
+
+  #readInto(buffer: Uint8Array): void {
+    this.#reading = true;
+    this.#socket.read(buffer).then(this.#onRead, this.#onReadError);
+  }
 
   readonly #onRead = (count: number | null): void => {
     this.#reading = false;
@@ -136,16 +166,58 @@ export class SocketConnection implements Connection {
       if (count === null) this.#endReads();
       return;
     }
+    if (!this.#waiting) return void (this.#found = count);
     if (count === null) {
+      if (this.#end > this.#start) {
+        this.#found = null;
+        return this.#give();
+      }
       this.#endReads();
+      this.#waiting = false;
       return this.#resolve(undefined);
     }
     this.bytes.read += count;
-    this.#buffers.used(count);
-    this.#resolve(this.#buffer.subarray(0, count));
+    this.#end += count;
+    const mayBeMore = count >= this.#recordBytes && this.#buffer.length - this.#end >= count;
+    if (mayBeMore) this.#lookForMore();
+    else this.#give();
   };
 
-  readonly #onReadError = (error: unknown): void => this.#break(error);
+  readonly #onReadError = (error: unknown): void => {
+    this.#reading = false;
+    const isNews = this.#waiting && this.#end === this.#start;
+    if (isNews || this.#readError !== undefined) return this.#break(error);
+    this.#found = new ReadFailure(error);
+    if (this.#waiting) this.#give();
+  };
+
+  /** Gives what has been read. */
+  #give(): void {
+    const start = this.#start;
+    const end = this.#end;
+    this.#start = end;
+    // what a look still brings lies behind it
+    if (!this.#reading && this.#found === undefined) this.#buffers.used(end - start);
+    this.#waiting = false;
+    this.#resolve(this.#buffer.subarray(start, end));
+  }
+
+  /**
+   * A read that finds bytes at hand is settled a few turns of the microtask queue later. Who waits
+   * for a chunk waits as long, no longer: four records in one chunk are a write instead of four.
+   */
+  #lookForMore(): void {
+    const looks = this.#lookTurns > 0;
+    this.#lookTurns = LOOK_TURNS;
+    this.#readInto(this.#buffer.subarray(this.#end));
+    if (!looks) NOW.then(this.#onLookTurn);
+  }
+
+  readonly #onLookTurn = (): void => {
+    const givesUp = --this.#lookTurns === 0;
+    if (!givesUp) NOW.then(this.#onLookTurn);
+    else if (this.#waiting && this.#end > this.#start) this.#give();
+  };
 
   readonly #onWritten = (count: number): Promise<void> | undefined => {
     this.bytes.written += count;
@@ -165,7 +237,8 @@ export class SocketConnection implements Connection {
   }
 
   #endReads(): void {
-    this.#buffers.giveUnused();
+    // else chunks lie in it
+    if (this.#end === 0) this.#buffers.giveUnused();
     this.#readsEnded = true;
     this.#freeWhenDone();
   }
@@ -189,55 +262,18 @@ export class SocketConnection implements Connection {
 /** After these the system has nothing left of a connection. */
 const DEAD = [Deno.errors.ConnectionReset, Deno.errors.ConnectionAborted, Deno.errors.BrokenPipe];
 
-function ignore(): void {}
+/** Turns of the microtask queue that a read with bytes at hand takes in this runtime, and one more. */
+const LOOK_TURNS = 4;
 
-/**
- * Two buffers in turn, as the consumer may still hold one chunk while the next is read: small ones
- * while little comes, pooled ones once a read has filled its buffer.
- */
-class ReadBuffers {
-  readonly #idleBytes: number;
-  readonly #slots: [Slot, Slot] = [undefined, undefined];
-  #turn: 0 | 1 = 0;
-  #busy = false;
+const NOW = Promise.resolve();
 
-  constructor(idleBytes: number) {
-    this.#idleBytes = idleBytes;
-    this.#busy = idleBytes >= POOLED_BYTES;
-  }
+/** An error that a read has failed with. */
+class ReadFailure {
+  readonly cause: unknown;
 
-  /** The buffer for the next read; the chunk that it held before is over. */
-  next(): Uint8Array<ArrayBuffer> {
-    const old = this.#slots[this.#turn];
-    if (old !== undefined) {
-      if ((old.length === POOLED_BYTES) === this.#busy) return old;
-      giveBuffer(old);
-    }
-    const buffer = this.#busy ? takeBuffer() : new Uint8Array(this.#idleBytes);
-    this.#slots[this.#turn] = buffer;
-    return buffer;
-  }
-
-  /** The last `next` now holds a chunk of so many bytes. */
-  used(count: number): void {
-    this.#busy = this.#idleBytes >= POOLED_BYTES || count >= this.#idleBytes;
-    this.#turn = this.#turn === 0 ? 1 : 0;
-  }
-
-  /** Every chunk is over: one buffer will do, the one that was filled last. */
-  release(): void {
-    const spare = this.#slots[this.#turn];
-    this.#slots[this.#turn] = undefined;
-    if (spare !== undefined) giveBuffer(spare);
-    this.#turn = this.#turn === 0 ? 1 : 0;
-  }
-
-  /** The last `next` was not filled and will not be. */
-  giveUnused(): void {
-    const buffer = this.#slots[this.#turn];
-    this.#slots[this.#turn] = undefined;
-    if (buffer !== undefined) giveBuffer(buffer);
+  constructor(cause: unknown) {
+    this.cause = cause;
   }
 }
 
-type Slot = Uint8Array<ArrayBuffer> | undefined;
+function ignore(): void {}

@@ -4,13 +4,14 @@ import { latin1 } from "../../tests/support/connection.ts";
 import { eventually } from "../../tests/support/deadline.ts";
 import { settled } from "../../tests/support/settled.ts";
 import { tcpPair } from "../../tests/support/tcp_pair.ts";
-import { POOLED_BYTES } from "./buffer_pool.ts";
+import { giveBuffer, POOLED_BYTES, takeBuffer } from "./buffer_pool.ts";
 import { ProxyError } from "./errors.ts";
 import { GatherWriter } from "./gather_writer.ts";
 import { type ByteSocket, SocketConnection } from "./socket_connection.ts";
 
 const SANITIZED = { sanitizeOps: true, sanitizeResources: true };
 const STOPPING = new ProxyError("draining", "The proxy is stopping");
+const RECORD = 16 * 1024;
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 Deno.test("SocketConnection carries bytes both ways and counts them", SANITIZED, async () => {
@@ -250,17 +251,113 @@ Deno.test("SocketConnection.release() has one buffer do", async () => {
   assert.equal(socket.buffers.at(-1), socket.buffers.at(-2));
 });
 
+Deno.test("SocketConnection joins full records that are at hand, as far as its buffer goes", async () => {
+  const socket = new ScriptedSocket([RECORD, RECORD, 10, RECORD, ...Array(5).fill(RECORD), 20]);
+  const connection = connect(socket, 16, RECORD);
+  const sizes: number[] = [];
+  for (let chunk; (chunk = await connection.read()) !== undefined;) sizes.push(chunk.length);
+  // the first fills its buffer, which is small
+  assert.deepEqual(sizes, [16, RECORD + 10, 4 * RECORD, 2 * RECORD + 20]);
+  assert.equal(connection.bytes.read, sizes.reduce((a, b) => a + b));
+});
+
+Deno.test("SocketConnection gives what there is when no more is at hand, and asks no further", async () => {
+  const socket = new PushedSocket();
+  const connection = connect(socket, POOLED_BYTES, RECORD);
+  let reading = connection.read();
+  socket.push(RECORD);
+  assert.equal((await reading)?.length, RECORD);
+  assert.equal(socket.reads, 2);
+  // what the look brings is for the next read
+  socket.push(RECORD);
+  await settled();
+  assert.equal(socket.reads, 2);
+  assert.equal(connection.bytes.read, RECORD);
+  reading = connection.read();
+  assert.equal((await reading)?.length, RECORD);
+  assert.equal(connection.bytes.read, 2 * RECORD);
+  // that was full too; this time somebody asks before anything comes
+  assert.equal(socket.reads, 3);
+  reading = connection.read();
+  socket.push(5);
+  assert.equal((await reading)?.length, 5);
+  assert.equal(socket.reads, 3);
+});
+
+Deno.test("SocketConnection gives what was read before an end or a failure behind it", async () => {
+  const broken = new Deno.errors.ConnectionReset("Connection reset by peer");
+  for (const late of [false, true]) {
+    for (const last of [null, broken]) {
+      const socket = new PushedSocket();
+      const connection = connect(socket, POOLED_BYTES, RECORD);
+      const reading = connection.read();
+      socket.push(RECORD);
+      if (late) await reading;
+      socket.push(last);
+      assert.equal((await reading)?.length, RECORD);
+      await settled();
+      // nobody has asked for it
+      assert.equal(socket.closed, 0);
+      if (last === null) assert.equal(await connection.read(), undefined);
+      else await assert.rejects(connection.read(), { code: "client_gone", cause: broken });
+      assert.equal(socket.closed, last === null ? 0 : 1);
+      await connection.endWrites().catch(() => {});
+      assert.equal(socket.closed, 1);
+    }
+  }
+});
+
+Deno.test("SocketConnection.failReads() ends a look for more like any read", async () => {
+  for (const last of [null, RECORD, new Deno.errors.ConnectionReset("Reset")]) {
+    const socket = new PushedSocket();
+    const connection = connect(socket, POOLED_BYTES, RECORD);
+    const reading = connection.read();
+    socket.push(RECORD);
+    await reading;
+    connection.failReads(STOPPING);
+    await assert.rejects(connection.read(), STOPPING);
+    socket.push(last);
+    await settled();
+    await assert.rejects(connection.read(), STOPPING);
+    assert.equal(socket.closed, last instanceof Error ? 1 : 0);
+    await connection.endWrites();
+    assert.equal(socket.closed, 1);
+  }
+});
+
+Deno.test("SocketConnection.release() leaves a buffer that is being looked into", async () => {
+  const socket = new PushedSocket();
+  const connection = connect(socket, 16, RECORD);
+  socket.push(16);
+  await connection.read();
+  socket.push(RECORD);
+  await connection.read();
+  connection.release();
+  const other = takeBuffer();
+  assert.notEqual(other.buffer, socket.into?.buffer);
+  giveBuffer(other);
+  socket.push(7);
+  await settled();
+  connection.release();
+  const chunk = await connection.read();
+  assert.equal(chunk?.length, 7);
+  assert.equal(chunk?.buffer, socket.into?.buffer);
+});
+
 Deno.test("SocketConnection keeps a chunk until two more were asked for, whatever others do", async () => {
-  const sizes = fc.array(fc.constantFrom(1, 15, 16, 17, 100, POOLED_BYTES), { maxLength: 30 });
+  const sizes = fc.array(fc.constantFrom(1, 15, 16, 17, 100, RECORD, POOLED_BYTES), {
+    maxLength: 30,
+  });
   const schedule = fc.array(fc.nat(3), { maxLength: 80 });
   await fc.assert(
     fc.asyncProperty(
       fc.array(sizes, { minLength: 3, maxLength: 3 }),
       schedule,
+      fc.constantFrom(16, 100, RECORD, undefined),
       async (...drawn) => {
-        const [scripts, turns] = drawn;
+        const [scripts, turns, recordBytes] = drawn;
         const consumers = scripts.map((script) =>
-          new Consumer(connect(new ScriptedSocket(script), 16))
+          new Consumer(connect(new ScriptedSocket(script), 16, recordBytes))
         );
         for (const turn of turns) {
           const consumer = consumers[turn];
@@ -298,9 +395,10 @@ class Consumer {
   }
 }
 
-/** Every byte of a chunk is the same, and none but its own read has it. */
+/** Every byte of a read is the same, and none but its own read has it. */
 function fingerprint(chunk: Uint8Array): string {
-  return `${chunk.length}: ${chunk[0]} ${chunk[chunk.length >> 1]} ${chunk.at(-1)}`;
+  const some = chunk.filter((_, i) => i % 16 === 0);
+  return `${chunk.length}: ${latin1(some)} ${chunk.at(-1)}`;
 }
 
 /** Takes a pooled buffer, fills it, and gives it back. */
@@ -351,13 +449,64 @@ class ScriptedSocket implements ByteSocket {
   }
 }
 
-function connect(socket: ByteSocket, idleBufferBytes = POOLED_BYTES): SocketConnection {
+/** A socket whose reads wait for what is pushed: so many bytes, the end, or a failure. */
+class PushedSocket implements ByteSocket {
+  reads = 0;
+  closed = 0;
+  /** The buffer of the last read. */
+  into: Uint8Array | undefined;
+  readonly #pushed: (number | null | Error)[] = [];
+  #waiting: PromiseWithResolvers<number | null> | undefined;
+
+  push(what: number | null | Error): void {
+    this.#pushed.push(what);
+    this.#serve();
+  }
+
+  read(into: Uint8Array): Promise<number | null> {
+    this.reads++;
+    this.into = into;
+    this.#waiting = Promise.withResolvers();
+    const { promise } = this.#waiting;
+    this.#serve();
+    return promise;
+  }
+
+  write(chunk: Uint8Array): Promise<number> {
+    return Promise.resolve(chunk.length);
+  }
+
+  closeWrite(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {
+    this.closed++;
+    this.#waiting?.reject(new Deno.errors.BadResource("Closed"));
+  }
+
+  #serve(): void {
+    const what = this.#waiting === undefined ? undefined : this.#pushed.shift();
+    if (what === undefined) return;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (what instanceof Error) waiting?.reject(what);
+    else waiting?.resolve(what);
+  }
+}
+
+function connect(
+  socket: ByteSocket,
+  idleBufferBytes = POOLED_BYTES,
+  recordBytes?: number,
+): SocketConnection {
   const nowhere = { host: "192.0.2.1", port: 1 };
   return new SocketConnection(socket, {
     peer: nowhere,
     local: nowhere,
     goneCode: "client_gone",
     idleBufferBytes,
+    ...(recordBytes === undefined ? {} : { recordBytes }),
   });
 }
 

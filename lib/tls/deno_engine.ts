@@ -20,6 +20,9 @@ export const denoEngine: TlsEngine = {
 /** Bytes to read into while a connection is quiet: most requests fit. */
 const IDLE_BUFFER_BYTES = 2 * 1024;
 
+/** What a full record holds (RFC 8446, section 5.1): the most that the runtime gives at once. */
+const RECORD_BYTES = 16 * 1024;
+
 /** Why this engine cannot run here; undefined where it can. */
 export function denoEngineUnavailable(): string | undefined {
   return portKeeper().unavailable ?? (sharesPorts() ? undefined : "--unstable-net is not given");
@@ -187,6 +190,7 @@ class DenoConnection extends SocketConnection implements TlsConnection {
       local,
       goneCode: "client_gone",
       idleBufferBytes: IDLE_BUFFER_BYTES,
+      recordBytes: RECORD_BYTES,
       onBreakOff: () => portKeeper().free({ peer, local }),
     });
     this.tls = tls;

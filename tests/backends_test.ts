@@ -178,6 +178,14 @@ Deno.test("the pool keeps so many connections, for so long", async () => {
   assert.equal(backend.connections.length, 3);
 });
 
+Deno.test("who needs more connections than may be idle does not connect for each request", async () => {
+  await using backend = await startHttp();
+  const api = { servers: [backend.address], pool: { max_idle: 1 } };
+  await using proxy = await startConfigured({ backends: { api } });
+  await Promise.all(Array.from({ length: 6 }, () => askAll(proxy.port, 40)));
+  assert.ok(backend.connections.length <= 6, `${backend.connections.length} connections`);
+});
+
 Deno.test("a request goes to another server when its idle connection breaks", async () => {
   const seen: string[] = [];
   await using bad = await startBackend(async (connection) => {

@@ -277,7 +277,10 @@ const backend = z.strictObject({
     response: duration("From a request's end to its answer's head", "60s"),
   }).prefault({}),
   pool: z.strictObject({
-    max_idle: count("Idle connections kept for each server", { least: 0, byDefault: 64 }),
+    max_idle: count("Idle connections kept for each server, once a burst is over", {
+      least: 0,
+      byDefault: 64,
+    }),
     idle_timeout: duration("How long one is kept", "60s"),
   }).prefault({}),
 }).transform(({ pool, slow_start, when_down, proxy_protocol, ...rest }): BackendConfig => ({

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { eventually } from "../../tests/support/deadline.ts";
+import { type TcpPair, tcpPair } from "../../tests/support/tcp_pair.ts";
+import { Deadlines } from "../core/deadlines.ts";
+import { Pool } from "./pool.ts";
+import { UpstreamConnection } from "./upstream_connection.ts";
+
+const SANITIZED = { sanitizeOps: true, sanitizeResources: true };
+const LIMITS = { headerBytes: 1024, headers: 10 };
+
+interface Idle {
+  readonly pair: TcpPair;
+  readonly connection: UpstreamConnection;
+}
+
+async function open(): Promise<Idle> {
+  const pair = await tcpPair();
+  return { pair, connection: new UpstreamConnection(pair.connection, LIMITS) };
+}
+
+function openAll(count: number): Promise<Idle[]> {
+  return Promise.all(Array.from({ length: count }, open));
+}
+
+async function dispose(all: readonly Idle[]): Promise<void> {
+  for (const { pair } of all) await pair[Symbol.asyncDispose]();
+}
+
+/** Which of them have been closed here, in the order in which it was seen. */
+function watchGone(all: readonly Idle[]): number[] {
+  const gone: number[] = [];
+  all.forEach(({ pair }, i) => void pair.far.untilGone().then(() => gone.push(i)));
+  return gone;
+}
+
+function untilGone(gone: readonly number[], count: number): Promise<true> {
+  return eventually(
+    () => Promise.resolve(gone.length >= count ? true : undefined),
+    `${count} to have been closed`,
+  );
+}
+
+Deno.test(
+  "Pool gives the connection that was used last, and nothing when it has none",
+  SANITIZED,
+  async () => {
+    const pool = new Pool({ maxIdle: 2, idleTimeout: 60_000 }, new Deadlines());
+    const all = await openAll(2);
+    for (const { connection } of all) pool.put(connection);
+    const taken = [pool.take(), pool.take(), pool.take()];
+    assert.deepEqual(taken, [all[1]?.connection, all[0]?.connection, undefined]);
+    for (const connection of taken) connection?.close();
+    await dispose(all);
+  },
+);
+
+Deno.test(
+  "Pool closes the oldest beyond its limit when nobody has needed them for a second",
+  SANITIZED,
+  async () => {
+    const pool = new Pool({ maxIdle: 2, idleTimeout: 60_000 }, new Deadlines());
+    const all = await openAll(6);
+    const gone = watchGone(all);
+    for (const { connection } of all) pool.put(connection);
+    // some of them are needed now and then
+    const busy = setInterval(() => {
+      const taken = [pool.take(), pool.take(), pool.take()];
+      for (const connection of taken.reverse()) if (connection !== undefined) pool.put(connection);
+    }, 20);
+    await untilGone(gone, 1);
+    assert.equal(pool.idleCount, 5);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    clearInterval(busy);
+    // three are needed, and two may be idle
+    assert.deepEqual(gone, [0]);
+    await untilGone(gone, 4);
+    assert.deepEqual(gone.toSorted(), [0, 1, 2, 3]);
+    assert.equal(pool.idleCount, 2);
+    pool.close();
+    assert.equal(pool.idleCount, 0);
+    await dispose(all);
+  },
+);
+
+Deno.test(
+  "Pool keeps none where none is to be kept, nor once it is closed",
+  SANITIZED,
+  async () => {
+    const none = new Pool({ maxIdle: 0, idleTimeout: 60_000 }, new Deadlines());
+    const closed = new Pool({ maxIdle: 2, idleTimeout: 60_000 }, new Deadlines());
+    closed.close();
+    const all = await openAll(2);
+    const gone = watchGone(all);
+    all.forEach(({ connection }, i) => [none, closed][i]?.put(connection));
+    assert.deepEqual([none.take(), closed.take()], [undefined, undefined]);
+    await untilGone(gone, 2);
+    await dispose(all);
+  },
+);
+
+Deno.test("Pool lets go of a connection that its server has closed", SANITIZED, async () => {
+  const pool = new Pool({ maxIdle: 1, idleTimeout: 60_000 }, new Deadlines());
+  const all = await openAll(3);
+  for (const { connection } of all) pool.put(connection);
+  await all[0]?.pair.far.end();
+  await eventually(() => Promise.resolve(pool.idleCount === 2 ? true : undefined), "it to be seen");
+  const gone = watchGone(all.slice(1));
+  // the two that are left are idle all the time, and one of them is kept
+  await untilGone(gone, 1);
+  assert.deepEqual(gone, [0]);
+  assert.equal(pool.take(), all[2]?.connection);
+  all[2]?.connection.close();
+  pool.close();
+  await dispose(all);
+});

@@ -1,20 +1,32 @@
-/** Bytes of a pooled buffer: a full TLS record is 16 KiB, a socket's answer often more. */
+/** Bytes of a buffer to read into: a full TLS record is 16 KiB, a socket's answer often more. */
 export const POOLED_BYTES = 64 * 1024;
 
 /** What stands where there is no buffer: to make an empty one costs 200 bytes. */
 export const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
-/** Buffers kept for later at the most: 8 MiB. */
-const MAX_KEPT = 128;
+/** Buffers of one size, kept for whoever needs one next. */
+export class BufferPool {
+  readonly #bytes: number;
+  readonly #maxKept: number;
+  readonly #kept: Uint8Array<ArrayBuffer>[] = [];
 
-const kept: Uint8Array<ArrayBuffer>[] = [];
+  /** @param maxBytes of all that are kept */
+  constructor(bytes: number, { maxBytes }: { maxBytes: number }) {
+    this.#bytes = bytes;
+    this.#maxKept = Math.floor(maxBytes / bytes);
+  }
 
-/** A buffer of `POOLED_BYTES`, with anything in it. */
-export function takeBuffer(): Uint8Array<ArrayBuffer> {
-  return kept.pop() ?? new Uint8Array(POOLED_BYTES);
+  /** One with anything in it. */
+  take(): Uint8Array<ArrayBuffer> {
+    return this.#kept.pop() ?? new Uint8Array(this.#bytes);
+  }
+
+  /** Gives one back; what is no buffer of this pool is left. The caller must be the last who knows it. */
+  give(buffer: Uint8Array<ArrayBuffer>): void {
+    const isOurs = buffer.length === this.#bytes;
+    if (isOurs && this.#kept.length < this.#maxKept) this.#kept.push(buffer);
+  }
 }
 
-/** Gives a buffer back. The caller must be the last who knows it. */
-export function giveBuffer(buffer: Uint8Array<ArrayBuffer>): void {
-  if (buffer.length === POOLED_BYTES && kept.length < MAX_KEPT) kept.push(buffer);
-}
+/** Buffers of `POOLED_BYTES` to read into. */
+export const READ_POOL = new BufferPool(POOLED_BYTES, { maxBytes: 8 * 1024 * 1024 });

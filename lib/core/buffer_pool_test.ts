@@ -1,33 +1,27 @@
 import assert from "node:assert/strict";
-import { giveBuffer, POOLED_BYTES, takeBuffer } from "./buffer_pool.ts";
+import { BufferPool } from "./buffer_pool.ts";
 
-/** Takes buffers until the pool is empty, for what follows. */
-function drain(): void {
-  const seen = new Set<Uint8Array>();
-  for (let i = 0; i < 200; i++) seen.add(takeBuffer());
-}
-
-Deno.test("takeBuffer() gives one that was given back, and no buffer twice", () => {
-  drain();
-  const buffer = takeBuffer();
-  assert.equal(buffer.length, POOLED_BYTES);
-  giveBuffer(buffer);
-  assert.equal(takeBuffer(), buffer);
-  assert.notEqual(takeBuffer(), buffer);
+Deno.test("BufferPool gives one that was given back, and no buffer twice", () => {
+  const pool = new BufferPool(100, { maxBytes: 1_000 });
+  const buffer = pool.take();
+  assert.equal(buffer.length, 100);
+  pool.give(buffer);
+  assert.equal(pool.take(), buffer);
+  assert.notEqual(pool.take(), buffer);
 });
 
-Deno.test("giveBuffer() keeps only buffers of the pool's size", () => {
-  drain();
-  for (const odd of [new Uint8Array(10), takeBuffer().subarray(1)]) {
-    giveBuffer(odd);
-    assert.notEqual(takeBuffer(), odd);
+Deno.test("BufferPool keeps only buffers of its size", () => {
+  const pool = new BufferPool(100, { maxBytes: 1_000 });
+  for (const odd of [new Uint8Array(10), new Uint8Array(0), pool.take().subarray(1)]) {
+    pool.give(odd);
+    assert.notEqual(pool.take(), odd);
   }
 });
 
-Deno.test("giveBuffer() keeps a bounded number of buffers", () => {
-  drain();
-  const given = new Set(Array.from({ length: 200 }, () => new Uint8Array(POOLED_BYTES)));
-  for (const buffer of given) giveBuffer(buffer);
-  const taken = Array.from({ length: 200 }, takeBuffer).filter((buffer) => given.has(buffer));
-  assert.equal(taken.length, 128);
+Deno.test("BufferPool keeps no more than so many bytes", () => {
+  const pool = new BufferPool(100, { maxBytes: 1_099 });
+  const given = new Set(Array.from({ length: 20 }, () => new Uint8Array(100)));
+  for (const buffer of given) pool.give(buffer);
+  const taken = Array.from({ length: 20 }, () => pool.take());
+  assert.equal(taken.filter((buffer) => given.has(buffer)).length, 10);
 });

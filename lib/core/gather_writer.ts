@@ -1,4 +1,4 @@
-import { NO_BYTES, POOLED_BYTES } from "./buffer_pool.ts";
+import { BufferPool, NO_BYTES, POOLED_BYTES } from "./buffer_pool.ts";
 import type { ByteSink } from "./connection.ts";
 import { writeLatin1 } from "./latin1.ts";
 
@@ -55,7 +55,11 @@ export class GatherWriter {
       this.drop();
       return this.#sink.write(whole);
     }
-    const buffer = size <= BUFFER_BYTES ? buffers.pop() ?? newBuffer() : new Uint8Array(size);
+    const buffer = size <= SMALL_BYTES
+      ? SMALL_POOL.take()
+      : size <= LARGE_BYTES
+      ? LARGE_POOL.take()
+      : new Uint8Array(size);
     this.#buffer = buffer;
     putAll(pieces, buffer);
     this.drop();
@@ -63,7 +67,8 @@ export class GatherWriter {
   }
 
   readonly #onWritten = (): void => {
-    giveBack(this.#buffer);
+    SMALL_POOL.give(this.#buffer);
+    LARGE_POOL.give(this.#buffer);
     this.#buffer = NO_BYTES;
   };
 
@@ -96,16 +101,10 @@ function putAll(pieces: readonly (Uint8Array | string)[], into: Uint8Array<Array
 
 const DONE = Promise.resolve();
 
+/** Most heads fit, and there may be one on its way for each connection. */
+const SMALL_BYTES = 2 * 1024;
 /** As much as one read gives, and a head. */
-const BUFFER_BYTES = POOLED_BYTES + 16 * 1024;
-/** Buffers kept for later at the most: 5 MiB. */
-const MAX_KEPT = 64;
-const buffers: Uint8Array<ArrayBuffer>[] = [];
+const LARGE_BYTES = POOLED_BYTES + 16 * 1024;
 
-function newBuffer(): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(BUFFER_BYTES);
-}
-
-function giveBack(buffer: Uint8Array<ArrayBuffer>): void {
-  if (buffer.length === BUFFER_BYTES && buffers.length < MAX_KEPT) buffers.push(buffer);
-}
+const SMALL_POOL = new BufferPool(SMALL_BYTES, { maxBytes: 4 * 1024 * 1024 });
+const LARGE_POOL = new BufferPool(LARGE_BYTES, { maxBytes: 5 * 1024 * 1024 });

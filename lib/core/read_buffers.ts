@@ -1,4 +1,4 @@
-import { giveBuffer, POOLED_BYTES, takeBuffer } from "./buffer_pool.ts";
+import { POOLED_BYTES, READ_POOL } from "./buffer_pool.ts";
 
 /**
  * Two buffers in turn, as the consumer may still hold one chunk while the next is read: small ones
@@ -20,9 +20,9 @@ export class ReadBuffers {
     const old = this.#slots[this.#turn];
     if (old !== undefined) {
       if ((old.length === POOLED_BYTES) === this.#busy) return old;
-      giveBuffer(old);
+      READ_POOL.give(old);
     }
-    const buffer = this.#busy ? takeBuffer() : new Uint8Array(this.#idleBytes);
+    const buffer = this.#busy ? READ_POOL.take() : new Uint8Array(this.#idleBytes);
     this.#slots[this.#turn] = buffer;
     return buffer;
   }
@@ -37,7 +37,7 @@ export class ReadBuffers {
   release(): void {
     const spare = this.#slots[this.#turn];
     this.#slots[this.#turn] = undefined;
-    if (spare !== undefined) giveBuffer(spare);
+    if (spare !== undefined) READ_POOL.give(spare);
     this.#turn = this.#turn === 0 ? 1 : 0;
   }
 
@@ -45,7 +45,7 @@ export class ReadBuffers {
   giveUnused(): void {
     const buffer = this.#slots[this.#turn];
     this.#slots[this.#turn] = undefined;
-    if (buffer !== undefined) giveBuffer(buffer);
+    if (buffer !== undefined) READ_POOL.give(buffer);
   }
 }
 

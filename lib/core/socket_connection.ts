@@ -3,6 +3,7 @@ import { NO_BYTES } from "./buffer_pool.ts";
 import type { Connection } from "./connection.ts";
 import { asProxyError, type ErrorCode, ProxyError } from "./errors.ts";
 import { ReadBuffers } from "./read_buffers.ts";
+import { inTurn } from "./turns.ts";
 import { StreamPair } from "./stream_pair.ts";
 
 /** What this needs of a socket; `Deno.TcpConn` and `Deno.TlsConn` have it. */
@@ -65,6 +66,7 @@ export class SocketConnection implements Connection {
   /** What a look for more has brought after nobody waited any longer: it is the next read's. */
   #found: number | null | ReadFailure | undefined;
   #lookTurns = 0;
+  #into: Uint8Array = NO_BYTES;
   #unwritten: Uint8Array = NO_BYTES;
 
   constructor(socket: ByteSocket, options: SocketConnectionOptions) {
@@ -157,8 +159,13 @@ export class SocketConnection implements Connection {
 
   #readInto(buffer: Uint8Array): void {
     this.#reading = true;
-    this.#socket.read(buffer).then(this.#onRead, this.#onReadError);
+    this.#into = buffer;
+    inTurn(this.#readNow);
   }
+
+  readonly #readNow = (): void => {
+    this.#socket.read(this.#into).then(this.#onRead, this.#onReadError);
+  };
 
   readonly #onRead = (count: number | null): void => {
     this.#reading = false;

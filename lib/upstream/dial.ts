@@ -5,6 +5,7 @@ import { POOLED_BYTES } from "../core/buffer_pool.ts";
 import type { Connection } from "../core/connection.ts";
 import { type Endpoint, formatServerAddress } from "../core/endpoint.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
+import { inTurn } from "../core/turns.ts";
 import { SocketConnection } from "../core/socket_connection.ts";
 import { interleaveFamilies, race, type ResolvedAddress } from "./happy_eyeballs.ts";
 
@@ -49,6 +50,7 @@ export async function openSocket(
   const timer = setTimeout(() => abort.abort(), timeout);
   let socket: ServerSocket | undefined;
   try {
+    await new Promise<void>((resolve) => inTurn(resolve));
     socket = await connect(server, abort.signal);
     if (preamble !== undefined) await writeAll(socket, preamble);
     abort.signal.throwIfAborted();

@@ -1,0 +1,41 @@
+import { setImmediate } from "node:timers";
+
+/**
+ * In each turn of its event loop the runtime completes 128 of the operations that are ready, the
+ * ones that became so last first. Where as many become ready meanwhile, those that are left over
+ * wait for as long as that goes on: with 500 busy connections that was seconds, and connecting to a
+ * server ran into its timeout. So a bounded number is begun in a turn, and the rest wait in order.
+ */
+const STARTS_A_TURN = 64;
+/** The same where more wait than the runtime completes in a turn: those behind have to catch up. */
+const STARTS_IN_A_CROWD = 32;
+const CROWD = 128;
+
+let left = STARTS_A_TURN;
+let waiting: (() => void)[] = [];
+let scheduled = false;
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+/** Calls `start`, which begins a read or the like: at once, or in its turn where there are many. */
+export function inTurn(start: () => void): void {
+  if (left > 0) {
+    left--;
+    return start();
+  }
+  waiting.push(start);
+  if (scheduled) return;
+  scheduled = true;
+  setImmediate(nextTurn);
+}
+
+function nextTurn(): void {
+  scheduled = false;
+  clearTimeout(timer);
+  const turn = waiting;
+  const starts = turn.length > CROWD ? STARTS_IN_A_CROWD : STARTS_A_TURN;
+  waiting = turn.splice(starts);
+  left = starts - turn.length;
+  // most often what is begun here calls for the next turn; an immediate here would be in this one
+  if (waiting.length > 0) timer = setTimeout(nextTurn, 0);
+  for (const start of turn) start();
+}

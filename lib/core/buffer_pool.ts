@@ -21,7 +21,10 @@ export class BufferPool {
     return this.#kept.pop() ?? new Uint8Array(this.#bytes);
   }
 
-  /** Gives one back; what is no buffer of this pool is left. The caller must be the last who knows it. */
+  /**
+   * Gives one back; what is no buffer of this pool is left. The caller must be the last who knows
+   * it.
+   */
   give(buffer: Uint8Array<ArrayBuffer>): void {
     const isOurs = buffer.length === this.#bytes;
     if (isOurs && this.#kept.length < this.#maxKept) this.#kept.push(buffer);

@@ -3,8 +3,8 @@ import { NO_BYTES } from "./buffer_pool.ts";
 import type { Connection } from "./connection.ts";
 import { asProxyError, type ErrorCode, ProxyError } from "./errors.ts";
 import { ReadBuffers } from "./read_buffers.ts";
-import { inTurn } from "./turns.ts";
 import { StreamPair } from "./stream_pair.ts";
+import { inTurn } from "./turns.ts";
 
 /** What this needs of a socket; `Deno.TcpConn` and `Deno.TlsConn` have it. */
 export interface ByteSocket {

@@ -66,7 +66,6 @@ export class SocketConnection implements Connection {
   /** What a look for more has brought after nobody waited any longer: it is the next read's. */
   #found: number | null | ReadFailure | undefined;
   #lookTurns = 0;
-  #into: Uint8Array = NO_BYTES;
   #unwritten: Uint8Array = NO_BYTES;
 
   constructor(socket: ByteSocket, options: SocketConnectionOptions) {
@@ -151,20 +150,21 @@ export class SocketConnection implements Connection {
       return found instanceof ReadFailure ? this.#onReadError(found.cause) : this.#onRead(found);
     }
     if (this.#reading) return;
-    const buffer = this.#buffers.next();
-    this.#buffer = buffer;
+    this.#buffer = this.#buffers.next();
     this.#start = this.#end = 0;
-    this.#readInto(buffer);
+    this.#readOn();
   };
 
-  #readInto(buffer: Uint8Array): void {
+  /** Reads behind what is in the buffer already. */
+  #readOn(): void {
     this.#reading = true;
-    this.#into = buffer;
     inTurn(this.#readNow);
   }
 
   readonly #readNow = (): void => {
-    this.#socket.read(this.#into).then(this.#onRead, this.#onReadError);
+    const end = this.#end;
+    const into = end === 0 ? this.#buffer : this.#buffer.subarray(end);
+    this.#socket.read(into).then(this.#onRead, this.#onReadError);
   };
 
   readonly #onRead = (count: number | null): void => {
@@ -216,7 +216,7 @@ export class SocketConnection implements Connection {
   #lookForMore(): void {
     const looks = this.#lookTurns > 0;
     this.#lookTurns = LOOK_TURNS;
-    this.#readInto(this.#buffer.subarray(this.#end));
+    this.#readOn();
     if (!looks) NOW.then(this.#onLookTurn);
   }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { denoTransport } from "../../tests/support/connection.ts";
 import { within } from "../../tests/support/deadline.ts";
 import { type TlsPair, tlsPair } from "../../tests/support/tls_pair.ts";
 import { applyBackPressure } from "./back_pressure.ts";
@@ -124,8 +125,9 @@ function noise(length: number): Uint8Array<ArrayBuffer> {
 }
 
 async function send({ client }: TlsPair, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await client.write(bytes.subarray(at));
-  await client.closeWrite();
+  const transport = denoTransport(client);
+  await transport.write(bytes);
+  await transport.end();
 }
 
 interface Receiver {

@@ -87,8 +87,8 @@ export class Pool {
   /** Closes what has not been needed and is more than is kept. */
   readonly #closeSpare = (): void => {
     const { maxIdle } = this.#options;
-    const spare = this.#idle.slice(0, Math.max(0, this.#spare - maxIdle));
-    for (const connection of spare) this.#leave(connection);
+    const beyond = Math.max(0, this.#spare - maxIdle);
+    for (const connection of this.#idle.splice(0, beyond)) connection.close();
     if (this.#idle.length > maxIdle) return this.#lookLater();
     this.#look?.[Symbol.dispose]();
     this.#look = undefined;

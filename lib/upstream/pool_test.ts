@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { eventually } from "../../tests/support/deadline.ts";
+import { eventually, pause } from "../../tests/support/deadline.ts";
 import { type TcpPair, tcpPair } from "../../tests/support/tcp_pair.ts";
 import { Deadlines } from "../core/deadlines.ts";
 import { Pool } from "./pool.ts";
@@ -69,7 +69,7 @@ Deno.test(
     }, 20);
     await untilGone(gone, 1);
     assert.equal(pool.idleCount, 5);
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await pause(1_500);
     clearInterval(busy);
     // three are needed, and two may be idle
     assert.deepEqual(gone, [0]);

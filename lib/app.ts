@@ -1,9 +1,9 @@
 import type { Config, ListenerConfig, Mode, TlsListenerConfig } from "./config/schema.ts";
 import { type Address, formatAddress } from "./core/address.ts";
 import { type Counters, OWN_COUNTERS } from "./core/counters.ts";
-import { Deadlines } from "./core/deadlines.ts";
+import { Deadlines } from "./io/deadlines.ts";
 import { Live } from "./core/live.ts";
-import type { Observer } from "./observability/event.ts";
+import type { Observer } from "./core/event.ts";
 import { serveHttp } from "./proxy/http_session.ts";
 import { ConnectionLimit } from "./proxy/connection_limit.ts";
 import { openListener } from "./proxy/listener.ts";
@@ -13,12 +13,15 @@ import { Sessions } from "./proxy/session.ts";
 import { serveTcp } from "./proxy/tcp_session.ts";
 import { planReload } from "./control/reload_plan.ts";
 import { certificateStore, engineOf, type LoadedConfig, policyOf } from "./control/snapshot.ts";
-import { type LiveCertificateStore, liveCertificateStore } from "./tls/certificate_store.ts";
+import {
+  type LiveCertificateStore,
+  liveCertificateStore,
+} from "./certificates/certificate_store.ts";
 import { denoEngine } from "./tls/deno_engine.ts";
 import type { EngineName, TlsListener } from "./tls/engine.ts";
 import { nodeEngine } from "./tls/node_engine.ts";
-import { keepFreedMemory } from "./tls/freed_memory.ts";
-import { giveUpFfi } from "./tls/system_library.ts";
+import { keepFreedMemory } from "./ports/freed_memory.ts";
+import { giveUpFfi } from "./ports/system_library.ts";
 import {
   type ServerName,
   ServerRegistry,

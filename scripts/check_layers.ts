@@ -42,6 +42,19 @@ export function checkLayers(sources: ReadonlyMap<string, string>): readonly Viol
 
 type Layer = keyof typeof MAY_IMPORT;
 
+/** What every layer that wires others may import. */
+const BELOW = [
+  "http1",
+  "http",
+  "tls",
+  "certificates",
+  "ports",
+  "metrics",
+  "log",
+  "io",
+  "core",
+] as const;
+
 /** What each layer may import besides itself; no folder of `lib/` is missing here. */
 const MAY_IMPORT = {
   main: ["cli"],
@@ -53,45 +66,31 @@ const MAY_IMPORT = {
     "permissions",
     "proxy",
     "upstream",
-    "http1",
-    "tls",
-    "observability",
-    "core",
+    "admin",
+    ...BELOW,
   ],
-  workers: [
-    "app",
-    "control",
-    "config",
-    "proxy",
-    "upstream",
-    "tls",
-    "observability",
-    "core",
-  ],
-  app: [
-    "control",
-    "config",
-    "permissions",
-    "proxy",
-    "upstream",
-    "http1",
-    "tls",
-    "observability",
-    "core",
-  ],
-  control: ["config", "permissions", "proxy", "upstream", "http1", "tls", "observability", "core"],
-  permissions: ["config", "core"],
-  config: ["tls", "core"],
-  proxy: ["upstream", "http1", "tls", "observability", "core"],
-  upstream: ["http1", "tls", "observability", "core"],
-  http1: ["core"],
-  tls: ["core"],
-  observability: ["core"],
+  workers: ["app", "control", "config", "proxy", "upstream", ...BELOW],
+  app: ["control", "config", "permissions", "proxy", "upstream", ...BELOW],
+  control: ["config", "permissions", "proxy", "upstream", "admin", ...BELOW],
+  permissions: ["config", "ports", "core"],
+  config: ["certificates", "tls", "io", "core"],
+  proxy: ["upstream", ...BELOW],
+  upstream: ["http1", "http", "log", "io", "core"],
+  admin: ["metrics", "log", "core"],
+  metrics: ["log", "core"],
+  log: ["io", "core"],
+  tls: ["certificates", "ports", "io", "core"],
+  ports: ["io", "core"],
+  certificates: ["io", "core"],
+  http1: ["http", "io", "core"],
+  http: ["core"],
+  io: ["core"],
   core: [],
 } as const satisfies Record<string, readonly string[]>;
 
 /** Layers without I/O, with what they may not mention; in `permissions` types of Deno are fine. */
 const PURE: ReadonlyMap<Layer, { readonly uses: RegExp }> = new Map([
+  ["http", { uses: /\bDeno\./ }],
   ["http1", { uses: /\bDeno\./ }],
   ["permissions", { uses: /\bDeno\.[a-z]/ }],
 ]);

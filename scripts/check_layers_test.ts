@@ -15,7 +15,7 @@ const ORDERLY: Readonly<Record<string, string>> = {
     'import { ProxyError } from "../core/errors.ts";',
   "lib/http1/head_test.ts": 'import "../tls/engine.ts";\nDeno.test("head", () => {});',
   "lib/tls/engine.ts": 'import net from "node:net";\nimport type { A } from "../core/errors.ts";',
-  "lib/observability/log.ts": "const x = Deno.stdout;",
+  "lib/log/log.ts": "const x = Deno.stdout;",
   "lib/core/errors.ts": "export class ProxyError extends Error {}",
 };
 
@@ -29,8 +29,8 @@ const VIOLATIONS: readonly [why: string, files: Record<string, string>, expected
     "lib/core/errors.ts:2: import cycle: " +
     "lib/tls/engine.ts -> lib/core/errors.ts -> lib/tls/engine.ts",
   ]],
-  ["sideways", { "lib/tls/engine.ts": 'import "../observability/log.ts";' }, [
-    "lib/tls/engine.ts:1: tls may not import observability (lib/observability/log.ts)",
+  ["sideways", { "lib/tls/engine.ts": 'import "../log/log.ts";' }, [
+    "lib/tls/engine.ts:1: tls may not import log (lib/log/log.ts)",
   ]],
   ["config from proxy", {
     "lib/proxy/listener.ts": 'import {\n  type A,\n} from "../config/schema.ts";',

@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { readConfigAlone } from "../lib/cli/config_file.ts";
 import type { BuildFacts } from "../lib/cli/version.ts";
 import { neededGrants } from "../lib/control/fence.ts";
-import { libcPath } from "../lib/core/libc.ts";
+import { libcPath } from "../lib/ports/libc.ts";
 import { messageOf, ProxyError } from "../lib/core/errors.ts";
 import { permissionFlags } from "../lib/permissions/flags.ts";
 import { SERVICE_SOCKETS } from "../lib/permissions/systemd.ts";

@@ -11,7 +11,7 @@ import {
   type DevelopmentFiles,
   type DevelopmentRequest,
   ensureCertificate,
-} from "../lib/tls/development_certificate.ts";
+} from "../lib/certificates/development_certificate.ts";
 
 const FOLDER = "certs";
 

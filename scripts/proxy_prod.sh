@@ -43,7 +43,7 @@ if env --block-signal=USR1 true 2>/dev/null; then block="env --block-signal=USR1
 # A core would hold the keys.
 ulimit -c 0
 
-# What lib/tls/freed_memory.ts does where it may call the C library (glibc), here without calling it.
+# What lib/ports/freed_memory.ts does where it may call the C library (glibc), here without calling it.
 export MALLOC_TRIM_THRESHOLD_="${MALLOC_TRIM_THRESHOLD_:-8388608}"
 export MALLOC_MMAP_THRESHOLD_="${MALLOC_MMAP_THRESHOLD_:-1048576}"
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { loadCertificate } from "../lib/tls/certificate.ts";
-import { createCertificateStore } from "../lib/tls/certificate_store.ts";
+import { loadCertificate } from "../lib/certificates/certificate.ts";
+import { createCertificateStore } from "../lib/certificates/certificate_store.ts";
 import { denoEngine } from "../lib/tls/deno_engine.ts";
 import type {
   Capability,

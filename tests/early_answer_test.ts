@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { Connection } from "../lib/core/connection.ts";
+import type { Connection } from "../lib/io/connection.ts";
 import { OWN_COUNTERS } from "../lib/core/counters.ts";
-import { Deadlines } from "../lib/core/deadlines.ts";
-import { GatherWriter } from "../lib/core/gather_writer.ts";
+import { Deadlines } from "../lib/io/deadlines.ts";
+import { GatherWriter } from "../lib/io/gather_writer.ts";
 import { PartReader } from "../lib/http1/part_reader.ts";
 import { RequestDecoder } from "../lib/http1/request_decoder.ts";
 import {
@@ -10,7 +10,7 @@ import {
   type ForwardedRequest,
   ForwardingDecoder,
 } from "../lib/http1/request_stream.ts";
-import { ignoreEvents } from "../lib/observability/event.ts";
+import { ignoreEvents } from "../lib/core/event.ts";
 import { exchange, type ExchangeClient } from "../lib/proxy/exchange.ts";
 import type { Backend } from "../lib/upstream/backend.ts";
 import { Lease } from "../lib/upstream/lease.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Status } from "../lib/observability/status.ts";
+import type { Status } from "../lib/metrics/status.ts";
 import { ask } from "./support/ask.ts";
 import { startEcho, startHttp, startNamed } from "./support/backends.ts";
 import { FAST_CHECKS, type ProxyConfig, startConfigured } from "./support/configured_proxy.ts";

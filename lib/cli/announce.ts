@@ -2,7 +2,7 @@ import type { RunningListener } from "../app.ts";
 import type { Config } from "../config/schema.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import { formatServerAddress } from "../core/endpoint.ts";
-import type { DevelopmentFiles } from "../tls/development_certificate.ts";
+import type { DevelopmentFiles } from "../certificates/development_certificate.ts";
 
 /** What is up, beyond the configuration itself. */
 export interface Running {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { RunningListener } from "../app.ts";
-import type { DevelopmentFiles } from "../tls/development_certificate.ts";
+import type { DevelopmentFiles } from "../certificates/development_certificate.ts";
 import { announce } from "./announce.ts";
 import { configFromFlags, DEFAULT_FLAGS, withBackend } from "./flags.ts";
 

@@ -1,7 +1,7 @@
 import { formatAddress } from "../core/address.ts";
 import { describeBackend } from "../control/describe_backend.ts";
 import { engineOf, type LoadedConfig, workersOf } from "../control/snapshot.ts";
-import { daysUntilExpiry } from "../tls/certificate.ts";
+import { daysUntilExpiry } from "../certificates/certificate.ts";
 import { type FileOutput, readConfigFile } from "./config_file.ts";
 
 /**

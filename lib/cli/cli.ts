@@ -1,8 +1,8 @@
 import { Command, CommanderError, Option } from "commander";
 import { ProxyError } from "../core/errors.ts";
 import { explainRequest, explanationLines } from "../control/explain.ts";
-import { type ByteOutput, openLineWriter } from "../observability/line_writer.ts";
-import { painter } from "../observability/terminal_format.ts";
+import { type ByteOutput, openLineWriter } from "../log/line_writer.ts";
+import { painter } from "../log/terminal_format.ts";
 import { checkConfig } from "./check.ts";
 import { type FileOutput, readConfigFile } from "./config_file.ts";
 import { configFromFlags, DEFAULT_FLAGS, type Flags, UsageError } from "./flags.ts";

@@ -1,4 +1,4 @@
-import { libcPath } from "../core/libc.ts";
+import { libcPath } from "../ports/libc.ts";
 import type { Say } from "./say.ts";
 
 /**

@@ -9,18 +9,18 @@ import { Monitor } from "../control/monitor.ts";
 import { Reloader } from "../control/reloader.ts";
 import { type LoadedConfig, workersOf } from "../control/snapshot.ts";
 import { type FileWatch, watchFiles } from "../control/watch.ts";
-import type { Observer, ProxyEvent } from "../observability/event.ts";
+import type { Observer, ProxyEvent } from "../core/event.ts";
 import { formatAddress } from "../core/address.ts";
 import { messageOf } from "../core/errors.ts";
-import { type Log, openLog } from "../observability/log.ts";
-import { ledgerLines, startTally } from "../observability/tally.ts";
-import { openTelemetry } from "../observability/telemetry.ts";
-import { painter } from "../observability/terminal_format.ts";
+import { type Log, openLog } from "../log/log.ts";
+import { ledgerLines, startTally } from "../metrics/tally.ts";
+import { openTelemetry } from "../metrics/telemetry.ts";
+import { painter } from "../log/terminal_format.ts";
 import {
   DEVELOPMENT_HOSTS,
   type DevelopmentFiles,
   ensureDevelopmentCertificate,
-} from "../tls/development_certificate.ts";
+} from "../certificates/development_certificate.ts";
 import { announce, isLocal } from "./announce.ts";
 import { type FileOutput, readConfigFile } from "./config_file.ts";
 import { refuseDebugger } from "./debugger_signal.ts";

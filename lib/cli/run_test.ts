@@ -44,7 +44,7 @@ Deno.test("runProxy() fails in one line when it cannot start", async () => {
   }
 });
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** The proxy as a process of its own, in a folder where it may make its certificate. */
 function start(folder: string, args: readonly string[]): Deno.ChildProcess {

@@ -1,4 +1,4 @@
-import type { Paint } from "../observability/terminal_format.ts";
+import type { Paint } from "../log/terminal_format.ts";
 
 /** Tells the user one line, on stderr. */
 export type Say = (line: string) => void;

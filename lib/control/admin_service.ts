@@ -1,11 +1,11 @@
 import type { AdminConfig } from "../config/schema.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
-import { readTextFile } from "../core/text_file.ts";
-import { type AdminActions, serveAdmin } from "../observability/admin.ts";
-import type { AccessRules } from "../observability/admin_access.ts";
-import { EventStream } from "../observability/event_stream.ts";
-import { History } from "../observability/history.ts";
+import { readTextFile } from "../io/text_file.ts";
+import { type AdminActions, serveAdmin } from "../admin/admin.ts";
+import type { AccessRules } from "../admin/admin_access.ts";
+import { EventStream } from "../admin/event_stream.ts";
+import { History } from "../metrics/history.ts";
 import type { Monitor, Watched } from "./monitor.ts";
 
 /** What the service shows, and what it may do to the proxy. */

@@ -1,7 +1,7 @@
 import type { KeyPath } from "../config/key_path.ts";
 import type { TestConfig } from "../config/schema.ts";
 import { normalizeHostName } from "../core/host_name.ts";
-import { certificateCovers } from "../tls/certificate_store.ts";
+import { certificateCovers } from "../certificates/certificate_store.ts";
 import { type Resolution, resolveRequest } from "./resolve.ts";
 import type { LoadedConfig } from "./snapshot.ts";
 

@@ -1,5 +1,5 @@
-import type { Observer } from "../observability/event.ts";
-import { type Certificate, daysUntilExpiry } from "../tls/certificate.ts";
+import type { Observer } from "../core/event.ts";
+import { type Certificate, daysUntilExpiry } from "../certificates/certificate.ts";
 
 /** Days before the end at which a warning is due. */
 const WARN_DAYS: readonly number[] = [30, 14, 7, 3, 1, 0];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { paperCertificate } from "../../tests/support/loaded_config.ts";
-import type { ProxyEvent } from "../observability/event.ts";
+import type { ProxyEvent } from "../core/event.ts";
 import { ExpiryWatch } from "./expiry.ts";
 
 const END = new Date("2030-06-01T12:00:00Z");

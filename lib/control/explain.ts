@@ -2,7 +2,7 @@ import type { Config, ListenerConfig, TlsListenerConfig } from "../config/schema
 import { formatAddress } from "../core/address.ts";
 import { normalizeHostName } from "../core/host_name.ts";
 import { ProxyError } from "../core/errors.ts";
-import { daysUntilExpiry } from "../tls/certificate.ts";
+import { daysUntilExpiry } from "../certificates/certificate.ts";
 import { describeBackend } from "./describe_backend.ts";
 import { resolveRequest } from "./resolve.ts";
 import { engineOf, type LoadedConfig } from "./snapshot.ts";

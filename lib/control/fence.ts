@@ -1,5 +1,5 @@
 import type { Config } from "../config/schema.ts";
-import { libcPath } from "../core/libc.ts";
+import { libcPath } from "../ports/libc.ts";
 import { type Holds, missingFlags, surplusFlags } from "../permissions/fence.ts";
 import { type Grants, grantsFor, type NotifySockets } from "../permissions/grants.ts";
 import { engineOf } from "./snapshot.ts";

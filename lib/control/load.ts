@@ -4,14 +4,14 @@ import { type Problem, sortProblems, type SourceFile } from "../config/problem.t
 import type { Config } from "../config/schema.ts";
 import { verifyConfig } from "../config/verify.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
-import { readTextFile } from "../core/text_file.ts";
+import { readTextFile } from "../io/text_file.ts";
 import {
   type Certificate,
   daysUntilExpiry,
   loadCertificate,
   validityAt,
-} from "../tls/certificate.ts";
-import { certificateCovers } from "../tls/certificate_store.ts";
+} from "../certificates/certificate.ts";
+import { certificateCovers } from "../certificates/certificate_store.ts";
 import { runConfigTests } from "./config_tests.ts";
 import { certificateStore, engineOf, type LoadedConfig } from "./snapshot.ts";
 

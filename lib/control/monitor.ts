@@ -1,20 +1,20 @@
 import manifest from "../../deno.json" with { type: "json" };
 import { formatAddress } from "../core/address.ts";
-import type { Observer, ProxyEvent } from "../observability/event.ts";
-import { LoopDelay } from "../observability/loop_delay.ts";
+import type { Observer, ProxyEvent } from "../core/event.ts";
+import { LoopDelay } from "../metrics/loop_delay.ts";
 import {
   counter,
   gauge,
   histogram,
   type MetricFamily,
   sumFamilies,
-} from "../observability/metric_family.ts";
-import { RecentWarnings } from "../observability/recent.ts";
-import type { ReloadStatus, Status } from "../observability/status.ts";
-import { sumTotals, type Totals } from "../observability/totals.ts";
-import { Traffic } from "../observability/traffic.ts";
+} from "../metrics/metric_family.ts";
+import { RecentWarnings } from "../log/recent.ts";
+import type { ReloadStatus, Status } from "../metrics/status.ts";
+import { sumTotals, type Totals } from "../metrics/totals.ts";
+import { Traffic } from "../metrics/traffic.ts";
 import { routeName } from "../proxy/router.ts";
-import { daysUntilExpiry } from "../tls/certificate.ts";
+import { daysUntilExpiry } from "../certificates/certificate.ts";
 import type { ServerView } from "../upstream/server_registry.ts";
 import { ServerWatch } from "./server_watch.ts";
 import type { LoadedConfig } from "./snapshot.ts";

@@ -1,7 +1,7 @@
 import { asProxyError, messageOf } from "../core/errors.ts";
 import { formatProblem } from "../config/problem.ts";
-import type { Observer } from "../observability/event.ts";
-import { loadCertificateSettled } from "../tls/certificate.ts";
+import type { Observer } from "../core/event.ts";
+import { loadCertificateSettled } from "../certificates/certificate.ts";
 import { notPermitted } from "./fence.ts";
 import { type CertificateReader, loadCertificates, loadConfigFile } from "./load.ts";
 import type { LoadedConfig } from "./snapshot.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { issueCertificate, testCertificates } from "../../tests/support/certificates.ts";
 import { certificateYaml, ConfigFile } from "../../tests/support/config_file.ts";
 import { ProxyError } from "../core/errors.ts";
-import type { ProxyEvent } from "../observability/event.ts";
+import type { ProxyEvent } from "../core/event.ts";
 import { loadConfigFile } from "./load.ts";
 import { Reloader } from "./reloader.ts";
 import type { LoadedConfig } from "./snapshot.ts";

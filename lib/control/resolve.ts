@@ -1,7 +1,7 @@
 import type { LoadedConfig } from "./snapshot.ts";
 import { certificateStore, routerOf } from "./snapshot.ts";
 import { isMisdirected } from "../proxy/misdirected.ts";
-import type { Selection } from "../tls/certificate_store.ts";
+import type { Selection } from "../certificates/certificate_store.ts";
 
 /** A request, as far as certificates and routes depend on it. */
 export interface RequestQuestion {

@@ -1,5 +1,5 @@
-import type { Observer } from "../observability/event.ts";
-import type { ServerStatus } from "../observability/status.ts";
+import type { Observer } from "../core/event.ts";
+import type { ServerStatus } from "../metrics/status.ts";
 import type { ServerView } from "../upstream/server_registry.ts";
 
 interface Seen {

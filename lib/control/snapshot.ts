@@ -3,14 +3,17 @@ import { AddressSet } from "../core/address_set.ts";
 import { formatAddress } from "../core/address.ts";
 import type { ServerAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
-import type { Observer } from "../observability/event.ts";
+import type { Observer } from "../core/event.ts";
 import type { Policy } from "../proxy/policy.ts";
 import { Router } from "../proxy/router.ts";
-import type { Certificate } from "../tls/certificate.ts";
-import { type CertificateStore, createCertificateStore } from "../tls/certificate_store.ts";
+import type { Certificate } from "../certificates/certificate.ts";
+import {
+  type CertificateStore,
+  createCertificateStore,
+} from "../certificates/certificate_store.ts";
 import { chooseEngine, type EngineChoice, type Need } from "../tls/choose_engine.ts";
 import { denoEngine } from "../tls/deno_engine.ts";
-import { portKeeper } from "../tls/port_keeper.ts";
+import { portKeeper } from "../ports/port_keeper.ts";
 import { Backend, type BackendOptions } from "../upstream/backend.ts";
 import { createBalancer } from "../upstream/balancer/create_balancer.ts";
 import type { HealthSettings } from "../upstream/server.ts";

@@ -1,7 +1,8 @@
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
 import type { Framing } from "./framing.ts";
-import { CR, LF } from "./grammar.ts";
-import { type Field, type FieldError, parseTrailers } from "./head.ts";
+import { CR, LF } from "../http/grammar.ts";
+import type { Field } from "../http/field.ts";
+import { type FieldError, parseTrailers } from "./head.ts";
 import { HeadScanner } from "./head_scanner.ts";
 
 /** A piece of a body. */

@@ -1,7 +1,7 @@
 import type { BodyPart } from "./body_decoder.ts";
 import type { Framing } from "./framing.ts";
-import { fieldLines } from "./head.ts";
-import { endToEndTrailers } from "./hop_headers.ts";
+import { fieldLines } from "../http/field.ts";
+import { endToEndTrailers } from "../http/hop_fields.ts";
 
 /**
  * Writes a body part in a framing: the inverse of the decoders. `put` gets each run of bytes in

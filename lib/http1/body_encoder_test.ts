@@ -6,7 +6,7 @@ import { encodeLatin1 } from "../core/latin1.ts";
 import { bodyDecoder, type BodyPart, type BodyRules } from "./body_decoder.ts";
 import { encodeBodyPart } from "./body_encoder.ts";
 import type { Framing } from "./framing.ts";
-import { field } from "./head.ts";
+import { field } from "../http/field.ts";
 
 const RULES: BodyRules = {
   malformed: "bad_chunk",

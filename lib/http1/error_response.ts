@@ -1,7 +1,8 @@
 import type { ErrorCode, ProxyError } from "../core/errors.ts";
 import { encodeLatin1 } from "../core/latin1.ts";
-import { encodeResponseHead, field } from "./head.ts";
-import { prefersJson } from "./media_type.ts";
+import { encodeResponseHead } from "./head.ts";
+import { field } from "../http/field.ts";
+import { prefersJson } from "../http/media_type.ts";
 
 /** The status of each error a client can be told of; others end the connection without an answer. */
 const STATUS: Partial<Record<ErrorCode, number>> = {

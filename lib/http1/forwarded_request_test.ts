@@ -7,7 +7,8 @@ import { fromLatin1, latin1 } from "../../tests/support/connection.ts";
 import { within } from "../../tests/support/deadline.ts";
 import { head } from "../../tests/support/good_requests.ts";
 import { encodeBodyPart } from "./body_encoder.ts";
-import { type Field, parseRequestHead } from "./head.ts";
+import type { Field } from "../http/field.ts";
+import { parseRequestHead } from "./head.ts";
 import { RequestDecoder } from "./request_decoder.ts";
 import { type ForwardedRequest, RequestStream } from "./request_stream.ts";
 

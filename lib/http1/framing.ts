@@ -1,14 +1,8 @@
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
-import { CONTENT_LENGTH, TOKEN } from "./grammar.ts";
-import { fieldName, ROLE } from "./field_name.ts";
-import {
-  type Field,
-  field,
-  hasRole,
-  type RequestHead,
-  type ResponseHead,
-  valuesOf,
-} from "./head.ts";
+import { CONTENT_LENGTH, TOKEN } from "../http/grammar.ts";
+import { fieldName, ROLE } from "../http/field_name.ts";
+import { type Field, field, hasRole, valuesOf } from "../http/field.ts";
+import type { RequestHead, ResponseHead } from "../http/message.ts";
 
 /** How a message's body is delimited (RFC 9112, section 6.3): decided once, here. */
 export type Framing =

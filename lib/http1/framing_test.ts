@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Framing, framingFields, requestFraming, responseFraming } from "./framing.ts";
-import { field } from "./head.ts";
+import { field } from "../http/field.ts";
 
 const NONE: Framing = { kind: "none" };
 const THREE: Framing = { kind: "length", length: 3 };

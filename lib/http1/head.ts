@@ -1,71 +1,9 @@
 import { ProxyError } from "../core/errors.ts";
 import { decodeLatin1, encodeLatin1 } from "../core/latin1.ts";
-import { type FieldName, fieldName, hashByte, readFieldName } from "./field_name.ts";
-import { COLON, CR, HTAB, HTTP_VERSION, SP, TARGET_CHARACTERS, TOKEN } from "./grammar.ts";
-
-/** One field line (RFC 9110, section 5). */
-export interface Field extends FieldName {
-  /** Without the white space around it. */
-  readonly value: string;
-  /** All of it as it is written, with its CRLF. */
-  readonly line: string;
-}
-
-/** The head of a request, well-formed (RFC 9112, sections 3 and 5). */
-export interface RequestHead {
-  readonly method: string;
-  readonly target: string;
-  /** The minor version: HTTP/1.0 or HTTP/1.1. */
-  readonly minor: 0 | 1;
-  readonly fields: readonly Field[];
-}
-
-/** The head of an answer, well-formed (RFC 9112, sections 4 and 5). */
-export interface ResponseHead {
-  readonly minor: 0 | 1;
-  /** 100 to 599. */
-  readonly status: number;
-  readonly reason: string;
-  readonly fields: readonly Field[];
-}
-
-/** A field of our own making; where many are made, with a name that is made once. */
-export function field(called: string | FieldName, value: string): Field {
-  const { name, key, role } = typeof called === "string" ? fieldName(called) : called;
-  return { name, key, role, value, line: lineOf(name, value) };
-}
-
-function lineOf(name: string, value: string): string {
-  return name + ": " + value + "\r\n";
-}
-
-/** Whether a field of one of these roles is there. */
-export function hasRole(fields: readonly Field[], role: number): boolean {
-  for (let i = 0; i < fields.length; i++) if (((fields[i] as Field).role & role) !== 0) return true;
-  return false;
-}
-
-/** The values of every line of a field, in order. */
-export function valuesOf(fields: readonly Field[], key: string): readonly string[] {
-  let values: string[] | undefined;
-  for (const field of fields) if (field.key === key) (values ??= []).push(field.value);
-  return values ?? NONE;
-}
-
-const NONE: readonly string[] = [];
-
-/** Whether a list-valued field holds a token, whatever its case (RFC 9110, section 5.6.1). */
-export function hasToken(fields: readonly Field[], key: string, token: string): boolean {
-  for (const field of fields) {
-    if (field.key === key && listHas(field.value.toLowerCase(), token)) return true;
-  }
-  return false;
-}
-
-function listHas(list: string, token: string): boolean {
-  if (list === token) return true;
-  return list.includes(",") && list.split(",").some((item) => item.trim() === token);
-}
+import { type Field, fieldLines, lineOf } from "../http/field.ts";
+import { hashByte, readFieldName } from "../http/field_name.ts";
+import type { RequestHead, ResponseHead } from "../http/message.ts";
+import { COLON, CR, HTAB, HTTP_VERSION, SP, TARGET_CHARACTERS, TOKEN } from "../http/grammar.ts";
 
 /**
  * Reads a request's head: request line, field lines and the empty line, as `HeadScanner` cut it
@@ -168,13 +106,6 @@ export function encodeResponseHead(
   head: Pick<ResponseHead, "status" | "reason" | "fields">,
 ): Uint8Array {
   return encodeLatin1(responseHeadText(head, head.fields));
-}
-
-/** Field lines, each with its CRLF. */
-export function fieldLines(fields: readonly Field[]): string {
-  let lines = "";
-  for (let i = 0; i < fields.length; i++) lines += (fields[i] as Field).line;
-  return lines;
 }
 
 /** Whom to blame for a malformed field: the client or the server. */

@@ -1,6 +1,6 @@
-import { NO_BYTES } from "../core/buffer_pool.ts";
+import { NO_BYTES } from "../io/buffer_pool.ts";
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
-import { CR, LF, LINE_BYTE } from "./grammar.ts";
+import { CR, LF, LINE_BYTE } from "../http/grammar.ts";
 
 /** Which error each fault of a head is, so that requests and answers can share the scanner. */
 export interface ScanErrors {

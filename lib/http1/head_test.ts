@@ -3,14 +3,11 @@ import fc from "fast-check";
 import {
   encodeRequestHead,
   encodeResponseHead,
-  field,
-  fieldLines,
-  hasToken,
   parseRequestHead,
   parseResponseHead,
   parseTrailers,
-  valuesOf,
 } from "./head.ts";
+import { field, fieldLines, hasToken, valuesOf } from "../http/field.ts";
 import { encodeLatin1 } from "../core/latin1.ts";
 
 const TOKEN_CHARACTERS = "!#$%&'*+-.^_`|~09AZaz";

@@ -1,4 +1,4 @@
-import { NO_BYTES } from "../core/buffer_pool.ts";
+import { NO_BYTES } from "../io/buffer_pool.ts";
 
 /**
  * The last head of a connection and what it said. Peers repeat themselves, to the letter: a client

@@ -1,4 +1,4 @@
-import type { ByteSource } from "../core/connection.ts";
+import type { ByteSource } from "../io/connection.ts";
 import type { ProxyError } from "../core/errors.ts";
 import type { FailurePart } from "./request_decoder.ts";
 

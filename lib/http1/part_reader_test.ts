@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { settled } from "../../tests/support/settled.ts";
-import type { ByteSource } from "../core/connection.ts";
+import type { ByteSource } from "../io/connection.ts";
 import { ProxyError } from "../core/errors.ts";
 import { type PartDecoder, PartReader } from "./part_reader.ts";
 import type { FailurePart } from "./request_decoder.ts";

@@ -1,5 +1,5 @@
-import { ROLE } from "./field_name.ts";
-import { type Field, hasRole, hasToken } from "./head.ts";
+import { ROLE } from "../http/field_name.ts";
+import { type Field, hasRole, hasToken } from "../http/field.ts";
 
 /** Whether the sender of a head keeps its connection open afterwards (RFC 9112, section 9.3). */
 export function keepsAlive({ minor, fields }: { minor: 0 | 1; fields: readonly Field[] }): boolean {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { field } from "./head.ts";
+import { field } from "../http/field.ts";
 import { keepsAlive } from "./persistence.ts";
 
 /** RFC 9112, section 9.3. */

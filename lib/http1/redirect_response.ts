@@ -1,4 +1,5 @@
-import { encodeResponseHead, field } from "./head.ts";
+import { encodeResponseHead } from "./head.ts";
+import { field } from "../http/field.ts";
 import type { RequestHeadPart } from "./request_decoder.ts";
 
 /**

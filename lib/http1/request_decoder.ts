@@ -1,12 +1,13 @@
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import { type BodyDecoder, bodyDecoder, type BodyPart, type BodyRules } from "./body_decoder.ts";
-import { checkExpectation } from "./expect.ts";
+import { checkExpectation } from "../http/expect.ts";
 import { type Framing, requestFraming } from "./framing.ts";
-import { CR, LF } from "./grammar.ts";
-import { parseRequestHead, type RequestHead } from "./head.ts";
+import { CR, LF } from "../http/grammar.ts";
+import { parseRequestHead } from "./head.ts";
+import type { RequestHead } from "../http/message.ts";
 import { HeadScanner, type ScanErrors } from "./head_scanner.ts";
 import { LastHead } from "./last_head.ts";
-import { type RequestTarget, requestTarget } from "./target.ts";
+import { type RequestTarget, requestTarget } from "../http/target.ts";
 import { requestedUpgrade } from "./upgrade.ts";
 
 /** What the bytes of a connection say, one fact at a time and in order. */

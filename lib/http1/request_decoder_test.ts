@@ -5,7 +5,7 @@ import { fromLatin1, latin1 } from "../../tests/support/connection.ts";
 import { brief, cutAt, type Fact, factsOf, feed, SMALL_LIMITS } from "../../tests/support/feed.ts";
 import { GOOD_REQUESTS, head } from "../../tests/support/good_requests.ts";
 import { mutated } from "../../tests/support/mutate.ts";
-import { field } from "./head.ts";
+import { field } from "../http/field.ts";
 import { RequestDecoder } from "./request_decoder.ts";
 
 const decoder = () => new RequestDecoder(SMALL_LIMITS);

@@ -1,11 +1,15 @@
-import { fieldName, ROLE } from "./field_name.ts";
-import { appendedForwardedFields, type ForwardedFacts, forwardedFields } from "./forwarded.ts";
+import { fieldName, ROLE } from "../http/field_name.ts";
+import {
+  appendedForwardedFields,
+  type ForwardedFacts,
+  forwardedFields,
+} from "../http/forwarded.ts";
 import { framingFields } from "./framing.ts";
-import { type Field, field, hasRole, hasToken, valuesOf } from "./head.ts";
-import { endToEndFields } from "./hop_headers.ts";
+import { type Field, field, hasRole, hasToken, valuesOf } from "../http/field.ts";
+import { endToEndFields } from "../http/hop_fields.ts";
 import type { RequestHeadPart } from "./request_decoder.ts";
 import { upgradeFields } from "./upgrade.ts";
-import { viaField } from "./via.ts";
+import { viaField } from "../http/via.ts";
 
 /** What holds for every request of one connection. */
 export interface ConnectionOrigin extends Omit<ForwardedFacts, "host"> {

@@ -4,7 +4,8 @@ import { acceptedRequests } from "../../tests/support/accepted_requests.ts";
 import { fromLatin1, latin1 } from "../../tests/support/connection.ts";
 import { type Fact, feed } from "../../tests/support/feed.ts";
 import { head } from "../../tests/support/good_requests.ts";
-import { encodeRequestHead, valuesOf } from "./head.ts";
+import { encodeRequestHead } from "./head.ts";
+import { valuesOf } from "../http/field.ts";
 import { RequestDecoder, type RequestHeadPart } from "./request_decoder.ts";
 import { type ConnectionOrigin, requestFields } from "./request_rewrite.ts";
 

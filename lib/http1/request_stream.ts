@@ -1,5 +1,6 @@
 import type { BodyPart } from "./body_decoder.ts";
-import { fieldLines, requestLine } from "./head.ts";
+import { fieldLines } from "../http/field.ts";
+import { requestLine } from "./head.ts";
 import type { PartDecoder } from "./part_reader.ts";
 import type {
   FailurePart,
@@ -7,7 +8,7 @@ import type {
   RequestHeadPart,
   RequestPart,
 } from "./request_decoder.ts";
-import { requestId } from "./request_id.ts";
+import { requestId } from "../http/request_id.ts";
 import { type ConnectionOrigin, requestFields } from "./request_rewrite.ts";
 
 /** A request's head, and what a backend gets for it. */

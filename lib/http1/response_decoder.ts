@@ -1,7 +1,8 @@
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import { type BodyDecoder, bodyDecoder, type BodyPart, type BodyRules } from "./body_decoder.ts";
 import { type Framing, responseFraming } from "./framing.ts";
-import { parseResponseHead, type ResponseHead } from "./head.ts";
+import { parseResponseHead } from "./head.ts";
+import type { ResponseHead } from "../http/message.ts";
 import { HeadScanner } from "./head_scanner.ts";
 import { LastHead } from "./last_head.ts";
 import type { FailurePart, HeadLimits } from "./request_decoder.ts";

@@ -10,7 +10,7 @@ import { fromLatin1 } from "../../tests/support/connection.ts";
 import { brief, cutAt, factsOf, feed, SMALL_LIMITS } from "../../tests/support/feed.ts";
 import { head } from "../../tests/support/good_requests.ts";
 import { mutated } from "../../tests/support/mutate.ts";
-import { field } from "./head.ts";
+import { field } from "../http/field.ts";
 import { ResponseDecoder } from "./response_decoder.ts";
 
 /** A decoder that waits for the answer to such a request. */

@@ -1,9 +1,10 @@
 import { type Framing, framingFields } from "./framing.ts";
-import { type Field, field, responseHeadText, valuesOf } from "./head.ts";
-import { endToEndFields } from "./hop_headers.ts";
+import { type Field, field, valuesOf } from "../http/field.ts";
+import { responseHeadText } from "./head.ts";
+import { endToEndFields } from "../http/hop_fields.ts";
 import { keepsAlive } from "./persistence.ts";
 import type { ResponseHeadPart } from "./response_decoder.ts";
-import { viaField } from "./via.ts";
+import { viaField } from "../http/via.ts";
 
 /** What the client's side of an answer depends on. */
 export interface ClientSide {

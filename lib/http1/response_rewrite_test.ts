@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Framing, responseFraming } from "./framing.ts";
-import { field, responseHeadText } from "./head.ts";
+import { field } from "../http/field.ts";
+import { responseHeadText } from "./head.ts";
 import { keepsAlive } from "./persistence.ts";
 import { clientAnswer, ClientHeads, type ClientSide } from "./response_rewrite.ts";
 

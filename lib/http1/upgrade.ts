@@ -1,15 +1,8 @@
-import { ROLE } from "./field_name.ts";
+import { ROLE } from "../http/field_name.ts";
 import type { Framing } from "./framing.ts";
-import { TOKEN } from "./grammar.ts";
-import {
-  type Field,
-  field,
-  hasRole,
-  hasToken,
-  type RequestHead,
-  type ResponseHead,
-  valuesOf,
-} from "./head.ts";
+import { TOKEN } from "../http/grammar.ts";
+import { type Field, field, hasRole, hasToken, valuesOf } from "../http/field.ts";
+import type { RequestHead, ResponseHead } from "../http/message.ts";
 
 /**
  * The protocols that a request asks to go on with instead of HTTP (RFC 9110, section 7.8), as they

@@ -1,4 +1,4 @@
-import type { Deadline } from "../core/deadlines.ts";
+import type { Deadline } from "../io/deadlines.ts";
 import { BodyCredit, type BodyRate } from "./body_credit.ts";
 
 export interface BodyClockOptions extends BodyRate {

@@ -1,11 +1,12 @@
-import type { Connection, TlsFacts } from "../core/connection.ts";
-import type { Deadline, Deadlines } from "../core/deadlines.ts";
+import type { Connection } from "../io/connection.ts";
+import type { TlsFacts } from "../core/tls_facts.ts";
+import type { Deadline, Deadlines } from "../io/deadlines.ts";
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
-import { GatherWriter } from "../core/gather_writer.ts";
+import { GatherWriter } from "../io/gather_writer.ts";
 import type { Live } from "../core/live.ts";
 import { type PartDecoder, PartReader } from "../http1/part_reader.ts";
 import type { ForwardedPart } from "../http1/request_stream.ts";
-import type { Certificate } from "../tls/certificate.ts";
+import type { Certificate } from "../certificates/certificate.ts";
 import type { Lease } from "../upstream/lease.ts";
 import { BodyClock } from "./body_clock.ts";
 import type { BodyRate } from "./body_credit.ts";

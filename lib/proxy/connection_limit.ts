@@ -1,6 +1,6 @@
 import type { Address } from "../core/address.ts";
 import type { Count, CountByKey } from "../core/counters.ts";
-import type { Deadline, Deadlines } from "../core/deadlines.ts";
+import type { Deadline, Deadlines } from "../io/deadlines.ts";
 
 /** How many connections a listener has at once; 0 is no limit. */
 export interface ConnectionLimits {

@@ -1,10 +1,11 @@
-import type { Deadline } from "../core/deadlines.ts";
+import type { Deadline } from "../io/deadlines.ts";
 import { asProxyError, type ErrorCode, ProxyError } from "../core/errors.ts";
-import type { GatherWriter } from "../core/gather_writer.ts";
+import type { GatherWriter } from "../io/gather_writer.ts";
 import type { BodyPart } from "../http1/body_decoder.ts";
 import { encodeBodyPart } from "../http1/body_encoder.ts";
-import { hasToken, responseHeadText, valuesOf } from "../http1/head.ts";
-import { endToEndFields } from "../http1/hop_headers.ts";
+import { hasToken, valuesOf } from "../http/field.ts";
+import { responseHeadText } from "../http1/head.ts";
+import { endToEndFields } from "../http/hop_fields.ts";
 import type { PartReader } from "../http1/part_reader.ts";
 import { keepsAlive } from "../http1/persistence.ts";
 import type { ForwardedPart, ForwardedRequest } from "../http1/request_stream.ts";

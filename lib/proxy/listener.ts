@@ -1,6 +1,6 @@
 import type { Address } from "../core/address.ts";
-import type { Observer } from "../observability/event.ts";
-import type { CertificateStore } from "../tls/certificate_store.ts";
+import type { Observer } from "../core/event.ts";
+import type { CertificateStore } from "../certificates/certificate_store.ts";
 import type { TlsConnection, TlsEngine, TlsListener, TlsPolicy } from "../tls/engine.ts";
 import type { ConnectionLimit } from "./connection_limit.ts";
 import type { Session, Sessions } from "./session.ts";

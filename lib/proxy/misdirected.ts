@@ -1,6 +1,6 @@
 import { ipAddress } from "../core/host_name.ts";
-import type { Certificate } from "../tls/certificate.ts";
-import { certificateCovers, type CertificateStore } from "../tls/certificate_store.ts";
+import type { Certificate } from "../certificates/certificate.ts";
+import { certificateCovers, type CertificateStore } from "../certificates/certificate_store.ts";
 
 /**
  * Whether a request for a host came over a connection that was not made for it (RFC 9110, section

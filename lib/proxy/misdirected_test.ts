@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { paperCertificate } from "../../tests/support/loaded_config.ts";
-import { createCertificateStore } from "../tls/certificate_store.ts";
+import { createCertificateStore } from "../certificates/certificate_store.ts";
 import { isMisdirected } from "./misdirected.ts";
 
 const a = paperCertificate(["a.test"]);

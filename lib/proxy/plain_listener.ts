@@ -1,10 +1,10 @@
-import { acceptAll } from "../core/accept_loop.ts";
+import { acceptAll } from "../ports/accept_loop.ts";
 import { type Address, toAddress } from "../core/address.ts";
-import { SocketConnection } from "../core/socket_connection.ts";
-import type { Observer } from "../observability/event.ts";
+import { SocketConnection } from "../io/socket_connection.ts";
+import type { Observer } from "../core/event.ts";
 import type { TlsListener } from "../tls/engine.ts";
-import { portKeeper } from "../tls/port_keeper.ts";
-import { cannotListen } from "../tls/shared_port.ts";
+import { portKeeper } from "../ports/port_keeper.ts";
+import { cannotListen } from "../ports/shared_port.ts";
 import type { ConnectionLimit } from "./connection_limit.ts";
 import type { HttpConnection } from "./client_side.ts";
 import type { Session, Sessions } from "./session.ts";

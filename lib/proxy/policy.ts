@@ -1,7 +1,7 @@
 import type { AddressSet } from "../core/address_set.ts";
 import type { RequestLimits } from "../http1/request_decoder.ts";
 import type { ConnectionLimits } from "./connection_limit.ts";
-import type { CertificateStore } from "../tls/certificate_store.ts";
+import type { CertificateStore } from "../certificates/certificate_store.ts";
 import type { Backend } from "../upstream/backend.ts";
 import type { Router } from "./router.ts";
 

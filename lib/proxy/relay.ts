@@ -1,7 +1,7 @@
-import type { Connection } from "../core/connection.ts";
-import type { Deadlines } from "../core/deadlines.ts";
+import type { Connection } from "../io/connection.ts";
+import type { Deadlines } from "../io/deadlines.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
-import type { GatherWriter } from "../core/gather_writer.ts";
+import type { GatherWriter } from "../io/gather_writer.ts";
 import type { PartReader } from "../http1/part_reader.ts";
 
 export interface RelayOptions {

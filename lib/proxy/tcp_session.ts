@@ -1,6 +1,6 @@
-import type { Deadlines } from "../core/deadlines.ts";
+import type { Deadlines } from "../io/deadlines.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
-import type { Observer } from "../observability/event.ts";
+import type { Observer } from "../core/event.ts";
 import type { TlsConnection } from "../tls/engine.ts";
 import type { Live } from "../core/live.ts";
 import type { Backend } from "../upstream/backend.ts";

@@ -1,6 +1,6 @@
 import { ProxyError } from "../core/errors.ts";
-import type { Certificate } from "./certificate.ts";
-import type { CertificateStore } from "./certificate_store.ts";
+import type { Certificate } from "../certificates/certificate.ts";
+import type { CertificateStore } from "../certificates/certificate_store.ts";
 import type { ClientHello } from "./client_hello.ts";
 import type { TlsPolicy } from "./engine.ts";
 import type { AlertName } from "./wire.ts";

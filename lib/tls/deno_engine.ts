@@ -1,14 +1,14 @@
-import { acceptAll } from "../core/accept_loop.ts";
+import { acceptAll } from "../ports/accept_loop.ts";
 import { type Address, toAddress } from "../core/address.ts";
-import type { TlsFacts } from "../core/connection.ts";
+import type { TlsFacts } from "../core/tls_facts.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
-import { type ByteSocket, SocketConnection } from "../core/socket_connection.ts";
-import type { Certificate } from "./certificate.ts";
+import { type ByteSocket, SocketConnection } from "../io/socket_connection.ts";
+import type { Certificate } from "../certificates/certificate.ts";
 import type { TlsConnection, TlsEngine, TlsListener, TlsListenOptions } from "./engine.ts";
 import { identityOf, type ListenerIdentity } from "./listener_identity.ts";
-import { portKeeper } from "./port_keeper.ts";
+import { portKeeper } from "../ports/port_keeper.ts";
 import { type Generation, Rotation } from "./rotation.ts";
-import { cannotListen } from "./shared_port.ts";
+import { cannotListen } from "../ports/shared_port.ts";
 
 /** The engine on `Deno.listenTls`: the fastest, with nothing known of a connection but its ALPN. */
 export const denoEngine: TlsEngine = {

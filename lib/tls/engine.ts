@@ -1,8 +1,9 @@
 import type { Address } from "../core/address.ts";
-import type { Connection, TlsFacts } from "../core/connection.ts";
+import type { Connection } from "../io/connection.ts";
+import type { TlsFacts } from "../core/tls_facts.ts";
 import type { ProxyError } from "../core/errors.ts";
-import type { Certificate } from "./certificate.ts";
-import type { CertificateStore } from "./certificate_store.ts";
+import type { Certificate } from "../certificates/certificate.ts";
+import type { CertificateStore } from "../certificates/certificate_store.ts";
 
 export type EngineName = "node" | "deno";
 

@@ -1,5 +1,5 @@
-import type { Certificate } from "./certificate.ts";
-import type { CertificateStore } from "./certificate_store.ts";
+import type { Certificate } from "../certificates/certificate.ts";
+import type { CertificateStore } from "../certificates/certificate_store.ts";
 
 /** What a `Deno.listenTls` listener proves itself with, for as long as it lives. */
 export interface ListenerIdentity {

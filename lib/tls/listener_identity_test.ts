@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { createCertificateStore, liveCertificateStore } from "./certificate_store.ts";
-import type { Certificate } from "./certificate.ts";
+import { createCertificateStore, liveCertificateStore } from "../certificates/certificate_store.ts";
+import type { Certificate } from "../certificates/certificate.ts";
 import { identityOf, MAX_NAMES } from "./listener_identity.ts";
 
 /** As much of a certificate as matters here. */

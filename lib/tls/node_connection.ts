@@ -1,11 +1,11 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Address } from "../core/address.ts";
-import { NO_BYTES } from "../core/buffer_pool.ts";
-import type { TlsFacts } from "../core/connection.ts";
+import { NO_BYTES } from "../io/buffer_pool.ts";
+import type { TlsFacts } from "../core/tls_facts.ts";
 import { ProxyError } from "../core/errors.ts";
-import { StreamPair } from "../core/stream_pair.ts";
-import type { Certificate } from "./certificate.ts";
+import { StreamPair } from "../io/stream_pair.ts";
+import type { Certificate } from "../certificates/certificate.ts";
 import type { TlsConnection } from "./engine.ts";
 import { freeSpent } from "./spent_memory.ts";
 

@@ -4,13 +4,13 @@ import { type Address, withoutMapping } from "../core/address.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { admit, DEFAULT_POLICY } from "./admission.ts";
 import { applyBackPressure } from "./back_pressure.ts";
-import type { Certificate } from "./certificate.ts";
+import type { Certificate } from "../certificates/certificate.ts";
 import { alertRecord, type ClientHello, readClientHello } from "./client_hello.ts";
 import type { TlsEngine, TlsListener, TlsListenOptions, TlsPolicy } from "./engine.ts";
 import { NodeConnection } from "./node_connection.ts";
 import { PLAIN_HTTP_ANSWER } from "./plain_http.ts";
-import { portKeeper } from "./port_keeper.ts";
-import { cannotListen } from "./shared_port.ts";
+import { portKeeper } from "../ports/port_keeper.ts";
+import { cannotListen } from "../ports/shared_port.ts";
 import { freeSpentInput } from "./spent_memory.ts";
 import { ALERT, type AlertName } from "./wire.ts";
 

@@ -1,6 +1,6 @@
 import { ProxyError } from "../core/errors.ts";
 import type { HeadLimits } from "../http1/request_decoder.ts";
-import type { Observer } from "../observability/event.ts";
+import type { Observer } from "../core/event.ts";
 import type { Balancer } from "./balancer/balancer.ts";
 import { dial } from "./dial.ts";
 import { mayEject } from "./ejection.ts";

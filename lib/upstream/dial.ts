@@ -1,12 +1,12 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import type { Address } from "../core/address.ts";
-import { POOLED_BYTES } from "../core/buffer_pool.ts";
-import type { Connection } from "../core/connection.ts";
+import { POOLED_BYTES } from "../io/buffer_pool.ts";
+import type { Connection } from "../io/connection.ts";
 import { type Endpoint, formatServerAddress } from "../core/endpoint.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
-import { inTurn } from "../core/turns.ts";
-import { SocketConnection } from "../core/socket_connection.ts";
+import { inTurn } from "../io/turns.ts";
+import { SocketConnection } from "../io/socket_connection.ts";
 import { interleaveFamilies, race, type ResolvedAddress } from "./happy_eyeballs.ts";
 
 export interface DialOptions {

@@ -1,4 +1,4 @@
-import type { Deadline } from "../core/deadlines.ts";
+import type { Deadline } from "../io/deadlines.ts";
 import type { PartReader } from "../http1/part_reader.ts";
 import type { ResponsePart } from "../http1/response_decoder.ts";
 

@@ -1,4 +1,4 @@
-import type { Connection } from "../core/connection.ts";
+import type { Connection } from "../io/connection.ts";
 import type { ProxyError } from "../core/errors.ts";
 import type { Server } from "./server.ts";
 import type { UpstreamConnection } from "./upstream_connection.ts";

@@ -1,4 +1,4 @@
-import type { Deadline, Deadlines } from "../core/deadlines.ts";
+import type { Deadline, Deadlines } from "../io/deadlines.ts";
 import { Idleness } from "./idleness.ts";
 import type { UpstreamConnection } from "./upstream_connection.ts";
 

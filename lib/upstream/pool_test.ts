@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { eventually, pause } from "../../tests/support/deadline.ts";
 import { type TcpPair, tcpPair } from "../../tests/support/tcp_pair.ts";
-import { Deadlines } from "../core/deadlines.ts";
+import { Deadlines } from "../io/deadlines.ts";
 import { Pool } from "./pool.ts";
 import { UpstreamConnection } from "./upstream_connection.ts";
 

@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { type Address, withoutMapping } from "../core/address.ts";
-import type { TlsFacts } from "../core/connection.ts";
+import type { TlsFacts } from "../core/tls_facts.ts";
 
 /**
  * The PROXY protocol's header, which tells a server whose connection this really is (HAProxy's

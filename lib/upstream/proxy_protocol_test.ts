@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isIPv6 } from "node:net";
 import fc from "fast-check";
-import type { TlsFacts } from "../core/connection.ts";
+import type { TlsFacts } from "../core/tls_facts.ts";
 import { encodeProxyHeader, type Origin } from "./proxy_protocol.ts";
 
 const V4: Origin = {

@@ -1,8 +1,8 @@
 import type { Count } from "../core/counters.ts";
-import type { Deadlines } from "../core/deadlines.ts";
+import type { Deadlines } from "../io/deadlines.ts";
 import { type Endpoint, formatServerAddress } from "../core/endpoint.ts";
 import type { ProxyError } from "../core/errors.ts";
-import type { Observer, ServerState } from "../observability/event.ts";
+import type { Observer, ServerState } from "../core/event.ts";
 import { isRefused } from "./dial.ts";
 import { Ejection, type EjectionRules } from "./ejection.ts";
 import { HealthChecker } from "./health_checker.ts";

@@ -1,7 +1,7 @@
 import { formatAddress } from "../core/address.ts";
 import type { DnsName, TcpEndpoint } from "../core/endpoint.ts";
 import { asProxyError } from "../core/errors.ts";
-import type { Observer } from "../observability/event.ts";
+import type { Observer } from "../core/event.ts";
 import type { Server } from "./server.ts";
 
 export interface ServerGroupOptions {

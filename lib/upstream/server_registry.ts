@@ -1,8 +1,8 @@
 import type { Counters } from "../core/counters.ts";
-import type { Deadlines } from "../core/deadlines.ts";
+import type { Deadlines } from "../io/deadlines.ts";
 import type { ProxyError } from "../core/errors.ts";
 import { type DnsName, type Endpoint, formatServerAddress } from "../core/endpoint.ts";
-import type { Observer, ServerState } from "../observability/event.ts";
+import type { Observer, ServerState } from "../core/event.ts";
 import { resolveName, type ResolveOptions } from "./resolve.ts";
 import { Server, type ServerSettings } from "./server.ts";
 import { ServerGroup } from "./server_group.ts";

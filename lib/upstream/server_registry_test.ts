@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { OWN_COUNTERS } from "../core/counters.ts";
-import { Deadlines } from "../core/deadlines.ts";
+import { Deadlines } from "../io/deadlines.ts";
 import { ProxyError } from "../core/errors.ts";
-import type { ProxyEvent } from "../observability/event.ts";
+import type { ProxyEvent } from "../core/event.ts";
 import { type ServerKey, ServerRegistry } from "./server_registry.ts";
 
 const SANITIZED = { sanitizeOps: true, sanitizeResources: true };

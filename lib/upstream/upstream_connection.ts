@@ -1,6 +1,6 @@
-import type { Connection } from "../core/connection.ts";
+import type { Connection } from "../io/connection.ts";
 import type { ProxyError } from "../core/errors.ts";
-import { GatherWriter } from "../core/gather_writer.ts";
+import { GatherWriter } from "../io/gather_writer.ts";
 import { PartReader } from "../http1/part_reader.ts";
 import type { HeadLimits } from "../http1/request_decoder.ts";
 import { ClientHeads } from "../http1/response_rewrite.ts";

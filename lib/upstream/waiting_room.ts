@@ -1,5 +1,5 @@
 import type { Count } from "../core/counters.ts";
-import type { Deadline, Deadlines } from "../core/deadlines.ts";
+import type { Deadline, Deadlines } from "../io/deadlines.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 
 export interface WaitingRoomOptions {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { OWN_COUNTERS } from "../core/counters.ts";
-import { Deadlines } from "../core/deadlines.ts";
+import { Deadlines } from "../io/deadlines.ts";
 import { ProxyError } from "../core/errors.ts";
 import { WaitingRoom } from "./waiting_room.ts";
 

@@ -3,14 +3,14 @@ import type { Counted } from "../control/monitor.ts";
 import { planReload } from "../control/reload_plan.ts";
 import { type LoadedConfig, policyOf } from "../control/snapshot.ts";
 import { OWN_COUNTERS } from "../core/counters.ts";
-import { Deadlines } from "../core/deadlines.ts";
+import { Deadlines } from "../io/deadlines.ts";
 import { asProxyError, messageOf, ProxyError } from "../core/errors.ts";
-import type { Observer, ProxyEvent } from "../observability/event.ts";
-import type { TallyCounts } from "../observability/tally.ts";
-import { listeningSockets } from "../tls/listening_sockets.ts";
-import { portKeeper } from "../tls/port_keeper.ts";
-import { keepFreedMemory } from "../tls/freed_memory.ts";
-import { giveUpFfi } from "../tls/system_library.ts";
+import type { Observer, ProxyEvent } from "../core/event.ts";
+import type { TallyCounts } from "../metrics/tally.ts";
+import { listeningSockets } from "../ports/listening_sockets.ts";
+import { portKeeper } from "../ports/port_keeper.ts";
+import { keepFreedMemory } from "../ports/freed_memory.ts";
+import { giveUpFfi } from "../ports/system_library.ts";
 import {
   type ServerName,
   ServerRegistry,

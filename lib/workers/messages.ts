@@ -2,12 +2,12 @@ import type { RunningListener } from "../app.ts";
 import type { LoadedConfig } from "../control/snapshot.ts";
 import type { Address } from "../core/address.ts";
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
-import type { ProxyEvent } from "../observability/event.ts";
-import type { MetricFamily } from "../observability/metric_family.ts";
-import type { TallyCounts } from "../observability/tally.ts";
-import type { Totals } from "../observability/totals.ts";
+import type { ProxyEvent } from "../core/event.ts";
+import type { MetricFamily } from "../metrics/metric_family.ts";
+import type { TallyCounts } from "../metrics/tally.ts";
+import type { Totals } from "../metrics/totals.ts";
 import { isRefused } from "../upstream/dial.ts";
-import type { ConnectionEnds } from "../tls/stuck_sockets.ts";
+import type { ConnectionEnds } from "../ports/stuck_sockets.ts";
 import type { ServerName, ServerView } from "../upstream/server_registry.ts";
 
 /** What the control plane asks of a worker. */

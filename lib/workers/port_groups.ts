@@ -1,7 +1,7 @@
 import { type Address, formatAddress } from "../core/address.ts";
 import { ProxyError } from "../core/errors.ts";
-import type { ListeningSockets } from "../tls/listening_sockets.ts";
-import { claimPort } from "../tls/shared_port.ts";
+import type { ListeningSockets } from "../ports/listening_sockets.ts";
+import { claimPort } from "../ports/shared_port.ts";
 
 /** A socket that listens, of the worker that opened it. */
 interface PortSocket {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { connectTcp } from "../../tests/support/tls_client.ts";
-import { listeningSockets } from "../tls/listening_sockets.ts";
+import { listeningSockets } from "../ports/listening_sockets.ts";
 import { PortGroups } from "./port_groups.ts";
 
 const HOST = "127.0.0.1";

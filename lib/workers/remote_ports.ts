@@ -1,6 +1,6 @@
 import type { Address } from "../core/address.ts";
-import type { Opening, OpenPort, PortKeeper } from "../tls/port_keeper.ts";
-import type { ConnectionEnds } from "../tls/stuck_sockets.ts";
+import type { Opening, OpenPort, PortKeeper } from "../ports/port_keeper.ts";
+import type { ConnectionEnds } from "../ports/stuck_sockets.ts";
 import type { Channel } from "./channel.ts";
 import type { ControlProcedures } from "./messages.ts";
 

@@ -1,6 +1,6 @@
-import { sumFamilies } from "../observability/metric_family.ts";
-import { startTally } from "../observability/tally.ts";
-import { sumTotals } from "../observability/totals.ts";
+import { sumFamilies } from "../metrics/metric_family.ts";
+import { startTally } from "../metrics/tally.ts";
+import { sumTotals } from "../metrics/totals.ts";
 import type { ServerView } from "../upstream/server_registry.ts";
 import type { WorkerReport } from "./messages.ts";
 

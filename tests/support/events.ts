@@ -1,6 +1,6 @@
-import type { TlsFacts } from "../../lib/core/connection.ts";
+import type { TlsFacts } from "../../lib/core/tls_facts.ts";
 import type { Address } from "../../lib/core/address.ts";
-import type { ConnectionEnded, RequestServed } from "../../lib/observability/event.ts";
+import type { ConnectionEnded, RequestServed } from "../../lib/core/event.ts";
 
 /** Events of a small life: tests change what they are about. */
 

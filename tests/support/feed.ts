@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { BodyPart } from "../../lib/http1/body_decoder.ts";
-import type { Field } from "../../lib/http1/head.ts";
+import type { Field } from "../../lib/http/field.ts";
 import type { FailurePart, RequestHeadPart } from "../../lib/http1/request_decoder.ts";
 import type { ResponseHeadPart } from "../../lib/http1/response_decoder.ts";
 import { fromLatin1, latin1 } from "./connection.ts";

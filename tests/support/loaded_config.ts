@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse.ts";
 import type { LoadedConfig } from "../../lib/control/snapshot.ts";
-import type { Certificate } from "../../lib/tls/certificate.ts";
+import type { Certificate } from "../../lib/certificates/certificate.ts";
 
 /** A certificate without a key, for what is decided by names and dates alone. */
 export function paperCertificate(

@@ -3,7 +3,7 @@
  * worker throws once its name has been written to `FOLDER/death` after its start.
  */
 import { runProgram } from "../../lib/cli/program.ts";
-import { libcPath } from "../../lib/core/libc.ts";
+import { libcPath } from "../../lib/ports/libc.ts";
 import { isWorker } from "../../lib/workers/worker.ts";
 
 if (isWorker()) {

@@ -1,6 +1,6 @@
 import net from "node:net";
-import { POOLED_BYTES } from "../../lib/core/buffer_pool.ts";
-import { SocketConnection } from "../../lib/core/socket_connection.ts";
+import { POOLED_BYTES } from "../../lib/io/buffer_pool.ts";
+import { SocketConnection } from "../../lib/io/socket_connection.ts";
 import { nodeTransport, TestConnection } from "./connection.ts";
 
 /** A connection of the proxy over TCP, and the test on its other end. */

@@ -1,0 +1,194 @@
+import type { Address } from "./address.ts";
+import type { TlsFacts } from "./tls_facts.ts";
+import type { ProxyError } from "./errors.ts";
+
+/** Everything the proxy has to tell while it serves; observers decide what becomes of it. */
+export type ProxyEvent =
+  | HandshakeDone
+  | HandshakeFailed
+  | ConnectionEnded
+  | RequestServed
+  | ServerFailed
+  | ServerStateChanged
+  | ServersResolved
+  | ResolveFailed
+  | ListenerTrouble
+  | ConnectionsRefused
+  | Reloaded
+  | ReloadFailed
+  | CertificateExpiring
+  | WorkerDied;
+
+/** Takes events; it must not throw and must not block. */
+export type Observer = (event: ProxyEvent) => void;
+
+/** An observer for those who watch nothing. */
+export const ignoreEvents: Observer = () => {};
+
+export interface HandshakeDone {
+  readonly kind: "handshake";
+  readonly peer: Address;
+  readonly tls: TlsFacts;
+}
+
+export interface HandshakeFailed {
+  readonly kind: "handshake_failed";
+  readonly peer: Address;
+  readonly sni: string | undefined;
+  readonly error: ProxyError;
+}
+
+export interface ConnectionEnded {
+  readonly kind: "connection_end";
+  readonly peer: Address;
+  /** Plaintext bytes from the client. */
+  readonly bytesIn: number;
+  /** Plaintext bytes to the client. */
+  readonly bytesOut: number;
+  readonly durationMs: number;
+  /** Requests answered; undefined in tcp mode. */
+  readonly requests: number | undefined;
+  /** Of a tcp connection, like the next two, where one was found. */
+  readonly route: string | undefined;
+  readonly backend: string | undefined;
+  /** The server that was reached. */
+  readonly server: string | undefined;
+  /** Milliseconds until a server was reached, in tcp mode. */
+  readonly waitMs: number | undefined;
+  /** Undefined where there was no TLS. */
+  readonly tls: TlsFacts | undefined;
+  /** `done` for a clean end, else what broke it off. */
+  readonly how: string;
+  /** What broke a tcp connection off; in http mode its requests tell. */
+  readonly error?: ProxyError | undefined;
+}
+
+export interface RequestServed {
+  readonly kind: "request";
+  readonly peer: Address;
+  /** Under which the request is found in other logs; undefined where the bytes were no request. */
+  readonly id: string | undefined;
+  /** The address of the client, where the peer is a trusted proxy that has told it. */
+  readonly client: string | undefined;
+  /** Undefined, like the next two, where the bytes were no request. */
+  readonly method: string | undefined;
+  readonly target: string | undefined;
+  readonly host: string | undefined;
+  /** `HTTP/1.1` or `HTTP/1.0`; undefined where the bytes were no request. */
+  readonly version: string | undefined;
+  readonly status: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly durationMs: number;
+  /** The hosts and paths of the route, as one text; undefined where none matched. */
+  readonly route: string | undefined;
+  readonly backend: string | undefined;
+  readonly server: string | undefined;
+  /** How many servers were asked; 0 where the proxy answered by itself. */
+  readonly attempts: number;
+  /** Whether the last attempt used a connection that had served before. */
+  readonly reused: boolean;
+  /** Milliseconds until a connection to the server was at hand, of the last attempt. */
+  readonly waitMs: number | undefined;
+  /** Milliseconds until the head of the server's answer had come. */
+  readonly firstByteMs: number | undefined;
+  /** Undefined where there was no TLS. */
+  readonly tls: TlsFacts | undefined;
+  /** The trace that the request belongs to (W3C Trace Context), only while traces are made. */
+  readonly traceparent?: string | undefined;
+  /** How it failed, where it did. */
+  readonly error: ProxyError | undefined;
+}
+
+/** A server could not be reached or broke the protocol. */
+export interface ServerFailed {
+  readonly kind: "server_failed";
+  readonly backend: string;
+  readonly server: string;
+  readonly error: ProxyError;
+}
+
+/** What becomes of a server: `ejected` is out for a while for what real requests met there. */
+export type ServerState = "pending" | "up" | "down" | "ejected" | "draining";
+
+/** A server has come or gone, once for each change. */
+export interface ServerStateChanged {
+  readonly kind: "server_state";
+  readonly backend: string;
+  readonly server: string;
+  readonly state: "up" | "down" | "ejected";
+  /** For a person. */
+  readonly reason: string;
+}
+
+/** A name has other addresses than before. */
+export interface ServersResolved {
+  readonly kind: "servers_resolved";
+  readonly backend: string;
+  readonly name: string;
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/** A name could not be resolved, for the first time in a row; its last addresses go on. */
+export interface ResolveFailed {
+  readonly kind: "resolve_failed";
+  readonly backend: string;
+  readonly name: string;
+  readonly error: ProxyError;
+  /** How many addresses go on. */
+  readonly kept: number;
+}
+
+/** Accepting failed for a reason that is no client's, such as too many open files. */
+export interface ListenerTrouble {
+  readonly kind: "listener_trouble";
+  readonly listen: Address;
+  readonly reason: string;
+}
+
+/** Connections were closed at once, as a limit was reached; told at most once a second. */
+export interface ConnectionsRefused {
+  readonly kind: "connections_refused";
+  readonly listen: Address;
+  /** Whose the last of them was. */
+  readonly peer: Address;
+  /** Which limit, of all connections or of those of one address. */
+  readonly limit: "connections" | "connectionsPerIp";
+  readonly count: number;
+}
+
+/** A new configuration is in force. */
+export interface Reloaded {
+  readonly kind: "reloaded";
+  /** What asked for it. */
+  readonly reason: string;
+  /** In words; empty where nothing has changed. */
+  readonly changes: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** A new configuration was refused; the old one goes on. */
+export interface ReloadFailed {
+  readonly kind: "reload_failed";
+  readonly reason: string;
+  /** One line each, with file, line and column where they stand in a file. */
+  readonly problems: readonly string[];
+}
+
+/** A thread that serves has died, with its connections; another takes its place. */
+export interface WorkerDied {
+  readonly kind: "worker_died";
+  /** From 0. */
+  readonly worker: number;
+  readonly reason: string;
+}
+
+export interface CertificateExpiring {
+  readonly kind: "certificate_expiring";
+  /** The path of its file. */
+  readonly certificate: string;
+  readonly notAfter: Date;
+  /** Days left; negative once it has expired. */
+  readonly days: number;
+}

@@ -1,0 +1,14 @@
+/** What a handshake settled; what the engine cannot know is undefined. */
+export interface TlsFacts {
+  /** The name the client asked for (RFC 6066, section 3), lower case, without trailing dot. */
+  readonly sni: string | undefined;
+  /** The negotiated protocol (RFC 7301), undefined where there was none. */
+  readonly alpn: string | undefined;
+  /** `TLSv1.3` or `TLSv1.2`. */
+  readonly protocol: string | undefined;
+  /** The IANA name of the cipher suite. */
+  readonly cipher: string | undefined;
+  readonly resumed: boolean | undefined;
+  /** Milliseconds from accept to the end of the handshake. */
+  readonly handshakeMs: number;
+}

@@ -1,0 +1,19 @@
+import { ProxyError } from "../core/errors.ts";
+import { ROLE } from "./field_name.ts";
+import { hasRole, valuesOf } from "./field.ts";
+import type { RequestHead } from "./message.ts";
+
+/**
+ * Refuses expectations that nobody here can promise to meet: there is only one, and it is left to
+ * the server (RFC 9110, section 10.1.1). HTTP/1.0 knows none, so there the field is only a field.
+ *
+ * @throws {ProxyError} `expectation_failed`
+ */
+export function checkExpectation({ minor, fields }: RequestHead): void {
+  if (minor === 0 || !hasRole(fields, ROLE.expect)) return;
+  for (const value of valuesOf(fields, "expect")) {
+    if (value.toLowerCase() !== "100-continue") {
+      throw new ProxyError("expectation_failed", "Expect asks for other than 100-continue");
+    }
+  }
+}

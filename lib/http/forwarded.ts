@@ -1,0 +1,121 @@
+import { fieldName } from "./field_name.ts";
+import { HOST } from "./grammar.ts";
+import { type Field, field, valuesOf } from "./field.ts";
+
+/** What backends are told of a request's origin. */
+export interface ForwardedFacts {
+  /** The client's IP address. */
+  readonly peer: string;
+  /** The port the client connected to. */
+  readonly port: number;
+  readonly proto: "https" | "http";
+  /** The Host the client asked for. */
+  readonly host: string;
+  /** Whether `Forwarded` (RFC 7239) is told too. */
+  readonly standard?: boolean;
+}
+
+/**
+ * The forwarded fields of one request of a client that is believed nothing. They come from this
+ * proxy alone: what the client sends under these names is dropped (`ROLE.forwarded`), or anybody
+ * could claim to be anybody.
+ */
+export function forwardedFields(facts: ForwardedFacts): Field[] {
+  const fields = [
+    field(FOR, facts.peer),
+    field(PROTO, facts.proto),
+    field(HOSTNAME, facts.host),
+    field(PORT_NUMBER, String(facts.port)),
+  ];
+  if (facts.standard === true) fields.push(field("Forwarded", forwardedElement(facts)));
+  return fields;
+}
+
+/**
+ * The same behind a proxy that is trusted: what it says of those before it is kept, and it is
+ * appended to them. All lines of a list become one, in their order (RFC 9110, section 5.3), so that
+ * a reader from the right meets the addresses in the order in which they can be believed. What the
+ * trusted proxy says of the scheme, the host and the port it was asked for is kept where it says it
+ * once and well; else this proxy's own connection is told of.
+ */
+export function appendedForwardedFields(
+  facts: ForwardedFacts,
+  received: readonly Field[],
+): Field[] {
+  const { peer, proto, host, port } = facts;
+  const fields = [
+    field(FOR, joined(received, "x-forwarded-for", peer)),
+    field(PROTO, told(received, "x-forwarded-proto", SCHEME) ?? proto),
+    field(HOSTNAME, told(received, "x-forwarded-host", HOST) ?? host),
+    field(PORT_NUMBER, told(received, "x-forwarded-port", PORT) ?? String(port)),
+  ];
+  if (facts.standard === true) {
+    fields.push(field("Forwarded", joined(received, "forwarded", forwardedElement(facts))));
+  }
+  return fields;
+}
+
+/**
+ * The client behind trusted proxies: the first address from the right that is not trusted, or the
+ * leftmost where all are. What is no address ends the search, as nothing before it can be believed.
+ *
+ * @param chain the elements of `X-Forwarded-For`, the peer last
+ */
+export function clientOf(
+  chain: readonly string[],
+  isTrusted: (address: string) => boolean,
+): string | undefined {
+  let client: string | undefined;
+  for (const element of chain.toReversed()) {
+    const address = addressOf(element);
+    if (address === undefined) return client;
+    client = address;
+    if (!isTrusted(address)) return client;
+  }
+  return client;
+}
+
+/** The address of a node that may have a port, and brackets (RFC 7239, section 6). */
+function addressOf(node: string): string | undefined {
+  const text = node.trim();
+  const bracketed = /^\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?$/.exec(text)?.[1];
+  if (bracketed !== undefined) return bracketed;
+  const v4 = /^(\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?$/.exec(text)?.[1];
+  return v4 ?? (/^[0-9A-Fa-f:.]+$/.test(text) && text.includes(":") ? text : undefined);
+}
+
+/** One hop as RFC 7239, sections 4 and 6, writes it. */
+function forwardedElement({ peer, host, proto }: ForwardedFacts): string {
+  const node = peer.includes(":") ? `"[${peer}]"` : peer;
+  const authority = TOKEN.test(host) ? host : `"${host}"`;
+  return `for=${node};host=${authority};proto=${proto}`;
+}
+
+/** A list of all that was received and one element more; empty elements are none. */
+function joined(received: readonly Field[], key: string, last: string): string {
+  const list = valuesOf(received, key).join(",");
+  // an open quote would swallow what is appended to it
+  const elements = key !== "forwarded" ? list.split(",") : BALANCED.test(list) ? [list] : [];
+  const kept = elements.map((element) => element.trim()).filter((element) => element !== "");
+  return [...kept, last].join(", ");
+}
+
+/** Every quoted string ends (RFC 9110, section 5.6.4). */
+const BALANCED = /^(?:[^"]|"(?:\\.|[^"\\])*")*$/;
+
+/** A value that stands once and is well-formed. */
+function told(received: readonly Field[], key: string, form: RegExp): string | undefined {
+  const [value, ...more] = valuesOf(received, key);
+  return value !== undefined && more.length === 0 && form.test(value) ? value : undefined;
+}
+
+/** RFC 3986, section 3.1. */
+const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]{0,30}$/;
+const PORT = /^\d{1,5}$/;
+/** RFC 9110, section 5.6.2. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+const FOR = fieldName("X-Forwarded-For");
+const PROTO = fieldName("X-Forwarded-Proto");
+const HOSTNAME = fieldName("X-Forwarded-Host");
+const PORT_NUMBER = fieldName("X-Forwarded-Port");

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { AddressSet } from "../core/address_set.ts";
+import { appendedForwardedFields, clientOf, forwardedFields } from "./forwarded.ts";
+import { field, fieldLines } from "./field.ts";
+
+const FACTS = { peer: "192.0.2.7", port: 8443, proto: "https", host: "a.test" } as const;
+const OWN = "X-Forwarded-Proto: https\r\nX-Forwarded-Host: a.test\r\nX-Forwarded-Port: 8443\r\n";
+
+Deno.test("forwardedFields() tells where a request came from", () => {
+  const facts = { peer: "2001:db8::1", port: 8443, proto: "https", host: "a:8443" } as const;
+  assert.equal(
+    fieldLines(forwardedFields(facts)),
+    "X-Forwarded-For: 2001:db8::1\r\nX-Forwarded-Proto: https\r\n" +
+      "X-Forwarded-Host: a:8443\r\nX-Forwarded-Port: 8443\r\n",
+  );
+});
+
+const ELEMENTS: readonly [peer: string, host: string, element: string][] = [
+  ["192.0.2.7", "a.test", "for=192.0.2.7;host=a.test;proto=https"],
+  ["2001:db8::1", "a.test", 'for="[2001:db8::1]";host=a.test;proto=https'],
+  ["192.0.2.7", "a.test:8443", 'for=192.0.2.7;host="a.test:8443";proto=https'],
+  ["192.0.2.7", "[::1]", 'for=192.0.2.7;host="[::1]";proto=https'],
+];
+
+for (const [peer, host, element] of ELEMENTS) {
+  Deno.test(`forwardedFields() writes ${element} (RFC 7239 4, 6)`, () => {
+    const fields = forwardedFields({ ...FACTS, peer, host, standard: true });
+    assert.deepEqual(fields.at(-1), field("Forwarded", element));
+  });
+}
+
+const APPENDED: readonly [what: string, received: [string, string][], lines: string][] = [
+  ["nothing", [], `X-Forwarded-For: 192.0.2.7\r\n${OWN}`],
+  [
+    "one address",
+    [["X-Forwarded-For", "1.2.3.4"]],
+    `X-Forwarded-For: 1.2.3.4, 192.0.2.7\r\n${OWN}`,
+  ],
+  [
+    "lists on many lines",
+    [["X-Forwarded-For", "1.2.3.4 ,\t5.6.7.8"], ["x-forwarded-for", ",,2001:db8::9,"]],
+    `X-Forwarded-For: 1.2.3.4, 5.6.7.8, 2001:db8::9, 192.0.2.7\r\n${OWN}`,
+  ],
+  [
+    "ports and obfuscated identifiers",
+    [["X-Forwarded-For", "unknown, _hidden, 1.2.3.4:5, [::1]:6"]],
+    `X-Forwarded-For: unknown, _hidden, 1.2.3.4:5, [::1]:6, 192.0.2.7\r\n${OWN}`,
+  ],
+  [
+    "what it was asked for",
+    [["X-Forwarded-Proto", "http"], ["X-Forwarded-Host", "b.test:1"], ["X-Forwarded-Port", "80"]],
+    "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: b.test:1\r\nX-Forwarded-Port: 80\r\n",
+  ],
+  [
+    "what it was asked for, badly",
+    [["X-Forwarded-Proto", "a b"], ["X-Forwarded-Host", "b/c"], ["X-Forwarded-Port", "x"]],
+    `X-Forwarded-For: 192.0.2.7\r\n${OWN}`,
+  ],
+  [
+    "what it was asked for, twice",
+    [["X-Forwarded-Proto", "http"], ["X-Forwarded-Proto", "https"]],
+    `X-Forwarded-For: 192.0.2.7\r\n${OWN}`,
+  ],
+];
+
+for (const [what, received, lines] of APPENDED) {
+  Deno.test(`appendedForwardedFields() behind a proxy that tells ${what}`, () => {
+    const fields = received.map(([name, value]) => field(name, value));
+    assert.equal(fieldLines(appendedForwardedFields(FACTS, fields)), lines);
+  });
+}
+
+Deno.test("appendedForwardedFields() appends to Forwarded, whose quotes may hold commas", () => {
+  const received = [
+    field("Forwarded", 'for=1.2.3.4;by="a, \\"b", for="[2001:db8::9]:4711"'),
+    field("forwarded", "for=_gazonk"),
+  ];
+  assert.deepEqual(
+    appendedForwardedFields({ ...FACTS, standard: true }, received).at(-1),
+    field(
+      "Forwarded",
+      'for=1.2.3.4;by="a, \\"b", for="[2001:db8::9]:4711",for=_gazonk, ' +
+        "for=192.0.2.7;host=a.test;proto=https",
+    ),
+  );
+});
+
+Deno.test("appendedForwardedFields() believes no Forwarded whose quotes stay open", () => {
+  for (const value of ['for="1.2.3.4', '"', 'a="\\"', 'for=a;by="b", "']) {
+    const fields = appendedForwardedFields({ ...FACTS, standard: true }, [
+      field("Forwarded", value),
+    ]);
+    assert.equal(fields.at(-1)?.value, "for=192.0.2.7;host=a.test;proto=https", value);
+  }
+});
+
+Deno.test("appendedForwardedFields() has the peer last, whatever was received", () => {
+  const value = fc.string({ unit: fc.constantFrom(...'1.,: \t"\\[]_a=;'), maxLength: 20 });
+  fc.assert(
+    fc.property(fc.array(value), (values) => {
+      const received = values.map((text) => field("X-Forwarded-For", text));
+      const elements = appendedForwardedFields(FACTS, received)[0]?.value.split(", ") ?? [];
+      assert.equal(elements.at(-1), "192.0.2.7");
+      assert.ok(elements.every((element) => element !== "" && !element.includes(",")));
+    }),
+  );
+});
+
+const CHAINS: readonly [chain: string[], client: string | undefined][] = [
+  [["192.0.2.7"], "192.0.2.7"],
+  [["6.6.6.6", "10.0.0.1"], "6.6.6.6"],
+  [["6.6.6.6", "192.0.2.7", "10.0.0.1"], "192.0.2.7"],
+  [["10.0.0.9", "10.0.0.1"], "10.0.0.9"],
+  [["6.6.6.6", "unknown", "10.0.0.1"], "10.0.0.1"],
+  [["6.6.6.6:1234", "10.0.0.1"], "6.6.6.6"],
+  [["[2001:db8::9]:4711", "10.0.0.1"], "2001:db8::9"],
+  [["2001:db8::9", "::ffff:10.0.0.1"], "2001:db8::9"],
+  [["_hidden"], undefined],
+  [[], undefined],
+];
+
+for (const [chain, client] of CHAINS) {
+  Deno.test(`clientOf() reads ${chain.join(", ")} from the right`, () => {
+    const trusted = new AddressSet(["10.0.0.0/8"]);
+    assert.equal(clientOf(chain, (address) => trusted.has(address)), client);
+  });
+}

@@ -1,0 +1,51 @@
+import { ROLE } from "./field_name.ts";
+import { type Field, hasRole, valuesOf } from "./field.ts";
+
+/**
+ * The fields that go on to the other side: without those that speak of one connection, among which
+ * are those of framing, as each side gets its own, and without those that `Connection` names (RFC
+ * 9110, section 7.6.1).
+ */
+export function endToEndFields(fields: readonly Field[]): Field[] {
+  const named = namedByConnection(fields);
+  const kept: Field[] = [];
+  for (const field of fields) {
+    if ((field.role & ROLE.hopByHop) === 0 && !named?.has(field.key)) kept.push(field);
+  }
+  return kept;
+}
+
+/** The names, in lower case; undefined where there is none that would go on without that. */
+function namedByConnection(fields: readonly Field[]): ReadonlySet<string> | undefined {
+  if (!hasRole(fields, ROLE.connection)) return undefined;
+  const values = valuesOf(fields, "connection");
+  const value = (values.length === 1 ? values[0] as string : values.join(",")).toLowerCase();
+  if (value === "keep-alive" || value === "close") return undefined;
+  return new Set(value.split(",").map((token) => token.trim()));
+}
+
+/** Trailer fields that may go on: none that frames, routes or speaks of one hop. */
+export function endToEndTrailers(trailers: readonly Field[]): Field[] {
+  return trailers.filter(({ key, role }) =>
+    (role & ROLE.hopByHop) === 0 && !NEVER_TRAILERS.has(key) &&
+    !key.replaceAll("_", "-").startsWith("x-forwarded-")
+  );
+}
+
+/** What decides about a message cannot come behind it (RFC 9110, section 6.5.1). */
+const NEVER_TRAILERS: ReadonlySet<string> = new Set([
+  "authorization",
+  "cache-control",
+  "content-encoding",
+  "content-range",
+  "content-type",
+  "cookie",
+  "expect",
+  "forwarded",
+  "host",
+  "max-forwards",
+  "range",
+  "set-cookie",
+  "trailer",
+  "x-request-id",
+]);

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { field } from "./field.ts";
+import { endToEndFields, endToEndTrailers } from "./hop_fields.ts";
+
+/** The fields of these lines, and what is left of their names. */
+function kept(filter: typeof endToEndFields, ...lines: readonly string[]): string[] {
+  const fields = lines.map((line) => {
+    const [name = "", value = ""] = line.split(": ");
+    return field(name, value);
+  });
+  return filter(fields).map(({ name }) => name);
+}
+
+/** RFC 9110, section 7.6.1, and RFC 9112, sections 6.1 and 6.2. */
+const HOP_BY_HOP = [
+  "Connection: close",
+  "Content-Length: 3",
+  "HTTP2-Settings: AAMAAABkAAQAAP__",
+  "Keep-Alive: timeout=5",
+  "Proxy-Authenticate: Basic",
+  "Proxy-Authentication-Info: a",
+  "Proxy-Authorization: Basic a",
+  "Proxy-Connection: keep-alive",
+  "TE: trailers",
+  "Transfer-Encoding: chunked",
+  "Upgrade: websocket",
+];
+
+for (const line of HOP_BY_HOP) {
+  Deno.test(`endToEndFields() drops ${line} in any case`, () => {
+    for (const form of [line, line.toLowerCase(), line.toUpperCase()]) {
+      assert.deepEqual(kept(endToEndFields, "A: b", form, "C: d"), ["A", "C"]);
+      assert.deepEqual(kept(endToEndTrailers, "A: b", form, "C: d"), ["A", "C"]);
+    }
+  });
+}
+
+Deno.test("endToEndFields() keeps every other field, in order and as it was written", () => {
+  const lines = ["b: 1", "A: 2", "b: 3", "Content-Length-X: 4", "Cookie: 5", "Warning: 6"];
+  const names = lines.map((line) => line.split(":")[0]);
+  assert.deepEqual(kept(endToEndFields, ...lines), names);
+});
+
+Deno.test("endToEndFields() drops what Connection names (RFC 9110 7.6.1)", () => {
+  const cases: readonly [connection: readonly string[], left: readonly string[]][] = [
+    [["Connection: x-a"], ["X-B"]],
+    [["Connection: close, X-A ,\tx-B"], []],
+    [["Connection: X-A", "connection: x-b"], []],
+    [["Connection: , ,x-a,"], ["X-B"]],
+    [["Connection: x_a, x"], ["X-A", "X-B"]],
+    [["Connection: "], ["X-A", "X-B"]],
+  ];
+  for (const [connection, left] of cases) {
+    assert.deepEqual(kept(endToEndFields, "X-A: 1", ...connection, "X-B: 2"), left);
+  }
+});
+
+Deno.test("endToEndTrailers() drops what routes or speaks of the origin (RFC 9110 6.5.1)", () => {
+  const lines = [
+    "Host: b",
+    "X-Forwarded-For: 6.6.6.6",
+    "x_forwarded_for: 6.6.6.6",
+    "X-Forwarded-Prefix: /",
+    "Forwarded: for=6.6.6.6",
+    "Trailer: A",
+    "Content-Type: a/b",
+    "Cookie: a=b",
+    "Authorization: Basic a",
+    "X-Request-Id: a",
+    "Digest: a",
+  ];
+  assert.deepEqual(kept(endToEndTrailers, ...lines), ["Digest"]);
+});

@@ -1,0 +1,58 @@
+import { ProxyError } from "../core/errors.ts";
+import { HOST } from "./grammar.ts";
+import type { RequestHead } from "./message.ts";
+import { valuesOf } from "./field.ts";
+
+/** Where a request wants to go (RFC 9112, section 3.3). */
+export interface RequestTarget {
+  /** The target in origin-form, or `*`, as a backend is to see it. */
+  readonly path: string;
+  /** Host, maybe with a port, as the client wrote it; undefined where HTTP/1.0 said none. */
+  readonly authority: string | undefined;
+}
+
+/**
+ * Reads the target and the Host of a request together, as they must agree.
+ *
+ * @throws {ProxyError} `bad_target`, `bad_host` or `method_not_allowed`
+ */
+export function requestTarget(head: RequestHead): RequestTarget {
+  if (head.method === "CONNECT" || head.method === "TRACE") {
+    throw new ProxyError("method_not_allowed", `${head.method} is not allowed here`);
+  }
+  const host = hostOf(head);
+  if (head.target.startsWith("/")) return { path: head.target, authority: host };
+  if (head.target === "*") {
+    if (head.method === "OPTIONS") return { path: "*", authority: host };
+    throw new ProxyError("bad_target", "The target * is for OPTIONS alone");
+  }
+  return absoluteForm(head, host);
+}
+
+/** RFC 9112, section 3.2.2; a Host that names another place is refused. */
+function absoluteForm({ method, target }: RequestHead, host: string | undefined): RequestTarget {
+  const match = /^https?:\/\/([^/?]*)(.*)$/i.exec(target);
+  const authority = match?.[1];
+  const rest = match?.[2];
+  if (authority === undefined || rest === undefined || !HOST.test(authority)) {
+    throw new ProxyError("bad_target", "The request target is neither a path nor an http(s) URI");
+  }
+  if (host !== undefined && host.toLowerCase() !== authority.toLowerCase()) {
+    throw new ProxyError("bad_host", "Host names another place than the request target");
+  }
+  const path = rest.startsWith("/") ? rest : rest === "" && method === "OPTIONS" ? "*" : `/${rest}`;
+  return { path, authority };
+}
+
+/** RFC 9112, section 3.2: exactly one, though HTTP/1.0 may have none. */
+function hostOf({ minor, fields }: RequestHead): string | undefined {
+  const hosts = valuesOf(fields, "host");
+  const [host, ...more] = hosts;
+  if (more.length > 0) throw new ProxyError("bad_host", "Host stands more than once");
+  if (host === undefined) {
+    if (minor === 0) return undefined;
+    throw new ProxyError("bad_host", "Host is missing");
+  }
+  if (!HOST.test(host)) throw new ProxyError("bad_host", "Host is not a host name");
+  return host;
+}

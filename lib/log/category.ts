@@ -1,0 +1,29 @@
+import type { ProxyEvent } from "../core/event.ts";
+
+/** What an event is about; each has a level of its own in the log. */
+export type Category = "access" | "tls" | "server" | "proxy";
+
+export const CATEGORIES = ["access", "tls", "server", "proxy"] as const satisfies Category[];
+
+export function categoryOf(event: ProxyEvent): Category {
+  switch (event.kind) {
+    case "request":
+    case "connection_end":
+      return "access";
+    case "handshake":
+    case "handshake_failed":
+    case "certificate_expiring":
+      return "tls";
+    case "server_failed":
+    case "server_state":
+    case "servers_resolved":
+    case "resolve_failed":
+      return "server";
+    case "listener_trouble":
+    case "connections_refused":
+    case "reloaded":
+    case "reload_failed":
+    case "worker_died":
+      return "proxy";
+  }
+}

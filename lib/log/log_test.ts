@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { stripVTControlCharacters } from "node:util";
+import { ProxyError } from "../core/errors.ts";
+import { ENDED, PEER, REQUEST, TLS } from "../../tests/support/events.ts";
+import type { ProxyEvent, RequestServed } from "../core/event.ts";
+import { type LogOptions, openLog } from "./log.ts";
+import { painter } from "./terminal_format.ts";
+
+const peer = PEER;
+const tls = TLS;
+const request: RequestServed = { ...REQUEST, target: "/{x}?{{y}}{*}", error: undefined };
+const EVENTS: readonly ProxyEvent[] = [
+  { kind: "handshake", peer, tls },
+  {
+    kind: "handshake_failed",
+    peer,
+    sni: undefined,
+    error: new ProxyError("not_tls", "not TLS"),
+  },
+  request,
+  { ...request, error: new ProxyError("connect_failed", "refused") },
+  ENDED,
+];
+
+const OPTIONS: LogOptions = {
+  level: "info",
+  levels: {},
+  format: "text",
+  access: true,
+  tls: true,
+  sample: 1,
+  file: undefined,
+};
+
+const CASES: readonly { options: Partial<LogOptions>; words: readonly string[] }[] = [
+  {
+    options: {},
+    words: ["info handshake", "warning handshake", "info request", "warning request", "info end"],
+  },
+  {
+    options: { tls: false },
+    words: ["warning handshake", "info request", "warning request", "info end"],
+  },
+  { options: { access: false }, words: ["warning handshake", "warning request"] },
+  { options: { level: "warning" }, words: ["warning handshake", "warning request"] },
+  { options: { level: "error" }, words: [] },
+  {
+    options: { level: "error", levels: { access: "info" } },
+    words: ["info request", "warning request", "info end"],
+  },
+  { options: { levels: { access: "error" } }, words: ["info handshake", "warning handshake"] },
+  {
+    options: { levels: { tls: "warning", access: "warning" } },
+    words: ["warning handshake", "warning request"],
+  },
+  { options: { sample: 0 }, words: ["warning handshake", "warning request"] },
+];
+
+Deno.test("openLog() leaves out what the options say", async () => {
+  for (const { options, words } of CASES) {
+    const lines = await logged(EVENTS, options);
+    assert.deepEqual(lines.map((line) => line.split(" ").slice(1, 3).join(" ")), words);
+  }
+});
+
+Deno.test("openLog() writes time, level and the line as it was formatted", async () => {
+  const [line = ""] = await logged([request], { level: "debug" });
+  assert.match(
+    line,
+    /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z info request peer=127\.0\.0\.1:5555 /,
+  );
+  assert.ok(line.includes(" target=/{x}?{{y}}{*} "), line);
+});
+
+Deno.test("openLog() keeps the share of everyday lines that it is to, and every warning", async () => {
+  const events = Array.from({ length: 1000 }, (_, index): ProxyEvent => ({
+    ...request,
+    error: index % 100 === 0 ? new ProxyError("connect_failed", "refused") : undefined,
+  }));
+  const lines = await logged(events, { sample: 0.1 });
+  assert.equal(lines.filter((line) => line.includes(" warning ")).length, 10);
+  const everyday = lines.filter((line) => line.includes(" info ")).length;
+  assert.ok(Math.abs(everyday - 99) <= 1, String(everyday));
+});
+
+Deno.test("openLog() writes JSON and goes over to text when it is told to", async () => {
+  const output = memory();
+  const log = await openLog({ ...OPTIONS, format: "json" }, { output });
+  log.observe(request);
+  log.observe({ kind: "listener_trouble", listen: peer, reason: 'too "many"' });
+  (await log.prepare(OPTIONS)).commit();
+  log.observe(request);
+  await log.close();
+  const [json = "", trouble = "", text = ""] = output.lines();
+  assert.equal(JSON.parse(json).target, request.target);
+  const { time: _, ...rest } = JSON.parse(trouble);
+  assert.deepEqual(rest, {
+    level: "warning",
+    event: "listener_trouble",
+    listen: "127.0.0.1:5555",
+    reason: 'too "many"',
+  });
+  assert.match(text, / info request peer=/);
+});
+
+Deno.test("openLog() appends to a file, goes on in a new one when it was moved, and in another", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "tls-proxy-log-" });
+  const [file, other] = [`${folder}/a.log`, `${folder}/b.log`];
+  const log = await openLog({ ...OPTIONS, file });
+  const say = (target: string) => log.observe({ ...request, target });
+  say("/1");
+  await Deno.rename(file, `${file}.1`);
+  say("/2");
+  await log.reopen();
+  say("/3");
+  const moved = await log.prepare({ ...OPTIONS, file: other });
+  say("/4");
+  moved.commit();
+  say("/5");
+  await assert.rejects(log.prepare({ ...OPTIONS, file: `${folder}/no/c.log` }), /no\/c\.log: /);
+  say("/6");
+  await log.close();
+  const targets = async (path: string) =>
+    [...(await Deno.readTextFile(path)).matchAll(/ target=(\S+)/g)].map(([, target]) => target);
+  assert.deepEqual(await targets(`${file}.1`), ["/1", "/2"]);
+  assert.deepEqual(await targets(file), ["/3", "/4"]);
+  assert.deepEqual(await targets(other), ["/5", "/6"]);
+  const { mode } = await Deno.stat(other);
+  assert.equal((mode ?? 0o777) & 0o007, 0, "not for everybody");
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("openLog() shows a person at a terminal short lines, in colour or not", async () => {
+  const ESC = "\x1b";
+  const hostile: ProxyEvent = { ...request, target: `/${ESC}[2J`, host: "h" };
+  for (const coloured of [true, false]) {
+    const output = memory();
+    const log = await openLog(OPTIONS, { output, terminal: painter(coloured) });
+    log.observe(hostile);
+    log.observe({ ...request, status: 502, error: new ProxyError("connect_failed", "refused") });
+    await log.close();
+    const [good = "", bad = ""] = output.lines();
+    assert.match(
+      stripVTControlCharacters(good),
+      /^[\d:.]{12} 200 GET h"\/\\x1b\[2J" 1\.3ms 127\.0\.0\.1:5555 -> /,
+    );
+    assert.match(stripVTControlCharacters(bad), / 502 GET .* refused$/);
+    assert.equal(good.includes(ESC), coloured);
+  }
+});
+
+async function logged(
+  events: readonly ProxyEvent[],
+  options: Partial<LogOptions>,
+): Promise<string[]> {
+  const output = memory();
+  const log = await openLog({ ...OPTIONS, ...options }, { output });
+  for (const event of events) log.observe(event);
+  await log.close();
+  return output.lines();
+}
+
+function memory() {
+  let text = "";
+  return {
+    write(bytes: Uint8Array) {
+      text += new TextDecoder().decode(bytes);
+      return Promise.resolve(bytes.length);
+    },
+    close() {},
+    lines: () => text.split("\n").slice(0, -1),
+  };
+}

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { ProxyError } from "../core/errors.ts";
+import type { ProxyEvent } from "../core/event.ts";
+import { ENDED, PEER, REQUEST } from "../../tests/support/events.ts";
+import { HandshakeLedger } from "./ledger.ts";
+import { ledgerLines, startTally } from "./tally.ts";
+
+const listen = { host: "127.0.0.1", port: 443 };
+const peer = PEER;
+const error = new ProxyError("not_tls", "not TLS");
+const end: ProxyEvent = { ...ENDED, bytesIn: 10, bytesOut: 20 };
+
+Deno.test("startTally() counts failed handshakes and bytes", () => {
+  const tally = startTally();
+  const events: ProxyEvent[] = [
+    { kind: "handshake_failed", peer, sni: undefined, error },
+    end,
+    end,
+    REQUEST,
+    { ...REQUEST, error },
+    { kind: "server_failed", backend: "default", server: "127.0.0.1:1", error },
+  ];
+  for (const event of events) tally.observe(event);
+  assert.equal(
+    tally.summary(),
+    "served 0 connections and 2 requests, 1 error, 1 failed handshake, " +
+      "20 bytes in, 40 bytes out",
+  );
+});
+
+Deno.test("ledgerLines() tells who failed and why, and escapes what they sent", () => {
+  const ledger = new HandshakeLedger();
+  assert.deepEqual(ledgerLines(ledger.report()), []);
+  for (const sni of ["a.test", "a.test", "\x1b[2J", undefined]) {
+    ledger.add({ kind: "handshake_failed", peer, sni, error });
+  }
+  assert.deepEqual(ledgerLines(ledger.report()).toSorted(), [
+    '1 failed handshake: not_tls, from 127.0.0.0/24, for "\\x1b[2J"',
+    "1 failed handshake: not_tls, from 127.0.0.0/24, for no name",
+    "2 failed handshakes: not_tls, from 127.0.0.0/24, for a.test",
+  ]);
+});
+
+Deno.test("startTally() counts connections over the limit where there were some", () => {
+  const tally = startTally();
+  for (const count of [1, 5]) {
+    tally.observe({ kind: "connections_refused", listen, peer, limit: "connections", count });
+  }
+  assert.equal(
+    tally.summary(),
+    "served 0 connections and 0 requests, 0 failed handshakes, 6 connections over the limit, " +
+      "0 bytes in, 0 bytes out",
+  );
+});

@@ -1,0 +1,266 @@
+import { ERROR_CODES } from "../core/errors.ts";
+import type {
+  ConnectionEnded,
+  HandshakeDone,
+  ProxyEvent,
+  RequestServed,
+  ServerFailed,
+} from "../core/event.ts";
+import { Histogram, LATENCY_BOUNDS } from "./histogram.ts";
+import { HandshakeLedger } from "./ledger.ts";
+import { counter, gauge, histogram, type MetricFamily } from "./metric_family.ts";
+import type { Totals } from "./totals.ts";
+
+/** What was counted of the requests of one route to one backend. */
+interface RouteCounts {
+  readonly route: string;
+  readonly backend: string;
+  /** By status class, 0 for none. */
+  readonly statuses: Float64Array;
+  readonly total: Histogram;
+  readonly firstByte: Histogram;
+  bytesIn: number;
+  bytesOut: number;
+  retries: number;
+  reused: number;
+  fresh: number;
+}
+
+/**
+ * Counts all that happens, for metrics and dashboard: a handful of additions an event.
+ *
+ * It is made by hand because `prom-client` takes 1 to 1.7 µs for what a request counts (it puts the
+ * labels together as text for each), where this takes a tenth of that. Every label comes from the
+ * configuration or from a table of ours: a client can create none.
+ */
+export class Traffic {
+  readonly ledger = new HandshakeLedger();
+  readonly #routes = new Map<string, Map<string, RouteCounts>>();
+  readonly #handshakes = new Map<string, number>();
+  readonly #handshakeTime = new Histogram(LATENCY_BOUNDS);
+  readonly #errors = new Map<string, number>();
+  readonly #ends = new Map<string, number>();
+  readonly #serverFailures = new Map<string, Map<string, number>>();
+  #resumed = 0;
+  #open = 0;
+  #bytesIn = 0;
+  #bytesOut = 0;
+  #reloads = 0;
+  #reloadsFailed = 0;
+  /** Of all requests together, for the dashboard. */
+  readonly latency = new Histogram(LATENCY_BOUNDS);
+  requests = 0;
+  /** Requests that failed through no fault of the client. */
+  failures = 0;
+
+  get totals(): Totals {
+    const { requests, failures, latency } = this;
+    return { open: this.#open, requests, failures, latency, ledger: this.ledger.report() };
+  }
+
+  readonly observe = (event: ProxyEvent): void => {
+    switch (event.kind) {
+      case "request":
+        return this.#request(event);
+      case "handshake":
+        return this.#handshake(event);
+      case "connection_end":
+        return this.#end(event);
+      case "handshake_failed":
+        return this.ledger.add(event);
+      case "server_failed":
+        return this.#serverFailed(event);
+      case "reloaded":
+        return void this.#reloads++;
+      case "reload_failed":
+        return void this.#reloadsFailed++;
+    }
+  };
+
+  /** Forgets what a reload has taken away, so that labels do not pile up. */
+  keepOnly({ routes, backends }: { routes: ReadonlySet<string>; backends: ReadonlySet<string> }) {
+    for (const [route, byBackend] of this.#routes) {
+      for (const backend of byBackend.keys()) {
+        if (backend !== NONE && !backends.has(backend)) byBackend.delete(backend);
+      }
+      if (route !== NONE && !routes.has(route)) this.#routes.delete(route);
+    }
+    for (const server of this.#serverFailures.keys()) {
+      if (!backends.has(server.split(" ", 1)[0] ?? "")) this.#serverFailures.delete(server);
+    }
+  }
+
+  families(): MetricFamily[] {
+    const routes = [...this.#routes.values()].flatMap((byBackend) => [...byBackend.values()]);
+    const where = ({ route, backend }: RouteCounts) => ({ route, backend });
+    const perRoute = (value: (counts: RouteCounts) => number) =>
+      routes.map((counts) => [where(counts), value(counts)] as const);
+    return [
+      gauge("tls_proxy_connections", "Client connections that are open.", [[{}, this.#open]]),
+      counter(
+        "tls_proxy_connections_ended",
+        "Client connections that have ended, by how they did.",
+        [...this.#ends].map(([how, count]) => [{ how }, count]),
+      ),
+      counter("tls_proxy_connection_bytes", "Plaintext bytes of ended connections.", [
+        [{ direction: "in" }, this.#bytesIn],
+        [{ direction: "out" }, this.#bytesOut],
+      ]),
+      counter("tls_proxy_handshakes", "TLS handshakes.", [
+        ...[...this.#handshakes].map(([protocol, count]) =>
+          [{ result: "done", protocol }, count] as const
+        ),
+        [{ result: "failed", protocol: "unknown" }, this.ledger.total],
+      ]),
+      counter("tls_proxy_handshakes_resumed", "TLS handshakes that resumed a session.", [
+        [{}, this.#resumed],
+      ]),
+      counter(
+        "tls_proxy_handshake_failures",
+        "TLS handshakes that failed, by reason.",
+        this.ledger.reasons.map(({ reason, count }) => [{ reason }, count]),
+      ),
+      histogram("tls_proxy_handshake_duration_seconds", "From accept to the end of a handshake.", [
+        [{}, this.#handshakeTime],
+      ]),
+      counter(
+        "tls_proxy_requests",
+        "HTTP requests, by route, backend and class of the status.",
+        routes.flatMap((counts) =>
+          [...counts.statuses].flatMap((count, index) =>
+            count === 0
+              ? []
+              : [[{ ...where(counts), status: STATUSES[index] ?? "" }, count]] as const
+          )
+        ),
+      ),
+      counter(
+        "tls_proxy_request_errors",
+        "HTTP requests that failed, by error.",
+        [...this.#errors].map(([code, count]) => [{ code }, count]),
+      ),
+      histogram(
+        "tls_proxy_request_duration_seconds",
+        "From a request's head to the end of its answer.",
+        routes.map((counts) => [where(counts), counts.total]),
+      ),
+      histogram(
+        "tls_proxy_request_first_byte_seconds",
+        "From a request's head to the head of the server's answer.",
+        routes.map((counts) => [where(counts), counts.firstByte]),
+      ),
+      counter("tls_proxy_request_bytes", "Plaintext bytes of HTTP requests and answers.", [
+        ...routes.map((counts) => [{ ...where(counts), direction: "in" }, counts.bytesIn] as const),
+        ...routes.map((counts) =>
+          [{ ...where(counts), direction: "out" }, counts.bytesOut] as const
+        ),
+      ]),
+      counter(
+        "tls_proxy_retries",
+        "Requests that were sent once more.",
+        perRoute(({ retries }) => retries),
+      ),
+      counter("tls_proxy_upstream_requests", "Requests to servers, by kind of connection.", [
+        ...routes.map((counts) =>
+          [{ ...where(counts), connection: "reused" }, counts.reused] as const
+        ),
+        ...routes.map((counts) => [{ ...where(counts), connection: "new" }, counts.fresh] as const),
+      ]),
+      counter(
+        "tls_proxy_server_failures",
+        "Failures of servers, by error.",
+        [...this.#serverFailures].flatMap(([key, codes]) => {
+          // the name of a backend has no space in it
+          const space = key.indexOf(" ");
+          const [backend, server] = [key.slice(0, space), key.slice(space + 1)];
+          return [...codes].map(([code, count]) => [{ backend, server, code }, count] as const);
+        }),
+      ),
+      counter("tls_proxy_reloads", "Reloads, by result.", [
+        [{ result: "taken" }, this.#reloads],
+        [{ result: "refused" }, this.#reloadsFailed],
+      ]),
+    ];
+  }
+
+  #request(event: RequestServed): void {
+    const { status, durationMs, attempts, error } = event;
+    const counts = this.#counts(event.route ?? NONE, event.backend ?? NONE);
+    const of = status >= 100 && status < 600 ? (status / 100) | 0 : 0;
+    counts.statuses[of] = (counts.statuses[of] as number) + 1;
+    const seconds = durationMs / 1000;
+    counts.total.observe(seconds);
+    this.latency.observe(seconds);
+    if (event.firstByteMs !== undefined) counts.firstByte.observe(event.firstByteMs / 1000);
+    counts.bytesIn += event.bytesIn;
+    counts.bytesOut += event.bytesOut;
+    this.requests++;
+    if (attempts > 0) {
+      counts.retries += attempts - 1;
+      if (event.reused) counts.reused++;
+      else counts.fresh++;
+    }
+    if (error === undefined) return;
+    increment(this.#errors, error.code);
+    if (error.source !== "client") this.failures++;
+  }
+
+  #counts(route: string, backend: string): RouteCounts {
+    let byBackend = this.#routes.get(route);
+    if (byBackend === undefined) this.#routes.set(route, byBackend = new Map());
+    let counts = byBackend.get(backend);
+    if (counts === undefined) byBackend.set(backend, counts = noCounts(route, backend));
+    return counts;
+  }
+
+  #handshake({ tls }: HandshakeDone): void {
+    this.#open++;
+    increment(this.#handshakes, tls.protocol ?? "unknown");
+    if (tls.resumed === true) this.#resumed++;
+    this.#handshakeTime.observe(tls.handshakeMs / 1000);
+  }
+
+  #end({ bytesIn, bytesOut, how, tls }: ConnectionEnded): void {
+    // one without TLS was never counted as open
+    if (tls !== undefined) this.#open--;
+    this.#bytesIn += bytesIn;
+    this.#bytesOut += bytesOut;
+    const [code = "done"] = how.split(":", 1);
+    increment(this.#ends, code === "done" || Object.hasOwn(ERROR_CODES, code) ? code : "other");
+  }
+
+  #serverFailed({ backend, server, error }: ServerFailed): void {
+    const key = `${backend} ${server}`;
+    let codes = this.#serverFailures.get(key);
+    if (codes === undefined) {
+      // servers behind names come and go
+      if (this.#serverFailures.size >= MAX_SERVERS) return;
+      this.#serverFailures.set(key, codes = new Map());
+    }
+    increment(codes, error.code);
+  }
+}
+
+/** The label where there is nothing to name. */
+const NONE = "none";
+const STATUSES = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"] as const;
+const MAX_SERVERS = 1000;
+
+function noCounts(route: string, backend: string): RouteCounts {
+  return {
+    route,
+    backend,
+    statuses: new Float64Array(STATUSES.length),
+    total: new Histogram(LATENCY_BOUNDS),
+    firstByte: new Histogram(LATENCY_BOUNDS),
+    bytesIn: 0,
+    bytesOut: 0,
+    retries: 0,
+    reused: 0,
+    fresh: 0,
+  };
+}
+
+function increment(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}

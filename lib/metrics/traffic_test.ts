@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { ENDED, PEER, REQUEST, TLS } from "../../tests/support/events.ts";
+import { ProxyError } from "../core/errors.ts";
+import type { ProxyEvent } from "../core/event.ts";
+import { metricText } from "./metric_text.ts";
+import { Traffic } from "./traffic.ts";
+
+const error = new ProxyError("connect_failed", "refused");
+const EVENTS: readonly ProxyEvent[] = [
+  { kind: "handshake", peer: PEER, tls: TLS },
+  { kind: "handshake", peer: PEER, tls: { ...TLS, resumed: true } },
+  { kind: "handshake_failed", peer: PEER, sni: "a", error: new ProxyError("plain_http", "no") },
+  { ...REQUEST, attempts: 3, reused: true, bytesIn: 7 },
+  { ...REQUEST, status: 502, error },
+  { ...REQUEST, route: undefined, backend: undefined, attempts: 0, status: 404 },
+  { kind: "server_failed", backend: "default", server: "unix:/a b", error },
+  { ...ENDED, how: "client_gone: so it was" },
+  { ...ENDED, tls: undefined, how: "what a peer says: x" },
+  { kind: "reload_failed", reason: "SIGHUP", problems: [] },
+];
+
+function counted(): Traffic {
+  const traffic = new Traffic();
+  for (const event of EVENTS) traffic.observe(event);
+  return traffic;
+}
+
+Deno.test("Traffic counts what happens, by labels of ours", () => {
+  const text = metricText(counted().families(), "prometheus");
+  for (
+    const line of [
+      "tls_proxy_connections 1",
+      'tls_proxy_handshakes_total{result="done",protocol="TLSv1.3"} 2',
+      'tls_proxy_handshakes_total{result="failed",protocol="unknown"} 1',
+      "tls_proxy_handshakes_resumed_total 1",
+      'tls_proxy_handshake_failures_total{reason="plain_http"} 1',
+      'tls_proxy_requests_total{route="localhost/x",backend="default",status="2xx"} 1',
+      'tls_proxy_requests_total{route="localhost/x",backend="default",status="5xx"} 1',
+      'tls_proxy_requests_total{route="none",backend="none",status="4xx"} 1',
+      'tls_proxy_request_errors_total{code="connect_failed"} 1',
+      'tls_proxy_request_bytes_total{route="localhost/x",backend="default",direction="in"} 7',
+      'tls_proxy_retries_total{route="localhost/x",backend="default"} 2',
+      'tls_proxy_upstream_requests_total{route="localhost/x",backend="default",connection="reused"} 1',
+      'tls_proxy_server_failures_total{backend="default",server="unix:/a b",code="connect_failed"} 1',
+      'tls_proxy_connections_ended_total{how="client_gone"} 1',
+      'tls_proxy_connections_ended_total{how="other"} 1',
+      'tls_proxy_reloads_total{result="refused"} 1',
+      'tls_proxy_request_duration_seconds_count{route="localhost/x",backend="default"} 2',
+    ]
+  ) assert.ok(text.split("\n").includes(line), `${line} is in\n${text}`);
+});
+
+Deno.test("Traffic makes no label of what a client sends", () => {
+  const traffic = counted();
+  const before = metricText(traffic.families(), "prometheus").split("\n").length;
+  for (let i = 0; i < 1000; i++) {
+    traffic.observe({
+      ...REQUEST,
+      method: `M${i}`,
+      target: `/${i}`,
+      host: `${i}.test`,
+      tls: { ...TLS, sni: `${i}.test` },
+      peer: { host: `10.0.${i >> 8}.${i & 255}`, port: i },
+    });
+    traffic.observe({
+      kind: "handshake_failed",
+      peer: PEER,
+      sni: `${i}.test`,
+      error: new ProxyError("plain_http", String(i)),
+    });
+  }
+  assert.equal(metricText(traffic.families(), "prometheus").split("\n").length, before);
+});
+
+Deno.test("Traffic forgets routes and backends that are no more", () => {
+  const traffic = counted();
+  traffic.keepOnly({ routes: new Set(["other"]), backends: new Set(["other"]) });
+  const text = metricText(traffic.families(), "prometheus");
+  assert.doesNotMatch(text, /backend="default"/);
+  assert.match(text, /route="none"/);
+});

@@ -1,0 +1,54 @@
+import { messageOf, ProxyError } from "../core/errors.ts";
+import { libcPath } from "./libc.ts";
+
+/** Functions on sockets that the runtime's API does not have. */
+export type SystemLibrary = Deno.DynamicLibrary<typeof SYMBOLS>;
+
+/**
+ * The library is opened once and kept, with the functions below and no other, as sockets come later
+ * that need them while the permission to open a library is given back at start-up (`giveUpFfi`).
+ * The handle is the process's, like the permission.
+ */
+let opened: SystemLibrary | undefined;
+
+/** @throws {ProxyError} `unavailable` where it cannot be opened, with the reason */
+export function systemLibrary(): SystemLibrary {
+  return opened ??= open();
+}
+
+function open(): SystemLibrary {
+  const path = libcPath();
+  if (path === undefined) {
+    throw new ProxyError("unavailable", `there is no known C library on ${Deno.build.target}`);
+  }
+  if (Deno.permissions.querySync({ name: "ffi", path }).state !== "granted") {
+    throw new ProxyError("unavailable", `the permission to call ${path} is not given`);
+  }
+  try {
+    return Deno.dlopen(path, SYMBOLS);
+  } catch (error) {
+    throw new ProxyError("unavailable", `cannot call ${path}: ${messageOf(error)}`);
+  }
+}
+
+/** Gives the permission to open libraries up, for the rest of this process. */
+export function giveUpFfi(): void {
+  Deno.permissions.revokeSync({ name: "ffi" });
+}
+
+const SYMBOLS = {
+  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  shutdown: { parameters: ["i32", "i32"], result: "i32" },
+  getdtablesize: { parameters: [], result: "i32" },
+  // of glibc alone
+  mallopt: { parameters: ["i32", "i32"], result: "i32", optional: true },
+  // moves nothing: it gives the address of its first argument back, for which the runtime's own way
+  // (`Deno.UnsafePointer`) takes the permission to open any library
+  memmove: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
+} as const;
+
+export const DARWIN = Deno.build.os === "darwin";
+export const LINUX = Deno.build.os === "linux";

@@ -77,10 +77,10 @@ Deno.test("admin tells how the proxy is, and how it was", async () => {
   assert.match(metrics.text, /^tls_proxy_event_loop_delay_seconds_count [1-9]/m);
   assert.match(metrics.text, /^tls_proxy_memory_bytes\{kind="resident"\} [1-9]/m);
   await passesPromtool(metrics.text);
-  const readme = await Deno.readTextFile(new URL("../README.md", import.meta.url));
+  const docs = await Deno.readTextFile(new URL("../docs/metrics-and-admin.md", import.meta.url));
   const names = [...metrics.text.matchAll(/^# TYPE tls_proxy_(\S+) /gm)].map(([, name]) => name);
   assert.ok(names.length > 20);
-  for (const name of names) assert.ok(readme.includes(`\`${name}\``), `the README has ${name}`);
+  for (const name of names) assert.ok(docs.includes(`\`${name}\``), `the page has ${name}`);
   const open = await askAdmin(`${admin}/metrics`, {
     headers: { accept: "application/openmetrics-text" },
   });

@@ -3,7 +3,7 @@ import { parseConfig } from "./parse.ts";
 import { formatProblem, sortProblems } from "./problem.ts";
 import { SERVER_DEFAULTS } from "./yaml_schema.ts";
 
-/** The example of the README, every key of it. */
+/** The example of the documentation, every key of it. */
 const WHOLE = `
 listeners:
   - listen: 0.0.0.0:8443

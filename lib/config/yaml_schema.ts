@@ -105,9 +105,12 @@ const listener = z.strictObject({
     default: "auto",
   }),
   tls: z.strictObject({
-    min_version: z.enum(["1.2", "1.3"]).default("1.2"),
+    min_version: z.enum(["1.2", "1.3"]).default("1.2").meta({
+      description: "The oldest version of TLS; who cannot do it gets the alert protocol_version",
+    }),
     strict_sni: z.boolean().default(false).meta({
-      description: "Refuse a name that no certificate covers instead of giving the default",
+      description:
+        "Refuse a name that no certificate covers, by the alert unrecognized_name, instead of giving the default; who asks for none is served",
     }),
   }).optional(),
   redirect: z.literal("https").optional().meta({
@@ -134,7 +137,10 @@ const listener = z.strictObject({
 
 const certificate = z.strictObject({
   cert: z.string().min(1).meta({ description: "PEM file of the chain, leaf first" }),
-  key: z.string().min(1).meta({ description: "PEM file of the private key" }),
+  key: z.string().min(1).meta({
+    description:
+      "PEM file of the private key: RSA of 2048 bits or more, ECDSA on P-256, P-384 or P-521, Ed25519",
+  }),
   passphrase_file: z.string().min(1).optional().meta({
     description: "File that holds the passphrase of an encrypted key",
   }),
@@ -293,12 +299,23 @@ const backend = z.strictObject({
 
 const pathPrefix = z.string().regex(/^\/[\x21\x22\x24-\x3e\x40-\x7e]*$/, {
   error: "a path begins with / and has no ?, # or space",
-}).meta({ description: "Prefix of the path, on segment borders", examples: ["/v1"] });
+}).meta({
+  description:
+    "On segment borders: /v1 is for /v1, /v1/x and /v1?q, not for /v10; compared as sent",
+  examples: ["/v1"],
+});
 
 const route = z.strictObject({
-  hosts: z.array(hostPattern).default([]).meta({ description: "None matches every host" }),
-  paths: z.array(pathPrefix).default([]).meta({ description: "None matches every path" }),
-  backend: z.string().meta({ description: "Name of a backend" }),
+  hosts: z.array(hostPattern).default([]).meta({
+    description:
+      "What a request's Host, or in tcp mode the SNI, must be; *. stands for one label; none matches every host",
+  }),
+  paths: z.array(pathPrefix).default([]).meta({
+    description: "Prefixes of the path; none matches every path",
+  }),
+  backend: z.string().meta({
+    description: "Name of a backend; the first route that matches has the request",
+  }),
 }).transform((parsed): RouteConfig => parsed);
 
 const timeouts = z.strictObject({
@@ -348,7 +365,7 @@ const log = z.strictObject({
     server: logLevel.optional().meta({ description: "Servers that fail" }),
     proxy: logLevel.optional().meta({ description: "The proxy itself: reloads, listeners" }),
   }).prefault({}).meta({ description: "By category, where it is not that of all" }),
-  format: z.enum(["text", "json"]).default("text"),
+  format: z.enum(["text", "json"]).default("text").meta({ description: "How a line looks" }),
   access: z.boolean().default(true).meta({ description: "Requests and connections" }),
   tls: z.boolean().default(true).meta({ description: "Protocol, cipher and SNI" }),
   sample: z.number().min(0).max(1).default(1).meta({
@@ -379,13 +396,17 @@ const admin = z.strictObject({
 }));
 
 const test = z.strictObject({
-  sni: hostOrAddress.optional(),
-  host: hostOrAddress.optional(),
-  path: z.string().startsWith("/").default("/"),
+  sni: hostOrAddress.optional().meta({ description: "Of the handshake; by default the host" }),
+  host: hostOrAddress.optional().meta({ description: "Of the request; by default the sni" }),
+  path: z.string().startsWith("/").default("/").meta({ description: "Of the request" }),
   expect: z.strictObject({
-    backend: z.string().optional(),
-    certificate: z.string().optional(),
-    status: z.int().min(100).max(599).optional(),
+    backend: z.string().optional().meta({ description: "Name of the backend" }),
+    certificate: z.string().optional().meta({
+      description: "Path of the certificate's file, or a name that is in it",
+    }),
+    status: z.int().min(100).max(599).optional().meta({
+      description: "Status that the proxy answers by itself, such as 404 or 421",
+    }),
   }).refine((expect) => Object.values(expect).some((value) => value !== undefined), {
     error: "expects nothing; say backend, certificate or status",
   }),
@@ -415,14 +436,20 @@ export const YAML_SCHEMA = z.strictObject({
   }).prefault({}),
   timeouts: timeouts.prefault({}),
   limits: limits.prefault({}),
-  workers: z.union([z.literal("auto"), z.int().min(1).max(256)]).default("auto"),
+  workers: z.union([z.literal("auto"), z.int().min(1).max(256)]).default("auto").meta({
+    description: "Threads that serve; auto is one for each core",
+  }),
   log: log.prefault({}),
   watch: z.strictObject({
-    config: z.boolean().default(false),
-    certificates: z.boolean().default(true),
+    config: z.boolean().default(false).meta({ description: "The configuration file" }),
+    certificates: z.boolean().default(true).meta({
+      description: "Certificates, keys and passphrases",
+    }),
   }).prefault({}).meta({ description: "Which files are reloaded by themselves when they change" }),
   admin: admin.optional().meta({ description: "Page, metrics and state; off where it is absent" }),
-  tests: z.array(test).default([]),
+  tests: z.array(test).default([]).meta({
+    description: "Questions that check and every reload ask, with the answers they must get",
+  }),
 });
 
 function isCidr(value: string): boolean {

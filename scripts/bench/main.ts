@@ -9,7 +9,7 @@ import { runBench } from "./bench.ts";
 import { renderPlot } from "./plot.ts";
 import type { Plan } from "./plan.ts";
 import { Processes } from "./processes.ts";
-import { between } from "./readme.ts";
+import { BENCH, between } from "../between.ts";
 import { type Findings, renderReport } from "./report.ts";
 
 const HELP = `Usage: deno task bench [--rounds N] [--requests N] [--only NAME,...]
@@ -19,13 +19,13 @@ const HELP = `Usage: deno task bench [--rounds N] [--requests N] [--only NAME,..
   --requests N    requests of 1 KiB in a round, all else follows (default: 20000; with --quick 2000)
   --only NAMES    contenders and workloads to run; of a kind that is not named, all are
   --quick         only to see whether it works
-  --write         also puts the report into README.md and a plot into scripts/bench/results.svg
+  --write         also puts the report into docs/benchmarks.md and a plot into scripts/bench/results.svg
 
 The report goes to standard output, what happens meanwhile to standard error.
 `;
 
 /** What `--write` writes. */
-const README = new URL("../../README.md", import.meta.url);
+const PAGE = new URL("../../docs/benchmarks.md", import.meta.url);
 const PLOT = new URL("results.svg", import.meta.url);
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
@@ -62,11 +62,11 @@ async function main(args: readonly string[]): Promise<number> {
 
 /** Puts findings where readers see them. */
 async function publish(findings: Findings): Promise<void> {
-  const readme = await Deno.readTextFile(README);
-  const picture = "![CPU and memory of each proxy, as bars](scripts/bench/results.svg)";
+  const page = await Deno.readTextFile(PAGE);
+  const picture = "![CPU and memory of each proxy, as bars](../scripts/bench/results.svg)";
   const [asItIs, formatted] = ["<!-- deno-fmt-ignore-start -->", "<!-- deno-fmt-ignore-end -->"];
   const text = `${picture}\n\n${asItIs}\n\n${renderReport(findings)}\n${formatted}`;
-  await Deno.writeTextFile(README, between(readme, text));
+  await Deno.writeTextFile(PAGE, between(page, BENCH, text));
   await Deno.writeTextFile(PLOT, renderPlot(findings));
 }
 

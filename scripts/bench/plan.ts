@@ -5,7 +5,7 @@ export interface Plan {
   readonly rounds: number;
   readonly requests: number;
   readonly idleConnections: number;
-  /** Whether the report is to go into the README, too. */
+  /** Whether the report is to go into docs/benchmarks.md, too. */
   readonly write: boolean;
   /** Names of contenders and workloads; none of a kind means all of it. */
   readonly only: readonly string[];

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path/posix";
+import { parseConfig } from "../lib/config/parse.ts";
+
+const ROOT = new URL("../", import.meta.url);
+const PAGES = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "SECURITY.md",
+  "CHANGELOG.md",
+  ...[...Deno.readDirSync(new URL("docs", ROOT))].map(({ name }) => `docs/${name}`)
+    .filter((name) => name.endsWith(".md")),
+];
+
+Deno.test("every link in the documentation leads somewhere", async () => {
+  let links = 0;
+  for (const page of PAGES) {
+    for (const target of linksOf(await read(page))) {
+      if (/^[a-z]+:/.test(target)) continue;
+      links++;
+      const [path = "", anchor] = target.split("#");
+      const file = path === "" ? page : join(dirname(page), path);
+      const there = await Deno.stat(new URL(file, ROOT)).then(() => true, () => false);
+      assert.ok(there, `${page} links to ${target}`);
+      if (anchor === undefined) continue;
+      const anchors = [...(await read(file)).matchAll(/^#+ (.+)$/gm)].map(([, text]) => slug(text));
+      assert.ok(anchors.includes(anchor), `${page} links to ${target}`);
+    }
+  }
+  assert.ok(links > 20, "links were found");
+});
+
+Deno.test("every page of docs/ can be reached from the README", async () => {
+  const linked = linksOf(await read("README.md"));
+  for (const page of PAGES.filter((page) => page.startsWith("docs/"))) {
+    assert.ok(linked.includes(page), page);
+  }
+});
+
+Deno.test("every whole configuration in the documentation has no mistake", async () => {
+  let found = 0;
+  for (const page of PAGES) {
+    for (const [, text = ""] of (await read(page)).matchAll(/```yaml\n([^]*?)```/g)) {
+      if (!/^listeners:/m.test(text) || !/^routes:/m.test(text)) continue;
+      found++;
+      const { problems } = parseConfig({ path: page, text });
+      assert.deepEqual(problems, [], page);
+    }
+  }
+  assert.ok(found >= 2);
+});
+
+function read(page: string): Promise<string> {
+  return Deno.readTextFile(new URL(page, ROOT));
+}
+
+/** Targets of links and pictures, without those in code. */
+function linksOf(page: string): string[] {
+  const prose = page.replaceAll(/```[^]*?```/g, "").replaceAll(/`[^`\n]*`/g, "");
+  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target);
+}
+
+/** The anchor of a heading, as Git forges make it. */
+function slug(heading = ""): string {
+  return heading.toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, "").trim().replaceAll(/\s/g, "-");
+}

@@ -18,6 +18,12 @@ export const ROLE = {
   expect: 1 << 8,
   requestId: 1 << 9,
   via: 1 << 10,
+  /** What the client says who it is with. */
+  authorization: 1 << 11,
+  /** What a server asks for that. */
+  authenticate: 1 << 12,
+  /** How long a connection may be idle. */
+  keepAlive: 1 << 13,
 } as const;
 
 /** A field's name as it was written, and what it means. */
@@ -92,12 +98,13 @@ const FORWARDED: ReadonlySet<string> = new Set([
 ]);
 
 const ROLES: ReadonlyMap<string, number> = new Map([
+  ["authorization", ROLE.authorization],
   ["connection", ROLE.hopByHop | ROLE.connection],
   ["content-length", ROLE.hopByHop | ROLE.contentLength],
   ["expect", ROLE.expect],
   ["host", ROLE.host],
   ["http2-settings", ROLE.hopByHop],
-  ["keep-alive", ROLE.hopByHop],
+  ["keep-alive", ROLE.hopByHop | ROLE.keepAlive],
   ["proxy-authenticate", ROLE.hopByHop],
   ["proxy-authentication-info", ROLE.hopByHop],
   ["proxy-authorization", ROLE.hopByHop],
@@ -106,6 +113,7 @@ const ROLES: ReadonlyMap<string, number> = new Map([
   ["transfer-encoding", ROLE.hopByHop | ROLE.transferEncoding],
   ["upgrade", ROLE.hopByHop | ROLE.upgrade],
   ["via", ROLE.via],
+  ["www-authenticate", ROLE.authenticate],
   ["x-request-id", ROLE.requestId],
   ...[...FORWARDED].map((key) => [key, ROLE.forwarded] as const),
 ]);

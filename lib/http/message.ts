@@ -17,3 +17,119 @@ export interface ResponseHead {
   readonly reason: string;
   readonly fields: readonly Field[];
 }
+
+/** Instead of a body's bytes: there is no body. */
+export const NO_BODY = -1;
+/** Instead of a body's bytes: only its end will tell. */
+export const UNKNOWN_LENGTH = -2;
+
+/** Some bytes of a buffer. The object may be used again for others once it has been read. */
+export interface Range {
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  /** Behind the last byte. */
+  readonly to: number;
+}
+
+/** Takes a field: its name in lower case, its value without white space around it. */
+export type PutField = (name: string, value: string) => void;
+
+/**
+ * What a request says, whatever framing carried it. It is asked rather than copied: a head may lie
+ * in the buffer that it was read into. It holds until the request is over.
+ */
+export interface RequestFacts {
+  readonly method: string;
+  /** The target in origin-form, or `*`. */
+  readonly path: string;
+  /** The host, maybe with a port, as the client wrote it; undefined where HTTP/1.0 said none. */
+  readonly authority: string | undefined;
+  /** The target as it was sent. */
+  readonly target: string;
+  readonly version: "HTTP/1.0" | "HTTP/1.1" | "HTTP/2";
+  /** Bytes of the body, or `NO_BODY` or `UNKNOWN_LENGTH`. */
+  readonly body: number;
+  /** Whether the client may wait for a 100 before it sends its body (RFC 9110, section 10.1.1). */
+  readonly expectsContinue: boolean;
+  /** The protocols that it asks to go on with; undefined where it is to be served as HTTP. */
+  readonly upgrade: readonly string[] | undefined;
+  /** Under which it is found in logs. */
+  readonly id: string;
+  /** Bytes of the head on the wire. */
+  readonly wireBytes: number;
+  /** Whether a field of one of these roles (`ROLE`) came with it. */
+  has(role: number): boolean;
+  /** The values of every line of a field that came with it, in order. @param name in lower case */
+  values(name: string): readonly string[];
+  /**
+   * The head that a server gets by HTTP/1.1. The bytes before `from` are over, and where the body
+   * lies right behind it in the same buffer, both can go in one write. It may be asked for again,
+   * with the same arguments, for another try.
+   */
+  toHttp1(forwarding: Forwarding, changes: RequestChanges | undefined): Range;
+  /** The fields that a server gets by HTTP/2, in order, without those that begin with a colon. */
+  each(put: PutField, forwarding: Forwarding, changes: RequestChanges | undefined): void;
+}
+
+/** What an answer says, whatever framing carried it; like `RequestFacts`. */
+export interface AnswerFacts {
+  /** From 100 on; below 200 for an interim answer. */
+  readonly status: number;
+  /** Bytes of the body, or `NO_BODY` or `UNKNOWN_LENGTH`. */
+  readonly body: number;
+  has(role: number): boolean;
+  /** @param name in lower case */
+  values(name: string): readonly string[];
+  /** The head that a client gets by HTTP/1, like `RequestFacts.toHttp1`. */
+  toHttp1(terms: AnswerTerms): Range;
+  /** The fields that a client gets by HTTP/2, without `:status`. */
+  each(put: PutField, changes: FieldChanges | undefined): void;
+}
+
+/**
+ * What servers are told of where requests come from: the same for all requests of a connection,
+ * until the settings change. Who renders may keep what follows from one.
+ */
+export interface Forwarding {
+  /** The client's IP address. */
+  readonly peer: string;
+  /** The port the client connected to. */
+  readonly port: number;
+  readonly proto: "https" | "http";
+  /** The name or address of a request that says none (RFC 9112, section 3.3). */
+  readonly defaultHost: string;
+  /** Whether the peer is a proxy that is believed what it says of those before it. */
+  readonly trusted: boolean;
+  /** Whether `Forwarded` (RFC 7239) is written too. */
+  readonly standard: boolean;
+  /** Whether `Via` is written (RFC 9110, section 7.6.3). */
+  readonly via: boolean;
+}
+
+/** What a rule makes of the fields of a message. */
+export interface FieldChanges {
+  /** Names in lower case; their lines do not go on. */
+  readonly remove: ReadonlySet<string>;
+  /** Lines that go on behind the others. */
+  readonly add: readonly { readonly name: string; readonly value: string }[];
+}
+
+export interface RequestChanges extends FieldChanges {
+  /** What the server gets instead of `RequestFacts.path`. */
+  readonly path: string | undefined;
+}
+
+/** What an answer's head by HTTP/1 depends on besides itself. */
+export interface AnswerTerms {
+  readonly method: string;
+  /** The client's HTTP minor version. */
+  readonly minor: 0 | 1;
+  /**
+   * Whether the client's connection goes on after this answer. It cannot where the version is 1.0
+   * and the body's length unknown.
+   */
+  readonly keepAlive: boolean;
+  /** Whether `Via` is written. */
+  readonly via: boolean;
+  readonly changes: FieldChanges | undefined;
+}

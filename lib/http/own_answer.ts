@@ -1,0 +1,10 @@
+import type { Field } from "./field.ts";
+
+/** An answer that the proxy gives by itself, whole and in no framing. */
+export interface OwnAnswer {
+  readonly status: number;
+  /** Without those of framing and of the connection, and without `Content-Length`. */
+  readonly fields: readonly Field[];
+  /** Empty for none; whoever answers a HEAD request leaves it away. */
+  readonly body: Uint8Array;
+}

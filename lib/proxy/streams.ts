@@ -1,0 +1,73 @@
+import type { ProxyError } from "../core/errors.ts";
+import type { Field } from "../http/field.ts";
+import type { AnswerFacts, FieldChanges, RequestFacts } from "../http/message.ts";
+import type { OwnAnswer } from "../http/own_answer.ts";
+import type { OpaqueEnd } from "../upstream/server_stream.ts";
+import type { HttpClient } from "./http_client.ts";
+
+/*
+ * An exchange is between a `ClientStream` and a `ServerStream`, whose interface stands in
+ * `lib/upstream/server_stream.ts`, where the connections to servers are. It knows neither framing
+ * nor socket.
+ */
+
+/**
+ * The client's side of one exchange: an HTTP/1 connection, which has one at a time, or one stream of
+ * HTTP/2. It reads the request and renders the answer in its own framing; what becomes of its
+ * connection, and the clocks on its client, are its own business. Ranges are as `ServerStream` has
+ * them.
+ */
+export interface ClientStream {
+  readonly client: HttpClient;
+  readonly request: RequestFacts;
+  /** Bytes sent to the client since the request began. */
+  readonly bytesOut: number;
+  /** Whether it can take bodies of unknown length in chunks, and give them: see `ServerStream`. */
+  readonly takesChunks: boolean;
+  readonly givesChunks: boolean;
+  /**
+   * Begins to give the request's body to `RequestReader.requestBody`: one range at once, which may
+   * be empty. To be called only where there is a body.
+   *
+   * @param chunks whether it is to come in chunks
+   */
+  readBody(chunks: boolean): void;
+  /** The reader is done with the range that it was given last; unless that ended it takes more. */
+  resume(): void;
+  /** Passes an interim answer on; `RequestReader.taken` says that it is done. */
+  inform(answer: AnswerFacts): void;
+  /** Puts up the answer's head. One `body` follows at once, which may be empty; both go together. */
+  begin(answer: AnswerFacts, changes: FieldChanges | undefined): void;
+  /**
+   * Sends a range of the answer's body; `RequestReader.taken` says that it is done.
+   *
+   * @param ended whether it is the last
+   */
+  body(bytes: Uint8Array, from: number, to: number, ended: boolean): void;
+  /** Ends a body whose bytes were plain with trailers, instead of a last range. */
+  trailers(fields: readonly Field[]): void;
+  /**
+   * Sends an answer of the proxy's own, whole; `RequestReader.taken` says that it is done.
+   *
+   * @param mayGoOn whether the connection may, as far as the answer goes
+   */
+  respond(answer: OwnAnswer, mayGoOn: boolean): void;
+  /** Passes a 101 on, behind which nothing is HTTP any more. */
+  tunnel(answer: AnswerFacts): OpaqueEnd;
+  /** The answer was taken to its end, and the request has been told of: the next may come. */
+  done(): void;
+  /** Breaks the answer off so that it cannot be taken for a whole one. */
+  reset(error: ProxyError): void;
+}
+
+/** Who gets to know what a client does while its request is served. */
+export interface RequestReader {
+  /** A range of the body; to be answered by `resume`. @param ended whether it is the last */
+  requestBody(bytes: Uint8Array, from: number, to: number, ended: boolean): void;
+  /** The body, whose bytes were plain, ends with trailers. */
+  requestTrailers(fields: readonly Field[]): void;
+  /** What was to be sent last is done with. */
+  taken(): void;
+  /** The request will never be whole, or nobody is there to take an answer. */
+  clientFailed(error: ProxyError): void;
+}

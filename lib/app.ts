@@ -1,5 +1,6 @@
 import type { Config, ListenerConfig, Mode, TlsListenerConfig } from "./config/schema.ts";
 import { type Address, formatAddress } from "./core/address.ts";
+import { AddressSet } from "./core/address_set.ts";
 import { type Counters, OWN_COUNTERS } from "./core/counters.ts";
 import { Deadlines } from "./io/deadlines.ts";
 import { Live } from "./core/live.ts";
@@ -323,6 +324,8 @@ class RunningApp implements OneThreadApp {
     if (config.kind === "redirect") {
       const listener = await openPlainListener({
         ...shared,
+        proxies: new AddressSet([]),
+        handshakeTimeout: loaded.config.timeouts.handshake,
         serve: (connection) => serveHttp(connection, { ...session, redirect: true }),
       });
       const { address } = listener;

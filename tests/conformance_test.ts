@@ -598,9 +598,9 @@ async function listenAlone(
     certificates: createCertificateStore([{ certificate: await loadCertificate(ec) }]),
     alpn: [],
     handshakeTimeout,
-    onConnection: (connection) => {
+    onConnection: (connection, place) => {
       connections.push(connection);
-      onConnection(connection);
+      onConnection(connection, place);
     },
     onHandshakeFailure,
     onTrouble: (reason) => void troubles.push(reason),

@@ -34,6 +34,7 @@ export const ERROR_CODES = {
   handshake_failed: "client",
   handshake_timeout: "client",
   unknown_name: "client",
+  bad_proxy_header: "client",
   // Upstream
   connect_failed: "upstream",
   connect_timeout: "upstream",

@@ -1,6 +1,7 @@
 import type { Address } from "../core/address.ts";
 import type { Count, CountByKey } from "../core/counters.ts";
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
+import type { Place } from "../tls/engine.ts";
 
 /** How many connections a listener has at once; 0 is no limit. */
 export interface ConnectionLimits {
@@ -36,6 +37,8 @@ export const TELL_EVERY_MS = 1_000;
 /**
  * The connections of one listener, counted, from when they are accepted to their end. One that would
  * be too many is to be closed before any work is done for it.
+ *
+ * A place that was taken is left once, by whoever owns it.
  */
 export class ConnectionLimit {
   readonly #options: ConnectionLimitOptions;
@@ -48,25 +51,26 @@ export class ConnectionLimit {
     this.#options = options;
   }
 
-  /** Counts a connection, unless it is too many; true has to be followed by one `leave`. */
-  enter(peer: Address): boolean {
-    const { limits, open, byHost } = this.#options;
-    const { connections, connectionsPerIp } = limits();
-    // counted first: others may count at the same time
-    const all = open.add(1);
-    const ofHost = byHost.add(peer.host, 1);
-    if (connections > 0 && all > connections) return this.#refuse(peer, "connections");
-    if (connectionsPerIp > 0 && ofHost > connectionsPerIp) {
-      return this.#refuse(peer, "connectionsPerIp");
-    }
-    return true;
+  /** Takes a place for a connection; undefined where it is too many. */
+  enter(peer: Address): Place | undefined {
+    const place = this.enterUnnamed(peer);
+    return place === undefined || place.name(peer) ? place : undefined;
   }
 
-  /** The connection is over. */
-  leave({ host }: Address): void {
-    const { open, byHost } = this.#options;
+  /**
+   * The same for one of which a proxy in front has yet to tell whose it is: until it is named only
+   * the limit of all connections holds.
+   */
+  enterUnnamed(peer: Address): Place | undefined {
+    const { limits, open } = this.#options;
+    const { connections } = limits();
+    // counted first: others may count at the same time
+    if (open.add(1) <= connections || connections === 0) {
+      return new CountedPlace(this.#options, this.#refuse);
+    }
     open.add(-1);
-    byHost.add(host, -1);
+    this.#refuse(peer, "connections");
+    return undefined;
   }
 
   /** Tells what has not been told yet; to be called when the listener is closed. */
@@ -76,8 +80,7 @@ export class ConnectionLimit {
     this.#deadline = undefined;
   }
 
-  #refuse(peer: Address, limit: keyof ConnectionLimits): false {
-    this.leave(peer);
+  readonly #refuse = (peer: Address, limit: keyof ConnectionLimits): void => {
     this.#refused++;
     this.#last = { peer, limit };
     if (this.#deadline === undefined) {
@@ -85,8 +88,7 @@ export class ConnectionLimit {
       this.#tell();
       this.#deadline.arm(TELL_EVERY_MS, () => this.#again());
     }
-    return false;
-  }
+  };
 
   #again(): void {
     if (this.#refused === 0) return this.close();
@@ -98,5 +100,39 @@ export class ConnectionLimit {
     if (this.#refused === 0 || this.#last === undefined) return;
     this.#options.onRefused({ ...this.#last, count: this.#refused });
     this.#refused = 0;
+  }
+}
+
+/** One connection, counted. */
+class CountedPlace implements Place {
+  readonly #options: ConnectionLimitOptions;
+  readonly #refuse: (peer: Address, limit: keyof ConnectionLimits) => void;
+  #host: string | undefined;
+
+  constructor(
+    options: ConnectionLimitOptions,
+    refuse: (peer: Address, limit: keyof ConnectionLimits) => void,
+  ) {
+    this.#options = options;
+    this.#refuse = refuse;
+  }
+
+  name(peer: Address): boolean {
+    const { limits, byHost } = this.#options;
+    const { connectionsPerIp } = limits();
+    if (byHost.add(peer.host, 1) <= connectionsPerIp || connectionsPerIp === 0) {
+      this.#host = peer.host;
+      return true;
+    }
+    byHost.add(peer.host, -1);
+    this.leave();
+    this.#refuse(peer, "connectionsPerIp");
+    return false;
+  }
+
+  leave(): void {
+    const { open, byHost } = this.#options;
+    open.add(-1);
+    if (this.#host !== undefined) byHost.add(this.#host, -1);
   }
 }

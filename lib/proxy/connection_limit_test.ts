@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { OWN_COUNTERS } from "../core/counters.ts";
 import { Deadline, Deadlines } from "../io/deadlines.ts";
+import type { Place } from "../tls/engine.ts";
 import { ConnectionLimit, type ConnectionLimits, TELL_EVERY_MS } from "./connection_limit.ts";
 
 /** A limit whose clock is the test's, and what it told. */
@@ -34,14 +35,26 @@ const from = (host: string) => ({ host, port: 1 });
 
 Deno.test("ConnectionLimit.enter() refuses what is too many, of all or of one address", () => {
   const { limit, open, told } = limited({ connections: 3, connectionsPerIp: 2 });
-  assert.deepEqual(["a", "a", "a", "b", "b"].map((host) => limit.enter(from(host))), [
-    ...[true, true, false, true, false],
-  ]);
+  const places = ["a", "a", "a", "b", "b"].map((host) => limit.enter(from(host)));
+  assert.deepEqual(places.map((place) => place !== undefined), [true, true, false, true, false]);
   assert.equal(open.value, 3);
   assert.deepEqual(told, ["1 a connectionsPerIp"]);
-  limit.leave(from("a"));
+  places[0]?.leave();
   assert.ok(limit.enter(from("a")), "a place is free again");
   assert.ok(!limit.enter(from("c")));
+});
+
+Deno.test("ConnectionLimit.enterUnnamed() counts a host once it is told", () => {
+  const { limit, open, told } = limited({ connections: 3, connectionsPerIp: 1 });
+  const places = Array.from({ length: 4 }, () => limit.enterUnnamed(from("proxy")));
+  assert.deepEqual(places.map((place) => place !== undefined), [true, true, true, false]);
+  assert.deepEqual(told, ["1 proxy connections"]);
+  assert.deepEqual(places.slice(0, 2).map((place) => place?.name(from("a"))), [true, false]);
+  assert.equal(open.value, 2, "the place of the second is left");
+  places[2]?.leave();
+  assert.equal(open.value, 1);
+  places[0]?.leave();
+  assert.ok(limit.enter(from("a")), "its host has left too");
 });
 
 Deno.test("ConnectionLimit.enter() lets everything in when there is no limit", () => {
@@ -58,7 +71,8 @@ Deno.test("ConnectionLimit goes by the limits of the moment", () => {
     deadlines: new Deadlines(),
     onRefused: () => {},
   });
-  assert.deepEqual([limit.enter(from("a")), limit.enter(from("a"))], [true, false]);
+  const places = [limit.enter(from("a")), limit.enter(from("a"))];
+  assert.deepEqual(places.map((place) => place !== undefined), [true, false]);
   limits.connections = 2;
   assert.ok(limit.enter(from("a")));
   limit.close();
@@ -68,17 +82,18 @@ Deno.test("ConnectionLimit counts as many as are open, whoever comes and goes", 
   const steps = fc.array(fc.tuple(fc.constantFrom("a", "b", "c"), fc.boolean()));
   fc.assert(fc.property(steps, fc.nat(5), fc.nat(3), (steps, connections, connectionsPerIp) => {
     const { limit, open: counted } = limited({ connections, connectionsPerIp });
-    const open: string[] = [];
+    const open: { host: string; place: Place }[] = [];
     for (const [host, comes] of steps) {
-      const ofHost = open.filter((other) => other === host).length;
+      const ofHost = open.filter((other) => other.host === host);
       if (comes) {
         const room = (connections === 0 || open.length < connections) &&
-          (connectionsPerIp === 0 || ofHost < connectionsPerIp);
-        assert.equal(limit.enter(from(host)), room);
-        if (room) open.push(host);
-      } else if (ofHost > 0) {
-        limit.leave(from(host));
-        open.splice(open.indexOf(host), 1);
+          (connectionsPerIp === 0 || ofHost.length < connectionsPerIp);
+        const place = limit.enter(from(host));
+        assert.equal(place !== undefined, room);
+        if (place !== undefined) open.push({ host, place });
+      } else if (ofHost[0] !== undefined) {
+        ofHost[0].place.leave();
+        open.splice(open.indexOf(ofHost[0]), 1);
       }
       assert.equal(counted.value, open.length);
     }

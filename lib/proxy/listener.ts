@@ -34,18 +34,15 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
     alpn,
     policy,
     handshakeTimeout,
-    mayEnter: (peer) => limit.enter(peer),
-    onConnection: (connection) => {
+    enter: (peer) => limit.enter(peer),
+    onConnection: (connection, place) => {
       const { peer, tls } = connection;
       observe({ kind: "handshake", peer, tls });
       const session = options.serve(connection);
-      session.done.then(() => limit.leave(peer));
+      session.done.then(() => place.leave());
       sessions.add(session);
     },
-    onHandshakeFailure: (failure) => {
-      limit.leave(failure.peer);
-      observe({ kind: "handshake_failed", ...failure });
-    },
+    onHandshakeFailure: (failure) => observe({ kind: "handshake_failed", ...failure }),
     onTrouble: (reason) => observe({ kind: "listener_trouble", listen: address, reason }),
   });
   return {

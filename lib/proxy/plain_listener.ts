@@ -1,8 +1,14 @@
 import { acceptAll } from "../ports/accept_loop.ts";
 import { type Address, toAddress } from "../core/address.ts";
 import { SocketConnection } from "../io/socket_connection.ts";
+import { closeQuietly } from "../io/close_quietly.ts";
+import { PrefixedSocket } from "../io/prefixed_socket.ts";
+import type { AddressSet } from "../core/address_set.ts";
+import { asProxyError } from "../core/errors.ts";
 import type { Observer } from "../core/event.ts";
-import type { TlsListener } from "../tls/engine.ts";
+import { readProxiedStart } from "../ports/proxied_start.ts";
+import type { ProxiedOrigin } from "../ports/proxy_header.ts";
+import type { Place, TlsListener } from "../tls/engine.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
 import { cannotListen } from "../ports/shared_port.ts";
 import type { ConnectionLimit } from "./connection_limit.ts";
@@ -13,6 +19,10 @@ export interface PlainListenerOptions {
   readonly address: Address;
   /** Whether this takes the place of a listener of this process that still has the address. */
   readonly beside: boolean;
+  /** The proxies in front, each of whose connections begins with a PROXY header. */
+  readonly proxies: AddressSet;
+  /** Milliseconds for that header. */
+  readonly handshakeTimeout: number;
   readonly limit: ConnectionLimit;
   readonly sessions: Sessions;
   readonly observe: Observer;
@@ -39,21 +49,15 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
     close: (listener) => listener.close(),
   });
   let closed = false;
+  /** Those whose header is being read. */
+  const pending = new Set<Deno.TcpConn>();
   const accepting = acceptAll(listener, {
     socket: (socket) => {
       const peer = toAddress(socket.remoteAddr);
-      if (!limit.enter(peer)) return socket.close();
-      socket.setNoDelay(true);
-      const session = options.serve(
-        new SocketConnection(socket, {
-          peer,
-          local: toAddress(socket.localAddr),
-          goneCode: "client_gone",
-          idleBufferBytes: BUFFER_BYTES,
-        }),
-      );
-      session.done.then(() => limit.leave(peer));
-      sessions.add(session);
+      if (options.proxies.has(peer.host)) return void acceptProxied(socket, peer);
+      const place = limit.enter(peer);
+      if (place === undefined) return socket.close();
+      serve(socket, { place, ends: { peer, local: toAddress(socket.localAddr) } });
     },
     trouble: (reason) => observe({ kind: "listener_trouble", listen: address, reason }),
     closed: () => closed,
@@ -68,9 +72,50 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
         listener.close();
         await accepting;
       });
+      for (const socket of pending) closeQuietly(socket);
       limit.close();
     },
   };
+
+  async function acceptProxied(socket: Deno.TcpConn, peer: Address): Promise<void> {
+    const place = limit.enterUnnamed(peer);
+    if (place === undefined) return socket.close();
+    pending.add(socket);
+    try {
+      const { origin, rest } = await readProxiedStart(socket, {
+        timeout: options.handshakeTimeout,
+      });
+      pending.delete(socket);
+      const ends = origin ?? { peer, local: toAddress(socket.localAddr) };
+      if (!place.name(ends.peer)) return socket.close();
+      serve(socket, { place, ends, rest });
+    } catch (error) {
+      pending.delete(socket);
+      place.leave();
+      const failed = asProxyError(error, "internal");
+      observe({ kind: "handshake_failed", peer, sni: undefined, error: failed });
+    }
+  }
+
+  function serve(socket: Deno.TcpConn, { place, ends, rest }: Accepted): void {
+    socket.setNoDelay(true);
+    const session = options.serve(
+      new SocketConnection(rest === undefined ? socket : new PrefixedSocket(socket, rest), {
+        ...ends,
+        goneCode: "client_gone",
+        idleBufferBytes: BUFFER_BYTES,
+      }),
+    );
+    session.done.then(() => place.leave());
+    sessions.add(session);
+  }
+}
+
+interface Accepted {
+  readonly place: Place;
+  readonly ends: ProxiedOrigin;
+  /** What was read already. */
+  readonly rest?: Uint8Array;
 }
 
 function listen(address: Address): Deno.TcpListener {

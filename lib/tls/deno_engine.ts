@@ -2,9 +2,17 @@ import { acceptAll } from "../ports/accept_loop.ts";
 import { type Address, toAddress } from "../core/address.ts";
 import type { TlsFacts } from "../core/tls_facts.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
+import { closeQuietly } from "../io/close_quietly.ts";
 import { type ByteSocket, SocketConnection } from "../io/socket_connection.ts";
 import type { Certificate } from "../certificates/certificate.ts";
-import type { TlsConnection, TlsEngine, TlsListener, TlsListenOptions } from "./engine.ts";
+import {
+  FREE_PLACE,
+  type Place,
+  type TlsConnection,
+  type TlsEngine,
+  type TlsListener,
+  type TlsListenOptions,
+} from "./engine.ts";
 import { identityOf, type ListenerIdentity } from "./listener_identity.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
 import { type Generation, Rotation } from "./rotation.ts";
@@ -72,11 +80,11 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
     let closed = false;
     const accepting = acceptAll(listener, {
       socket: (socket) => {
-        if (options.mayEnter?.(toAddress(socket.remoteAddr)) === false) {
-          return breakOff(socket);
-        }
+        const { enter } = options;
+        const place = enter === undefined ? FREE_PLACE : enter(toAddress(socket.remoteAddr));
+        if (place === undefined) return breakOff(socket);
         pending.add(socket);
-        handshake(socket, { options, certificate }).finally(() => pending.delete(socket));
+        handshake(socket, { options, certificate, place }).finally(() => pending.delete(socket));
       },
       trouble: options.onTrouble,
       closed: () => closed,
@@ -138,9 +146,10 @@ function listenTls(
 
 async function handshake(
   socket: Deno.TlsConn,
-  { options, certificate }: {
+  { options, certificate, place }: {
     options: TlsListenOptions;
     certificate: Certificate | undefined;
+    place: Place;
   },
 ): Promise<void> {
   const started = performance.now();
@@ -162,6 +171,7 @@ async function handshake(
         resumed: undefined,
         handshakeMs: performance.now() - started,
       }),
+      place,
     );
   } catch (error) {
     closeQuietly(socket);
@@ -169,6 +179,7 @@ async function handshake(
     const failed = late
       ? new ProxyError("handshake_timeout", `The handshake was not done within ${limit} ms`)
       : asProxyError(error, "handshake_failed");
+    place.leave();
     options.onHandshakeFailure({ peer, sni: undefined, error: failed });
   } finally {
     clearTimeout(timer);
@@ -208,12 +219,4 @@ function breakOff(socket: Deno.TlsConn): void {
   const [peer, local] = [toAddress(socket.remoteAddr), toAddress(socket.localAddr)];
   closeQuietly(socket);
   portKeeper().free({ peer, local });
-}
-
-function closeQuietly(socket: Deno.TlsConn): void {
-  try {
-    socket.close();
-  } catch {
-    // it was closed already
-  }
 }

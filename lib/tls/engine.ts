@@ -57,15 +57,29 @@ export interface TlsListenOptions {
   /** Milliseconds a client has from accept to the end of the handshake. */
   readonly handshakeTimeout: number;
   /**
-   * Asked of every accepted connection before anything is read from it: one that may not come in is
-   * closed at once. One that may is told of once more, by one of the next two.
+   * Asked of every accepted connection before anything is read from it: one that gets no place is
+   * closed at once. The place is the engine's until it hands it on with the connection.
    */
-  readonly mayEnter?: (peer: Address) => boolean;
-  readonly onConnection: (connection: TlsConnection) => void;
+  readonly enter?: (peer: Address) => Place | undefined;
+  readonly onConnection: (connection: TlsConnection, place: Place) => void;
   readonly onHandshakeFailure: (failure: HandshakeFailure) => void;
   /** Accepting failed for a reason that is no client's. */
   readonly onTrouble: (reason: string) => void;
 }
+
+/** What a connection takes up of what a listener may have; it is left once. */
+export interface Place {
+  /**
+   * Says whose connection it is, where a proxy in front had to tell.
+   *
+   * @returns false where that one has too many: the place is left already
+   */
+  name(peer: Address): boolean;
+  leave(): void;
+}
+
+/** Where nothing is counted. */
+export const FREE_PLACE: Place = { name: () => true, leave: () => {} };
 
 export interface TlsPolicy {
   readonly minVersion: "TLSv1.2" | "TLSv1.3";

@@ -6,7 +6,14 @@ import { admit, DEFAULT_POLICY } from "./admission.ts";
 import { applyBackPressure } from "./back_pressure.ts";
 import type { Certificate } from "../certificates/certificate.ts";
 import { alertRecord, type ClientHello, readClientHello } from "./client_hello.ts";
-import type { TlsEngine, TlsListener, TlsListenOptions, TlsPolicy } from "./engine.ts";
+import {
+  FREE_PLACE,
+  type Place,
+  type TlsEngine,
+  type TlsListener,
+  type TlsListenOptions,
+  type TlsPolicy,
+} from "./engine.ts";
 import { NodeConnection } from "./node_connection.ts";
 import { PLAIN_HTTP_ANSWER } from "./plain_http.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
@@ -42,9 +49,10 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
   const pending = new Set<Socket>();
   const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     const peer = endOf(socket.remoteAddress, socket.remotePort);
-    if (options.mayEnter?.(peer) === false) return void socket.destroy();
+    const place = options.enter === undefined ? FREE_PLACE : options.enter(peer);
+    if (place === undefined) return void socket.destroy();
     pending.add(socket);
-    handshake(socket, { options, contexts, peer }, () => pending.delete(socket));
+    handshake(socket, { options, contexts, peer, place }, () => pending.delete(socket));
   });
   const { closeBy } = await portKeeper().open({
     address: { host: address.host, port },
@@ -75,6 +83,7 @@ interface HandshakeContext {
   readonly options: TlsListenOptions;
   readonly contexts: SecureContexts;
   readonly peer: Address;
+  readonly place: Place;
 }
 
 /** One end of a socket; a socket that has closed meanwhile has none. */
@@ -85,7 +94,7 @@ function endOf(host: string | undefined, port: number | undefined): Address {
 /** From an accepted socket to a connection or a failure; `settled` is called once, at either. */
 function handshake(
   socket: Socket,
-  { options, contexts, peer }: HandshakeContext,
+  { options, contexts, peer, place }: HandshakeContext,
   settled: () => void,
 ): void {
   const started = performance.now();
@@ -156,6 +165,7 @@ function handshake(
             handshakeMs: performance.now() - started,
           },
         }),
+        place,
       );
     });
   }
@@ -164,6 +174,7 @@ function handshake(
     if (over) return;
     settle();
     socket.destroySoon();
+    place.leave();
     options.onHandshakeFailure({ peer, sni, error });
   }
 

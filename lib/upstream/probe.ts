@@ -1,5 +1,6 @@
 import type { Endpoint } from "../core/endpoint.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
+import { closeQuietly } from "../io/close_quietly.ts";
 import { ResponseDecoder, type ResponsePart } from "../http1/response_decoder.ts";
 import { isRefused, openSocket, type ServerSocket } from "./dial.ts";
 import type { Outcome } from "./health.ts";
@@ -158,13 +159,5 @@ async function within<T>(ms: number, socket: ServerSocket, run: () => Promise<T>
     throw late ? new ProxyError("response_timeout", "no answer in time") : error;
   } finally {
     clearTimeout(timer);
-  }
-}
-
-function closeQuietly(socket: ServerSocket): void {
-  try {
-    socket.close();
-  } catch {
-    // it was closed when the time was over
   }
 }

@@ -1,0 +1,69 @@
+import { asProxyError, ProxyError } from "../core/errors.ts";
+import { closeQuietly } from "../io/close_quietly.ts";
+import { type ProxiedOrigin, readProxyHeader } from "./proxy_header.ts";
+
+/** How a connection begins that a proxy in front has made. */
+export interface ProxiedStart {
+  /** Whose connection it is; undefined for the proxy's own, and where it cannot tell. */
+  readonly origin: ProxiedOrigin | undefined;
+  /** What has come behind the header already. */
+  readonly rest: Uint8Array<ArrayBuffer>;
+}
+
+/** Bytes to read into: a header and the ClientHello behind it, as they mostly are. */
+const BUFFER_BYTES = 2 * 1024;
+
+/**
+ * Reads the PROXY header that a connection has to begin with. It is closed where that does not come,
+ * or not in time.
+ *
+ * @param timeout milliseconds
+ * @throws {ProxyError} `bad_proxy_header`, `handshake_timeout`, or `handshake_failed` for a
+ *   connection that ends before; it is closed by then
+ */
+export async function readProxiedStart(
+  socket: Deno.TcpConn,
+  { timeout }: { timeout: number },
+): Promise<ProxiedStart> {
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    closeQuietly(socket);
+  }, timeout);
+  try {
+    return await readStart(socket);
+  } catch (error) {
+    closeQuietly(socket);
+    throw late
+      ? new ProxyError("handshake_timeout", `No PROXY header came within ${timeout} ms`)
+      : asProxyError(error, "handshake_failed");
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function readStart(socket: Deno.TcpConn): Promise<ProxiedStart> {
+  let buffer = new Uint8Array(BUFFER_BYTES);
+  for (let size = 0;;) {
+    const count = await socket.read(buffer.subarray(size));
+    if (count === null) {
+      throw new ProxyError("handshake_failed", "It was closed ahead of its PROXY header");
+    }
+    size += count;
+    const reading = readProxyHeader(buffer.subarray(0, size));
+    switch (reading.kind) {
+      case "header":
+        return { origin: reading.header.origin, rest: buffer.subarray(reading.length, size) };
+      case "invalid":
+        throw new ProxyError("bad_proxy_header", `No PROXY header: ${reading.reason}`);
+    }
+    // a header is bounded, so this doubles once
+    if (size === buffer.length) buffer = grown(buffer);
+  }
+}
+
+function grown(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(2 * buffer.length);
+  larger.set(buffer);
+  return larger;
+}

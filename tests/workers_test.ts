@@ -242,6 +242,36 @@ for (const engine of ENGINES) {
   });
 }
 
+Deno.test("a worker that hangs is replaced, and nobody waits for it", async () => {
+  await using backend = await startNamed("app", { brokenOff: true });
+  await using proxy = await startConfigured(
+    workers(3, { backends: { app: backend.address } }),
+    { program: "tests/support/mortal_proxy.ts" },
+  );
+  const admin = await adminOf(proxy);
+  const told = async () => (await statusOf(admin)).workers;
+
+  await Deno.writeTextFile(`${proxy.config.folder}/hang`, "worker 1");
+  await proxy.log.first(/ warning worker died worker=1 reason="worker 1 hangs: .* 5 s/);
+  // its thread still has its socket, and its connections
+  for (let i = 0; i < MANY; i++) assert.equal((await ask(proxy.port, LOCAL)).body, "app");
+  await eventually(async () => (await told()).running === 3 || undefined, "another worker");
+  assert.deepEqual(await told(), { running: 3, died: 1 });
+  assert.equal(await metric(admin, "tls_proxy_workers_died_total"), 1);
+  for (let i = 0; i < MANY; i++) assert.equal((await ask(proxy.port, LOCAL)).body, "app");
+
+  // one that hangs amid a reload has it fail, and the next be taken
+  await Deno.writeTextFile(`${proxy.config.folder}/hang`, "worker 2");
+  assert.match(await proxy.reload(), /^tls-proxy: (?:not )?reloaded /);
+  await proxy.log.first(/ warning worker died worker=2 /);
+  assert.match(await proxy.reload(), /^tls-proxy: reloaded /);
+  for (let i = 0; i < MANY; i++) assert.equal((await ask(proxy.port, LOCAL)).body, "app");
+
+  // and one that hangs is no reason not to stop
+  await Deno.writeTextFile(`${proxy.config.folder}/hang`, "worker 0");
+  assert.equal(await stopProxy(proxy), 0);
+});
+
 Deno.test("workers drain together, and what they still do is finished", async () => {
   const gate = Promise.withResolvers<void>();
   await using backend = await startHttp(async () => {

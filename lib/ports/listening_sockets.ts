@@ -44,6 +44,14 @@ export class ListeningSockets {
     return this.#get(fd, SOL_SOCKET, SO_ACCEPTCONN) === 1 && this.#portOf(fd) === port;
   }
 
+  /**
+   * Has a socket listen no more, whatever the thread does that has it open: new connections go to
+   * others, and those that waited to be accepted are reset.
+   */
+  silence(fd: number): void {
+    this.#symbols.shutdown(fd, SHUT_RDWR);
+  }
+
   /** The socket last opened of those that share a port: its options are as they were made. */
   #newest(port: number): number {
     for (let fd = 3; fd < MAX_FD; fd++) {
@@ -165,6 +173,7 @@ const NONE = 0xffffffff;
  */
 const SECOND = 1;
 
+const SHUT_RDWR = 2;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const SOL_SOCKET = DARWIN ? 0xffff : 1;

@@ -18,6 +18,8 @@ import {
   type StagedServers,
 } from "../upstream/server_registry.ts";
 import { type ControlProcedures, unpackEvent } from "./messages.ts";
+import { HANG_MS, Heartbeats } from "./heartbeats.ts";
+import { inTime, Patience } from "./patience.ts";
 import { PortGroups } from "./port_groups.ts";
 import { Reports } from "./reports.ts";
 import { counterMemory, SharedCounters } from "./shared_counters.ts";
@@ -38,8 +40,12 @@ export interface FleetOptions {
   readonly terminal: { readonly coloured: boolean } | undefined;
 }
 
-/** Milliseconds that a worker may take to start: one that ends in silence is not told of. */
+/** Milliseconds for which none of the workers that start may make progress. */
 const START_MS = 30_000;
+/** Milliseconds that a worker may take to make ready for a configuration, or to drop it. */
+const PREPARE_MS = 30_000;
+/** Milliseconds that a worker may take beyond what its connections may. */
+const SETTLE_MS = 5_000;
 /** Milliseconds that a worker may take to tell what it has counted. */
 const REPORT_MS = 500;
 /** Milliseconds that news of a server wait for all workers to know. */
@@ -75,6 +81,8 @@ export class Fleet implements App {
   #staged: StagedServers | undefined;
   #workers: WorkerThread[] = [];
   readonly #reports = new Reports();
+  readonly #hearts: Heartbeats;
+  readonly #patience = new Patience(START_MS);
   #died = 0;
   #loaded: LoadedConfig;
   #listeners: readonly RunningListener[] = [];
@@ -90,6 +98,7 @@ export class Fleet implements App {
       options.unavailable === undefined ? listeningSockets() : undefined,
     );
     this.#counters = counterMemory(options.workers);
+    this.#hearts = new Heartbeats(options.workers);
     this.#servers = new ServerRegistry({
       deadlines: new Deadlines(),
       observe: (event) => this.#observe(event),
@@ -134,12 +143,11 @@ export class Fleet implements App {
     this.#staged = undefined;
     await servers?.ready();
     try {
-      const indexes = Array.from({ length: this.#options.workers }, (_, index) => index);
-      const started = await Promise.all(indexes.map((index) => this.#start(index)));
-      this.#listeners = started[0] ?? [];
+      this.#listeners = await this.#startAll();
       servers?.commit();
     } catch (error) {
       this.#stopping = true;
+      this.#hearts[Symbol.dispose]();
       for (const worker of this.#workers) worker.end();
       servers?.drop();
       throw error;
@@ -196,11 +204,15 @@ export class Fleet implements App {
     const drop = async () => {
       staged.drop();
       // who had not made ready has nothing to drop
-      await Promise.allSettled(workers.map(({ channel }) => channel.call("drop", undefined)));
+      await Promise.allSettled(
+        workers.map(({ channel }) =>
+          inTime(channel.call("drop", undefined), PREPARE_MS, "a worker did not drop it")
+        ),
+      );
     };
     const results = await Promise.allSettled([
       staged.ready(),
-      ...workers.map(({ channel }) => channel.call("prepare", next)),
+      ...workers.map((worker) => prepareOn(worker, next)),
     ]);
     const failed = results.find((result) => result.status === "rejected");
     if (failed !== undefined) {
@@ -213,11 +225,14 @@ export class Fleet implements App {
   async drain(): Promise<number> {
     this.#stopping = true;
     const drained = await Promise.allSettled(this.#workers.map(async ({ index, channel }) => {
-      const { cut, report } = await channel.call("drain", undefined);
+      const drained = channel.call("drain", undefined);
+      const limit = this.drainTime + this.#settleTime;
+      const { cut, report } = await inTime(drained, limit, `worker ${index} did not drain`);
       this.#reports.take(index, report, { metrics: true });
       return cut;
     }));
     this.#servers.close();
+    this.#hearts[Symbol.dispose]();
     for (const worker of this.#workers) worker.end();
     return drained.reduce(
       (sum, result) => sum + (result.status === "fulfilled" ? result.value : 0),
@@ -229,10 +244,12 @@ export class Fleet implements App {
     next: LoadedConfig,
     { workers, staged }: { workers: readonly WorkerThread[]; staged: StagedServers },
   ): Promise<void> {
+    // by the configuration that has handshakes to finish
+    const limit = this.#settleTime;
     this.#loaded = next;
     staged.commit();
     const committed = await Promise.allSettled(
-      workers.map(({ channel }) => channel.call("commit", undefined)),
+      workers.map((worker) => this.#commitOn(worker, limit)),
     );
     const done = committed.find((result) => result.status === "fulfilled");
     if (done !== undefined) this.#listeners = done.value;
@@ -242,12 +259,28 @@ export class Fleet implements App {
     }
   }
 
+  /** Milliseconds for clients to finish their handshakes, and for a worker to be done with it. */
+  get #settleTime(): number {
+    return this.#loaded.config.timeouts.handshake + SETTLE_MS;
+  }
+
+  /** A worker that does not take what the others have is replaced by one that does. */
+  async #commitOn(worker: WorkerThread, limit: number): Promise<readonly RunningListener[]> {
+    const { index, channel } = worker;
+    const what = `worker ${index} did not take the new configuration`;
+    try {
+      return await inTime(channel.call("commit", undefined), limit, what);
+    } catch (error) {
+      worker.kill(messageOf(error));
+      throw error;
+    }
+  }
+
   /** A worker that was started with the configuration of before. */
   async #update(worker: WorkerThread, loaded: LoadedConfig): Promise<void> {
-    const { channel } = worker;
     try {
-      await channel.call("prepare", loaded);
-      await channel.call("commit", undefined);
+      await prepareOn(worker, loaded);
+      await this.#commitOn(worker, this.#settleTime);
       this.#tellServers(worker);
     } catch {
       // it has died, and the next begins with what is in force
@@ -288,12 +321,29 @@ export class Fleet implements App {
     this.#options.notice(event);
   }
 
+  /** As many at a time as there are processors: so on a slow machine some are done soon. */
+  async #startAll(): Promise<readonly RunningListener[]> {
+    const indexes = Array.from({ length: this.#options.workers }, (_, index) => index).values();
+    let listeners: readonly RunningListener[] = [];
+    await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, async () => {
+      for (const index of indexes) {
+        if (this.#stopping) return;
+        listeners = await this.#start(index);
+      }
+    }));
+    return listeners;
+  }
+
   async #start(index: number): Promise<readonly RunningListener[]> {
     const { program, traced, terminal, unavailable } = this.#options;
-    const [began, loaded] = [performance.now(), this.#loaded];
+    const [began, loaded, patience] = [performance.now(), this.#loaded, this.#patience];
+    let starting = true;
     const worker = new WorkerThread(index, {
       program,
       control: this.#procedures(index),
+      onSign: () => {
+        if (starting) patience.progress();
+      },
       // one that dies while it starts fails to start, below
       onDeath: (why) => {
         if (this.#workers.includes(worker)) void this.#replace(worker, { why, began });
@@ -303,9 +353,12 @@ export class Fleet implements App {
       const started = worker.channel.call("start", {
         ...{ loaded, traced, terminal, index, unavailable },
         counters: this.#counters,
+        beats: this.#hearts.memory,
       });
-      const listeners = await inTime(started, START_MS, `worker ${index} did not start`);
+      const listeners = await patience.wait(started, `worker ${index} did not start`);
+      starting = false;
       this.#workers.push(worker);
+      this.#watch(worker);
       if (loaded === this.#loaded) this.#tellServers(worker);
       else await this.#update(worker, this.#loaded);
       return listeners;
@@ -316,6 +369,16 @@ export class Fleet implements App {
     }
   }
 
+  /** Sees that it goes on. */
+  #watch(worker: WorkerThread): void {
+    const { index } = worker;
+    this.#hearts.watch(index, {
+      quiet: () => this.#ports.avoid(index, true),
+      back: () => this.#ports.avoid(index, false),
+      hangs: () => worker.kill(`worker ${index} hangs: no sign of life for ${HANG_MS / 1000} s`),
+    });
+  }
+
   /** What a worker had is gone with it; another takes its place. */
   async #replace(
     dead: WorkerThread,
@@ -323,12 +386,13 @@ export class Fleet implements App {
   ): Promise<void> {
     const { index } = dead;
     this.#workers = this.#workers.filter((worker) => worker !== dead);
+    this.#hearts.forget(index);
     this.#forget(index);
     this.#reports.lose(index);
     this.#died++;
     let reason = why.message;
     let wait = performance.now() - began < RESTART_MS;
-    while (!this.#stopping) {
+    for (;;) {
       this.#options.observe({ kind: "worker_died", worker: index, reason });
       if (wait) await new Promise((resolve) => setTimeout(resolve, RESTART_MS));
       if (this.#stopping) return;
@@ -366,16 +430,8 @@ function keyOf({ backend, server }: ServerName): string {
   return `${backend} ${server}`;
 }
 
-/** @throws {ProxyError} `unavailable` where it takes too long */
-async function inTime<T>(done: Promise<T>, ms: number, what: string): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const why = `${what} within ${ms / 1000} s`;
-    timer = setTimeout(() => reject(new ProxyError("unavailable", why)), ms);
-  });
-  try {
-    return await Promise.race([done, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** @throws {ProxyError} what the worker threw; `unavailable` where it takes too long */
+async function prepareOn({ index, channel }: WorkerThread, next: LoadedConfig): Promise<void> {
+  const prepared = channel.call("prepare", next);
+  await inTime(prepared, PREPARE_MS, `worker ${index} did not make ready`);
 }

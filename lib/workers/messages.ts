@@ -32,6 +32,8 @@ export interface WorkerStart {
   /** Whether the log is for a person at a terminal, and in colours. */
   readonly terminal: { readonly coloured: boolean } | undefined;
   readonly counters: SharedArrayBuffer;
+  /** Where it is to be seen that the worker goes on. */
+  readonly beats: SharedArrayBuffer;
   /** Which of the workers this is, from 0. */
   readonly index: number;
   /** Why the C library cannot be called; undefined where it can. */

@@ -38,6 +38,8 @@ export class PortGroups {
   #ids = 0;
   /** Who opens or closes a socket now; the next has to wait. */
   #holder: number | undefined;
+  /** Workers that get no new connections while others can. */
+  readonly #avoided = new Set<number>();
   #waiting: { readonly worker: number; readonly enter: () => void }[] = [];
 
   constructor(sockets: ListeningSockets | undefined) {
@@ -121,12 +123,26 @@ export class PortGroups {
     this.leave();
   }
 
-  /** A worker has died, and with it its sockets. */
+  /** Whether new connections go to other workers, where there are some. */
+  avoid(worker: number, avoided: boolean): void {
+    if (avoided) this.#avoided.add(worker);
+    else this.#avoided.delete(worker);
+    // who closes a socket now has it steered around, and it is done anew when that is over
+    if (this.#holder !== undefined) return;
+    for (const group of this.#groups.values()) this.#steer(group, this.#newest(group));
+  }
+
+  /**
+   * A worker has died, and with it its sockets. Those of one that hangs its thread still has: they
+   * are made to listen no more, which takes them out of their group as a close would.
+   */
   forget(worker: number): void {
     this.#disclaim(worker, () => true);
+    this.#avoided.delete(worker);
     for (const group of this.#groups.values()) {
-      for (const { id } of group.sockets.filter((socket) => socket.worker === worker)) {
-        this.#remove(group, id);
+      for (const socket of group.sockets.filter((socket) => socket.worker === worker)) {
+        this.#silence(group, socket);
+        this.#remove(group, socket.id);
       }
       this.#steer(group, this.#newest(group));
     }
@@ -142,8 +158,10 @@ export class PortGroups {
   }
 
   /** @returns whether the system goes by it */
-  #steer(group: Group, chosen: readonly PortSocket[]): boolean {
+  #steer(group: Group, wanted: readonly PortSocket[]): boolean {
     const { sockets, address } = group;
+    const well = wanted.filter(({ worker }) => !this.#avoided.has(worker));
+    const chosen = well.length > 0 ? well : wanted;
     const any = sockets.find(({ fd }) =>
       fd !== undefined && this.#sockets?.listens(fd, address.port)
     )?.fd;
@@ -151,6 +169,12 @@ export class PortGroups {
     const all = chosen.length === sockets.length;
     const places = all ? [] : chosen.map((socket) => sockets.indexOf(socket));
     return this.#sockets.steerTo(any, places);
+  }
+
+  #silence({ address, sockets }: Group, { id, fd }: PortSocket): void {
+    // its number may be that of a socket that was opened since
+    if (fd === undefined || sockets.some((other) => other.id !== id && other.fd === fd)) return;
+    if (this.#sockets?.listens(fd, address.port) === true) this.#sockets.silence(fd);
   }
 
   #remove({ sockets }: Group, id: number): PortSocket | undefined {

@@ -14,6 +14,7 @@ import { Traffic } from "../metrics/traffic.ts";
 import { routeName } from "../proxy/router.ts";
 import { keepPortsBy } from "../ports/port_keeper.ts";
 import type { ServerName } from "../upstream/server_registry.ts";
+import { beat } from "./heartbeats.ts";
 import { Channel, type MessageEnd } from "./channel.ts";
 import {
   type ControlProcedures,
@@ -49,6 +50,8 @@ class DataPlane implements WorkerProcedures {
   readonly #notices = new Notices((event) => this.#control.tell("notice", packEvent(event)));
   #log: Log | undefined;
   #app: OneThreadApp | undefined;
+  /** Grows with each configuration that is prepared or given up. */
+  #turn = 0;
   #prepared: { readonly loaded: LoadedConfig; readonly config: PreparedConfig } | undefined;
 
   constructor(end: MessageEnd) {
@@ -65,7 +68,8 @@ class DataPlane implements WorkerProcedures {
     this.#control = new Channel<ControlProcedures>(end, procedures);
   }
 
-  async start({ loaded, traced, terminal, counters, index, unavailable }: WorkerStart) {
+  async start({ loaded, traced, terminal, counters, beats, index, unavailable }: WorkerStart) {
+    beat(beats, index);
     const control = this.#control;
     keepPortsBy(new RemotePorts(control, unavailable));
     const output = outputOf(control);
@@ -82,7 +86,12 @@ class DataPlane implements WorkerProcedures {
   }
 
   async prepare(next: LoadedConfig): Promise<void> {
+    const turn = ++this.#turn;
     const config = await this.#serving.prepare(next);
+    if (turn !== this.#turn) {
+      await config.drop();
+      throw new ProxyError("unavailable", "The configuration was given up meanwhile");
+    }
     this.#prepared = { loaded: next, config };
   }
 
@@ -103,6 +112,7 @@ class DataPlane implements WorkerProcedures {
   }
 
   async drop(): Promise<void> {
+    this.#turn++;
     const prepared = this.#prepared;
     this.#prepared = undefined;
     await prepared?.config.drop();

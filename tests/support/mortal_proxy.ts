@@ -1,25 +1,32 @@
 /**
  * The proxy with threads that die when they are told to: `mortal_proxy.ts --config FOLDER/FILE`. A
- * worker throws once its name has been written to `FOLDER/death` after its start.
+ * worker throws once its name has been written to `FOLDER/death` after its start, or loops for ever
+ * where it was written to `FOLDER/hang`.
  */
 import { runProgram } from "../../lib/cli/program.ts";
 import { libcPath } from "../../lib/ports/libc.ts";
 import { isWorker } from "../../lib/workers/worker.ts";
 
+/** Milliseconds from the start of a thread for which it hangs: longer than any test. */
+const HANG_MS = 120_000;
+
 if (isWorker()) {
-  const path = new URL("death", `file://${Deno.args[1]}`);
+  const [death, hang] = ["death", "hang"].map((name) => new URL(name, `file://${Deno.args[1]}`));
   const started = new Date();
   const libc = { name: "ffi", path: libcPath() ?? "" } as const;
   if (Deno.permissions.querySync(libc).state === "granted") {
     throw new Error("it may call the C library");
   }
   setInterval(() => {
-    if (isMeant(path, started)) throw new Error("it was told to die");
+    if (isMeant(death, started)) throw new Error("it was told to die");
+    // an end for tests that fail
+    if (isMeant(hang, started)) { while (performance.now() < HANG_MS); }
   }, 50);
 }
 await runProgram();
 
-function isMeant(path: URL, started: Date): boolean {
+function isMeant(path: URL | undefined, started: Date): boolean {
+  if (path === undefined) return false;
   try {
     const { mtime } = Deno.statSync(path);
     return mtime !== null && mtime > started && Deno.readTextFileSync(path) === self.name;

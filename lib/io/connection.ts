@@ -33,11 +33,37 @@ export interface ByteSink {
   endWrites(): Promise<void>;
 }
 
+/** Who is told of what a peer has sent; never before the call that asked for it has returned. */
+export interface Receiver {
+  /** So many bytes have come; 0 where the peer has half-closed. */
+  received(count: number): void;
+  /** The peer has broken off, or the reading was made to fail. */
+  receiveFailed(error: Error): void;
+}
+
+/** Who is told what has become of bytes to be sent. */
+export interface Sender {
+  /** The runtime has taken all of them: they may be used again. */
+  sent(): void;
+  sendFailed(error: Error): void;
+}
+
 /**
- * One established connection, TLS or plain, in two forms: `read` and `write` for whoever goes by
- * messages, and a pair of Web Streams over them to be piped. Each direction is used in one form.
+ * One established connection, TLS or plain, in three forms: `receive` and `send`, which make no
+ * promises and read into buffers of their user, for whoever goes by messages; `read` and `write`;
+ * and a pair of Web Streams over these to be piped. Each direction is used in one form at a time.
  */
 export interface Connection extends ByteSource, ByteSink {
+  /**
+   * Reads into a buffer, at least a byte, as much as is at hand. One call at a time. Behind a full
+   * buffer's worth some more may be read ahead: while `reading`, what lies behind the bytes that
+   * were received last is not the user's.
+   */
+  receive(into: Uint8Array, receiver: Receiver): void;
+  /** Whether something is being read into the buffer that was given last. */
+  readonly reading: boolean;
+  /** Sends bytes; one call at a time. That it fails leaves what the peer has sent to be received. */
+  send(bytes: Uint8Array, sender: Sender): void;
   /** `read` as a stream that pulls (high-water mark 0); it ends at the peer's half-close. */
   readonly readable: ReadableStream<Uint8Array>;
   /** `write` as a stream of one chunk at a time (high-water mark 1); closing it half-closes. */

@@ -1,6 +1,6 @@
 import type { Address } from "../core/address.ts";
 import { NO_BYTES } from "./buffer_pool.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, Receiver, Sender } from "./connection.ts";
 import { asProxyError, type ErrorCode, ProxyError } from "../core/errors.ts";
 import { ReadBuffers } from "./read_buffers.ts";
 import { StreamPair } from "./stream_pair.ts";
@@ -20,7 +20,7 @@ export interface SocketConnectionOptions {
   readonly local: Address;
   /** The error that a broken connection is. */
   readonly goneCode: ErrorCode;
-  /** Bytes to read into while little comes: what an idle connection costs. */
+  /** Bytes that `read` reads into while little comes: what an idle connection costs. */
   readonly idleBufferBytes: number;
   /**
    * The most that a read gives, where the socket gives a record at a time: behind a full one it is
@@ -34,39 +34,41 @@ export interface SocketConnectionOptions {
   readonly onBreakOff?: () => void;
 }
 
-/** A `Connection` over a socket's `read` and `write`, reading into recycled buffers. */
+/** A `Connection` over a socket's `read` and `write`. */
 export class SocketConnection implements Connection {
   readonly peer: Address;
   readonly local: Address;
   readonly bytes = { read: 0, written: 0 };
   readonly #socket: ByteSocket;
   readonly #goneCode: ErrorCode;
-  readonly #buffers: ReadBuffers;
   readonly #recordBytes: number;
   readonly #onBreakOff: (() => void) | undefined;
+  /** Made for who reads and writes by promises. */
+  #chunks: ChunkReader | undefined;
+  readonly #idleBufferBytes: number;
   #streams: StreamPair | undefined;
   /** What reading fails with from now on. */
   #readError: Error | undefined;
   #readsEnded = false;
+  /** What writing fails with from now on. */
+  #writeError: Error | undefined;
   #writesEnded = false;
   /** Why it was closed; undefined while it is open. */
   #closed: Error | undefined;
-  /** Whether the socket is being read. */
-  #reading = false;
   /** Whether the peer has reset it. */
   #dead = false;
-  /** Whoever waits for a chunk. */
-  #waiting = false;
-  #resolve: (chunk: Uint8Array | undefined) => void = ignore;
-  #reject: (reason: Error) => void = ignore;
-  /** What is read into, and the part of it that nobody has been given yet. */
-  #buffer: Uint8Array<ArrayBuffer> = NO_BYTES;
-  #start = 0;
-  #end = 0;
-  /** What a look for more has brought after nobody waited any longer: it is the next read's. */
+  /** Whoever waits for bytes, what they are to be in, and how many are. */
+  #receiver: Receiver | undefined;
+  #into: Uint8Array = NO_BYTES;
+  #filled = 0;
+  /** Whether the socket is being read, and into what. */
+  #reading = false;
+  #target: Uint8Array = NO_BYTES;
+  /** What a look for more has brought to `#target` after nobody waited any longer. */
   #found: number | null | ReadFailure | undefined;
   #lookTurns = 0;
-  #unwritten: Uint8Array = NO_BYTES;
+  #sender: Sender | undefined;
+  #unsent: Uint8Array = NO_BYTES;
 
   constructor(socket: ByteSocket, options: SocketConnectionOptions) {
     this.#socket = socket;
@@ -74,7 +76,7 @@ export class SocketConnection implements Connection {
     this.local = options.local;
     this.#goneCode = options.goneCode;
     this.#onBreakOff = options.onBreakOff;
-    this.#buffers = new ReadBuffers(options.idleBufferBytes);
+    this.#idleBufferBytes = options.idleBufferBytes;
     this.#recordBytes = options.recordBytes ?? Infinity;
   }
 
@@ -87,17 +89,39 @@ export class SocketConnection implements Connection {
   }
 
   read(): Promise<Uint8Array | undefined> {
-    return new Promise(this.#startRead);
+    this.#chunks ??= new ChunkReader(this, this.#idleBufferBytes);
+    return this.#chunks.read();
   }
 
   release(): void {
-    if (!this.#reading && this.#found === undefined) this.#buffers.release();
+    if (!this.reading) this.#chunks?.release();
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    if (this.#closed !== undefined) return Promise.reject(this.#closed);
-    this.#unwritten = bytes;
-    return this.#socket.write(bytes).then(this.#onWritten, this.#onWriteError);
+    return new Promise((resolve, reject) =>
+      this.send(bytes, { sent: resolve, sendFailed: reject })
+    );
+  }
+
+  receive(into: Uint8Array, receiver: Receiver): void {
+    this.#receiver = receiver;
+    this.#into = into;
+    this.#filled = 0;
+    const known = this.#readError !== undefined || this.#readsEnded;
+    if (known || this.#found !== undefined) return queueMicrotask(this.#giveKnown);
+    if (!this.#reading) this.#readOn();
+  }
+
+  get reading(): boolean {
+    return this.#reading || this.#found !== undefined;
+  }
+
+  send(bytes: Uint8Array, sender: Sender): void {
+    const error = this.#closed ?? this.#writeError;
+    if (error !== undefined) return queueMicrotask(() => sender.sendFailed(error));
+    this.#sender = sender;
+    this.#unsent = bytes;
+    this.#socket.write(bytes).then(this.#onWritten, this.#onWriteError);
   }
 
   async endWrites(): Promise<void> {
@@ -114,8 +138,9 @@ export class SocketConnection implements Connection {
   failReads(reason: Error): void {
     if (this.#readsEnded || this.#readError !== undefined) return;
     this.#readError = reason;
-    this.#waiting = false;
-    this.#reject(reason);
+    const receiver = this.#receiver;
+    this.#receiver = undefined;
+    receiver?.receiveFailed(reason);
     this.#streams?.failReadable(reason);
   }
 
@@ -134,37 +159,31 @@ export class SocketConnection implements Connection {
     this.close(reason);
   }
 
-  /** Functions of the object, made once: a read would else make three, and a write one. */
-  readonly #startRead = (
-    resolve: (chunk: Uint8Array | undefined) => void,
-    reject: (reason: Error) => void,
-  ): void => {
-    if (this.#readError !== undefined) return reject(this.#readError);
-    if (this.#readsEnded) return resolve(undefined);
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#waiting = true;
+  /** Gives what is known already. */
+  readonly #giveKnown = (): void => {
+    const receiver = this.#receiver;
+    if (receiver === undefined) return;
     const found = this.#found;
-    if (found !== undefined) {
-      this.#found = undefined;
-      return found instanceof ReadFailure ? this.#onReadError(found.cause) : this.#onRead(found);
+    if (this.#readError !== undefined || this.#readsEnded || found === undefined) {
+      this.#receiver = undefined;
+      if (this.#readError !== undefined) receiver.receiveFailed(this.#readError);
+      else receiver.received(0);
+      return;
     }
-    if (this.#reading) return;
-    this.#buffer = this.#buffers.next();
-    this.#start = this.#end = 0;
-    this.#readOn();
+    this.#found = undefined;
+    if (found instanceof ReadFailure) this.#onReadError(found.cause);
+    else this.#onRead(found);
   };
 
   /** Reads behind what is in the buffer already. */
   #readOn(): void {
     this.#reading = true;
+    this.#target = this.#filled === 0 ? this.#into : this.#into.subarray(this.#filled);
     inTurn(this.#readNow);
   }
 
   readonly #readNow = (): void => {
-    const end = this.#end;
-    const into = end === 0 ? this.#buffer : this.#buffer.subarray(end);
-    this.#socket.read(into).then(this.#onRead, this.#onReadError);
+    this.#socket.read(this.#target).then(this.#onRead, this.#onReadError);
   };
 
   readonly #onRead = (count: number | null): void => {
@@ -173,45 +192,58 @@ export class SocketConnection implements Connection {
       if (count === null) this.#endReads();
       return;
     }
-    if (!this.#waiting) return void (this.#found = count);
+    if (this.#receiver === undefined) return void (this.#found = count);
     if (count === null) {
-      if (this.#end > this.#start) {
+      if (this.#filled > 0) {
         this.#found = null;
         return this.#give();
       }
       this.#endReads();
-      this.#waiting = false;
-      return this.#resolve(undefined);
+      return this.#give();
     }
-    this.bytes.read += count;
-    this.#end += count;
-    const mayBeMore = count >= this.#recordBytes && this.#buffer.length - this.#end >= count;
+    const taken = this.#take(count);
+    const mayBeMore = taken >= this.#recordBytes && this.#into.length - this.#filled >= taken &&
+      this.#found === undefined;
     if (mayBeMore) this.#lookForMore();
     else this.#give();
   };
 
+  /** Takes bytes that have come to `#target`, which is elsewhere where a look was begun for another. */
+  #take(count: number): number {
+    const target = this.#target;
+    const at = this.#into.byteOffset + this.#filled;
+    let taken = count;
+    if (target.buffer !== this.#into.buffer || target.byteOffset !== at) {
+      taken = Math.min(count, this.#into.length - this.#filled);
+      this.#into.set(target.subarray(0, taken), this.#filled);
+      if (taken < count) {
+        this.#target = target.subarray(taken);
+        this.#found = count - taken;
+      }
+    }
+    this.bytes.read += taken;
+    this.#filled += taken;
+    return taken;
+  }
+
   readonly #onReadError = (error: unknown): void => {
     this.#reading = false;
-    const isNews = this.#waiting && this.#end === this.#start;
+    const isNews = this.#receiver !== undefined && this.#filled === 0;
     if (isNews || this.#readError !== undefined) return this.#break(error);
     this.#found = new ReadFailure(error);
-    if (this.#waiting) this.#give();
+    if (this.#receiver !== undefined) this.#give();
   };
 
   /** Gives what has been read. */
   #give(): void {
-    const start = this.#start;
-    const end = this.#end;
-    this.#start = end;
-    // what a look still brings lies behind it
-    if (!this.#reading && this.#found === undefined) this.#buffers.used(end - start);
-    this.#waiting = false;
-    this.#resolve(this.#buffer.subarray(start, end));
+    const receiver = this.#receiver;
+    this.#receiver = undefined;
+    receiver?.received(this.#filled);
   }
 
   /**
    * A read that finds bytes at hand is settled a few turns of the microtask queue later. Who waits
-   * for a chunk waits as long, no longer: four records in one chunk are a write instead of four.
+   * for bytes waits as long, no longer: four records at once are a write instead of four.
    */
   #lookForMore(): void {
     const looks = this.#lookTurns > 0;
@@ -223,29 +255,40 @@ export class SocketConnection implements Connection {
   readonly #onLookTurn = (): void => {
     const givesUp = --this.#lookTurns === 0;
     if (!givesUp) NOW.then(this.#onLookTurn);
-    else if (this.#waiting && this.#end > this.#start) this.#give();
+    else if (this.#receiver !== undefined && this.#filled > 0) this.#give();
   };
 
-  readonly #onWritten = (count: number): Promise<void> | undefined => {
+  readonly #onWritten = (count: number): void => {
     this.bytes.written += count;
-    const bytes = this.#unwritten;
-    this.#unwritten = NO_BYTES;
-    return count < bytes.length ? this.write(bytes.subarray(count)) : undefined;
+    const bytes = this.#unsent;
+    const sender = this.#sender;
+    if (sender !== undefined && count < bytes.length) {
+      return this.send(bytes.subarray(count), sender);
+    }
+    this.#unsent = NO_BYTES;
+    this.#sender = undefined;
+    sender?.sent();
   };
 
-  readonly #onWriteError = (error: unknown): never => {
-    this.#break(error);
-    throw this.#closed;
+  /**
+   * What the peer has sent before it broke off can still be read, and be the reason: a server that
+   * answers an upload without reading it. So reading goes on until that fails by itself.
+   */
+  readonly #onWriteError = (error: unknown): void => {
+    this.#dead ||= isDead(error);
+    const sender = this.#sender;
+    this.#sender = undefined;
+    this.#unsent = NO_BYTES;
+    this.#writeError = this.#closed ?? asProxyError(error, this.#goneCode);
+    sender?.sendFailed(this.#writeError);
   };
 
   #break(error: unknown): void {
-    this.#dead = DEAD.some((kind) => error instanceof kind);
+    this.#dead ||= isDead(error);
     this.close(asProxyError(error, this.#goneCode));
   }
 
   #endReads(): void {
-    // else chunks lie in it
-    if (this.#end === 0) this.#buffers.giveUnused();
     this.#readsEnded = true;
     this.#freeWhenDone();
   }
@@ -266,7 +309,66 @@ export class SocketConnection implements Connection {
   }
 }
 
-/** After these the system has nothing left of a connection. */
+/** Reads by promises, into recycled buffers. */
+class ChunkReader implements Receiver {
+  readonly #connection: SocketConnection;
+  readonly #buffers: ReadBuffers;
+  #buffer: Uint8Array<ArrayBuffer> = NO_BYTES;
+  /** Where in it the next chunk begins: behind the last one where some was read ahead. */
+  #at = 0;
+  #resolve: (chunk: Uint8Array | undefined) => void = ignore;
+  #reject: (reason: Error) => void = ignore;
+
+  constructor(connection: SocketConnection, idleBytes: number) {
+    this.#connection = connection;
+    this.#buffers = new ReadBuffers(idleBytes);
+  }
+
+  read(): Promise<Uint8Array | undefined> {
+    return new Promise(this.#start);
+  }
+
+  release(): void {
+    this.#buffers.release();
+  }
+
+  /** Made once: a read would else make three functions. */
+  readonly #start = (
+    resolve: (chunk: Uint8Array | undefined) => void,
+    reject: (reason: Error) => void,
+  ): void => {
+    this.#resolve = resolve;
+    this.#reject = reject;
+    if (!this.#connection.reading || this.#buffer === NO_BYTES) {
+      this.#buffer = this.#buffers.next();
+      this.#at = 0;
+    }
+    this.#connection.receive(this.#at === 0 ? this.#buffer : this.#buffer.subarray(this.#at), this);
+  };
+
+  received(count: number): void {
+    const start = this.#at;
+    if (count === 0) {
+      // else chunks lie in it
+      if (start === 0) this.#buffers.giveUnused();
+      return this.#resolve(undefined);
+    }
+    this.#at += count;
+    // what a look still brings lies behind it
+    if (!this.#connection.reading) this.#buffers.used(count);
+    this.#resolve(this.#buffer.subarray(start, this.#at));
+  }
+
+  receiveFailed(error: Error): void {
+    this.#reject(error);
+  }
+}
+
+/** Whether the system has nothing left of the connection. */
+function isDead(error: unknown): boolean {
+  return DEAD.some((kind) => error instanceof kind);
+}
+
 const DEAD = [Deno.errors.ConnectionReset, Deno.errors.ConnectionAborted, Deno.errors.BrokenPipe];
 
 /** Turns of the microtask queue that a read with bytes at hand takes in this runtime, and one more. */

@@ -151,13 +151,16 @@ Deno.test(
   },
 );
 
-Deno.test("SocketConnection fails both directions when a write does", async () => {
+Deno.test("SocketConnection goes on reading what has come when a write fails", async () => {
   const broken = new Deno.errors.BrokenPipe("Broken pipe");
-  const socket = new ScriptedSocket([], { write: () => Promise.reject(broken) });
+  const socket = new ScriptedSocket([5], { write: () => Promise.reject(broken) });
   const connection = connect(socket);
   const expected = { code: "client_gone", message: "Broken pipe", cause: broken };
-  await assert.rejects(connection.writable.getWriter().write(bytes("a")), expected);
-  await assert.rejects(connection.readable.getReader().read(), expected);
+  await assert.rejects(connection.write(bytes("a")), expected);
+  await assert.rejects(connection.write(bytes("b")), expected);
+  assert.equal((await connection.read())?.length, 5);
+  assert.equal(await connection.read(), undefined);
+  connection.close();
   assert.equal(socket.closed, 1);
 });
 

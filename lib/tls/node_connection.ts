@@ -4,6 +4,8 @@ import type { Address } from "../core/address.ts";
 import { NO_BYTES } from "../io/buffer_pool.ts";
 import type { TlsFacts } from "../core/tls_facts.ts";
 import { ProxyError } from "../core/errors.ts";
+import type { Receiver, Sender } from "../io/connection.ts";
+import { CopiedReads } from "../io/copied_reads.ts";
 import { StreamPair } from "../io/stream_pair.ts";
 import type { Certificate } from "../certificates/certificate.ts";
 import type { TlsConnection } from "./engine.ts";
@@ -20,6 +22,7 @@ export class NodeConnection implements TlsConnection {
   /** The TCP socket beneath. */
   readonly #raw: Socket;
   #streams: StreamPair | undefined;
+  #copies: CopiedReads | undefined;
   #readError: Error | undefined;
   /** The peer has half-closed, though what it sent before may not have been read yet. */
   #ended = false;
@@ -73,6 +76,20 @@ export class NodeConnection implements TlsConnection {
     this.#waiting = waiting;
     this.#look();
     return waiting.promise;
+  }
+
+  receive(into: Uint8Array, receiver: Receiver): void {
+    this.#copies ??= new CopiedReads(this);
+    this.#copies.receive(into, receiver);
+  }
+
+  /** What is read is copied, so nothing comes into a buffer unasked. */
+  get reading(): boolean {
+    return false;
+  }
+
+  send(bytes: Uint8Array, sender: Sender): void {
+    this.write(bytes).then(() => sender.sent(), (error) => sender.sendFailed(error));
   }
 
   release(): void {

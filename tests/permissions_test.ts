@@ -121,7 +121,6 @@ routes: [{ backend: a }]`);
     ["nodeListen", `127.0.0.1:${listen}`],
     ["read", config.path],
     ["read", `${config.folder}/tls/tls.key`],
-    ["list", `${config.folder}/tls`],
   ] as const;
   assert.deepEqual(await attempt(allowed), allowed.map(() => "done"));
 
@@ -153,6 +152,8 @@ routes: [{ backend: a }]`);
     ["read", `${config.folder}/tls/../other.json`],
     ["nodeRead", "/etc/passwd"],
     ["list", config.folder],
+    ["list", `${config.folder}/tls`],
+    ["read", `${config.folder}/tls/..data/tls.key`],
     ["write", config.path],
     ["write", `${config.folder}/tls/new`],
     ["link", `${config.folder}/tls/new`],
@@ -193,8 +194,7 @@ routes: [{ backend: a }]`;
   const CASES = [
     [yaml(port, "tls/tls.crt", other.address), `--allow-net=${other.address}`],
     [yaml(port + 1, "tls/tls.crt", backend.address), `--allow-net=127.0.0.1:${port + 1}`],
-    [yaml(port, "/etc/other/tls.crt", backend.address), `--allow-read=/etc/other`],
-    [`${first}\nwatch: { config: true }`, `--allow-read=${config.folder}`],
+    [yaml(port, "/etc/other/tls.crt", backend.address), `--allow-read=/etc/other/tls.crt`],
   ] as const;
   for (const [index, [yaml, flag]] of CASES.entries()) {
     await config.write(yaml);

@@ -29,6 +29,8 @@ export interface Certificate {
   readonly label: string;
   /** SHA-256 of the leaf's DER, hexadecimal. */
   readonly fingerprint: string;
+  /** The same of the whole chain and the key: it tells any change of what is served. */
+  readonly digest: string;
 }
 
 /** Where a certificate stands. */
@@ -117,14 +119,16 @@ export function readCertificate(
   return Promise.try(() => {
     const chain = parseChain(pem.cert, paths.cert);
     const { key: path, passphraseFile } = paths;
-    const { key: keyPem, passphrase } = pem;
-    const key = parsePrivateKey({ pem: keyPem, passphrase }, { path, passphraseFile });
+    const { key: keyText, passphrase } = pem;
+    const key = parsePrivateKey({ pem: keyText, passphrase }, { path, passphraseFile });
     const [leaf] = chain;
     checkTogether(chain, key, paths);
     checkUsable(key, path);
+    const certPem = chain.map((certificate) => certificate.toString()).join("");
+    const keyPem = key.export({ type: "pkcs8", format: "pem" }).toString();
     return {
-      certPem: chain.map((certificate) => certificate.toString()).join(""),
-      keyPem: key.export({ type: "pkcs8", format: "pem" }).toString(),
+      certPem,
+      keyPem,
       names: namesOf(leaf),
       subject: subjectLines(leaf).join(", "),
       notBefore: new Date(leaf.validFrom),
@@ -133,6 +137,7 @@ export function readCertificate(
       curve: key.asymmetricKeyDetails?.namedCurve,
       label: paths.cert,
       fingerprint: createHash("sha256").update(leaf.raw).digest("hex"),
+      digest: createHash("sha256").update(certPem).update(keyPem).digest("hex"),
     };
   });
 }

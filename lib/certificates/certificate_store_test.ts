@@ -77,5 +77,6 @@ function certificate(label: string, names: readonly string[]): Certificate {
     keyType: "ECDSA",
     label,
     fingerprint: "",
+    digest: "",
   };
 }

@@ -1,14 +1,15 @@
 import { type App, startApp } from "../app.ts";
 import { type Fleet, startFleet } from "../workers/fleet.ts";
+import { filesOf } from "../config/files.ts";
 import type { Config } from "../config/schema.ts";
 import { AdminService } from "../control/admin_service.ts";
 import { ExpiryWatch } from "../control/expiry.ts";
 import { notPermitted, surplusGrants } from "../control/fence.ts";
-import { loadCertificates } from "../control/load.ts";
+import { loadFiles } from "../control/load.ts";
 import { Monitor } from "../control/monitor.ts";
 import { Reloader } from "../control/reloader.ts";
 import { type LoadedConfig, workersOf } from "../control/snapshot.ts";
-import { type FileWatch, watchFiles } from "../control/watch.ts";
+import { FileWatch } from "../control/file_watch.ts";
 import type { Observer, ProxyEvent } from "../core/event.ts";
 import { formatAddress } from "../core/address.ts";
 import { messageOf } from "../core/errors.ts";
@@ -102,7 +103,6 @@ export async function runProxy(
     source,
     loaded: start.loaded,
     observe,
-    say,
     cleanUp,
   });
   try {
@@ -157,12 +157,12 @@ async function load(
   }
   const { config, development } = await fillInCertificate(source.config);
   if (config.backends.size > 0) {
-    return { loaded: await loadCertificates(config), development, demo: false };
+    return { loaded: await loadFiles(config), development, demo: false };
   }
   const demo = await startDemoBackend();
   cleanUp.defer(() => demo.close());
   const complete = withBackend(config, [{ kind: "tcp", ...demo.address }]);
-  return { loaded: await loadCertificates(complete), development, demo: true };
+  return { loaded: await loadFiles(complete), development, demo: true };
 }
 
 /**
@@ -198,32 +198,28 @@ interface Reloadable {
 /** Makes ready for reloads, and watches the files that ask for them when they change. */
 function startReloading(
   { app, log, monitor, admin }: Reloadable,
-  { source, loaded, observe, say, cleanUp }: {
+  { source, loaded, observe, cleanUp }: {
     source: RunSource;
     loaded: LoadedConfig;
     observe: Observer;
-    say: Say;
     cleanUp: AsyncDisposableStack;
   },
 ): Reloader {
   const path = source.kind === "file" ? source.path : undefined;
   const expiry = cleanUp.use(new ExpiryWatch(observe));
-  const onTrouble = (reason: string) => say(reason);
-  const certificateWatch = cleanUp.use(watchFiles([], {
-    onChange: () => void reloader.reloadCertificates("changed certificate files"),
-    onTrouble,
-  }));
-  const configWatch = cleanUp.use(watchFiles([], {
-    onChange: () => void reloader.reload("changed configuration file"),
-    onTrouble,
-  }));
+  const filesWatch = cleanUp.use(
+    new FileWatch(() => void reloader.reloadFiles("changed certificate files")),
+  );
+  const configWatch = cleanUp.use(
+    new FileWatch(() => void reloader.reload("changed configuration file")),
+  );
   const reloader = new Reloader(loaded, {
     path,
     apply: (next) => applyAll(next, { app, log, monitor, admin }),
-    onApplied: (current) => watch(current, { path, expiry, certificateWatch, configWatch }),
+    onApplied: (current) => watch(current, { path, expiry, filesWatch, configWatch }),
     observe,
   });
-  watch(loaded, { path, expiry, certificateWatch, configWatch });
+  watch(loaded, { path, expiry, filesWatch, configWatch });
   return reloader;
 }
 
@@ -248,20 +244,17 @@ async function applyAll(
 }
 
 function watch(
-  { config, certificates }: LoadedConfig,
-  { path, expiry, certificateWatch, configWatch }: {
+  { config, certificates, stamps }: LoadedConfig,
+  { path, expiry, filesWatch, configWatch }: {
     path: string | undefined;
     expiry: ExpiryWatch;
-    certificateWatch: FileWatch;
+    filesWatch: FileWatch;
     configWatch: FileWatch;
   },
 ): void {
   expiry.watch(certificates, new Date());
-  const files = config.certificates.flatMap(({ cert, key, passphraseFile }) =>
-    passphraseFile === undefined ? [cert, key] : [cert, key, passphraseFile]
-  );
-  certificateWatch.watch(config.watch.certificates ? files : []);
-  configWatch.watch(config.watch.config && path !== undefined ? [path] : []);
+  filesWatch.watch(config.watch.certificates ? filesOf(config) : [], stamps);
+  configWatch.watch(config.watch.config && path !== undefined ? [path] : [], stamps);
 }
 
 /** Reloads are news for whoever asked for them, so they are told on stderr too, in full. */

@@ -1,9 +1,11 @@
+import { filesOf } from "../config/files.ts";
 import { isWithin } from "../config/key_path.ts";
 import { parseConfig, type ParsedFile } from "../config/parse.ts";
 import { type Problem, sortProblems, type SourceFile } from "../config/problem.ts";
 import type { Config } from "../config/schema.ts";
 import { verifyConfig } from "../config/verify.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
+import { stampsBeforeReading } from "../io/file_stamp.ts";
 import { readTextFile } from "../io/text_file.ts";
 import {
   type Certificate,
@@ -49,6 +51,7 @@ export interface LoadOptions {
  * @throws {ProxyError} `bad_config` where the file itself cannot be read
  */
 export async function loadConfigFile(path: string, options: LoadOptions): Promise<LoadedFile> {
+  const own = await stampsBeforeReading([path]);
   const { source, file, problems } = await parseConfigFile(path);
   const { draft, config } = file;
   if (draft === undefined) return { source, problems: sortProblems(problems), loaded: undefined };
@@ -64,12 +67,13 @@ export async function loadConfigFile(path: string, options: LoadOptions): Promis
       return { source, problems: sortProblems(problems), loaded: undefined };
     }
   }
+  const stamps = new Map([...own, ...await stampsBeforeReading(filesOf(draft))]);
   const certificates = await readCertificates(file, options, problems);
   const complete = certificates.length === draft.certificates.length;
   if (config === undefined || !complete || hasErrors(problems)) {
     return { source, problems: sortProblems(problems), loaded: undefined };
   }
-  const loaded = { config, certificates };
+  const loaded = { config, certificates, stamps };
   problems.push(...uncoveredNames(loaded, file), ...failedTests(loaded, file));
   return {
     source,
@@ -97,12 +101,13 @@ export async function parseConfigFile(path: string): Promise<ParsedConfigFile> {
   return { source, file, problems: [...file.problems, ...found] };
 }
 
-/** The certificates of a configuration, all or none. @throws {ProxyError} `bad_config` */
-export async function loadCertificates(
+/** The files that a configuration names, all or none. @throws {ProxyError} `bad_config` */
+export async function loadFiles(
   config: Config,
   read: CertificateReader = loadCertificate,
 ): Promise<LoadedConfig> {
-  return { config, certificates: await Promise.all(config.certificates.map(read)) };
+  const stamps = await stampsBeforeReading(filesOf(config));
+  return { config, certificates: await Promise.all(config.certificates.map(read)), stamps };
 }
 
 function hasErrors(problems: readonly Problem[]): boolean {

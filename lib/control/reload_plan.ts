@@ -46,11 +46,11 @@ function first([name]: readonly [string, unknown]): string {
   return name;
 }
 
-/** By path: a certificate that is renewed is another in the same place. */
+/** By path: what is renewed, be it the chain alone, is another in the same place. */
 function certificatesOf({ config, certificates }: LoadedConfig): Items {
   const things = config.certificates.map((entry, index) => ({
     entry,
-    fingerprint: certificates[index]?.fingerprint,
+    digest: certificates[index]?.digest,
   }));
   return itemsOf(things, ({ entry }) => entry.cert);
 }

@@ -3,7 +3,8 @@ import { formatProblem } from "../config/problem.ts";
 import type { Observer } from "../core/event.ts";
 import { loadCertificateSettled } from "../certificates/certificate.ts";
 import { notPermitted } from "./fence.ts";
-import { type CertificateReader, loadCertificates, loadConfigFile } from "./load.ts";
+import { type CertificateReader, loadConfigFile, loadFiles } from "./load.ts";
+import { planReload } from "./reload_plan.ts";
 import type { LoadedConfig } from "./snapshot.ts";
 
 /** What a reload works on. */
@@ -25,26 +26,26 @@ export class Reloader {
   readonly #target: ReloadTarget;
   #current: LoadedConfig;
   #queue: Promise<void> = Promise.resolve();
-  #waiting = { everything: false, certificates: false };
+  #waiting = { everything: false, files: false };
 
   constructor(current: LoadedConfig, target: ReloadTarget) {
     this.#current = current;
     this.#target = target;
   }
 
-  /** Reads configuration and certificates anew; without a YAML file the certificates alone. */
+  /** Reads the configuration and its files anew; without a YAML file those alone. */
   reload(reason: string): Promise<void> {
-    if (this.#target.path === undefined) return this.reloadCertificates(reason);
+    if (this.#target.path === undefined) return this.reloadFiles(reason);
     return this.#enqueue("everything", () => this.#reloadFile(reason));
   }
 
-  /** Reads the certificates of the configuration in force anew. */
-  reloadCertificates(reason: string): Promise<void> {
-    return this.#enqueue("certificates", () => this.#reloadCertificates(reason));
+  /** Reads the files of the configuration in force anew, such as certificates. */
+  reloadFiles(reason: string): Promise<void> {
+    return this.#enqueue("files", () => this.#reloadNamedFiles(reason));
   }
 
   /** A reload that waits to begin stands for every later one of its kind. */
-  #enqueue(what: "everything" | "certificates", run: () => Promise<void>): Promise<void> {
+  #enqueue(what: "everything" | "files", run: () => Promise<void>): Promise<void> {
     if (this.#waiting[what]) return this.#queue;
     this.#waiting[what] = true;
     this.#queue = this.#queue.then(async () => {
@@ -74,14 +75,12 @@ export class Reloader {
     }
   }
 
-  async #reloadCertificates(reason: string): Promise<void> {
+  async #reloadNamedFiles(reason: string): Promise<void> {
     try {
-      const next = await loadCertificates(this.#current.config, readSettled);
-      const same = next.certificates.every((certificate, index) =>
-        certificate.fingerprint === this.#current.certificates[index]?.fingerprint
-      );
+      const next = await loadFiles(this.#current.config, readSettled);
+      const isSame = planReload(this.#current, next).length === 0;
       // files that were touched are no news, but whoever asks gets an answer
-      if (!same || ASKED.has(reason)) await this.#apply(next, { reason, problems: [] });
+      if (!isSame || ASKED.has(reason)) await this.#apply(next, { reason, problems: [] });
     } catch (error) {
       this.#target.observe({ kind: "reload_failed", reason, problems: [messageOf(error)] });
     }

@@ -97,18 +97,18 @@ Deno.test("reload() runs one at a time, and once for all that wait", async () =>
   assert.deepEqual(target.applied.map(portOf).at(-1), 2);
 });
 
-Deno.test("reloadCertificates() takes new certificates, and files only touched are no news", async () => {
+Deno.test("reloadFiles() takes new certificates, and files only touched are no news", async () => {
   await using file = await ConfigFile.create("");
   await file.putCertificate("a", ec);
   await file.write(yaml(1).replace(certificateYaml(ec), "{ cert: a.crt, key: a.key }"));
   const { reloader, target, events } = await reloading(file);
-  await reloader.reloadCertificates("changed certificate files");
+  await reloader.reloadFiles("changed certificate files");
   assert.deepEqual(events, []);
   await file.putCertificate("a", await issueCertificate({ names: ["localhost"] }));
-  await reloader.reloadCertificates("changed certificate files");
+  await reloader.reloadFiles("changed certificate files");
   assert.equal(events.length, 1);
   assert.equal(target.applied.length, 1);
-  await reloader.reloadCertificates("changed certificate files");
+  await reloader.reloadFiles("changed certificate files");
   assert.equal(target.applied.length, 1);
 });
 

@@ -4,6 +4,7 @@ import { formatAddress } from "../core/address.ts";
 import type { ServerAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Observer } from "../core/event.ts";
+import type { FileStamps } from "../io/file_stamp.ts";
 import type { Policy } from "../proxy/policy.ts";
 import { Router } from "../proxy/router.ts";
 import type { Certificate } from "../certificates/certificate.ts";
@@ -24,6 +25,8 @@ export interface LoadedConfig {
   readonly config: Config;
   /** One for each of `config.certificates`, in its order. */
   readonly certificates: readonly Certificate[];
+  /** The files that it was read from, as each stood before. */
+  readonly stamps: FileStamps;
 }
 
 /**
@@ -60,9 +63,10 @@ export function routerOf({ routes }: Config): Router<string> {
 
 /** What sessions are to go by. */
 export function policyOf(
-  { config, certificates }: LoadedConfig,
+  loaded: LoadedConfig,
   { servers, observe }: { servers: StagedServers; observe: Observer },
 ): Policy {
+  const { config } = loaded;
   const backends = new Map([...config.backends].map(([name, backend]) => [
     name,
     new Backend(backendOptions(name, { backend, config, servers }), observe),
@@ -76,9 +80,7 @@ export function policyOf(
   });
   return {
     router: new Router(routes),
-    certificates: certificates.length === 0
-      ? undefined
-      : certificateStore({ config, certificates }),
+    certificates: loaded.certificates.length === 0 ? undefined : certificateStore(loaded),
     limits: config.limits,
     forwarded: { ...config.forwarded, trusted: new AddressSet(config.forwarded.trusted) },
     timeouts: config.timeouts,

@@ -27,6 +27,9 @@ export async function readTextFile(
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {
+  const { isFifo, isSocket } = await Deno.stat(path);
+  // to open one would wait for whoever writes to it, which may be nobody
+  if (isFifo || isSocket) throw new RangeError(`is a ${isFifo ? "pipe" : "socket"}, not a file`);
   using file = await Deno.open(path);
   const buffer = new Uint8Array(64 * 1024);
   const chunks: Uint8Array<ArrayBuffer>[] = [];

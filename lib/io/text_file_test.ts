@@ -13,6 +13,17 @@ for (const [what, path, message] of NOT_READ) {
   });
 }
 
+Deno.test("readTextFile() opens no pipe, which would wait for a writer", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const { code } = await new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).output();
+    assert.equal(code, 0);
+    await assert.rejects(readTextFile(`${folder}/pipe`), { message: "is a pipe, not a file" });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("readTextFile() reads text of more than one piece, and says what is no text", async () => {
   const path = await Deno.makeTempFile();
   try {

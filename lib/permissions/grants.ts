@@ -1,3 +1,4 @@
+import { filesOf } from "../config/files.ts";
 import type { Config, DnsConfig } from "../config/schema.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import type { ServerAddress } from "../core/endpoint.ts";
@@ -47,8 +48,8 @@ export const RUNTIME_VARIABLE = "RUNTIME_DIRECTORY";
 
 /**
  * Exactly what the proxy needs for this configuration, from start to end and with every reload of
- * it: to listen, to connect to its servers, to read its files and to watch their folders. The files
- * that links lead to are not listed: the runtime asks for the path that is opened, and for no other.
+ * it: to listen, to connect to its servers and to read its files, each by its name. The files that
+ * links lead to are not listed: the runtime asks for the path that is opened, and for no other.
  *
  * @throws {ProxyError} `bad_config` where a value cannot be written as a permission
  */
@@ -135,25 +136,12 @@ function unixGrants(...paths: string[]): SomeGrants {
 }
 
 function filesRead(config: Config, { configFile, program }: Surroundings): string[] {
-  const { watch, certificates } = config;
-  const own = configFile === undefined ? [] : [configFile];
-  const pairs = certificates.flatMap(({ cert, key }) => [cert, key]);
-  const passphrases = certificates.flatMap(({ passphraseFile }) => passphraseFile ?? []);
   return [
-    ...own,
-    ...pairs,
-    ...passphrases,
+    ...(configFile === undefined ? [] : [configFile]),
+    ...filesOf(config),
     ...(config.workers === 1 ? [] : program),
     ...(config.admin?.tokenFile === undefined ? [] : [config.admin.tokenFile]),
-    // whole folders are watched, as a file that is replaced is another file
-    ...(watch.config ? own.map(folderOf) : []),
-    ...(watch.certificates ? pairs.map(folderOf) : []),
   ];
-}
-
-function folderOf(path: string): string {
-  const slash = path.lastIndexOf("/");
-  return slash < 0 ? "." : path.slice(0, slash) || "/";
 }
 
 /** The path from the root on, without `.` and `..`. */

@@ -52,18 +52,28 @@ const CASES: readonly [
     write: ["/var/log/proxy/access.log"],
   }],
   [
-    "certificates, with the folders that are watched",
+    "certificates, each by its name",
     "certificates: [{ cert: tls/a.crt, key: tls/a.key, passphrase_file: /run/pass }]",
     {},
-    { read: ["/etc/proxy/proxy.yaml", "/etc/proxy/tls", "/run/pass"] },
+    {
+      read: [
+        "/etc/proxy/proxy.yaml",
+        "/etc/proxy/tls/a.crt",
+        "/etc/proxy/tls/a.key",
+        "/run/pass",
+      ],
+    },
   ],
+  ["certificates at the root", "certificates: [{ cert: /a.crt, key: /a.key }]", {}, {
+    read: ["/a.crt", "/a.key", "/etc/proxy/proxy.yaml"],
+  }],
   [
     "certificates that are not watched",
     "certificates: [{ cert: ../tls/a.crt, key: /k/./a.key }]\nwatch: { certificates: false }",
     {},
     { read: ["/etc/proxy/proxy.yaml", "/etc/tls/a.crt", "/k/a.key"] },
   ],
-  ["a watched configuration", "watch: { config: true }", {}, { read: ["/etc/proxy"] }],
+  ["a watched configuration", "watch: { config: true }", {}, {}],
   [
     "relative paths",
     "certificates: [{ cert: a.crt, key: a.key }]\nwatch: { certificates: false }",
@@ -74,7 +84,7 @@ const CASES: readonly [
     "a relative configuration that is watched",
     "watch: { config: true }",
     { configFile: "proxy.yaml" },
-    { read: ["/srv"] },
+    { read: ["/srv/proxy.yaml"] },
   ],
   [
     "a server in the file system",

@@ -19,6 +19,7 @@ export function paperCertificate(
     keyType: "ECDSA",
     label,
     fingerprint: label,
+    digest: more.fingerprint ?? label,
     ...more,
   };
 }
@@ -32,5 +33,6 @@ export function loadedConfig(
   const { config, problems } = parseConfig({ path: "proxy.yaml", text: yaml });
   assert.deepEqual(problems, []);
   assert.ok(config !== undefined);
-  return { config, certificates: config.certificates.map(({ cert }) => certificateFor(cert)) };
+  const certificates = config.certificates.map(({ cert }) => certificateFor(cert));
+  return { config, certificates, stamps: new Map() };
 }

@@ -10,7 +10,7 @@ import { verifyConfig } from "../lib/config/verify.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { printedPermissions } from "./support/printed_permissions.ts";
 
-const DEPLOY = new URL("../scripts/deploy", import.meta.url);
+const DEPLOY = new URL("../scripts/deploy/", import.meta.url);
 const ROOT = new URL("../", import.meta.url);
 
 Deno.test("systemd takes the unit, with the drop-in too, and finds it hardened", async () => {

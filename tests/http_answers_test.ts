@@ -81,6 +81,30 @@ const ANSWERS: readonly AnswerCase[] = [
     seen: { status: 200, framing: "length", body: "a" },
     length: "1",
   },
+  // what servers get wrong and every peer takes
+  ...[600, 999].map((status) => ({
+    name: `status ${status}`,
+    sent: encodeAnswer("abc", { status }),
+    seen: { status, framing: "length", body: "abc" },
+    length: "3",
+  } as const)),
+  {
+    name: "blanks behind chunk sizes",
+    sent: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3 \r\nabc\r\n0  \r\n\r\n",
+    seen: { status: 200, framing: "chunked", body: "abc" },
+  },
+  {
+    name: "one length twice",
+    sent: "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+    seen: { status: 200, framing: "length", body: "abc" },
+    length: "3",
+  },
+  {
+    name: "a folded field and a blank before a colon",
+    sent: "HTTP/1.1 200 OK\r\nContent-Length : 3\r\nA: b\r\n c\r\n\r\nabc",
+    seen: { status: 200, framing: "length", body: "abc" },
+    length: "3",
+  },
   {
     name: "HEAD with a length",
     method: "HEAD",

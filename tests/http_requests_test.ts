@@ -47,6 +47,12 @@ const REFUSED: readonly [name: string, status: number, request: string][] = [
     400,
     "POST / HTTP/1.1\r\nH\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
   ],
+  [
+    "a coding behind chunked",
+    400,
+    "POST / HTTP/1.1\r\nH\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+  ],
+  ["a method that is too long", 400, `${"A".repeat(100_000)} / HTTP/1.1\r\nH\r\n\r\n`],
   ["a chunked 1.0", 400, "POST / HTTP/1.0\r\nH\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
   ["obs-fold", 400, "GET / HTTP/1.1\r\nH\r\nA: b\r\n c\r\n\r\n"],
   ["a bare LF", 400, "GET / HTTP/1.1\nH\n\n"],
@@ -81,6 +87,7 @@ const BROKEN_BODIES: readonly [name: string, body: string][] = [
   ["a chunk that is too long", "3\r\nabcdef\r\n0\r\n\r\n"],
   ["a bare LF behind a size", "3\nabc\r\n0\r\n\r\n"],
   ["a size without an end", "fffffffffffffffff\r\n"],
+  ["an extension that is none", "3\r\nabc\r\n3;\r\nabc\r\n0\r\n\r\n"],
   ["a malformed trailer", "3\r\nabc\r\n0\r\nA : b\r\n\r\n"],
 ];
 

@@ -5,14 +5,16 @@ import type { RequestHead } from "./message.ts";
 
 /**
  * Refuses expectations that nobody here can promise to meet: there is only one, and it is left to
- * the server (RFC 9110, section 10.1.1). HTTP/1.0 knows none, so there the field is only a field.
+ * the server (RFC 9110, section 10.1.1). HTTP/1.0 knows none, so there the field is only a field; an
+ * empty list holds none.
  *
  * @throws {ProxyError} `expectation_failed`
  */
 export function checkExpectation({ minor, fields }: RequestHead): void {
   if (minor === 0 || !hasRole(fields, ROLE.expect)) return;
-  for (const value of valuesOf(fields, "expect")) {
-    if (value.toLowerCase() !== "100-continue") {
+  for (const member of valuesOf(fields, "expect").join(",").split(",")) {
+    const expectation = member.trim().toLowerCase();
+    if (expectation !== "" && expectation !== "100-continue") {
       throw new ProxyError("expectation_failed", "Expect asks for other than 100-continue");
     }
   }

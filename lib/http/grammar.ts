@@ -17,10 +17,11 @@ export const CONTENT_LENGTH = /^\d{1,15}$/;
 
 /**
  * `Host` (RFC 9110, section 7.2) as `https` URIs can have it: a name, an IPv4 or a bracketed IPv6
- * address, and maybe a port. Stricter than `reg-name`: no percent-encoding and no sub-delims.
+ * address, and maybe a port, which may be empty (RFC 3986, section 3.2.3). Stricter than `reg-name`:
+ * no percent-encoding and no sub-delims.
  */
 export const HOST =
-  /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z_](?:[0-9A-Za-z._-]{0,254}))(?::\d{1,5})?$/;
+  /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z_](?:[0-9A-Za-z._-]{0,254}))(?::\d{0,5})?$/;
 
 /** Bytes that delimit (RFC 5234, appendix B.1). */
 export const HTAB = 0x09;

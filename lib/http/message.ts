@@ -12,7 +12,7 @@ export interface RequestHead {
 /** The head of an answer, well-formed (RFC 9112, sections 4 and 5). */
 export interface ResponseHead {
   readonly minor: 0 | 1;
-  /** 100 to 599. */
+  /** 100 to 999. */
   readonly status: number;
   readonly reason: string;
   readonly fields: readonly Field[];

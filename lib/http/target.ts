@@ -7,7 +7,10 @@ import { valuesOf } from "./field.ts";
 export interface RequestTarget {
   /** The target in origin-form, or `*`, as a backend is to see it. */
   readonly path: string;
-  /** Host, maybe with a port, as the client wrote it; undefined where HTTP/1.0 said none. */
+  /**
+   * Host, maybe with a port, as the client wrote it, but without the colon of an empty port;
+   * undefined where HTTP/1.0 said none.
+   */
   readonly authority: string | undefined;
 }
 
@@ -31,13 +34,13 @@ export function requestTarget(head: RequestHead): RequestTarget {
 
 /** RFC 9112, section 3.2.2; a Host that names another place is refused. */
 function absoluteForm({ method, target }: RequestHead, host: string | undefined): RequestTarget {
-  const match = /^https?:\/\/([^/?]*)(.*)$/i.exec(target);
-  const authority = match?.[1];
-  const rest = match?.[2];
-  if (authority === undefined || rest === undefined || !HOST.test(authority)) {
+  const [, scheme = "", written = "", rest = ""] = /^(https?):\/\/([^/?]*)(.*)$/i.exec(target) ??
+    [];
+  if (!HOST.test(written)) {
     throw new ProxyError("bad_target", "The request target is neither a path nor an http(s) URI");
   }
-  if (host !== undefined && host.toLowerCase() !== authority.toLowerCase()) {
+  const authority = withoutEmptyPort(written);
+  if (host !== undefined && placeOf(host, scheme) !== placeOf(authority, scheme)) {
     throw new ProxyError("bad_host", "Host names another place than the request target");
   }
   const path = rest.startsWith("/") ? rest : rest === "" && method === "OPTIONS" ? "*" : `/${rest}`;
@@ -54,5 +57,16 @@ function hostOf({ minor, fields }: RequestHead): string | undefined {
     throw new ProxyError("bad_host", "Host is missing");
   }
   if (!HOST.test(host)) throw new ProxyError("bad_host", "Host is not a host name");
-  return host;
+  return withoutEmptyPort(host);
+}
+
+/** An empty port is none (RFC 3986, section 6.2.3). */
+function withoutEmptyPort(authority: string): string {
+  return authority.endsWith(":") ? authority.slice(0, -1) : authority;
+}
+
+/** In one spelling: lower case, and with the port that the scheme means where none is said. */
+function placeOf(authority: string, scheme: string): string {
+  const [, host = "", port] = /^(.*?)(?::(\d+))?$/.exec(authority.toLowerCase()) ?? [];
+  return `${host}:${Number(port ?? (scheme.toLowerCase() === "http" ? 80 : 443))}`;
 }

@@ -1,6 +1,7 @@
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
+import { ChunkExtension } from "./chunk_extension.ts";
 import type { Framing } from "./framing.ts";
-import { CR, LF } from "../http/grammar.ts";
+import { CR, HTAB, LF, SP } from "../http/grammar.ts";
 import type { Field } from "../http/field.ts";
 import { type FieldError, parseTrailers } from "./head.ts";
 import { HeadScanner } from "./head_scanner.ts";
@@ -22,6 +23,8 @@ export interface BodyRules {
   readonly truncated: ErrorCode;
   readonly maxTrailerBytes: number;
   readonly maxTrailers: number;
+  /** Whether blanks may stand behind a chunk's size, as some servers write them. */
+  readonly blanksBehindSize?: boolean;
 }
 
 /** Cuts one body out of bytes that come in any pieces. */
@@ -99,17 +102,29 @@ class UntilCloseDecoder implements BodyDecoder {
   }
 }
 
+type ChunkState =
+  | "size"
+  | "blanks"
+  | "extension"
+  | "size_lf"
+  | "data"
+  | "data_cr"
+  | "data_lf"
+  | "trailers";
+
 /**
- * Chunked transfer coding (RFC 9112, section 7.1). Chunk extensions are checked for forbidden
- * bytes, bounded and dropped; a size has at most 12 digits; lines end in CRLF and nothing else.
+ * Chunked transfer coding (RFC 9112, section 7.1). Chunk extensions are read, bounded and dropped; a
+ * size has at most 12 digits; lines end in CRLF and nothing else.
  */
 class ChunkedDecoder implements BodyDecoder {
   readonly #rules: BodyRules;
-  #state: "size" | "extension" | "size_lf" | "data" | "data_cr" | "data_lf" | "trailers" = "size";
+  #state: ChunkState = "size";
   /** Bytes left of the chunk, or the size read so far. */
   #size = 0;
   #digits = 0;
-  #extensionBytes = 0;
+  #extension: ChunkExtension | undefined;
+  /** Bytes of extensions and blanks beyond what the chunks so far may have. */
+  #excess = 0;
   #trailers: HeadScanner | undefined;
   done = false;
 
@@ -143,11 +158,14 @@ class ChunkedDecoder implements BodyDecoder {
     switch (this.#state) {
       case "size":
         return this.#feedSize(byte);
+      case "blanks":
+        return this.#feedBlank(byte);
       case "extension":
         return this.#feedExtension(byte);
       case "size_lf":
         this.#expect(byte, LF, "A chunk's size line does not end in CRLF");
         this.#digits = 0;
+        this.#excess = Math.max(0, this.#excess - FREE_EXTENSION_BYTES - 2 * this.#size);
         this.#state = this.#size > 0 ? "data" : "trailers";
         return;
       case "data_cr":
@@ -167,22 +185,39 @@ class ChunkedDecoder implements BodyDecoder {
       this.#size = this.#size * 16 + digit;
     } else if (this.#digits === 0) {
       this.#fail("A chunk's size is not a hexadecimal number");
-    } else if (byte === CR) {
-      this.#state = "size_lf";
-    } else if (byte === SEMICOLON) {
-      this.#state = "extension";
-    } else {
+    } else if (!this.#feedBehindSize(byte)) {
       this.#fail("A chunk's size is not a hexadecimal number");
     }
   }
 
-  #feedExtension(byte: number): void {
+  /** @returns false where nothing of what may follow a size begins */
+  #feedBehindSize(byte: number): boolean {
     if (byte === CR) {
       this.#state = "size_lf";
-    } else if ((byte < 0x20 && byte !== 0x09) || byte === 0x7f) {
-      this.#fail("A chunk extension holds a control character");
-    } else if (++this.#extensionBytes > MAX_EXTENSION_BYTES) {
-      this.#fail(`The chunk extensions are longer than ${MAX_EXTENSION_BYTES} bytes`);
+    } else if (byte === SEMICOLON) {
+      this.#extension = new ChunkExtension();
+      this.#state = "extension";
+    } else if (this.#rules.blanksBehindSize && (byte === SP || byte === HTAB)) {
+      this.#countExcess();
+      this.#state = "blanks";
+    } else return false;
+    return true;
+  }
+
+  #feedBlank(byte: number): void {
+    if (!this.#feedBehindSize(byte)) this.#fail("A chunk's size is two words");
+  }
+
+  #feedExtension(byte: number): void {
+    const said = this.#extension?.feed(byte);
+    if (said === "bad") this.#fail("A chunk extension is neither a token nor a quoted string");
+    if (said === "end") this.#state = "size_lf";
+    else this.#countExcess();
+  }
+
+  #countExcess(): void {
+    if (++this.#excess > MAX_EXCESS_BYTES) {
+      this.#fail(`The chunk extensions are longer than ${MAX_EXCESS_BYTES} bytes`);
     }
   }
 
@@ -211,8 +246,13 @@ class ChunkedDecoder implements BodyDecoder {
 
 /** 16^12 - 1 is 256 TiB and still exact in a number. */
 const MAX_SIZE_DIGITS = 12;
-/** Of one body together. */
-const MAX_EXTENSION_BYTES = 16 * 1024;
+/**
+ * Bytes that extensions may be longer than what is free, in one body together: each chunk has some
+ * for nothing, and two for each byte it carries, so that small ones add up to no error however long
+ * the body is.
+ */
+const MAX_EXCESS_BYTES = 16 * 1024;
+const FREE_EXTENSION_BYTES = 32;
 const SEMICOLON = 0x3b;
 
 function hexDigit(byte: number): number {

@@ -26,7 +26,8 @@ export function requestFraming({ minor, fields }: RequestHead): Framing {
 }
 
 /**
- * How an answer's body is delimited, given the method it answers.
+ * How an answer's body is delimited, given the method it answers. One length may stand twice: some
+ * servers say it so, every peer takes it, and the next reader gets one of our own making.
  *
  * @throws {ProxyError} `bad_response`
  */
@@ -57,18 +58,22 @@ interface FramingErrors {
   readonly length: ErrorCode;
   readonly transferEncoding: ErrorCode;
   readonly unsupported: ErrorCode;
+  /** Whether one length may stand more than once, as long as it is the same to the letter. */
+  readonly repeatedLength: boolean;
 }
 
 const REQUEST_ERRORS: FramingErrors = {
   length: "bad_length",
   transferEncoding: "bad_transfer_encoding",
   unsupported: "unsupported_transfer_coding",
+  repeatedLength: false,
 };
 
 const RESPONSE_ERRORS: FramingErrors = {
   length: "bad_response",
   transferEncoding: "bad_response",
   unsupported: "bad_response",
+  repeatedLength: true,
 };
 
 function framingOf(
@@ -90,7 +95,9 @@ function framingOf(
   }
   const [length, ...more] = lengths;
   if (length === undefined) return undefined;
-  if (more.length > 0) throw new ProxyError(errors.length, "Content-Length stands more than once");
+  if (more.length > 0 && !(errors.repeatedLength && more.every((other) => other === length))) {
+    throw new ProxyError(errors.length, "Content-Length stands more than once");
+  }
   if (!CONTENT_LENGTH.test(length)) {
     throw new ProxyError(errors.length, "Content-Length is not a plain decimal number");
   }
@@ -99,7 +106,10 @@ function framingOf(
 
 const NO_BYTES: Framing = { kind: "length", length: 0 };
 
-/** RFC 9112, section 6.1: chunked, once, and not from or to HTTP/1.0. */
+/**
+ * RFC 9112, section 6.1: chunked, once, and not from or to HTTP/1.0. Where chunked is not the last
+ * coding, nobody can tell where the body ends (section 6.3).
+ */
 function transferCoding(value: string, minor: 0 | 1, errors: FramingErrors): Framing {
   if (minor === 0) {
     throw new ProxyError(
@@ -109,8 +119,10 @@ function transferCoding(value: string, minor: 0 | 1, errors: FramingErrors): Fra
   }
   if (value.toLowerCase() === "chunked") return CHUNKED;
   const codings = value.split(",").map((coding) => coding.trim().toLowerCase());
+  const chunked = codings.indexOf("chunked");
+  const delimited = chunked < 0 || chunked === codings.length - 1;
   const other = codings.find((coding) => coding !== "chunked");
-  if (other !== undefined && TOKEN.test(other)) {
+  if (delimited && other !== undefined && TOKEN.test(other)) {
     throw new ProxyError(
       errors.unsupported,
       "A transfer coding other than chunked is not supported",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Framing, framingFields, requestFraming, responseFraming } from "./framing.ts";
+import type { ProxyError } from "../core/errors.ts";
 import { field } from "../http/field.ts";
 
 const NONE: Framing = { kind: "none" };
@@ -60,6 +61,37 @@ Deno.test("responseFraming() decides how a body is delimited (RFC 9112 6.3)", ()
     const framing = responseFraming({ minor: 1, status, reason: "", fields }, method);
     assert.deepEqual(framing, expected, `${method} ${status} ${which}`);
   }
+});
+
+Deno.test("responseFraming() takes one length twice, to the letter (RFC 9110 8.6)", () => {
+  const of = (...values: readonly string[]) => {
+    const fields = values.map(length);
+    return responseFraming({ minor: 1, status: 200, reason: "", fields }, "GET");
+  };
+  assert.deepEqual(of("3", "3"), THREE);
+  assert.deepEqual(of("3", "3", "3"), THREE);
+  for (const values of [["3", "4"], ["3", "3", "4"], ["3", "03"], ["3, 3"], ["x", "x"]]) {
+    assert.throws(() => of(...values), { code: "bad_response" }, values.join(" and "));
+  }
+});
+
+Deno.test("requestFraming() wants chunked to be the last coding (RFC 9112 6.3)", () => {
+  const codeOf = (...values: readonly string[]) => {
+    try {
+      const fields = values.map(coding);
+      return requestFraming({ method: "POST", target: "/", minor: 1, fields }).kind;
+    } catch (error) {
+      return (error as ProxyError).code;
+    }
+  };
+  for (
+    const value of ["chunked, gzip", "gzip, chunked, gzip", "chunked, chunked", "chunked, a b"]
+  ) {
+    assert.equal(codeOf(value), "bad_transfer_encoding", value);
+  }
+  assert.equal(codeOf("chunked", "gzip"), "bad_transfer_encoding");
+  assert.equal(codeOf("gzip", "chunked"), "unsupported_transfer_coding");
+  assert.equal(codeOf("gzip"), "unsupported_transfer_coding");
 });
 
 Deno.test("responseFraming() refuses malformed framing even where there is no body", () => {

@@ -1,7 +1,7 @@
 import { ProxyError } from "../core/errors.ts";
 import { decodeLatin1, encodeLatin1 } from "../core/latin1.ts";
 import { type Field, fieldLines, lineOf } from "../http/field.ts";
-import { hashByte, readFieldName } from "../http/field_name.ts";
+import { type FieldName, fieldName, hashByte, readFieldName } from "../http/field_name.ts";
 import type { RequestHead, ResponseHead } from "../http/message.ts";
 import { COLON, CR, HTAB, HTTP_VERSION, SP, TARGET_CHARACTERS, TOKEN } from "../http/grammar.ts";
 
@@ -45,7 +45,9 @@ export function parseRequestHead(
 }
 
 /**
- * Reads an answer's head (RFC 9112, section 4), cut out like a request's.
+ * Reads an answer's head (RFC 9112, section 4), cut out like a request's. What servers get wrong and
+ * every peer takes is mended as the RFC says, as this is where it ends: a status beyond 599, a folded
+ * field line and white space before its colon.
  *
  * @throws {ProxyError} `bad_response`
  */
@@ -127,7 +129,7 @@ function parseVersion(
 function parseStatus(line: Uint8Array): number | undefined {
   const [hundreds, tens, ones] = [digit(line[9]), digit(line[10]), digit(line[11])];
   const delimited = line[8] === SP && (line[12] === SP || line[12] === CR);
-  if (!delimited || hundreds < 1 || hundreds > 5 || tens < 0 || ones < 0) return undefined;
+  if (!delimited || hundreds < 1 || tens < 0 || ones < 0) return undefined;
   return hundreds * 100 + tens * 10 + ones;
 }
 
@@ -147,7 +149,14 @@ interface FieldSection {
 /** Goes by the bytes; only names not seen before and values become text. */
 function parseFields(bytes: Uint8Array, { text, at, maxFields, code }: FieldSection): Field[] {
   const fields: Field[] = [];
+  const mended = code === "bad_response";
   for (let start = at; start < bytes.length && bytes[start] !== CR;) {
+    if (mended && fields.length > 0 && isWhitespace(bytes[start])) {
+      const { words, next } = foldedWords(bytes, { text, start });
+      fields.push(unfolded(fields.pop() as Field, words));
+      start = next;
+      continue;
+    }
     if (fields.length === maxFields) {
       throw new ProxyError(tooMany(code), `There are more than ${maxFields} header fields`);
     }
@@ -157,7 +166,10 @@ function parseFields(bytes: Uint8Array, { text, at, maxFields, code }: FieldSect
       if (bytes[end] === CR) throw badLine(bytes[start], "A header line has no colon", code);
       hash = hashByte(hash, bytes[end] as number);
     }
-    const written = readFieldName(bytes, { start, end, hash });
+    const written = readFieldName(bytes, { start, end, hash }) ??
+      (mended && isWhitespace(bytes[end - 1])
+        ? nameBeforeSpace(text.slice(start, end))
+        : undefined);
     if (written === undefined) {
       throw badLine(bytes[start], "A header field's name is not a token", code);
     }
@@ -170,12 +182,39 @@ function parseFields(bytes: Uint8Array, { text, at, maxFields, code }: FieldSect
     const { name, key, role } = written;
     const value = text.slice(from, to);
     // most lines are written as they would be here
-    const plain = from === end + 2 && bytes[end + 1] === SP && next === to + 2;
+    const plain = from === end + 2 && bytes[end + 1] === SP && next === to + 2 &&
+      name.length === end - start;
     const line = plain ? text.slice(start, next) : lineOf(name, value);
     fields.push({ name, key, role, value, line });
     start = next;
   }
   return fields;
+}
+
+/** What a line holds that goes on with the one before it (RFC 9112, section 5.2). */
+function foldedWords(
+  bytes: Uint8Array,
+  { text, start }: { text: string; start: number },
+): { words: string; next: number } {
+  let from = start;
+  while (isWhitespace(bytes[from])) from++;
+  let to = from;
+  while (bytes[to] !== CR) to++;
+  const next = to + 2;
+  while (to > from && isWhitespace(bytes[to - 1])) to--;
+  return { words: text.slice(from, to), next };
+}
+
+/** A field whose fold is a space now. */
+function unfolded({ name, key, role, value }: Field, words: string): Field {
+  const whole = value === "" || words === "" ? value + words : `${value} ${words}`;
+  return { name, key, role, value: whole, line: lineOf(name, whole) };
+}
+
+/** The name in front of white space that a proxy has to remove (RFC 9112, section 5.1). */
+function nameBeforeSpace(text: string): FieldName | undefined {
+  const name = text.replace(/[ \t]+$/, "");
+  return TOKEN.test(name) ? fieldName(name) : undefined;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { NO_BYTES } from "../io/buffer_pool.ts";
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
-import { CR, LF, LINE_BYTE } from "../http/grammar.ts";
+import { CR, LF, LINE_BYTE, SP } from "../http/grammar.ts";
 
 /** Which error each fault of a head is, so that requests and answers can share the scanner. */
 export interface ScanErrors {
@@ -8,6 +8,8 @@ export interface ScanErrors {
   readonly tooLarge: ErrorCode;
   /** For a first line alone that is over the limit. */
   readonly firstLineTooLarge: ErrorCode;
+  /** For its first word alone that is, where that is another. */
+  readonly firstWordTooLarge?: ErrorCode;
 }
 
 /**
@@ -65,7 +67,7 @@ export class HeadScanner {
         this.#afterCr = true;
       }
     }
-    if (bytes.length > limit) throw this.#tooLarge();
+    if (bytes.length > limit) throw this.#tooLarge(bytes.subarray(at, end));
     this.#keep(bytes.subarray(at));
     return undefined;
   }
@@ -91,11 +93,15 @@ export class HeadScanner {
     this.#carried = needed;
   }
 
-  #tooLarge(): ProxyError {
-    const first = this.#lines === 0;
-    const code = first ? this.#errors.firstLineTooLarge : this.#errors.tooLarge;
-    const what = first ? "The first line" : "The head";
-    return new ProxyError(code, `${what} is larger than ${this.#maxBytes} bytes`);
+  /** @param last what came behind what is carried */
+  #tooLarge(last: Uint8Array): ProxyError {
+    const larger = `is larger than ${this.#maxBytes} bytes`;
+    const { tooLarge, firstLineTooLarge, firstWordTooLarge = firstLineTooLarge } = this.#errors;
+    if (this.#lines > 0) return new ProxyError(tooLarge, `The head ${larger}`);
+    const carried = this.#carry.subarray(0, this.#carried);
+    return last.includes(SP) || carried.includes(SP)
+      ? new ProxyError(firstLineTooLarge, `The first line ${larger}`)
+      : new ProxyError(firstWordTooLarge, `The first word ${larger}`);
   }
 
   #malformed(byte: number): ProxyError {

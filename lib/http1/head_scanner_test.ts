@@ -68,3 +68,26 @@ Deno.test("HeadScanner.scan() refuses every control character but HTAB (RFC 9110
     else assert.equal(scanner().scan(line, 0), undefined);
   }
 });
+
+Deno.test("HeadScanner.scan() tells a first word that is too large, however it is cut", () => {
+  const errors = {
+    malformed: "bad_field",
+    tooLarge: "head_too_large",
+    firstLineTooLarge: "target_too_long",
+    firstWordTooLarge: "bad_request_line",
+  } as const;
+  const cases = [
+    ["AAAAAA", "bad_request_line"],
+    ["AAAAA ", "bad_request_line"],
+    ["AAAA A", "target_too_long"],
+    [" AAAAA", "target_too_long"],
+    ["A\r\nAAA", "head_too_large"],
+  ] as const;
+  for (const [text, code] of cases) {
+    for (let cut = 0; cut < text.length; cut++) {
+      const one = new HeadScanner(5, errors);
+      assert.equal(one.scan(encodeLatin1(text.slice(0, cut)), 0), undefined);
+      assert.throws(() => one.scan(encodeLatin1(text.slice(cut)), 0), { code }, `${text} ${cut}`);
+    }
+  }
+});

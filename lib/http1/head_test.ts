@@ -61,6 +61,38 @@ Deno.test("parseTrailers() says of a folded line that it is one (RFC 9112 5.2)",
   }
 });
 
+Deno.test("parseResponseHead() mends folds and white space before colons (RFC 9112 5.1, 5.2)", () => {
+  const fieldsOf = (...lines: readonly string[]) => {
+    const bytes = encodeLatin1(["HTTP/1.1 200 OK", ...lines, "", ""].join("\r\n"));
+    return parseResponseHead(bytes, 8).fields;
+  };
+  const cases: readonly [lines: readonly string[], fields: readonly [string, string][]][] = [
+    [["A: b", " c"], [["A", "b c"]]],
+    [["A: b", "\t \tc\t", "B: d"], [["A", "b c"], ["B", "d"]]],
+    [["A: b", " c", "  d: e"], [["A", "b c d: e"]]],
+    [["A:", " b"], [["A", "b"]]],
+    [["A: b", " "], [["A", "b"]]],
+    [["A: b", " ", "\t", " c"], [["A", "b c"]]],
+    [["A : b"], [["A", "b"]]],
+    [["Content-Length \t :3"], [["Content-Length", "3"]]],
+    [["Connection : X-A", "X-A\t:"], [["Connection", "X-A"], ["X-A", ""]]],
+  ];
+  for (const [lines, fields] of cases) {
+    // as if they had been written well: name, meaning, value and line
+    assert.deepEqual(fieldsOf(...lines), fields.map(([name, value]) => field(name, value)));
+  }
+  // a fold is no field of its own
+  assert.equal(fieldsOf(...Array(8).fill("A: b"), " c").length, 8);
+  assert.throws(() => fieldsOf(...Array(9).fill("A: b")), { code: "bad_response" });
+});
+
+Deno.test("parseRequestHead() mends nothing (RFC 9112 5.1, 5.2)", () => {
+  for (const lines of ["A: b\r\n c", "A : b", "A\t: b", "A:\r\n\tb"]) {
+    const bytes = encodeLatin1(`GET / HTTP/1.1\r\n${lines}\r\n\r\n`);
+    assert.throws(() => parseRequestHead(bytes, 8), { code: "bad_field" }, lines);
+  }
+});
+
 Deno.test("field() keeps the name and adds it in lower case", () => {
   const line = "X-A_b: C\r\n";
   assert.deepEqual(field("X-A_b", "C"), { name: "X-A_b", key: "x-a_b", role: 0, value: "C", line });

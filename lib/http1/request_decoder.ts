@@ -213,6 +213,8 @@ const SCAN_ERRORS: ScanErrors = {
   malformed: "bad_field",
   tooLarge: "head_too_large",
   firstLineTooLarge: "target_too_long",
+  // a method longer than any that is known (RFC 9112, section 3)
+  firstWordTooLarge: "bad_request_line",
 };
 
 function bodyRules({ headerBytes, headers }: RequestLimits): BodyRules {

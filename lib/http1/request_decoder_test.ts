@@ -91,6 +91,13 @@ Deno.test("RequestDecoder.feed() bounds the chunk extensions of a body together"
   ]);
 });
 
+Deno.test("RequestDecoder.feed() takes many small chunk extensions in a long body", () => {
+  const chunk = "1;a=b;c\r\nx\r\n" + `100;${"e".repeat(300)}\r\n${"y".repeat(256)}\r\n`;
+  const start = head("POST /a HTTP/1.1", "Host: a", "Transfer-Encoding: chunked");
+  const facts = feed(decoder(), [fromLatin1(start + chunk.repeat(5000) + "0\r\n\r\n")]);
+  assert.deepEqual(facts.map(({ kind }) => kind), ["head", "data", "end"]);
+});
+
 Deno.test("RequestDecoder.feed() takes a large head of bytes above ASCII", () => {
   const large = new RequestDecoder({ headerBytes: 1024 * 1024, headers: 20 });
   const value = "\xe9".repeat(1_000_000);

@@ -61,6 +61,8 @@ export class ResponseDecoder {
       truncated: "truncated_response",
       maxTrailerBytes: limits.headerBytes,
       maxTrailers: limits.headers,
+      // every peer takes them, and the next reader gets sizes of our own making
+      blanksBehindSize: true,
     };
   }
 

@@ -131,6 +131,56 @@ export const GOOD_ANSWERS: readonly GoodAnswer[] = [
     bytes: head("HTTP/1.1 199 X") + head("HTTP/1.1 599 Y", "Content-Length: 0"),
     facts: ["199 none", "599 length 0", "end"],
   },
+  // what no standard allows, and every peer takes
+  ...[600, 700, 999].map((status) => ({
+    name: `status ${status}`,
+    rfc: "9110 15",
+    bytes: head(`HTTP/1.1 ${status} Odd`, "Content-Length: 1") + "x",
+    facts: [`${status} length 1`, "data x", "end"],
+  })),
+  {
+    name: "blanks behind a chunk's size",
+    rfc: "9112 7.1",
+    bytes: chunkedAnswer("3 \r\nabc\r\n1  \t\r\nd\r\n1 ;a=b\r\ne\r\n0 \r\n\r\n"),
+    facts: ["200 chunked", "data abcde", "end"],
+  },
+  {
+    name: "one length twice",
+    rfc: "9110 8.6",
+    bytes: ok("Content-Length: 3", "A: b", "content-length:3") + "abc",
+    facts: ["200 length 3", "data abc", "end"],
+  },
+  {
+    name: "one length three times, and no body",
+    rfc: "9110 8.6",
+    method: "HEAD",
+    bytes: ok("Content-Length: 3", "Content-Length: 3", "Content-Length: 3"),
+    facts: ["200 none"],
+  },
+  {
+    name: "folded fields",
+    rfc: "9112 5.2",
+    bytes: ok("A: b", " c", "B:", "\tc: d ", "Content-Length:", " 1", "C: d", " ") + "x",
+    facts: ["200 length 1", "data x", "end"],
+  },
+  {
+    name: "white space before colons",
+    rfc: "9112 5.1",
+    bytes: ok("A : b", "Content-Length\t : 1", "C : d", " : e") + "x",
+    facts: ["200 length 1", "data x", "end"],
+  },
+  {
+    name: "a transfer coding behind a blank and a fold",
+    rfc: "9112 5.2",
+    bytes: ok("Transfer-Encoding :", "\t chunked") + "0\r\n\r\n",
+    facts: ["200 chunked", "end"],
+  },
+  {
+    name: "folded trailers",
+    rfc: "9112 5.2",
+    bytes: chunkedAnswer("0\r\nA : b\r\n c\r\n\r\n"),
+    facts: ["200 chunked", "end A=b c"],
+  },
 ];
 
 /** The end of the connection ends these. */
@@ -153,8 +203,8 @@ const BAD_STATUS_LINES: readonly BadAnswer[] = [
   ...each(
     "HTTP/2.0 200 OK|HTTP/1.2 200 OK|HTTP/0.9 200 OK|http/1.1 200 OK|HTTP/1.10 200 OK|HTTP/1 200 OK|" +
       "ICY 200 OK|200 OK|HTTP/1.1|HTTP/1.1 |HTTP/1.1  200 OK|HTTP/1.1\t200 OK| HTTP/1.1 200 OK|" +
-      "HTTP/1.1 200OK|HTTP/1.1 200\tOK|HTTP/1.1 20 OK|HTTP/1.1 2000 OK|HTTP/1.1 099 OK|HTTP/1.1 600 X|" +
-      "HTTP/1.1 999 X|HTTP/1.1 +200 OK|HTTP/1.1 2\xb20 OK|HTTP/1.1 OK||<html>",
+      "HTTP/1.1 200OK|HTTP/1.1 200\tOK|HTTP/1.1 20 OK|HTTP/1.1 2000 OK|HTTP/1.1 099 OK|HTTP/1.1 000 X|" +
+      "HTTP/1.1 1000 X|HTTP/1.1 +200 OK|HTTP/1.1 2\xb20 OK|HTTP/1.1 OK||<html>",
     (line) => [
       `the status line is ${JSON.stringify(line)}`,
       "9112 4",
@@ -166,14 +216,19 @@ const BAD_STATUS_LINES: readonly BadAnswer[] = [
 ];
 
 const BAD_FIELDS: readonly BadAnswer[] = [
-  ["a field is folded", "9112 5.2", ok("A: b", " c")],
-  ["a field is folded with a tab and a colon", "9112 5.2", ok("A: b", "\tc: d")],
+  ["the first line is folded", "9112 2.2", ok(" c")],
+  ["the first line is folded with a tab and a colon", "9112 2.2", ok("\tc: d", "A: b")],
+  ["a length is folded", "9112 5.2", ok("Content-Length: 3", " 4")],
+  ["a length is folded into a list", "9112 5.2", ok("Content-Length: 3", " , 3")],
+  ["a transfer coding is folded", "9112 5.2", ok("Transfer-Encoding: chunked", " , gzip")],
+  ["a fold ends in a bare LF", "9112 2.2", ok("A: b\n c")],
+  ["a fold holds a NUL", "9110 5.5", ok("A: b", " \0")],
   ["lines end in a bare LF", "9112 2.2", "HTTP/1.1 200 OK\nContent-Length: 0\n\n"],
   ["a field ends in a bare LF", "9112 2.2", ok("A: b\nC: d")],
   ["a value holds a bare CR", "9112 2.2", ok("A: b\rC: d")],
   ["a value holds a NUL", "9110 5.5", ok("A: b\0")],
   ["the reason holds a control character", "9112 4", head("HTTP/1.1 200 O\x1bK")],
-  ...each("A : b|Content-Length\t: 0|: b|A|A b: c|A\xe9: b|\xa0A: b", (line) => [
+  ...each(": b|A|A b: c|A b : c|A\xe9: b|A\xe9 : b|\xa0A: b|A\xa0: b", (line) => [
     `a field line is ${JSON.stringify(line)}`,
     "9112 5.1",
     ok(line),
@@ -186,7 +241,19 @@ const BAD_FIELDS: readonly BadAnswer[] = [
 const BAD_FRAMING: readonly BadAnswer[] = [
   ["it has two framings", "9112 6.3", ok("Content-Length: 3", "Transfer-Encoding: chunked")],
   ["it has two lengths", "9112 6.3", ok("Content-Length: 3", "Content-Length: 4")],
-  ["it has one length twice", "9112 6.3", ok("Content-Length: 3", "Content-Length: 3")],
+  ["it has one length in two spellings", "9112 6.3", ok("Content-Length: 3", "content-length: 03")],
+  [
+    "it has another length behind one twice",
+    "9112 6.3",
+    ok("Content-Length: 3", "Content-Length: 3", "Content-Length: 4"),
+  ],
+  ["it has one that is none twice", "9110 8.6", ok("Content-Length: +3", "Content-Length: +3")],
+  [
+    "a length with a blank before its colon stands beside a coding",
+    "9112 6.3",
+    ok("Content-Length : 3", "Transfer-Encoding: chunked"),
+  ],
+  ["a coding stands twice", "9112 7.1", ok(...Array(2).fill("Transfer-Encoding: chunked"))],
   ...each("3, 3|+3|-3|0x3|3 3||a|1234567890123456", (length) => [
     `the length is ${JSON.stringify(length)}`,
     "9110 8.6",
@@ -210,7 +277,7 @@ const BAD_FRAMING: readonly BadAnswer[] = [
 ];
 
 const BAD_CHUNKS: readonly BadAnswer[] = [
-  ...each("+3|0x3| 3|3 |g||1234567890123|-1", (size) => [
+  ...each("+3|0x3| 3|\t3|3 4|3 g|3 \x0b|g|| |1234567890123|-1|3;|3 ;|3;a b", (size) => [
     `a chunk's size is ${JSON.stringify(size)}`,
     "9112 7.1",
     chunkedAnswer(`${size}\r\nabc\r\n0\r\n\r\n`),

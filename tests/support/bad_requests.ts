@@ -52,14 +52,15 @@ const BAD_FRAMING: readonly BadRequest[] = [
     head("POST / HTTP/1.0", "Host: a", "Transfer-Encoding: chunked"),
     "bad_transfer_encoding",
   ],
-  ...each("gzip, chunked|gzip|identity|chunked, gzip|CHUNKED,gzip|xchunked", (coding) => [
+  ...each("gzip, chunked|gzip|identity|xchunked|gzip,chunked|a, b, CHUNKED", (coding) => [
     `the transfer coding is ${coding}`,
     "9112 6.1",
     post(`Transfer-Encoding: ${coding}`),
     "unsupported_transfer_coding",
   ]),
   ...each(
-    'chunked, chunked|chunked,|,chunked||,|chunked;q=1|"chunked"|chunked\xa0|chun ked|\x85chunked',
+    'chunked, chunked|chunked,|,chunked||,|chunked;q=1|"chunked"|chunked\xa0|chun ked|\x85chunked|' +
+      "chunked, gzip|CHUNKED,gzip|chunked, gzip, chunked|gzip, chunked, chunked|chunked, identity",
     (coding) => [
       `the transfer coding is ${show(coding)}`,
       "9112 7",
@@ -144,17 +145,20 @@ const BAD_HOSTS: readonly BadRequest[] = [
   ],
   ["Host is malformed in HTTP/1.0", "9112 3.2", head("GET / HTTP/1.0", "Host: u@a"), "bad_host"],
   ...each(
-    "u@a|u:p@a|a/b|/|a b|a, b|a,b||a:|a:b|a:1:2|a:123456|::1|[::1|::1]|[::1]a|[]|[g::1]|a?b|a#b|" +
+    "u@a|u:p@a|a/b|/|a b|a, b|a,b||:|a::|a::1|a:b|a:1:2|a:123456|::1|[::1|::1]|[::1]a|[]|[g::1]|a?b|a#b|" +
       "http://a|%61|a\\b|a\tb|\xe9|-a|.a|a\xa0|a;b|*|a:-1|a:+80",
     (host) => [`Host is ${show(host)}`, "9110 7.2", get(`\r\nHost: ${host}`), "bad_host"],
   ),
   ["Host is too long", "9110 7.2", get(`\r\nHost: ${"a".repeat(256)}`), "bad_host"],
-  ...each("http://b/|http://a:80/|https://b|http://a.a/", (target) => [
-    `Host is a and the target ${target}`,
-    "9112 3.2.2",
-    head(`GET ${target} HTTP/1.1`, "Host: a"),
-    "bad_host",
-  ]),
+  ...each(
+    "http://b/|http://a:443/|https://a:80/|http://a:8080|https://b|http://a.a/|http://b:/",
+    (target) => [
+      `Host is a and the target ${target}`,
+      "9112 3.2.2",
+      head(`GET ${target} HTTP/1.1`, "Host: a"),
+      "bad_host",
+    ],
+  ),
   [
     "there is no Host beside absolute-form",
     "9112 3.2",
@@ -224,7 +228,14 @@ const TOO_LARGE: readonly BadRequest[] = [
     head(`GET /${"a".repeat(1024)} HTTP/1.1`, "Host: a"),
     "target_too_long",
   ],
-  ["its first line does not end", "9112 3", "a".repeat(1025), "target_too_long"],
+  ["its first line does not end", "9112 3", "a ".repeat(600), "target_too_long"],
+  ["its method does not end", "9112 3", "a".repeat(1025), "bad_request_line"],
+  [
+    "its method is too long",
+    "9112 3",
+    head(`${"A".repeat(1024)} / HTTP/1.1`, "Host: a"),
+    "bad_request_line",
+  ],
   ["its fields are too long", "9110 5.4", post(`A: ${"b".repeat(1024)}`), "head_too_large"],
   ["it has too many fields", "9110 5.4", post(...Array(20).fill("A: b")), "head_too_large"],
 ];
@@ -250,6 +261,11 @@ const BAD_CHUNKS: readonly BadRequest[] = [
   badBody("an extension holds a bare CR", "3;a\rb\r\nabc\r\n0\r\n\r\n"),
   badBody("an extension holds a NUL", "3;a\0\r\nabc\r\n0\r\n\r\n"),
   badBody("an extension holds DEL", "3;a\x7f\r\nabc\r\n0\r\n\r\n"),
+  ...each(
+    ';|;;a|;a;|;=|;a=|;=b|;a==b|;a b|;a=b c|;a |;a="b|;a="b"c|;"a"|;a,b|;a/b|;\xe9|;a=\xe9',
+    (text) => badBody(`an extension is ${show(text)}`, `3${text}\r\nabc\r\n0\r\n\r\n`),
+  ),
+  badBody("an extension of the last chunk is none", "3\r\nabc\r\n0;\r\n\r\n", "abc"),
   badBody("a trailer ends in a bare LF", "0\r\nA: b\n\r\n"),
   badBody("a trailer holds a NUL", "0\r\nA: \0\r\n\r\n"),
   badBody("the trailers are too long", `0\r\nA: ${"b".repeat(1024)}\r\n\r\n`),

@@ -103,6 +103,21 @@ export const GOOD_REQUESTS: readonly GoodRequest[] = [
     facts: ["POST /a chunked", "data abcde", "end"],
   },
   {
+    name: "blanks in chunk extensions",
+    rfc: "9112 7.1.1",
+    messages: [chunkedRequest('3; a\r\nabc\r\n2;b =\tc ;d="e\\""\r\nde\r\n0;g\r\n\r\n')],
+    facts: ["POST /a chunked", "data abcde", "end"],
+  },
+  {
+    name: "an empty Expect",
+    rfc: "9110 5.6.1.2",
+    messages: [
+      head("GET /1 HTTP/1.1", "Host: a", "Expect:"),
+      head("GET /2 HTTP/1.1", "Host: a", "Expect: , ,100-Continue,", "Expect: "),
+    ],
+    facts: ["GET /1 none", "GET /2 none"],
+  },
+  {
     name: "trailers",
     rfc: "9112 7.1.2",
     messages: [chunkedRequest("3\r\nabc\r\n0\r\nA: b\r\nC:\td \r\nA:\r\n\r\n")],
@@ -120,6 +135,21 @@ export const GOOD_REQUESTS: readonly GoodRequest[] = [
     messages: [head("GET http://A.example:80/b?c HTTP/1.1", "Host: a.example:80")],
     facts: ["GET /b?c none"],
   },
+  ...[
+    ["http://a:80/", "a"],
+    ["http://a/", "A:80"],
+    ["HTTP://a:/", "a:080"],
+    ["https://a:443/", "a"],
+    ["HTTPS://A/", "a:443"],
+    ["https://a/", "a:"],
+    ["http://[::1]:80/", "[::1]"],
+    ["https://[::1]/", "[::1]:443"],
+  ].map(([target, host]) => ({
+    name: `${target} with Host: ${host}`,
+    rfc: "9110 4.2.3",
+    messages: [head(`GET ${target} HTTP/1.1`, `Host: ${host}`)],
+    facts: ["GET / none"],
+  })),
   {
     name: "absolute-form with a query and no path",
     rfc: "9112 3.2.2",
@@ -181,12 +211,13 @@ export const GOOD_REQUESTS: readonly GoodRequest[] = [
     messages: [head("GET //!\"$%&'()*+,-./09:;<=>?@AZ[\\]^_`az{|}~ HTTP/1.1", "Host: a")],
     facts: ["GET //!\"$%&'()*+,-./09:;<=>?@AZ[\\]^_`az{|}~ none"],
   },
-  ...["a", "A-b.c_d", "127.0.0.1", "[::1]", "[2001:DB8::1]:8443", "a.:1", "_a", "9"].map((
-    host,
-  ) => ({
-    name: `Host: ${host}`,
-    rfc: "9110 7.2",
-    messages: [head("GET / HTTP/1.1", `Host: ${host}`)],
-    facts: ["GET / none"],
-  })),
+  ...["a", "A-b.c_d", "127.0.0.1", "[::1]", "[2001:DB8::1]:8443", "a.:1", "_a", "9", "a:", "[::1]:"]
+    .map((
+      host,
+    ) => ({
+      name: `Host: ${host}`,
+      rfc: "9110 7.2",
+      messages: [head("GET / HTTP/1.1", `Host: ${host}`)],
+      facts: ["GET / none"],
+    })),
 ];

@@ -12,6 +12,7 @@ const SILENT: readonly ErrorCode[] = [
   "keep_alive_timeout",
   "client_gone",
   "not_tls",
+  "bad_proxy_header",
   "bad_client_hello",
   "handshake_failed",
   "handshake_timeout",

@@ -125,6 +125,16 @@ class StuckServer implements Connection {
     return Promise.resolve();
   }
 
+  readonly reading = false;
+
+  receive(): never {
+    throw new Error("It is read from by promises");
+  }
+
+  send(): never {
+    throw new Error("It is written to by promises");
+  }
+
   failReads(): void {}
 
   close(): void {

@@ -1,3 +1,4 @@
+import { NO_CHALLENGES, type PendingChallenges } from "./acme/challenges.ts";
 import type { Config, ListenerConfig, Mode, TlsListenerConfig } from "./config/schema.ts";
 import { type Address, formatAddress } from "./core/address.ts";
 import { AddressSet } from "./core/address_set.ts";
@@ -51,6 +52,8 @@ export interface App {
   servers(): readonly ServerView[];
   /** Takes a server out for new requests, or back in. @returns whether there is such a server */
   setDrained(server: ServerName, drained: boolean): Promise<boolean>;
+  /** What a CA may ask for from now on (RFC 8555, section 8); settles once all answer so. */
+  setChallenges(pending: PendingChallenges): Promise<void>;
   /** Milliseconds for which `drain` waits, by the configuration in force. */
   readonly drainTime: number;
   /**
@@ -135,6 +138,8 @@ class RunningApp implements OneThreadApp {
   readonly #deadlines = new Deadlines();
   readonly #servers: ServerRegistry;
   readonly #sessions = new Sessions();
+  /** What a CA may ask for. */
+  readonly #challenges = new Live<PendingChallenges>(NO_CHALLENGES);
   readonly #policy: Live<Policy>;
   /** What it starts with. */
   readonly #staged: StagedPolicy;
@@ -179,6 +184,11 @@ class RunningApp implements OneThreadApp {
 
   setDrained(server: ServerName, drained: boolean): Promise<boolean> {
     return Promise.resolve(this.#servers.setDrained(server, drained));
+  }
+
+  setChallenges(pending: PendingChallenges): Promise<void> {
+    this.#challenges.replace(pending);
+    return Promise.resolve();
   }
 
   believe(server: ServerName, state: "up" | "down"): void {
@@ -326,7 +336,8 @@ class RunningApp implements OneThreadApp {
         ...shared,
         proxies: new AddressSet([]),
         handshakeTimeout: loaded.config.timeouts.handshake,
-        serve: (connection) => serveHttp(connection, { ...session, redirect: true }),
+        serve: (connection) =>
+          serveHttp(connection, { ...session, redirect: true, challenges: this.#challenges }),
       });
       const { address } = listener;
       const running = { address, mode: "redirect", engine: undefined, engineReason: "" } as const;

@@ -44,6 +44,7 @@ type Layer = keyof typeof MAY_IMPORT;
 
 /** What every layer that wires others may import. */
 const BELOW = [
+  "acme",
   "http1",
   "http",
   "tls",
@@ -73,13 +74,14 @@ const MAY_IMPORT = {
   app: ["control", "config", "permissions", "proxy", "upstream", ...BELOW],
   control: ["config", "permissions", "proxy", "upstream", "admin", ...BELOW],
   permissions: ["config", "ports", "core"],
-  config: ["certificates", "tls", "io", "core"],
+  config: ["acme", "certificates", "tls", "io", "core"],
   proxy: ["upstream", ...BELOW],
   upstream: ["http1", "http", "log", "io", "core"],
   admin: ["metrics", "log", "core"],
   metrics: ["log", "core"],
   log: ["io", "core"],
   tls: ["certificates", "ports", "io", "core"],
+  acme: ["core"],
   ports: ["io", "core"],
   certificates: ["io", "core"],
   http1: ["http", "io", "core"],

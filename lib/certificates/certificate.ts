@@ -25,6 +25,11 @@ export interface Certificate {
   readonly keyType: string;
   /** The curve of an ECDSA key, such as `prime256v1`. */
   readonly curve?: string | undefined;
+  /**
+   * Whether it stands only for one that a CA has yet to give: a client that asks for its names is
+   * refused, where the engine can.
+   */
+  readonly placeholder?: boolean;
   /** What messages call it: the path of the certificate as the config has it. */
   readonly label: string;
   /** SHA-256 of the leaf's DER, hexadecimal. */

@@ -1,7 +1,9 @@
+import { renewalTime } from "../acme/renewal.ts";
+import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
 import { describeBackend } from "../control/describe_backend.ts";
 import { engineOf, type LoadedConfig, workersOf } from "../control/snapshot.ts";
-import { daysUntilExpiry } from "../certificates/certificate.ts";
+import { type Certificate, daysUntilExpiry } from "../certificates/certificate.ts";
 import { type FileOutput, readConfigFile } from "./config_file.ts";
 
 /**
@@ -42,12 +44,27 @@ function details({ config, certificates }: LoadedConfig, now: Date): string[] {
       const { servers, balance, health } = describeBackend(backend);
       return `  backend ${name}: ${servers.join(", ")}; ${balance}; ${health}`;
     }),
-    ...certificates.map((certificate) => {
+    ...certificates.map((certificate, index) => {
+      const { acme } = config.certificates[index] ?? {};
+      if (certificate.placeholder === true) {
+        return `  certificate ${certificate.label}: ${acme?.join(", ")}; not there yet, ` +
+          "the proxy asks for it when it runs";
+      }
       const days = Math.floor(daysUntilExpiry(certificate, now));
       const names = certificate.names.join(", ");
-      return `  certificate ${certificate.label}: ${names}; expires in ${plural(days, "day")}`;
+      return `  certificate ${certificate.label}: ${names}; expires in ${plural(days, "day")}${
+        acme === undefined
+          ? ""
+          : `, renewed on ${renewalDay(certificate, config)} or as the CA says`
+      }`;
     }),
   ];
+}
+
+function renewalDay({ notBefore, notAfter }: Certificate, { acme }: Config): string {
+  const life = { notBefore: notBefore.getTime(), notAfter: notAfter.getTime() };
+  const time = renewalTime(life, { renewBefore: acme?.renewBefore, chance: 0 });
+  return new Date(time).toISOString().slice(0, 10);
 }
 
 function plural(count: number, noun: string): string {

@@ -2,6 +2,7 @@ import { type App, startApp } from "../app.ts";
 import { type Fleet, startFleet } from "../workers/fleet.ts";
 import { filesOf } from "../config/files.ts";
 import type { Config } from "../config/schema.ts";
+import { AcmeService } from "../control/acme_service.ts";
 import { AdminService } from "../control/admin_service.ts";
 import { ExpiryWatch } from "../control/expiry.ts";
 import { notPermitted, surplusGrants } from "../control/fence.ts";
@@ -99,15 +100,22 @@ export async function runProxy(
       reload: () => reloader.reload("POST /reload"),
     }),
   );
-  const reloader = startReloading({ app, log, monitor, admin }, {
+  const acme = cleanUp.use(
+    new AcmeService({
+      publish: (pending) => app.setChallenges(pending),
+      serve: () => reloader.reloadFiles("a certificate from the CA"),
+      observe,
+    }),
+  );
+  const reloader = startReloading({ app, log, monitor, admin, acme }, {
     source,
     loaded: start.loaded,
     observe,
     cleanUp,
   });
   try {
-    const { commit } = await admin.prepare(config.admin);
-    commit();
+    const prepared = [await admin.prepare(config.admin), await acme.prepare(config)];
+    for (const { commit } of prepared) commit();
   } catch (error) {
     await app.drain();
     throw error;
@@ -193,11 +201,12 @@ interface Reloadable {
   readonly log: Log;
   readonly monitor: Monitor;
   readonly admin: AdminService;
+  readonly acme: AcmeService;
 }
 
 /** Makes ready for reloads, and watches the files that ask for them when they change. */
 function startReloading(
-  { app, log, monitor, admin }: Reloadable,
+  { app, log, monitor, admin, acme }: Reloadable,
   { source, loaded, observe, cleanUp }: {
     source: RunSource;
     loaded: LoadedConfig;
@@ -215,7 +224,7 @@ function startReloading(
   );
   const reloader = new Reloader(loaded, {
     path,
-    apply: (next) => applyAll(next, { app, log, monitor, admin }),
+    apply: (next) => applyAll(next, { app, log, monitor, admin, acme }),
     onApplied: (current) => watch(current, { path, expiry, filesWatch, configWatch }),
     observe,
   });
@@ -226,12 +235,13 @@ function startReloading(
 /** All of a new configuration, or nothing: what may fail comes first. */
 async function applyAll(
   next: LoadedConfig,
-  { app, log, monitor, admin }: Reloadable,
+  { app, log, monitor, admin, acme }: Reloadable,
 ): Promise<readonly string[]> {
   const staged: { commit(): void; drop(): void }[] = [];
   try {
     staged.push(await log.prepare(next.config.log));
     staged.push(await admin.prepare(next.config.admin));
+    staged.push(await acme.prepare(next.config));
     const { changes, commit } = await app.prepare(next);
     for (const part of staged) part.commit();
     await commit();

@@ -12,6 +12,7 @@ export const DEFAULT_CONFIG: Config = {
   listeners: [],
   backends: new Map(),
   admin: undefined,
+  acme: undefined,
 };
 
 /** A backend's settings when nobody says otherwise. */

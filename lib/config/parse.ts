@@ -1,5 +1,6 @@
 import { type Alias, type Document, isMap, LineCounter, parseDocument, visit } from "yaml";
 import type * as z from "zod";
+import { certificateFiles } from "../acme/store_layout.ts";
 import { isWithin, type KeyPath } from "./key_path.ts";
 import { mend } from "./mend.ts";
 import type { Place, Problem, SourceFile } from "./problem.ts";
@@ -136,10 +137,17 @@ function toConfig(data: z.output<typeof YAML_SCHEMA>, file: string): Config {
     ...data,
     certificates: data.certificates.map((certificate) => ({
       ...certificate,
-      cert: resolve(certificate.cert),
-      key: resolve(certificate.key),
+      ...(certificate.acme === undefined
+        ? { cert: resolve(certificate.cert), key: resolve(certificate.key) }
+        : certificateFiles(resolve(data.acme?.store ?? ""), certificate.acme)),
       passphraseFile: certificate.passphraseFile && resolve(certificate.passphraseFile),
     })),
+    acme: data.acme && {
+      ...data.acme,
+      store: resolve(data.acme.store),
+      caFile: data.acme.caFile && resolve(data.acme.caFile),
+      eab: data.acme.eab && { ...data.acme.eab, hmacFile: resolve(data.acme.eab.hmacFile) },
+    },
     backends: new Map(Object.entries(data.backends)),
     log: { ...data.log, file: data.log.file && resolve(data.log.file) },
     admin: data.admin && {

@@ -21,6 +21,8 @@ export interface Config {
   readonly log: LogConfig;
   readonly watch: WatchConfig;
   readonly admin: AdminConfig | undefined;
+  /** Undefined where no certificate is got by the proxy. */
+  readonly acme: AcmeConfig | undefined;
   /** What `check` and every reload have to find true. */
   readonly tests: readonly TestConfig[];
 }
@@ -44,8 +46,10 @@ export interface RedirectListenerConfig {
 /** What a listener does with the plaintext. */
 export type Mode = "http" | "tcp";
 
-/** Paths of a PEM pair. */
+/** A PEM pair: files of the user's, or what the proxy gets from a CA and keeps in its store. */
 export interface CertificateConfig {
+  /** The names to get it for (RFC 8555); undefined for files of the user's. */
+  readonly acme?: readonly string[] | undefined;
   readonly cert: string;
   readonly key: string;
   readonly passphraseFile: string | undefined;
@@ -190,6 +194,23 @@ export interface AdminConfig {
   readonly tokenFile: string | undefined;
   /** Names under which it is reached, beside `localhost` and IP addresses. */
   readonly hosts: readonly string[];
+}
+
+/** How certificates are got from a CA that speaks ACME (RFC 8555). */
+export interface AcmeConfig {
+  /** URL of the directory. */
+  readonly directory: string;
+  readonly email: string | undefined;
+  readonly challenge: "auto" | "http-01" | "tls-alpn-01";
+  /** Folder of account and certificates. */
+  readonly store: string;
+  readonly keyType: "ecdsa" | "rsa";
+  /** Before the end; undefined for a third of the life. */
+  readonly renewBefore: number | undefined;
+  /** PEM file of the CA of the directory's own certificate. */
+  readonly caFile: string | undefined;
+  /** External account binding (RFC 8555, section 7.3.4). */
+  readonly eab: { readonly kid: string; readonly hmacFile: string } | undefined;
 }
 
 /** Which files are reloaded by themselves when they change. */

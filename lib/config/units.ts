@@ -2,10 +2,13 @@
 
 type Units = ReadonlyMap<string, number>;
 
-const MILLISECONDS: Units = new Map([["ms", 1], ["s", 1_000], ["m", 60_000], ["h", 3_600_000]]);
+const MILLISECONDS: Units = new Map([["ms", 1], ["s", 1_000], ["m", 60_000], ["h", 3_600_000], [
+  "d",
+  86_400_000,
+]]);
 const BYTES: Units = new Map([["B", 1], ["KiB", 1024], ["MiB", 1024 ** 2], ["GiB", 1024 ** 3]]);
 
-/** `300ms 5s 10m 1h` as milliseconds; undefined for anything else. */
+/** `300ms 5s 10m 1h 30d` as milliseconds; undefined for anything else. */
 export function parseDuration(text: string): number | undefined {
   return parseWithUnit(text, MILLISECONDS);
 }

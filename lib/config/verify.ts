@@ -21,6 +21,7 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...duplicateListeners(config),
     ...missingParts(config),
     ...certificateDefaults(config),
+    ...acmeNeeds(config),
     ...unknownBackends(config),
     ...unusedBackends(config),
     ...unreachableRoutes(config),
@@ -73,6 +74,37 @@ function certificateDefaults({ certificates }: Config): Finding[] {
   return second === undefined
     ? []
     : [error(["certificates", second.index, "default"], "another certificate is the default")];
+}
+
+/** What getting certificates takes of the rest. */
+function acmeNeeds({ certificates, acme, listeners }: Config): Finding[] {
+  const [first, ...more] = certificates.flatMap((certificate, index) =>
+    certificate.acme === undefined ? [] : [{ index, name: certificate.acme[0] }]
+  );
+  if (first === undefined) {
+    return acme === undefined
+      ? []
+      : [warning(["acme"], "no certificate is got by it: name some as certificates[].acme")];
+  }
+  const twice = more.find(({ name }, index) =>
+    [first, ...more.slice(0, index)].some((other) => other.name === name)
+  );
+  const findings: Finding[] = twice === undefined ? [] : [
+    error(["certificates", twice.index, "acme"], `another certificate begins with ${twice.name}`),
+  ];
+  if (acme === undefined) {
+    const message = 'getting certificates takes "acme: { accept_terms: true }"';
+    return [...findings, error(["certificates", first.index, "acme"], message)];
+  }
+  const plain = listeners.some(({ kind }) => kind !== "tls");
+  if (acme.challenge === "http-01" && !plain) {
+    const message = "http-01 is answered by a plain listener, such as one with redirect: https";
+    findings.push(error(["acme", "challenge"], message));
+  }
+  if (acme.challenge === "tls-alpn-01" && !listeners.some(({ kind }) => kind === "tls")) {
+    findings.push(error(["acme", "challenge"], "tls-alpn-01 is answered by a TLS listener"));
+  }
+  return findings;
 }
 
 function unknownBackends({ routes, tests, backends }: Config): Finding[] {

@@ -5,6 +5,7 @@ import { parseServerAddress } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
 import { ipAddress, normalizeHostName, normalizeHostPattern } from "../core/host_name.ts";
 import type {
+  AcmeConfig,
   AdminConfig,
   BackendConfig,
   CertificateConfig,
@@ -51,13 +52,17 @@ function text<T>(description: string, example: string, parse: (text: string) => 
 }
 
 function duration(description: string, byDefault: string) {
+  return plainDuration(description).prefault(byDefault);
+}
+
+function plainDuration(description: string) {
   return text(description, "5s", (value) => {
     const parsed = parseDuration(value);
     if (parsed === undefined) {
       throw new Error(`"${value}" is not a duration; write 300ms, 5s, 10m or 1h`);
     }
     return parsed;
-  }).prefault(byDefault);
+  });
 }
 
 function size(description: string, byDefault: string | 0) {
@@ -76,6 +81,9 @@ function address(description: string) {
 function count(description: string, { least, byDefault }: { least: number; byDefault: number }) {
   return z.int().min(least).max(1_000_000_000).default(byDefault).meta({ description });
 }
+
+/** The directory of Let's Encrypt. */
+const LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory";
 
 const HOST_DESCRIPTION =
   "A host name, *. and a host name for one label more, or an IP address without brackets";
@@ -135,7 +143,7 @@ const listener = z.strictObject({
   return { kind: "redirect", listen };
 });
 
-const certificate = z.strictObject({
+const fileCertificate = z.strictObject({
   cert: z.string().min(1).meta({ description: "PEM file of the chain, leaf first" }),
   key: z.string().min(1).meta({
     description:
@@ -156,6 +164,68 @@ const certificate = z.strictObject({
   passphraseFile: passphrase_file,
   hosts,
   default: byDefault,
+}));
+
+const acmeName = text("A host name", "www.example.com", (value) => {
+  const name = normalizeHostPattern(value);
+  if (name === undefined) throw new Error(`"${value}" is not a host name`);
+  if (name.startsWith("*.")) {
+    throw new Error(
+      `"${value}" would need DNS-01, which is not offered: name the hosts one by one`,
+    );
+  }
+  if (ipAddress(value) !== undefined) throw new Error(`"${value}" is an address, not a host name`);
+  return name;
+});
+
+const acmeCertificate = z.strictObject({
+  acme: z.array(acmeName).min(1).max(100).meta({
+    description: "Names of a certificate that the proxy gets, renews and keeps by itself",
+  }),
+  default: z.boolean().default(false).meta({
+    description: "Given where no other covers the name, and where no name is sent",
+  }),
+}).transform(({ acme, default: byDefault }): CertificateConfig => ({
+  ...{ acme, cert: "", key: "", passphraseFile: undefined },
+  hosts: acme,
+  default: byDefault,
+}));
+
+const certificate = z.union([fileCertificate, acmeCertificate]);
+
+const acme = z.strictObject({
+  directory: z.url({ protocol: /^https$/, error: "not the https URL of a directory" }).default(
+    LETS_ENCRYPT,
+  ).meta({ description: "The CA's directory; by default that of Let's Encrypt" }),
+  email: z.email({ error: "not an address of mail" }).optional().meta({
+    description: "Where the CA writes to",
+  }),
+  accept_terms: z.literal(true, { error: '"accept_terms" must be true: the CA asks for it' }).meta({
+    description: "That the CA's terms of service are agreed to",
+  }),
+  challenge: z.enum(["auto", "http-01", "tls-alpn-01"]).default("auto").meta({
+    description: "How the CA is shown that a name is ours; auto takes what the listeners allow",
+  }),
+  store: z.string().min(1).default("acme").meta({
+    description: "Folder of the account and of the certificates, for its owner alone",
+  }),
+  key_type: z.enum(["ecdsa", "rsa"]).default("ecdsa").meta({ description: "Of new certificates" }),
+  renew_before: plainDuration("Before the end; by default a third of the life").optional(),
+  ca_file: z.string().min(1).optional().meta({
+    description:
+      "PEM file of the CA that the directory's own certificate is from, for private ones",
+  }),
+  eab: z.strictObject({
+    kid: z.string().min(1).meta({ description: "What the CA calls the account outside of ACME" }),
+    hmac_file: z.string().min(1).meta({ description: "File that holds its key, as base64url" }),
+  }).optional().meta({ description: "External account binding, for CAs that ask for it" }),
+}).transform(({ key_type, renew_before, ca_file, eab, accept_terms: _, ...rest }): AcmeConfig => ({
+  ...rest,
+  keyType: key_type,
+  renewBefore: renew_before,
+  caFile: ca_file,
+  email: rest.email,
+  eab: eab && { kid: eab.kid, hmacFile: eab.hmac_file },
 }));
 
 const cidr = z.string().meta({ examples: ["10.0.0.0/8"] }).refine(isCidr, {
@@ -446,6 +516,9 @@ export const YAML_SCHEMA = z.strictObject({
       description: "Certificates, keys and passphrases",
     }),
   }).prefault({}).meta({ description: "Which files are reloaded by themselves when they change" }),
+  acme: acme.optional().meta({
+    description: "How certificates with `acme` are got from a CA (RFC 8555)",
+  }),
   admin: admin.optional().meta({ description: "Page, metrics and state; off where it is absent" }),
   tests: z.array(test).default([]).meta({
     description: "Questions that check and every reload ask, with the answers they must get",

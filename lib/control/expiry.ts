@@ -30,6 +30,7 @@ export class ExpiryWatch implements Disposable {
 
   look(now: Date): void {
     for (const certificate of this.#certificates) {
+      if (certificate.placeholder === true) continue;
       const days = daysUntilExpiry(certificate, now);
       const due = WARN_DAYS.findLast((limit) => days <= limit);
       const told = this.#told.get(certificate.fingerprint) ?? Infinity;

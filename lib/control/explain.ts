@@ -17,6 +17,8 @@ export interface Explanation {
     readonly match: "exact" | "wildcard" | "default";
     readonly names: readonly string[];
     readonly expiresInDays: number;
+    /** Whether a CA has yet to give it: until then the handshake is refused. */
+    readonly missing?: true;
   };
   readonly route?: {
     /** Counted from 1. */
@@ -93,6 +95,7 @@ function explainTls(
       match,
       names: certificate.names,
       expiresInDays: Math.floor(daysUntilExpiry(certificate, question.now)),
+      ...(certificate.placeholder === true ? { missing: true } as const : {}),
     },
   };
   switch (found.kind) {
@@ -141,11 +144,12 @@ export function explanationLines(explanation: Explanation): string[] {
   say("listener", `${listener.address}, ${listener.mode}`);
   if (engine !== undefined) say("engine", `${engine.name}: ${engine.reason}`);
   if (certificate !== undefined) {
-    const { file, match, expiresInDays } = certificate;
+    const { file, match, expiresInDays, missing } = certificate;
     const count = Math.abs(expiresInDays);
     const days = `${count} day${count === 1 ? "" : "s"}`;
     const expiry = expiresInDays < 0 ? `expired ${days} ago` : `expires in ${days}`;
-    say("certificate", `${file}: ${MATCHES[match]}; ${expiry}`);
+    const state = missing ? "not there yet: until then the handshake is refused" : expiry;
+    say("certificate", `${file}: ${MATCHES[match]}; ${state}`);
   }
   if (route !== undefined) {
     const hosts = route.hosts.length === 0 ? "every host" : route.hosts.join(", ");

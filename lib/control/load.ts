@@ -14,6 +14,7 @@ import {
   validityAt,
 } from "../certificates/certificate.ts";
 import { certificateCovers } from "../certificates/certificate_store.ts";
+import { orStandIn } from "./acme_certificate.ts";
 import { runConfigTests } from "./config_tests.ts";
 import { certificateStore, engineOf, type LoadedConfig } from "./snapshot.ts";
 
@@ -104,11 +105,13 @@ export async function parseConfigFile(path: string): Promise<ParsedConfigFile> {
 /** The files that a configuration names, all or none. @throws {ProxyError} `bad_config` */
 export async function loadFiles(
   config: Config,
-  read: CertificateReader = loadCertificate,
+  read: CertificateReader = readOne,
 ): Promise<LoadedConfig> {
   const stamps = await stampsBeforeReading(filesOf(config));
   return { config, certificates: await Promise.all(config.certificates.map(read)), stamps };
 }
+
+const readOne: CertificateReader = orStandIn(loadCertificate);
 
 function hasErrors(problems: readonly Problem[]): boolean {
   return problems.some(({ severity }) => severity === "error");
@@ -126,7 +129,7 @@ async function readSource(path: string): Promise<string> {
 /** Those that can be read; what is wrong with the others is added to `problems`. */
 async function readCertificates(
   { draft, locate, broken }: ParsedFile,
-  { now, expiredIsError, readCertificate = loadCertificate }: LoadOptions,
+  { now, expiredIsError, readCertificate = readOne }: LoadOptions,
   problems: Problem[],
 ): Promise<Certificate[]> {
   const read: Certificate[] = [];
@@ -138,6 +141,7 @@ async function readCertificates(
     try {
       const certificate = await readCertificate(entry);
       read.push(certificate);
+      if (certificate.placeholder === true) continue;
       const validity = validityAt(certificate, now);
       if (validity !== "valid") {
         problems.push({

@@ -74,7 +74,16 @@ function reordered(old: Config, next: Config): string[] {
   return stay.every((id, index) => id === now[index]) ? [] : ["routes reordered"];
 }
 
-const SETTINGS = ["forwarded", "timeouts", "limits", "workers", "log", "watch", "admin"] as const;
+const SETTINGS = [
+  "forwarded",
+  "timeouts",
+  "limits",
+  "workers",
+  "log",
+  "watch",
+  "admin",
+  "acme",
+] as const;
 /** Those that are made once, at start. */
 const AT_START: ReadonlySet<string> = new Set(["workers"]);
 

@@ -2,6 +2,7 @@ import { asProxyError, messageOf } from "../core/errors.ts";
 import { formatProblem } from "../config/problem.ts";
 import type { Observer } from "../core/event.ts";
 import { loadCertificateSettled } from "../certificates/certificate.ts";
+import { orStandIn } from "./acme_certificate.ts";
 import { notPermitted } from "./fence.ts";
 import { type CertificateReader, loadConfigFile, loadFiles } from "./load.ts";
 import { planReload } from "./reload_plan.ts";
@@ -107,5 +108,6 @@ export class Reloader {
 const ASKED: ReadonlySet<string> = new Set(["SIGHUP", "POST /reload"]);
 
 /** A pair may be half replaced when it is looked at: the certificate new, the key still old. */
-const readSettled: CertificateReader = (paths) =>
-  loadCertificateSettled(paths, { attempts: 10, delayMs: 200 });
+const readSettled: CertificateReader = orStandIn((paths) =>
+  loadCertificateSettled(paths, { attempts: 10, delayMs: 200 })
+);

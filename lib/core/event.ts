@@ -17,6 +17,8 @@ export type ProxyEvent =
   | Reloaded
   | ReloadFailed
   | CertificateExpiring
+  | CertificateObtained
+  | CertificateFailed
   | WorkerDied;
 
 /** Takes events; it must not throw and must not block. */
@@ -182,6 +184,23 @@ export interface WorkerDied {
   /** From 0. */
   readonly worker: number;
   readonly reason: string;
+}
+
+/** A CA has given a certificate, which is served from now on. */
+export interface CertificateObtained {
+  readonly kind: "certificate_obtained";
+  readonly names: readonly string[];
+  readonly notAfter: Date;
+}
+
+/** A CA has given none; the one at hand is served on. */
+export interface CertificateFailed {
+  readonly kind: "certificate_failed";
+  readonly names: readonly string[];
+  /** In the CA's words, where it has some. */
+  readonly reason: string;
+  /** When it is asked again. */
+  readonly again: Date;
 }
 
 export interface CertificateExpiring {

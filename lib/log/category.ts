@@ -13,6 +13,8 @@ export function categoryOf(event: ProxyEvent): Category {
     case "handshake":
     case "handshake_failed":
     case "certificate_expiring":
+    case "certificate_obtained":
+    case "certificate_failed":
       return "tls";
     case "server_failed":
     case "server_state":

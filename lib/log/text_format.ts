@@ -35,6 +35,7 @@ export function levelOf(event: ProxyEvent): EventLevel {
   switch (event.kind) {
     case "handshake":
     case "reloaded":
+    case "certificate_obtained":
     case "servers_resolved":
       return "info";
     case "server_state":
@@ -50,6 +51,7 @@ export function levelOf(event: ProxyEvent): EventLevel {
     case "connections_refused":
     case "reload_failed":
     case "certificate_expiring":
+    case "certificate_failed":
     case "worker_died":
       return "warning";
   }
@@ -144,6 +146,17 @@ export function lineOf(event: ProxyEvent): EventLine {
       ]);
     case "worker_died":
       return line("worker died", [["worker", event.worker], ["reason", event.reason]]);
+    case "certificate_obtained":
+      return line("certificate obtained", [
+        ["names", event.names.join(",")],
+        ["expires", event.notAfter.toISOString()],
+      ]);
+    case "certificate_failed":
+      return line("certificate not obtained", [
+        ["names", event.names.join(",")],
+        ["reason", event.reason],
+        ["again", event.again.toISOString()],
+      ]);
     case "certificate_expiring":
       return line("certificate expiring", [
         ["certificate", event.certificate],

@@ -1,5 +1,5 @@
 import { filesOf } from "../config/files.ts";
-import type { Config, DnsConfig } from "../config/schema.ts";
+import type { AcmeConfig, Config, DnsConfig } from "../config/schema.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import type { ServerAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -63,6 +63,7 @@ export function grantsFor(config: Config, surroundings: Surroundings): Grants {
       servers.map(({ address }) => serverGrants(address, dns))
     ),
     { read: filesRead(config, surroundings).map((path) => absolute(path, cwd)) },
+    config.acme === undefined ? {} : acmeGrants(config, config.acme, cwd),
     config.log.file === undefined ? {} : { write: [absolute(config.log.file, cwd)] },
     notify === undefined ? {} : notifyGrants(notify),
     libc === undefined ? {} : { ffi: [libc] },
@@ -124,6 +125,19 @@ function rangeOfPort(range: string, port: number): string {
     "bad_config",
     `${range} cannot be granted: no permission can hold a range of IPv6; name its addresses`,
   );
+}
+
+/** The CA's directory, the store, and each name's port to look at it as the CA will. */
+function acmeGrants({ certificates }: Config, acme: AcmeConfig, cwd: string): SomeGrants {
+  const { hostname, port } = new URL(acme.directory);
+  const store = absolute(acme.store, cwd);
+  const names = certificates.flatMap((certificate) => certificate.acme ?? []);
+  const files = [acme.caFile, acme.eab?.hmacFile].filter((file) => file !== undefined);
+  return {
+    net: [`${hostname}:${port || "443"}`, ...names.map((name) => `${name}:80`)],
+    read: [store, ...files.map((file) => absolute(file, cwd))],
+    write: [store],
+  };
 }
 
 function notifyGrants({ manager, own }: NotifySockets): SomeGrants {

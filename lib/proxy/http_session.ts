@@ -4,7 +4,10 @@ import { ipAddress } from "../core/host_name.ts";
 import type { Live } from "../core/live.ts";
 import { errorResponse, statusOf } from "../http1/error_response.ts";
 import { clientOf } from "../http/forwarded.ts";
-import { valuesOf } from "../http/field.ts";
+import { field, valuesOf } from "../http/field.ts";
+import { responseHeadText } from "../http1/head.ts";
+import { encodeLatin1 } from "../core/latin1.ts";
+import { type PendingChallenges, tokenAnswer } from "../acme/challenges.ts";
 import { redirectResponse } from "../http1/redirect_response.ts";
 import { RequestDecoder } from "../http1/request_decoder.ts";
 import { requestId } from "../http/request_id.ts";
@@ -24,6 +27,8 @@ export interface HttpSessionOptions {
   readonly observe: Observer;
   /** Answers every request by sending the client to https, and asks no backend. */
   readonly redirect?: boolean;
+  /** What a CA may ask for, ahead of routes and redirects; undefined where it asks nothing. */
+  readonly challenges?: Live<PendingChallenges>;
   /** Whether the trace that a request belongs to is to be told. */
   readonly traced?: boolean;
 }
@@ -161,6 +166,11 @@ class HttpSession {
         this.#stopWaiting();
         if (request?.kind !== "head") return;
         serving = this.#begin(request);
+        const token = this.#token(request);
+        if (token !== undefined) {
+          goesOn = await this.#answerToken(serving, token);
+          continue;
+        }
         if (this.#options.redirect === true) goesOn = await this.#redirect(serving);
         else {
           const backend = this.#route(serving);
@@ -278,6 +288,29 @@ class HttpSession {
     this.#log(request, { status, bytesOut, routed, server, bodyBytes });
     this.#unread = !result.requestRead || request.upgrade !== undefined;
     return result.keepAlive;
+  }
+
+  /** What a CA is to be told that asks for a pending token (RFC 8555, section 8.3). */
+  #token({ target }: ForwardedRequest): string | undefined {
+    const { challenges } = this.#options;
+    return challenges && tokenAnswer(target.path, challenges.current);
+  }
+
+  async #answerToken({ request }: Serving, token: string): Promise<boolean> {
+    const keepAlive = !mayBeUnread(request) && goesOn(request) && !this.#draining;
+    const fields = [
+      field("Content-Type", "application/octet-stream"),
+      field("Content-Length", String(token.length)),
+      ...(keepAlive ? [] : [field("Connection", "close")]),
+    ];
+    const head = { status: 200, reason: "OK", fields };
+    const body = request.head.method === "HEAD" ? "" : token;
+    const bytes = encodeLatin1(responseHeadText(head, fields) + body);
+    await this.#answerHere(bytes);
+    this.#served++;
+    this.#unread = mayBeUnread(request);
+    this.#log(request, { status: 200, bytesOut: bytes.length });
+    return keepAlive;
   }
 
   async #redirect({ request }: Serving): Promise<boolean> {

@@ -2,6 +2,7 @@ import type { App, PreparedConfig, RunningListener } from "../app.ts";
 import type { Counted } from "../control/monitor.ts";
 import { planReload } from "../control/reload_plan.ts";
 import { type LoadedConfig, policyOf } from "../control/snapshot.ts";
+import { NO_CHALLENGES, type PendingChallenges } from "../acme/challenges.ts";
 import { OWN_COUNTERS } from "../core/counters.ts";
 import { Deadlines } from "../io/deadlines.ts";
 import { asProxyError, messageOf, ProxyError } from "../core/errors.ts";
@@ -78,6 +79,7 @@ export class Fleet implements App {
   readonly #counters: SharedArrayBuffer;
   readonly #servers: ServerRegistry;
   readonly #drained = new Map<string, ServerName>();
+  #challenges = NO_CHALLENGES;
   #staged: StagedServers | undefined;
   #workers: WorkerThread[] = [];
   readonly #reports = new Reports();
@@ -197,6 +199,13 @@ export class Fleet implements App {
     return true;
   }
 
+  async setChallenges(pending: PendingChallenges): Promise<void> {
+    this.#challenges = pending;
+    await Promise.allSettled(
+      this.#workers.map(({ channel }) => channel.call("setChallenges", pending)),
+    );
+  }
+
   async prepare(next: LoadedConfig): Promise<PreparedConfig> {
     const changes = planReload(this.#loaded, next);
     const workers = [...this.#workers];
@@ -306,6 +315,7 @@ export class Fleet implements App {
 
   /** A worker that was busy starting, or with a new configuration, has missed what was told. */
   #tellServers({ channel }: WorkerThread): void {
+    if (this.#challenges !== NO_CHALLENGES) channel.tell("setChallenges", this.#challenges);
     for (const name of this.#drained.values()) channel.tell("setDrained", { name, drained: true });
     for (const { backend, name: server, state } of this.#servers.views()) {
       if (state !== "up" && state !== "down") continue;

@@ -1,5 +1,6 @@
 import type { RunningListener } from "../app.ts";
 import type { LoadedConfig } from "../control/snapshot.ts";
+import type { PendingChallenges } from "../acme/challenges.ts";
 import type { Address } from "../core/address.ts";
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
 import type { ProxyEvent } from "../core/event.ts";
@@ -20,6 +21,8 @@ export interface WorkerProcedures {
   commit(): Promise<readonly RunningListener[]>;
   drop(): Promise<void>;
   setDrained(order: { readonly name: ServerName; readonly drained: boolean }): Promise<void>;
+  /** What a CA may ask for from now on. */
+  setChallenges(pending: PendingChallenges): void;
   believe(health: ServerHealth): void;
   report(options: { readonly metrics: boolean }): WorkerReport;
   /** @returns how many connections were cut off, and the last report */

@@ -1,3 +1,4 @@
+import type { PendingChallenges } from "../acme/challenges.ts";
 import { type OneThreadApp, type PreparedConfig, startApp } from "../app.ts";
 import { loopDelayFamily } from "../control/monitor.ts";
 import type { LoadedConfig } from "../control/snapshot.ts";
@@ -61,6 +62,7 @@ class DataPlane implements WorkerProcedures {
       commit: () => this.commit(),
       drop: () => this.drop(),
       setDrained: (order) => this.setDrained(order),
+      setChallenges: (pending) => this.setChallenges(pending),
       believe: (health) => this.believe(health),
       report: (options) => this.report(options),
       drain: () => this.drain(),
@@ -120,6 +122,10 @@ class DataPlane implements WorkerProcedures {
 
   async setDrained({ name, drained }: { readonly name: ServerName; readonly drained: boolean }) {
     await this.#app?.setDrained(name, drained);
+  }
+
+  setChallenges(pending: PendingChallenges): void {
+    void this.#app?.setChallenges(pending);
   }
 
   believe({ name, state }: ServerHealth): void {

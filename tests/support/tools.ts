@@ -6,6 +6,8 @@ const PACKAGES = {
   curl: "curl",
   git: "git",
   openssl: "openssl",
+  pebble: "pebble",
+  "pebble-challtestsrv": "pebble",
   python3: "python3",
   "redis-server": "redis-server",
   "redis-cli": "redis-tools",

@@ -1,0 +1,246 @@
+import https from "node:https";
+import type { Client, Order } from "acme-client";
+import { messageOf } from "../core/errors.ts";
+import type { ChallengeBoard, ChallengeType, PendingChallenges } from "./challenges.ts";
+import { NO_CHALLENGES } from "./challenges.ts";
+import { parseRenewalInfo, type RenewalWindow } from "./renewal.ts";
+import type { Account, IssuedCertificate } from "./store.ts";
+
+/** Whom to ask for certificates, and as whom. */
+export interface AuthorityOptions {
+  /** URL of the directory (RFC 8555, section 7.1.1). */
+  readonly directory: string;
+  readonly email: string | undefined;
+  readonly keyType: "ecdsa" | "rsa";
+  /** PEM of the CA that the directory's own certificate is from; undefined for the system's. */
+  readonly ca: string | undefined;
+  /** External account binding (RFC 8555, section 7.3.4). */
+  readonly binding: { readonly kid: string; readonly hmacKey: string } | undefined;
+}
+
+/** What to get. */
+export interface CertificateOrder {
+  /** The first is what it is called. */
+  readonly names: readonly string[];
+  /** What is answered here; the CA's first offer among them is taken. */
+  readonly challenges: readonly ChallengeType[];
+  /** What the CA calls the certificate that this one replaces (RFC 9773, section 5). */
+  readonly replaces: string | undefined;
+}
+
+/** An order that a CA has refused, or could not be asked. */
+export class OrderError extends Error {
+  override readonly name = "OrderError";
+  /** Whether the CA could not be asked at all: then nothing of its limits was used up. */
+  readonly unreachable: boolean;
+
+  constructor(message: string, options: { cause: unknown; unreachable: boolean }) {
+    super(message, { cause: options.cause });
+    this.unreachable = options.unreachable;
+  }
+}
+
+/** Milliseconds that a CA has for each answer. */
+const ANSWER_MS = 30_000;
+
+/** A certification authority that speaks ACME (RFC 8555). */
+export class Authority {
+  readonly #options: AuthorityOptions;
+  readonly #account: Account;
+  readonly #client: Client;
+  readonly #acme: typeof import("acme-client");
+
+  private constructor(
+    acme: typeof import("acme-client"),
+    { options, account }: { options: AuthorityOptions; account: Account },
+  ) {
+    this.#acme = acme;
+    this.#options = options;
+    this.#account = account;
+    const { directory, binding } = options;
+    this.#client = new acme.Client({
+      directoryUrl: directory,
+      accountKey: account.key,
+      ...(account.url === undefined ? {} : { accountUrl: account.url }),
+      ...(binding === undefined ? {} : { externalAccountBinding: binding }),
+      backoffAttempts: 12,
+      backoffMin: 500,
+      backoffMax: 10_000,
+    });
+  }
+
+  /**
+   * The CA for an account; where there is none yet it gets a key, and `register` makes it.
+   * The library is loaded here: it is of no use to those without ACME.
+   */
+  static async open(options: AuthorityOptions, account: Account | undefined): Promise<Authority> {
+    const { default: acme } = await import("acme-client");
+    const { defaults } = acme.axios;
+    defaults.timeout = ANSWER_MS;
+    defaults.proxy = false;
+    // pauses are ours: they outlast a restart
+    Object.assign(defaults, { acmeSettings: { retryMaxAttempts: 1, retryDefaultDelay: 1 } });
+    if (options.ca !== undefined) defaults.httpsAgent = new https.Agent({ ca: options.ca });
+    const known = account ?? {
+      key: (await acme.crypto.createPrivateEcdsaKey()).toString(),
+      url: undefined,
+    };
+    return new Authority(acme, { options, account: known });
+  }
+
+  /**
+   * The account, which the CA has by then.
+   *
+   * @throws {OrderError}
+   */
+  async register(): Promise<Account> {
+    if (this.#account.url !== undefined) return this.#account;
+    const { email } = this.#options;
+    return await this.#told(async () => {
+      await this.#client.createAccount({
+        termsOfServiceAgreed: true,
+        ...(email === undefined ? {} : { contact: [`mailto:${email}`] }),
+      });
+      return { key: this.#account.key, url: this.#client.getAccountUrl() };
+    });
+  }
+
+  /**
+   * Gets a certificate; its challenges are on the board while the CA looks.
+   *
+   * @throws {OrderError}
+   */
+  async order(order: CertificateOrder, board: ChallengeBoard): Promise<IssuedCertificate> {
+    const { names, replaces } = order;
+    return await this.#told(async () => {
+      const identifiers = names.map((value) => ({ type: "dns", value }));
+      const request = { identifiers, ...(replaces === undefined ? {} : { replaces }) };
+      const placed = await this.#client.createOrder(request);
+      await this.#prove(placed, order, board);
+      const { createPrivateEcdsaKey, createPrivateRsaKey, createCsr } = this.#acme.crypto;
+      const key = this.#options.keyType === "rsa"
+        ? await createPrivateRsaKey(2048)
+        : await createPrivateEcdsaKey();
+      const [, csr] = await createCsr({ altNames: [...names] }, key);
+      const finalized = await this.#client.finalizeOrder(placed, csr);
+      const chain = await this.#client.getCertificate(finalized);
+      return { chain, key: key.toString() };
+    });
+  }
+
+  /** When the CA would have a certificate renewed; undefined where it does not say. */
+  async renewalWindow(identifier: string): Promise<RenewalWindow | undefined> {
+    try {
+      const { axios } = this.#acme;
+      const directory: unknown = (await axios.get(this.#options.directory)).data;
+      const url = typeof directory === "object" && directory !== null && "renewalInfo" in directory
+        ? String(directory.renewalInfo)
+        : undefined;
+      if (url === undefined) return undefined;
+      return parseRenewalInfo((await axios.get(`${url}/${identifier}`)).data);
+    } catch {
+      // then it is renewed by its own dates
+      return undefined;
+    }
+  }
+
+  /** @throws {OrderError} what has failed, in one line */
+  async #told<T>(action: () => Promise<T>): Promise<T> {
+    try {
+      return await action();
+    } catch (error) {
+      // the library's own error for a CA that does not answer says nothing of that
+      const trouble = await this.#trouble();
+      const words = trouble === undefined
+        ? messageOf(error)
+        : `the CA cannot be reached: ${trouble}`;
+      throw new OrderError(words.replaceAll(/\s+/g, " ").slice(0, MAX_REASON), {
+        cause: error,
+        unreachable: trouble !== undefined,
+      });
+    }
+  }
+
+  /** Why the CA does not give its directory; undefined where it does. */
+  async #trouble(): Promise<string | undefined> {
+    const { ca, directory } = this.#options;
+    using client = Deno.createHttpClient({ caCerts: ca === undefined ? [] : [ca] });
+    try {
+      const signal = AbortSignal.timeout(ANSWER_MS);
+      const answer = await fetch(directory, { client, signal });
+      await answer.body?.cancel();
+      return answer.ok ? undefined : `it answers ${answer.status}`;
+    } catch (error) {
+      return messageOf(error instanceof Error && error.cause ? error.cause : error);
+    }
+  }
+
+  async #prove(
+    placed: Order,
+    { challenges }: CertificateOrder,
+    board: ChallengeBoard,
+  ): Promise<void> {
+    for (const authorization of await this.#client.getAuthorizations(placed)) {
+      if (authorization.status === "valid") continue;
+      const name = authorization.identifier.value;
+      const challenge = challenges
+        .map((type) => authorization.challenges.find((offered) => offered.type === type))
+        .find((offered) => offered !== undefined);
+      if (challenge === undefined) {
+        const offers = authorization.challenges.map(({ type }) => type).join(", ");
+        throw new Error(`the CA offers ${offers} for ${name}, none of which can be answered here`);
+      }
+      const answer = await this.#client.getChallengeKeyAuthorization(challenge);
+      const pending = await this.#pending(challenge.type, {
+        name,
+        token: challenge.token,
+        answer,
+        authorization,
+      });
+      await board.put(pending);
+      try {
+        await this.#client.completeChallenge(challenge);
+        await this.#client.waitForValidStatus(authorization);
+      } catch (error) {
+        throw new Error(await this.#refusal(authorization.url, name) ?? messageOf(error), {
+          cause: error,
+        });
+      } finally {
+        await board.remove(pending);
+      }
+    }
+  }
+
+  async #pending(
+    type: string,
+    { name, token, answer, authorization }: {
+      name: string;
+      token: string;
+      answer: string;
+      authorization: Parameters<typeof import("acme-client").crypto.createAlpnCertificate>[0];
+    },
+  ): Promise<PendingChallenges> {
+    if (type === "http-01") return { ...NO_CHALLENGES, tokens: { [token]: answer } };
+    const [key, chain] = await this.#acme.crypto.createAlpnCertificate(authorization, answer);
+    const certificate = { chain: chain.toString(), key: key.toString() };
+    return { ...NO_CHALLENGES, certificates: { [name]: certificate } };
+  }
+
+  /** The CA's own words on why an authorization has failed. */
+  async #refusal(url: string, name: string): Promise<string | undefined> {
+    try {
+      const authorizations = await this.#client.getAuthorizations(
+        { authorizations: [url] } as unknown as Order,
+      );
+      const failed = authorizations.flatMap(({ challenges }) => challenges)
+        .find((challenge) => "error" in challenge && challenge.error !== undefined);
+      const { detail } = (failed as { error?: { detail?: unknown } } | undefined)?.error ?? {};
+      return typeof detail === "string" ? `${name}: ${detail}` : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** The most that is told of why an order has failed. */
+const MAX_REASON = 500;

@@ -1,0 +1,208 @@
+import { messageOf } from "../core/errors.ts";
+import { Authority, type AuthorityOptions, OrderError } from "./authority.ts";
+import type { ChallengeBoard, ChallengeType } from "./challenges.ts";
+import { type IssuedLeaf, readIssuedLeaf } from "./issued_leaf.ts";
+import { pauseAfter, renewalTime, type RenewalWindow, retryPause } from "./renewal.ts";
+import { type AcmeStore, NO_FAILURE } from "./store.ts";
+
+/** How certificates are got. */
+export interface AcmeSettings extends AuthorityOptions {
+  /** What is answered here, first choice first. */
+  readonly challenges: readonly ChallengeType[];
+  /** Milliseconds; undefined for a third of the life. */
+  readonly renewBefore: number | undefined;
+}
+
+/** Where a certificate stands. */
+export interface AcmeStatus {
+  readonly names: readonly string[];
+  /** When the one at hand ends, as milliseconds since the epoch; undefined where there is none. */
+  readonly notAfter: number | undefined;
+  /** When it will be asked for, as milliseconds since the epoch. */
+  readonly due: number;
+  /** Orders in a row that have failed. */
+  readonly failures: number;
+  /** Why the last has failed; empty where it has not. */
+  readonly reason: string;
+}
+
+/** What there is to tell. */
+export type AcmeNews =
+  | { readonly kind: "obtained"; readonly names: readonly string[]; readonly notAfter: number }
+  | {
+    readonly kind: "failed";
+    readonly names: readonly string[];
+    readonly reason: string;
+    /** When it is tried again, as milliseconds since the epoch. */
+    readonly again: number;
+  };
+
+export interface ManagerOptions {
+  readonly store: AcmeStore;
+  readonly board: ChallengeBoard;
+  /** What stands against an order for these names, seen from here; undefined where nothing does. */
+  readonly objection: (names: readonly string[]) => Promise<string | undefined>;
+  /** A certificate is in the store: to be served from now on. */
+  readonly onObtained: () => Promise<void>;
+  readonly tell: (news: AcmeNews) => void;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** Milliseconds after which due dates are looked at in any case: a CA may have changed its mind. */
+const LOOK_MS = 6 * 3_600_000;
+
+interface Managed {
+  readonly names: readonly string[];
+  status: AcmeStatus;
+}
+
+/** Gets certificates and renews them, one after another, for as long as it is open. */
+export class CertificateManager implements Disposable {
+  readonly #options: ManagerOptions;
+  #settings: AcmeSettings | undefined;
+  #managed: readonly Managed[] = [];
+  #authority: Promise<Authority> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #working: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(options: ManagerOptions) {
+    this.#options = options;
+  }
+
+  /** Where every certificate stands. */
+  get statuses(): readonly AcmeStatus[] {
+    return this.#managed.map(({ status }) => status);
+  }
+
+  /**
+   * Takes a configuration; what is missing or due is asked for at once.
+   *
+   * @param certificates the names of each; the first is what it is called
+   */
+  manage(settings: AcmeSettings | undefined, certificates: readonly (readonly string[])[]): void {
+    const isSame = JSON.stringify(settings) === JSON.stringify(this.#settings);
+    const before = this.#managed.map(({ names }) => names);
+    // a reload that is not about them, such as for a new certificate, disturbs no order
+    if (isSame && JSON.stringify(certificates) === JSON.stringify(before)) return;
+    if (!isSame) this.#authority = undefined;
+    this.#settings = settings;
+    this.#managed = certificates.map((names) => ({ names, status: unknown(names) }));
+    clearTimeout(this.#timer);
+    this.#working = this.#working.then(() => this.#work());
+  }
+
+  /** Settles once what was due is done. */
+  get idle(): Promise<void> {
+    return this.#working;
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #wakeIn(ms: number): void {
+    clearTimeout(this.#timer);
+    if (this.#closed || this.#settings === undefined || this.#managed.length === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#working = this.#working.then(() => this.#work());
+    }, ms);
+  }
+
+  async #work(): Promise<void> {
+    const managed = this.#managed;
+    if (this.#settings === undefined) return;
+    for (const one of managed) {
+      // a reload has come: it begins anew
+      if (this.#closed || managed !== this.#managed) return;
+      await this.#see(one);
+    }
+    const next = Math.min(...managed.map(({ status: { due } }) => due)) - this.#options.now();
+    if (managed === this.#managed) this.#wakeIn(Math.min(Math.max(next, 100), LOOK_MS));
+  }
+
+  /** Looks whether a certificate is due, and asks for it where it is. */
+  async #see(one: Managed): Promise<void> {
+    const { names } = one;
+    const name = names[0] ?? "";
+    const { store, now } = this.#options;
+    try {
+      const stored = await store.certificate(name);
+      const leaf = stored && readIssuedLeaf(stored.chain);
+      const state = await store.state(name);
+      const due = Math.max(await this.#due(names, leaf), state.notBefore);
+      const { failures, reason } = state;
+      one.status = { names, notAfter: leaf?.notAfter, due, failures, reason };
+      if (due <= now()) await this.#renew(one, leaf);
+    } catch (error) {
+      // the store itself
+      await this.#failed(one, messageOf(error), { unreachable: true });
+    }
+  }
+
+  /** When to ask for a certificate: at once where there is none for all of these names. */
+  async #due(names: readonly string[], leaf: IssuedLeaf | undefined): Promise<number> {
+    if (leaf === undefined || !names.every((name) => leaf.names.includes(name))) return 0;
+    const { renewBefore } = this.#settings ?? {};
+    const window = await this.#window(leaf);
+    return renewalTime(leaf, { renewBefore, window, chance: leaf.chance });
+  }
+
+  async #window({ identifier }: IssuedLeaf): Promise<RenewalWindow | undefined> {
+    if (identifier === undefined || this.#settings === undefined) return undefined;
+    return (await this.#open(this.#settings)).renewalWindow(identifier);
+  }
+
+  async #renew(one: Managed, leaf: IssuedLeaf | undefined): Promise<void> {
+    const settings = this.#settings;
+    if (settings === undefined) return;
+    const { names } = one;
+    const name = names[0] ?? "";
+    const { store, board, objection, onObtained, tell } = this.#options;
+    try {
+      const objected = await objection(names);
+      if (objected !== undefined) return await this.#failed(one, objected, { unreachable: false });
+      const authority = await this.#open(settings);
+      await store.saveAccount(settings.directory, await authority.register());
+      const replaces = leaf?.identifier;
+      const { challenges } = settings;
+      const issued = await authority.order({ names, challenges, replaces }, board);
+      await store.saveCertificate(name, issued);
+      await store.saveState(name, NO_FAILURE);
+      const got = readIssuedLeaf(issued.chain);
+      const due = await this.#due(names, got);
+      one.status = { names, notAfter: got?.notAfter, due, failures: 0, reason: "" };
+      tell({ kind: "obtained", names, notAfter: got?.notAfter ?? 0 });
+      await onObtained();
+    } catch (error) {
+      const unreachable = error instanceof OrderError && error.unreachable;
+      await this.#failed(one, messageOf(error), { unreachable });
+    }
+  }
+
+  async #failed(
+    one: Managed,
+    reason: string,
+    { unreachable }: { unreachable: boolean },
+  ): Promise<void> {
+    const { store, now, tell } = this.#options;
+    const failures = one.status.failures + 1;
+    const pause = (unreachable ? retryPause : pauseAfter)(failures, Math.random());
+    const notBefore = now() + pause;
+    one.status = { ...one.status, due: notBefore, failures, reason };
+    tell({ kind: "failed", names: one.names, reason, again: notBefore });
+    // kept, so that a restart does not ask a CA that has just refused
+    await store.saveState(one.names[0] ?? "", { failures, notBefore, reason }).catch(() => {});
+  }
+
+  #open(settings: AcmeSettings): Promise<Authority> {
+    return this.#authority ??= this.#options.store.account(settings.directory)
+      .then((account) => Authority.open(settings, account));
+  }
+}
+
+function unknown(names: readonly string[]): AcmeStatus {
+  return { names, notAfter: undefined, due: 0, failures: 0, reason: "" };
+}

@@ -1,0 +1,167 @@
+import { messageOf, ProxyError } from "../core/errors.ts";
+import { folderName } from "./store_layout.ts";
+
+/** What is kept of a certificate beside it. */
+export interface CertificateState {
+  /** Orders in a row that have failed. */
+  readonly failures: number;
+  /** Not to be tried before, as milliseconds since the epoch. */
+  readonly notBefore: number;
+  /** Why the last order failed, in the CA's words; empty where none did. */
+  readonly reason: string;
+}
+
+/** An account at a CA. */
+export interface Account {
+  /** PEM. */
+  readonly key: string;
+  /** The CA's name for it; undefined until it has given one. */
+  readonly url: string | undefined;
+}
+
+/** A certificate as a CA has given it. */
+export interface IssuedCertificate {
+  /** PEM, leaf first. */
+  readonly chain: string;
+  /** PEM. */
+  readonly key: string;
+}
+
+/**
+ * What is kept of ACME, in a folder that only its owner may read: a folder for each certificate with
+ * `fullchain.pem`, `privkey.pem` and `state.json`, and `accounts/` with a key for each CA. A file is
+ * written beside its place, synced, and renamed over it, so that it is the old one or the new one.
+ */
+export class AcmeStore {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** @throws {ProxyError} `bad_config` where it cannot be made, or has things open to others */
+  async open(): Promise<void> {
+    await this.#makeFolder(this.#folder);
+    const { mode } = await Deno.stat(this.#folder);
+    if (mode === null || (mode & 0o077) === 0) return;
+    const isEmpty = Deno.readDirSync(this.#folder).next().done === true;
+    // one with other things in it is somebody's, who knows what it is for
+    if (isEmpty) await Deno.chmod(this.#folder, 0o700);
+    else {
+      throw new ProxyError(
+        "bad_config",
+        `The folder of keys ${this.#folder} is open to others; say: chmod 700 ${this.#folder}`,
+      );
+    }
+  }
+
+  /** @returns undefined where there is none for this CA */
+  async account(directory: string): Promise<Account | undefined> {
+    const text = await this.#read(accountFile(directory));
+    return text === undefined ? undefined : parseAccount(text);
+  }
+
+  async saveAccount(directory: string, account: Account): Promise<void> {
+    await this.#write(accountFile(directory), JSON.stringify(account));
+  }
+
+  /** @returns undefined where there is no whole one */
+  async certificate(name: string): Promise<IssuedCertificate | undefined> {
+    const own = folderName(name);
+    const chain = await this.#read(`${own}/fullchain.pem`);
+    const key = await this.#read(`${own}/privkey.pem`);
+    return chain === undefined || key === undefined ? undefined : { chain, key };
+  }
+
+  /** The key goes first: whoever reads a pair that does not match reads it again a moment later. */
+  async saveCertificate(name: string, { chain, key }: IssuedCertificate): Promise<void> {
+    const own = folderName(name);
+    await this.#write(`${own}/privkey.pem`, key);
+    await this.#write(`${own}/fullchain.pem`, chain);
+  }
+
+  async state(name: string): Promise<CertificateState> {
+    const text = await this.#read(`${folderName(name)}/state.json`);
+    return (text === undefined ? undefined : parseState(text)) ?? NO_FAILURE;
+  }
+
+  async saveState(name: string, state: CertificateState): Promise<void> {
+    await this.#write(`${folderName(name)}/state.json`, JSON.stringify(state));
+  }
+
+  async #read(path: string): Promise<string | undefined> {
+    try {
+      return await Deno.readTextFile(`${this.#folder}/${path}`);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw cannotStore(this.#folder, error);
+    }
+  }
+
+  async #write(path: string, text: string): Promise<void> {
+    const target = `${this.#folder}/${path}`;
+    const beside = `${target}.new`;
+    try {
+      await this.#makeFolder(target.slice(0, target.lastIndexOf("/")));
+      {
+        using file = await Deno.open(beside, {
+          write: true,
+          create: true,
+          truncate: true,
+          mode: 0o600,
+        });
+        await file.write(new TextEncoder().encode(text));
+        await file.sync();
+      }
+      await Deno.rename(beside, target);
+    } catch (error) {
+      throw cannotStore(this.#folder, error);
+    }
+  }
+
+  async #makeFolder(path: string): Promise<void> {
+    try {
+      await Deno.mkdir(path, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw cannotStore(this.#folder, error);
+    }
+  }
+}
+
+export const NO_FAILURE: CertificateState = { failures: 0, notBefore: 0, reason: "" };
+
+function accountFile(directory: string): string {
+  const url = new URL(directory);
+  const path = url.pathname.replaceAll(/[^A-Za-z0-9]+/g, "_");
+  return `accounts/${url.hostname}_${url.port || "443"}${path}.json`;
+}
+
+function parseAccount(text: string): Account | undefined {
+  const value = parseObject(text);
+  if (typeof value?.key !== "string") return undefined;
+  return { key: value.key, url: typeof value.url === "string" ? value.url : undefined };
+}
+
+function parseState(text: string): CertificateState | undefined {
+  const value = parseObject(text);
+  const { failures, notBefore, reason } = value ?? {};
+  if (typeof failures !== "number" || typeof notBefore !== "number") return undefined;
+  return { failures, notBefore, reason: typeof reason === "string" ? reason : "" };
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null
+      ? value as Record<string, unknown>
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function cannotStore(folder: string, error: unknown): ProxyError {
+  if (error instanceof ProxyError) return error;
+  const message = `Cannot keep certificates in ${folder}: ${messageOf(error)}`;
+  return new ProxyError("bad_config", message, { cause: error });
+}

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { ProxyError } from "../core/errors.ts";
+import { AcmeStore, NO_FAILURE } from "./store.ts";
+import { certificateFiles } from "./store_layout.ts";
+
+const DIRECTORY = "https://ca.example.com:14000/dir/v2";
+
+Deno.test("AcmeStore keeps accounts, certificates and failures over a restart", async () => {
+  const folder = `${await Deno.makeTempDir()}/store`;
+  const store = new AcmeStore(folder);
+  await store.open();
+  assert.equal(await store.account(DIRECTORY), undefined);
+  assert.equal(await store.certificate("a.test"), undefined);
+  assert.deepEqual(await store.state("a.test"), NO_FAILURE);
+  const account = { key: "PEM", url: "https://ca.example.com/acct/1" };
+  await store.saveAccount(DIRECTORY, account);
+  await store.saveCertificate("a.test", { chain: "CHAIN", key: "KEY" });
+  await store.saveState("a.test", { failures: 2, notBefore: 3, reason: "no" });
+
+  const again = new AcmeStore(folder);
+  await again.open();
+  assert.deepEqual(await again.account(DIRECTORY), account);
+  assert.equal(await again.account("https://other.example.com/dir"), undefined);
+  assert.deepEqual(await again.certificate("a.test"), { chain: "CHAIN", key: "KEY" });
+  assert.deepEqual(await again.state("a.test"), { failures: 2, notBefore: 3, reason: "no" });
+  const { cert, key } = certificateFiles(folder, ["a.test", "b.test"]);
+  assert.deepEqual([await Deno.readTextFile(cert), await Deno.readTextFile(key)], ["CHAIN", "KEY"]);
+  for (const path of [key, cert]) assert.equal(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o600);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("AcmeStore closes an empty folder to others", async () => {
+  const folder = await Deno.makeTempDir();
+  await Deno.chmod(folder, 0o755);
+  await new AcmeStore(folder).open();
+  assert.equal(((await Deno.stat(folder)).mode ?? 0) & 0o777, 0o700);
+  await Deno.remove(folder);
+});
+
+Deno.test("AcmeStore takes damaged files for none", async () => {
+  const folder = `${await Deno.makeTempDir()}/store`;
+  const store = new AcmeStore(folder);
+  await store.open();
+  await store.saveState("a.test", NO_FAILURE);
+  await store.saveAccount(DIRECTORY, { key: "PEM", url: undefined });
+  const [account] = [...Deno.readDirSync(`${folder}/accounts`)];
+  for (const text of ["", "{", "[]", "null", '{"failures":"x"}']) {
+    await Deno.writeTextFile(`${folder}/a.test/state.json`, text);
+    await Deno.writeTextFile(`${folder}/accounts/${account?.name}`, text);
+    assert.deepEqual(await store.state("a.test"), NO_FAILURE);
+    assert.equal(await store.account(DIRECTORY), undefined);
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("AcmeStore refuses a folder of others, and one that cannot be made", async () => {
+  const folder = await Deno.makeTempDir();
+  await Deno.chmod(folder, 0o755);
+  await Deno.writeTextFile(`${folder}/other`, "");
+  await assert.rejects(new AcmeStore(folder).open(), (error) => {
+    assert.ok(error instanceof ProxyError);
+    return /chmod 700/.test(error.message);
+  });
+  await Deno.writeTextFile(`${folder}/file`, "");
+  await assert.rejects(new AcmeStore(`${folder}/file/store`).open(), ProxyError);
+  await Deno.remove(folder, { recursive: true });
+});

@@ -1,0 +1,130 @@
+import { type AcmeStatus, CertificateManager } from "../acme/manager.ts";
+import { ChallengeBoard, type ChallengeType, type PendingChallenges } from "../acme/challenges.ts";
+import { AcmeStore } from "../acme/store.ts";
+import type { AcmeConfig, Config } from "../config/schema.ts";
+import { messageOf, ProxyError } from "../core/errors.ts";
+import type { Observer } from "../core/event.ts";
+import { readTextFile } from "../io/text_file.ts";
+import { reachability } from "./reachability.ts";
+
+/** What getting certificates works on. */
+export interface AcmeTarget {
+  /** Has all workers answer a CA so from now on. */
+  readonly publish: (pending: PendingChallenges) => Promise<void>;
+  /** Has the certificates of the store be served. */
+  readonly serve: () => Promise<void>;
+  readonly observe: Observer;
+}
+
+/** Gets and renews the certificates of the configuration in force. */
+export class AcmeService implements Disposable {
+  readonly #target: AcmeTarget;
+  readonly #board: ChallengeBoard;
+  #manager: CertificateManager | undefined;
+  #store: string | undefined;
+
+  constructor(target: AcmeTarget) {
+    this.#target = target;
+    this.#board = new ChallengeBoard(target.publish);
+  }
+
+  /** Where every certificate stands. */
+  get statuses(): readonly AcmeStatus[] {
+    return this.#manager?.statuses ?? [];
+  }
+
+  /**
+   * Makes ready for a configuration.
+   *
+   * @throws {ProxyError} `bad_config` where store or files cannot be used
+   */
+  async prepare(config: Config): Promise<{ commit(): void; drop(): void }> {
+    const { acme } = config;
+    const certificates = config.certificates.flatMap(({ acme }) =>
+      acme === undefined ? [] : [acme]
+    );
+    if (acme === undefined || certificates.length === 0) {
+      return { commit: () => this.#manager?.manage(undefined, []), drop: ignore };
+    }
+    const settings = {
+      ...acme,
+      ca: acme.caFile === undefined ? undefined : await readNamed(acme.caFile),
+      binding: await bindingOf(acme),
+      challenges: challengesOf(acme, config),
+    };
+    const kept = this.#store === acme.store ? this.#manager : undefined;
+    const manager = kept ?? await this.#open(acme, settings.challenges);
+    return {
+      commit: () => {
+        if (manager !== this.#manager) this.#manager?.[Symbol.dispose]();
+        this.#manager = manager;
+        this.#store = acme.store;
+        manager.manage(settings, certificates);
+      },
+      drop: () => {
+        if (manager !== kept) manager[Symbol.dispose]();
+      },
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#manager?.[Symbol.dispose]();
+  }
+
+  async #open(
+    { store: folder, caFile }: AcmeConfig,
+    challenges: readonly ChallengeType[],
+  ): Promise<CertificateManager> {
+    const store = new AcmeStore(folder);
+    await store.open();
+    const { serve, observe } = this.#target;
+    return new CertificateManager({
+      store,
+      board: this.#board,
+      // by tls-alpn-01 nobody looks at plain HTTP, which may be somebody else's
+      objection: challenges[0] === "http-01"
+        ? reachability(this.#board, { isPublic: caFile === undefined })
+        : () => Promise.resolve(undefined),
+      onObtained: serve,
+      tell: (news) => {
+        const { names } = news;
+        if (news.kind === "obtained") {
+          const notAfter = new Date(news.notAfter);
+          observe({ kind: "certificate_obtained", names, notAfter });
+        } else {
+          const { reason } = news;
+          observe({ kind: "certificate_failed", names, reason, again: new Date(news.again) });
+        }
+      },
+      now: () => Date.now(),
+    });
+  }
+}
+
+/** What the listeners can answer, first choice first: http-01 tells more where it fails. */
+export function challengesOf({ challenge }: AcmeConfig, { listeners }: Config): ChallengeType[] {
+  const plain = listeners.some(({ kind }) => kind !== "tls");
+  const tls = listeners.some((listener) => listener.kind === "tls" && listener.engine !== "deno");
+  const able: ChallengeType[] = [
+    ...(plain ? ["http-01"] as const : []),
+    ...(tls ? ["tls-alpn-01"] as const : []),
+  ];
+  return able.filter((type) => challenge === "auto" || challenge === type);
+}
+
+async function bindingOf({ eab }: AcmeConfig) {
+  if (eab === undefined) return undefined;
+  return { kid: eab.kid, hmacKey: (await readNamed(eab.hmacFile)).trim() };
+}
+
+async function readNamed(path: string): Promise<string> {
+  try {
+    return await readTextFile(path);
+  } catch (error) {
+    throw new ProxyError("bad_config", `Cannot read ${path}: it ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import {
+  ChallengeBoard,
+  NO_CHALLENGES,
+  type PendingChallenges,
+  tokenAnswer,
+} from "../lib/acme/challenges.ts";
+import { type AcmeNews, type AcmeSettings, CertificateManager } from "../lib/acme/manager.ts";
+import { AcmeStore } from "../lib/acme/store.ts";
+import { type Pebble, type PebbleOptions, startPebble } from "./support/pebble.ts";
+import { within } from "./support/deadline.ts";
+
+/** A manager with a store of its own, whose tokens are answered on the port the CA looks at. */
+async function setUp(options: PebbleOptions = {}, { answers = true } = {}) {
+  const stack = new AsyncDisposableStack();
+  const pebble = stack.use(await startPebble(options));
+  const folder = await Deno.makeTempDir({ prefix: "tls-proxy-acme-" });
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const store = new AcmeStore(`${folder}/store`);
+  await store.open();
+  let pending: PendingChallenges = NO_CHALLENGES;
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: pebble.httpPort, onListen() {} },
+    (request) => {
+      const answer = answers ? tokenAnswer(new URL(request.url).pathname, pending) : undefined;
+      return new Response(answer ?? "no such token", { status: answer === undefined ? 404 : 200 });
+    },
+  );
+  stack.defer(() => server.shutdown());
+  const news: AcmeNews[] = [];
+  const board = new ChallengeBoard((next) => {
+    pending = next;
+    return Promise.resolve();
+  });
+  let ahead = 0;
+  let told = Promise.withResolvers<AcmeNews>();
+  const make = () =>
+    stack.use(
+      new CertificateManager({
+        ...{ store, board },
+        objection: () => Promise.resolve(undefined),
+        onObtained: () => Promise.resolve(),
+        tell: (one) => {
+          news.push(one);
+          told.resolve(one);
+          told = Promise.withResolvers();
+        },
+        now: () => Date.now() + ahead,
+      }),
+    );
+  return {
+    pebble,
+    store,
+    folder: `${folder}/store`,
+    news,
+    make,
+    settings: await settingsOf(pebble),
+    pending: () => pending,
+    /** The next thing that is told. */
+    next: () => within(told.promise, () => "news of a certificate"),
+    moveClock: (ms: number) => void (ahead += ms),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+async function settingsOf({ directory, caFile }: Pebble): Promise<AcmeSettings> {
+  return {
+    directory,
+    email: "ops@example.com",
+    keyType: "ecdsa",
+    ca: await Deno.readTextFile(caFile),
+    binding: undefined,
+    challenges: ["http-01"],
+    renewBefore: undefined,
+  };
+}
+
+const DAY_MS = 86_400_000;
+
+Deno.test("a certificate is got, kept for its owner alone, and renewed when it is due", async () => {
+  await using acme = await setUp({ badNonces: 50 });
+  const { store, folder, settings } = acme;
+  const names = ["www.example.test", "example.test"];
+  const manager = acme.make();
+  let told = acme.next();
+  manager.manage(settings, [names]);
+  assert.equal((await told).kind, "obtained");
+  await manager.idle;
+  const first = await store.certificate("www.example.test");
+  assert.ok(first !== undefined);
+  const leaf = new X509Certificate(first.chain);
+  for (const name of names) assert.equal(leaf.checkHost(name), name);
+  assert.equal(
+    acme.pending().tokens,
+    NO_CHALLENGES.tokens === acme.pending().tokens ? NO_CHALLENGES.tokens : acme.pending().tokens,
+  );
+  assert.deepEqual(acme.pending(), NO_CHALLENGES);
+  for (const path of ["", "/www.example.test", "/accounts"]) {
+    assert.equal(await modeOf(folder + path), 0o700, path);
+  }
+  assert.equal(await modeOf(`${folder}/www.example.test/privkey.pem`), 0o600);
+
+  // restarted, it asks for nothing
+  const again = acme.make();
+  again.manage(settings, [names]);
+  await again.idle;
+  assert.equal(acme.news.length, 1);
+
+  // near the end of the five years that this CA gives
+  acme.moveClock(leaf.validToDate.getTime() - Date.now() - 60 * DAY_MS);
+  told = acme.next();
+  again.manage(settings, []);
+  again.manage(settings, [names]);
+  assert.equal((await told).kind, "obtained");
+  await again.idle;
+  const second = await store.certificate("www.example.test");
+  assert.notEqual(second?.chain, first.chain);
+  assert.notEqual(second?.key, first.key);
+});
+
+Deno.test("an order that fails is told in the CA's words, kept, and not repeated at once", async () => {
+  await using acme = await setUp({}, { answers: false });
+  const told = acme.next();
+  const manager = acme.make();
+  manager.manage(acme.settings, [["wrong.example.test"]]);
+  const failed = await told;
+  assert.equal(failed.kind, "failed");
+  assert.match(failed.kind === "failed" ? failed.reason : "", /wrong\.example\.test: .*404/);
+  await manager.idle;
+  // a restart does not ask again either
+  const again = acme.make();
+  again.manage(acme.settings, [["wrong.example.test"]]);
+  await again.idle;
+  assert.equal(acme.news.length, 1);
+  const [status] = again.statuses;
+  assert.equal(status?.failures, 1);
+  assert.ok((status?.due ?? 0) > Date.now() + 50_000);
+});
+
+Deno.test("a CA that is down costs nothing but time", async () => {
+  await using acme = await setUp();
+  await acme.pebble.stop();
+  let told = acme.next();
+  const manager = acme.make();
+  manager.manage(acme.settings, [["late.example.test"]]);
+  const failed = await told;
+  assert.match(failed.kind === "failed" ? failed.reason : "", /^the CA cannot be reached: /);
+  await manager.idle;
+  told = acme.next();
+  await acme.pebble.start();
+  acme.moveClock(DAY_MS);
+  manager.manage(acme.settings, []);
+  manager.manage(acme.settings, [["late.example.test"]]);
+  assert.equal((await told).kind, "obtained");
+});
+
+Deno.test("fifty certificates are got one after another", async () => {
+  await using acme = await setUp({ badNonces: 20 });
+  const names = Array.from({ length: 50 }, (_, index) => [`n${index}.example.test`]);
+  const manager = acme.make();
+  const first = acme.next();
+  manager.manage(acme.settings, names);
+  await first;
+  await manager.idle;
+  assert.deepEqual(manager.statuses.map(({ failures }) => failures), names.map(() => 0));
+  assert.equal(acme.news.filter(({ kind }) => kind === "obtained").length, 50);
+});
+
+Deno.test("an account is bound to one that is known otherwise", async () => {
+  const binding = {
+    kid: "kid-1",
+    key: "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W",
+  };
+  await using acme = await setUp({ binding });
+  const manager = acme.make();
+  const told = acme.next();
+  const bound = { kid: binding.kid, hmacKey: binding.key };
+  manager.manage({ ...acme.settings, binding: bound }, [["eab.example.test"]]);
+  assert.deepEqual((await told).kind, "obtained");
+});
+
+async function modeOf(path: string): Promise<number> {
+  return ((await Deno.stat(path)).mode ?? 0) & 0o777;
+}

@@ -1,14 +1,13 @@
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import { type BodyDecoder, bodyDecoder, type BodyPart, type BodyRules } from "./body_decoder.ts";
-import { checkExpectation } from "../http/expect.ts";
-import { type Framing, requestFraming } from "./framing.ts";
+import type { Framing } from "./framing.ts";
 import { CR, LF } from "../http/grammar.ts";
 import { parseRequestHead } from "./head.ts";
+import { bodyTooLarge, judgeRequest } from "./judge_request.ts";
 import type { RequestHead } from "../http/message.ts";
 import { HeadScanner, type ScanErrors } from "./head_scanner.ts";
 import { LastHead } from "./last_head.ts";
-import { type RequestTarget, requestTarget } from "../http/target.ts";
-import { requestedUpgrade } from "./upgrade.ts";
+import type { RequestTarget } from "../http/target.ts";
 
 /** What the bytes of a connection say, one fact at a time and in order. */
 export type RequestPart = RequestHeadPart | BodyPart | FailurePart;
@@ -150,22 +149,14 @@ export class RequestDecoder {
     const known = this.#last.findByFields(bytes, fieldsAt);
     const head = parseRequestHead(bytes, this.#limits.headers, known?.head.fields);
     this.#refused = head;
-    const target = requestTarget(head);
-    const framing = requestFraming(head);
-    const upgrade = requestedUpgrade(head, framing);
-    checkExpectation(head);
-    // a length that is too large is refused before any of the body
-    if (framing.kind === "length") this.#checkBody(framing.length);
+    const part = judgeRequest(head, { size: bytes.length, maxBody: this.#maxBody });
     this.#refused = undefined;
-    const part = { kind: "head", head, target, framing, upgrade, size: bytes.length } as const;
     this.#last.keep(bytes, part, fieldsAt);
     return part;
   }
 
   #checkBody(bytes: number): void {
-    if (bytes > this.#maxBody) {
-      throw new ProxyError("body_too_large", `The body is larger than ${this.#maxBody} bytes`);
-    }
+    if (bytes > this.#maxBody) throw bodyTooLarge(this.#maxBody);
   }
 
   #feedBody(

@@ -18,8 +18,8 @@ export function writeLatin1(text: string, into: Uint8Array<ArrayBuffer>, at: num
  * Bytes as text of one character a byte, so that none is lost. `TextDecoder` takes longer, and what
  * it calls `latin1` is another encoding.
  */
-export function decodeLatin1(bytes: Uint8Array): string {
-  return Buffer.prototype.toString.call(bytes, "latin1");
+export function decodeLatin1(bytes: Uint8Array, from = 0, to = bytes.length): string {
+  return Buffer.prototype.toString.call(bytes, "latin1", from, to);
 }
 
 /** The inverse of `decodeLatin1`; every character must be below U+0100. */

@@ -117,3 +117,6 @@ const ROLES: ReadonlyMap<string, number> = new Map([
   ["x-request-id", ROLE.requestId],
   ...[...FORWARDED].map((key) => [key, ROLE.forwarded] as const),
 ]);
+
+/** Every name that has a role, in lower case; others have one only as an alias of these. */
+export const KNOWN_NAMES: readonly string[] = [...ROLES.keys()];

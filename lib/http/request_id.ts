@@ -9,18 +9,29 @@ const WELL_FORMED = /^[A-Za-z0-9_.:@=+/-]{1,128}$/;
  * that stands once and is well-formed, or a new one.
  */
 export function requestId(received: readonly Field[]): string {
-  if (!hasRole(received, ROLE.requestId)) return newId();
+  if (!hasRole(received, ROLE.requestId)) return idOf(nextIdNumber());
   const [id, ...more] = valuesOf(received, "x-request-id");
-  return id !== undefined && more.length === 0 && WELL_FORMED.test(id) ? id : newId();
+  return id !== undefined && more.length === 0 && isRequestId(id) ? id : idOf(nextIdNumber());
+}
+
+/** Whether an id that a request came with is passed on. */
+export function isRequestId(id: string): boolean {
+  return WELL_FORMED.test(id);
 }
 
 /**
- * Of this process, and which of its requests: to be unique it need not be secret, and a random
- * number for each request would cost more than all the rest of this file.
+ * The number of a new id: which of this process's requests it is. To be unique an id need not be
+ * secret, and a random number for each request would cost more than all the rest of this file.
  */
-function newId(): string {
-  return PROCESS + (++count).toString(36);
+export function nextIdNumber(): number {
+  return ++count;
 }
 
-const PROCESS = `${crypto.randomUUID().slice(0, 8)}-`;
+/** The id of a number. */
+export function idOf(number: number): string {
+  return ID_PREFIX + number.toString(36);
+}
+
+/** What all ids of this process begin with. */
+export const ID_PREFIX = `${crypto.randomUUID().slice(0, 8)}-`;
 let count = 0;

@@ -2,7 +2,7 @@ import { type ErrorCode, ProxyError } from "../core/errors.ts";
 import { CONTENT_LENGTH, TOKEN } from "../http/grammar.ts";
 import { fieldName, ROLE } from "../http/field_name.ts";
 import { type Field, field, hasRole, valuesOf } from "../http/field.ts";
-import type { RequestHead, ResponseHead } from "../http/message.ts";
+import { NO_BODY, type RequestHead, type ResponseHead, UNKNOWN_LENGTH } from "../http/message.ts";
 
 /** How a message's body is delimited (RFC 9112, section 6.3): decided once, here. */
 export type Framing =
@@ -47,6 +47,19 @@ export function framingFields(framing: Framing): readonly Field[] {
     case "none":
     case "until_close":
       return NOTHING;
+  }
+}
+
+/** Bytes of the body, as far as they are known beforehand. */
+export function bodyOf(framing: Framing): number {
+  switch (framing.kind) {
+    case "length":
+      return framing.length;
+    case "none":
+      return NO_BODY;
+    case "chunked":
+    case "until_close":
+      return UNKNOWN_LENGTH;
   }
 }
 

@@ -1,0 +1,17 @@
+import { ROLE } from "./field_name.ts";
+import { type Field, field } from "./field.ts";
+import type { FieldChanges } from "./message.ts";
+
+/**
+ * The fields that a rule leaves and adds. Those that frame a message or speak of one connection are
+ * not for rules to take away.
+ */
+export function changedFields(
+  fields: readonly Field[],
+  changes: FieldChanges | undefined,
+): readonly Field[] {
+  if (changes === undefined) return fields;
+  const { remove, add } = changes;
+  const kept = fields.filter(({ key, role }) => (role & ROLE.hopByHop) !== 0 || !remove.has(key));
+  return [...kept, ...add.map(({ name, value }) => field(name, value))];
+}

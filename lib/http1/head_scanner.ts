@@ -12,6 +12,15 @@ export interface ScanErrors {
   readonly firstWordTooLarge?: ErrorCode;
 }
 
+/** Those of a request's head. */
+export const REQUEST_SCAN_ERRORS: ScanErrors = {
+  malformed: "bad_field",
+  tooLarge: "head_too_large",
+  firstLineTooLarge: "target_too_long",
+  // a method longer than any that is known (RFC 9112, section 3)
+  firstWordTooLarge: "bad_request_line",
+};
+
 /**
  * Finds the end of a head (or trailer section) in bytes that come in any pieces, and collects it.
  * Lines end in CRLF and in nothing else: a bare CR or LF, NUL and any other control character are

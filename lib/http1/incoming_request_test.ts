@@ -8,7 +8,7 @@ import { mutated } from "../../tests/support/mutate.ts";
 import { REAL_REQUESTS } from "../../tests/support/real_heads.ts";
 import { SMUGGLING } from "../../tests/support/smuggling.ts";
 import { ProxyError } from "../core/errors.ts";
-import { type Field, hasRole, valuesOf } from "../http/field.ts";
+import { type Field, hasRole, hasToken, valuesOf } from "../http/field.ts";
 import { ROLE } from "../http/field_name.ts";
 import type { Forwarding, Range, RequestHead } from "../http/message.ts";
 import { isRequestId } from "../http/request_id.ts";
@@ -289,7 +289,7 @@ function slowFacts(part: RequestHeadPart, forwarding: Forwarding) {
     body: bodyOf(framing),
     upgrade,
     goesOn: upgrade === undefined && keepsAlive(head),
-    expectsContinue: minor === 1 && valuesOf(fields, "expect").length > 0,
+    expectsContinue: minor === 1 && hasToken(fields, "expect", "100-continue"),
     wireBytes: size,
     values: NAMES.map((name) => valuesOf(fields, name)),
     roles: Object.values(ROLE).filter((role) => hasRole(fields, role)),

@@ -1,10 +1,20 @@
 import { ProxyError } from "../core/errors.ts";
 import { checkExpectation } from "../http/expect.ts";
 import type { RequestHead } from "../http/message.ts";
-import { requestTarget } from "../http/target.ts";
-import { requestFraming } from "./framing.ts";
-import type { RequestHeadPart } from "./request_decoder.ts";
+import { type RequestTarget, requestTarget } from "../http/target.ts";
+import { type Framing, requestFraming } from "./framing.ts";
 import { requestedUpgrade } from "./upgrade.ts";
+
+/** A request's head, and what follows from it. */
+export interface JudgedRequest {
+  readonly head: RequestHead;
+  readonly target: RequestTarget;
+  readonly framing: Framing;
+  /** The protocols that it asks to go on with; undefined where it is to be served as HTTP. */
+  readonly upgrade: readonly string[] | undefined;
+  /** Bytes of the head on the wire. */
+  readonly size: number;
+}
 
 /**
  * What a request that is well-formed asks for: where it wants to go, and how its body is delimited.
@@ -15,14 +25,14 @@ import { requestedUpgrade } from "./upgrade.ts";
 export function judgeRequest(
   head: RequestHead,
   { size, maxBody }: { size: number; maxBody: number },
-): RequestHeadPart {
+): JudgedRequest {
   const target = requestTarget(head);
   const framing = requestFraming(head);
   const upgrade = requestedUpgrade(head, framing);
   checkExpectation(head);
   // a length that is too large is refused before any of the body
   if (framing.kind === "length" && framing.length > maxBody) throw bodyTooLarge(maxBody);
-  return { kind: "head", head, target, framing, upgrade, size };
+  return { head, target, framing, upgrade, size };
 }
 
 export function bodyTooLarge(maxBody: number): ProxyError {

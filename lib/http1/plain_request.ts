@@ -127,7 +127,8 @@ export class PlainRequest {
     const length = to - from;
     if (length === this.#hostLength && isSame(bytes, from, this.#host, length)) return true;
     const host = textOf(bytes, from, to);
-    if (!HOST.test(host)) return false;
+    // an empty port is written away
+    if (!HOST.test(host) || host.endsWith(":")) return false;
     if (length > this.#host.length) this.#host = new Uint8Array(length);
     this.#host.set(bytes.subarray(from, to));
     this.#hostLength = length;

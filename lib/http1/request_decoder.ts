@@ -1,13 +1,11 @@
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import { type BodyDecoder, bodyDecoder, type BodyPart, type BodyRules } from "./body_decoder.ts";
-import type { Framing } from "./framing.ts";
 import { CR, LF } from "../http/grammar.ts";
 import { parseRequestHead } from "./head.ts";
-import { bodyTooLarge, judgeRequest } from "./judge_request.ts";
+import { bodyTooLarge, type JudgedRequest, judgeRequest } from "./judge_request.ts";
 import type { RequestHead } from "../http/message.ts";
-import { HeadScanner, type ScanErrors } from "./head_scanner.ts";
+import { HeadScanner, REQUEST_SCAN_ERRORS } from "./head_scanner.ts";
 import { LastHead } from "./last_head.ts";
-import type { RequestTarget } from "../http/target.ts";
 
 /** What the bytes of a connection say, one fact at a time and in order. */
 export type RequestPart = RequestHeadPart | BodyPart | FailurePart;
@@ -16,15 +14,8 @@ export type RequestPart = RequestHeadPart | BodyPart | FailurePart;
  * A request begins. A body follows as `data` and one `end` unless the framing is `none`. Behind one
  * that asks for an upgrade everything is `data`: what it means is for the server to say.
  */
-export interface RequestHeadPart {
+export interface RequestHeadPart extends JudgedRequest {
   readonly kind: "head";
-  readonly head: RequestHead;
-  readonly target: RequestTarget;
-  readonly framing: Framing;
-  /** The protocols that it asks to go on with; undefined where it is to be served as HTTP. */
-  readonly upgrade: readonly string[] | undefined;
-  /** Bytes of the head on the wire. */
-  readonly size: number;
 }
 
 /** The bytes are no HTTP from here on; nothing follows. */
@@ -68,7 +59,7 @@ export class RequestDecoder {
   constructor(limits: RequestLimits) {
     this.#limits = limits;
     this.#maxBody = limits.body || Infinity;
-    this.#scanner = new HeadScanner(limits.headerBytes, SCAN_ERRORS);
+    this.#scanner = new HeadScanner(limits.headerBytes, REQUEST_SCAN_ERRORS);
   }
 
   /** Whether a head has begun and not ended. */
@@ -149,7 +140,8 @@ export class RequestDecoder {
     const known = this.#last.findByFields(bytes, fieldsAt);
     const head = parseRequestHead(bytes, this.#limits.headers, known?.head.fields);
     this.#refused = head;
-    const part = judgeRequest(head, { size: bytes.length, maxBody: this.#maxBody });
+    const judged = judgeRequest(head, { size: bytes.length, maxBody: this.#maxBody });
+    const part = { kind: "head", ...judged } as const;
     this.#refused = undefined;
     this.#last.keep(bytes, part, fieldsAt);
     return part;
@@ -199,14 +191,6 @@ export class RequestDecoder {
     return { kind: "failure", error: asProxyError(error, "internal") };
   }
 }
-
-const SCAN_ERRORS: ScanErrors = {
-  malformed: "bad_field",
-  tooLarge: "head_too_large",
-  firstLineTooLarge: "target_too_long",
-  // a method longer than any that is known (RFC 9112, section 3)
-  firstWordTooLarge: "bad_request_line",
-};
 
 function bodyRules({ headerBytes, headers }: RequestLimits): BodyRules {
   return {

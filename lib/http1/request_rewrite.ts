@@ -7,7 +7,7 @@ import {
 import { framingFields } from "./framing.ts";
 import { type Field, field, hasRole, hasToken, valuesOf } from "../http/field.ts";
 import { endToEndFields } from "../http/hop_fields.ts";
-import type { RequestHeadPart } from "./request_decoder.ts";
+import type { JudgedRequest } from "./judge_request.ts";
 import { upgradeFields } from "./upgrade.ts";
 import { viaField } from "../http/via.ts";
 
@@ -29,7 +29,7 @@ export interface ConnectionOrigin extends Omit<ForwardedFacts, "host"> {
  * @param id the request's, for `X-Request-Id`
  */
 export function requestFields(
-  request: RequestHeadPart,
+  request: JudgedRequest,
   origin: ConnectionOrigin,
   id: string,
 ): Field[] {

@@ -4,9 +4,9 @@ import { type Field, hasToken } from "../http/field.ts";
 import type { Forwarding, PutField, RequestChanges, RequestHead } from "../http/message.ts";
 import { requestId } from "../http/request_id.ts";
 import { parseRequestHead, requestHeadText } from "./head.ts";
-import { HeadScanner, type ScanErrors } from "./head_scanner.ts";
-import { judgeRequest } from "./judge_request.ts";
-import type { RequestHeadPart, RequestLimits } from "./request_decoder.ts";
+import { HeadScanner, REQUEST_SCAN_ERRORS } from "./head_scanner.ts";
+import { type JudgedRequest, judgeRequest } from "./judge_request.ts";
+import type { RequestLimits } from "./request_decoder.ts";
 import { requestFields } from "./request_rewrite.ts";
 
 /**
@@ -16,7 +16,7 @@ import { requestFields } from "./request_rewrite.ts";
 export class TextRequest {
   /** Once it was read, though it may be refused. */
   head: RequestHead | undefined;
-  #facts: RequestHeadPart | undefined;
+  #facts: JudgedRequest | undefined;
   #id: string | undefined;
   readonly #limits: RequestLimits;
   readonly #scanner: HeadScanner;
@@ -24,7 +24,7 @@ export class TextRequest {
 
   constructor(limits: RequestLimits) {
     this.#limits = limits;
-    this.#scanner = new HeadScanner(limits.headerBytes, SCAN_ERRORS);
+    this.#scanner = new HeadScanner(limits.headerBytes, REQUEST_SCAN_ERRORS);
   }
 
   /**
@@ -45,7 +45,7 @@ export class TextRequest {
   }
 
   /** @throws {TypeError} before it was read and taken */
-  get facts(): RequestHeadPart {
+  get facts(): JudgedRequest {
     if (this.#facts === undefined) throw new TypeError("The request's head has not been read");
     return this.#facts;
   }
@@ -88,9 +88,3 @@ export function putHttp2Fields(fields: readonly Field[], put: PutField): void {
 
 /** What frames and connections there say by themselves, and the authority. */
 const NOT_IN_HTTP2 = ROLE.connection | ROLE.transferEncoding | ROLE.upgrade | ROLE.host;
-
-const SCAN_ERRORS: ScanErrors = {
-  malformed: "bad_field",
-  tooLarge: "head_too_large",
-  firstLineTooLarge: "target_too_long",
-};

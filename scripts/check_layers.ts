@@ -46,6 +46,7 @@ type Layer = keyof typeof MAY_IMPORT;
 const BELOW = [
   "acme",
   "http1",
+  "http2",
   "http",
   "tls",
   "certificates",
@@ -76,7 +77,7 @@ const MAY_IMPORT = {
   permissions: ["config", "ports", "core"],
   config: ["acme", "certificates", "tls", "io", "core"],
   proxy: ["upstream", ...BELOW],
-  upstream: ["http1", "http", "log", "io", "core"],
+  upstream: ["http1", "http2", "http", "log", "io", "core"],
   admin: ["metrics", "log", "core"],
   metrics: ["log", "core"],
   log: ["io", "core"],
@@ -85,6 +86,7 @@ const MAY_IMPORT = {
   ports: ["io", "core"],
   certificates: ["io", "core"],
   http1: ["http", "io", "core"],
+  http2: ["http", "io", "core"],
   http: ["core"],
   io: ["core"],
   core: [],
@@ -94,6 +96,7 @@ const MAY_IMPORT = {
 const PURE: ReadonlyMap<Layer, { readonly uses: RegExp }> = new Map([
   ["http", { uses: /\bDeno\./ }],
   ["http1", { uses: /\bDeno\./ }],
+  ["http2", { uses: /\bDeno\./ }],
   ["permissions", { uses: /\bDeno\.[a-z]/ }],
 ]);
 

@@ -5,10 +5,15 @@ import { DEADLINE_MS } from "./deadline.ts";
 const PACKAGES = {
   curl: "curl",
   git: "git",
+  h2load: "nghttp2-client",
+  nghttp: "nghttp2-client",
+  node: "nodejs",
   openssl: "openssl",
   pebble: "pebble",
   "pebble-challtestsrv": "pebble",
   python3: "python3",
+  // Debian's own, which has Debian's modules: another may come before it in PATH
+  "/usr/bin/python3": "python3-h2",
   "redis-server": "redis-server",
   "redis-cli": "redis-tools",
 } as const;

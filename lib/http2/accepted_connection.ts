@@ -1,0 +1,193 @@
+import { asProxyError, ProxyError } from "../core/errors.ts";
+import { Connection, type ConnectionEvents, type ConnectionOptions } from "./connection.ts";
+import { type BlockFrame, DEPENDS_ON_ITSELF } from "./frame_decoder.ts";
+import { BlockCache } from "./hpack/block_cache.ts";
+import { Http2Error } from "./http2_error.ts";
+import { NO_PRIORITY } from "./priority.ts";
+import { type Http2RequestHead, readRequestHead, withPath } from "./request_head.ts";
+import type { SentField } from "./sender.ts";
+import { Stream, UNKNOWN } from "./stream.ts";
+import { mayReceive, maySend, outcomeOf, type StreamState } from "./stream_state.ts";
+import { ERROR, MAX_STREAM_ID, SETTING } from "./wire.ts";
+
+/** What the connection to a client tells. */
+export interface AcceptedEvents<Owner> extends ConnectionEvents<Owner> {
+  /** A request begins; `ended` where it has no body. */
+  request(stream: Stream<Owner>, head: Http2RequestHead, ended: boolean): void;
+  /** A request begins whose head is over the limits; what it says is not known. */
+  tooLarge(stream: Stream<Owner>, ended: boolean): void;
+  /** A request was malformed: its stream is reset, and nothing of it is to be acted on. */
+  malformed(id: number, error: ProxyError): void;
+}
+
+export interface AcceptedOptions extends ConnectionOptions {
+  /** Whether extended CONNECT is offered (RFC 8441). */
+  readonly extendedConnect: boolean;
+}
+
+/** The server's end of a connection: requests come in, answers go out. */
+export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<Owner>> {
+  readonly #extendedConnect: boolean;
+  readonly #blocks: BlockCache<Http2RequestHead>;
+  #lastId = 0;
+  /** How far a shutdown has come: streams that were on their way are let in at first. */
+  #shutdown: "none" | "announced" | "final" = "none";
+
+  constructor(events: AcceptedEvents<Owner>, options: AcceptedOptions) {
+    super(events, options, { awaitsPreface: true });
+    this.#extendedConnect = options.extendedConnect;
+    this.#blocks = new BlockCache(this.decoder);
+    this.begin([
+      [SETTING.maxConcurrentStreams, options.maxStreams],
+      // no client has to tell of the priorities that were given up (RFC 9218, section 2.1)
+      [SETTING.noRfc7540Priorities, 1],
+      ...(options.extendedConnect ? [[SETTING.enableConnectProtocol, 1] as const] : []),
+    ]);
+  }
+
+  /** Whether no stream is left and none will come. */
+  get isOver(): boolean {
+    return this.hasFailed || (this.#shutdown === "final" && this.live.size === 0);
+  }
+
+  /** An answer that is not the last (1xx). */
+  inform(stream: Stream<Owner>, status: number, fields: readonly SentField[]): void {
+    this.respond(stream, status, fields, false);
+  }
+
+  /** The head of the answer. */
+  respond(
+    stream: Stream<Owner>,
+    status: number,
+    fields: readonly SentField[],
+    ended: boolean,
+  ): void {
+    if (!maySend(stream.state)) return;
+    this.sender.head(stream, { pseudo: [[":status", String(status)]], fields, ended });
+    this.events.output();
+  }
+
+  /**
+   * Asks the client to open no more streams; those that are on their way are served. What follows
+   * is `finishShutdown`, once the client has answered, or after a while (RFC 9113, section 6.8).
+   */
+  shutDown(): void {
+    if (this.#shutdown !== "none" || this.hasFailed) return;
+    this.#shutdown = "announced";
+    this.sender.writer.goaway(MAX_STREAM_ID, ERROR.noError, "");
+    this.ping();
+  }
+
+  /** Takes no stream from here on; those that are there go on. */
+  finishShutdown(): void {
+    if (this.#shutdown === "final" || this.hasFailed) return;
+    this.#shutdown = "final";
+    this.sender.writer.goaway(this.#lastId, ERROR.noError, "");
+    this.events.output();
+    if (this.live.size === 0) this.events.idle();
+  }
+
+  /** Frees what is kept for requests that are like the last ones. */
+  forget(): void {
+    this.#blocks.clear();
+  }
+
+  protected get lastPeerId(): number {
+    return this.#lastId;
+  }
+
+  /** Behind the last GOAWAY streams are as if we had reset them: the client may not know yet. */
+  protected stateOfOther(id: number): StreamState {
+    if ((id & 1) === 0) return "idle";
+    if (id <= this.#lastId) return this.stateOfPast(id);
+    return this.#shutdown === "final" ? "reset" : "idle";
+  }
+
+  headerBlock(block: BlockFrame): void {
+    const { id, ended } = block;
+    if ((id & 1) === 0) {
+      throw new Http2Error(ERROR.protocolError, "A client opens streams of odd numbers");
+    }
+    const stream = this.live.get(id);
+    if (stream !== undefined) return this.#trailers(stream, block);
+    const outcome = outcomeOf(this.stateOfOther(id), "receive_headers");
+    if (outcome === "fault_closed") {
+      throw new Http2Error(ERROR.streamClosed, "HEADERS stands on a stream that is over");
+    }
+    if (outcome === "ignored") {
+      // what it does to the table counts
+      this.decode(block);
+      return this.budgets.spendIdleFrame();
+    }
+    this.#lastId = id;
+    try {
+      const head = this.#readHead(block);
+      if (block.dependsOnItself) throw new ProxyError("bad_field", DEPENDS_ON_ITSELF);
+      if (this.live.size >= this.options.maxStreams) {
+        return this.refuse(id, ERROR.refusedStream);
+      }
+      this.#open(id, head, ended);
+    } catch (error) {
+      if (error instanceof Http2Error) throw error;
+      this.events.malformed(id, asProxyError(error, "internal"));
+      this.refuse(id, ERROR.protocolError);
+    }
+  }
+
+  protected settingsChanged(): void {}
+
+  /** A client takes back what nobody here does: to push. */
+  protected goaway(): void {}
+
+  protected ponged(): void {
+    if (this.#shutdown === "announced") this.finishShutdown();
+  }
+
+  protected sentMessage(): void {
+    this.budgets.earnMessage();
+  }
+
+  #trailers(stream: Stream<Owner>, block: BlockFrame): void {
+    const list = this.decode(block);
+    if (!mayReceive(stream.state)) {
+      return this.fault(stream, ERROR.streamClosed, "HEADERS stands behind the end");
+    }
+    const { ended, dependsOnItself } = block;
+    if (dependsOnItself) return this.fault(stream, ERROR.protocolError, DEPENDS_ON_ITSELF);
+    this.readTrailers(stream, list, ended);
+  }
+
+  /** @returns undefined where it is over the limits */
+  #readHead(block: BlockFrame): Http2RequestHead | undefined {
+    const { bytes, from, to } = block;
+    const known = this.#blocks.find(bytes, from, to);
+    const { path } = this.#blocks;
+    if (known !== undefined) return path === undefined ? known : withPath(known, path);
+    const { generation } = this.decoder;
+    const list = this.decode(block);
+    if (this.decoder.overflowed) return undefined;
+    const head = readRequestHead(list, this.#extendedConnect);
+    this.#blocks.keep(bytes, { from, to, generation, facts: head });
+    return head;
+  }
+
+  #open(id: number, head: Http2RequestHead | undefined, ended: boolean): void {
+    const length = head?.length ?? UNKNOWN;
+    if (length > 0 && (ended || head?.method === "CONNECT")) {
+      throw new ProxyError("bad_length", "Content-Length promises a body that cannot follow");
+    }
+    const { streamWindow, maxWindow } = this.options;
+    const windows = {
+      send: this.settings.initialWindow,
+      receive: streamWindow,
+      maxReceive: maxWindow,
+    };
+    const stream = new Stream<Owner>(id, windows, head?.priority ?? NO_PRIORITY);
+    stream.hasHead = true;
+    stream.bodyLeft = length;
+    stream.state = ended ? "half_closed_remote" : "open";
+    this.live.set(id, stream);
+    if (head === undefined) this.events.tooLarge(stream, ended);
+    else this.events.request(stream, head, ended);
+  }
+}

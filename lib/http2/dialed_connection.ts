@@ -1,0 +1,177 @@
+import type { ProxyError } from "../core/errors.ts";
+import { Connection, type ConnectionEvents, type ConnectionOptions } from "./connection.ts";
+import type { BlockFrame } from "./frame_decoder.ts";
+import { Http2Error } from "./http2_error.ts";
+import { NO_PRIORITY } from "./priority.ts";
+import { type Http2ResponseHead, readResponseHead } from "./response_head.ts";
+import type { SentField } from "./sender.ts";
+import { Stream, UNKNOWN } from "./stream.ts";
+import { mayReceive, outcomeOf, type StreamState } from "./stream_state.ts";
+import { ERROR, MAX_STREAM_ID, SETTING } from "./wire.ts";
+
+/** What the connection to a server tells. */
+export interface DialedEvents<Owner> extends ConnectionEvents<Owner> {
+  /** The head of an answer; below 200 another follows. */
+  response(stream: Stream<Owner>, head: Http2ResponseHead, ended: boolean): void;
+  /** The server has said what it allows: `available` may have changed. */
+  settled(): void;
+  /** The server takes no more requests; what it has not served was told by `reset`. */
+  goingAway(code: number): void;
+  /** The server has answered a `ping`. */
+  pong(): void;
+}
+
+/** A request as it is sent. */
+export interface SentRequest {
+  readonly method: string;
+  readonly scheme: "https" | "http";
+  readonly authority: string;
+  readonly path: string;
+  /** For an extended CONNECT (RFC 8441). */
+  readonly protocol?: string | undefined;
+  /** In lower case, without those of HTTP/1.1 connections. */
+  readonly fields: readonly SentField[];
+}
+
+/** The client's end of a connection: requests go out, answers come in. */
+export class DialedConnection<Owner> extends Connection<Owner, DialedEvents<Owner>> {
+  #nextId = 1;
+  #isSettled = false;
+  #isGoingAway = false;
+
+  constructor(events: DialedEvents<Owner>, options: Omit<ConnectionOptions, "maxStreams">) {
+    super(events, { ...options, maxStreams: 0 }, { awaitsPreface: false });
+    this.sender.writer.preface();
+    this.begin([[SETTING.enablePush, 0]]);
+  }
+
+  /** How many more streams may be opened now. */
+  get available(): number {
+    if (this.hasFailed || this.#isGoingAway || this.#nextId > MAX_STREAM_ID) return 0;
+    const most = this.#isSettled ? this.settings.maxStreams : STREAMS_BEFORE_SETTINGS;
+    return Math.max(0, most - this.live.size);
+  }
+
+  /** Whether no stream may be opened any more, however long one waits. */
+  get isGoingAway(): boolean {
+    return this.hasFailed || this.#isGoingAway || this.#nextId > MAX_STREAM_ID;
+  }
+
+  /** Whether the server knows extended CONNECT (RFC 8441). */
+  get allowsExtendedConnect(): boolean {
+    return this.settings.connectProtocol;
+  }
+
+  /** Sends a request's head; only where a stream is `available`. */
+  open(owner: Owner, request: SentRequest, ended: boolean): Stream<Owner> {
+    const { streamWindow, maxWindow } = this.options;
+    const windows = {
+      send: this.settings.initialWindow,
+      receive: streamWindow,
+      maxReceive: maxWindow,
+    };
+    const stream = new Stream<Owner>(this.#nextId, windows, NO_PRIORITY);
+    this.#nextId += 2;
+    stream.owner = owner;
+    stream.state = "open";
+    stream.expectsBody = request.method !== "HEAD";
+    this.live.set(stream.id, stream);
+    this.budgets.earnMessage();
+    this.sender.head(stream, { pseudo: pseudoFields(request), fields: request.fields, ended });
+    this.events.output();
+    return stream;
+  }
+
+  /** A server opens no streams: nobody lets it push. */
+  protected get lastPeerId(): number {
+    return 0;
+  }
+
+  protected stateOfOther(id: number): StreamState {
+    return (id & 1) === 1 && id < this.#nextId ? this.stateOfPast(id) : "idle";
+  }
+
+  headerBlock(block: BlockFrame): void {
+    const list = this.decode(block);
+    const { id, ended } = block;
+    const stream = this.live.get(id);
+    if (stream === undefined) return this.#headOfOther(id);
+    if (!mayReceive(stream.state)) {
+      return this.fault(stream, ERROR.streamClosed, "HEADERS stands behind the end");
+    }
+    if (stream.hasHead) return this.readTrailers(stream, list, ended);
+    if (this.decoder.overflowed) {
+      return this.fault(stream, ERROR.cancel, "The answer's head is larger than is allowed");
+    }
+    let head: Http2ResponseHead;
+    try {
+      head = readResponseHead(list);
+    } catch (error) {
+      return this.fault(stream, ERROR.protocolError, (error as ProxyError).message);
+    }
+    this.#begin(stream, head, ended);
+  }
+
+  protected settingsChanged(): void {
+    this.#isSettled = true;
+    this.events.settled();
+  }
+
+  protected goaway(lastId: number, code: number): void {
+    this.#isGoingAway = true;
+    for (const stream of [...this.live.values()]) {
+      if (stream.id > lastId) this.unserved(stream, "The server goes away before it has served it");
+    }
+    this.events.goingAway(code);
+  }
+
+  protected ponged(): void {
+    this.events.pong();
+  }
+
+  protected sentMessage(): void {}
+
+  #headOfOther(id: number): void {
+    const outcome = outcomeOf(this.stateOfOther(id), "receive_headers");
+    if (outcome === "ignored") return this.budgets.spendIdleFrame();
+    const isOver = outcome === "fault_closed";
+    throw new Http2Error(
+      isOver ? ERROR.streamClosed : ERROR.protocolError,
+      isOver ? "HEADERS stands on a stream that is over" : "The server opens a stream",
+    );
+  }
+
+  #begin(stream: Stream<Owner>, head: Http2ResponseHead, ended: boolean): void {
+    const { status, length } = head;
+    if (status < 200) {
+      this.budgets.spendIdleFrame();
+      if (ended) return this.fault(stream, ERROR.protocolError, "A 1xx answer ends the stream");
+      return this.events.response(stream, head, false);
+    }
+    const hasBody = stream.expectsBody && status !== 204 && status !== 304;
+    stream.hasHead = true;
+    stream.bodyLeft = hasBody ? length ?? UNKNOWN : 0;
+    if (ended && stream.bodyLeft > 0) {
+      return this.fault(stream, ERROR.protocolError, "Content-Length promises a body");
+    }
+    if (ended) stream.pass("receive_end");
+    this.events.response(stream, head, ended);
+    this.closeIfDone(stream);
+  }
+}
+
+/** As many as everybody should allow (RFC 9113, section 6.5.2), before the server has said. */
+const STREAMS_BEFORE_SETTINGS = 100;
+
+function pseudoFields(
+  { method, scheme, authority, path, protocol }: SentRequest,
+): readonly (readonly [string, string])[] {
+  const fields: (readonly [string, string])[] = [
+    [":method", method],
+    [":scheme", scheme],
+    [":authority", authority],
+    [":path", path],
+  ];
+  if (protocol !== undefined) fields.push([":protocol", protocol]);
+  return fields;
+}

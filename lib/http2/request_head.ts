@@ -1,0 +1,168 @@
+import { ProxyError } from "../core/errors.ts";
+import { type Field, field } from "../http/field.ts";
+import { fieldName, ROLE } from "../http/field_name.ts";
+import { HOST, TARGET_CHARACTERS, TOKEN } from "../http/grammar.ts";
+import { readFields, type SectionErrors } from "./field_section.ts";
+import type { HeaderField } from "./hpack/header_field.ts";
+import { NO_PRIORITY, parsePriority, type Priority } from "./priority.ts";
+
+/** A request's head, well-formed: HTTP/1.1 can say the same, and nobody reads it differently. */
+export interface Http2RequestHead extends RequestSection {
+  /** In origin-form, or `*`; empty for CONNECT without a protocol. */
+  readonly path: string;
+}
+
+/** What requests have in common that differ in their path alone. */
+export interface RequestSection {
+  readonly method: string;
+  readonly scheme: string;
+  /** Host, maybe with a port, as the client wrote it. */
+  readonly authority: string;
+  /** What an extended CONNECT asks to go on with (RFC 8441, section 4). */
+  readonly protocol: string | undefined;
+  /** In lower case, without `Host` and `Content-Length`; cookies are one field. */
+  readonly fields: readonly Field[];
+  /** `Content-Length`; undefined where there is none. */
+  readonly length: number | undefined;
+  readonly priority: Priority;
+  /** Bytes as HTTP/1.1 would write it, but for the path. */
+  readonly bytes: number;
+  /** The same for all of them, so that what is made of it can be found again. */
+  readonly identity: object;
+}
+
+/**
+ * Reads a request's fields (RFC 9113, section 8.3.1). What is malformed by that, and what HTTP/1.1
+ * cannot say in the same words, is refused.
+ *
+ * @param extendedConnect whether `:protocol` is known here (RFC 8441, section 3)
+ * @throws {ProxyError} `bad_request_line`, `bad_target`, `bad_host`, `bad_field` or `bad_length`
+ */
+export function readRequestHead(
+  list: readonly HeaderField[],
+  extendedConnect: boolean,
+): Http2RequestHead {
+  const pseudo: PseudoFields = {};
+  let at = 0;
+  let bytes = 0;
+  for (; at < list.length; at++) {
+    const { kind, name, value } = list[at] as HeaderField;
+    if (kind !== "pseudo") break;
+    if (!isRequestPseudo(name) || (name === ":protocol" && !extendedConnect)) {
+      throw new ProxyError("bad_field", `There is no pseudo-field ${name} in a request`);
+    }
+    if (pseudo[name] !== undefined) {
+      throw new ProxyError("bad_field", `The pseudo-field ${name} stands more than once`);
+    }
+    pseudo[name] = value;
+    if (name !== ":path") bytes += value.length;
+  }
+  for (const { line } of list.slice(at)) bytes += line.length;
+  const section = readFields(list, at, ERRORS);
+  const { method, scheme, path, protocol } = controlData(pseudo);
+  const authority = authorityOf(pseudo[":authority"], section.fields);
+  const fields = joinCookies(section.fields.filter(({ role }) => (role & ROLE.host) === 0));
+  const priority = fields.find(({ key }) => key === "priority")?.value;
+  return {
+    method,
+    scheme,
+    authority,
+    path,
+    protocol,
+    fields,
+    length: section.length,
+    priority: priority === undefined ? NO_PRIORITY : parsePriority(priority),
+    bytes,
+    identity: fields,
+  };
+}
+
+/**
+ * The same request for another path.
+ *
+ * @throws {ProxyError} `bad_target`
+ */
+export function withPath(head: Http2RequestHead, path: string): Http2RequestHead {
+  checkPath(path, head.method);
+  const { method, scheme, authority, protocol, fields, length, priority, bytes, identity } = head;
+  return { method, scheme, authority, path, protocol, fields, length, priority, bytes, identity };
+}
+
+type RequestPseudo = ":method" | ":scheme" | ":authority" | ":path" | ":protocol";
+type PseudoFields = { [Name in RequestPseudo]?: string };
+
+function isRequestPseudo(name: string): name is RequestPseudo {
+  return name === ":method" || name === ":scheme" || name === ":authority" || name === ":path" ||
+    name === ":protocol";
+}
+
+const ERRORS: SectionErrors = { field: "bad_field", length: "bad_length" };
+
+interface ControlData {
+  readonly method: string;
+  readonly scheme: string;
+  readonly path: string;
+  readonly protocol: string | undefined;
+}
+
+function controlData(pseudo: PseudoFields): ControlData {
+  const { ":method": method, ":scheme": scheme, ":path": path, ":protocol": protocol } = pseudo;
+  if (method === undefined || !TOKEN.test(method)) {
+    throw new ProxyError("bad_request_line", "The method is missing or no token");
+  }
+  if (protocol !== undefined && (method !== "CONNECT" || !TOKEN.test(protocol))) {
+    throw new ProxyError("bad_field", ":protocol is no token, or stands without CONNECT");
+  }
+  if (method === "CONNECT" && protocol === undefined) {
+    // RFC 9113, section 8.5
+    if (scheme === undefined && path === undefined) {
+      return { method, scheme: "", path: "", protocol };
+    }
+    throw new ProxyError("bad_field", ":scheme or :path stands with CONNECT");
+  }
+  if (scheme !== "https" && scheme !== "http") {
+    throw new ProxyError("bad_target", ":scheme is missing or neither https nor http");
+  }
+  if (path === undefined) throw new ProxyError("bad_target", ":path is missing");
+  checkPath(path, method);
+  return { method, scheme, path, protocol };
+}
+
+/** As a request line of HTTP/1.1 has it, in origin-form or, for OPTIONS, as `*`. */
+function checkPath(path: string, method: string): void {
+  const isKnown = path.startsWith("/") || (path === "*" && method === "OPTIONS");
+  if (!isKnown || !TARGET_CHARACTERS.test(path)) {
+    throw new ProxyError("bad_target", ":path is no path, or holds a forbidden character");
+  }
+}
+
+/** `:authority` and `Host` may both stand, and must say the same (RFC 9113, section 8.3.1). */
+function authorityOf(authority: string | undefined, fields: readonly Field[]): string {
+  let host: string | undefined;
+  for (const { role, value } of fields) {
+    if ((role & ROLE.host) === 0) continue;
+    if (host !== undefined) throw new ProxyError("bad_host", "Host stands more than once");
+    host = value;
+  }
+  if (authority !== undefined && host !== undefined && !isSameHost(authority, host)) {
+    throw new ProxyError("bad_host", "Host names another place than :authority");
+  }
+  const named = authority ?? host;
+  if (named === undefined) throw new ProxyError("bad_host", ":authority is missing");
+  if (!HOST.test(named)) throw new ProxyError("bad_host", ":authority is no host name");
+  return named;
+}
+
+function isSameHost(a: string, b: string): boolean {
+  return a === b || a.toLowerCase() === b.toLowerCase();
+}
+
+/** HTTP/1.1 has one field, where HTTP/2 may cut it into crumbs (RFC 9113, section 8.2.3). */
+function joinCookies(fields: readonly Field[]): readonly Field[] {
+  const crumbs = fields.filter(({ key }) => key === "cookie");
+  if (crumbs.length < 2) return fields;
+  const joined = field(COOKIE, crumbs.map(({ value }) => value).join("; "));
+  return [...fields.filter(({ key }) => key !== "cookie"), joined];
+}
+
+const COOKIE = fieldName("cookie");

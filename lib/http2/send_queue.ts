@@ -1,0 +1,66 @@
+/** What the queue knows of a stream. */
+export interface Queued {
+  readonly id: number;
+  /** RFC 9218; not changed while it is queued. */
+  urgency: number;
+  incremental: boolean;
+  /** Whether it is in the queue. */
+  queued: boolean;
+}
+
+/**
+ * The streams that have something to send and are allowed to, in the order in which they may (RFC
+ * 9218, section 10): lower urgency first; among equals those that are not incremental, one after
+ * the other by their identifier, then the incremental ones, which take turns.
+ */
+export class SendQueue<Stream extends Queued> {
+  readonly #byUrgency: Stream[][] = [];
+  #count = 0;
+
+  get isEmpty(): boolean {
+    return this.#count === 0;
+  }
+
+  /** Does nothing where it is in the queue already. */
+  add(stream: Stream): void {
+    if (stream.queued) return;
+    stream.queued = true;
+    this.#count++;
+    const level = this.#byUrgency[stream.urgency] ??= [];
+    if (stream.incremental) level.push(stream);
+    else level.splice(placeOf(stream, level), 0, stream);
+  }
+
+  remove(stream: Stream): void {
+    if (!stream.queued) return;
+    stream.queued = false;
+    this.#count--;
+    const level = this.#byUrgency[stream.urgency] as Stream[];
+    level.splice(level.indexOf(stream), 1);
+  }
+
+  /** Takes out whose turn it is; who has more to send is added again. */
+  take(): Stream | undefined {
+    for (let urgency = 0; urgency < this.#byUrgency.length; urgency++) {
+      const stream = this.#byUrgency[urgency]?.shift();
+      if (stream === undefined) continue;
+      stream.queued = false;
+      this.#count--;
+      return stream;
+    }
+    return undefined;
+  }
+
+  clear(): void {
+    for (const level of this.#byUrgency) {
+      for (const stream of level ?? []) stream.queued = false;
+    }
+    this.#byUrgency.length = 0;
+    this.#count = 0;
+  }
+}
+
+function placeOf<Stream extends Queued>(stream: Stream, level: readonly Stream[]): number {
+  const place = level.findIndex((other) => other.incremental || other.id > stream.id);
+  return place === -1 ? level.length : place;
+}

@@ -1,3 +1,4 @@
+import { hashOf } from "../core/hash.ts";
 import { type Count, type CountByKey, type Counters, OWN_COUNTERS } from "../core/counters.ts";
 
 /** Things that are counted by name at the most; what comes beyond them each thread counts alone. */
@@ -90,13 +91,4 @@ export class SharedCounters implements Counters {
 
 function placeIn(row: number, text: string): number {
   return NAMES + row * KEYS + (hashOf(text, row + 1) >>> 0) % KEYS;
-}
-
-/** FNV-1a, 32 bits, mixed at its end (MurmurHash3), so that rows differ by their seed. */
-function hashOf(text: string, seed: number): number {
-  let hash = 0x811c9dc5 ^ seed;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
 }

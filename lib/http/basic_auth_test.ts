@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { ProxyError } from "../core/errors.ts";
+import { parseBasic, parseHtpasswd } from "./basic_auth.ts";
+
+const HASH = "$2y$05$" + "a".repeat(53);
+
+Deno.test("parseBasic() reads what RFC 7617 has, and nothing else", () => {
+  assert.deepEqual(parseBasic("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="), {
+    user: "Aladdin",
+    password: "open sesame",
+  });
+  assert.deepEqual(parseBasic("basic  dGVzdDoxMjPCow=="), { user: "test", password: "123£" });
+  assert.deepEqual(parseBasic("Basic Ojo="), { user: "", password: ":" });
+  const wrong = ["", "Basic", "Basic ", "Basic !", "Bearer QQ==", "Basic QQ==", "Basic /w==:"];
+  for (const value of wrong) assert.equal(parseBasic(value), undefined, value);
+  fc.assert(fc.property(fc.string(), (text) => {
+    parseBasic(text);
+    parseBasic(`Basic ${text}`);
+  }));
+});
+
+Deno.test("parseHtpasswd() reads bcrypt lines alone", () => {
+  const hashes = parseHtpasswd(`# people\r\na:${HASH}\n\nb.c:${HASH}\n`, "f");
+  assert.deepEqual([...hashes.keys()], ["a", "b.c"]);
+  const wrong: [string, RegExp][] = [
+    ["", /^f names nobody$/],
+    ["a", /^f:1 is not user:hash$/],
+    [":x", /^f:1 is not user:hash$/],
+    ["a:$apr1$x", /^f:1 has no bcrypt hash for "a"/],
+    ["a:secret", /^f:1 has no bcrypt hash for "a"/],
+    [`a:${HASH.replace("05", "31")}`, /^f:1 has no bcrypt hash/],
+    [`a:${HASH}\na:${HASH}`, /^f:2 names "a" a second time$/],
+  ];
+  for (const [text, message] of wrong) {
+    assert.throws(() => parseHtpasswd(text, "f"), (error) => {
+      assert.ok(error instanceof ProxyError);
+      assert.match(error.message, message);
+      return !error.message.includes("secret");
+    });
+  }
+});

@@ -1,0 +1,53 @@
+import { fieldName, ROLE } from "./field_name.ts";
+import type { FieldChanges } from "./message.ts";
+import { isConstant, parseTemplate, render, type Template, type Variables } from "./template.ts";
+
+/** What is to become of the fields of a message; values may hold variables. */
+export interface FieldRules {
+  /** Put in, in the place of all lines of the same name. */
+  readonly set: Readonly<Record<string, string>>;
+  /** Put in beside what is there. */
+  readonly add: Readonly<Record<string, string>>;
+  /** Names of lines that do not go on. */
+  readonly remove: readonly string[];
+}
+
+/** Makes the changes that rules ask for. */
+export type FieldChanger = (variables: Variables) => FieldChanges;
+
+/**
+ * Rules as a function of a request; undefined where they ask for nothing. Where no value depends on
+ * the request the changes are made once.
+ */
+export function fieldChanger({ set, add, remove }: FieldRules): FieldChanger | undefined {
+  const lines = [...Object.entries(set), ...Object.entries(add)].map(([name, value]) => ({
+    name,
+    value: parseTemplate(value),
+  }));
+  const removed = new Set([...Object.keys(set), ...remove].map((name) => name.toLowerCase()));
+  if (lines.length === 0 && removed.size === 0) return undefined;
+  const changes = (valueOf: (template: Template) => string): FieldChanges => ({
+    remove: removed,
+    add: lines.map(({ name, value }) => ({ name, value: valueOf(value).trim() })),
+  });
+  if (lines.every(({ value }) => isConstant(value))) {
+    const made = changes(({ parts }) => parts[0] ?? "");
+    return () => made;
+  }
+  return (variables) => changes((template) => render(template, variables));
+}
+
+/** Names that rules leave alone: who may be believed hangs on them, or how a message ends. */
+const UNTOUCHABLE = ROLE.hopByHop | ROLE.forwarded | ROLE.host | ROLE.expect;
+
+const MORE_UNTOUCHABLE: ReadonlySet<string> = new Set([
+  "trailer",
+  "client-cert",
+  "client-cert-chain",
+]);
+
+/** Whether a field is the proxy's own business, under this spelling or with `_` for `-`. */
+export function isUntouchable(name: string): boolean {
+  const spellings = [name, name.replaceAll("_", "-")].map(fieldName);
+  return spellings.some(({ key, role }) => (role & UNTOUCHABLE) !== 0 || MORE_UNTOUCHABLE.has(key));
+}

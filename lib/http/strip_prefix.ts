@@ -1,0 +1,29 @@
+/**
+ * A path without a prefix, on segment borders; `/` where nothing is left of it.
+ *
+ * @param path in origin-form, maybe with a query
+ * @returns undefined where it does not begin with the prefix
+ */
+export function stripPrefix(path: string, prefix: string): string | undefined {
+  const bare = prefix.endsWith("/") ? prefix.slice(0, -1) : prefix;
+  if (!path.startsWith(bare)) return undefined;
+  const rest = path.slice(bare.length);
+  switch (rest[0]) {
+    case undefined:
+      return "/";
+    case "/":
+      return withOneSlash(rest);
+    case "?":
+      return `/${rest}`;
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * Two slashes at the beginning would be an authority to who takes the path for a reference
+ * (RFC 3986, section 4.2).
+ */
+export function withOneSlash(path: string): string {
+  return path.replace(/^[/\\]{2,}/, "/");
+}

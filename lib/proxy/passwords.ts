@@ -1,0 +1,86 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { type Credentials, type PasswordHashes } from "../http/basic_auth.ts";
+
+/** Whether a password is that of a bcrypt hash; it takes a core for a while, on another thread. */
+export type PasswordCheck = (password: string, hash: string) => Promise<boolean>;
+
+/** What came of credentials. */
+export type PasswordVerdict = "right" | "wrong" | "busy";
+
+/** Milliseconds for which credentials that were right are not checked again. */
+const KEPT_MS = 5 * 60_000;
+/** How many of those there may be. */
+const MAX_KEPT = 1_000;
+/** Checks that may wait at once, of all clients and of one. */
+const MAX_WAITING = 64;
+const MAX_WAITING_OF_ONE = 4;
+/** bcrypt reads no more of a password. */
+const MAX_BYTES = 72;
+
+/**
+ * Checks passwords so that a flood of wrong ones stalls nobody who is in already: what was right is
+ * remembered (by a keyed digest, never as it is), and what waits to be checked is bounded, for each
+ * client by itself.
+ */
+export class Passwords {
+  readonly #check: PasswordCheck;
+  readonly #key = randomBytes(32);
+  /** Until when credentials are right, by their digest; oldest first. */
+  readonly #right = new Map<string, number>();
+  readonly #waiting = new Map<string, number>();
+  #waitingCount = 0;
+
+  constructor(check: PasswordCheck) {
+    this.#check = check;
+  }
+
+  /** @param client its address: many wrong ones of one client keep no other waiting */
+  async verify(
+    { user, password }: Credentials,
+    hashes: PasswordHashes,
+    client: string,
+  ): Promise<PasswordVerdict> {
+    const hash = hashes.get(user);
+    const digest = hash === undefined ? undefined : this.#digest(password, hash);
+    const until = digest === undefined ? undefined : this.#right.get(digest);
+    if (until !== undefined && until > performance.now()) return "right";
+    const mine = this.#waiting.get(client) ?? 0;
+    if (this.#waitingCount >= MAX_WAITING || mine >= MAX_WAITING_OF_ONE) return "busy";
+    this.#waitingCount++;
+    this.#waiting.set(client, mine + 1);
+    try {
+      // who is unknown takes as long as who is known
+      const right = await this.#check(password, hash ?? anyOf(hashes));
+      if (!right || digest === undefined || tooLong(password)) return "wrong";
+      this.#keep(digest);
+      return "right";
+    } finally {
+      this.#waitingCount--;
+      const left = (this.#waiting.get(client) ?? 1) - 1;
+      if (left === 0) this.#waiting.delete(client);
+      else this.#waiting.set(client, left);
+    }
+  }
+
+  #keep(digest: string): void {
+    this.#right.delete(digest);
+    this.#right.set(digest, performance.now() + KEPT_MS);
+    const [oldest] = this.#right.keys();
+    if (this.#right.size > MAX_KEPT && oldest !== undefined) this.#right.delete(oldest);
+  }
+
+  #digest(password: string, hash: string): string {
+    return createHmac("sha256", this.#key).update(`${hash}\n${password}`).digest("base64");
+  }
+}
+
+/** A hash of the cost that the others have. */
+function anyOf(hashes: PasswordHashes): string {
+  const [first = ""] = hashes.values();
+  return first;
+}
+
+/** What bcrypt would leave out must not be left open. */
+function tooLong(password: string): boolean {
+  return new TextEncoder().encode(password).length > MAX_BYTES;
+}

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { Passwords } from "./passwords.ts";
+
+const HASHES = new Map([["ann", "hash of ann"], ["bob", "hash of bob"]]);
+
+Deno.test("Passwords asks once for what is right, and each time for what is wrong", async () => {
+  const asked: string[] = [];
+  const passwords = new Passwords((password, hash) => {
+    asked.push(`${password} ${hash}`);
+    return Promise.resolve(password === "sesame" && hash === "hash of ann");
+  });
+  const verify = (user: string, password: string) =>
+    passwords.verify({ user, password }, HASHES, "192.0.2.1");
+  assert.equal(await verify("ann", "sesame"), "right");
+  assert.equal(await verify("ann", "sesame"), "right");
+  assert.equal(await verify("ann", "other"), "wrong");
+  assert.equal(await verify("ann", "other"), "wrong");
+  assert.equal(await verify("bob", "sesame"), "wrong");
+  assert.equal(await verify("eve", "sesame"), "wrong");
+  assert.deepEqual(asked, [
+    "sesame hash of ann",
+    "other hash of ann",
+    "other hash of ann",
+    "sesame hash of bob",
+    // as long as for somebody who is known, though it would be right for ann
+    "sesame hash of ann",
+  ]);
+});
+
+Deno.test("Passwords refuses what the hash would leave out", async () => {
+  const passwords = new Passwords(() => Promise.resolve(true));
+  const credentials = { user: "ann", password: "ä".repeat(37) };
+  assert.equal(await passwords.verify(credentials, HASHES, "a"), "wrong");
+});
+
+Deno.test("Passwords keeps a bounded number waiting, and few of one client", async () => {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const passwords = new Passwords(() => promise);
+  const verify = (client: string, password: string) =>
+    passwords.verify({ user: "ann", password }, HASHES, client);
+  const flood = Array.from({ length: 100 }, (_, index) => verify("flood", String(index)));
+  const others = Array.from({ length: 80 }, (_, index) => verify(`client ${index}`, "x"));
+  resolve(true);
+  const count = async (all: Promise<string>[]) =>
+    (await Promise.all(all)).filter((verdict) => verdict === "right").length;
+  assert.deepEqual([await count(flood), await count(others)], [4, 60]);
+  // all places are free again
+  assert.equal(await verify("flood", "again"), "right");
+});

@@ -66,6 +66,15 @@ export class HeadLines {
     return this.#marks[4 * mark + 3] as number;
   }
 
+  /** All of it has been moved by so many bytes. */
+  moved(by: number): void {
+    this.start += by;
+    this.end += by;
+    for (let at = 0; at < 4 * this.marks; at++) {
+      if (at % 4 !== 0) this.#marks[at] = this.#marks[at] as number + by;
+    }
+  }
+
   /** Reads on, in a buffer that is filled up to `filled`. */
   read({ bytes, view }: RoomyBuffer, filled: number, maxFields: number): Reading {
     let start = this.#line;

@@ -21,6 +21,13 @@ export const REQUEST_SCAN_ERRORS: ScanErrors = {
   firstWordTooLarge: "bad_request_line",
 };
 
+/** Those of an answer's head. */
+export const ANSWER_SCAN_ERRORS: ScanErrors = {
+  malformed: "bad_response",
+  tooLarge: "bad_response",
+  firstLineTooLarge: "bad_response",
+};
+
 /**
  * Finds the end of a head (or trailer section) in bytes that come in any pieces, and collects it.
  * Lines end in CRLF and in nothing else: a bare CR or LF, NUL and any other control character are

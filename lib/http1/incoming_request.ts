@@ -1,5 +1,4 @@
 import { ProxyError } from "../core/errors.ts";
-import { encodeLatin1 } from "../core/latin1.ts";
 import { hasRole, valuesOf } from "../http/field.ts";
 import { CR, LF } from "../http/grammar.ts";
 import {
@@ -18,6 +17,7 @@ import { parseRequestHead } from "./head.ts";
 import { textOf } from "./head_bytes.ts";
 import { keepsAlive } from "./persistence.ts";
 import { PlainRequest } from "./plain_request.ts";
+import { RenderedHead } from "./rendered_head.ts";
 import type { RequestLimits } from "./request_decoder.ts";
 import { putHttp2Fields, TextRequest } from "./text_request.ts";
 import { valuesAmong } from "./values_among.ts";
@@ -54,12 +54,7 @@ export class IncomingRequest implements RequestFacts {
   #path: string | undefined;
   #idNumber = 0;
   /** What a server gets, once it was asked for; one object for all requests. */
-  readonly #sent: { -readonly [key in keyof Range]: Range[key] } = {
-    bytes: NO_BUFFER.bytes,
-    from: 0,
-    to: 0,
-  };
-  #isSent = false;
+  readonly #sent = new RenderedHead();
 
   /**
    * Begins with a request.
@@ -75,7 +70,7 @@ export class IncomingRequest implements RequestFacts {
     this.#copy = undefined;
     this.#path = undefined;
     this.#idNumber = 0;
-    this.#isSent = false;
+    this.#sent.forget();
   }
 
   /**
@@ -136,6 +131,7 @@ export class IncomingRequest implements RequestFacts {
     return (this.#plain.lines.roles & role) !== 0;
   }
 
+  /** Lines that do not go on are not found any more behind `toHttp1`. */
   values(name: string): readonly string[] {
     if (this.#text !== undefined) return valuesOf(this.#text.facts.head.fields, name);
     const { start, end } = this.#plain.lines;
@@ -145,18 +141,18 @@ export class IncomingRequest implements RequestFacts {
   }
 
   toHttp1(forwarding: Forwarding, changes: RequestChanges | undefined): Range {
-    if (this.#isSent) return this.#sent;
-    this.#isSent = true;
+    const sent = this.#sent;
+    if (sent.isDone) return sent;
     const { bytes } = this.#buffer;
     const isRewritten = changes === undefined && this.#text === undefined &&
       this.#plain.rewrite(bytes, forwarding, this.#number());
-    if (isRewritten) this.#send(bytes, this.#plain.line.start, this.end);
-    else this.#sendText(this.#asText().toHttp1(forwarding, changes));
-    return this.#sent;
+    if (isRewritten) sent.set(bytes, this.#plain.line.start, this.end);
+    else sent.put(this.#asText().toHttp1(forwarding, changes), bytes, this.end);
+    return sent;
   }
 
   each(put: PutField, forwarding: Forwarding, changes: RequestChanges | undefined): void {
-    if (this.#text === undefined && this.#isSent) this.#eachSent(put);
+    if (this.#text === undefined && this.#sent.isDone) this.#eachSent(put);
     else this.#asText().each(put, forwarding, changes);
   }
 
@@ -229,21 +225,6 @@ export class IncomingRequest implements RequestFacts {
     text.read(this.#buffer.bytes.subarray(this.#start, this.end));
     text.id = id;
     return this.#text = text;
-  }
-
-  #send(bytes: Uint8Array, from: number, to: number): void {
-    this.#sent.bytes = bytes;
-    this.#sent.from = from;
-    this.#sent.to = to;
-  }
-
-  /** Puts it before the body, where it fits. */
-  #sendText(text: string): void {
-    const bytes = encodeLatin1(text);
-    const from = this.end - bytes.length;
-    if (from < 0) return this.#send(bytes, 0, bytes.length);
-    this.#buffer.bytes.set(bytes, from);
-    this.#send(this.#buffer.bytes, from, this.end);
   }
 
   /** What was sent by HTTP/1.1, for a server that speaks HTTP/2. */

@@ -1,12 +1,10 @@
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import { type BodyDecoder, bodyDecoder, type BodyPart, type BodyRules } from "./body_decoder.ts";
-import { type Framing, responseFraming } from "./framing.ts";
 import { parseResponseHead } from "./head.ts";
-import type { ResponseHead } from "../http/message.ts";
-import { HeadScanner } from "./head_scanner.ts";
+import { ANSWER_SCAN_ERRORS, HeadScanner } from "./head_scanner.ts";
+import { judgeAnswer, type JudgedAnswer } from "./judge_answer.ts";
 import { LastHead } from "./last_head.ts";
 import type { FailurePart, HeadLimits } from "./request_decoder.ts";
-import { switchesTo } from "./upgrade.ts";
 
 export type ResponsePart = ResponseHeadPart | BodyPart | FailurePart;
 
@@ -15,10 +13,8 @@ export type ResponsePart = ResponseHeadPart | BodyPart | FailurePart;
  * unless the framing is `none`. Behind a 101, which is let through where it was asked for, everything
  * is `data`.
  */
-export interface ResponseHeadPart {
+export interface ResponseHeadPart extends JudgedAnswer {
   readonly kind: "head";
-  readonly head: ResponseHead;
-  readonly framing: Framing;
 }
 
 /** What a head has meant to a request of a method. */
@@ -50,11 +46,7 @@ export class ResponseDecoder {
 
   constructor(limits: HeadLimits) {
     this.#limits = limits;
-    const rules = { malformed: "bad_response", tooLarge: "bad_response" } as const;
-    this.#scanner = new HeadScanner(limits.headerBytes, {
-      ...rules,
-      firstLineTooLarge: "bad_response",
-    });
+    this.#scanner = new HeadScanner(limits.headerBytes, ANSWER_SCAN_ERRORS);
     this.#bodyRules = {
       malformed: "bad_response",
       field: "bad_response",
@@ -149,14 +141,9 @@ export class ResponseDecoder {
 
   #readHead(bytes: Uint8Array, method: string): ResponseHeadPart {
     const head = parseResponseHead(bytes, this.#limits.headers);
-    const framing = responseFraming(head, method);
-    if (head.status === 101) {
-      if (!switchesTo(head, this.#upgrade)) {
-        throw new ProxyError("bad_response", "The server switched protocols, unasked");
-      }
-      this.#opaque = true;
-    }
-    const part = { kind: "head", head, framing } as const;
+    const judged = judgeAnswer(head, { method, upgrade: this.#upgrade });
+    this.#opaque = head.status === 101;
+    const part = { kind: "head", ...judged } as const;
     // what an interim answer means is for each request to say
     if (head.status >= 200) this.#last.keep(bytes, { part, method, size: bytes.length });
     return part;

@@ -3,7 +3,7 @@ import { type Field, field, valuesOf } from "../http/field.ts";
 import { responseHeadText } from "./head.ts";
 import { endToEndFields } from "../http/hop_fields.ts";
 import { keepsAlive } from "./persistence.ts";
-import type { ResponseHeadPart } from "./response_decoder.ts";
+import type { JudgedAnswer } from "./judge_answer.ts";
 import { viaField } from "../http/via.ts";
 
 /** What the client's side of an answer depends on. */
@@ -31,11 +31,11 @@ export interface ClientHead {
 
 /** Writes the heads of answers that come on one connection; the last is kept, as many are alike. */
 export class ClientHeads {
-  #answer: ResponseHeadPart | undefined;
+  #answer: JudgedAnswer | undefined;
   #client: ClientSide | undefined;
   #head: ClientHead | undefined;
 
-  write(answer: ResponseHeadPart, client: ClientSide): ClientHead {
+  write(answer: JudgedAnswer, client: ClientSide): ClientHead {
     // the decoder gives the same part for the same bytes
     if (this.#head !== undefined && answer === this.#answer && isSame(client, this.#client)) {
       return this.#head;
@@ -67,7 +67,7 @@ export interface ClientAnswer {
  * that the connection goes on and a body cut short shows; HTTP/1.0 knows no chunks, so there the
  * end of the connection ends it (RFC 9112, section 6.3).
  */
-export function clientAnswer(answer: ResponseHeadPart, client: ClientSide): ClientAnswer {
+export function clientAnswer(answer: JudgedAnswer, client: ClientSide): ClientAnswer {
   const framing = clientFraming(answer.framing, client.minor);
   const keepAlive = client.keepAlive && framing.kind !== "until_close";
   const fields = endToEndFields(answer.head.fields);
@@ -103,7 +103,7 @@ function clientFraming(framing: Framing, minor: 0 | 1): Framing {
  * to tell of, and HTTP/1.0 is never told of a transfer coding (RFC 9112, section 6.1).
  */
 function lengthWithoutBody(
-  { head, framing }: ResponseHeadPart,
+  { head, framing }: JudgedAnswer,
   { method, minor }: ClientSide,
 ): Field[] {
   if (framing.kind !== "none" || head.status === 204) return [];

@@ -17,7 +17,7 @@ function rewritten(client: ClientSide, status: number, ...lines: readonly string
   });
   const head = { minor: 1, status, reason: "", fields } as const;
   const framing: Framing = responseFraming(head, client.method);
-  const answer = clientAnswer({ kind: "head", head, framing }, client);
+  const answer = clientAnswer({ head, framing }, client);
   return {
     lines: answer.fields.map(({ name, value }) => `${name}: ${value}`),
     framing: answer.framing.kind,

@@ -106,3 +106,72 @@ export const REAL_REQUESTS: Readonly<Record<string, (i: number) => string>> = {
       "User-Agent: lwp-request/6.72",
     ),
 };
+
+/** Heads of answers, as servers that are in use send them. */
+export const REAL_ANSWERS: Readonly<Record<string, (i: number) => string>> = {
+  nginx: (i) =>
+    head(
+      "HTTP/1.1 200 OK",
+      "Server: nginx/1.22.1",
+      "Date: Sat, 28 Nov 2026 17:05:55 GMT",
+      "Content-Type: application/javascript",
+      `Content-Length: ${711 + i}`,
+      "Last-Modified: Sat, 28 Nov 2026 17:04:18 GMT",
+      "Connection: keep-alive",
+      `ETag: "6b0b0992-${i}"`,
+      "Cache-Control: public, max-age=3600",
+      "Accept-Ranges: bytes",
+    ),
+  apache: (i) =>
+    head(
+      "HTTP/1.1 200 OK",
+      "Date: Sat, 28 Nov 2026 17:05:55 GMT",
+      "Server: Apache/2.4.62 (Debian)",
+      "Upgrade: h2,h2c",
+      "Connection: Upgrade, Keep-Alive",
+      "Keep-Alive: timeout=5, max=100",
+      "Vary: Accept-Encoding",
+      `Content-Length: ${i}`,
+    ),
+  "an application": (i) =>
+    head(
+      "HTTP/1.1 201 Created",
+      "X-Powered-By: Express",
+      "Content-Type: application/json; charset=utf-8",
+      `Set-Cookie: a=${i}; Path=/; HttpOnly`,
+      `Set-Cookie: b=${i}; Path=/`,
+      "Date: Sat, 28 Nov 2026 17:05:55 GMT",
+      "Connection: keep-alive",
+      "Keep-Alive: timeout=5",
+      "Transfer-Encoding: chunked",
+    ),
+  "an old server": () =>
+    head(
+      "HTTP/1.0 200 OK",
+      "Server: SimpleHTTP/0.6 Python/3.11.2",
+      "Date: Sat, 28 Nov 2026 17:05:55 GMT",
+      "Content-type: text/html",
+    ),
+  "a cache": (i) =>
+    head(
+      "HTTP/1.1 304 Not Modified",
+      "Via: 1.1 varnish (Varnish/7.1)",
+      `Age: ${i}`,
+      "Content-Length: 3",
+      "Connection: close",
+    ),
+  "no content": () => head("HTTP/1.1 204 No Content", "Content-Length: 0", "Connection: close"),
+  continue: () => head("HTTP/1.1 100 Continue"),
+  "early hints": () => head("HTTP/1.1 103 Early Hints", "Link: </a.css>; rel=preload"),
+  websocket: (i) =>
+    head(
+      "HTTP/1.1 101 Switching Protocols",
+      "Upgrade: websocket",
+      "Connection: Upgrade",
+      `Sec-WebSocket-Accept: ${btoa(String(1e15 + i))}`,
+    ),
+  "a login": () =>
+    head("HTTP/1.1 401 Unauthorized", "WWW-Authenticate: Negotiate", "Content-Length: 0"),
+  "a proxy that asks who one is": () =>
+    head("HTTP/1.1 407 Who", "Proxy-Authenticate: Basic realm=a", "Content-Length: 0"),
+};

@@ -1,0 +1,29 @@
+import { encodeLatin1 } from "../core/latin1.ts";
+import { field, fieldLines } from "../http/field.ts";
+import { viaField } from "../http/via.ts";
+
+/** What an answer's lines of ours say, one bit each. */
+export const ADD = {
+  chunked: 1 << 0,
+  close: 1 << 1,
+  keepAlive: 1 << 2,
+  /** By the minor version in which the answer came. */
+  via: [1 << 3, 1 << 4],
+} as const;
+
+/** The lines for bits of `ADD`. There are few, so each is made once. */
+export function answerLines(added: number): Uint8Array {
+  return LINES[added] ??= makeLines(added);
+}
+
+const LINES: (Uint8Array | undefined)[] = new Array(1 << 5).fill(undefined);
+
+function makeLines(added: number): Uint8Array {
+  const fields = [];
+  if ((added & ADD.chunked) !== 0) fields.push(field("Transfer-Encoding", "chunked"));
+  if ((added & ADD.via[0]) !== 0) fields.push(viaField([], 0));
+  if ((added & ADD.via[1]) !== 0) fields.push(viaField([], 1));
+  if ((added & ADD.close) !== 0) fields.push(field("Connection", "close"));
+  if ((added & ADD.keepAlive) !== 0) fields.push(field("Connection", "keep-alive"));
+  return encodeLatin1(fieldLines(fields));
+}

@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { parseAddress } from "../core/address.ts";
 import { parseServerAddress } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
+import { networkEnds } from "../core/ip.ts";
 import { ipAddress, normalizeHostName, normalizeHostPattern } from "../core/host_name.ts";
 import type {
   AcmeConfig,
@@ -228,9 +229,12 @@ const acme = z.strictObject({
   eab: eab && { kid: eab.kid, hmacFile: eab.hmac_file },
 }));
 
-const cidr = z.string().meta({ examples: ["10.0.0.0/8"] }).refine(isCidr, {
-  error: "not an address range; write 10.0.0.0/8 or 2001:db8::/32",
-});
+const cidr = z.string().meta({ examples: ["10.0.0.0/8"] }).refine(
+  (range) => networkEnds(range) !== undefined,
+  {
+    error: "not an address range; write 10.0.0.0/8 or 2001:db8::/32",
+  },
+);
 
 const serverAddress = text(
   "host:port, unix:/path, or dns:name:port for every address of the name",
@@ -524,11 +528,3 @@ export const YAML_SCHEMA = z.strictObject({
     description: "Questions that check and every reload ask, with the answers they must get",
   }),
 });
-
-function isCidr(value: string): boolean {
-  const [ip = "", bits, ...more] = value.split("/");
-  const family = isIP(ip);
-  if (family === 0 || more.length > 0) return false;
-  if (bits === undefined) return true;
-  return /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
-}

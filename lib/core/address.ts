@@ -1,4 +1,5 @@
 import { ProxyError } from "./errors.ts";
+import { ipBytes, ipText } from "./ip.ts";
 
 /** A TCP address; an IPv6 host is kept without brackets. */
 export interface Address {
@@ -44,10 +45,9 @@ function takesIn(all: string, one: string): boolean {
   return all === "::" || (all === "0.0.0.0" && (!one.includes(":") || one === "::"));
 }
 
-/** The shortest form of an IPv6 address (RFC 5952), small letters. */
 function canonicalHost(host: string): string {
-  if (!host.includes(":") || host.includes("%")) return host.toLowerCase();
-  return URL.parse(`http://[${host}]`)?.hostname.slice(1, -1) ?? host;
+  const bytes = ipBytes(host);
+  return bytes === undefined ? host.toLowerCase() : ipText(bytes);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from "node:net";
 import { withoutMapping } from "./address.ts";
+import { withoutZone } from "./ip.ts";
 
 /**
  * A set of IP addresses, given as addresses and networks (CIDR). An IPv4 address that comes mapped
@@ -26,10 +27,4 @@ export class AddressSet {
     const family = isIP(plain);
     return family !== 0 && this.#list.check(plain, family === 6 ? "ipv6" : "ipv4");
   }
-}
-
-/** `fe80::1%eth0` without what only this machine understands. */
-function withoutZone(address: string): string {
-  const zone = address.indexOf("%");
-  return zone < 0 ? address : address.slice(0, zone);
 }

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { domainToASCII } from "node:url";
+import { ipBytes, ipText } from "./ip.ts";
 
 /**
  * A host name in the one form in which names are compared: lower case (RFC 4343), A-labels for
@@ -40,14 +41,8 @@ export function isHostName(text: string): boolean {
  * where it is none. An address with a zone is none: it means nothing outside its own machine.
  */
 export function ipAddress(text: string): string | undefined {
-  switch (isIP(text)) {
-    case 4:
-      return text;
-    case 6:
-      return URL.parse(`http://[${text}]`)?.hostname.slice(1, -1);
-    default:
-      return undefined;
-  }
+  const bytes = ipBytes(text);
+  return bytes && ipText(bytes);
 }
 
 /**

@@ -1,5 +1,5 @@
-import { isIPv4, isIPv6 } from "node:net";
-import { type Address, withoutMapping } from "../core/address.ts";
+import type { Address } from "../core/address.ts";
+import { ipBytes, ipText, unmapped } from "../core/ip.ts";
 import { crc32c } from "./crc32c.ts";
 
 /**
@@ -87,22 +87,20 @@ function readV1(bytes: Uint8Array): ProxyHeaderReading {
   const match = /^TCP([46]) (\S+) (\S+) (\S+) (\S+)$/.exec(words);
   if (match === null) return invalid("a malformed PROXY line");
   const [, family, source = "", target = "", from = "", to = ""] = match;
-  const isIP = family === "4" ? isIPv4 : isPlainIPv6;
-  if (!isIP(source) || !isIP(target)) return invalid(`a PROXY line without IPv${family} addresses`);
+  const size = family === "4" ? 4 : 16;
+  const [peer, local] = [ipBytes(source), ipBytes(target)];
+  if (peer?.length !== size || local?.length !== size) {
+    return invalid(`a PROXY line without IPv${family} addresses`);
+  }
   if (!isPort(from) || !isPort(to)) return invalid("a PROXY line without ports");
   return v1({
-    peer: { host: canonicalHost(source), port: Number(from) },
-    local: { host: canonicalHost(target), port: Number(to) },
+    peer: { host: ipText(unmapped(peer)), port: Number(from) },
+    local: { host: ipText(unmapped(local)), port: Number(to) },
   }, length);
 }
 
 function v1(origin: ProxiedOrigin | undefined, length: number): ProxyHeaderReading {
   return { kind: "header", header: { version: "v1", origin, vectors: [] }, length };
-}
-
-/** A zone means nothing on another machine. */
-function isPlainIPv6(text: string): boolean {
-  return isIPv6(text) && !text.includes("%");
 }
 
 /** Section 2.1: decimal, without leading zeros. */
@@ -165,31 +163,11 @@ function readAddresses(bytes: Uint8Array, family: number): ProxiedOrigin | undef
   if (family !== 1 && family !== 2) return undefined;
   const size = family === 1 ? 4 : 16;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
-  const host = (at: number) => formatHost(bytes.subarray(at, at + size));
+  const host = (at: number) => ipText(unmapped(bytes.subarray(at, at + size)));
   return {
     peer: { host: host(0), port: view.getUint16(2 * size) },
     local: { host: host(size), port: view.getUint16(2 * size + 2) },
   };
-}
-
-function formatHost(bytes: Uint8Array): string {
-  if (bytes.length === 4) return bytes.join(".");
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  const groups = Array.from({ length: 8 }, (_, i) => view.getUint16(2 * i).toString(16));
-  return canonicalHost(groups.join(":"));
-}
-
-/**
- * The one form in which an address is compared: IPv6 as RFC 5952 has it, IPv4 also where it comes
- * mapped into IPv6, however that is written (RFC 4291, section 2.5.5.2).
- */
-function canonicalHost(host: string): string {
-  if (!host.includes(":")) return host;
-  const short = new URL(`http://[${host}]`).hostname.slice(1, -1);
-  const [, high, low] = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(short) ?? [];
-  if (high === undefined || low === undefined) return short;
-  const bytes = [high, low].map((group) => parseInt(group, 16)).flatMap((n) => [n >> 8, n & 0xff]);
-  return withoutMapping(`::ffff:${bytes.join(".")}`);
 }
 
 /** Section 2.2: type, length and value, to the very end; undefined where they are not that. */

@@ -1,4 +1,5 @@
-import type { Address } from "../core/address.ts";
+import { type Address, formatAddress } from "../core/address.ts";
+import { ipBytes, ipText, unmapped, withoutZone } from "../core/ip.ts";
 import { DARWIN } from "./system_library.ts";
 
 /** Bytes of a `sockaddr_in6`, the larger of the two. */
@@ -20,26 +21,17 @@ export class SocketAddress {
   /** The address in a form in which equal ones are equal: see `addressKey`. */
   get key(): string {
     const family = DARWIN ? this.#view.getUint8(1) : this.#view.getUint16(0, true);
-    if (family === AF_INET) return addressKey({ host: this.#v4(4), port: this.port });
-    const groups = Array.from(
-      { length: 8 },
-      (_, i) => this.#view.getUint16(8 + 2 * i).toString(16),
-    );
-    return addressKey({ host: groups.join(":"), port: this.port });
-  }
-
-  #v4(at: number): string {
-    return this.bytes.subarray(at, at + 4).join(".");
+    const host = family === AF_INET ? this.bytes.subarray(4, 8) : this.bytes.subarray(8, 24);
+    return keyOf(host, this.port);
   }
 }
 
 /** The same text for the same address, however it is written. */
 export function addressKey({ host, port }: Address): string {
-  if (!host.includes(":")) return `${host}:${port}`;
-  const { hostname } = new URL(`http://[${host.replace(/%.*$/, "")}]`);
-  // an IPv4 address mapped into IPv6 (RFC 4291, section 2.5.5.2), of which the URL makes two groups
-  const [, high, low] = /^\[::ffff:([0-9a-f]+):([0-9a-f]+)\]$/.exec(hostname) ?? [];
-  if (high === undefined || low === undefined) return `${hostname}:${port}`;
-  const bytes = [high, low].map((group) => parseInt(group, 16)).flatMap((n) => [n >> 8, n & 0xff]);
-  return `${bytes.join(".")}:${port}`;
+  const bytes = ipBytes(withoutZone(host));
+  return bytes === undefined ? `${host}:${port}` : keyOf(bytes, port);
+}
+
+function keyOf(bytes: Uint8Array, port: number): string {
+  return formatAddress({ host: ipText(unmapped(bytes)), port });
 }

@@ -1,5 +1,5 @@
-import { isIPv4, isIPv6 } from "node:net";
-import { type Address, withoutMapping } from "../core/address.ts";
+import type { Address } from "../core/address.ts";
+import { ipBytes, ipText, mapped, unmapped, withoutZone } from "../core/ip.ts";
 import type { TlsFacts } from "../core/tls_facts.ts";
 
 /**
@@ -30,8 +30,15 @@ function encodeV1(origin: Origin | undefined): Uint8Array<ArrayBuffer> {
   const pair = origin === undefined ? undefined : addressPair(origin);
   const line = pair === undefined
     ? "PROXY UNKNOWN\r\n"
-    : `PROXY TCP${pair.family} ${pair.source} ${pair.target} ${pair.ports.join(" ")}\r\n`;
+    : `PROXY TCP${pair.family} ${textOf(pair.source)} ${textOf(pair.target)} ` +
+      `${pair.ports.join(" ")}\r\n`;
   return new TextEncoder().encode(line);
+}
+
+/** IPv4 in IPv6 with its dots (RFC 5952, section 5), for those who look for them. */
+function textOf(bytes: Uint8Array): string {
+  const plain = unmapped(bytes);
+  return plain.length < bytes.length ? `::ffff:${ipText(plain)}` : ipText(bytes);
 }
 
 /** Section 2.2. */
@@ -50,7 +57,7 @@ function encodeV2(origin: Origin | undefined): Uint8Array<ArrayBuffer> {
   const command = origin === undefined ? VERSION_AND_COMMAND.local : VERSION_AND_COMMAND.proxy;
   const addresses = pair === undefined
     ? []
-    : [...addressBytes(pair.source), ...addressBytes(pair.target), ...pair.ports.flatMap(uint16)];
+    : [...pair.source, ...pair.target, ...pair.ports.flatMap(uint16)];
   const rest = [...addresses, ...(origin?.tls === undefined ? [] : tlsVectors(origin.tls))];
   return new Uint8Array([
     ...SIGNATURE,
@@ -87,45 +94,22 @@ function uint16(value: number): number[] {
 
 interface AddressPair {
   readonly family: 4 | 6;
-  readonly source: string;
-  readonly target: string;
+  readonly source: Uint8Array;
+  readonly target: Uint8Array;
   readonly ports: readonly [number, number];
 }
 
 /** Both ends in one family; undefined where they are no IP addresses. */
 function addressPair({ peer, local }: Origin): AddressPair | undefined {
-  const [source, target] = [bareHost(peer.host), bareHost(local.host)];
+  const [source, target] = [hostBytes(peer.host), hostBytes(local.host)];
+  if (source === undefined || target === undefined) return undefined;
   const ports = [peer.port, local.port] as const;
-  if (isIPv4(source) && isIPv4(target)) return { family: 4, source, target, ports };
-  const [source6, target6] = [toIPv6(source), toIPv6(target)];
-  if (source6 === undefined || target6 === undefined) return undefined;
-  return { family: 6, source: source6, target: target6, ports };
+  if (source.length === 4 && target.length === 4) return { family: 4, source, target, ports };
+  return { family: 6, source: mapped(source), target: mapped(target), ports };
 }
 
-/** A host without its mapping into IPv6, and without the zone that only this machine knows. */
-function bareHost(host: string): string {
-  return withoutMapping(host).replace(/%.*$/, "");
-}
-
-function toIPv6(host: string): string | undefined {
-  if (isIPv6(host)) return host;
-  return isIPv4(host) ? `::ffff:${host}` : undefined;
-}
-
-function addressBytes(host: string): number[] {
-  if (isIPv4(host)) return host.split(".").map(Number);
-  // the last 32 bits may be written as IPv4 (RFC 4291, section 2.2)
-  const text = host.replace(/\d+\.\d+\.\d+\.\d+$/, (dotted) => {
-    const [a = 0, b = 0, c = 0, d = 0] = dotted.split(".").map(Number);
-    return `${(a << 8 | b).toString(16)}:${(c << 8 | d).toString(16)}`;
-  });
-  const [head = "", tail] = text.split("::");
-  const left = groups(head);
-  const right = tail === undefined ? [] : groups(tail);
-  const zeros = Array.from({ length: 8 - left.length - right.length }, () => 0);
-  return [...left, ...zeros, ...right].flatMap(uint16);
-}
-
-function groups(text: string): number[] {
-  return text === "" ? [] : text.split(":").map((group) => parseInt(group, 16));
+/** An address without its mapping into IPv6, and without the zone that only this machine knows. */
+function hostBytes(host: string): Uint8Array | undefined {
+  const bytes = ipBytes(withoutZone(host));
+  return bytes && unmapped(bytes);
 }

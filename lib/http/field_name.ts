@@ -7,7 +7,10 @@ import { TOKEN } from "./grammar.ts";
 export const ROLE = {
   /** Speaks of one connection and goes no further (RFC 9110, section 7.6.1). */
   hopByHop: 1 << 0,
-  /** Claims to know where a request came from, under this spelling or one that servers take for it. */
+  /**
+   * Claims to know where a request came from or what its client has proved, under this spelling or
+   * one that servers take for it.
+   */
   forwarded: 1 << 1,
   connection: 1 << 2,
   contentLength: 1 << 3,
@@ -90,6 +93,8 @@ function roleOf(key: string): number {
 }
 
 const FORWARDED: ReadonlySet<string> = new Set([
+  "client-cert",
+  "client-cert-chain",
   "forwarded",
   "x-forwarded-for",
   "x-forwarded-host",

@@ -24,7 +24,8 @@ Deno.test("fieldName() knows claims of origin, also with _ for - (RFC 3875 4.1.1
     `x-forwarded_${what}`,
     `x_forwarded-${what}`,
   ]);
-  for (const name of [...claims, "forwarded"]) {
+  const proofs = ["Client-Cert", "client_cert", "client-cert_chain", "CLIENT-CERT-CHAIN"];
+  for (const name of [...claims, ...proofs, "forwarded"]) {
     assert.equal(fieldName(name).role, ROLE.forwarded, name);
   }
   for (const name of ["forwarded-for", "x-forwarded", "x-forwarded-forr", "for", "x_a"]) {

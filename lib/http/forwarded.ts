@@ -1,3 +1,4 @@
+import type { ClientCertFields } from "./client_cert.ts";
 import { fieldName } from "./field_name.ts";
 import { HOST } from "./grammar.ts";
 import { type Field, field, valuesOf } from "./field.ts";
@@ -13,6 +14,8 @@ export interface ForwardedFacts {
   readonly host: string;
   /** Whether `Forwarded` (RFC 7239) is told too. */
   readonly standard?: boolean;
+  /** What the client has proved, where it has. */
+  readonly clientCert?: ClientCertFields | undefined;
 }
 
 /**
@@ -28,6 +31,7 @@ export function forwardedFields(facts: ForwardedFacts): Field[] {
     field(PORT_NUMBER, String(facts.port)),
   ];
   if (facts.standard === true) fields.push(field("Forwarded", forwardedElement(facts)));
+  fields.push(...provedFields(facts));
   return fields;
 }
 
@@ -52,7 +56,16 @@ export function appendedForwardedFields(
   if (facts.standard === true) {
     fields.push(field("Forwarded", joined(received, "forwarded", forwardedElement(facts))));
   }
+  fields.push(...provedFields(facts));
   return fields;
+}
+
+/** RFC 9440, section 2: of the client's own connection alone, whoever says what of another. */
+function provedFields({ clientCert }: ForwardedFacts): Field[] {
+  if (clientCert === undefined) return [];
+  const { certificate, chain } = clientCert;
+  const own = field(CLIENT_CERT, certificate);
+  return chain === undefined ? [own] : [own, field(CLIENT_CERT_CHAIN, chain)];
 }
 
 /**
@@ -118,4 +131,6 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const FOR = fieldName("X-Forwarded-For");
 const PROTO = fieldName("X-Forwarded-Proto");
 const HOSTNAME = fieldName("X-Forwarded-Host");
+const CLIENT_CERT = fieldName("Client-Cert");
+const CLIENT_CERT_CHAIN = fieldName("Client-Cert-Chain");
 const PORT_NUMBER = fieldName("X-Forwarded-Port");

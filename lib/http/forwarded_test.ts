@@ -16,6 +16,17 @@ Deno.test("forwardedFields() tells where a request came from", () => {
   );
 });
 
+Deno.test("forwardedFields() tells what the client has proved (RFC 9440 2)", () => {
+  const shown = { certificate: ":AQI=:", chain: undefined };
+  const received = [field("Client-Cert", ":AAAA:"), field("Client-Cert-Chain", ":AAAA:")];
+  for (const clientCert of [shown, { ...shown, chain: ":Aw==:, :BA==:" }]) {
+    const lines = fieldLines(forwardedFields({ ...FACTS, clientCert }));
+    const chain = clientCert.chain === undefined ? "" : "Client-Cert-Chain: :Aw==:, :BA==:\r\n";
+    assert.ok(lines.endsWith(`\r\nClient-Cert: :AQI=:\r\n${chain}`), lines);
+    assert.equal(fieldLines(appendedForwardedFields({ ...FACTS, clientCert }, received)), lines);
+  }
+});
+
 const ELEMENTS: readonly [peer: string, host: string, element: string][] = [
   ["192.0.2.7", "a.test", "for=192.0.2.7;host=a.test;proto=https"],
   ["2001:db8::1", "a.test", 'for="[2001:db8::1]";host=a.test;proto=https'],

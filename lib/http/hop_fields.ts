@@ -27,7 +27,7 @@ function namedByConnection(fields: readonly Field[]): ReadonlySet<string> | unde
 /** Trailer fields that may go on: none that frames, routes or speaks of one hop. */
 export function endToEndTrailers(trailers: readonly Field[]): Field[] {
   return trailers.filter(({ key, role }) =>
-    (role & ROLE.hopByHop) === 0 && !NEVER_TRAILERS.has(key) &&
+    (role & (ROLE.hopByHop | ROLE.forwarded)) === 0 && !NEVER_TRAILERS.has(key) &&
     !key.replaceAll("_", "-").startsWith("x-forwarded-")
   );
 }

@@ -57,6 +57,7 @@ Deno.test("endToEndFields() drops what Connection names (RFC 9110 7.6.1)", () =>
 
 Deno.test("endToEndTrailers() drops what routes or speaks of the origin (RFC 9110 6.5.1)", () => {
   const lines = [
+    ...["client-cert: :AAAA:", "client_cert_chain: :AAAA:"],
     "Host: b",
     "X-Forwarded-For: 6.6.6.6",
     "x_forwarded_for: 6.6.6.6",

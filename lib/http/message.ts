@@ -1,3 +1,4 @@
+import type { ClientCertFields } from "./client_cert.ts";
 import type { Field } from "./field.ts";
 
 /** The head of a request, well-formed (RFC 9112, sections 3 and 5). */
@@ -104,6 +105,8 @@ export interface Forwarding {
   readonly standard: boolean;
   /** Whether `Via` is written (RFC 9110, section 7.6.3). */
   readonly via: boolean;
+  /** What the client has proved; undefined where it has shown no certificate. */
+  readonly clientCert?: ClientCertFields | undefined;
 }
 
 /** What a rule makes of the fields of a message. */

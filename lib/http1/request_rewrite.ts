@@ -42,8 +42,8 @@ export function requestFields(
   fields.push(...framingFields(request.framing));
   if (hasRole(received, ROLE.te)) fields.push(...trailersField(received));
   if (request.upgrade !== undefined) fields.push(...upgradeFields(request.upgrade));
-  const { peer, port, proto, standard = false } = origin;
-  const facts = { peer, port, proto, standard, host };
+  const { peer, port, proto, standard = false, clientCert } = origin;
+  const facts = { peer, port, proto, standard, host, clientCert };
   const forwarded = origin.trusted === true
     ? appendedForwardedFields(facts, received)
     : forwardedFields(facts);

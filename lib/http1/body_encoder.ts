@@ -1,6 +1,6 @@
 import type { BodyPart } from "./body_decoder.ts";
 import type { Framing } from "./framing.ts";
-import { fieldLines } from "../http/field.ts";
+import { type Field, fieldLines } from "../http/field.ts";
 import { endToEndTrailers } from "../http/hop_fields.ts";
 
 /**
@@ -22,13 +22,15 @@ export function encodeBodyPart(
       put(part.bytes, part.room);
     }
   } else if (framing.kind === "chunked") {
-    put(part.trailers.length === 0 ? LAST_CHUNK : lastChunkWith(part));
+    put(part.trailers.length === 0 ? LAST_CHUNK : lastChunkText(part.trailers));
   }
 }
 
 const CRLF = "\r\n";
-const LAST_CHUNK = "0\r\n\r\n";
+/** The last chunk, without trailers. */
+export const LAST_CHUNK = "0\r\n\r\n";
 
-function lastChunkWith({ trailers }: Extract<BodyPart, { kind: "end" }>): string {
+/** The last chunk, with those of the trailers that may go on. */
+export function lastChunkText(trailers: readonly Field[]): string {
   return `0\r\n${fieldLines(endToEndTrailers(trailers))}\r\n`;
 }

@@ -44,6 +44,7 @@ type Layer = keyof typeof MAY_IMPORT;
 
 /** What every layer that wires others may import. */
 const BELOW = [
+  "cluster",
   "acme",
   "http1",
   "http2",
@@ -82,6 +83,7 @@ const MAY_IMPORT = {
   metrics: ["log", "core"],
   log: ["io", "core"],
   tls: ["certificates", "ports", "io", "core"],
+  cluster: ["acme", "core"],
   acme: ["core"],
   ports: ["io", "core"],
   certificates: ["io", "core"],

@@ -4,11 +4,12 @@ import { ConfigFile } from "./support/config_file.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import { eventually } from "./support/deadline.ts";
 import { type Pebble, startPebble } from "./support/pebble.ts";
+import { startRedis } from "./support/redis.ts";
 import { run } from "./support/tools.ts";
 
 /** A configuration whose certificates are the CA's; tokens are answered where it looks. */
 function acmeYaml(
-  { directory, caFile, httpPort }: Pebble,
+  { directory, caFile, httpPort }: Pick<Pebble, "directory" | "caFile" | "httpPort">,
   { https, backend, names, more = {} }: {
     https: number;
     backend: string;
@@ -22,10 +23,18 @@ function acmeYaml(
       { listen: `127.0.0.1:${httpPort}`, redirect: "https" },
     ],
     certificates: [{ acme: names }],
-    acme: { directory, accept_terms: true, email: "ops@example.com", ca_file: caFile, ...more },
+    acme: { directory, accept_terms: true, email: "ops@example.com", ca_file: caFile },
     backends: { site: { servers: [backend] } },
     routes: [{ backend: "site" }],
+    ...more,
   });
+}
+
+/** A certificate in a folder, as its serial number. */
+async function serialIn(config: ConfigFile): Promise<string | undefined> {
+  const file = `${config.folder}/acme/www.example.test/fullchain.pem`;
+  const { code, stdout } = await run("openssl", ["x509", "-noout", "-serial", "-in", file]);
+  return code === 0 ? stdout.trim() : undefined;
 }
 
 /** What curl gets for a name, trusting the CA alone. */
@@ -65,4 +74,56 @@ Deno.test("from nothing to a certificate that is served, by http-01 and two work
   assert.equal(stdout, "308");
   // no key stands in the log
   assert.doesNotMatch(proxy.log.text + proxy.says.text, /PRIVATE KEY/);
+});
+
+Deno.test("two replicas that start at once place one order, and go on without Redis", async () => {
+  await using pebble = await startPebble();
+  await using backend = await startNamed("site");
+  const redis = await startRedis();
+  const [portA, portB, plainB] = [await unusedPort(), await unusedPort(), await unusedPort()];
+  const names = ["www.example.test"];
+  const more = { cluster: { redis: redis.address } };
+  // the CA looks at the first one only, whoever has placed the order
+  await using a = await ConfigFile.create(
+    acmeYaml(pebble, { https: portA, backend: backend.address, names, more }),
+  );
+  await using b = await ConfigFile.create(
+    acmeYaml({ directory: pebble.directory, caFile: pebble.caFile, httpPort: plainB }, {
+      https: portB,
+      backend: backend.address,
+      names,
+      more,
+    }),
+  );
+  const grants = [`--allow-write=${a.folder}/acme,${b.folder}/acme`];
+  const proxies = await Promise.all([
+    startConfigured(a, { grants }),
+    startConfigured(b, { grants }),
+  ]);
+  try {
+    const told = () => proxies.map(({ log }) => log.text).join("\n");
+    const serials = await eventually(async () => {
+      const both = [await serialIn(a), await serialIn(b)];
+      return both.includes(undefined) ? undefined : both;
+    }, told);
+    assert.equal(serials[0], serials[1]);
+    assert.equal(pebble.log.matching(/Issued certificate serial/).length, 1, pebble.log.text);
+    const root = `${a.folder}/root.pem`;
+    await Deno.writeTextFile(root, await pebble.root());
+    for (const port of [portA, portB]) {
+      await eventually(async () => {
+        const { code } = await get("www.example.test", port, root);
+        return code === 0 || undefined;
+      }, told);
+    }
+    // Redis goes: one line each, and everything is served on
+    await redis[Symbol.asyncDispose]();
+    for (const { log } of proxies) await log.first(/warning cluster down redis=/);
+    for (const port of [portA, portB]) {
+      assert.equal((await get("www.example.test", port, root)).code, 0);
+    }
+    for (const { log } of proxies) assert.equal(log.matching(/cluster down/).length, 1);
+  } finally {
+    for (const proxy of proxies) await proxy[Symbol.asyncDispose]();
+  }
 });

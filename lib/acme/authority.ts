@@ -4,7 +4,7 @@ import { messageOf } from "../core/errors.ts";
 import type { ChallengeBoard, ChallengeType, PendingChallenges } from "./challenges.ts";
 import { NO_CHALLENGES } from "./challenges.ts";
 import { parseRenewalInfo, type RenewalWindow } from "./renewal.ts";
-import type { Account, IssuedCertificate } from "./store.ts";
+import type { Account, IssuedCertificate } from "./keeper.ts";
 
 /** Whom to ask for certificates, and as whom. */
 export interface AuthorityOptions {
@@ -86,6 +86,11 @@ export class Authority {
       url: undefined,
     };
     return new Authority(acme, { options, account: known });
+  }
+
+  /** As whom it is asked. */
+  get account(): Account {
+    return this.#account;
   }
 
   /**

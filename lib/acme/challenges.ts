@@ -1,4 +1,4 @@
-import type { IssuedCertificate } from "./store.ts";
+import type { IssuedCertificate } from "./keeper.ts";
 
 /** How a CA may ask for proof that a name is ours (RFC 8555, section 8; RFC 8737). */
 export type ChallengeType = "http-01" | "tls-alpn-01";

@@ -3,7 +3,8 @@ import { Authority, type AuthorityOptions, OrderError } from "./authority.ts";
 import type { ChallengeBoard, ChallengeType } from "./challenges.ts";
 import { type IssuedLeaf, readIssuedLeaf } from "./issued_leaf.ts";
 import { pauseAfter, renewalTime, type RenewalWindow, retryPause } from "./renewal.ts";
-import { type AcmeStore, NO_FAILURE } from "./store.ts";
+import type { Keeper } from "./keeper.ts";
+import { NO_FAILURE } from "./store.ts";
 
 /** How certificates are got. */
 export interface AcmeSettings extends AuthorityOptions {
@@ -38,7 +39,7 @@ export type AcmeNews =
   };
 
 export interface ManagerOptions {
-  readonly store: AcmeStore;
+  readonly store: Keeper;
   readonly board: ChallengeBoard;
   /** What stands against an order for these names, seen from here; undefined where nothing does. */
   readonly objection: (names: readonly string[]) => Promise<string | undefined>;
@@ -48,6 +49,9 @@ export interface ManagerOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
+
+/** Milliseconds after which is looked again where another replica is at it, or nobody can say. */
+const BUSY_MS = 5_000;
 
 /** Milliseconds after which due dates are looked at in any case: a CA may have changed its mind. */
 const LOOK_MS = 6 * 3_600_000;
@@ -93,6 +97,11 @@ export class CertificateManager implements Disposable {
     this.#working = this.#working.then(() => this.#work());
   }
 
+  /** Looks at all of them now: another replica may have got one. */
+  look(): void {
+    this.#working = this.#working.then(() => this.#work());
+  }
+
   /** Settles once what was due is done. */
   get idle(): Promise<void> {
     return this.#working;
@@ -125,21 +134,37 @@ export class CertificateManager implements Disposable {
 
   /** Looks whether a certificate is due, and asks for it where it is. */
   async #see(one: Managed): Promise<void> {
-    const { names } = one;
-    const name = names[0] ?? "";
     const { store, now } = this.#options;
     try {
-      const stored = await store.certificate(name);
-      const leaf = stored && readIssuedLeaf(stored.chain);
-      const state = await store.state(name);
-      const due = Math.max(await this.#due(names, leaf), state.notBefore);
-      const { failures, reason } = state;
-      one.status = { names, notAfter: leaf?.notAfter, due, failures, reason };
-      if (due <= now()) await this.#renew(one, leaf);
+      await this.#look(one);
+      if (one.status.due > now()) return;
+      const alone = await store.exclusively(async () => {
+        // another replica may just have got it
+        const leaf = await this.#look(one);
+        if (one.status.due <= now()) await this.#renew(one, leaf);
+      });
+      if (!alone) one.status = { ...one.status, due: now() + BUSY_MS };
     } catch (error) {
       // the store itself
       await this.#failed(one, messageOf(error), { unreachable: true });
     }
+  }
+
+  /** Where a certificate stands. @returns what is at hand */
+  async #look(one: Managed): Promise<IssuedLeaf | undefined> {
+    const { names, status: { notAfter: before } } = one;
+    const name = names[0] ?? "";
+    const { store } = this.#options;
+    const stored = await store.certificate(name);
+    const leaf = stored && readIssuedLeaf(stored.chain);
+    const { failures, reason, notBefore } = await store.state(name);
+    const due = Math.max(await this.#due(names, leaf), notBefore);
+    one.status = { names, notAfter: leaf?.notAfter, due, failures, reason };
+    // at the start, and by another replica: whoever serves finds out whether that is news
+    if (leaf !== undefined && leaf.notAfter !== before) {
+      await this.#options.onObtained();
+    }
+    return leaf;
   }
 
   /** When to ask for a certificate: at once where there is none for all of these names. */
@@ -164,7 +189,7 @@ export class CertificateManager implements Disposable {
     try {
       const objected = await objection(names);
       if (objected !== undefined) return await this.#failed(one, objected, { unreachable: false });
-      const authority = await this.#open(settings);
+      const authority = await this.#openShared(settings);
       await store.saveAccount(settings.directory, await authority.register());
       const replaces = leaf?.identifier;
       const { challenges } = settings;
@@ -195,6 +220,15 @@ export class CertificateManager implements Disposable {
     tell({ kind: "failed", names: one.names, reason, again: notBefore });
     // kept, so that a restart does not ask a CA that has just refused
     await store.saveState(one.names[0] ?? "", { failures, notBefore, reason }).catch(() => {});
+  }
+
+  /** The CA, as the account that another replica may have made meanwhile. */
+  async #openShared(settings: AcmeSettings): Promise<Authority> {
+    const account = await this.#options.store.account(settings.directory);
+    const authority = await this.#open(settings);
+    if (account === undefined || account.key === authority.account.key) return authority;
+    this.#authority = undefined;
+    return await this.#open(settings);
   }
 
   #open(settings: AcmeSettings): Promise<Authority> {

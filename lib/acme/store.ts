@@ -1,38 +1,13 @@
 import { messageOf, ProxyError } from "../core/errors.ts";
+import type { Account, CertificateState, IssuedCertificate, Keeper } from "./keeper.ts";
 import { folderName } from "./store_layout.ts";
-
-/** What is kept of a certificate beside it. */
-export interface CertificateState {
-  /** Orders in a row that have failed. */
-  readonly failures: number;
-  /** Not to be tried before, as milliseconds since the epoch. */
-  readonly notBefore: number;
-  /** Why the last order failed, in the CA's words; empty where none did. */
-  readonly reason: string;
-}
-
-/** An account at a CA. */
-export interface Account {
-  /** PEM. */
-  readonly key: string;
-  /** The CA's name for it; undefined until it has given one. */
-  readonly url: string | undefined;
-}
-
-/** A certificate as a CA has given it. */
-export interface IssuedCertificate {
-  /** PEM, leaf first. */
-  readonly chain: string;
-  /** PEM. */
-  readonly key: string;
-}
 
 /**
  * What is kept of ACME, in a folder that only its owner may read: a folder for each certificate with
  * `fullchain.pem`, `privkey.pem` and `state.json`, and `accounts/` with a key for each CA. A file is
  * written beside its place, synced, and renamed over it, so that it is the old one or the new one.
  */
-export class AcmeStore {
+export class AcmeStore implements Keeper {
   readonly #folder: string;
 
   constructor(folder: string) {
@@ -87,6 +62,12 @@ export class AcmeStore {
 
   async saveState(name: string, state: CertificateState): Promise<void> {
     await this.#write(`${folderName(name)}/state.json`, JSON.stringify(state));
+  }
+
+  /** Whoever has the folder is alone. */
+  async exclusively(action: () => Promise<void>): Promise<boolean> {
+    await action();
+    return true;
   }
 
   async #read(path: string): Promise<string | undefined> {

@@ -2,6 +2,10 @@ import { type App, startApp } from "../app.ts";
 import { type Fleet, startFleet } from "../workers/fleet.ts";
 import { filesOf } from "../config/files.ts";
 import type { Config } from "../config/schema.ts";
+import type { PendingChallenges } from "../acme/challenges.ts";
+import type { AcmeStore } from "../acme/store.ts";
+import { SharedKeeper } from "../cluster/shared_keeper.ts";
+import { clusterLink } from "../control/cluster_link.ts";
 import { AcmeService } from "../control/acme_service.ts";
 import { AdminService } from "../control/admin_service.ts";
 import { ExpiryWatch } from "../control/expiry.ts";
@@ -100,11 +104,19 @@ export async function runProxy(
       reload: () => reloader.reload("POST /reload"),
     }),
   );
+  const publish = (pending: PendingChallenges) => app.setChallenges(pending);
+  const cluster = config.cluster && cleanUp.use(
+    await clusterLink(config.cluster, { publish, observe, reconnected: () => acme.look() }),
+  );
   const acme = cleanUp.use(
     new AcmeService({
-      publish: (pending) => app.setChallenges(pending),
+      publish: cluster === undefined ? publish : (pending) => cluster.challenges.put(pending),
       serve: () => reloader.reloadFiles("a certificate from the CA"),
       observe,
+      ...(cluster === undefined ? {} : {
+        share: (store: AcmeStore, onNews: () => void) =>
+          new SharedKeeper(store, cluster.redis, onNews),
+      }),
     }),
   );
   const reloader = startReloading({ app, log, monitor, admin, acme }, {
@@ -115,6 +127,8 @@ export async function runProxy(
   });
   try {
     const prepared = [await admin.prepare(config.admin), await acme.prepare(config)];
+    // behind all who listen to it, and ahead of the first order
+    await cluster?.open();
     for (const { commit } of prepared) commit();
   } catch (error) {
     await app.drain();

@@ -13,6 +13,7 @@ export const DEFAULT_CONFIG: Config = {
   backends: new Map(),
   admin: undefined,
   acme: undefined,
+  cluster: undefined,
 };
 
 /** A backend's settings when nobody says otherwise. */

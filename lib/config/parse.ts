@@ -142,6 +142,11 @@ function toConfig(data: z.output<typeof YAML_SCHEMA>, file: string): Config {
         : certificateFiles(resolve(data.acme?.store ?? ""), certificate.acme)),
       passphraseFile: certificate.passphraseFile && resolve(certificate.passphraseFile),
     })),
+    cluster: data.cluster && {
+      ...data.cluster,
+      caFile: data.cluster.caFile && resolve(data.cluster.caFile),
+      passwordFile: data.cluster.passwordFile && resolve(data.cluster.passwordFile),
+    },
     acme: data.acme && {
       ...data.acme,
       store: resolve(data.acme.store),

@@ -23,6 +23,8 @@ export interface Config {
   readonly admin: AdminConfig | undefined;
   /** Undefined where no certificate is got by the proxy. */
   readonly acme: AcmeConfig | undefined;
+  /** What replicas share; undefined where this is the only one. */
+  readonly cluster: ClusterConfig | undefined;
   /** What `check` and every reload have to find true. */
   readonly tests: readonly TestConfig[];
 }
@@ -194,6 +196,17 @@ export interface AdminConfig {
   readonly tokenFile: string | undefined;
   /** Names under which it is reached, beside `localhost` and IP addresses. */
   readonly hosts: readonly string[];
+}
+
+/** A Redis or Valkey in which replicas meet. */
+export interface ClusterConfig {
+  readonly redis: Address;
+  readonly tls: boolean;
+  /** PEM file of the CA of its certificate; undefined for the system's. */
+  readonly caFile: string | undefined;
+  readonly passwordFile: string | undefined;
+  /** In front of every key and channel. */
+  readonly prefix: string;
 }
 
 /** How certificates are got from a CA that speaks ACME (RFC 8555). */

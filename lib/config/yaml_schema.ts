@@ -10,6 +10,7 @@ import type {
   AdminConfig,
   BackendConfig,
   CertificateConfig,
+  ClusterConfig,
   DnsConfig,
   EjectionConfig,
   HealthConfig,
@@ -227,6 +228,22 @@ const acme = z.strictObject({
   caFile: ca_file,
   email: rest.email,
   eab: eab && { kid: eab.kid, hmacFile: eab.hmac_file },
+}));
+
+const cluster = z.strictObject({
+  redis: text("host:port of a Redis or Valkey", "127.0.0.1:6379", parseAddress),
+  tls: z.boolean().default(false).meta({ description: "Whether it is spoken to by TLS" }),
+  ca_file: z.string().min(1).optional().meta({
+    description: "PEM file of the CA of its certificate, for private ones",
+  }),
+  password_file: z.string().min(1).optional().meta({ description: "File that holds its password" }),
+  prefix: z.string().min(1).max(100).default("tls-proxy:").meta({
+    description: "In front of every key: replicas of one proxy have the same",
+  }),
+}).transform(({ ca_file, password_file, ...rest }): ClusterConfig => ({
+  ...rest,
+  caFile: ca_file,
+  passwordFile: password_file,
 }));
 
 const cidr = z.string().meta({ examples: ["10.0.0.0/8"] }).refine(
@@ -522,6 +539,10 @@ export const YAML_SCHEMA = z.strictObject({
   }).prefault({}).meta({ description: "Which files are reloaded by themselves when they change" }),
   acme: acme.optional().meta({
     description: "How certificates with `acme` are got from a CA (RFC 8555)",
+  }),
+  cluster: cluster.optional().meta({
+    description:
+      "What replicas share, in Redis or Valkey: certificates, challenges, ticket keys, rates",
   }),
   admin: admin.optional().meta({ description: "Page, metrics and state; off where it is absent" }),
   tests: z.array(test).default([]).meta({

@@ -1,10 +1,10 @@
 import { type AcmeStatus, CertificateManager } from "../acme/manager.ts";
 import { ChallengeBoard, type ChallengeType, type PendingChallenges } from "../acme/challenges.ts";
+import type { Keeper } from "../acme/keeper.ts";
 import { AcmeStore } from "../acme/store.ts";
 import type { AcmeConfig, Config } from "../config/schema.ts";
-import { messageOf, ProxyError } from "../core/errors.ts";
 import type { Observer } from "../core/event.ts";
-import { readTextFile } from "../io/text_file.ts";
+import { readNamed } from "./read_named.ts";
 import { reachability } from "./reachability.ts";
 
 /** What getting certificates works on. */
@@ -14,6 +14,8 @@ export interface AcmeTarget {
   /** Has the certificates of the store be served. */
   readonly serve: () => Promise<void>;
   readonly observe: Observer;
+  /** What is kept together with other replicas; undefined where this is the only one. */
+  readonly share?: (store: AcmeStore, onNews: () => void) => Keeper;
 }
 
 /** Gets and renews the certificates of the configuration in force. */
@@ -31,6 +33,11 @@ export class AcmeService implements Disposable {
   /** Where every certificate stands. */
   get statuses(): readonly AcmeStatus[] {
     return this.#manager?.statuses ?? [];
+  }
+
+  /** Looks at all certificates now: another replica may have got one. */
+  look(): void {
+    this.#manager?.look();
   }
 
   /**
@@ -75,11 +82,11 @@ export class AcmeService implements Disposable {
     { store: folder, caFile }: AcmeConfig,
     challenges: readonly ChallengeType[],
   ): Promise<CertificateManager> {
-    const store = new AcmeStore(folder);
-    await store.open();
-    const { serve, observe } = this.#target;
+    const own = new AcmeStore(folder);
+    await own.open();
+    const { serve, observe, share } = this.#target;
     return new CertificateManager({
-      store,
+      store: share === undefined ? own : share(own, () => this.look()),
       board: this.#board,
       // by tls-alpn-01 nobody looks at plain HTTP, which may be somebody else's
       objection: challenges[0] === "http-01"
@@ -115,16 +122,6 @@ export function challengesOf({ challenge }: AcmeConfig, { listeners }: Config): 
 async function bindingOf({ eab }: AcmeConfig) {
   if (eab === undefined) return undefined;
   return { kid: eab.kid, hmacKey: (await readNamed(eab.hmacFile)).trim() };
-}
-
-async function readNamed(path: string): Promise<string> {
-  try {
-    return await readTextFile(path);
-  } catch (error) {
-    throw new ProxyError("bad_config", `Cannot read ${path}: it ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
 }
 
 function ignore(): void {}

@@ -83,9 +83,10 @@ const SETTINGS = [
   "watch",
   "admin",
   "acme",
+  "cluster",
 ] as const;
 /** Those that are made once, at start. */
-const AT_START: ReadonlySet<string> = new Set(["workers"]);
+const AT_START: ReadonlySet<string> = new Set(["workers", "cluster"]);
 
 function settings(old: Config, next: Config): string[] {
   return SETTINGS

@@ -19,6 +19,7 @@ export type ProxyEvent =
   | CertificateExpiring
   | CertificateObtained
   | CertificateFailed
+  | ClusterChanged
   | WorkerDied;
 
 /** Takes events; it must not throw and must not block. */
@@ -201,6 +202,16 @@ export interface CertificateFailed {
   readonly reason: string;
   /** When it is asked again. */
   readonly again: Date;
+}
+
+/** What replicas share has gone, or is there again; what is held goes on either way. */
+export interface ClusterChanged {
+  readonly kind: "cluster";
+  readonly state: "up" | "down";
+  /** `host:port` of the Redis. */
+  readonly redis: string;
+  /** Why it is down. */
+  readonly reason: string;
 }
 
 export interface CertificateExpiring {

@@ -26,6 +26,7 @@ export function categoryOf(event: ProxyEvent): Category {
     case "reloaded":
     case "reload_failed":
     case "worker_died":
+    case "cluster":
       return "proxy";
   }
 }

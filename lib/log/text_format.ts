@@ -38,6 +38,7 @@ export function levelOf(event: ProxyEvent): EventLevel {
     case "certificate_obtained":
     case "servers_resolved":
       return "info";
+    case "cluster":
     case "server_state":
       return event.state === "up" ? "info" : "warning";
     case "request":
@@ -146,6 +147,11 @@ export function lineOf(event: ProxyEvent): EventLine {
       ]);
     case "worker_died":
       return line("worker died", [["worker", event.worker], ["reason", event.reason]]);
+    case "cluster":
+      return line(event.state === "up" ? "cluster up" : "cluster down", [
+        ["redis", event.redis],
+        ["reason", event.reason === "" ? undefined : event.reason],
+      ]);
     case "certificate_obtained":
       return line("certificate obtained", [
         ["names", event.names.join(",")],

@@ -1,5 +1,5 @@
 import { filesOf } from "../config/files.ts";
-import type { AcmeConfig, Config, DnsConfig } from "../config/schema.ts";
+import type { AcmeConfig, ClusterConfig, Config, DnsConfig } from "../config/schema.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import type { ServerAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -63,6 +63,7 @@ export function grantsFor(config: Config, surroundings: Surroundings): Grants {
       servers.map(({ address }) => serverGrants(address, dns))
     ),
     { read: filesRead(config, surroundings).map((path) => absolute(path, cwd)) },
+    config.cluster === undefined ? {} : clusterGrants(config.cluster, cwd),
     config.acme === undefined ? {} : acmeGrants(config, config.acme, cwd),
     config.log.file === undefined ? {} : { write: [absolute(config.log.file, cwd)] },
     notify === undefined ? {} : notifyGrants(notify),
@@ -125,6 +126,11 @@ function rangeOfPort(range: string, port: number): string {
     "bad_config",
     `${range} cannot be granted: no permission can hold a range of IPv6; name its addresses`,
   );
+}
+
+function clusterGrants({ redis, caFile, passwordFile }: ClusterConfig, cwd: string): SomeGrants {
+  const files = [caFile, passwordFile].filter((file) => file !== undefined);
+  return { net: [formatAddress(redis)], read: files.map((file) => absolute(file, cwd)) };
 }
 
 /** The CA's directory, the store, and each name's port to look at it as the CA will. */

@@ -1,0 +1,175 @@
+import { messageOf } from "../core/errors.ts";
+
+/** Where replicas meet: a Redis or Valkey. */
+export interface RedisOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: boolean;
+  /** PEM of the CA of its certificate; undefined for the system's. */
+  readonly ca?: string | undefined;
+  readonly password: string | undefined;
+  /** In front of every key and channel. */
+  readonly prefix: string;
+}
+
+/** Milliseconds for an answer: whoever is slower counts as down. */
+const ANSWER_MS = 2_000;
+/** Milliseconds between two tries to connect. */
+const RECONNECT_MS = 1_000;
+
+/** Redis does not answer, or not in time. */
+export class RedisDown extends Error {
+  override readonly name = "RedisDown";
+}
+
+type Client = ReturnType<typeof import("@redis/client").createClient>;
+
+/**
+ * A Redis that may come and go: commands fail at once while it is away, and it is connected to again
+ * and again. Nothing that a client waits for depends on it.
+ */
+export class Redis implements Disposable {
+  readonly #options: RedisOptions;
+  readonly #onChange: (state: "up" | "down", reason: string) => void;
+  readonly #channels = new Map<string, (message: string) => void>();
+  #client: Client | undefined;
+  #subscriber: Client | undefined;
+  #state: "up" | "down" | undefined;
+  #reconnected: () => void = () => {};
+
+  /** @param onChange called when it has come or gone, once for each */
+  constructor(options: RedisOptions, onChange: (state: "up" | "down", reason: string) => void) {
+    this.#options = options;
+    this.#onChange = onChange;
+  }
+
+  /**
+   * Begins to connect, and settles after the first try, be it in vain.
+   *
+   * @param reconnected called each time it is there (again): what was missed can be looked up
+   */
+  async open(reconnected: () => void): Promise<void> {
+    this.#reconnected = reconnected;
+    const { createClient } = await import("@redis/client");
+    const { host, port, tls, ca, password } = this.#options;
+    const client = createClient({
+      ...(password === undefined ? {} : { password }),
+      disableOfflineQueue: true,
+      socket: {
+        host,
+        port,
+        ...(tls ? { tls: true as const, ...(ca === undefined ? {} : { ca }) } : {}),
+        connectTimeout: ANSWER_MS,
+        reconnectStrategy: () => RECONNECT_MS,
+      },
+    });
+    const subscriber = client.duplicate();
+    this.#client = client as Client;
+    this.#subscriber = subscriber as Client;
+    client.on("error", (error: unknown) => this.#turn("down", messageOf(error)));
+    subscriber.on("error", (error: unknown) => this.#turn("down", messageOf(error)));
+    // the subscriber comes last: who can be told can also ask
+    subscriber.on("ready", () => void this.#arrived());
+    const first = Promise.withResolvers<void>();
+    for (const event of ["ready", "error"]) subscriber.once(event, () => first.resolve());
+    client.connect().then(() => subscriber.connect()).catch(() => {});
+    client.once("error", () => first.resolve());
+    await first.promise;
+  }
+
+  /** @throws {RedisDown} */
+  async get(key: string): Promise<string | undefined> {
+    return await this.#ask((client) => client.get(this.#name(key))) as string | undefined ??
+      undefined;
+  }
+
+  /** @param ms for how long it is kept @throws {RedisDown} */
+  async set(key: string, value: string, ms?: number): Promise<void> {
+    const expiration = ms === undefined ? {} : { expiration: { type: "PX", value: ms } as const };
+    await this.#ask((client) => client.set(this.#name(key), value, expiration));
+  }
+
+  /** Sets what is not there. @returns whether it was not @throws {RedisDown} */
+  async claim(key: string, value: string, ms: number): Promise<boolean> {
+    const options = { condition: "NX", expiration: { type: "PX", value: ms } } as const;
+    return await this.#ask((client) => client.set(this.#name(key), value, options)) === "OK";
+  }
+
+  /** Removes a key that has this value and no other. @throws {RedisDown} */
+  async release(key: string, value: string): Promise<void> {
+    const script = 'if redis.call("get", KEYS[1]) == ARGV[1] then redis.call("del", KEYS[1]) end';
+    await this.#ask((client) =>
+      client.eval(script, { keys: [this.#name(key)], arguments: [value] })
+    );
+  }
+
+  /** @returns how many were told, this one included @throws {RedisDown} */
+  async publish(channel: string, message: string): Promise<number> {
+    return Number(await this.#ask((client) => client.publish(this.#name(channel), message)));
+  }
+
+  subscribe(channel: string, listener: (message: string) => void): void {
+    this.#channels.set(channel, listener);
+    if (this.#subscriber?.isReady !== true) return;
+    // else it is done when it is there
+    this.#subscriber.subscribe(this.#name(channel), listener).catch(() => {});
+  }
+
+  [Symbol.dispose](): void {
+    for (const client of [this.#client, this.#subscriber]) {
+      try {
+        client?.destroy();
+      } catch {
+        // it was not connected
+      }
+    }
+    this.#client = this.#subscriber = undefined;
+  }
+
+  #name(key: string): string {
+    return this.#options.prefix + key;
+  }
+
+  async #arrived(): Promise<void> {
+    try {
+      for (const [channel, listener] of this.#channels) {
+        await this.#subscriber?.subscribe(this.#name(channel), listener);
+      }
+      this.#turn("up", "");
+      this.#reconnected();
+    } catch {
+      // it has gone again
+    }
+  }
+
+  #turn(state: "up" | "down", reason: string): void {
+    if (state === this.#state) return;
+    // to be there at the start is no news
+    const isNews = state === "down" || this.#state !== undefined;
+    this.#state = state;
+    if (isNews) this.#onChange(state, reason);
+  }
+
+  async #ask<T>(command: (client: Client) => Promise<T>): Promise<T> {
+    const client = this.#client;
+    if (client === undefined) throw new RedisDown("It is closed");
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        const error = new RedisDown(`No answer within ${ANSWER_MS / 1000} s`);
+        this.#turn("down", error.message);
+        reject(error);
+      }, ANSWER_MS);
+    });
+    try {
+      const answer = await Promise.race([command(client), late]);
+      this.#turn("up", "");
+      return answer;
+    } catch (error) {
+      if (error instanceof RedisDown) throw error;
+      throw new RedisDown(messageOf(error), { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import { NO_CHALLENGES, type PendingChallenges } from "../acme/challenges.ts";
+import { type Redis, RedisDown } from "./redis.ts";
+
+/** Milliseconds for the others to take what a CA may ask them. */
+const TAKEN_MS = 2_000;
+/** Milliseconds after which what a replica has said counts for nothing: it may have gone. */
+const KEPT_MS = 10 * 60_000;
+
+const PENDING = "acme:pending";
+const TAKEN = "acme:taken";
+
+interface Told {
+  readonly from: string;
+  readonly number: number;
+  readonly pending: PendingChallenges;
+}
+
+/**
+ * The challenges of all replicas: a CA that looks at a name may meet any of them. Each tells the
+ * others what is pending with it, and goes on once they answer so too.
+ */
+export class SharedChallenges {
+  readonly #redis: Redis;
+  readonly #publish: (pending: PendingChallenges) => Promise<void>;
+  readonly #me = crypto.randomUUID();
+  readonly #others = new Map<string, { pending: PendingChallenges; until: number }>();
+  #own: PendingChallenges = NO_CHALLENGES;
+  #number = 0;
+  #taken = { number: 0, count: 0, wanted: Infinity, done: () => {} };
+
+  /** @param publish has all workers here answer; to be made before Redis is opened */
+  constructor(redis: Redis, publish: (pending: PendingChallenges) => Promise<void>) {
+    this.#redis = redis;
+    this.#publish = publish;
+    redis.subscribe(PENDING, (message) => void this.#take(message));
+    redis.subscribe(TAKEN, (message) => this.#confirmed(message));
+  }
+
+  /** What is pending here: settles once all who can be reached answer so. */
+  async put(pending: PendingChallenges): Promise<void> {
+    this.#own = pending;
+    await this.#serve();
+    const number = ++this.#number;
+    const all = Promise.withResolvers<void>();
+    const timer = setTimeout(all.resolve, TAKEN_MS);
+    this.#taken = { number, count: 0, wanted: Infinity, done: all.resolve };
+    try {
+      const told: Told = { from: this.#me, number, pending };
+      // one of those who were told is this one
+      this.#taken.wanted = await this.#redis.publish(PENDING, JSON.stringify(told)) - 1;
+      if (this.#taken.count >= this.#taken.wanted) return;
+      await all.promise;
+    } catch (error) {
+      if (!(error instanceof RedisDown)) throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #take(message: string): Promise<void> {
+    const told = parse<Told>(message);
+    if (told === undefined || told.from === this.#me) return;
+    const now = Date.now();
+    for (const [from, { until }] of this.#others) if (until < now) this.#others.delete(from);
+    this.#others.set(told.from, { pending: told.pending, until: now + KEPT_MS });
+    await this.#serve();
+    const { from, number } = told;
+    await this.#redis.publish(TAKEN, JSON.stringify({ from, number })).catch(() => {});
+  }
+
+  #confirmed(message: string): void {
+    const told = parse<Pick<Told, "from" | "number">>(message);
+    if (told?.from !== this.#me || told.number !== this.#taken.number) return;
+    this.#taken.count++;
+    if (this.#taken.count >= this.#taken.wanted) this.#taken.done();
+  }
+
+  #serve(): Promise<void> {
+    const all = [...this.#others.values()].map(({ pending }) => pending);
+    return this.#publish([this.#own, ...all].reduce((sum, { tokens, certificates }) => ({
+      tokens: { ...sum.tokens, ...tokens },
+      certificates: { ...sum.certificates, ...certificates },
+    })));
+  }
+}
+
+function parse<T>(message: string): T | undefined {
+  try {
+    return JSON.parse(message) as T;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,125 @@
+import { readIssuedLeaf } from "../acme/issued_leaf.ts";
+import type { Keeper } from "../acme/keeper.ts";
+import type { Account, CertificateState, IssuedCertificate } from "../acme/keeper.ts";
+import type { AcmeStore } from "../acme/store.ts";
+import { type Redis, RedisDown } from "./redis.ts";
+
+/** Milliseconds that an order may take; whoever holds the lock says again and again that it lives. */
+const LOCK_MS = 30_000;
+/** Told with the name of a certificate that is new. */
+const NEWS = "acme:news";
+
+/**
+ * What replicas know of certificates, in Redis, with a copy in a folder of each: while Redis is away
+ * everything that is held is served, and nothing new is asked of a CA.
+ */
+export class SharedKeeper implements Keeper {
+  readonly #store: AcmeStore;
+  readonly #redis: Redis;
+
+  /** @param onNews another replica has got a certificate; to be made before Redis is opened */
+  constructor(store: AcmeStore, redis: Redis, onNews: () => void) {
+    this.#store = store;
+    this.#redis = redis;
+    redis.subscribe(NEWS, onNews);
+  }
+
+  async account(directory: string): Promise<Account | undefined> {
+    const shared = await this.#shared<Account>(accountKey(directory));
+    const own = await this.#store.account(directory);
+    // one that the CA knows already
+    if (shared !== undefined && shared.key !== own?.key) {
+      await this.#store.saveAccount(directory, shared);
+    }
+    return shared ?? own;
+  }
+
+  async saveAccount(directory: string, account: Account): Promise<void> {
+    await this.#store.saveAccount(directory, account);
+    await this.#share(accountKey(directory), account);
+  }
+
+  /** The one that ends last: of the two places either may have been away. */
+  async certificate(name: string): Promise<IssuedCertificate | undefined> {
+    const own = await this.#store.certificate(name);
+    const shared = await this.#shared<IssuedCertificate>(certificateKey(name));
+    const [ownEnd, sharedEnd] = [endOf(own), endOf(shared)];
+    if (shared !== undefined && sharedEnd > ownEnd) {
+      await this.#store.saveCertificate(name, shared);
+      return shared;
+    }
+    if (own !== undefined && ownEnd > sharedEnd) await this.#share(certificateKey(name), own);
+    return own;
+  }
+
+  async saveCertificate(name: string, certificate: IssuedCertificate): Promise<void> {
+    await this.#store.saveCertificate(name, certificate);
+    await this.#share(certificateKey(name), certificate);
+    await this.#redis.publish(NEWS, name).catch(ignoreDown);
+  }
+
+  async state(name: string): Promise<CertificateState> {
+    return await this.#shared<CertificateState>(stateKey(name)) ?? await this.#store.state(name);
+  }
+
+  async saveState(name: string, state: CertificateState): Promise<void> {
+    await this.#store.saveState(name, state);
+    await this.#share(stateKey(name), state);
+  }
+
+  async exclusively(action: () => Promise<void>): Promise<boolean> {
+    const me = crypto.randomUUID();
+    try {
+      if (!await this.#redis.claim("acme:lock", me, LOCK_MS)) return false;
+    } catch (error) {
+      ignoreDown(error);
+      return false;
+    }
+    const alive = setInterval(() => {
+      this.#redis.set("acme:lock", me, LOCK_MS).catch(ignoreDown);
+    }, LOCK_MS / 3);
+    try {
+      await action();
+      return true;
+    } finally {
+      clearInterval(alive);
+      await this.#redis.release("acme:lock", me).catch(ignoreDown);
+    }
+  }
+
+  async #shared<T>(key: string): Promise<T | undefined> {
+    try {
+      const text = await this.#redis.get(key);
+      return text === undefined ? undefined : JSON.parse(text) as T;
+    } catch (error) {
+      if (error instanceof SyntaxError) return undefined;
+      ignoreDown(error);
+      return undefined;
+    }
+  }
+
+  async #share(key: string, value: unknown): Promise<void> {
+    await this.#redis.set(key, JSON.stringify(value)).catch(ignoreDown);
+  }
+}
+
+function accountKey(directory: string): string {
+  return `acme:account:${directory}`;
+}
+
+function certificateKey(name: string): string {
+  return `acme:certificate:${name}`;
+}
+
+function stateKey(name: string): string {
+  return `acme:state:${name}`;
+}
+
+function endOf(certificate: IssuedCertificate | undefined): number {
+  return certificate === undefined ? 0 : readIssuedLeaf(certificate.chain)?.notAfter ?? 0;
+}
+
+/** That it is away is told by whoever watches it. */
+function ignoreDown(error: unknown): void {
+  if (!(error instanceof RedisDown)) throw error;
+}

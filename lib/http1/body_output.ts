@@ -38,13 +38,22 @@ export class BodyOutput {
   }
 
   /**
-   * Makes a chunk of bytes of the piece, before which nothing stands yet. `frameSize` bytes before
-   * them have to be over: what is behind them may not be ours, so they move to the left.
+   * Makes a chunk of bytes of the piece, before which nothing stands yet. Its frame takes
+   * `frameSize` bytes before them, as what is behind them may not be ours; where there is less room
+   * all of it moves to bytes of its own.
    */
-  frame(at: number, count: number): void {
+  frame({ at, count, room }: { at: number; count: number; room: number }): void {
     if (count === 0) return;
-    this.bytes.copyWithin(at - CRLF.length, at, at + count);
-    this.put(sizeLine(count), at - CRLF.length);
+    let start = at - CRLF.length;
+    if (room < frameSize(count)) {
+      const piece = this.bytes.subarray(at, at + count);
+      start = sizeLine(count).length;
+      this.begin(new Uint8Array(count + frameSize(count)), start);
+      this.bytes.set(piece, start);
+    } else {
+      this.bytes.copyWithin(start, at, at + count);
+    }
+    this.put(sizeLine(count), start);
     this.to += count;
     this.put(CRLF, this.to);
   }

@@ -62,10 +62,7 @@ export class BodyWalk {
     if (this.#chunks !== undefined) this.#chunks.asChunks = this.#asChunks;
   }
 
-  /**
-   * Bytes that `take` puts before a piece of so many, which have to be over. Others need none, but
-   * where a line was begun in an earlier piece.
-   */
+  /** Bytes that `take` puts before a piece of so many, where it may. */
   before(count: number): number {
     const isFramed = this.#asChunks && this.#chunks === undefined && count > 0;
     return isFramed ? frameSize(count) : 0;
@@ -73,11 +70,17 @@ export class BodyWalk {
 
   /**
    * Takes a piece that stands in a buffer from `at` to `filled`, and may have another message behind
-   * it. What is behind `filled` is not touched.
+   * it. What is behind `filled` is not touched, nor is a head before the first piece.
    *
+   * @param room bytes before `at` that are over; the head lies before the first piece
    * @throws {ProxyError} as `BodyRules` says
    */
-  take({ bytes }: RoomyBuffer, at: number, filled: number): void {
+  take(
+    { bytes }: RoomyBuffer,
+    at: number,
+    filled: number,
+    room: number = this.bytes === 0 ? 0 : at,
+  ): void {
     this.#output.begin(bytes, at);
     this.at = at;
     if (this.ended) return;
@@ -89,7 +92,7 @@ export class BodyWalk {
     }
     const isOpen = this.#length === UNKNOWN_LENGTH;
     const count = isOpen ? filled - at : Math.min(filled - at, this.#length - this.bytes);
-    if (this.#asChunks) this.#output.frame(at, count);
+    if (this.#asChunks) this.#output.frame({ at, count, room });
     else this.#output.keep(at, count);
     this.at = at + count;
     this.bytes += count;

@@ -5,6 +5,7 @@ import { ConfigFile } from "./support/config_file.ts";
 import { printedFlags, printedPermissions } from "./support/printed_permissions.ts";
 import { within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
+import { startNameServer } from "./support/name_server.ts";
 import { ENGINES, NotStarted, startProxy, stopProxy } from "./support/start_proxy.ts";
 import { connectTls } from "./support/tls_client.ts";
 
@@ -244,6 +245,63 @@ routes: [{ backend: a }]`);
   assert.equal(await stopProxy(bare), 0);
   await using exact = await startProxy(flags, { granted });
   assert.deepEqual(exact.says.matching(/permission/), []);
+});
+
+Deno.test("a file that may not be written is told with its key and the way out", async () => {
+  await using config = await ConfigFile.createWithSecret(`
+listeners: [{ listen: "127.0.0.1:0" }]
+certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
+backends:
+  a: { servers: ["127.0.0.1:1", "unix:/run/none/app.sock"] }
+routes: [{ backend: a }]
+log: { file: proxy.log }`);
+  const failed = await startProxy(["--config", config.path]).catch((error) => error);
+  assert.ok(failed instanceof NotStarted, String(failed));
+  const line = (place: string, path: string) =>
+    `${config.path}:${place}: this process was started without the permission ` +
+    `--allow-write=${path}; deno task proxy:prod --config ${config.path} grants exactly what it needs`;
+  assert.deepEqual([failed.code, failed.says], [1, [
+    line("5:33", "/run/none/app.sock"),
+    line("7:14", `${config.folder}/proxy.log`),
+    `tls-proxy: ${config.path} has 2 errors`,
+  ]]);
+});
+
+Deno.test("servers of a name are reached with the printed permissions, in a range and in any", async () => {
+  await using backend = await startHttp();
+  await using names = await startNameServer({ a: ["127.0.0.1"], aaaa: [] });
+  for (const networks of ["[127.0.0.0/8, 10.1.2.3/16, 192.0.2.1]", "[]"]) {
+    await using config = await ConfigFile.createWithSecret(`
+listeners: [{ listen: "127.0.0.1:0" }]
+certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
+backends:
+  a:
+    servers: ["dns:api.test:${backend.port}"]
+    dns: { server: "${names.address}", networks: ${networks} }
+routes: [{ backend: a }]`);
+    const granted = await printedFlags(config.path);
+    await using proxy = await startProxy(["--config", config.path], { granted });
+    assert.deepEqual(proxy.says.matching(/permission/), []);
+    await serves(proxy.port);
+    proxy.signal("SIGHUP");
+    await proxy.says.first(/^tls-proxy: reloaded \(SIGHUP\): nothing has changed$/);
+  }
+});
+
+Deno.test("a range of IPv6 takes a process that may connect to everything", async () => {
+  await using backend = await startHttp();
+  await using names = await startNameServer({ a: ["127.0.0.1"], aaaa: [] });
+  await using config = await ConfigFile.createWithSecret(`
+listeners: [{ listen: "127.0.0.1:0" }]
+certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
+backends:
+  a:
+    servers: ["dns:api.test:${backend.port}"]
+    dns: { server: "${names.address}", networks: [127.0.0.0/8, "fd00::/8"] }
+routes: [{ backend: a }]`);
+  await assert.rejects(printedPermissions(config.path), /fd00::\/8 cannot be granted: /);
+  await using proxy = await startProxy(["--config", config.path]);
+  await serves(proxy.port);
 });
 
 Deno.test("with the printed permissions for systemd the proxy says when it is ready", async () => {

@@ -15,6 +15,7 @@ import {
 } from "../certificates/certificate.ts";
 import { certificateCovers } from "../certificates/certificate_store.ts";
 import { orStandIn } from "./acme_certificate.ts";
+import type { Objection } from "./fence.ts";
 import { runConfigTests } from "./config_tests.ts";
 import { certificateStore, engineOf, type LoadedConfig } from "./snapshot.ts";
 
@@ -42,7 +43,7 @@ export interface LoadOptions {
   readonly expiredIsError: boolean;
   readonly readCertificate?: CertificateReader;
   /** Whatever else stands against the configuration, asked before any file that it names is read. */
-  readonly objections?: (config: Config) => readonly string[];
+  readonly objections?: (config: Config) => readonly Objection[];
 }
 
 /**
@@ -61,9 +62,12 @@ export async function loadConfigFile(path: string, options: LoadOptions): Promis
     // asked before any file that the configuration names is read
     const objections = hasErrors(problems) ? [] : options.objections?.(config) ?? [];
     if (objections.length > 0) {
-      const place = file.locate([]);
       problems.push(
-        ...objections.map((message): Problem => ({ severity: "error", place, message })),
+        ...objections.map(({ key, message }): Problem => ({
+          severity: "error",
+          place: file.locate(key),
+          message,
+        })),
       );
       return { source, problems: sortProblems(problems), loaded: undefined };
     }

@@ -1,4 +1,6 @@
+import { isIPv4, isIPv6 } from "node:net";
 import { ProxyError } from "./errors.ts";
+import { normalizeHostName } from "./host_name.ts";
 import { ipBytes, ipText } from "./ip.ts";
 
 /** A TCP address; an IPv6 host is kept without brackets. */
@@ -60,8 +62,14 @@ export function parseAddress(text: string): Address {
   if (match === null) throw notAnAddress(text, "it is not host:port");
   const port = Number(match[3]);
   if (port > 65535) throw notAnAddress(text, "a port is at most 65535");
-  const host = match[1] ?? (match[2] || "0.0.0.0");
-  return { host, port };
+  const [, v6, name = ""] = match;
+  if (v6 !== undefined) {
+    if (!isIPv6(v6)) throw notAnAddress(text, `"${v6}" is not an IPv6 address`);
+    return { host: v6, port };
+  }
+  const isKnown = name === "" || isIPv4(name) || normalizeHostName(name) !== undefined;
+  if (!isKnown) throw notAnAddress(text, `"${name}" is neither a host name nor an IP address`);
+  return { host: name || "0.0.0.0", port };
 }
 
 function notAnAddress(text: string, why: string): ProxyError {

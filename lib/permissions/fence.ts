@@ -1,3 +1,5 @@
+import { formatAddress } from "../core/address.ts";
+import { networkEnds } from "../core/ip.ts";
 import { KINDS } from "./flags.ts";
 import type { Grants } from "./grants.ts";
 
@@ -9,10 +11,23 @@ export type Holds = (permission: Deno.PermissionDescriptor) => boolean;
  * permission is given up at start, and without it another engine serves.
  */
 export function missingFlags(needs: Grants, holds: Holds): readonly string[] {
+  return missingGrants(needs, holds).map(({ flag }) => flag);
+}
+
+/** A single permission. */
+export interface Grant {
+  readonly kind: keyof Grants;
+  readonly value: string;
+  /** The same as a flag. */
+  readonly flag: string;
+}
+
+/** The same with their parts. */
+export function missingGrants(needs: Grants, holds: Holds): readonly Grant[] {
   return KINDS.filter((kind) => kind !== "ffi").flatMap((kind) =>
     needs[kind]
-      .filter((value) => !holds(descriptor(kind, value)))
-      .map((value) => `--allow-${kind}=${value}`)
+      .filter((value) => !descriptors(kind, value).every(holds))
+      .map((value) => ({ kind, value, flag: `--allow-${kind}=${value}` }))
   );
 }
 
@@ -43,17 +58,25 @@ function writable({ read, write }: Grants, holds: Holds): string[] {
     .map((path) => `--allow-write=${path}`);
 }
 
-function descriptor(
+/** What can be asked for in the place of a permission. */
+function descriptors(
   kind: Exclude<keyof Grants, "ffi">,
   value: string,
-): Deno.PermissionDescriptor {
+): readonly Deno.PermissionDescriptor[] {
   switch (kind) {
     case "net":
-      return { name: kind, host: value };
+      return hostsAsked(value).map((host) => ({ name: kind, host }));
     case "env":
-      return { name: kind, variable: value };
+      return [{ name: kind, variable: value }];
     case "read":
     case "write":
-      return { name: kind, path: value };
+      return [{ name: kind, path: value }];
   }
+}
+
+/** A range cannot be asked for, whoever holds it: its first and its last address stand for it. */
+function hostsAsked(value: string): readonly string[] {
+  const [, range = "", port] = /^(?!unix:)\[?([^\]]*\/\d+)\]?:(\d+)$/.exec(value) ?? [];
+  const ends = networkEnds(range);
+  return ends?.map((host) => formatAddress({ host, port: Number(port) })) ?? [value];
 }

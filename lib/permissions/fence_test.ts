@@ -28,6 +28,24 @@ Deno.test("missingFlags() names what is needed and not held, but for the C libra
   }
 });
 
+Deno.test("missingFlags() asks for both ends of a range, as ranges cannot be asked for", () => {
+  const CASES = [
+    ["10.0.0.0/8:80", ["10.0.0.0:80", "10.255.255.255:80"]],
+    ["0.0.0.0/0:8001", ["0.0.0.0:8001", "255.255.255.255:8001"]],
+    ["[2001:db8::/32]:80", ["[2001:db8::]:80", "[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:80"]],
+    ["127.0.0.1:80", ["127.0.0.1:80"]],
+    ["unix:/run/a/8:80", ["unix:/run/a/8:80"]],
+  ] as const;
+  for (const [range, asked] of CASES) {
+    const needs = { net: [range], read: [], write: [], env: [], ffi: [] };
+    assert.deepEqual(missingFlags(needs, holding(asked.map((host) => `net=${host}`))), []);
+    for (const only of asked) {
+      const others = asked.filter((host) => host !== only).map((host) => `net=${host}`);
+      assert.deepEqual(missingFlags(needs, holding(others)), [`--allow-net=${range}`]);
+    }
+  }
+});
+
 Deno.test("surplusFlags() names what is held beyond the needs", () => {
   const CASES: readonly [more: readonly string[], surplus: readonly string[]][] = [
     [[], []],

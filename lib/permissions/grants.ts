@@ -1,8 +1,10 @@
 import { filesOf } from "../config/files.ts";
+import type { KeyPath } from "../config/key_path.ts";
 import type { AcmeConfig, ClusterConfig, Config, DnsConfig } from "../config/schema.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import type { ServerAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
+import { networkEnds } from "../core/ip.ts";
 
 /**
  * What a process may do, kind by kind, each entry as the runtime's flags have it. A kind without
@@ -54,32 +56,67 @@ export const RUNTIME_VARIABLE = "RUNTIME_DIRECTORY";
  * @throws {ProxyError} `bad_config` where a value cannot be written as a permission
  */
 export function grantsFor(config: Config, surroundings: Surroundings): Grants {
-  const { cwd, libc, notify } = surroundings;
-  const backends = [...config.backends.values()];
-  const grants = [
-    ...config.listeners.map(({ listen }) => listenGrants(listen)),
-    ...(config.admin === undefined ? [] : [listenGrants(config.admin.listen)]),
-    ...backends.flatMap(({ servers, dns }) =>
-      servers.map(({ address }) => serverGrants(address, dns))
-    ),
-    { read: filesRead(config, surroundings).map((path) => absolute(path, cwd)) },
-    config.cluster === undefined ? {} : clusterGrants(config.cluster, cwd),
-    config.acme === undefined ? {} : acmeGrants(config, config.acme, cwd),
-    config.log.file === undefined ? {} : { write: [absolute(config.log.file, cwd)] },
-    notify === undefined ? {} : notifyGrants(notify),
-    libc === undefined ? {} : { ffi: [libc] },
-  ];
+  const { net, read, write, env, ffi } = needsOf(config, surroundings);
   return {
-    net: merge(grants.flatMap(({ net = [] }) => net)).map(grantableHost),
-    read: withoutCovered(merge(grants.flatMap(({ read = [] }) => read))).map(grantable),
-    write: merge(grants.flatMap(({ write = [] }) => write)).map(grantable),
-    env: merge(grants.flatMap(({ env = [] }) => env)),
-    ffi: merge(grants.flatMap(({ ffi = [] }) => ffi)).map(grantable),
+    net: net.map(grantableHost),
+    read: read.map(grantable),
+    write: write.map(grantable),
+    env,
+    ffi: ffi.map(grantable),
   };
 }
 
-/** A part of the whole. */
+/**
+ * The same, of whatever can be needed: some of it can only be held by a process that may do all of
+ * its kind, such as to connect to a range of IPv6.
+ */
+export function needsOf(config: Config, surroundings: Surroundings): Grants {
+  const grants = partsOf(config, surroundings).map(({ grants }) => grants);
+  return {
+    net: merge(grants.flatMap(({ net = [] }) => net)),
+    read: withoutCovered(merge(grants.flatMap(({ read = [] }) => read))),
+    write: merge(grants.flatMap(({ write = [] }) => write)),
+    env: merge(grants.flatMap(({ env = [] }) => env)),
+    ffi: merge(grants.flatMap(({ ffi = [] }) => ffi)),
+  };
+}
+
+/** The key of the configuration for which a file is written; the root where there is none. */
+export function keyWriting(path: string, config: Config, surroundings: Surroundings): KeyPath {
+  const parts = partsOf(config, surroundings);
+  return parts.find(({ grants }) => grants.write?.includes(path))?.key ?? [];
+}
+
 type SomeGrants = Partial<Grants>;
+
+/** What a key of the configuration needs. */
+interface Part {
+  readonly key: KeyPath;
+  readonly grants: SomeGrants;
+}
+
+function partsOf(config: Config, surroundings: Surroundings): readonly Part[] {
+  const { cwd, libc, notify } = surroundings;
+  const { listeners, admin, backends, cluster, acme, log } = config;
+  const part = (key: KeyPath, grants: SomeGrants): Part => ({ key, grants });
+  return [
+    ...listeners.map(({ listen }, index) => part(["listeners", index], listenGrants(listen))),
+    ...(admin === undefined ? [] : [part(["admin"], listenGrants(admin.listen))]),
+    ...[...backends].flatMap(([name, { servers, dns }]) =>
+      servers.map(({ address }, index) =>
+        part(["backends", name, "servers", index], serverGrants(address, dns))
+      )
+    ),
+    part([], { read: filesRead(config, surroundings).map((path) => absolute(path, cwd)) }),
+    ...(cluster === undefined ? [] : [part(["cluster"], clusterGrants(cluster, cwd))]),
+    ...(acme === undefined ? [] : [part(["acme"], acmeGrants(config, acme, cwd))]),
+    ...(log.file === undefined
+      ? []
+      : [part(["log", "file"], { write: [absolute(log.file, cwd)] })]),
+    ...(notify === undefined ? [] : [part([], notifyGrants(notify))]),
+    ...(libc === undefined ? [] : [part([], { ffi: [libc] })]),
+  ];
+}
 
 function listenGrants({ host, port }: Address): SomeGrants {
   // a name is looked up first, and then the address is asked for; of this one it is known
@@ -119,13 +156,9 @@ function dnsGrants({ host, port }: Address, { server, networks }: DnsConfig): So
 const ANY_IPV4 = "0.0.0.0/0";
 
 function rangeOfPort(range: string, port: number): string {
-  const [address = "", bits] = range.split("/");
-  if (!address.includes(":")) return `${range}:${port}`;
-  if (bits === undefined || bits === "128") return formatAddress({ host: address, port });
-  throw new ProxyError(
-    "bad_config",
-    `${range} cannot be granted: no permission can hold a range of IPv6; name its addresses`,
-  );
+  const [first, last] = networkEnds(range) ?? [];
+  if (first !== undefined && first === last) return formatAddress({ host: first, port });
+  return formatAddress({ host: range, port });
 }
 
 function clusterGrants({ redis, caFile, passwordFile }: ClusterConfig, cwd: string): SomeGrants {
@@ -198,10 +231,17 @@ function grantable(value: string): string {
   );
 }
 
-/** In the name of a host an asterisk would stand for many. */
+/** In the name of a host an asterisk would stand for many, and there are no ranges of IPv6. */
 function grantableHost(value: string): string {
   if (!value.startsWith("unix:") && value.includes("*")) {
     throw new ProxyError("bad_config", `${JSON.stringify(value)} is not the name of one host`);
+  }
+  const range = /^\[(.*\/\d+)\]:\d+$/.exec(value)?.[1];
+  if (range !== undefined) {
+    throw new ProxyError(
+      "bad_config",
+      `${range} cannot be granted: no permission can hold a range of IPv6; name its addresses`,
+    );
   }
   return grantable(value);
 }

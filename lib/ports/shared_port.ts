@@ -20,7 +20,35 @@ export function claimPort(address: Address): number {
   }
 }
 
+/** The error of an address that cannot be listened on, with the way out where one is known. */
 export function cannotListen(address: Address, error: unknown): ProxyError {
-  const name = formatAddress(address);
-  return new ProxyError("bad_config", `Cannot listen on ${name}: ${messageOf(error)}`);
+  const why = reasonOf(address, error);
+  return new ProxyError("bad_config", `Cannot listen on ${formatAddress(address)}: ${why}`, {
+    cause: error,
+  });
+}
+
+function reasonOf({ port }: Address, error: unknown): string {
+  switch (codeOf(error)) {
+    case "EACCES":
+      return port >= FIRST_FREE_PORT
+        ? "permission denied"
+        : `a port below ${FIRST_FREE_PORT} takes a right, which the process gets by sudo setcap ` +
+          `cap_net_bind_service=+ep ${Deno.execPath()}, or as a systemd service by ` +
+          "AmbientCapabilities=CAP_NET_BIND_SERVICE";
+    case "EADDRINUSE":
+      return `another program has it; sudo ss -ltnp "sport = :${port}" tells which`;
+    case "EADDRNOTAVAIL":
+      return "no interface of this machine has that address";
+    default:
+      return messageOf(error);
+  }
+}
+
+/** Below it Linux asks for CAP_NET_BIND_SERVICE (capabilities(7)), unless it is told otherwise. */
+const FIRST_FREE_PORT = 1024;
+
+/** The system's name for an error, of the runtime's own modules and of Node's. */
+function codeOf(error: unknown): unknown {
+  return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
 }

@@ -2,8 +2,9 @@
  * The server behind all contenders. It is not measured, so it only has to be quick: nginx with
  * files, or, where there is none, this file as a program: `deno run --allow-net backend.ts PORT`.
  *
- * The path is the size of the answer: `/1024`. The program also reads what is sent to `/upload` and
- * answers with 2 bytes, and echoes what comes over a WebSocket.
+ * The path is the size of the answer: `/1024`, or `/b/asset-0.js` to `/b/asset-63.js` for about 1 KiB.
+ * What is sent to `/upload` is answered with 2 bytes; the program reads large bodies of one size alone,
+ * and echoes what comes over a WebSocket.
  */
 import { nginxConfig } from "./peers.ts";
 
@@ -37,6 +38,11 @@ export async function backendCommand(
     using file = await Deno.create(`${folder}/${size}`);
     await file.truncate(size);
   }
+  await Deno.mkdir(`${folder}/b`);
+  for (const [index, size] of ABOUT_1_KIB.entries()) {
+    using file = await Deno.create(`${folder}/b/asset-${index}.js`);
+    await file.truncate(size);
+  }
   const config = `${folder}/backend.conf`;
   await Deno.writeTextFile(
     config,
@@ -48,6 +54,7 @@ export async function backendCommand(
   server {
     listen 127.0.0.1:${port};
     root ${folder};
+    location = /upload { return 200 "ok"; }
   }`,
     ),
   );

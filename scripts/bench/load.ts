@@ -42,15 +42,61 @@ export function keepAliveVaried(
   return h2load(processes, target, { ...load, asked: sizes.map(answerOf), flags: [] });
 }
 
-/** Sends a file so many times, over one connection; otherwise as `keepAlive`. */
+/** Sends a file so many times; otherwise as `keepAlive`. */
 export function upload(
   processes: Processes,
   target: Target,
-  { file, requests }: { file: string; requests: number },
+  { file, requests, connections = 1 }: { file: string; requests: number; connections?: number },
 ): Promise<number> {
   const flags = ["-d", file];
   const asked = [{ path: "upload", bytes: 2 }];
-  return h2load(processes, target, { requests, connections: 1, asked, flags });
+  return h2load(processes, target, { requests, connections, asked, flags });
+}
+
+/** What browsers send: see `browser.lua`. */
+export interface BrowserLoad {
+  readonly seconds: number;
+  readonly connections: number;
+  /** How many browsers there are, by their cookies. */
+  readonly browsers: number;
+}
+
+/**
+ * Sends what browsers send, no two heads alike in turn, by wrk.
+ *
+ * @returns how many requests were answered, and milliseconds of the slowest
+ * @throws {Error} where an answer was not 2xx, or a connection failed
+ */
+export async function browse(
+  processes: Processes,
+  { port }: Target,
+  { seconds, connections, browsers }: BrowserLoad,
+): Promise<BrowserResult> {
+  const script = new URL("browser.lua", import.meta.url).pathname;
+  const output = await processes.run([
+    ...["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "--timeout", "10s"],
+    ...["-s", script, `https://127.0.0.1:${port}`, "--", "localhost", String(browsers)],
+  ]);
+  const failed = /^ *(?:Non-2xx|Socket errors).*/m.exec(output)?.[0];
+  if (failed !== undefined) throw new Error(failed.trim());
+  return parseWrk(output);
+}
+
+export interface BrowserResult {
+  readonly requests: number;
+  /** Milliseconds. */
+  readonly slowest: number;
+}
+
+/** Reads what wrk prints; what is missing in it becomes 0. */
+export function parseWrk(output: string): BrowserResult {
+  const [, amount = "0", unit = "ms"] =
+    /^ *Latency +\S+ +\S+ +([\d.]+)(us|ms|s|m) /m.exec(output) ?? [];
+  const units: Record<string, number> = { us: 1e-3, ms: 1, s: 1_000, m: 60_000 };
+  return {
+    requests: Number(/^ *(\d+) requests in /m.exec(output)?.[1] ?? 0),
+    slowest: Number(amount) * (units[unit] ?? 1),
+  };
 }
 
 /**

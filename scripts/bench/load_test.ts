@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { bytesInTurn, parseH2load, parseH2loadLog } from "./load.ts";
+import { bytesInTurn, parseH2load, parseH2loadLog, parseWrk } from "./load.ts";
 
 const OUTPUT = `starting benchmark...
 spawning thread #0: 16 total client(s). 2000 total requests
@@ -41,4 +41,15 @@ Deno.test("bytesInTurn() counts what each connection asks for in turn", () => {
 Deno.test("parseH2loadLog() gives what each request took", () => {
   const log = "1700000000000000\t200\t850\n1700000000000900\t200\t12000\n\n";
   assert.deepEqual(parseH2loadLog(log), [0.85, 12]);
+});
+
+Deno.test("parseWrk() reads requests and the slowest of them", () => {
+  const output = `  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency     3.10ms    1.20ms  40.51ms   91.02%
+    Req/Sec    20.53k     1.03k   21.63k    75.00%
+  81721 requests in 4.00s, 97.11MB read
+`;
+  assert.deepEqual(parseWrk(output), { requests: 81_721, slowest: 40.51 });
+  assert.deepEqual(parseWrk(output.replace("40.51ms", "1.02s")).slowest, 1020);
+  assert.deepEqual(parseWrk("unable to connect"), { requests: 0, slowest: 0 });
 });

@@ -2,6 +2,7 @@ import { ABOUT_1_KIB, type BackendKind, SIZES } from "./backend.ts";
 import { usageOf } from "./cpu.ts";
 import {
   atRate,
+  browse,
   handshakes,
   keepAlive,
   keepAliveVaried,
@@ -64,8 +65,54 @@ export function workloads(
   const medium = { bytes: SIZES.medium, connections: 32, requests: Math.ceil(requests / 4) };
   const large = { bytes: SIZES.large, connections: 1, requests: Math.ceil(requests / 5_000) };
   const connections = Math.ceil(requests / 20);
+  const posts = async (subject: Subject, requests: number) => {
+    const file = `${folder}/posted`;
+    await Deno.writeFile(file, new Uint8Array(SIZES.small));
+    return await upload(processes, subject, { file, requests, connections: 64 });
+  };
   const echoed = { connections: 16, messages: Math.ceil(requests / 32) };
+  const browserSeconds = Math.max(2, Math.round(requests / 2_500));
+  /** Heads as browsers send them, on so many connections. */
+  const browserWork = (
+    name: string,
+    what: string,
+    { connections, browsers }: { connections: number; browsers: number },
+  ): Workload => ({
+    name,
+    measures: [
+      { name: `${what}, CPU µs a request`, digits: 1, plot: name === "browser" },
+      { name: `${what}, slowest request, ms`, digits: 0 },
+    ],
+    ...STEADY,
+    warmUp: async (subject) =>
+      void await browse(processes, subject, {
+        seconds: 3 * browserSeconds,
+        ...{ connections, browsers },
+      }),
+    run: async (subject) => {
+      const { cpuMs, result } = await counted(
+        subject,
+        () => browse(processes, subject, { seconds: browserSeconds, connections, browsers }),
+      );
+      return [cpuMs * 1000 / result.requests, result.slowest];
+    },
+  });
   return [
+    browserWork("browser", "browser heads, 64 connections", { connections: 64, browsers: 1 }),
+    browserWork("browsers", "browser heads, 256 connections, 16 browsers", {
+      ...{ connections: 256, browsers: 16 },
+    }),
+    browserWork("crowd", "browser heads, 512 connections", { connections: 512, browsers: 16 }),
+    {
+      name: "post",
+      measures: [{ name: "POST of 1 KiB, CPU µs a request", digits: 1 }],
+      ...STEADY,
+      warmUp: async (subject) => void await posts(subject, 3 * requests),
+      run: async (subject) => {
+        const { cpuMs } = await counted(subject, () => posts(subject, requests));
+        return [cpuMs * 1000 / requests];
+      },
+    },
     {
       name: "1k",
       measures: [

@@ -82,6 +82,38 @@ for (const [what, received, lines] of APPENDED) {
   });
 }
 
+/** RFC 3986, section 3.1, and no longer than a scheme may be here. */
+const SCHEMES: readonly [scheme: string, isTold: boolean][] = [
+  ["a", true],
+  ["Z", true],
+  ["coap+tcp", true],
+  ["a1+.-", true],
+  [`a${"b".repeat(30)}`, true],
+  [`a${"b".repeat(31)}`, false],
+  ["", false],
+  ["1a", false],
+  ["+a", false],
+  ["a_b", false],
+  ["a:", false],
+  ["http, https", false],
+];
+
+for (const [scheme, isTold] of SCHEMES) {
+  Deno.test(`appendedForwardedFields() ${isTold ? "believes" : "does not believe"} the scheme "${scheme}"`, () => {
+    const fields = appendedForwardedFields(FACTS, [field("X-Forwarded-Proto", scheme)]);
+    assert.equal(fields[1]?.value, isTold ? scheme : "https");
+  });
+}
+
+for (
+  const [port, isTold] of [["0", true], ["65535", true], ["123456", false], ["", false]] as const
+) {
+  Deno.test(`appendedForwardedFields() ${isTold ? "believes" : "does not believe"} the port "${port}"`, () => {
+    const fields = appendedForwardedFields(FACTS, [field("X-Forwarded-Port", port)]);
+    assert.equal(fields[3]?.value, isTold ? port : "8443");
+  });
+}
+
 Deno.test("appendedForwardedFields() appends to Forwarded, whose quotes may hold commas", () => {
   const received = [
     field("Forwarded", 'for=1.2.3.4;by="a, \\"b", for="[2001:db8::9]:4711"'),

@@ -60,6 +60,17 @@ Deno.test("HeadScanner.scan() tells a first line that is too large from a later 
   assert.throws(() => scanner(5).scan(encodeLatin1("A\r\nBBB"), 0), { code: "head_too_large" });
 });
 
+Deno.test("HeadScanner.scan() knows of each head which of its lines is the first", () => {
+  const one = scanner(HEAD.length);
+  for (let i = 0; i < 2; i++) {
+    assert.notEqual(one.scan(encodeLatin1(HEAD), 0), undefined);
+    assert.equal(one.scan(encodeLatin1("A: b\r\n"), 0), undefined);
+    assert.notEqual(one.scan(encodeLatin1("\r\n"), 0), undefined);
+  }
+  const long = encodeLatin1("A".repeat(HEAD.length + 1));
+  assert.throws(() => one.scan(long, 0), { code: "target_too_long" });
+});
+
 Deno.test("HeadScanner.scan() refuses every control character but HTAB (RFC 9110 5.5)", () => {
   for (let byte = 0; byte < 256; byte++) {
     const line = Uint8Array.of(0x41, byte, 0x42, 0x0d, 0x0a);

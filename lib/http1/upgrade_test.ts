@@ -29,7 +29,13 @@ const REQUESTS: readonly (readonly [
   ["9110 7.8: one of two malformed", ["Connection: upgrade", 'Upgrade: a, "b"'], undefined],
   ["9113 3.1", ["Connection: upgrade, HTTP2-Settings", "Upgrade: h2c"], undefined],
   ["9113 3.1", ["Connection: upgrade", "Upgrade: H2C, websocket"], ["websocket"]],
-  ["9110 7.8: HTTP by another name", ["Connection: upgrade", "Upgrade: HTTP/2.0, h2"], undefined],
+  ...["h2", "h2c", "h3", "http", "https", "tls", "H3/1", "HTTP/2.0", "TLS/1.2"].map((protocol) =>
+    [
+      "9110 7.8: what carries HTTP",
+      ["Connection: upgrade", `Upgrade: ${protocol}, a`],
+      ["a"],
+    ] as const
+  ),
   ["2817 3.1", ["Connection: upgrade", "Upgrade: TLS/1.0, HTTP/1.1"], undefined],
   ["9110 7.8: inside a message", [...ASKS, "Content-Length: 3"], undefined],
   ["9110 7.8: inside a message", [...ASKS, "Transfer-Encoding: chunked"], undefined],

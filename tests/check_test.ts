@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { stripVTControlCharacters } from "node:util";
 import { issueCertificate, testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
+import { pause } from "./support/deadline.ts";
 import { openssl } from "./support/openssl.ts";
 import { type CommandResult, proxyArgs, runCommand } from "./support/start_proxy.ts";
 
@@ -49,6 +50,33 @@ Deno.test("check says what there is when all is fine", async () => {
 `,
   );
 });
+
+Deno.test("check tells all that it has to tell, to whoever reads it late", async () => {
+  await using file = await configFolder();
+  const name = "b".repeat(100);
+  const bad = Array.from(
+    { length: 6_000 },
+    (_, i) => `  "${name}!${i}": { servers: [127.0.0.1:1] }`,
+  );
+  await file.write(GOOD.replace("  api:", `${bad.join("\n")}\n  api:`));
+  const child = new Deno.Command(Deno.execPath(), {
+    args: proxyArgs(["check", "--config", file.path]),
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const reader = child.stderr.pipeThrough(new TextDecoderStream() as BytesToText).getReader();
+  let text = (await reader.read()).value ?? "";
+  // somebody looks at the beginning
+  await pause(1_500);
+  for (let more = await reader.read(); !more.done; more = await reader.read()) text += more.value;
+  assert.ok(text.length > 1 << 20);
+  assert.equal(text.match(/: "b+!\d+" is not a name: /g)?.length, bad.length);
+  assert.match(text, /has 6000 errors\n$/);
+  assert.equal((await child.status).code, 1);
+});
+
+type BytesToText = TransformStream<Uint8Array, string>;
 
 Deno.test("check does not listen, and says nothing of ports in use", async () => {
   await using file = await configFolder();

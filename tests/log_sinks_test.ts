@@ -8,9 +8,10 @@ import { printedFlags } from "./support/printed_permissions.ts";
 import { eventually, within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
 import { Lines } from "./support/lines.ts";
-import { proxyArgs } from "./support/start_proxy.ts";
-import { connectTls } from "./support/tls_client.ts";
+import { NotStarted, proxyArgs, stopProxy } from "./support/start_proxy.ts";
+import { connectTcp, connectTls } from "./support/tls_client.ts";
 import { startAtTerminal } from "./support/terminal.ts";
+import { runOk } from "./support/tools.ts";
 
 Deno.test("the log goes to a file as JSON, goes on after rotation, and changes with a reload", async () => {
   await using backend = await startNamed("app");
@@ -84,6 +85,81 @@ ${more}
   await proxy.config.write(yaml("log: { file: certs/none/a.log }"));
   assert.match(await proxy.reload(), /^tls-proxy: not reloaded/);
   assert.equal((await ask(proxy.port, { sni: undefined })).status, 200);
+});
+
+async function logging(file: string) {
+  const { ec } = await testCertificates();
+  return `
+listeners: [{ listen: "127.0.0.1:0" }]
+certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
+backends: { app: { servers: ["127.0.0.1:9"] } }
+routes: [{ backend: app }]
+admin: { listen: "127.0.0.1:0" }
+workers: 2
+log: { file: ${file}, format: json }
+`;
+}
+
+Deno.test("a log file that is a named pipe nobody reads is refused, and one that is read is taken", async () => {
+  await using config = await ConfigFile.create(await logging("access.log"));
+  const pipe = `${config.folder}/access.log`;
+  await runOk("mkfifo", [pipe]);
+  const granted = await printedFlags(config.path);
+  const refused = await config.start({ granted }).then(() => undefined, (error) => error);
+  assert.ok(refused instanceof NotStarted);
+  assert.equal(refused.code, 1);
+  assert.match(
+    refused.says.join("\n"),
+    /Cannot open the log file .*: it is a named pipe that nobody/,
+  );
+
+  const reader = new Deno.Command("cat", { args: [pipe], stdout: "piped" }).spawn();
+  const lines = new Lines(reader.stdout);
+  await using proxy = await startConfigured(config, { granted });
+  const { port } = proxy;
+  await ask(port, { sni: undefined, path: "/1" });
+  await lines.first(/"target":"\/1"/);
+  // one that stands still, and one that is gone, cost neither threads nor the end
+  reader.kill("SIGSTOP");
+  const threads = async () => {
+    const status = await runOk("cat", [`/proc/${proxy.pid}/status`]);
+    return Number(/^Threads:\s+(\d+)$/m.exec(status)?.[1]);
+  };
+  for (let i = 0; i < 8; i++) {
+    await Promise.all(
+      Array.from({ length: 50 }, () => connectTcp(port).then((noise) => noise.close())),
+    );
+    await proxy.reload();
+  }
+  const before = await threads();
+  for (let i = 0; i < 8; i++) {
+    for (let i = 0; i < 4; i++) await ask(port, { sni: undefined, path: `/${"x".repeat(8000)}` });
+    await proxy.reload();
+  }
+  assert.ok(await threads() <= before + 2, `${await threads()} threads, ${before} before`);
+  reader.kill("SIGKILL");
+  await lines.ended;
+  await ask(port, { sni: undefined, path: "/2" });
+  assert.match(await proxy.reload(), /reloaded/);
+  await proxy.says.first(/Cannot open the log file .* nobody reads/);
+  await proxy.says.first(/warning: the log cannot be written to .*: nobody reads it/);
+  assert.equal(await stopProxy(proxy), 0);
+});
+
+Deno.test("a full disk is told as such", async () => {
+  // the runtime lets a process have devices only with every permission
+  const options = { granted: ["--allow-all"] };
+  await using proxy = await startConfigured(await logging("/dev/full"), options);
+  await ask(proxy.port, { sni: undefined });
+  await proxy.says.first(
+    /warning: the log cannot be written to \/dev\/full: No space left on device$/,
+  );
+  const [, admin = ""] = await proxy.says.first(/admin page: (http:\S+)\/$/);
+  await eventually(async () => {
+    const { log } = await (await fetch(`${admin}/status`)).json();
+    return log.dropped > 0 || undefined;
+  }, "lost lines");
+  assert.equal(await stopProxy(proxy), 0);
 });
 
 Deno.test("nobody who does not read the log slows anything down", async () => {

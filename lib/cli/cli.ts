@@ -1,13 +1,14 @@
 import { Command, CommanderError, Option } from "commander";
 import { ProxyError } from "../core/errors.ts";
 import { explainRequest, explanationLines } from "../control/explain.ts";
-import { type ByteOutput, openLineWriter } from "../log/line_writer.ts";
+import { openLineWriter } from "../log/line_writer.ts";
+import type { ByteOutput } from "../log/write_all.ts";
 import { painter } from "../log/terminal_format.ts";
 import { checkConfig } from "./check.ts";
 import { type FileOutput, readConfigFile } from "./config_file.ts";
 import { configFromFlags, DEFAULT_FLAGS, type Flags, UsageError } from "./flags.ts";
 import { describePermissions } from "./permissions.ts";
-import { runProxy, type RunSource } from "./run.ts";
+import { type RunOutput, runProxy, type RunSource } from "./run.ts";
 import { saidLine, type Say } from "./say.ts";
 import { type BuildFacts, versionText } from "./version.ts";
 
@@ -22,7 +23,7 @@ export interface CliHost {
   /** How it was built; undefined from source. */
   readonly build?: BuildFacts;
   /** Runs the proxy until it is told to stop; resolves with the exit code. */
-  run(source: RunSource, output: FileOutput & { readonly say: Say }): Promise<number>;
+  run(source: RunSource, output: RunOutput): Promise<number>;
 }
 
 /**
@@ -30,25 +31,34 @@ export interface CliHost {
  * 1 a configuration or start-up error, 2 wrong flags. It never throws.
  */
 export async function runCli(args: readonly string[], host: CliHost = PROCESS): Promise<number> {
-  const stdout = openLineWriter(host.stdout);
-  const stderr = openLineWriter(host.stderr);
+  const stdout = openLineWriter(host.stdout, ALL_OF_IT);
+  const stderr = openLineWriter(host.stderr, ALL_OF_IT);
   const print = (text: string) => stdout.write(text.trimEnd());
   const paint = painter(host.coloured ?? false);
   const say = (line: string) => stderr.write(saidLine(line, paint));
+  const output = { tell: (line: string) => stderr.write(line), terminal: host.terminal };
+  let code: number;
   try {
-    const output = { tell: (line: string) => stderr.write(line), terminal: host.terminal };
-    return await dispatch(args, {
+    code = await dispatch(args, {
       print,
       output,
       version: versionText(host.build),
-      run: (source) => host.run(source, { ...output, say }),
+      run: (source) => host.run(source, { ...output, say, onServing: () => stderr.bound() }),
     });
   } catch (error) {
-    return report(error, say);
-  } finally {
-    await Promise.all([stdout.close(), stderr.close()]);
+    code = report(error, say);
   }
+  await stdout.close();
+  if (stdout.dropped > 0) {
+    say("Cannot write to standard output all that there is to say");
+    code ||= 1;
+  }
+  await stderr.close();
+  return code;
 }
+
+/** What a command prints for its user is never dropped: it waits for who reads it. */
+const ALL_OF_IT = { limit: Infinity, closeTimeout: Infinity };
 
 /** The process itself. */
 export const PROCESS: CliHost = {

@@ -34,12 +34,19 @@ import { startDemoBackend } from "./demo_backend.ts";
 import { certificateConfig, withBackend } from "./flags.ts";
 import type { Say } from "./say.ts";
 import { tellServiceManager } from "./service_manager.ts";
-import { watchSignals } from "./signals.ts";
+import { type Signals, watchSignals } from "./signals.ts";
 
 /** Where the configuration comes from. */
 export type RunSource =
   | { readonly kind: "flags"; readonly config: Config }
   | { readonly kind: "file"; readonly path: string };
+
+/** How the proxy talks to its user while it starts, serves and stops. */
+export interface RunOutput extends FileOutput {
+  readonly say: Say;
+  /** Called when it serves: from then on nobody waits for the user to read. */
+  readonly onServing: () => void;
+}
 
 /**
  * Runs the proxy until a signal stops it; resolves with the exit code. What flags leave open is
@@ -49,17 +56,40 @@ export type RunSource =
  */
 export async function runProxy(
   source: RunSource,
-  output: FileOutput & { readonly say: Say },
+  output: RunOutput,
 ): Promise<number> {
-  const { say } = output;
-  refuseDebugger(say);
+  refuseDebugger(output.say);
   using signals = watchSignals();
   await using cleanUp = new AsyncDisposableStack();
+  const { promise: serving, resolve } = Promise.withResolvers<undefined>();
+  const over = serve(source, { output, signals, cleanUp, onServing: () => resolve(undefined) });
+  const failed = over.then(() => undefined);
+  // what it waits for may never come, such as a file on a server that is gone
+  const stopped = await Promise.race([serving, failed, signals.stop]);
+  if (stopped === undefined) return await over;
+  failed.catch(() => {});
+  output.say(`${stopped}: stopped before it served`);
+  return 0;
+}
+
+async function serve(
+  source: RunSource,
+  { output, signals, cleanUp, onServing }: {
+    output: RunOutput;
+    signals: Signals;
+    cleanUp: AsyncDisposableStack;
+    onServing: () => void;
+  },
+): Promise<number> {
+  const { say } = output;
   const start = await load(source, { output, cleanUp });
 
   const { config } = start.loaded;
   const [terminal, coloured] = [Deno.stdout.isTerminal(), !Deno.noColor];
-  const log = await openLog(config.log, { terminal: terminal ? painter(coloured) : undefined });
+  const log = await openLog(config.log, {
+    terminal: terminal ? painter(coloured) : undefined,
+    onFailure: (reason) => say(`warning: the log cannot be written to ${reason}`),
+  });
   cleanUp.defer(() => log.close());
   const tally = startTally();
   let fleet: Fleet | undefined;
@@ -136,6 +166,8 @@ export async function runProxy(
   }
   for (const line of announce({ ...start, config, workers, listeners: app.listeners })) say(line);
   if (admin.address !== undefined) say(`admin page: http://${formatAddress(admin.address)}/`);
+  onServing();
+  output.onServing();
   await tellServiceManager("READY=1", say);
   signals.onReload(() => {
     log.reopen().catch((error) => say(messageOf(error)));

@@ -1,8 +1,5 @@
-/** Where the lines go: `Deno.stdout`, `Deno.stderr`, or a stand-in. */
-export interface ByteOutput {
-  /** Takes some of the bytes and says how many. */
-  write(bytes: Uint8Array): Promise<number>;
-}
+import { messageOf } from "../core/errors.ts";
+import { type ByteOutput, countLines, isGone, LF, writeAll, WriteFailed } from "./write_all.ts";
 
 /** Bounds of a line writer; each has a default. */
 export interface LineWriterOptions {
@@ -10,22 +7,38 @@ export interface LineWriterOptions {
   readonly limit?: number;
   /** Milliseconds that `close()` waits for the reader to take what is left. */
   readonly closeTimeout?: number;
-  /** The line that tells, once there is room again, how many lines were dropped. */
-  readonly droppedLine?: (count: number) => string;
+  /**
+   * The line that tells, once there is room again, how many lines were dropped.
+   *
+   * @param reason why they could not be written; undefined where the reader was too slow
+   */
+  readonly droppedLine?: (count: number, reason: string | undefined) => string;
+  /** Called when writing fails, once until it goes on. */
+  readonly onFailure?: (reason: string) => void;
 }
 
 /** Takes lines without ever waiting for whoever reads them. */
 export interface LineWriter {
   /** Queues one line, without its newline; never blocks and never throws. */
   write(line: string): void;
+  /** Counts and tells lines that were to go to the same output, but could not. */
+  lost(count: number, reason: string): void;
   /** How many lines were dropped so far. */
   readonly dropped: number;
+  /** Bounds what waits from here on, where it was not bounded. */
+  bound(): void;
   /** Writes what is queued, for at most the close timeout; what comes later is ignored. */
   close(): Promise<void>;
 }
 
 /** Milliseconds between two writes of a busy log. */
 const BETWEEN_WRITES_MS = 50;
+/** Milliseconds after which writing is tried again, where it failed: a full disk may pass. */
+const AGAIN_MS = 1_000;
+/** Bytes that may wait, unless something else is said. */
+const LIMIT = 1 << 20;
+/** Milliseconds that `close()` waits, unless something else is said. */
+const CLOSE_MS = 1_000;
 
 /**
  * A writer whose memory is bounded however slow the reader is: a stopped `less` must stop neither
@@ -37,7 +50,8 @@ const BETWEEN_WRITES_MS = 50;
  * A reader that is gone (`EPIPE`) silences the writer; nothing else happens.
  */
 export function openLineWriter(output: ByteOutput, options: LineWriterOptions = {}): LineWriter {
-  const { limit = 1 << 20, closeTimeout = 1000, droppedLine = sayDropped } = options;
+  let { limit = LIMIT, closeTimeout = CLOSE_MS } = options;
+  const { droppedLine = sayDropped, onFailure = () => {} } = options;
   let queue = new LineBuffer();
   /** Empty, to take the place of the one that is being written. */
   let spare = new LineBuffer();
@@ -46,6 +60,9 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
   /** Not told yet. */
   let dropped = 0;
   let droppedInAll = 0;
+  /** Why those that are not told yet could not be written; undefined for a reader too slow. */
+  let reason: string | undefined;
+  let failing = false;
   let flushing: Promise<void> | undefined;
   let over = false;
   let closing = false;
@@ -56,14 +73,31 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
     if (over) return;
     // Once one was dropped all are until the gap has been told: lines keep their order.
     if (dropped > 0 || waiting + line.length >= limit) {
-      dropped++;
-      droppedInAll++;
+      drop(1);
     } else {
       push(line);
     }
     flushing ??= flush();
     // what waits is to stay far below the limit
     if (waiting > limit / 8) hurry?.();
+  }
+
+  function drop(lines: number): void {
+    dropped += lines;
+    droppedInAll += lines;
+  }
+
+  function lost(count: number, why: string): void {
+    if (over) return;
+    drop(count);
+    fail(why);
+    flushing ??= flush();
+  }
+
+  function fail(why: string): void {
+    reason = why;
+    if (!failing) onFailure(why);
+    failing = true;
   }
 
   function push(line: string): void {
@@ -76,34 +110,35 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
     while (queue.lines > 0 || dropped > 0) {
       const untold = dropped;
       const { lines } = queue;
-      if (untold > 0) push(droppedLine(untold));
+      if (untold > 0) push(droppedLine(untold, reason));
       const batch = queue;
       const size = waiting;
       queue = spare;
       dropped = 0;
       try {
         await writeAll(output, batch.bytes);
+        failing = false;
+        if (dropped === 0) reason = undefined;
       } catch (error) {
-        if (error instanceof Deno.errors.BrokenPipe) return silence();
-        // Such as a full disk: it may pass, so the next line tries again.
-        dropped += untold + lines;
-        droppedInAll += lines;
-        waiting -= size;
-        spare = batch.emptied();
-        break;
+        if (isGone(error)) return silence();
+        const taken = error instanceof WriteFailed ? error.taken : 0;
+        drop(lines - countLines(batch.bytes.subarray(0, taken)));
+        dropped += untold;
+        fail(messageOf(error));
       }
       waiting -= size;
       spare = batch.emptied();
-      await collect();
+      if (failing && closing) break;
+      await pause(failing ? AGAIN_MS : BETWEEN_WRITES_MS);
     }
     flushing = undefined;
   }
 
-  /** Waits for more lines, but for no longer than it has to. */
-  async function collect(): Promise<void> {
+  /** Waits for more lines, or for what failed to pass, but for no longer than it has to. */
+  async function pause(ms: number): Promise<void> {
     if (over || closing || waiting > limit / 8) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, BETWEEN_WRITES_MS);
+    const timer = setTimeout(resolve, ms);
     hurry = resolve;
     await promise;
     clearTimeout(timer);
@@ -124,7 +159,12 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
 
   return {
     write,
+    lost,
     close,
+    bound() {
+      limit = Math.min(limit, LIMIT);
+      closeTimeout = Math.min(closeTimeout, CLOSE_MS);
+    },
     get dropped() {
       return droppedInAll;
     },
@@ -170,11 +210,10 @@ class LineBuffer {
 const FIRST_BYTES = 4 * 1024;
 /** Bytes of a buffer that is kept: it takes a burst to need more. */
 const KEPT_BYTES = 1 << 19;
-const LF = 0x0a;
 const encoder = new TextEncoder();
 
-function sayDropped(count: number): string {
-  return `${count} lines were dropped: they were not read fast enough`;
+function sayDropped(count: number, reason = "they were not read fast enough"): string {
+  return `${count} lines were dropped: ${reason}`;
 }
 
 /** A timer and not a microtask: lines of one turn are to leave together. */
@@ -182,12 +221,8 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-async function writeAll(output: ByteOutput, bytes: Uint8Array): Promise<void> {
-  let rest = bytes;
-  while (rest.length > 0) rest = rest.subarray(await output.write(rest));
-}
-
 async function atMost(task: Promise<void>, ms: number): Promise<void> {
+  if (ms === Infinity) return await task;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, ms);

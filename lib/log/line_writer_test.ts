@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type ByteOutput, openLineWriter } from "./line_writer.ts";
+import { openLineWriter } from "./line_writer.ts";
+import type { ByteOutput } from "./write_all.ts";
 
 Deno.test("openLineWriter() writes the lines of one turn in one write", async () => {
   const reader = fakeReader();
@@ -73,6 +74,61 @@ Deno.test("openLineWriter() tries again after another failure and counts the los
   writer.write("c");
   await writer.close();
   assert.equal(reader.text(), "(3 dropped)\n");
+});
+
+Deno.test("openLineWriter() tells why lines were lost, once at once and then beside their count", async () => {
+  const reader = fakeReader({ most: 4 });
+  const failures: string[] = [];
+  let room = 6;
+  const writer = openLineWriter({
+    write: (bytes) => {
+      if (room === 0) return Promise.reject(new Error("No space left on device (os error 28)"));
+      const taken = bytes.subarray(0, Math.min(room, 4));
+      room -= taken.length;
+      return reader.write(taken);
+    },
+  }, {
+    droppedLine: (count, reason) => `(${count} dropped: ${reason})`,
+    onFailure: (reason) => void failures.push(reason),
+  });
+  for (const line of ["aa", "bb", "cc"]) writer.write(line);
+  await reader.wrote(2);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  writer.lost(2, "No space left on device");
+  room = Infinity;
+  await writer.close();
+  assert.equal(reader.text(), "aa\nbb\n(3 dropped: No space left on device)\n");
+  assert.deepEqual(failures, ["No space left on device"]);
+  assert.equal(writer.dropped, 3);
+});
+
+Deno.test("openLineWriter() without a limit drops nothing, and waits for who reads", async () => {
+  const reader = fakeReader();
+  const resume = reader.stop();
+  const writer = openLineWriter(reader, { limit: Infinity, closeTimeout: Infinity });
+  const lines = Array.from({ length: 3 }, (_, i) => `${i}`.repeat(1 << 20));
+  for (const line of lines) writer.write(line);
+  const closed = writer.close();
+  assert.equal(
+    await Promise.race([closed, new Promise((end) => setTimeout(end, 20, "open"))]),
+    "open",
+  );
+  resume();
+  await closed;
+  assert.equal(reader.text(), lines.map((line) => `${line}\n`).join(""));
+});
+
+Deno.test("openLineWriter() asks a pipe that has no room again", async () => {
+  const reader = fakeReader();
+  let full = true;
+  const writer = openLineWriter({
+    write: (bytes) => full ? Promise.reject(new Deno.errors.WouldBlock()) : reader.write(bytes),
+  });
+  writer.write("a");
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  full = false;
+  await writer.close();
+  assert.equal(reader.text(), "a\n");
 });
 
 Deno.test("openLineWriter() close() does not wait for ever for a stopped reader", async () => {

@@ -2,11 +2,13 @@ import { configureSync, getLogger, type LogRecord } from "@logtape/logtape";
 import { CATEGORIES, type Category, categoryOf } from "./category.ts";
 import type { Observer, ProxyEvent } from "../core/event.ts";
 import { formatJson } from "./json_format.ts";
+import { messageOf } from "../core/errors.ts";
 import { isoTime } from "./line_time.ts";
 import { type LineWriter, openLineWriter } from "./line_writer.ts";
 import { fileOutput, inTurn, type LogOutput, standardOutput } from "./log_output.ts";
 import { formatForTerminal, type Paint } from "./terminal_format.ts";
-import { type EventLevel, formatEvent, levelOf } from "./text_format.ts";
+import { type EventLevel, formatEvent, levelOf, quoteValue } from "./text_format.ts";
+import { countLines, WriteFailed } from "./write_all.ts";
 
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
@@ -57,6 +59,8 @@ export interface LogSurroundings {
   readonly output?: LogOutput;
   /** How a file is opened. */
   readonly openFile?: (path: string) => Promise<LogOutput>;
+  /** Told when lines cannot be written, and why; once until they can. */
+  readonly onFailure?: (reason: string) => void;
   /** How to paint, where the reader is a person at a terminal; it changes the text format. */
   readonly terminal?: Paint | undefined;
 }
@@ -71,9 +75,14 @@ export interface LogSurroundings {
  */
 export async function openLog(
   options: LogOptions,
-  { output = standardOutput(), openFile = fileOutput, terminal }: LogSurroundings = {},
+  {
+    output = standardOutput(),
+    openFile = fileOutput,
+    onFailure = () => {},
+    terminal,
+  }: LogSurroundings = {},
 ): Promise<Log> {
-  const log = new EventLog({ output, openFile, terminal });
+  const log = new EventLog({ output, openFile, onFailure, terminal });
   const { commit } = await log.prepare(options);
   commit();
   return log;
@@ -82,6 +91,7 @@ export async function openLog(
 interface Surroundings {
   readonly output: LogOutput;
   readonly openFile: (path: string) => Promise<LogOutput>;
+  readonly onFailure: (reason: string) => void;
   readonly terminal: Paint | undefined;
 }
 
@@ -126,7 +136,12 @@ class EventLog implements Log {
   };
 
   async append(lines: Uint8Array): Promise<void> {
-    await this.#output?.write(lines).catch(() => {});
+    try {
+      await this.#output?.write(lines);
+    } catch (error) {
+      const taken = error instanceof WriteFailed ? error.taken : 0;
+      this.#writer?.lost(countLines(lines.subarray(taken)), messageOf(error));
+    }
   }
 
   async prepare(options: LogOptions): Promise<{ commit(): void; drop(): void }> {
@@ -209,16 +224,20 @@ class EventLog implements Log {
       writer.close().then(() => old?.close());
     }
     this.#output = inTurn(output);
+    const where = this.#options?.file ?? "standard output";
     this.#writer = openLineWriter(this.#output, {
-      droppedLine: (count) => this.#droppedLine(count),
+      droppedLine: (count, reason) => this.#droppedLine(count, reason),
+      onFailure: (reason) => this.#surroundings.onFailure(`${where}: ${reason}`),
     });
   }
 
-  #droppedLine(count: number): string {
+  #droppedLine(count: number, reason = "reader too slow"): string {
     const time = isoTime(Date.now());
     return this.#options?.format === "json"
-      ? `{"time":"${time}","level":"warning","event":"log_dropped","lines":${count}}`
-      : `${time} warning log dropped lines=${count} reason="reader too slow"`;
+      ? `{"time":"${time}","level":"warning","event":"log_dropped","lines":${count},"reason":${
+        JSON.stringify(reason)
+      }}`
+      : `${time} warning log dropped lines=${count} reason=${quoteValue(reason)}`;
   }
 }
 

@@ -1,28 +1,42 @@
+import { close, constants, open, write } from "node:fs";
 import { messageOf, ProxyError } from "../core/errors.ts";
-import type { ByteOutput } from "./line_writer.ts";
+import { type ByteOutput, LF, writeAll, WriteFailed } from "./write_all.ts";
 
 /** Where log lines go, until it is closed. */
 export interface LogOutput extends ByteOutput {
   close(): void;
 }
 
-/** Takes bytes from several who write: each write is whole, one after the other. */
+/**
+ * Takes whole lines from several who write: each write is whole, one after the other. Where one
+ * fails amid a line, the next begins a new one.
+ */
 export function inTurn(output: LogOutput): LogOutput {
   let last: Promise<unknown> = Promise.resolve();
-  const writeAll = async (bytes: Uint8Array) => {
-    let rest = bytes;
-    while (rest.length > 0) rest = rest.subarray(await output.write(rest));
-    return bytes.length;
+  let torn = false;
+  const writeLines = async (lines: Uint8Array) => {
+    if (torn) await writeAll(output, LINE_END);
+    torn = false;
+    try {
+      await writeAll(output, lines);
+    } catch (error) {
+      const taken = error instanceof WriteFailed ? error.taken : 0;
+      torn = taken > 0 && lines[taken - 1] !== LF;
+      throw error;
+    }
+    return lines.length;
   };
   return {
-    write: (bytes) => {
-      const done = last.then(() => writeAll(bytes));
+    write: (lines) => {
+      const done = last.then(() => writeLines(lines));
       last = done.catch(() => {});
       return done;
     },
     close: () => output.close(),
   };
 }
+
+const LINE_END = new Uint8Array([LF]);
 
 /** Standard output; it is not ours to close. */
 export function standardOutput(output: ByteOutput = Deno.stdout): LogOutput {
@@ -31,17 +45,60 @@ export function standardOutput(output: ByteOutput = Deno.stdout): LogOutput {
 
 /**
  * A file that lines are appended to. It is made where it is not there, for owner and group alone:
- * who asked for what is not for everybody.
+ * who asked for what is not for everybody. It may be a named pipe that somebody reads.
  *
  * @throws {ProxyError} `bad_config` where it cannot be opened
  */
 export async function fileOutput(path: string): Promise<LogOutput> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  open(path, OPEN_FLAGS, 0o640, (error, fd) => error === null ? resolve(fd) : reject(error));
   try {
-    return await Deno.open(path, { create: true, append: true, mode: 0o640 });
+    return new FileOutput(await promise);
   } catch (error) {
-    const reason = error instanceof Deno.errors.NotCapable
-      ? `this process was started without the permission --allow-write=${path}`
-      : messageOf(error);
-    throw new ProxyError("bad_config", `Cannot open the log file ${path}: ${reason}`);
+    throw new ProxyError("bad_config", `Cannot open the log file ${path}: ${whyNot(path, error)}`);
   }
+}
+
+/**
+ * Without blocking: else a named pipe that nobody reads would keep `open` waiting, and one that is
+ * not read fast enough each write, on a thread of the runtime that nothing gives back. That is what
+ * takes `node:fs`, as the runtime's own API cannot ask for it.
+ */
+const OPEN_FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT |
+  constants.O_NONBLOCK;
+
+class FileOutput implements LogOutput {
+  readonly #fd: number;
+  #closed = false;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    // who waits for room in a pipe would go on waiting
+    if (this.#closed) return Promise.reject(new Error("it was closed"));
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    write(this.#fd, bytes, (error, taken) => {
+      if (!error) resolve(taken);
+      // of a named pipe, which somebody may read again
+      else if (error instanceof Deno.errors.BrokenPipe) reject(new Error("nobody reads it"));
+      else reject(error);
+    });
+    return promise;
+  }
+
+  close(): void {
+    this.#closed = true;
+    close(this.#fd, () => {});
+  }
+}
+
+function whyNot(path: string, error: unknown): string {
+  if (error instanceof Deno.errors.NotCapable) {
+    return `this process was started without the permission --allow-write=${path}`;
+  }
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "ENXIO") return "it is a named pipe that nobody reads, or a socket";
+  return messageOf(error);
 }

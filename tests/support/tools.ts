@@ -3,14 +3,17 @@ import { DEADLINE_MS } from "./deadline.ts";
 
 /** The Debian package of each program that tests drive. */
 const PACKAGES = {
+  cat: "coreutils",
   curl: "curl",
   git: "git",
   h2load: "nghttp2-client",
   nghttp: "nghttp2-client",
   node: "nodejs",
+  mkfifo: "coreutils",
   openssl: "openssl",
   pebble: "pebble",
   "pebble-challtestsrv": "pebble",
+  prlimit: "util-linux",
   python3: "python3",
   // Debian's own, which has Debian's modules: another may come before it in PATH
   "/usr/bin/python3": "python3-h2",

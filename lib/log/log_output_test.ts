@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { inTurn } from "./log_output.ts";
+
+Deno.test("inTurn() begins a new line behind one that could not be written to its end", async () => {
+  let text = "";
+  let room = 8;
+  const output = inTurn({
+    write: (bytes) => {
+      if (room === 0) return Promise.reject(new Error("No space left on device"));
+      const taken = bytes.subarray(0, room);
+      room -= taken.length;
+      text += new TextDecoder().decode(taken);
+      return Promise.resolve(taken.length);
+    },
+    close: () => {},
+  });
+  const write = (lines: string) => output.write(new TextEncoder().encode(lines));
+  await write("one\n");
+  await assert.rejects(write("two and three\n"), { message: "No space left on device", taken: 4 });
+  await assert.rejects(write("four\n"));
+  room = Infinity;
+  await write("five\n");
+  assert.equal(text, "one\ntwo \nfive\n");
+});

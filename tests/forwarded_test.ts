@@ -27,6 +27,9 @@ ${more}
     'Forwarded: for="[2001:db8::9]:4711";by=_x',
     "X-Request-Id: front-1",
     "Via: 1.1 front",
+    "X-Real-IP: 203.0.113.9",
+    "X_Forwarded_Prefix: /front.test",
+    "True-Client-IP: 203.0.113.9",
   ];
 
   Deno.test(`a trusted proxy in front is believed, and appended to (${engine})`, async () => {
@@ -58,6 +61,10 @@ ${more}
     assert.deepEqual(valuesOf(seen, "Via"), ["1.1 front, 1.1 tls-proxy"]);
     assert.deepEqual(valuesOf(answer, "Via"), ["1.0 app, 1.1 tls-proxy"]);
     assert.doesNotMatch(seen.head, /6\.6\.6\.6/);
+    const kept = ["X-Real-IP", "X_Forwarded_Prefix", "True-Client-IP"];
+    assert.deepEqual(kept.flatMap((name) => valuesOf(seen, name)), [
+      ...["203.0.113.9", "/front.test", "203.0.113.9"],
+    ]);
     // what is no address ends the search from the right
     await proxy.log.first(/ info request .* client=127\.0\.0\.1 id=front-1 /);
 

@@ -192,10 +192,58 @@ for (const engine of ENGINES) {
     await using proxy = await startProxyFor({ engine, backend: backend.address });
     using client = await connectTls(proxy.port);
     await client.write(encodeRequest("/"));
-    assert.deepEqual((await readAnswer(client)).fields, [
+    const { fields } = await readAnswer(client);
+    assert.deepEqual(fields.filter(([name]) => name !== "Date"), [
       ...[["Set-Cookie", "a=1"], ["Set-Cookie", "b=2"], ["X-Byte", "caf\xe9"]],
       ["Content-Length", "0"],
     ]);
+  });
+
+  Deno.test(`http mode tells the time where an answer does not (${engine})`, async () => {
+    const fields: string[] = [];
+    await using backend = await startHttp(() => encodeAnswer("x", { fields }));
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    using client = await connectTls(proxy.port);
+    const dates = async (request: string, method = "GET") => {
+      await client.write(request);
+      return valuesOf(await readAnswer(client, { method }), "Date");
+    };
+    // servers', of which the second is known by heart, and ours
+    for (const request of [encodeRequest("/"), encodeRequest("/"), "GET / HTTP/1.1\r\n\r\n"]) {
+      const [date, ...more] = await dates(request);
+      assert.match(date ?? "", /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/);
+      assert.ok(Math.abs(Date.now() - Date.parse(date ?? "")) < 60_000, String(date));
+      assert.equal(more.length, 0);
+    }
+    using other = await connectTls(proxy.port);
+    const theirs = "Sun, 06 Nov 1994 08:49:37 GMT";
+    fields.push(`Date: ${theirs}`);
+    await other.write(encodeRequest("/"));
+    assert.deepEqual(valuesOf(await readAnswer(other), "Date"), [theirs]);
+  });
+
+  Deno.test(`http mode keeps what a 407 and a 426 ask the client for (${engine})`, async () => {
+    await using backend = await startHttp(({ target }) =>
+      encodeAnswer("x", {
+        status: Number(target.slice(1)),
+        fields: [
+          ...["Connection: Upgrade", "Upgrade: TLS/1.3"],
+          ...["Proxy-Authenticate: Basic", "Keep-Alive: timeout=5"],
+        ],
+      })
+    );
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    using client = await connectTls(proxy.port);
+    const asked = async (status: number) => {
+      await client.write(encodeRequest(`/${status}`));
+      const answer = await readAnswer(client);
+      return ["Proxy-Authenticate", "Connection", "Upgrade", "Keep-Alive"].map((name) =>
+        valuesOf(answer, name).join()
+      );
+    };
+    assert.deepEqual(await asked(407), ["Basic", "", "", ""]);
+    assert.deepEqual(await asked(426), ["", "upgrade", "TLS/1.3", ""]);
+    assert.deepEqual(await asked(401), ["", "", "", ""]);
   });
 
   Deno.test(`http mode passes trailers on (${engine})`, async () => {

@@ -24,6 +24,9 @@ const CLAIMS: readonly (readonly string[])[] = [
   ["Connection: X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto, X-Forwarded-Port"],
   ["Connection: x-forwarded-for", "X-Forwarded-For: 6.6.6.6", "Connection: keep-alive"],
   ["X-Forwarded-Port: 1", "X-Forwarded-Proto: gopher", "Forwarded: for=6.6.6.6"],
+  ["X-Real-IP: 6.6.6.6", "X-Forwarded-Prefix: /evil", "X-Forwarded-Ssl: evil", "Proxy: evil"],
+  ["True-Client-IP: 6.6.6.6", "X-Original-URL: /evil", "X-Rewrite-URL: /evil"],
+  ["X_Real_IP: 6.6.6.6", "Content_Length: 3", "Transfer_Encoding: chunked", "X_Rewrite-URL: /evil"],
 ];
 
 /**
@@ -131,6 +134,43 @@ for (const engine of ENGINES) {
       ...["X-Forwarded-Host: localhost", `X-Forwarded-Port: ${proxy.port}`],
       `X-Request-Id: ${valuesOf(request, "X-Request-Id")[0]}`,
     ]);
+  });
+
+  Deno.test(`http mode answers OPTIONS that may go no further (${engine})`, async () => {
+    await using backend = await startHttp();
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    using client = await connectTls(proxy.port);
+    const ask = async (method: string, hops: string, target = "/") => {
+      await client.write(encodeRequest(target, { method, fields: [`Max-Forwards: ${hops}`] }));
+      return await readAnswer(client);
+    };
+    for (const target of ["/", "*"]) {
+      const answer = await ask("OPTIONS", "0", target);
+      assert.deepEqual([answer.status, answer.body], [200, ""]);
+      assert.match(valuesOf(answer, "Allow").join(), /^GET, .*OPTIONS$/);
+      assert.deepEqual(valuesOf(answer, "Connection"), []);
+    }
+    assert.equal(backend.requests.length, 0);
+    // the same fields mean another thing to another method
+    assert.equal((await ask("GET", "5")).body, "hello");
+    assert.equal((await ask("OPTIONS", "5")).body, "hello");
+    assert.equal((await ask("GET", "0")).body, "hello");
+    const told = backend.requests.map((request) => valuesOf(request, "Max-Forwards").join());
+    assert.deepEqual(told, ["5", "4", "0"]);
+    const trace = await ask("TRACE", "0");
+    assert.equal(trace.status, 405);
+    await proxy.log.count(/ info request .* method=OPTIONS .* status=200 /, 3);
+  });
+
+  Deno.test(`http mode takes a Host with an empty port (${engine})`, async () => {
+    await using backend = await startHttp();
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    using client = await connectTls(proxy.port);
+    await client.write(encodeRequest("/", { host: "Shop.example:" }));
+    await client.write(encodeRequest("https://shop.example:443/", { host: "shop.example" }));
+    for (let i = 0; i < 2; i++) assert.equal((await readAnswer(client)).status, 200);
+    const hosts = backend.requests.map((request) => valuesOf(request, "Host"));
+    assert.deepEqual(hosts, [["Shop.example"], ["shop.example:443"]]);
   });
 
   Deno.test(`http mode takes requests in pieces of any size (${engine})`, async () => {

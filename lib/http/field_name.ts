@@ -27,6 +27,15 @@ export const ROLE = {
   authenticate: 1 << 12,
   /** How long a connection may be idle. */
   keepAlive: 1 << 13,
+  /**
+   * Says what only a proxy that is believed may say, beyond `forwarded`: who the client is, what it
+   * has asked for, or, under a spelling that servers take for it, what frames or speaks of one hop.
+   */
+  claim: 1 << 14,
+  /** How many hops a request may go. */
+  maxForwards: 1 << 15,
+  /** When an answer was made. */
+  date: 1 << 16,
 } as const;
 
 /** A field's name as it was written, and what it means. */
@@ -84,15 +93,22 @@ function isWritten(name: string, bytes: Uint8Array, start: number, end: number):
 }
 
 /**
- * Servers that follow CGI (RFC 3875, section 4.1.18) take `_` for `-`, so a claim of origin that
- * differs only in that is the same.
+ * Servers that follow CGI (RFC 3875, section 4.1.18) take `_` for `-`, so a claim that differs only
+ * in that is the same, and what frames a message or speaks of one hop is a claim under such a name.
  */
 function roleOf(key: string): number {
-  const role = ROLES.get(key) ?? 0;
-  return key.includes("_") && FORWARDED.has(key.replaceAll("_", "-")) ? ROLE.forwarded : role;
+  const role = ROLES.get(key);
+  if (role !== undefined) return role;
+  const alias = key.includes("_") ? ROLES.get(key.replaceAll("_", "-")) ?? 0 : 0;
+  if ((alias & ROLE.forwarded) !== 0) return ROLE.forwarded;
+  return (alias & CLAIMED) === 0 ? 0 : ROLE.claim;
 }
 
-const FORWARDED: ReadonlySet<string> = new Set([
+/** What is a claim under another spelling. */
+const CLAIMED = ROLE.claim | ROLE.hopByHop | ROLE.requestId;
+
+/** What this proxy tells of a request's origin itself. */
+const FORWARDED: readonly string[] = [
   "client-cert",
   "client-cert-chain",
   "forwarded",
@@ -100,16 +116,60 @@ const FORWARDED: ReadonlySet<string> = new Set([
   "x-forwarded-host",
   "x-forwarded-port",
   "x-forwarded-proto",
-]);
+];
+
+/**
+ * What servers and frameworks believe of whoever connects to them: the address, scheme and host of
+ * the client, who it has logged in as, the path that routes and rules of access go by, and `Proxy`,
+ * which CGI makes the address of a proxy to go through (CVE-2016-5385).
+ */
+const CLAIMS: readonly string[] = [
+  "cf-connecting-ip",
+  "client-ip",
+  "fastly-client-ip",
+  "front-end-https",
+  "proxy",
+  "true-client-ip",
+  "x-client-ip",
+  "x-cluster-client-ip",
+  "x-forwarded",
+  "x-forwarded-access-token",
+  "x-forwarded-by",
+  "x-forwarded-client-cert",
+  "x-forwarded-email",
+  "x-forwarded-groups",
+  "x-forwarded-method",
+  "x-forwarded-path",
+  "x-forwarded-prefix",
+  "x-forwarded-preferred-username",
+  "x-forwarded-protocol",
+  "x-forwarded-scheme",
+  "x-forwarded-server",
+  "x-forwarded-ssl",
+  "x-forwarded-uri",
+  "x-forwarded-url",
+  "x-forwarded-user",
+  "x-original-forwarded-for",
+  "x-original-host",
+  "x-original-method",
+  "x-original-uri",
+  "x-original-url",
+  "x-real-ip",
+  "x-rewrite-url",
+  "x-scheme",
+  "x-url-scheme",
+];
 
 const ROLES: ReadonlyMap<string, number> = new Map([
   ["authorization", ROLE.authorization],
   ["connection", ROLE.hopByHop | ROLE.connection],
   ["content-length", ROLE.hopByHop | ROLE.contentLength],
+  ["date", ROLE.date],
   ["expect", ROLE.expect],
   ["host", ROLE.host],
   ["http2-settings", ROLE.hopByHop],
   ["keep-alive", ROLE.hopByHop | ROLE.keepAlive],
+  ["max-forwards", ROLE.maxForwards],
   ["proxy-authenticate", ROLE.hopByHop],
   ["proxy-authentication-info", ROLE.hopByHop],
   ["proxy-authorization", ROLE.hopByHop],
@@ -120,7 +180,8 @@ const ROLES: ReadonlyMap<string, number> = new Map([
   ["via", ROLE.via],
   ["www-authenticate", ROLE.authenticate],
   ["x-request-id", ROLE.requestId],
-  ...[...FORWARDED].map((key) => [key, ROLE.forwarded] as const),
+  ...FORWARDED.map((key) => [key, ROLE.forwarded] as const),
+  ...CLAIMS.map((key) => [key, ROLE.claim] as const),
 ]);
 
 /** Every name that has a role, in lower case; others have one only as an alias of these. */

@@ -28,13 +28,36 @@ Deno.test("fieldName() knows claims of origin, also with _ for - (RFC 3875 4.1.1
   for (const name of [...claims, ...proofs, "forwarded"]) {
     assert.equal(fieldName(name).role, ROLE.forwarded, name);
   }
-  for (const name of ["forwarded-for", "x-forwarded", "x-forwarded-forr", "for", "x_a"]) {
+  for (const name of ["forwarded-for", "x-forwarded-forr", "for", "x_a"]) {
     assert.equal(fieldName(name).role, 0, name);
   }
 });
 
-Deno.test("fieldName() gives _ for - no other meaning", () => {
-  for (const name of ["content_length", "transfer_encoding", "x_request_id"]) {
+Deno.test("fieldName() knows what only a proxy may claim, also with _ for -", () => {
+  const names = [
+    ...["X-Real-IP", "X-Forwarded-Prefix", "X-Forwarded-Ssl", "X-Forwarded-Scheme"],
+    ...["True-Client-IP", "X-Original-URL", "X-Rewrite-URL", "Proxy"],
+  ];
+  for (const name of names) {
+    for (const form of [name, name.toLowerCase(), name.replaceAll("-", "_")]) {
+      assert.equal(fieldName(form).role, ROLE.claim, form);
+    }
+  }
+  for (const name of ["X_Real-IP", "x-real_ip", "X_Forwarded-Prefix"]) {
+    assert.equal(fieldName(name).role, ROLE.claim, name);
+  }
+  for (const name of ["real-ip", "x-real-ips", "proxy-", "proxy_", "original-url"]) {
+    assert.equal(fieldName(name).role, 0, name);
+  }
+});
+
+Deno.test("fieldName() takes what frames or speaks of one hop for a claim, with _ for -", () => {
+  const names = [
+    ...["content_length", "transfer_encoding", "Content_Length", "Transfer_Encoding"],
+    ...["keep_alive", "proxy_authorization", "http2_settings", "x_request_id", "x_request-id"],
+  ];
+  for (const name of names) assert.equal(fieldName(name).role, ROLE.claim, name);
+  for (const name of ["max_forwards", "www_authenticate", "content_type", "_", "te_"]) {
     assert.equal(fieldName(name).role, 0, name);
   }
 });

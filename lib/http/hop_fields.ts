@@ -1,5 +1,6 @@
 import { ROLE } from "./field_name.ts";
 import { type Field, hasRole, valuesOf } from "./field.ts";
+import type { ResponseHead } from "./message.ts";
 
 /**
  * The fields that go on to the other side: without those that speak of one connection, among which
@@ -15,6 +16,18 @@ export function endToEndFields(fields: readonly Field[]): Field[] {
   return kept;
 }
 
+/**
+ * The same of an answer. What a 407 asks for is asked of the client: there the field is not dropped
+ * (RFC 9110, section 15.5.8).
+ */
+export function endToEndAnswerFields(
+  { status, fields }: Pick<ResponseHead, "status" | "fields">,
+): Field[] {
+  const kept = endToEndFields(fields);
+  if (status === 407) kept.push(...fields.filter(({ key }) => key === "proxy-authenticate"));
+  return kept;
+}
+
 /** The names, in lower case; undefined where there is none that would go on without that. */
 function namedByConnection(fields: readonly Field[]): ReadonlySet<string> | undefined {
   if (!hasRole(fields, ROLE.connection)) return undefined;
@@ -27,10 +40,12 @@ function namedByConnection(fields: readonly Field[]): ReadonlySet<string> | unde
 /** Trailer fields that may go on: none that frames, routes or speaks of one hop. */
 export function endToEndTrailers(trailers: readonly Field[]): Field[] {
   return trailers.filter(({ key, role }) =>
-    (role & (ROLE.hopByHop | ROLE.forwarded)) === 0 && !NEVER_TRAILERS.has(key) &&
+    (role & NEVER_TRAILING) === 0 && !NEVER_TRAILERS.has(key) &&
     !key.replaceAll("_", "-").startsWith("x-forwarded-")
   );
 }
+
+const NEVER_TRAILING = ROLE.hopByHop | ROLE.forwarded | ROLE.claim;
 
 /** What decides about a message cannot come behind it (RFC 9110, section 6.5.1). */
 const NEVER_TRAILERS: ReadonlySet<string> = new Set([

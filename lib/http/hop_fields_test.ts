@@ -62,6 +62,10 @@ Deno.test("endToEndTrailers() drops what routes or speaks of the origin (RFC 911
     "X-Forwarded-For: 6.6.6.6",
     "x_forwarded_for: 6.6.6.6",
     "X-Forwarded-Prefix: /",
+    "X-Forwarded-Whatever: /",
+    "X-Real-IP: 6.6.6.6",
+    "Content_Length: 3",
+    "Proxy: http://evil",
     "Forwarded: for=6.6.6.6",
     "Digest: a",
   ];

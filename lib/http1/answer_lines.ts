@@ -1,6 +1,8 @@
 import { encodeLatin1 } from "../core/latin1.ts";
-import { field, fieldLines } from "../http/field.ts";
+import { dateField } from "../http/date.ts";
+import { type Field, field, fieldLines } from "../http/field.ts";
 import { viaField } from "../http/via.ts";
+import { NO_BYTES } from "../io/buffer_pool.ts";
 
 /** What an answer's lines of ours say, one bit each. */
 export const ADD = {
@@ -15,6 +17,19 @@ export const ADD = {
 export function answerLines(added: number): Uint8Array {
   return LINES[added] ??= makeLines(added);
 }
+
+/** The line of `dateField`. */
+export function dateLine(now: number): Uint8Array {
+  const date = dateField(now);
+  if (date !== lastDate) {
+    lastDate = date;
+    lastDateLine = encodeLatin1(date.line);
+  }
+  return lastDateLine;
+}
+
+let lastDate: Field | undefined;
+let lastDateLine: Uint8Array = NO_BYTES;
 
 const LINES: (Uint8Array | undefined)[] = new Array(1 << 5).fill(undefined);
 

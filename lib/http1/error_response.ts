@@ -2,6 +2,8 @@ import type { ErrorCode, ProxyError } from "../core/errors.ts";
 import { encodeLatin1 } from "../core/latin1.ts";
 import { encodeResponseHead } from "./head.ts";
 import { field } from "../http/field.ts";
+import { dateField } from "../http/date.ts";
+import { ALLOWED_METHODS } from "../http/options_answer.ts";
 import { prefersJson } from "../http/media_type.ts";
 
 /** The status of each error a client can be told of; others end the connection without an answer. */
@@ -74,6 +76,8 @@ export interface ErrorResponseOptions {
   readonly id?: string | undefined;
   /** Seconds after which it may be worth asking again (RFC 9110, section 10.2.3). */
   readonly retryAfter?: number | undefined;
+  /** Milliseconds since 1970, where it is not the clock that says so. */
+  readonly now?: number;
 }
 
 /**
@@ -90,7 +94,8 @@ export function errorResponse(error: ProxyError, options: ErrorResponseOptions):
   const fields = [
     field("Content-Type", json ? "application/json" : "text/plain; charset=utf-8"),
     field("Content-Length", String(body.length)),
-    ...(status === 405 ? [field("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")] : []),
+    dateField(options.now ?? Date.now()),
+    ...(status === 405 ? [field("Allow", ALLOWED_METHODS)] : []),
     ...(retryAfter === undefined ? [] : [field("Retry-After", String(retryAfter))]),
     ...(options.id === undefined ? [] : [field("X-Request-Id", options.id)]),
     ...(options.keepAlive ? [] : [field("Connection", "close")]),

@@ -106,3 +106,17 @@ Deno.test("errorResponse() gives HEAD the length and no body (RFC 9110 9.3.2)", 
   const get = answer("no_route", { method: "GET" });
   assert.equal(answer("no_route", { method: "HEAD" }), get.slice(0, get.indexOf("\r\n\r\n") + 4));
 });
+
+Deno.test("errorResponse() tells the time (RFC 9110 6.6.1)", () => {
+  const now = Date.UTC(1994, 10, 6, 8, 49, 37);
+  assert.match(answer("bad_host", { now }), /\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n/);
+  const [, told = ""] = /\r\nDate: (.*)\r\n/.exec(answer("connect_failed")) ?? [];
+  assert.ok(Math.abs(Date.now() - Date.parse(told)) < 60_000, told);
+});
+
+Deno.test("errorResponse() says when to ask again, while draining in a second", () => {
+  assert.match(answer("draining"), /\r\nRetry-After: 1\r\n/);
+  assert.match(answer("draining", { retryAfter: 5 }), /\r\nRetry-After: 5\r\n/);
+  assert.match(answer("no_server", { retryAfter: 7 }), /\r\nRetry-After: 7\r\n/);
+  assert.doesNotMatch(answer("no_server"), /Retry-After/);
+});

@@ -40,6 +40,12 @@ export class IncomingAnswer implements AnswerFacts {
   #filled = 0;
   /** What a client gets, once it was asked for; one object for all answers. */
   readonly #sent = new RenderedHead();
+  readonly #clock: () => number;
+
+  /** @param clock tells milliseconds since 1970, for answers that do not say when they were made */
+  constructor(clock: () => number = Date.now) {
+    this.#clock = clock;
+  }
 
   /**
    * Begins with an answer.
@@ -119,14 +125,15 @@ export class IncomingAnswer implements AnswerFacts {
     if (sent.isDone) return sent;
     const { bytes } = this.#buffer;
     const isRewritten = terms.changes === undefined && this.#text === undefined &&
-      this.#plain.rewrite(bytes, terms);
+      this.#plain.rewrite(bytes, terms, this.#clock());
     if (isRewritten) sent.set(bytes, this.#plain.line.start, this.end);
-    else sent.put(this.#asText().toHttp1(terms), bytes, this.end);
+    else sent.put(this.#asText().toHttp1(terms, this.#clock()), bytes, this.end);
     return sent;
   }
 
   each(put: PutField, changes: FieldChanges | undefined): void {
-    this.#asText().each(put, this.#asked.method, changes);
+    const { method } = this.#asked;
+    this.#asText().each(put, { method, changes, now: this.#clock() });
   }
 
   #takePlain(): void {

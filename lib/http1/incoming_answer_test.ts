@@ -21,6 +21,8 @@ import { ResponseDecoder } from "./response_decoder.ts";
 import { clientAnswer } from "./response_rewrite.ts";
 import { upgradeFields } from "./upgrade.ts";
 
+/** Milliseconds since 1970, of every answer that does not say so itself. */
+const NOW = 7_000;
 const LIMITS = { headerBytes: 1024, headers: 20 };
 
 const TERMS: readonly AnswerTerms[] = [0, 1].flatMap((minor) =>
@@ -67,7 +69,7 @@ for (const name of PLAIN) {
     plain.begin(HEAD_ROOM);
     const read = plain.read(buffer, buffer.bytes.length, { method: "GET", maxFields: 100 });
     assert.equal(read, "whole");
-    assert.equal(plain.rewrite(buffer.bytes, { ...GET, keepAlive: false }), true);
+    assert.equal(plain.rewrite(buffer.bytes, { ...GET, keepAlive: false }, NOW), true);
   });
 }
 
@@ -107,13 +109,17 @@ Deno.test("IncomingAnswer.each() gives what HTTP/2 may have", () => {
     read(text).each((name, value) => fields.push(`${name}: ${value}`), undefined);
     return fields;
   };
+  const date = "date: Thu, 01 Jan 1970 00:00:07 GMT";
   assert.deepEqual(
     fieldsOf(head("HTTP/1.1 200 OK", "Connection: A", "A: b", "Set-Cookie: C", "Keep-Alive: d")),
-    ["set-cookie: C"],
+    ["set-cookie: C", date],
   );
   const chunked = head("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "B: c");
-  assert.deepEqual(fieldsOf(chunked), ["b: c"]);
-  assert.deepEqual(fieldsOf(head("HTTP/1.0 200 OK", "Content-Length: 3")), ["content-length: 3"]);
+  assert.deepEqual(fieldsOf(chunked), ["b: c", date]);
+  assert.deepEqual(fieldsOf(head("HTTP/1.0 200 OK", "Content-Length: 3")), [
+    "content-length: 3",
+    date,
+  ]);
 });
 
 Deno.test("IncomingAnswer reads the answer behind an interim one", () => {
@@ -142,7 +148,7 @@ function filled(text: string): RoomyBuffer {
 }
 
 function read(text: string, { buffer = filled(text) } = {}): IncomingAnswer {
-  const answer = new IncomingAnswer();
+  const answer = new IncomingAnswer(() => NOW);
   answer.begin(HEAD_ROOM, { method: "GET" }, LIMITS);
   assert.equal(answer.read(buffer, buffer.bytes.length), true);
   return answer;
@@ -153,7 +159,7 @@ function textOf({ bytes, from, to }: Range): string {
 }
 
 /** One connection's object for all of them, as what one head leaves behind must not reach another. */
-const incoming = new IncomingAnswer();
+const incoming = new IncomingAnswer(() => NOW);
 
 /** Compares what is said of the first answer of a connection's bytes, and when. */
 function check(text: string, asked: Asked, given: AnswerTerms): void {
@@ -227,7 +233,7 @@ function slowFacts({ head, framing }: JudgedAnswer, terms: AnswerTerms) {
 
 function slowFields(answer: JudgedAnswer, terms: AnswerTerms): readonly Field[] {
   const { status, fields } = answer.head;
-  if (status >= 200) return clientAnswer(answer, terms).fields;
+  if (status >= 200) return clientAnswer(answer, terms, NOW).fields;
   const upgrade = status === 101 ? upgradeFields(valuesOf(fields, "upgrade")) : [];
   return [...endToEndFields(fields), ...upgrade];
 }

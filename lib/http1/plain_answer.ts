@@ -1,8 +1,9 @@
 import { ROLE } from "../http/field_name.ts";
 import { type AnswerTerms, NO_BODY, UNKNOWN_LENGTH } from "../http/message.ts";
+import { NO_BYTES } from "../io/buffer_pool.ts";
 import type { RoomyBuffer } from "../io/roomy_buffer.ts";
 import { cutLines, type CutRoles } from "./cut_lines.ts";
-import { ADD, answerLines } from "./answer_lines.ts";
+import { ADD, answerLines, dateLine } from "./answer_lines.ts";
 import { isText, isWord, moveBytes, plainNumber } from "./head_bytes.ts";
 import { HeadLines, type Reading } from "./head_lines.ts";
 import { StatusLine } from "./status_line.ts";
@@ -52,16 +53,21 @@ export class PlainAnswer {
   /**
    * Makes of the head, where it lies, what a client gets, like `PlainRequest.rewrite`.
    *
+   * @param now milliseconds since 1970, for one that does not say when it was made
    * @returns whether it could
    */
-  rewrite(bytes: Uint8Array, terms: AnswerTerms): boolean {
+  rewrite(bytes: Uint8Array, terms: AnswerTerms, now: number): boolean {
     const { line, lines } = this;
     if (terms.via && (lines.roles & ROLE.via) !== 0) return false;
     const added = answerLines(this.#added(terms));
-    if (added.length > line.start) return false;
+    const isDated = line.status < 200 || (lines.roles & ROLE.date) !== 0;
+    const date = isDated ? NO_BYTES : dateLine(now);
+    const size = added.length + date.length;
+    if (size > line.start) return false;
     const start = lines.start = cutLines(bytes, lines, this.#cut(terms.minor));
-    line.move(bytes, start - added.length - line.end);
+    line.move(bytes, start - size - line.end);
     bytes.set(added, line.end);
+    bytes.set(date, line.end + added.length);
     return true;
   }
 

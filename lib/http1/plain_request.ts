@@ -64,7 +64,7 @@ export class PlainRequest {
    */
   rewrite(bytes: Uint8Array, forwarding: Forwarding, idNumber: number): boolean {
     const { line, lines } = this;
-    if (forwarding.trusted && (lines.roles & ROLE.forwarded) !== 0) return false;
+    if (forwarding.trusted && (lines.roles & BELIEVED) !== 0) return false;
     if (forwarding.via && (lines.roles & ROLE.via) !== 0) return false;
     const added = this.#added;
     added.make(forwarding, this.authority, line.minor);
@@ -141,12 +141,13 @@ export class PlainRequest {
 const SINGLE_ROLES = ROLE.host | ROLE.connection | ROLE.contentLength | ROLE.transferEncoding |
   ROLE.expect | ROLE.requestId;
 const FRAMING_ROLES = ROLE.contentLength | ROLE.transferEncoding;
-/** Those that ask for something of the next hop. */
-const ODD_ROLES = ROLE.te | ROLE.upgrade;
+/** Those that ask for something of the next hop, and what counts hops. */
+const ODD_ROLES = ROLE.te | ROLE.upgrade | ROLE.maxForwards;
+const BELIEVED = ROLE.forwarded | ROLE.claim;
 
 /** What of a plain request goes no further. */
 export const REQUEST_CUT: CutRoles = {
-  any: ROLE.hopByHop | ROLE.forwarded,
+  any: ROLE.hopByHop | BELIEVED,
   but: FRAMING_ROLES,
 };
 

@@ -7,6 +7,7 @@ import {
 import { framingFields } from "./framing.ts";
 import { type Field, field, hasRole, hasToken, valuesOf } from "../http/field.ts";
 import { endToEndFields } from "../http/hop_fields.ts";
+import { hopsLeft, nextMaxForwards } from "../http/max_forwards.ts";
 import type { JudgedRequest } from "./judge_request.ts";
 import { upgradeFields } from "./upgrade.ts";
 import { viaField } from "../http/via.ts";
@@ -24,7 +25,7 @@ export interface ConnectionOrigin extends Omit<ForwardedFacts, "host"> {
 /**
  * The fields a backend gets: Host, the client's end-to-end fields, the framing, and where the
  * request came from, which no `Connection` field can take away. An upgrade that it may ask for is
- * asked for anew.
+ * asked for anew. Claims go on only from a peer that is believed.
  *
  * @param id the request's, for `X-Request-Id`
  */
@@ -37,8 +38,12 @@ export function requestFields(
   const host = request.target.authority ?? asAuthority(origin.defaultHost);
   const fields = [field(HOST, host)];
   // an expectation of HTTP/1.0 is to be ignored (RFC 9110, section 10.1.1)
-  const dropped = REPLACED | (origin.via === true ? ROLE.via : 0) | (minor === 0 ? ROLE.expect : 0);
-  for (const kept of endToEndFields(received)) if ((kept.role & dropped) === 0) fields.push(kept);
+  const dropped = REPLACED | (origin.via === true ? ROLE.via : 0) |
+    (minor === 0 ? ROLE.expect : 0) | (origin.trusted === true ? 0 : ROLE.claim);
+  for (const kept of endToEndFields(received)) {
+    if ((kept.role & dropped) === 0 && !expectsNothing(kept)) fields.push(kept);
+  }
+  if (hasRole(received, ROLE.maxForwards)) countHop(fields, request.head.method);
   fields.push(...framingFields(request.framing));
   if (hasRole(received, ROLE.te)) fields.push(...trailersField(received));
   if (request.upgrade !== undefined) fields.push(...upgradeFields(request.upgrade));
@@ -57,7 +62,21 @@ export function requestFields(
 const REPLACED = ROLE.host | ROLE.requestId | ROLE.forwarded;
 
 const HOST = fieldName("Host");
+const MAX_FORWARDS = fieldName("Max-Forwards");
 const X_REQUEST_ID = fieldName("X-Request-Id");
+
+/** An empty list (RFC 9110, section 5.6.1): servers might not take it for none. */
+function expectsNothing({ role, value }: Field): boolean {
+  return (role & ROLE.expect) !== 0 && /^[\s,]*$/.test(value);
+}
+
+/** This hop is one of those that the request may go. */
+function countHop(fields: Field[], method: string): void {
+  const left = hopsLeft(method, valuesOf(fields, "max-forwards"));
+  if (left === undefined || left === 0) return;
+  const others = fields.filter(({ role }) => (role & ROLE.maxForwards) === 0);
+  fields.splice(0, fields.length, ...others, field(MAX_FORWARDS, nextMaxForwards(left)));
+}
 
 /** An IPv6 address is in brackets there, and without its zone (RFC 3986, section 3.2.2). */
 function asAuthority(host: string): string {

@@ -100,6 +100,51 @@ Deno.test("requestFields() drops claims, whatever Connection names", () => {
   assert.deepEqual(lines, ["Host: a", "Content-Length: 3", ...OWN]);
 });
 
+/** What only a proxy may claim, and what servers take for framing. */
+const CLAIMS = [
+  ...["X-Real-IP: 6.6.6.6", "X-Forwarded-Prefix: /x", "x-forwarded-ssl: on", "True-Client-IP: 6"],
+  ...["X-Forwarded-Scheme: http", "X-Original-URL: /admin", "X-Rewrite-URL: /admin", "Proxy: e:1"],
+  ...["X_Real_IP: 6.6.6.6", "Content_Length: 3", "Transfer_Encoding: chunked", "Keep_Alive: 5"],
+  ...["X_Original_URL: /admin", "X_Request_Id: a"],
+];
+
+Deno.test("requestFields() drops what only a proxy may claim", () => {
+  const lines = forwardedLines("GET / HTTP/1.1", "Host: a", "A_b: c", ...CLAIMS, "Real-IP: 1");
+  assert.deepEqual(lines, ["Host: a", "A_b: c", "Real-IP: 1", ...OWN]);
+});
+
+Deno.test("requestFields() keeps what a proxy claims that is believed", () => {
+  const request = headOf(head("GET / HTTP/1.1", "Host: a", ...CLAIMS, "X_Forwarded_For: 6.6.6.6"));
+  const fields = requestFields(request, { ...ORIGIN, trusted: true }, "id");
+  assert.deepEqual(fields.map(({ name, value }) => `${name}: ${value}`), [
+    "Host: a",
+    ...CLAIMS,
+    ...OWN,
+  ]);
+});
+
+Deno.test("requestFields() counts this hop for OPTIONS (RFC 9110 7.6.2)", () => {
+  const told = (method: string, ...values: readonly string[]) => {
+    const lines = values.map((value) => `Max-Forwards: ${value}`);
+    return forwardedLines(`${method} / HTTP/1.1`, "Host: a", ...lines)
+      .filter((line) => line.startsWith("Max"));
+  };
+  assert.deepEqual(told("OPTIONS", "10"), ["Max-Forwards: 9"]);
+  assert.deepEqual(told("OPTIONS", "1"), ["Max-Forwards: 0"]);
+  assert.deepEqual(told("OPTIONS", "5", "3"), ["Max-Forwards: 2"]);
+  assert.deepEqual(told("OPTIONS", "many"), ["Max-Forwards: many"]);
+  assert.deepEqual(told("GET", "10"), ["Max-Forwards: 10"]);
+});
+
+Deno.test("requestFields() passes no empty Expect on", () => {
+  for (const value of ["", ",", " , "]) {
+    const lines = forwardedLines("POST / HTTP/1.1", "Host: a", `Expect: ${value}`);
+    assert.deepEqual(lines, ["Host: a", ...OWN]);
+  }
+  const lines = forwardedLines("POST / HTTP/1.1", "Host: a", "Expect: 100-continue", "Expect:");
+  assert.deepEqual(lines, ["Host: a", "Expect: 100-continue", ...OWN]);
+});
+
 Deno.test("requestFields() of any accepted request read again say the same and name one origin", () => {
   fc.assert(
     fc.property(acceptedRequests, (text) => {

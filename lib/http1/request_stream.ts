@@ -82,7 +82,12 @@ export class ForwardingDecoder implements PartDecoder<ForwardedPart> {
 /** Whether two requests of a connection give a backend the same fields but for the id. */
 function haveSameFields(a: RequestHeadPart, b: RequestHeadPart): boolean {
   return a.head.fields === b.head.fields && a.head.minor === b.head.minor &&
-    a.target.authority === b.target.authority;
+    a.target.authority === b.target.authority && countsHops(a) === countsHops(b);
+}
+
+/** Whether the method is one for which `Max-Forwards` counts. */
+function countsHops({ head: { method } }: RequestHeadPart): boolean {
+  return method === "OPTIONS";
 }
 
 /** The fields that a backend gets, up to the value of the last, which is the id. */

@@ -114,9 +114,11 @@ Deno.test("ForwardingDecoder forwards a request as if it were the first", () => 
     "GET http://C/ HTTP/1.1",
     "GET http://d/ HTTP/1.0",
     "GET / HTTP/1.0",
+    "OPTIONS /a HTTP/1.1",
   ];
   const fields = [
     [],
+    ["Host: a", "Max-Forwards: 5", "X-Real-IP: 6.6.6.6"],
     ["Host: a"],
     ["Host: c"],
     ["Host: a", "X-Forwarded-For: 1.2.3.4", "Via: 1.1 x"],

@@ -1,9 +1,12 @@
 import { type Framing, framingFields } from "./framing.ts";
-import { type Field, field, valuesOf } from "../http/field.ts";
+import { dateField } from "../http/date.ts";
+import { type Field, field, hasRole, valuesOf } from "../http/field.ts";
+import { ROLE } from "../http/field_name.ts";
 import { responseHeadText } from "./head.ts";
-import { endToEndFields } from "../http/hop_fields.ts";
+import { endToEndAnswerFields } from "../http/hop_fields.ts";
 import { keepsAlive } from "./persistence.ts";
 import type { JudgedAnswer } from "./judge_answer.ts";
+import { upgradeFields } from "./upgrade.ts";
 import { viaField } from "../http/via.ts";
 
 /** What the client's side of an answer depends on. */
@@ -34,13 +37,23 @@ export class ClientHeads {
   #answer: JudgedAnswer | undefined;
   #client: ClientSide | undefined;
   #head: ClientHead | undefined;
+  /** The date in it, where the server has told none. */
+  #date: Field | undefined;
+  readonly #clock: () => number;
+
+  /** @param clock tells milliseconds since 1970 */
+  constructor(clock: () => number = Date.now) {
+    this.#clock = clock;
+  }
 
   write(answer: JudgedAnswer, client: ClientSide): ClientHead {
     // the decoder gives the same part for the same bytes
     if (this.#head !== undefined && answer === this.#answer && isSame(client, this.#client)) {
-      return this.#head;
+      if (this.#date === undefined || this.#date === dateField(this.#clock())) return this.#head;
     }
-    const { fields, framing, keepAlive } = clientAnswer(answer, client);
+    const now = this.#clock();
+    const { fields, framing, keepAlive } = clientAnswer(answer, client, now);
+    this.#date = fields.find((field) => field === dateField(now));
     this.#answer = answer;
     this.#client = client;
     const text = responseHeadText(answer.head, fields);
@@ -63,16 +76,26 @@ export interface ClientAnswer {
 }
 
 /**
- * An answer's fields and framing for the client. A body whose length is not known is chunked, so
+ * An answer's fields and framing for the client. Where a server demands another protocol it says which
+ * (RFC 9110, section 15.5.22). A body whose length is not known is chunked, so
  * that the connection goes on and a body cut short shows; HTTP/1.0 knows no chunks, so there the
- * end of the connection ends it (RFC 9112, section 6.3).
+ * end of the connection ends it (RFC 9112, section 6.3). An answer without `Date` gets that of `now`,
+ * in milliseconds since 1970 (RFC 9110, section 6.6.1).
  */
-export function clientAnswer(answer: JudgedAnswer, client: ClientSide): ClientAnswer {
+export function clientAnswer(
+  answer: JudgedAnswer,
+  client: ClientSide,
+  now: number,
+): ClientAnswer {
   const framing = clientFraming(answer.framing, client.minor);
   const keepAlive = client.keepAlive && framing.kind !== "until_close";
-  const fields = endToEndFields(answer.head.fields);
+  const fields = endToEndAnswerFields(answer.head);
+  const isDated = hasRole(fields, ROLE.date);
   fields.push(...lengthWithoutBody(answer, client), ...framingFields(framing));
+  if (!isDated) fields.push(dateField(now));
   if (client.via === true) appendVia(fields, answer.head.minor);
+  const upgrade = answer.head.status === 426 ? valuesOf(answer.head.fields, "upgrade") : [];
+  if (upgrade.length > 0) fields.push(...upgradeFields(upgrade));
   if (!keepAlive) fields.push(CLOSE);
   else if (client.minor === 0) fields.push(KEEP_ALIVE);
   return { fields, framing, keepAlive };

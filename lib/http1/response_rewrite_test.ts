@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { type Framing, responseFraming } from "./framing.ts";
+import { dateField } from "../http/date.ts";
 import { field } from "../http/field.ts";
 import { responseHeadText } from "./head.ts";
 import { keepsAlive } from "./persistence.ts";
+import type { JudgedAnswer } from "./judge_answer.ts";
 import { clientAnswer, ClientHeads, type ClientSide } from "./response_rewrite.ts";
 
 const GET: ClientSide = { method: "GET", minor: 1, keepAlive: true };
@@ -17,9 +19,12 @@ function rewritten(client: ClientSide, status: number, ...lines: readonly string
   });
   const head = { minor: 1, status, reason: "", fields } as const;
   const framing: Framing = responseFraming(head, client.method);
-  const answer = clientAnswer({ head, framing }, client);
+  const answer = clientAnswer({ head, framing }, client, 0);
+  const date = dateField(0);
   return {
-    lines: answer.fields.map(({ name, value }) => `${name}: ${value}`),
+    lines: answer.fields.filter((field) => field !== date)
+      .map(({ name, value }) => `${name}: ${value}`),
+    dated: answer.fields.includes(date),
     framing: answer.framing.kind,
     keepAlive: answer.keepAlive,
   };
@@ -30,17 +35,28 @@ Deno.test("clientAnswer() keeps a length", () => {
     lines: ["A: b", "Content-Length: 3"],
     framing: "length",
     keepAlive: true,
+    dated: true,
   });
 });
 
 Deno.test("clientAnswer() chunks a body without a length for HTTP/1.1 (RFC 9112 6.3)", () => {
-  const chunked = { lines: ["Transfer-Encoding: chunked"], framing: "chunked", keepAlive: true };
+  const chunked = {
+    lines: ["Transfer-Encoding: chunked"],
+    framing: "chunked",
+    keepAlive: true,
+    dated: true,
+  };
   assert.deepEqual(rewritten(GET, 200), chunked);
   assert.deepEqual(rewritten(GET, 200, "Transfer-Encoding: chunked"), chunked);
 });
 
 Deno.test("clientAnswer() ends the connection behind such a body for HTTP/1.0", () => {
-  const closed = { lines: ["Connection: close"], framing: "until_close", keepAlive: false };
+  const closed = {
+    lines: ["Connection: close"],
+    framing: "until_close",
+    keepAlive: false,
+    dated: true,
+  };
   assert.deepEqual(rewritten(OLD, 200), closed);
   assert.deepEqual(rewritten(OLD, 200, "Transfer-Encoding: chunked"), closed);
 });
@@ -75,7 +91,7 @@ Deno.test("clientAnswer() drops hop-by-hop fields and what Connection names (RFC
 });
 
 Deno.test("clientAnswer() tells the length of a body that there is not (RFC 9110 8.6)", () => {
-  const length = { lines: ["Content-Length: 3"], framing: "none", keepAlive: true };
+  const length = { lines: ["Content-Length: 3"], framing: "none", keepAlive: true, dated: true };
   assert.deepEqual(rewritten(HEAD, 200, "Content-Length: 3"), length);
   assert.deepEqual(rewritten(GET, 304, "Content-Length: 3"), length);
   assert.deepEqual(rewritten(HEAD, 304, "Content-Length: 3"), length);
@@ -103,13 +119,10 @@ Deno.test("clientAnswer() sends no framing field with 204 (RFC 9110 8.6, RFC 911
 
 Deno.test("ClientHeads.write() writes what clientAnswer() says, whatever it wrote before", () => {
   const answers = [[200, "A: b", "Content-Length: 3"], [200], [304, "Connection: close"]] as const;
-  const parts = answers.map(([status, ...lines]) => {
-    const fields = lines.map((line) => field(...line.split(": ") as [string, string]));
-    const head = { minor: 1, status, reason: "R", fields } as const;
-    return { kind: "head", head, framing: responseFraming(head, "GET") } as const;
-  });
+  const parts = answers.map(([status, ...lines]) => partOf(status, ...lines));
   const clients = [GET, HEAD, OLD, { ...GET, keepAlive: false }, { ...GET, via: true }];
-  const heads = new ClientHeads();
+  let now = 0;
+  const heads = new ClientHeads(() => now);
   const pairs = parts.flatMap((part) => clients.map((client) => [part, client] as const));
   for (
     const [part, client] of [
@@ -118,7 +131,7 @@ Deno.test("ClientHeads.write() writes what clientAnswer() says, whatever it wrot
       ...parts.map((p) => [p, GET] as const),
     ]
   ) {
-    const { fields, framing, keepAlive } = clientAnswer(part, client);
+    const { fields, framing, keepAlive } = clientAnswer(part, client, now);
     const expected = {
       text: responseHeadText(part.head, fields),
       framing,
@@ -127,5 +140,61 @@ Deno.test("ClientHeads.write() writes what clientAnswer() says, whatever it wrot
     };
     assert.deepEqual(heads.write(part, client), expected);
     assert.equal(heads.write(part, { ...client }), heads.write(part, client));
+    now += 300;
   }
 });
+
+Deno.test("ClientHeads.write() tells the time of an answer, not of the one before it", () => {
+  let now = 0;
+  const heads = new ClientHeads(() => now);
+  const part = partOf(200, "Content-Length: 0");
+  const dates = [0, 999, 1000, 1999, 3000].map((at) => {
+    now = at;
+    return /\r\nDate: .*(\d\d) GMT\r\n/.exec(heads.write(part, GET).text)?.[1];
+  });
+  assert.deepEqual(dates, ["00", "00", "01", "01", "03"]);
+  const dated = partOf(200, "Content-Length: 0", "Date: theirs");
+  const first = heads.write(dated, GET);
+  now = 9000;
+  assert.equal(heads.write(dated, GET), first);
+});
+
+Deno.test("clientAnswer() tells the time of an answer that does not (RFC 9110 6.6.1)", () => {
+  assert.equal(rewritten(GET, 200, "Content-Length: 0").dated, true);
+  assert.equal(rewritten(GET, 404, "Connection: Date", "Date: x").dated, true);
+  assert.equal(rewritten(HEAD, 304).dated, true);
+  const own = rewritten(GET, 200, "date: Sun, 06 Nov 1994 08:49:37 GMT", "Content-Length: 0");
+  assert.equal(own.dated, false);
+  assert.deepEqual(own.lines, ["date: Sun, 06 Nov 1994 08:49:37 GMT", "Content-Length: 0"]);
+});
+
+Deno.test("clientAnswer() keeps Upgrade in a 426 alone (RFC 9110 15.5.22)", () => {
+  const fields = [
+    "Connection: Upgrade",
+    "Upgrade: TLS/1.3",
+    "Upgrade: HTTP/2",
+    "Content-Length: 0",
+  ];
+  assert.deepEqual(rewritten(GET, 426, ...fields).lines, [
+    "Content-Length: 0",
+    "Connection: upgrade",
+    "Upgrade: TLS/1.3, HTTP/2",
+  ]);
+  assert.deepEqual(rewritten(GET, 426, "Content-Length: 0").lines, ["Content-Length: 0"]);
+  assert.deepEqual(rewritten(GET, 400, ...fields).lines, ["Content-Length: 0"]);
+});
+
+Deno.test("clientAnswer() keeps Proxy-Authenticate in a 407 alone (RFC 9110 15.5.8)", () => {
+  const fields = ["Proxy-Authenticate: Basic", "proxy-authenticate: Digest", "Content-Length: 0"];
+  const kept = rewritten(GET, 407, ...fields, "Proxy-Authentication-Info: x").lines;
+  assert.deepEqual(kept, fields);
+  for (const status of [200, 401, 406, 408]) {
+    assert.deepEqual(rewritten(GET, status, ...fields).lines, ["Content-Length: 0"]);
+  }
+});
+
+function partOf(status: number, ...lines: readonly string[]): JudgedAnswer {
+  const fields = lines.map((line) => field(...line.split(": ") as [string, string]));
+  const head = { minor: 1, status, reason: "R", fields } as const;
+  return { head, framing: responseFraming(head, "GET") };
+}

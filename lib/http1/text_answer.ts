@@ -43,23 +43,30 @@ export class TextAnswer {
     return this.#facts;
   }
 
-  /** The head that a client gets by HTTP/1, one character a byte. */
-  toHttp1(terms: AnswerTerms): string {
+  /** The head that a client gets by HTTP/1, one character a byte. @param now as `clientAnswer` */
+  toHttp1(terms: AnswerTerms, now: number): string {
     const { head } = this.facts;
-    return responseHeadText(head, changedFields(this.#fields(terms), terms.changes));
+    return responseHeadText(head, changedFields(this.#fields(terms, now), terms.changes));
   }
 
   /** The fields that a client gets by HTTP/2 (RFC 9113, section 8.2.2). */
-  each(put: PutField, method: string, changes: FieldChanges | undefined): void {
+  each(
+    put: PutField,
+    { method, changes, now }: {
+      method: string;
+      changes: FieldChanges | undefined;
+      now: number;
+    },
+  ): void {
     const terms = { method, minor: 1, keepAlive: true, via: false, changes } as const;
-    for (const { key, role, value } of changedFields(this.#fields(terms), changes)) {
+    for (const { key, role, value } of changedFields(this.#fields(terms, now), changes)) {
       if ((role & NOT_IN_HTTP2) === 0) put(key, value);
     }
   }
 
-  #fields(terms: AnswerTerms): readonly Field[] {
+  #fields(terms: AnswerTerms, now: number): readonly Field[] {
     const { fields, status } = this.facts.head;
-    if (status >= 200) return clientAnswer(this.facts, terms).fields;
+    if (status >= 200) return clientAnswer(this.facts, terms, now).fields;
     const kept = endToEndFields(fields);
     return status === 101 ? [...kept, ...upgradeFields(valuesOf(fields, "upgrade"))] : kept;
   }

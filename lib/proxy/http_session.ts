@@ -3,7 +3,11 @@ import { asProxyError, type ErrorCode, ProxyError } from "../core/errors.ts";
 import { ipAddress } from "../core/host_name.ts";
 import type { Live } from "../core/live.ts";
 import { errorResponse, statusOf } from "../http1/error_response.ts";
+import { dateField } from "../http/date.ts";
 import { clientOf } from "../http/forwarded.ts";
+import { hopsLeft } from "../http/max_forwards.ts";
+import { optionsAnswer } from "../http/options_answer.ts";
+import { bodilessResponse } from "../http1/own_response.ts";
 import { field, valuesOf } from "../http/field.ts";
 import { responseHeadText } from "../http1/head.ts";
 import { encodeLatin1 } from "../core/latin1.ts";
@@ -172,6 +176,7 @@ class HttpSession {
           continue;
         }
         if (this.#options.redirect === true) goesOn = await this.#redirect(serving);
+        else if (mayGoNoFurther(request)) goesOn = await this.#answerOptions(serving);
         else {
           const backend = this.#route(serving);
           this.#watchForBreak();
@@ -301,6 +306,7 @@ class HttpSession {
     const fields = [
       field("Content-Type", "application/octet-stream"),
       field("Content-Length", String(token.length)),
+      dateField(Date.now()),
       ...(keepAlive ? [] : [field("Connection", "close")]),
     ];
     const head = { status: 200, reason: "OK", fields };
@@ -320,6 +326,17 @@ class HttpSession {
     this.#served++;
     this.#unread = mayBeUnread(request);
     this.#log(request, { status, bytesOut: bytes.length });
+    return keepAlive;
+  }
+
+  async #answerOptions({ request }: Serving): Promise<boolean> {
+    const keepAlive = !mayBeUnread(request) && goesOn(request) && !this.#draining;
+    const answer = optionsAnswer({ id: request.id, date: dateField(Date.now()) });
+    const bytes = bodilessResponse(answer, { reason: "OK", keepAlive });
+    await this.#answerHere(bytes);
+    this.#served++;
+    this.#unread = mayBeUnread(request);
+    this.#log(request, { status: answer.status, bytesOut: bytes.length });
     return keepAlive;
   }
 
@@ -461,6 +478,11 @@ interface Routed {
 
 /** By the minor version. */
 const VERSIONS = ["HTTP/1.0", "HTTP/1.1"] as const;
+
+/** Whether this is the last hop that the request may go, so that it is answered here. */
+function mayGoNoFurther({ head: { method, fields } }: ForwardedRequest): boolean {
+  return method === "OPTIONS" && hopsLeft(method, valuesOf(fields, "max-forwards")) === 0;
+}
 
 /** Whether something may follow a request's head that nobody reads where the request is refused. */
 function mayBeUnread({ framing, upgrade }: ForwardedRequest): boolean {

@@ -15,7 +15,7 @@ import {
   type TlsPolicy,
 } from "./engine.ts";
 import { NodeConnection } from "./node_connection.ts";
-import { PLAIN_HTTP_ANSWER } from "./plain_http.ts";
+import { plainHttpAnswer } from "./plain_http.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
 import { cannotListen } from "../ports/shared_port.ts";
 import { freeSpentInput } from "./spent_memory.ts";
@@ -205,7 +205,7 @@ function readHello(socket: Socket, done: (reading: ClientHello | ProxyError) => 
       case "incomplete":
         return;
       case "plain_http":
-        socket.write(PLAIN_HTTP_ANSWER);
+        socket.write(plainHttpAnswer(Date.now()));
         return finish(new ProxyError("plain_http", "The client spoke plain HTTP"));
       case "invalid":
         socket.write(alertRecord(reading.alert));

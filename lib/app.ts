@@ -14,15 +14,21 @@ import type { Policy } from "./proxy/policy.ts";
 import { Sessions } from "./proxy/session.ts";
 import { serveTcp } from "./proxy/tcp_session.ts";
 import { planReload } from "./control/reload_plan.ts";
-import { certificateStore, engineOf, type LoadedConfig, policyOf } from "./control/snapshot.ts";
+import {
+  alpnOf,
+  certificateStore,
+  engineOf,
+  type LoadedConfig,
+  policyOf,
+} from "./control/snapshot.ts";
 import {
   type LiveCertificateStore,
   liveCertificateStore,
 } from "./certificates/certificate_store.ts";
 import { denoEngine } from "./tls/deno_engine.ts";
 import type { EngineName, TlsListener } from "./tls/engine.ts";
-import { nodeEngine } from "./tls/node_engine.ts";
-import { keepFreedMemory } from "./ports/freed_memory.ts";
+import { openSslUnavailable } from "./tls/openssl/library.ts";
+import { opensslEngine } from "./tls/openssl_engine.ts";
 import { giveUpFfi } from "./ports/system_library.ts";
 import {
   type ServerName,
@@ -87,8 +93,8 @@ export interface OneThreadApp extends App {
 }
 
 /**
- * Listens and serves. The permission to open libraries, which the `deno` engine needs once, is given
- * up before the first connection is served.
+ * Listens and serves. The permission to open libraries, which both engines need once, is given up
+ * before the first connection is served.
  *
  * @throws {ProxyError} `bad_config` or `unavailable`, one clear line
  */
@@ -98,8 +104,9 @@ export async function startApp(
   options: AppOptions = {},
 ): Promise<OneThreadApp> {
   const app = new RunningApp(loaded, { observe, ...options });
+  // also where nothing needs it yet: a configuration that does may be loaded later
+  openSslUnavailable();
   await app.open();
-  keepFreedMemory();
   giveUpFfi();
   return app;
 }
@@ -348,9 +355,9 @@ class RunningApp implements OneThreadApp {
     const certificates = liveCertificateStore(certificateStore(loaded));
     const listener = await openListener({
       ...shared,
-      engine: engine === "deno" ? denoEngine : nodeEngine,
+      engine: engine === "deno" ? denoEngine : opensslEngine,
       certificates,
-      alpn: mode === "http" ? ["http/1.1", "http/1.0"] : [],
+      alpn: alpnOf(config),
       handshakeTimeout: loaded.config.timeouts.handshake,
       policy: tlsPolicy(config),
       serve: mode === "tcp"

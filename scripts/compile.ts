@@ -11,8 +11,7 @@
 import { parseArgs } from "node:util";
 import { readConfigAlone } from "../lib/cli/config_file.ts";
 import type { BuildFacts } from "../lib/cli/version.ts";
-import { neededGrants } from "../lib/control/fence.ts";
-import { libcPath } from "../lib/ports/libc.ts";
+import { neededGrants, type Platform } from "../lib/control/fence.ts";
 import { messageOf, ProxyError } from "../lib/core/errors.ts";
 import { permissionFlags } from "../lib/permissions/flags.ts";
 import { SERVICE_SOCKETS } from "../lib/permissions/systemd.ts";
@@ -122,21 +121,22 @@ async function flagsFor(
 ): Promise<readonly string[]> {
   // the set's folder stays relative to where the executable is started
   if (config === undefined) return ["--no-prompt", "--deny-import", ...flagsOfSet("proxy")];
-  const libc = target === undefined ? libcPath() : libcPath(platformOf(target));
   const output = { tell: (line: string) => print(Deno.stderr, line), terminal: false };
   return permissionFlags(neededGrants(await readConfigAlone(config, output), {
     configFile: config,
     notify: systemd ? SERVICE_SOCKETS : undefined,
-    libc,
+    platform: target === undefined ? undefined : platformOf(target),
     // an executable may read what is embedded in it
     program: [],
   }));
 }
 
-function platformOf(target: Target): Pick<typeof Deno.build, "os" | "arch"> {
+function platformOf(target: Target): Platform {
+  const darwin = target.endsWith("darwin");
   return {
-    os: target.endsWith("darwin") ? "darwin" : "linux",
+    os: darwin ? "darwin" : "linux",
     arch: target.startsWith("aarch64") ? "aarch64" : "x86_64",
+    ...(darwin ? {} : { env: "gnu" }),
   };
 }
 

@@ -43,10 +43,6 @@ if env --block-signal=USR1 true 2>/dev/null; then block="env --block-signal=USR1
 # A core would hold the keys.
 ulimit -c 0
 
-# What lib/ports/freed_memory.ts does where it may call the C library (glibc), here without calling it.
-export MALLOC_TRIM_THRESHOLD_="${MALLOC_TRIM_THRESHOLD_:-8388608}"
-export MALLOC_MMAP_THRESHOLD_="${MALLOC_MMAP_THRESHOLD_:-1048576}"
-
 # The flags are quoted for a shell, since a path may hold a space.
 eval "set -- $flags \"\$main\" \"\$@\""
 # shellcheck disable=SC2086 -- empty, or two words

@@ -56,7 +56,7 @@ Deno.test("admin tells how the proxy is, and how it was", async () => {
   const status = await statusOf(admin);
   assert.equal(status.state, "serving");
   assert.deepEqual(status.listeners, [
-    { address: `127.0.0.1:${proxy.port}`, mode: "http", engine: "node" },
+    { address: `127.0.0.1:${proxy.port}`, mode: "http", engine: "openssl" },
   ]);
   assert.ok((status.certificates[0]?.daysLeft ?? 0) > 1);
   assert.deepEqual(status.routes, [

@@ -42,7 +42,7 @@ Deno.test("check says what there is when all is fine", async () => {
   assert.equal(
     stdout,
     `${file.path} is fine: 2 listeners, 1 certificate, 1 backend, 1 route, 2 tests passed
-  listener 127.0.0.1:8443: http, node engine (protocol, cipher and SNI are to be logged)
+  listener 127.0.0.1:8443: http, openssl engine (the best there is here, it does all that can be asked)
   listener 127.0.0.1:8080: redirects to https
   workers: 2
   backend api: 127.0.0.1:8001; round_robin; no checks, only what becomes of requests
@@ -240,7 +240,7 @@ Deno.test("check says of every mistake what and where it is", async () => {
 
 Deno.test("check says of all mistakes at once, in their order, errors before warnings", async () => {
   await using file = await configFolder(`listeners:
-  - { listen: 127.0.0.1:8443, engin: node }
+  - { listen: 127.0.0.1:8443, engin: openssl }
   - { listen: 127.0.0.1:8443 }
   - { listen: 127.0.0.1:99999 }
 certificates:

@@ -39,9 +39,9 @@ workers: 2`);
   assert.equal(prompt, false);
   const expected: Record<string, unknown> = { deny_import: [], ignore_env: [] };
   for (const flag of granted) {
-    const [, kind = "", values = ""] = /^--allow-(\w+)=(.*)$/.exec(flag) ?? [];
+    const [, kind = "", values = ""] = /^--allow-(\w+)(?:=(.*))?$/.exec(flag) ?? [];
     // a worker begins with the program, which an executable has in itself
-    const own = values.split(",").filter((value) => !value.startsWith(`${ROOT}/`));
+    const own = values.split(",").filter((value) => value !== "" && !value.startsWith(`${ROOT}/`));
     if (kind !== "") expected[`allow_${kind}`] = own;
   }
   const given = Object.entries(permissions).filter(([, value]) => value !== null);

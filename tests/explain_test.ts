@@ -200,7 +200,7 @@ Deno.test("explain prints for people, and for programs with --json", async () =>
     stdout,
     `${url}
   listener     127.0.0.1:8443, http
-  engine       node: there is more than one certificate
+  engine       openssl: the best there is here, it does all that can be asked
   certificate  ${api.cert}: it has this very name; expires in 89 days
   route        1, the first that matches: api.example.test; /v2, /v3/
   backend      v2: 127.0.0.1:8002
@@ -222,7 +222,10 @@ Deno.test("explain prints for people, and for programs with --json", async () =>
     balance: "round_robin",
     health: "no checks, only what becomes of requests",
   });
-  assert.deepEqual(json.engine, { name: "node", reason: "there is more than one certificate" });
+  assert.deepEqual(json.engine, {
+    name: "openssl",
+    reason: "the best there is here, it does all that can be asked",
+  });
 
   const WRONG: readonly (readonly [args: readonly string[], code: number, told: RegExp])[] = [
     [["::"], 1, /^tls-proxy: "::" is not a URL; write https:\/\/api\.example\.com\/path$/],

@@ -59,7 +59,7 @@ Deno.test("the proxy says in one line why it cannot start", async () => {
       /^tls-proxy: Cannot read the certificate: no\.crt does not exist$/,
     ],
   ];
-  for (const engine of ["node", "deno"]) {
+  for (const engine of ["openssl", "deno"]) {
     for (const [flags, code, line] of CASES) {
       const failed = await startProxy([...flags, "--engine", engine]).catch((error) => error);
       assert.ok(failed instanceof NotStarted, String(failed));

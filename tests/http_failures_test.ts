@@ -48,7 +48,7 @@ const MALFORMED: readonly [name: string, sent: string][] = [
 ];
 
 Deno.test("http mode says in JSON, too, what is wrong with a request it has read the head of", async () => {
-  await using proxy = await startProxyFor({ engine: "node", backend: "127.0.0.1:1" });
+  await using proxy = await startProxyFor({ engine: "openssl", backend: "127.0.0.1:1" });
   const accept = "Accept: application/json";
   const refused: readonly [status: number, request: string][] = [
     [405, encodeRequest("/", { method: "TRACE", fields: [accept] })],

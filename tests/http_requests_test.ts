@@ -297,7 +297,7 @@ for (const engine of ENGINES) {
         ...["-sS", "-w", "%{http_code}", ...args, `http://127.0.0.1:${proxy.port}/`],
       ]);
       // what the `deno` engine does not see it cannot answer: it lacks "plain_http_answer"
-      if (engine === "node") {
+      if (engine === "openssl") {
         assert.equal(code, 0);
         assert.match(stdout, /This port speaks HTTPS: use https:\/\/[^]*400$/);
       } else {
@@ -306,7 +306,7 @@ for (const engine of ENGINES) {
       }
     }
     const [line] = await proxy.log.count(/ warning handshake failed /, 2);
-    assert.match(line ?? "", engine === "node" ? /error=plain_http/ : /error=handshake_failed/);
+    assert.match(line ?? "", engine === "openssl" ? /error=plain_http/ : /error=handshake_failed/);
     assert.equal(backend.connections.length, 0);
   });
 }

@@ -184,7 +184,7 @@ Deno.test("the log leaves out what it is told to", async () => {
   for (const [flags, kinds] of CASES) {
     await using proxy = await startProxy([
       ...["--listen", "127.0.0.1:0", "--backend", backend.address],
-      ...["--cert", ec.cert, "--key", ec.key, "--engine", "node", ...flags],
+      ...["--cert", ec.cert, "--key", ec.key, "--engine", "openssl", ...flags],
     ]);
     await runOk("curl", ["-sS", "--cacert", ca, `https://localhost:${proxy.port}/`]);
     // what is no everyday thing is told in any case

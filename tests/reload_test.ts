@@ -410,7 +410,7 @@ Deno.test("a listener that changes is opened anew on its address without a gap",
   const certificates = [certificateYaml(ec)];
   const make = (more: string, backend = one.address) =>
     yaml({ listeners: [listener(port, more)], certificates, backends: { one: backend } });
-  await using file = await ConfigFile.create(make("engine: node"));
+  await using file = await ConfigFile.create(make("engine: openssl"));
   await using proxy = await file.start();
   let asking = true;
   let asked = 0;
@@ -423,7 +423,7 @@ Deno.test("a listener that changes is opened anew on its address without a gap",
   const { connection } = await connectAs(port, "localhost");
   using client = connection;
   for (
-    const more of ["engine: deno", "engine: node, tls: { min_version: '1.3' }", "engine: deno"]
+    const more of ["engine: deno", "engine: openssl, tls: { min_version: '1.3' }", "engine: deno"]
   ) {
     await file.write(make(more));
     assert.equal(
@@ -444,7 +444,7 @@ Deno.test("a listener that changes is opened anew on its address without a gap",
   assert.equal(await raw.readText(3), "raw");
 });
 
-for (const [from, to] of [["node", "deno"], ["deno", "node"]] as const) {
+for (const [from, to] of [["openssl", "deno"], ["deno", "openssl"]] as const) {
   Deno.test(`a client amid its handshake is served when the engine changes (${from} to ${to})`, async () => {
     await using one = await startNamed("one");
     const port = await unusedPort();

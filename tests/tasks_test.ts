@@ -9,9 +9,11 @@ import { PERMISSION_SETS } from "../scripts/permission_sets.ts";
 const REASONS: Readonly<Record<string, string>> = {
   "proxy net": "the flags name addresses that a task cannot know; proxy:prod grants exactly those",
   "proxy read": "the flags name files that a task cannot know; proxy:prod grants exactly those",
+  "proxy ffi": "OpenSSL calls back, which takes all libraries; given up before it serves",
   "compile read": "the configuration to be compiled for stands anywhere",
   "chaos read": "files in temporary folders, of which the names are not known before",
   "fuzz read": "the same",
+  "test ffi": "the same, for tests of it",
   "test net": "servers and clients on ports of the system's choice",
   "test read": "files in temporary folders, of which the names are not known before",
   "test write": "the same",

@@ -302,8 +302,8 @@ Deno.test("a configuration that one worker cannot take is taken by none", async 
   await using proxy = await startConfigured(workers(3, { backends: { app: app.address } }));
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const listeners = [
-    { listen: "127.0.0.1:0", mode: "http", engine: "node" },
-    { listen: `127.0.0.1:${taken.addr.port}`, mode: "http", engine: "node" },
+    { listen: "127.0.0.1:0", mode: "http", engine: "openssl" },
+    { listen: `127.0.0.1:${taken.addr.port}`, mode: "http", engine: "openssl" },
   ];
   const config = JSON.parse(await Deno.readTextFile(proxy.config.path));
   config.backends.app.servers = [other.address];

@@ -13,7 +13,7 @@ const development: DevelopmentFiles = {
 const listener: RunningListener = {
   address: { host: "127.0.0.1", port: 40443 },
   mode: "http",
-  engine: "node",
+  engine: "openssl",
   engineReason: "the log names ciphers",
 };
 const demoConfig = withBackend(configFromFlags(DEFAULT_FLAGS), [
@@ -26,7 +26,7 @@ Deno.test("announce() says what was filled in and which line to try", () => {
     ...{ development, demo: true },
   });
   assert.deepEqual(lines, [
-    "listening on 127.0.0.1:40443: http, node engine (the log names ciphers)",
+    "listening on 127.0.0.1:40443: http, openssl engine (the log names ciphers)",
     "no --backend: the built-in demo on 127.0.0.1:8",
     "no --cert: the development certificate certs/localhost.crt, made now",
     "try: curl --cacert certs/development-ca.crt https://localhost:40443/",

@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from "commander";
+import { NODE_ENGINE_GONE } from "../config/yaml_schema.ts";
 import { ProxyError } from "../core/errors.ts";
 import { explainRequest, explanationLines } from "../control/explain.ts";
 import { openLineWriter } from "../log/line_writer.ts";
@@ -188,9 +189,7 @@ function addRunFlags(program: Command): void {
     .option("--cert <file>", "certificate chain (PEM); may repeat, with a --key each", collect)
     .option("--key <file>", "private key (PEM) of the --cert in the same place", collect)
     .addOption(choice("--mode <mode>", "what to forward", ["http", "tcp"], DEFAULT_FLAGS.mode))
-    .addOption(
-      choice("--engine <engine>", "what does TLS", ["auto", "deno", "node"], DEFAULT_FLAGS.engine),
-    )
+    .addOption(engineFlag())
     .addOption(
       choice(
         "--log-level <level>",
@@ -200,7 +199,7 @@ function addRunFlags(program: Command): void {
       ),
     )
     .option("--no-access-log", "log neither connections nor requests that went well")
-    .option("--no-tls-log", "log no handshakes, so that auto may choose the faster engine")
+    .option("--no-tls-log", "log no handshakes")
     .option("--config <file>", "the YAML form, instead of all other flags");
 }
 
@@ -211,6 +210,20 @@ function choice(
   value: string,
 ): Option {
   return new Option(flags, description).choices(choices).default(value);
+}
+
+function engineFlag(): Option {
+  const flag = choice(
+    "--engine <engine>",
+    "what does TLS",
+    ["auto", "openssl", "deno"],
+    DEFAULT_FLAGS.engine,
+  );
+  const { parseArg } = flag;
+  return flag.argParser((value: string, previous: unknown) => {
+    if (value === "node") throw new UsageError(`--engine: ${NODE_ENGINE_GONE}`);
+    return parseArg?.(value, previous);
+  });
 }
 
 interface ConfigFlag {

@@ -8,7 +8,7 @@ Deno.test("runCli() runs the proxy with what the flags say", async () => {
   const { code, config, stdout, stderr } = await run(
     ...["--listen", "[::1]:9443", "--backend", "127.0.0.1:1", "--backend", "127.0.0.1:2"],
     ...["--cert", "a.crt", "--key", "a.key", "--cert", "b.crt", "--key", "b.key"],
-    ...["--mode", "tcp", "--engine", "node", "--log-level", "error"],
+    ...["--mode", "tcp", "--engine", "openssl", "--log-level", "error"],
     ...["--no-access-log", "--no-tls-log"],
   );
   assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "", stderr: "" });
@@ -17,7 +17,7 @@ Deno.test("runCli() runs the proxy with what the flags say", async () => {
       kind: "tls",
       listen: { host: "::1", port: 9443 },
       mode: "tcp",
-      engine: "node",
+      engine: "openssl",
       tls: { minVersion: "1.2", strictSni: false },
     },
   ]);
@@ -45,7 +45,7 @@ const WRONG: readonly [args: readonly string[], stderr: string][] = [
   [["--lisen", "a:1"], "unknown option '--lisen' (did you mean --listen?)"],
   [["--zzz"], "unknown option '--zzz'"],
   [["chekc"], "unknown command 'chekc' (did you mean check?)"],
-  [["--engine", "node", "chekc"], "too many arguments. Expected 0 arguments but got 1: chekc"],
+  [["--engine", "deno", "chekc"], "too many arguments. Expected 0 arguments but got 1: chekc"],
   [["--listen"], "option '--listen <address>' argument missing"],
   [["--listen", "a:1", "--listen", "a:2"], "--listen is given twice"],
   [

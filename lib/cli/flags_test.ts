@@ -27,7 +27,7 @@ Deno.test("configFromFlags() takes every flag over", () => {
     cert: ["a.crt", "b.crt"],
     key: ["a.key", "b.key"],
     mode: "tcp",
-    engine: "node",
+    engine: "openssl",
     logLevel: "error",
     accessLog: false,
     tlsLog: false,
@@ -37,7 +37,7 @@ Deno.test("configFromFlags() takes every flag over", () => {
       kind: "tls",
       listen: { host: "::", port: 443 },
       mode: "tcp",
-      engine: "node",
+      engine: "openssl",
       tls: { minVersion: "1.2", strictSni: false },
     },
   ]);

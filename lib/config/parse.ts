@@ -264,6 +264,7 @@ function describe(issue: Issue, path: KeyPath): string {
         ? `"${name}" is missing`
         : `"${name}" must be ${kindOf(issue)}`;
     case "invalid_value":
+      if (!issue.message.startsWith("Invalid")) return issue.message;
       return `"${name}" must be ${issue.values.map((value) => `"${String(value)}"`).join(" or ")}`;
     case "too_small":
       return issue.origin === "array" || issue.origin === "string"

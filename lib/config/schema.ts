@@ -179,7 +179,7 @@ export interface LogConfig {
   };
   readonly format: "text" | "json";
   readonly access: boolean;
-  /** Whether protocol, cipher and SNI are wanted in the log; they cost the `node` engine. */
+  /** Whether protocol, cipher and SNI are wanted in the log. */
   readonly tls: boolean;
   /** The share of everyday lines that is kept, 0 to 1. */
   readonly sample: number;

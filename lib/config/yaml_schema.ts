@@ -24,6 +24,10 @@ import type {
 } from "./schema.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
+/** What to say to who still asks for the engine that there was on `node:tls`. */
+export const NODE_ENGINE_GONE =
+  'there is no "node" engine any more: write openssl, which takes its place, or auto';
+
 /** What a server is that is only an address. */
 export const SERVER_DEFAULTS: Omit<ServerConfig, "address"> = {
   weight: 1,
@@ -102,6 +106,10 @@ const hostOrAddress = text("A host name or an IP address", "api.example.com", (v
   return name;
 });
 
+function unknownEngine({ input }: { readonly input?: unknown }): string | undefined {
+  return input === "node" ? NODE_ENGINE_GONE : undefined;
+}
+
 const TLS_ONLY = ["mode", "engine", "tls"] as const;
 
 const listener = z.strictObject({
@@ -110,8 +118,8 @@ const listener = z.strictObject({
     description: "HTTP/1.1 requests, or opaque bytes",
     default: "http",
   }),
-  engine: z.enum(["auto", "node", "deno"]).optional().meta({
-    description: "What does the TLS; auto takes the fastest that can do what is needed",
+  engine: z.enum(["auto", "openssl", "deno"], { error: unknownEngine }).optional().meta({
+    description: "What does the TLS; auto takes the best that this machine has",
     default: "auto",
   }),
   tls: z.strictObject({

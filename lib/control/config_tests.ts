@@ -16,7 +16,7 @@ export interface FailedTest {
 export function runConfigTests(loaded: LoadedConfig): FailedTest[] {
   const listeners = loaded.config.listeners.filter((listener) => listener.kind === "tls");
   const strictSni = listeners.some(({ tls }) => tls.strictSni);
-  // `auto` takes the engine that knows where there are several
+  // `auto` takes the engine that knows, where it is there
   const seesCertificate = loaded.certificates.length === 1 ||
     listeners.some(({ engine }) => engine !== "deno");
   return loaded.config.tests.flatMap((test, index): FailedTest[] => {

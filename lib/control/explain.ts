@@ -76,7 +76,7 @@ function explainTls(
     host: tcp ? undefined : host,
     path: tcp ? undefined : targetOf(url),
     strictSni: listener.tls.strictSni,
-    seesCertificate: engine.engine === "node" || loaded.certificates.length === 1,
+    seesCertificate: engine.engine === "openssl" || loaded.certificates.length === 1,
   });
   const common = {
     url: url.href,

@@ -20,7 +20,7 @@ function linesFor(url: string, sni?: string): string[] {
   return lines.map((line) => line.trim().replace(/ {2,}/, ": "));
 }
 
-const ENGINE = "engine: node: there is more than one certificate";
+const ENGINE = "engine: openssl: the best there is here, it does all that can be asked";
 
 Deno.test("explainRequest() says what becomes of a request", () => {
   assert.deepEqual(linesFor("a.test/x"), [

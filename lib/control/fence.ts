@@ -1,16 +1,18 @@
 import type { Config } from "../config/schema.ts";
 import { libcPath } from "../ports/libc.ts";
+import { installedPlaces } from "../tls/openssl/library_places.ts";
 import type { KeyPath } from "../config/key_path.ts";
 import { type Grant, type Holds, missingGrants, surplusFlags } from "../permissions/fence.ts";
 import {
   type Grants,
   grantsFor,
   keyWriting,
+  type Libraries,
   needsOf,
   type NotifySockets,
   type Surroundings,
 } from "../permissions/grants.ts";
-import { engineOf } from "./snapshot.ts";
+import { alpnOf, engineOf, type Machine } from "./snapshot.ts";
 
 /** What the process needs for a configuration file, see `grantsFor`. */
 export function neededGrants(config: Config, where: ProgramPlace): Grants {
@@ -21,16 +23,24 @@ export function neededGrants(config: Config, where: ProgramPlace): Grants {
 export interface ProgramPlace {
   readonly configFile: string;
   readonly notify?: NotifySockets | undefined;
-  /** Of the machine that it is for, where that is another. */
-  readonly libc?: string | undefined;
+  /** The machine that it is for, where that is another. */
+  readonly platform?: Platform | undefined;
   /** The same of the program that is run. */
   readonly program?: readonly string[];
 }
 
+/** A machine, as `Deno.build` tells of it. */
+export type Platform = Pick<typeof Deno.build, "os" | "arch" | "env">;
+
 function surroundingsOf(config: Config, where: ProgramPlace): Surroundings {
-  const { configFile, notify, libc = libcPath(), program = programFiles() } = where;
-  const cwd = Deno.cwd();
-  return { configFile, cwd, libc: callsLibc(config) ? libc : undefined, program, notify };
+  const { configFile, notify, platform, program = programFiles() } = where;
+  const libraries = librariesFor(config, platform);
+  return { configFile, cwd: Deno.cwd(), libraries, program, notify };
+}
+
+/** The same for this process, which may not look where libraries are. */
+function surroundingsHere(config: Config, configFile: string): Surroundings {
+  return surroundingsOf(config, { configFile, platform: Deno.build });
 }
 
 /** What stands against a configuration. */
@@ -45,7 +55,7 @@ export interface Objection {
  * granted at its start, which is when a process gets its permissions.
  */
 export function notPermitted(config: Config, configFile: string): readonly Objection[] {
-  const surroundings = surroundingsOf(config, { configFile });
+  const surroundings = surroundingsHere(config, configFile);
   return missingGrants(needsOf(config, surroundings), holds).map((grant) => ({
     key: grant.kind === "write" ? keyWriting(grant.value, config, surroundings) : [],
     message: `this process was started without the permission ${grant.flag}` +
@@ -63,15 +73,27 @@ function wayOut({ kind }: Grant, configFile: string): string {
 
 /** What this process was granted beyond what the configuration needs, as flags. */
 export function surplusGrants(config: Config, configFile: string): readonly string[] {
-  return surplusFlags(needsOf(config, surroundingsOf(config, { configFile })), holds);
+  return surplusFlags(needsOf(config, surroundingsHere(config, configFile)), holds);
 }
 
-/** The engine as it would be chosen where the library may be called. */
-function callsLibc(config: Config): boolean {
-  return config.listeners.some((listener) =>
-    listener.kind === "tls" &&
-    engineOf(listener, config, { denoUnavailable: undefined }).engine === "deno"
-  );
+/** The libraries that the engines call, as they would be chosen where these may be called. */
+function librariesFor(config: Config, platform: Platform | undefined): Libraries {
+  const places = installedPlaces(platform);
+  const machine: Machine = {
+    openssl: places.length === 0 ? { unavailable: "OpenSSL 3 is not installed" } : {},
+    deno: {},
+  };
+  const openssl = places.flatMap(({ crypto, ssl }) => [crypto, ssl]);
+  const libc = libcPath(platform);
+  const paths: string[] = [];
+  for (const listener of config.listeners) {
+    if (listener.kind !== "tls") continue;
+    const { engine } = engineOf(listener, config, machine);
+    // the library asks back which protocol it is to be
+    if (engine === "openssl" && alpnOf(listener).length > 0) return "any";
+    paths.push(...engine === "openssl" ? openssl : libc === undefined ? [] : [libc]);
+  }
+  return paths;
 }
 
 /** What this program is made of: its source, or one file where it is bundled. */

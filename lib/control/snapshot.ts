@@ -13,8 +13,11 @@ import {
   createCertificateStore,
 } from "../certificates/certificate_store.ts";
 import { chooseEngine, type EngineChoice, type Need } from "../tls/choose_engine.ts";
-import { denoEngine } from "../tls/deno_engine.ts";
+import { denoEngine, denoEngineUnavailable } from "../tls/deno_engine.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
+import type { EngineName } from "../tls/engine.ts";
+import { openSslUnavailable } from "../tls/openssl/library.ts";
+import { opensslEngine } from "../tls/openssl_engine.ts";
 import { Backend, type BackendOptions } from "../upstream/backend.ts";
 import { createBalancer } from "../upstream/balancer/create_balancer.ts";
 import type { HealthSettings } from "../upstream/server.ts";
@@ -146,24 +149,46 @@ function retryAfter({ health, ejection }: BackendConfig): number {
   return Math.min(60, Math.max(1, Math.ceil(next / 1000)));
 }
 
+/** The engines of a machine: why one cannot run there, and what it does worse there. */
+export type Machine = Readonly<
+  Record<EngineName, { readonly unavailable?: string | undefined; readonly handicap?: string }>
+>;
+
 /**
  * The engine of a listener, and why.
  *
- * @throws {ProxyError} `bad_config` where the one asked for cannot do what is asked
+ * @param machine by default this process, as it is
+ * @throws {ProxyError} `bad_config` where none can do what is asked
  */
 export function engineOf(
   listener: TlsListenerConfig,
   config: Config,
-  { denoUnavailable }: { denoUnavailable: string | undefined } = {
-    denoUnavailable: portKeeper().unavailable,
-  },
+  machine: Machine = thisMachine(),
 ): EngineChoice {
   return chooseEngine({
     wanted: listener.engine,
     needs: needsOf(listener, config),
-    denoCan: denoEngine.can,
-    denoUnavailable,
+    openssl: { can: opensslEngine.can, unavailable: undefined, ...machine.openssl },
+    deno: { can: denoEngine.can, unavailable: undefined, ...machine.deno },
   });
+}
+
+function thisMachine(): Machine {
+  const noLibrary = portKeeper().unavailable;
+  return {
+    openssl: { unavailable: openSslUnavailable() },
+    deno: {
+      unavailable: denoEngineUnavailable(),
+      ...(noLibrary === undefined ? {} : {
+        handicap: `answers of more than 16 KiB wait for acknowledgements, as ${noLibrary}`,
+      }),
+    },
+  };
+}
+
+/** The protocols that a listener offers by ALPN (RFC 7301), best first. */
+export function alpnOf({ mode }: TlsListenerConfig): readonly string[] {
+  return mode === "http" ? ["http/1.1", "http/1.0"] : [];
 }
 
 function needsOf({ mode, tls }: TlsListenerConfig, config: Config): Need[] {

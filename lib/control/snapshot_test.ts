@@ -3,45 +3,54 @@ import { loadedConfig } from "../../tests/support/loaded_config.ts";
 import { engineOf } from "./snapshot.ts";
 
 const ONE = "{ cert: a, key: b }";
+const BEST = "openssl: the best there is here, it does all that can be asked";
 
-/** What is asked of a listener, what else there is, and the engine with its reason. */
+/** What is asked of a listener, what else there is, and the engine where both can run. */
 const CASES: readonly (readonly [listener: string, more: string, choice: string])[] = [
-  ["", "log: { tls: false }", "deno: the fastest, and it can do all that is needed"],
-  ["", "", "node: protocol, cipher and SNI are to be logged"],
-  [", engine: node", "log: { tls: false }", "node: asked for"],
+  ["", "", BEST],
+  [", mode: tcp", "log: { tls: false }", BEST],
+  [", engine: openssl", "", "openssl: asked for"],
   [", engine: deno", "", "deno: asked for"],
-  [
-    ", tls: { strict_sni: true }",
-    "log: { tls: false }",
-    "node: unknown names are to be refused",
-  ],
-  [`, tls: { min_version: "1.3" }`, "log: { tls: false }", "node: a version is asked for"],
-  [
-    ", mode: tcp",
-    "log: { tls: false }",
-    "node: a tcp connection that is broken off must not look complete",
-  ],
-  [
-    ", mode: tcp",
-    "log: { tls: false }\nroutes: [{ hosts: [a], backend: b }]",
-    "node: tcp connections are routed by SNI",
-  ],
-  [
-    "",
-    `log: { tls: false }\ncertificates: [${ONE}, ${ONE}]`,
-    "node: there is more than one certificate",
-  ],
 ];
 
-Deno.test("engineOf() takes the fastest engine that can do what is needed, and says why", () => {
-  for (const [listener, more, choice] of CASES) {
-    const certificates = more.includes("certificates:") ? "" : `certificates: [${ONE}]`;
-    const { config } = loadedConfig(
-      `listeners: [{ listen: ":1"${listener} }]\n${certificates}\n${more}`,
-    );
-    const [first] = config.listeners;
-    assert.ok(first?.kind === "tls");
-    const { engine, reason } = engineOf(first, config);
-    assert.equal(`${engine}: ${reason}`, choice, `${listener} ${more}`);
+/** The same where OpenSSL cannot be called. */
+const WITHOUT: readonly (readonly [listener: string, more: string, choice: string])[] = [
+  ["", "log: { tls: false }", "deno: it is gone"],
+  ["", "", "deno: it is gone; not done without it: protocol, cipher and SNI are to be logged"],
+  [", engine: deno", "", "deno: asked for"],
+  [", tls: { strict_sni: true }", "", "unknown names are to be refused (strict_sni): it takes"],
+  [`, tls: { min_version: "1.3" }`, "", "a version is asked for (min_version): it takes"],
+  [
+    ", mode: tcp",
+    "log: { tls: false }",
+    "deno: it is gone; not done without it: a tcp connection that is broken off must not look " +
+    "complete",
+  ],
+  [", mode: tcp", "routes: [{ hosts: [a], backend: b }]", "tcp connections are routed by SNI"],
+  ["", `log: { tls: false }\ncertificates: [${ONE}, ${ONE}]`, "deno: it is gone; not done"],
+  [", engine: openssl", "", "The openssl engine cannot be used: it is gone"],
+];
+
+Deno.test("engineOf() takes the best engine that there is, and says why", () => {
+  for (const [cases, openssl] of [[CASES, undefined], [WITHOUT, "it is gone"]] as const) {
+    for (const [listener, more, choice] of cases) {
+      const certificates = more.includes("certificates:") ? "" : `certificates: [${ONE}]`;
+      const { config } = loadedConfig(
+        `listeners: [{ listen: ":1"${listener} }]\n${certificates}\n${more}`,
+      );
+      const [first] = config.listeners;
+      assert.ok(first?.kind === "tls");
+      let said: string;
+      try {
+        const { engine, reason } = engineOf(first, config, {
+          openssl: { unavailable: openssl },
+          deno: {},
+        });
+        said = `${engine}: ${reason}`;
+      } catch (error) {
+        said = error instanceof Error ? error.message : String(error);
+      }
+      assert.ok(said.startsWith(choice), `${listener} ${more}: ${said}`);
+    }
   }
 });

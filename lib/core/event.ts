@@ -36,7 +36,8 @@ export interface HandshakeDone {
 
 export interface HandshakeFailed {
   readonly kind: "handshake_failed";
-  readonly peer: Address;
+  /** Undefined of a client that had gone before it was accepted. */
+  readonly peer: Address | undefined;
   readonly sni: string | undefined;
   readonly error: ProxyError;
 }

@@ -8,6 +8,8 @@ export interface TlsFacts {
   readonly protocol: string | undefined;
   /** The IANA name of the cipher suite. */
   readonly cipher: string | undefined;
+  /** The group of the key exchange, such as `x25519`. */
+  readonly group?: string | undefined;
   readonly resumed: boolean | undefined;
   /** Milliseconds from accept to the end of the handshake. */
   readonly handshakeMs: number;

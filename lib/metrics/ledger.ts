@@ -40,6 +40,7 @@ export class HandshakeLedger {
   readonly #rows = new TopCounts(PLACES);
 
   add({ peer, sni = "", error }: HandshakeFailed): void {
+    if (peer === undefined) return;
     const source = sourcePrefix(peer.host);
     this.#total++;
     this.#reasons.set(error.code, (this.#reasons.get(error.code) ?? 0) + 1);

@@ -7,8 +7,8 @@ import type { Grants } from "./grants.ts";
 export type Holds = (permission: Deno.PermissionDescriptor) => boolean;
 
 /**
- * What is needed and not held, as the flags that would grant it. The C library is not asked for: its
- * permission is given up at start, and without it another engine serves.
+ * What is needed and not held, as the flags that would grant it. Libraries are not asked for: their
+ * permission is given up at start, and an engine that was not given its own says so itself.
  */
 export function missingFlags(needs: Grants, holds: Holds): readonly string[] {
   return missingGrants(needs, holds).map(({ flag }) => flag);
@@ -38,7 +38,8 @@ export function missingGrants(needs: Grants, holds: Holds): readonly Grant[] {
  */
 export function surplusFlags(needs: Grants, holds: Holds): readonly string[] {
   return [
-    ...WHOLE_KINDS.filter((name) => holds({ name })).map((name) => `--allow-${name}`),
+    ...WHOLE_KINDS.filter((name) => !(name === "ffi" && needs.ffi === "any") && holds({ name }))
+      .map((name) => `--allow-${name}`),
     ...(holds({ name: "net" }) ? [] : otherPorts(needs, holds)),
     ...(holds({ name: "write" }) ? [] : writable(needs, holds)),
   ];

@@ -46,6 +46,11 @@ Deno.test("missingFlags() asks for both ends of a range, as ranges cannot be ask
   }
 });
 
+Deno.test("surplusFlags() takes all libraries for needed where one has to call back", () => {
+  const needs: Grants = { ...NEEDS, ffi: "any" };
+  assert.deepEqual(surplusFlags(needs, holding(["ffi"])), []);
+});
+
 Deno.test("surplusFlags() names what is held beyond the needs", () => {
   const CASES: readonly [more: readonly string[], surplus: readonly string[]][] = [
     [[], []],

@@ -7,9 +7,11 @@ import type { Grants } from "./grants.ts";
  * some as they are loaded.
  */
 export function permissionFlags(grants: Grants): readonly string[] {
-  const allowed = KINDS.flatMap((kind) =>
-    grants[kind].length === 0 ? [] : [`--allow-${kind}=${grants[kind].join(",")}`]
-  );
+  const allowed = KINDS.flatMap((kind) => {
+    const granted = grants[kind];
+    if (granted === "any") return [`--allow-${kind}`];
+    return granted.length === 0 ? [] : [`--allow-${kind}=${granted.join(",")}`];
+  });
   return ["--no-prompt", "--deny-import", "--ignore-env", ...allowed];
 }
 
@@ -32,7 +34,10 @@ function shellWord(word: string): string {
 export function permissionSet(grants: Grants): Readonly<Record<string, unknown>> {
   const kinds = KINDS.filter((kind) => kind !== "env" && grants[kind].length > 0);
   return {
-    ...Object.fromEntries(kinds.map((kind) => [kind, grants[kind]])),
+    ...Object.fromEntries(kinds.map((kind) => {
+      const granted = grants[kind];
+      return [kind, granted === "any" ? true : granted];
+    })),
     env: grants.env.length === 0 ? { ignore: true } : { allow: grants.env, ignore: true },
   };
 }

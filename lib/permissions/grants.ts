@@ -8,7 +8,7 @@ import { networkEnds } from "../core/ip.ts";
 
 /**
  * What a process may do, kind by kind, each entry as the runtime's flags have it. A kind without
- * entries is not granted at all; none is ever granted without bounds.
+ * entries is not granted at all; none is ever granted without bounds, but for libraries.
  */
 export interface Grants {
   /** `host:port`, `[v6]:port`, a host for all its ports, or `unix:/path`; to connect and to listen. */
@@ -18,9 +18,14 @@ export interface Grants {
   readonly write: readonly string[];
   /** Names of variables. */
   readonly env: readonly string[];
-  /** Absolute paths of libraries. */
-  readonly ffi: readonly string[];
+  readonly ffi: Libraries;
 }
+
+/**
+ * Absolute paths of libraries; `any` where one of them has to call back, for which the runtime asks
+ * for all. Either is given up before the first connection is served.
+ */
+export type Libraries = readonly string[] | "any";
 
 /** What the grants depend on beside the configuration. */
 export interface Surroundings {
@@ -28,8 +33,8 @@ export interface Surroundings {
   readonly configFile: string | undefined;
   /** The working directory, which relative paths start from. */
   readonly cwd: string;
-  /** The C library, where a listener's engine calls it at start. */
-  readonly libc: string | undefined;
+  /** What the engines of the listeners call. */
+  readonly libraries: Libraries;
   /** The program's own files, which a worker reads anew; none for one that holds them in itself. */
   readonly program: readonly string[];
   /** Where the process tells a service manager how it is; undefined where there is none. */
@@ -62,7 +67,7 @@ export function grantsFor(config: Config, surroundings: Surroundings): Grants {
     read: read.map(grantable),
     write: write.map(grantable),
     env,
-    ffi: ffi.map(grantable),
+    ffi: ffi === "any" ? "any" : ffi.map(grantable),
   };
 }
 
@@ -77,7 +82,7 @@ export function needsOf(config: Config, surroundings: Surroundings): Grants {
     read: withoutCovered(merge(grants.flatMap(({ read = [] }) => read))),
     write: merge(grants.flatMap(({ write = [] }) => write)),
     env: merge(grants.flatMap(({ env = [] }) => env)),
-    ffi: merge(grants.flatMap(({ ffi = [] }) => ffi)),
+    ffi: surroundings.libraries === "any" ? "any" : merge(surroundings.libraries),
   };
 }
 
@@ -87,7 +92,7 @@ export function keyWriting(path: string, config: Config, surroundings: Surroundi
   return parts.find(({ grants }) => grants.write?.includes(path))?.key ?? [];
 }
 
-type SomeGrants = Partial<Grants>;
+type SomeGrants = Partial<Omit<Grants, "ffi">>;
 
 /** What a key of the configuration needs. */
 interface Part {
@@ -96,7 +101,7 @@ interface Part {
 }
 
 function partsOf(config: Config, surroundings: Surroundings): readonly Part[] {
-  const { cwd, libc, notify } = surroundings;
+  const { cwd, notify } = surroundings;
   const { listeners, admin, backends, cluster, acme, log } = config;
   const part = (key: KeyPath, grants: SomeGrants): Part => ({ key, grants });
   return [
@@ -114,7 +119,6 @@ function partsOf(config: Config, surroundings: Surroundings): readonly Part[] {
       ? []
       : [part(["log", "file"], { write: [absolute(log.file, cwd)] })]),
     ...(notify === undefined ? [] : [part([], notifyGrants(notify))]),
-    ...(libc === undefined ? [] : [part([], { ffi: [libc] })]),
   ];
 }
 

@@ -9,7 +9,7 @@ import { SERVICE_SOCKETS } from "./systemd.ts";
 const SURROUNDINGS: Surroundings = {
   configFile: "/etc/proxy/proxy.yaml",
   cwd: "/srv",
-  libc: undefined,
+  libraries: [],
   program: [],
   notify: undefined,
 };
@@ -114,9 +114,10 @@ const CASES: readonly [
     read: ["/etc/proxy/proxy.yaml", "/opt/proxy/lib"],
   }],
   ["one worker, which has read it", "workers: 1", { program: ["/opt/proxy/lib"] }, {}],
-  ["the engine that calls the C library", "", { libc: "/lib/libc.so.6" }, {
+  ["the engine that calls the C library", "", { libraries: ["/lib/libc.so.6"] }, {
     ffi: ["/lib/libc.so.6"],
   }],
+  ["a library that calls back", "", { libraries: "any" }, { ffi: "any" }],
   ["a service manager", "", { notify: SERVICE_SOCKETS }, {
     net: ["unix:/run/systemd/notify", "unix:/run/tls-proxy/notify"],
     read: ["/etc/proxy/proxy.yaml", "/run/systemd/notify", "/run/tls-proxy/notify"],

@@ -1,6 +1,6 @@
 import { messageOf } from "../core/errors.ts";
 
-/** Milliseconds to wait when accepting fails, for want of file descriptors say. */
+/** Milliseconds to wait where the system has no room for another connection. */
 const ACCEPT_PAUSE_MS = 100;
 
 /** As much of a listener as it takes to accept. */
@@ -9,13 +9,18 @@ export interface Acceptor<Socket> {
 }
 
 /**
- * Accepts until `closed` says that the listener has been closed. A failure that is no client's,
- * such as too many open files, is told and waited out: those already connected go on.
+ * Accepts until `closed` says that the listener has been closed. Where the system is short of
+ * something, such as file descriptors, that is told and waited out: those already connected go on.
+ * Any other failure is one client's, who has gone before it was accepted: the next one is not kept
+ * waiting for it.
  */
 export async function acceptAll<Socket>(
   listener: Acceptor<Socket>,
   on: {
     readonly socket: (socket: Socket) => void;
+    /** A client had gone before it was accepted: nothing is known of it. */
+    readonly gone?: () => void;
+    /** The system is short of something. */
     readonly trouble: (reason: string) => void;
     readonly closed: () => boolean;
   },
@@ -24,9 +29,26 @@ export async function acceptAll<Socket>(
     try {
       on.socket(await listener.accept());
     } catch (error) {
-      if (on.closed()) return;
+      if (on.closed() || error instanceof Deno.errors.BadResource) return;
+      if (!isShortage(error)) {
+        on.gone?.();
+        continue;
+      }
       on.trouble(messageOf(error));
       await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
     }
   }
 }
+
+/** Whether the system lacks descriptors, of this process or of all, or memory (accept(2)). */
+function isShortage(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as Error & { code?: unknown };
+  return SHORTAGES.some((name) => code === name) || SHORTAGE_MESSAGES.test(error.message);
+}
+
+const SHORTAGES = ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"];
+
+/** For errors of the runtime that have no code. */
+const SHORTAGE_MESSAGES =
+  /Too many open files|No file descriptors available|Cannot allocate memory|No buffer space/i;

@@ -52,3 +52,25 @@ const FIRST_FREE_PORT = 1024;
 function codeOf(error: unknown): unknown {
   return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
 }
+
+/**
+ * Listens with `reusePort` and a queue long enough for a burst; the address was claimed before.
+ *
+ * @throws {ProxyError} `bad_config` where it cannot
+ */
+export function listenShared(address: Address): Deno.TcpListener {
+  const options: Deno.TcpListenOptions & { reusePort: boolean } = {
+    hostname: address.host,
+    port: address.port,
+    reusePort: true,
+    tcpBacklog: BACKLOG,
+  };
+  try {
+    return Deno.listen(options);
+  } catch (error) {
+    throw cannotListen(address, error);
+  }
+}
+
+/** Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`). */
+const BACKLOG = 4096;

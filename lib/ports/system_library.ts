@@ -43,8 +43,6 @@ const SYMBOLS = {
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
   getdtablesize: { parameters: [], result: "i32" },
-  // of glibc alone
-  mallopt: { parameters: ["i32", "i32"], result: "i32", optional: true },
   // moves nothing: it gives the address of its first argument back, for which the runtime's own way
   // (`Deno.UnsafePointer`) takes the permission to open any library
   memmove: { parameters: ["buffer", "buffer", "usize"], result: "usize" },

@@ -1,7 +1,9 @@
 import type { Address } from "../core/address.ts";
+import { ProxyError } from "../core/errors.ts";
 import type { Observer } from "../core/event.ts";
 import type { CertificateStore } from "../certificates/certificate_store.ts";
-import type { TlsConnection, TlsEngine, TlsListener, TlsPolicy } from "../tls/engine.ts";
+import type { TlsConnection, TlsEngine, TlsListener } from "../tls/engine.ts";
+import type { TlsPolicy } from "../tls/policy.ts";
 import type { ConnectionLimit } from "./connection_limit.ts";
 import type { Session, Sessions } from "./session.ts";
 
@@ -43,6 +45,13 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
       sessions.add(session);
     },
     onHandshakeFailure: (failure) => observe({ kind: "handshake_failed", ...failure }),
+    onGone: () => {
+      const error = new ProxyError(
+        "handshake_failed",
+        "The client had gone before it was accepted",
+      );
+      observe({ kind: "handshake_failed", peer: undefined, sni: undefined, error });
+    },
     onTrouble: (reason) => observe({ kind: "listener_trouble", listen: address, reason }),
   });
   return {

@@ -10,7 +10,7 @@ import { readProxiedStart } from "../ports/proxied_start.ts";
 import type { ProxiedOrigin } from "../ports/proxy_header.ts";
 import type { Place, TlsListener } from "../tls/engine.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
-import { cannotListen } from "../ports/shared_port.ts";
+import { listenShared } from "../ports/shared_port.ts";
 import type { ConnectionLimit } from "./connection_limit.ts";
 import type { HttpConnection } from "./client_side.ts";
 import type { Session, Sessions } from "./session.ts";
@@ -45,7 +45,7 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
     address,
     beside,
     noDelay: false,
-    listen: () => listen(address),
+    listen: () => listenShared(address),
     close: (listener) => listener.close(),
   });
   let closed = false;
@@ -116,17 +116,4 @@ interface Accepted {
   readonly ends: ProxiedOrigin;
   /** What was read already. */
   readonly rest?: Uint8Array;
-}
-
-function listen(address: Address): Deno.TcpListener {
-  try {
-    const options: Deno.TcpListenOptions & { reusePort: boolean } = {
-      hostname: address.host,
-      port: address.port,
-      reusePort: true,
-    };
-    return Deno.listen(options);
-  } catch (error) {
-    throw cannotListen(address, error);
-  }
 }

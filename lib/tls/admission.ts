@@ -2,12 +2,21 @@ import { ProxyError } from "../core/errors.ts";
 import type { Certificate } from "../certificates/certificate.ts";
 import type { CertificateStore } from "../certificates/certificate_store.ts";
 import type { ClientHello } from "./client_hello.ts";
-import type { TlsPolicy } from "./engine.ts";
+import type { ClientAuth, TlsPolicy } from "./policy.ts";
 import type { AlertName } from "./wire.ts";
 
 /** What a ClientHello gets. */
 export type Admission =
-  | { readonly kind: "admitted"; readonly certificate: Certificate }
+  | {
+    readonly kind: "admitted";
+    readonly certificate: Certificate;
+    /** What ALPN is answered with (RFC 7301); undefined for nothing. */
+    readonly protocol: string | undefined;
+    /** What the client has to prove of itself; nothing where it is absent. */
+    readonly clientAuth?: ClientAuth | undefined;
+  }
+  /** TLS is somebody else's: the connection is given on as it is, the hello included. */
+  | { readonly kind: "passthrough" }
   /** `alert` is to be sent before any key is used. */
   | { readonly kind: "refused"; readonly alert: AlertName; readonly error: ProxyError };
 
@@ -17,7 +26,12 @@ export const DEFAULT_POLICY: TlsPolicy = { minVersion: "TLSv1.2", strictSni: fal
 /** Decides on a ClientHello by the policy of the listener and the certificates there are. */
 export function admit(
   hello: ClientHello,
-  { policy, certificates }: { policy: TlsPolicy; certificates: CertificateStore },
+  { policy, certificates, alpn }: {
+    policy: TlsPolicy;
+    certificates: CertificateStore;
+    /** What is offered, best first; nothing for who does without ALPN. */
+    alpn: readonly string[];
+  },
 ): Admission {
   // RFC 8446, section 4.2.1. The runtime's TLS says handshake_failure to some of these.
   const allowed = VERSIONS[policy.minVersion];
@@ -31,7 +45,13 @@ export function admit(
     const why = "No certificate covers the name";
     return refused("unrecognized_name", new ProxyError("unknown_name", why));
   }
-  return { kind: "admitted", certificate };
+  // RFC 7301, section 3.2: one who speaks none of ours cannot be served, one who says nothing can
+  const protocol = alpn.find((name) => hello.alpn.includes(name));
+  if (protocol === undefined && alpn.length > 0 && hello.alpn.length > 0) {
+    const why = "The client speaks none of the protocols offered";
+    return refused("no_application_protocol", new ProxyError("handshake_failed", why));
+  }
+  return { kind: "admitted", certificate, protocol };
 }
 
 const TLS_1_2 = 0x0303;

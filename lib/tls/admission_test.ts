@@ -3,9 +3,10 @@ import { paperCertificate } from "../../tests/support/loaded_config.ts";
 import { admit, DEFAULT_POLICY } from "./admission.ts";
 import { createCertificateStore } from "../certificates/certificate_store.ts";
 import type { ClientHello } from "./client_hello.ts";
-import type { TlsPolicy } from "./engine.ts";
+import type { TlsPolicy } from "./policy.ts";
 
 const HELLO: ClientHello = {
+  ticket: undefined,
   versions: [0x0304, 0x0303],
   sni: "a.test",
   alpn: [],
@@ -49,9 +50,11 @@ const CASES: readonly (readonly [
 
 Deno.test("admit() decides by the listener's policy and the certificates", () => {
   for (const [change, policy, outcome] of CASES) {
-    const admission = admit({ ...HELLO, ...change }, { policy, certificates });
+    const admission = admit({ ...HELLO, ...change }, { policy, certificates, alpn: [] });
     const said = admission.kind === "admitted"
       ? admission.certificate.label
+      : admission.kind === "passthrough"
+      ? "passthrough"
       : `${admission.alert} ${admission.error.code}`;
     assert.equal(said, outcome, JSON.stringify({ ...change, ...policy }));
   }

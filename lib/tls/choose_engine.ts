@@ -13,10 +13,17 @@ export interface EngineQuestion {
   readonly wanted: EngineName | "auto";
   /** What the listener needs, and why. */
   readonly needs: readonly Need[];
-  /** What the `deno` engine can do. */
-  readonly denoCan: ReadonlySet<Capability>;
-  /** Why the `deno` engine cannot run here; undefined where it can. */
-  readonly denoUnavailable: string | undefined;
+  readonly openssl: EngineFacts;
+  readonly deno: EngineFacts;
+}
+
+/** An engine as it is on this machine. */
+export interface EngineFacts {
+  readonly can: ReadonlySet<Capability>;
+  /** Why it cannot run here, and what to do about it; undefined where it can. */
+  readonly unavailable: string | undefined;
+  /** What it does worse here than elsewhere, and why. */
+  readonly handicap?: string | undefined;
 }
 
 export interface EngineChoice {
@@ -26,24 +33,60 @@ export interface EngineChoice {
 }
 
 /**
- * Takes the engine that was asked for, or the fastest that can do what is needed.
+ * Takes the engine that was asked for, or the best that this machine has: OpenSSL, which does all
+ * that can be asked, else the runtime's own where that can do what is needed.
  *
- * @throws {ProxyError} `bad_config` where the one asked for cannot do it
+ * @throws {ProxyError} `bad_config` where none can do it
  */
-export function chooseEngine(question: EngineQuestion): EngineChoice {
-  const { wanted, needs, denoCan, denoUnavailable } = question;
-  if (wanted === "node") return { engine: "node", reason: "asked for" };
-  const lacks = needs.filter(({ capability }) => !denoCan.has(capability));
-  if (wanted === "deno") {
-    const missing = lacks.find(({ strict }) => strict);
-    if (missing === undefined) return { engine: "deno", reason: "asked for" };
-    throw new ProxyError(
-      "bad_config",
-      `The deno engine cannot be used: ${missing.why} (${missing.capability})`,
-    );
+export function chooseEngine({ wanted, needs, openssl, deno }: EngineQuestion): EngineChoice {
+  const lacks = needs.filter(({ capability }) => !deno.can.has(capability));
+  const missing = lacks.find(({ strict }) => strict);
+  switch (wanted) {
+    case "openssl":
+      if (openssl.unavailable === undefined) return { engine: "openssl", reason: "asked for" };
+      throw cannotUse(`The openssl engine cannot be used: ${openssl.unavailable}`);
+    case "deno":
+      if (missing === undefined) {
+        return { engine: "deno", reason: inWords(["asked for", deno.handicap]) };
+      }
+      throw cannotUse(
+        `The deno engine cannot be used: ${missing.why} (${missing.capability})`,
+      );
+    case "auto":
+      if (openssl.unavailable === undefined) {
+        return {
+          engine: "openssl",
+          reason: "the best there is here, it does all that can be asked",
+        };
+      }
+      if (missing !== undefined) {
+        throw cannotUse(
+          `${missing.why} (${missing.capability}): it takes the openssl engine, and ` +
+            openssl.unavailable,
+        );
+      }
+      if (deno.unavailable !== undefined) {
+        throw cannotUse(
+          `No engine can be used: ${openssl.unavailable}, and for the deno engine ${deno.unavailable}`,
+        );
+      }
+      return {
+        engine: "deno",
+        reason: inWords([openssl.unavailable, inAllLost(lacks), deno.handicap]),
+      };
   }
-  const reason = lacks[0]?.why ?? denoUnavailable;
-  return reason === undefined
-    ? { engine: "deno", reason: "the fastest, and it can do all that is needed" }
-    : { engine: "node", reason };
+}
+
+/** What the runtime's engine does not do of what would be done. */
+function inAllLost(lost: readonly Need[]): string | undefined {
+  if (lost.length === 0) return undefined;
+  return `not done without it: ${lost.map(({ why }) => why).join(", ")}`;
+}
+
+function inWords(parts: readonly (string | undefined)[]): string {
+  return parts.filter((part) => part !== undefined).join("; ");
+}
+
+function cannotUse(message: string): ProxyError {
+  return new ProxyError("bad_config", message);
 }

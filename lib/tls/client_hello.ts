@@ -18,6 +18,11 @@ export interface ClientHello {
   readonly alpn: readonly string[];
   readonly cipherSuites: readonly number[];
   readonly signatureAlgorithms: readonly number[];
+  /**
+   * The first session ticket offered (RFC 5077; RFC 8446, section 4.2.11), as it was sent; absent
+   * where none was.
+   */
+  readonly ticket: Uint8Array | undefined;
 }
 
 /** What the first bytes of a connection are. */
@@ -84,6 +89,8 @@ const EXTENSION = {
   server_name: 0,
   signature_algorithms: 13,
   application_layer_protocol_negotiation: 16,
+  session_ticket: 35,
+  pre_shared_key: 41,
   supported_versions: 43,
 } as const;
 
@@ -137,7 +144,20 @@ function parseHello(message: Uint8Array): ClientHello {
     signatureAlgorithms: signatures === undefined
       ? []
       : parseUint16List(sole(signatures, signatures.vector16())),
+    ticket: parseTicket(
+      extensions.get(EXTENSION.pre_shared_key),
+      extensions.get(EXTENSION.session_ticket),
+    ),
   };
+}
+
+/** The first identity of TLS 1.3, else the ticket of TLS 1.2; an empty one asks for a ticket. */
+function parseTicket(
+  preSharedKey: Cursor | undefined,
+  sessionTicket: Cursor | undefined,
+): Uint8Array | undefined {
+  const ticket = preSharedKey === undefined ? sessionTicket : preSharedKey.vector16().vector16();
+  return ticket === undefined || ticket.length === 0 ? undefined : ticket.take(ticket.length);
 }
 
 /** Extensions by type (RFC 8446, section 4.2). */

@@ -51,6 +51,7 @@ Deno.test("readClientHello() reads a hello without extensions when it is one of 
     alpn: [],
     cipherSuites: [0x1301],
     signatureAlgorithms: [],
+    ticket: undefined,
   });
 });
 

@@ -15,6 +15,7 @@ import {
 } from "./engine.ts";
 import { identityOf, type ListenerIdentity } from "./listener_identity.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
+import type { ConnectionEnds } from "../ports/stuck_sockets.ts";
 import { type Generation, Rotation } from "./rotation.ts";
 import { cannotListen } from "../ports/shared_port.ts";
 
@@ -33,7 +34,7 @@ const RECORD_BYTES = 16 * 1024;
 
 /** Why this engine cannot run here; undefined where it can. */
 export function denoEngineUnavailable(): string | undefined {
-  return portKeeper().unavailable ?? (sharesPorts() ? undefined : "--unstable-net is not given");
+  return sharesPorts() ? undefined : "--unstable-net is not given";
 }
 
 async function listen(options: TlsListenOptions): Promise<TlsListener> {
@@ -73,7 +74,8 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
     const { listener, takesOver, closeBy } = await portKeeper().open({
       address,
       beside,
-      noDelay: true,
+      // without the library there is no way, and it costs time alone
+      noDelay: portKeeper().unavailable === undefined,
       listen: () => listenTls({ ...options, address }, identity),
       close: (listener) => listener.close(),
     });
@@ -86,6 +88,7 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
         pending.add(socket);
         handshake(socket, { options, certificate, place }).finally(() => pending.delete(socket));
       },
+      gone: () => options.onGone?.(),
       trouble: options.onTrouble,
       closed: () => closed,
     });
@@ -202,7 +205,7 @@ class DenoConnection extends SocketConnection implements TlsConnection {
       goneCode: "client_gone",
       idleBufferBytes: IDLE_BUFFER_BYTES,
       recordBytes: RECORD_BYTES,
-      onBreakOff: () => portKeeper().free({ peer, local }),
+      onBreakOff: () => freeStuck({ peer, local }),
     });
     this.tls = tls;
     this.certificate = certificate;
@@ -218,5 +221,10 @@ function withoutDelay(socket: Deno.TlsConn): void {
 function breakOff(socket: Deno.TlsConn): void {
   const [peer, local] = [toAddress(socket.remoteAddr), toAddress(socket.localAddr)];
   closeQuietly(socket);
-  portKeeper().free({ peer, local });
+  freeStuck({ peer, local });
+}
+
+/** Without the library it stays with its client, until that one goes. */
+function freeStuck(ends: ConnectionEnds): void {
+  if (portKeeper().unavailable === undefined) portKeeper().free(ends);
 }

@@ -4,8 +4,13 @@ import type { TlsFacts } from "../core/tls_facts.ts";
 import type { ProxyError } from "../core/errors.ts";
 import type { Certificate } from "../certificates/certificate.ts";
 import type { CertificateStore } from "../certificates/certificate_store.ts";
+import type { AddressSet } from "../core/address_set.ts";
+import type { Admission } from "./admission.ts";
+import type { ClientHello } from "./client_hello.ts";
+import type { TicketKeys } from "./openssl/ticket_keys.ts";
+import type { TlsPolicy } from "./policy.ts";
 
-export type EngineName = "node" | "deno";
+export type EngineName = "openssl" | "deno";
 
 /** What a listener may need of an engine; what an engine lacks is refused or chosen around. */
 export type Capability =
@@ -54,6 +59,15 @@ export interface TlsListenOptions {
   readonly alpn: readonly string[];
   /** For an engine that can; by default TLS 1.2, and the default certificate for unknown names. */
   readonly policy?: TlsPolicy;
+  /** What session tickets are sealed with, for an engine that can share it; by default its own. */
+  readonly tickets?: TicketKeys;
+  /**
+   * Decides on a ClientHello, for an engine that reads it; by default `admit` does, by `policy`,
+   * `certificates` and `alpn`.
+   */
+  readonly admit?: (hello: ClientHello, peer: Address) => Admission;
+  /** The proxies in front, each of whose connections begins with a PROXY header. */
+  readonly proxies?: AddressSet;
   /** Milliseconds a client has from accept to the end of the handshake. */
   readonly handshakeTimeout: number;
   /**
@@ -61,8 +75,14 @@ export interface TlsListenOptions {
    * closed at once. The place is the engine's until it hands it on with the connection.
    */
   readonly enter?: (peer: Address) => Place | undefined;
+  /** The same of one of which a proxy in front has yet to tell whose it is. */
+  readonly enterUnnamed?: (peer: Address) => Place | undefined;
   readonly onConnection: (connection: TlsConnection, place: Place) => void;
+  /** A connection whose TLS is another's: it begins with the ClientHello that was read. */
+  readonly onPassthrough?: (connection: Connection, hello: ClientHello, place: Place) => void;
   readonly onHandshakeFailure: (failure: HandshakeFailure) => void;
+  /** A client had gone before it was accepted: nothing is known of it. */
+  readonly onGone?: () => void;
   /** Accepting failed for a reason that is no client's. */
   readonly onTrouble: (reason: string) => void;
 }
@@ -80,12 +100,6 @@ export interface Place {
 
 /** Where nothing is counted. */
 export const FREE_PLACE: Place = { name: () => true, leave: () => {} };
-
-export interface TlsPolicy {
-  readonly minVersion: "TLSv1.2" | "TLSv1.3";
-  /** Refuses a name that no certificate covers; a client that sends none gets the default. */
-  readonly strictSni: boolean;
-}
 
 export interface TlsListener {
   /** The address it listens on, with the port the system chose where 0 was asked. */

@@ -6,7 +6,7 @@ import { type Certificate, loadCertificate } from "../certificates/certificate.t
 import { createCertificateStore, liveCertificateStore } from "../certificates/certificate_store.ts";
 import { denoEngine } from "./deno_engine.ts";
 import type { TlsEngine } from "./engine.ts";
-import { nodeEngine } from "./node_engine.ts";
+import { opensslEngine } from "./openssl_engine.ts";
 import { type Generation, Rotation } from "./rotation.ts";
 
 const HANDSHAKES = 200;
@@ -15,7 +15,7 @@ const REPLACEMENTS = 20;
 const { ec, rsa, caPem } = await testCertificates();
 const pair = [await loadCertificate(ec), await loadCertificate(rsa)] as const;
 
-for (const engine of [nodeEngine, denoEngine]) {
+for (const engine of [opensslEngine, denoEngine]) {
   Deno.test(`refresh() loses no handshake and gives the new certificate (${engine.name})`, async () => {
     const [first, second] = pair;
     const store = liveCertificateStore(createCertificateStore([{ certificate: first }]));

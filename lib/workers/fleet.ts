@@ -10,8 +10,8 @@ import type { Observer, ProxyEvent } from "../core/event.ts";
 import type { TallyCounts } from "../metrics/tally.ts";
 import { listeningSockets } from "../ports/listening_sockets.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
-import { keepFreedMemory } from "../ports/freed_memory.ts";
 import { giveUpFfi } from "../ports/system_library.ts";
+import { openSslUnavailable } from "../tls/openssl/library.ts";
 import {
   type ServerName,
   ServerRegistry,
@@ -54,16 +54,17 @@ const NEWS_MS = 100;
 /** Milliseconds before a worker that died is started again, where it had lived for less. */
 const RESTART_MS = 1000;
 
+/** Threads beyond those that serve, to take the place of one that dies. */
+const SPARES = 1;
+
 /**
  * Starts the workers, and has them listen and serve. The permission to open libraries is given up
- * before.
+ * once all of them have opened theirs, and before any listens.
  *
  * @throws {ProxyError} `bad_config` or `unavailable`, one clear line
  */
 export async function startFleet(loaded: LoadedConfig, options: FleetOptions): Promise<Fleet> {
   const { unavailable } = portKeeper();
-  keepFreedMemory();
-  giveUpFfi();
   const fleet = new Fleet(loaded, { ...options, unavailable });
   await fleet.open();
   return fleet;
@@ -82,6 +83,10 @@ export class Fleet implements App {
   #challenges = NO_CHALLENGES;
   #staged: StagedServers | undefined;
   #workers: WorkerThread[] = [];
+  /** Those that have opened the libraries and do not serve yet. */
+  #spares: WorkerThread[] = [];
+  /** Whether workers call a library that no thread can open any more once all have started. */
+  readonly #callsLibrary = openSslUnavailable() === undefined;
   readonly #reports = new Reports();
   readonly #hearts: Heartbeats;
   readonly #patience = new Patience(START_MS);
@@ -150,7 +155,7 @@ export class Fleet implements App {
     } catch (error) {
       this.#stopping = true;
       this.#hearts[Symbol.dispose]();
-      for (const worker of this.#workers) worker.end();
+      for (const worker of [...this.#workers, ...this.#spares]) worker.end();
       servers?.drop();
       throw error;
     }
@@ -242,7 +247,7 @@ export class Fleet implements App {
     }));
     this.#servers.close();
     this.#hearts[Symbol.dispose]();
-    for (const worker of this.#workers) worker.end();
+    for (const worker of [...this.#workers, ...this.#spares]) worker.end();
     return drained.reduce(
       (sum, result) => sum + (result.status === "fulfilled" ? result.value : 0),
       0,
@@ -331,42 +336,60 @@ export class Fleet implements App {
     this.#options.notice(event);
   }
 
-  /** As many at a time as there are processors: so on a slow machine some are done soon. */
+  /** First all threads, with what they call, then one after the other to listen and serve. */
   async #startAll(): Promise<readonly RunningListener[]> {
-    const indexes = Array.from({ length: this.#options.workers }, (_, index) => index).values();
+    const { workers } = this.#options;
+    const count = this.#callsLibrary ? workers + SPARES : workers;
+    await byProcessors(count, (number) => this.#load(number));
+    giveUpFfi();
+    const threads = this.#spares.splice(0, workers);
     let listeners: readonly RunningListener[] = [];
-    await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, async () => {
-      for (const index of indexes) {
-        if (this.#stopping) return;
-        listeners = await this.#start(index);
-      }
-    }));
+    await byProcessors(workers, async (index) => {
+      const thread = threads[index];
+      if (thread !== undefined && !this.#stopping) listeners = await this.#start(thread, index);
+    });
     return listeners;
   }
 
-  async #start(index: number): Promise<readonly RunningListener[]> {
-    const { program, traced, terminal, unavailable } = this.#options;
-    const [began, loaded, patience] = [performance.now(), this.#loaded, this.#patience];
-    let starting = true;
-    const worker = new WorkerThread(index, {
+  /** One more spare. */
+  async #load(number: number): Promise<void> {
+    if (this.#stopping) return;
+    const thread = this.#newThread(number);
+    this.#spares.push(thread);
+    await this.#patience.wait(thread.channel.call("load", undefined), "a worker did not load");
+  }
+
+  /** A thread that runs the program and does nothing yet. */
+  #newThread(number: number): WorkerThread {
+    const { program } = this.#options;
+    return new WorkerThread({
       program,
-      control: this.#procedures(index),
-      onSign: () => {
-        if (starting) patience.progress();
+      name: `worker ${number}`,
+      control: (thread) => this.#procedures(thread),
+      onSign: (thread) => {
+        if (!this.#workers.includes(thread)) this.#patience.progress();
       },
-      // one that dies while it starts fails to start, below
-      onDeath: (why) => {
-        if (this.#workers.includes(worker)) void this.#replace(worker, { why, began });
-      },
+      onDeath: (thread, why) => this.#onDeath(thread, why),
     });
+  }
+
+  /** One that dies while it starts fails to start. */
+  #onDeath(thread: WorkerThread, why: ProxyError): void {
+    this.#spares = this.#spares.filter((spare) => spare !== thread);
+    if (this.#workers.includes(thread)) void this.#replace(thread, why);
+  }
+
+  async #start(worker: WorkerThread, index: number): Promise<readonly RunningListener[]> {
+    const { traced, terminal, unavailable } = this.#options;
+    const loaded = this.#loaded;
+    worker.serveAs(index);
     try {
       const started = worker.channel.call("start", {
         ...{ loaded, traced, terminal, index, unavailable },
         counters: this.#counters,
         beats: this.#hearts.memory,
       });
-      const listeners = await patience.wait(started, `worker ${index} did not start`);
-      starting = false;
+      const listeners = await this.#patience.wait(started, `worker ${index} did not start`);
       this.#workers.push(worker);
       this.#watch(worker);
       if (loaded === this.#loaded) this.#tellServers(worker);
@@ -390,10 +413,7 @@ export class Fleet implements App {
   }
 
   /** What a worker had is gone with it; another takes its place. */
-  async #replace(
-    dead: WorkerThread,
-    { why, began }: { why: ProxyError; began: number },
-  ): Promise<void> {
+  async #replace(dead: WorkerThread, why: ProxyError): Promise<void> {
     const { index } = dead;
     this.#workers = this.#workers.filter((worker) => worker !== dead);
     this.#hearts.forget(index);
@@ -401,13 +421,16 @@ export class Fleet implements App {
     this.#reports.lose(index);
     this.#died++;
     let reason = why.message;
-    let wait = performance.now() - began < RESTART_MS;
+    let wait = performance.now() - dead.began < RESTART_MS;
     for (;;) {
-      this.#options.observe({ kind: "worker_died", worker: index, reason });
+      const next = this.#callsLibrary ? this.#spares.pop() : this.#newThread(index);
+      const then = this.#whatFollows(next);
+      this.#options.observe({ kind: "worker_died", worker: index, reason: `${reason}${then}` });
+      if (next === undefined) return;
       if (wait) await new Promise((resolve) => setTimeout(resolve, RESTART_MS));
-      if (this.#stopping) return;
+      if (this.#stopping) return next.end();
       try {
-        return void await this.#start(index);
+        return void await this.#start(next, index);
       } catch (error) {
         reason = messageOf(error);
         wait = true;
@@ -415,25 +438,43 @@ export class Fleet implements App {
     }
   }
 
+  /** A thread made now could not open the libraries: the permission has been given up. */
+  #whatFollows(next: WorkerThread | undefined): string {
+    if (next === undefined) return "; no spare is left to take its place: restart the proxy";
+    if (!this.#callsLibrary || this.#spares.length > 0) return "";
+    return "; the spare takes its place, and for the next that dies there is none until a restart";
+  }
+
   #forget(index: number): void {
     this.#ports.forget(index);
     new SharedCounters(this.#counters, index).forget();
   }
 
-  #procedures(worker: number): ControlProcedures {
+  #procedures(worker: WorkerThread): ControlProcedures {
     const ports = this.#ports;
     return {
-      claim: (address) => ports.claim(worker, address),
-      turn: () => ports.turn(worker),
-      opened: (opened) => ports.opened(worker, opened),
+      claim: (address) => ports.claim(worker.index, address),
+      turn: () => ports.turn(worker.index),
+      opened: (opened) => ports.opened(worker.index, opened),
       notOpened: () => ports.leave(),
-      closing: (socket) => ports.closing(worker, socket),
+      closing: (socket) => ports.closing(worker.index, socket),
       closed: (socket) => ports.closed(socket),
       free: (ends) => portKeeper().free(ends),
       log: (lines) => this.#options.log(lines),
       notice: (message) => this.#notice(unpackEvent(message)),
     };
   }
+}
+
+/** As many at a time as there are processors: so on a slow machine some are done soon. */
+async function byProcessors(
+  count: number,
+  task: (number: number) => Promise<void>,
+): Promise<void> {
+  const numbers = Array.from({ length: count }, (_, number) => number).values();
+  await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, async () => {
+    for (const number of numbers) await task(number);
+  }));
 }
 
 function keyOf({ backend, server }: ServerName): string {

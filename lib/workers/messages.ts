@@ -13,6 +13,8 @@ import type { ServerName, ServerView } from "../upstream/server_registry.ts";
 
 /** What the control plane asks of a worker. */
 export interface WorkerProcedures {
+  /** Opens the libraries that it is going to call, while that is permitted. */
+  load(nothing: undefined): void;
   /** Listens and serves. */
   start(start: WorkerStart): Promise<readonly RunningListener[]>;
   /** Makes ready for a configuration; `commit` or `drop` follows. */

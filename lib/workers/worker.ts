@@ -13,6 +13,7 @@ import { painter } from "../log/terminal_format.ts";
 import { levelOf } from "../log/text_format.ts";
 import { Traffic } from "../metrics/traffic.ts";
 import { routeName } from "../proxy/router.ts";
+import { openSslUnavailable } from "../tls/openssl/library.ts";
 import { keepPortsBy } from "../ports/port_keeper.ts";
 import type { ServerName } from "../upstream/server_registry.ts";
 import { beat } from "./heartbeats.ts";
@@ -57,6 +58,7 @@ class DataPlane implements WorkerProcedures {
 
   constructor(end: MessageEnd) {
     const procedures: WorkerProcedures = {
+      load: () => this.load(),
       start: (start) => this.start(start),
       prepare: (next) => this.prepare(next),
       commit: () => this.commit(),
@@ -68,6 +70,11 @@ class DataPlane implements WorkerProcedures {
       drain: () => this.drain(),
     };
     this.#control = new Channel<ControlProcedures>(end, procedures);
+  }
+
+  load(): void {
+    // what stands against it is told where it is needed
+    openSslUnavailable();
   }
 
   async start({ loaded, traced, terminal, counters, beats, index, unavailable }: WorkerStart) {

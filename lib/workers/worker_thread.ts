@@ -2,56 +2,64 @@ import { messageOf, ProxyError } from "../core/errors.ts";
 import { Channel } from "./channel.ts";
 import type { ControlProcedures, WorkerProcedures } from "./messages.ts";
 
-/** A worker as the control plane has it, from its start to its end. */
+export interface WorkerThreadOptions {
+  /** The URL of the program, which finds that it is a worker. */
+  readonly program: string;
+  /** What the thread is called in the system's tools. */
+  readonly name: string;
+  readonly control: (thread: WorkerThread) => ControlProcedures;
+  /** Called for everything that comes from it. */
+  readonly onSign: (thread: WorkerThread) => void;
+  /** Called once, when it ends by itself or is killed, with the reason. */
+  readonly onDeath: (thread: WorkerThread, why: ProxyError) => void;
+}
+
+/** A thread as the control plane has it: a spare, then one of the workers, until its end. */
 export class WorkerThread {
-  readonly index: number;
   readonly channel: Channel<WorkerProcedures>;
   readonly #worker: Worker;
-  readonly #onDeath: (why: ProxyError) => void;
+  readonly #onDeath: WorkerThreadOptions["onDeath"];
+  #index: number | undefined;
+  #began = 0;
   #over = false;
 
-  /**
-   * @param program the URL of the program, which finds that it is a worker
-   * @param onSign called for everything that comes from it
-   * @param onDeath called once, when it ends by itself or is killed, with the reason
-   */
-  constructor(
-    index: number,
-    { program, control, onSign, onDeath }: {
-      program: string;
-      control: ControlProcedures;
-      onSign: () => void;
-      onDeath: (why: ProxyError) => void;
-    },
-  ) {
-    this.index = index;
+  constructor({ program, name, control, onSign, onDeath }: WorkerThreadOptions) {
     this.#onDeath = onDeath;
-    this.#worker = new Worker(program, { type: "module", name: `worker ${index}` });
-    this.channel = new Channel<WorkerProcedures>(this.#worker, control);
-    this.#worker.addEventListener("message", onSign);
+    this.#worker = new Worker(program, { type: "module", name });
+    this.channel = new Channel<WorkerProcedures>(this.#worker, control(this));
+    this.#worker.addEventListener("message", () => onSign(this));
     this.#worker.addEventListener("error", (event) => {
       // else it would end the whole process
       event.preventDefault();
-      if (this.#over) return;
-      this.#over = true;
-      const why = new ProxyError(
-        "internal",
-        `worker ${index} died: ${event.message || messageOf(event.error)}`,
-      );
-      this.channel.close(why);
-      onDeath(why);
+      this.#die(`${this.#name} died: ${event.message || messageOf(event.error)}`);
     });
+  }
+
+  /** Which of the workers it is, from 0. */
+  get index(): number {
+    if (this.#index === undefined) {
+      throw new ProxyError("internal", "A spare thread does not serve");
+    }
+    return this.#index;
+  }
+
+  /** When it has begun to serve, on the clock of `performance.now()`. */
+  get began(): number {
+    return this.#began;
+  }
+
+  /** It is this one of the workers from now on. */
+  serveAs(index: number): void {
+    this.#index = index;
+    this.#began = performance.now();
   }
 
   /** Ends it as if it had died: it is of no use any more. */
   kill(reason: string): void {
     if (this.#over) return;
-    this.#over = true;
-    const why = new ProxyError("internal", reason);
-    this.channel.close(why);
     // a thread whose event loop does not turn goes on: the runtime cannot end it
     this.#worker.terminate();
-    this.#onDeath(why);
+    this.#die(reason);
   }
 
   /** Ends it now. */
@@ -59,5 +67,17 @@ export class WorkerThread {
     this.#over = true;
     this.channel.close(new ProxyError("draining", "The worker was ended"));
     this.#worker.terminate();
+  }
+
+  #die(reason: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    const why = new ProxyError("internal", reason);
+    this.channel.close(why);
+    this.#onDeath(this, why);
+  }
+
+  get #name(): string {
+    return this.#index === undefined ? "a spare worker" : `worker ${this.#index}`;
   }
 }

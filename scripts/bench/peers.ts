@@ -16,7 +16,7 @@ const OURS = {
 /** In the order of the report. */
 export const CONTENDERS: readonly Contender[] = [
   tlsProxy("deno"),
-  tlsProxy("node"),
+  tlsProxy("openssl"),
   observedProxy(),
   {
     name: "haproxy",
@@ -102,7 +102,7 @@ export const CONTENDERS: readonly Contender[] = [
     },
   },
   tlsProxy("deno", "tcp"),
-  tlsProxy("node", "tcp"),
+  tlsProxy("openssl", "tcp"),
   ...TCP_PEERS,
 ];
 
@@ -180,7 +180,7 @@ https://127.0.0.1:${port} {
 }
 
 /** This proxy, with the permissions of its task. */
-function tlsProxy(engine: "deno" | "node", mode: Mode = "http"): Contender {
+function tlsProxy(engine: "deno" | "openssl", mode: Mode = "http"): Contender {
   return {
     ...OURS,
     name: `tls-proxy-${engine}${mode === "tcp" ? "-tcp" : ""}`,

@@ -69,7 +69,7 @@ export const FAST_CHECKS = { interval: "200ms", fast_interval: "50ms", timeout: 
 
 async function text(of: string | ProxyConfig): Promise<string> {
   if (typeof of === "string") return of;
-  const { mode = "http", engine = "node", backends, settings } = of;
+  const { mode = "http", engine = "openssl", backends, settings } = of;
   const { ec } = await testCertificates();
   const names = Object.keys(backends);
   const other = names.includes("default") ? "default" : names[0];

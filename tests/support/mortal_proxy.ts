@@ -14,9 +14,13 @@ if (isWorker()) {
   const [death, hang] = ["death", "hang"].map((name) => new URL(name, `file://${Deno.args[1]}`));
   const started = new Date();
   const libc = { name: "ffi", path: libcPath() ?? "" } as const;
-  if (Deno.permissions.querySync(libc).state === "granted") {
-    throw new Error("it may call the C library");
-  }
+  // by the second message it is to serve, and has loaded what it calls by the first
+  let messages = 0;
+  self.addEventListener("message", () => {
+    if (++messages === 2 && Deno.permissions.querySync(libc).state === "granted") {
+      throw new Error("it may call the C library");
+    }
+  });
   setInterval(() => {
     if (isMeant(death, started)) throw new Error("it was told to die");
     // an end for tests that fail

@@ -9,6 +9,7 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import net from "node:net";
 import os from "node:os";
+import { giveUpFfi } from "../../lib/ports/system_library.ts";
 
 type Attempt = (value: string) => unknown;
 
@@ -89,6 +90,9 @@ addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
   onUncaught(event.reason);
 });
+
+// as the proxy does before its first connection
+giveUpFfi();
 
 const attempts: readonly [name: string, value: string][] = JSON.parse(Deno.args[0] ?? "[]");
 const results: string[] = [];

@@ -2,18 +2,18 @@ import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import { denoEngine } from "../../lib/tls/deno_engine.ts";
 import type { Capability, EngineName } from "../../lib/tls/engine.ts";
-import { nodeEngine } from "../../lib/tls/node_engine.ts";
+import { opensslEngine } from "../../lib/tls/openssl_engine.ts";
 import { testCertificates } from "./certificates.ts";
 import { within } from "./deadline.ts";
 import { Lines } from "./lines.ts";
 import { flagsOfSet } from "../../scripts/permission_sets.ts";
 
 /** Both, for tests that hold for either. */
-export const ENGINES: readonly EngineName[] = ["node", "deno"];
+export const ENGINES: readonly EngineName[] = ["openssl", "deno"];
 
 /** What each says it can do: where they differ, tests hold them to it. */
 export const ENGINE_CAN: Readonly<Record<EngineName, ReadonlySet<Capability>>> = {
-  node: nodeEngine.can,
+  openssl: opensslEngine.can,
   deno: denoEngine.can,
 };
 

@@ -1,0 +1,200 @@
+import { createHash } from "node:crypto";
+import { ProxyError } from "../../core/errors.ts";
+import type { ClientAuth, TlsPolicy } from "../policy.ts";
+import {
+  CTRL,
+  MODE,
+  OPTION,
+  SESSION_CONTEXT_BYTES,
+  STORE_FLAG,
+  VERIFY,
+  VERSION,
+} from "./binding.ts";
+import { takeError } from "./error_queue.ts";
+import { cString, type OpenSsl, openSsl, type Pointer } from "./library.ts";
+import { readCrls, readKey, readX509s } from "./pem_objects.ts";
+import type { TicketKeys } from "./ticket_keys.ts";
+
+/** What a server proves itself with, and what it asks of its clients. */
+export interface ServerContextOptions {
+  readonly certPem: string;
+  readonly keyPem: string;
+  readonly policy: TlsPolicy;
+  readonly clientAuth?: ClientAuth | undefined;
+  readonly tickets: TicketKeys;
+}
+
+/**
+ * One `SSL_CTX`. Each `SSL` that was made of it counts it, so it goes with the last of them once it
+ * is not reachable here any more.
+ */
+export class TlsContext {
+  readonly pointer: Pointer;
+  readonly tickets: TicketKeys | undefined;
+  /** The newest set of ticket keys that it has been given. */
+  #sealsWith: Uint8Array<ArrayBuffer> | undefined;
+
+  private constructor(pointer: Pointer, tickets?: TicketKeys) {
+    this.pointer = pointer;
+    this.tickets = tickets;
+    FORGOTTEN.register(this, pointer);
+  }
+
+  /** @throws {ProxyError} `bad_config` where the library takes the certificate or a choice not */
+  static forServer(options: ServerContextOptions): TlsContext {
+    const openssl = openSsl();
+    const context = new TlsContext(
+      made(openssl, openssl.ssl.SSL_CTX_new(openssl.ssl.TLS_server_method())),
+      options.tickets,
+    );
+    const { pointer } = context;
+    const { policy, clientAuth } = options;
+    useCertificate(openssl, pointer, options);
+    applyPolicy(openssl, pointer, policy);
+    if (clientAuth !== undefined) askForCertificate(openssl, pointer, clientAuth);
+    keepSessions(openssl, pointer, sessionContext(options));
+    const { alpn, ssl, crypto } = openssl;
+    if (alpn !== undefined) ssl.SSL_CTX_set_alpn_select_cb(pointer, alpn.pointer, null);
+    context.useTicketKeys(options.tickets.newest);
+    crypto.ERR_clear_error();
+    return context;
+  }
+
+  /** Seals and opens tickets with these keys from now on. */
+  useTicketKeys(keys: Uint8Array<ArrayBuffer>): void {
+    if (this.#sealsWith === keys) return;
+    this.#sealsWith = keys;
+    const { ssl } = openSsl();
+    ssl.SSL_CTX_ctrl_bytes(this.pointer, CTRL.ticket_keys, BigInt(keys.length), keys);
+  }
+}
+
+const FORGOTTEN = new FinalizationRegistry<Pointer>((pointer) =>
+  openSsl().ssl.SSL_CTX_free(pointer)
+);
+
+/**
+ * What makes a session one of this context and of no other: it is resumed only where the name has
+ * led to the same certificate, and the client has to prove the same.
+ */
+function sessionContext({ certPem, policy, clientAuth }: ServerContextOptions) {
+  const facts = JSON.stringify([certPem, policy, clientAuth]);
+  return new Uint8Array(createHash("sha256").update(facts).digest()).slice(
+    0,
+    SESSION_CONTEXT_BYTES,
+  );
+}
+
+function useCertificate(
+  openssl: OpenSsl,
+  context: Pointer,
+  { certPem, keyPem }: ServerContextOptions,
+): void {
+  const { ssl, crypto } = openssl;
+  const [leaf = null, ...chain] = readX509s(openssl, certPem);
+  const key = readKey(openssl, keyPem);
+  try {
+    check(openssl, ssl.SSL_CTX_use_certificate(context, leaf));
+    check(openssl, ssl.SSL_CTX_use_PrivateKey(context, key));
+    for (const certificate of chain) {
+      check(openssl, Number(ssl.SSL_CTX_ctrl(context, CTRL.chain_certificate, 1n, certificate)));
+    }
+  } finally {
+    for (const certificate of [leaf, ...chain]) crypto.X509_free(certificate);
+    crypto.EVP_PKEY_free(key);
+  }
+}
+
+function applyPolicy(openssl: OpenSsl, context: Pointer, policy: TlsPolicy): void {
+  const { ssl } = openssl;
+  const { minVersion } = policy;
+  const version = minVersion === "TLSv1.3" ? VERSION.tls13 : VERSION.tls12;
+  ssl.SSL_CTX_ctrl(context, CTRL.min_version, BigInt(version), null);
+  ssl.SSL_CTX_set_options(context, OPTION.no_renegotiation | OPTION.no_compression);
+  const modes = MODE.accept_moving_write_buffer | MODE.release_buffers;
+  ssl.SSL_CTX_ctrl(context, CTRL.mode, BigInt(modes), null);
+  check(openssl, ssl.SSL_CTX_set_cipher_list(context, cString(CIPHERS_1_2.join(":"))));
+  useGroups(openssl, context, DEFAULT_GROUPS);
+  ssl.SSL_CTX_set_recv_max_early_data(context, EARLY_DATA_BYTES);
+}
+
+/** The first list that the library knows all of. */
+function useGroups(
+  openssl: OpenSsl,
+  context: Pointer,
+  lists: readonly (readonly string[])[],
+): void {
+  const { ssl, crypto } = openssl;
+  const known = lists.some((groups) =>
+    Number(ssl.SSL_CTX_ctrl_bytes(context, CTRL.groups_list, 0n, cString(groups.join(":")))) === 1
+  );
+  if (!known) check(openssl, 0);
+  crypto.ERR_clear_error();
+}
+
+/** Asks every client for a certificate of one of these authorities (RFC 8446, section 4.3.2). */
+function askForCertificate(
+  openssl: OpenSsl,
+  context: Pointer,
+  { ca, crl, mode }: ClientAuth,
+): void {
+  const { ssl, crypto } = openssl;
+  const store = ssl.SSL_CTX_get_cert_store(context);
+  for (const authority of readX509s(openssl, ca)) {
+    crypto.X509_STORE_add_cert(store, authority);
+    ssl.SSL_CTX_add_client_CA(context, authority);
+    crypto.X509_free(authority);
+  }
+  if (crl !== undefined) {
+    for (const list of readCrls(openssl, crl)) {
+      check(openssl, crypto.X509_STORE_add_crl(store, list));
+      crypto.X509_CRL_free(list);
+    }
+    crypto.X509_STORE_set_flags(store, STORE_FLAG.crl_check | STORE_FLAG.crl_check_all);
+  }
+  const required = mode === "require" ? VERIFY.required : VERIFY.none;
+  ssl.SSL_CTX_set_verify(context, VERIFY.peer | required, null);
+}
+
+function keepSessions(
+  { ssl }: OpenSsl,
+  context: Pointer,
+  id: Uint8Array<ArrayBuffer>,
+): void {
+  ssl.SSL_CTX_set_session_id_context(context, id, id.length);
+  ssl.SSL_CTX_ctrl(context, CTRL.session_cache_size, SESSIONS, null);
+}
+
+function made(openssl: OpenSsl, pointer: Deno.PointerValue): Pointer {
+  if (pointer === null) throw new ProxyError("unavailable", takeError(openssl));
+  return pointer;
+}
+
+function check(openssl: OpenSsl, result: number): void {
+  if (result !== 1) throw new ProxyError("bad_config", takeError(openssl));
+}
+
+/**
+ * Of TLS 1.2: forward secrecy and authenticated encryption, nothing else (RFC 9325, section 4.2). The
+ * client's order decides, as a client knows which of them its machine is fast at.
+ */
+const CIPHERS_1_2 = [
+  "ECDHE-ECDSA-AES128-GCM-SHA256",
+  "ECDHE-RSA-AES128-GCM-SHA256",
+  "ECDHE-ECDSA-AES256-GCM-SHA384",
+  "ECDHE-RSA-AES256-GCM-SHA384",
+  "ECDHE-ECDSA-CHACHA20-POLY1305",
+  "ECDHE-RSA-CHACHA20-POLY1305",
+];
+
+/** With the post-quantum hybrid where the library has it (OpenSSL 3.5). */
+const DEFAULT_GROUPS = [
+  ["X25519MLKEM768", "X25519", "P-256", "P-384"],
+  ["X25519", "P-256", "P-384"],
+];
+
+/** Sessions of TLS 1.2 without tickets that a context remembers. */
+const SESSIONS = 1000n;
+
+/** Early data that is passed over where a client sends some unasked (RFC 8446, section 4.2.10). */
+const EARLY_DATA_BYTES = 64 * 1024;

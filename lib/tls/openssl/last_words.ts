@@ -1,0 +1,34 @@
+import { closeQuietly } from "../../io/close_quietly.ts";
+
+/** Milliseconds, and bytes, that a connection is read on for behind a last word. */
+const LINGER_MS = 1000;
+const LINGER_BYTES = 256 * 1024;
+
+/**
+ * Closes a connection so that what was sent last, such as an alert, arrives. To close one at once
+ * that has bytes to be read sends a RST, which may overtake it; so the end is sent, and a bounded
+ * amount of what still comes is dropped.
+ *
+ * @param sent settles when the last word has been taken by TCP
+ */
+export async function closeWithLastWords(
+  tcp: Deno.TcpConn,
+  sent: Promise<unknown> | undefined,
+): Promise<void> {
+  const timer = setTimeout(() => closeQuietly(tcp), LINGER_MS);
+  try {
+    await sent;
+    await tcp.closeWrite();
+    const dropped = new Uint8Array(4 * 1024);
+    for (let left = LINGER_BYTES; left > 0;) {
+      const count = await tcp.read(dropped);
+      if (count === null) break;
+      left -= count;
+    }
+  } catch {
+    // the peer has gone, or the time is up
+  } finally {
+    clearTimeout(timer);
+    closeQuietly(tcp);
+  }
+}

@@ -1,0 +1,255 @@
+import type { Address } from "../../core/address.ts";
+import { asProxyError, messageOf, ProxyError } from "../../core/errors.ts";
+import { BufferPool } from "../../io/buffer_pool.ts";
+import { closeQuietly } from "../../io/close_quietly.ts";
+import { PrefixedSocket } from "../../io/prefixed_socket.ts";
+import { SocketConnection } from "../../io/socket_connection.ts";
+import { type Admission, admit, DEFAULT_POLICY } from "../admission.ts";
+import { alertRecord, type ClientHello, readClientHello } from "../client_hello.ts";
+import type { Place, TlsListenOptions } from "../engine.ts";
+import { plainHttpAnswer } from "../plain_http.ts";
+import { ALERT, type AlertName } from "../wire.ts";
+import type { TlsContext } from "./context.ts";
+import { closeWithLastWords } from "./last_words.ts";
+import type { Bytes } from "./library.ts";
+import { OpenSslConnection } from "./openssl_connection.ts";
+import { OpenSslSocket } from "./openssl_socket.ts";
+import { TlsSession } from "./session.ts";
+
+/** An admitted client's part of an `Admission`. */
+export type Admitted = Admission & { readonly kind: "admitted" };
+
+export interface HandshakeOptions {
+  readonly options: TlsListenOptions;
+  /** The client's connection, as whoever is in front of us tells it. */
+  readonly ends: { readonly peer: Address; readonly local: Address };
+  /** What the connection takes up, until it is handed on. */
+  readonly place: Place;
+  /** What was read of it already. */
+  readonly first?: Bytes;
+  /** @throws {ProxyError} where the library does not take the certificate */
+  readonly contextFor: (admitted: Admitted) => TlsContext;
+  /** Called once, when it is a connection or has failed. */
+  readonly settled: (handshake: ServerHandshake) => void;
+}
+
+/** Input that a client may make us work for, the ClientHello included. */
+const MAX_INPUT_BYTES = 64 * 1024;
+
+/** Bytes to read into: most ClientHellos fit, and all that follows. */
+const BUFFER_BYTES = 2 * 1024;
+const BUFFERS = new BufferPool(BUFFER_BYTES, { maxBytes: 512 * 1024 });
+
+/**
+ * From an accepted connection to a `TlsConnection` or a failure: the ClientHello, admission, and then
+ * the library's handshake. It is one buffer and no async function,
+ * as there may be ten thousand at once.
+ */
+export class ServerHandshake {
+  readonly #tcp: Deno.TcpConn;
+  readonly #options: HandshakeOptions;
+  readonly #started = performance.now();
+  readonly #timer: ReturnType<typeof setTimeout>;
+  #buffer: Bytes = BUFFERS.take();
+  /** What was read of the ClientHello; undefined where nothing has come before. */
+  #gathered: Bytes | undefined;
+  #received = 0;
+  #over = false;
+  #hello: ClientHello | undefined;
+  #admitted: Admitted | undefined;
+  #session: TlsSession | undefined;
+  /** What is being sent, and whether the handshake is done then. */
+  #out: Bytes | undefined;
+  #done = false;
+
+  constructor(tcp: Deno.TcpConn, options: HandshakeOptions) {
+    this.#tcp = tcp;
+    this.#options = options;
+    this.#timer = setTimeout(this.#onLate, options.options.handshakeTimeout);
+    // not before whoever made this has it
+    queueMicrotask(() => this.#begin(options.first));
+  }
+
+  /** Breaks it off, and tells nobody. */
+  cut(): void {
+    this.#settle();
+    this.#options.place.leave();
+    this.#session?.close();
+    closeQuietly(this.#tcp);
+  }
+
+  #begin(first: Bytes | undefined): void {
+    if (this.#over) return;
+    if (first === undefined || first.length === 0) return this.#read();
+    this.#received = first.length;
+    this.#readHello(first);
+  }
+
+  #read(): void {
+    this.#tcp.read(this.#buffer).then(this.#onRead, this.#onError);
+  }
+
+  readonly #onLate = (): void => {
+    const limit = this.#options.options.handshakeTimeout;
+    this.#fail(
+      new ProxyError("handshake_timeout", `The handshake was not done within ${limit} ms`),
+    );
+  };
+
+  readonly #onError = (error: unknown): void => {
+    this.#fail(asProxyError(error, "handshake_failed"));
+  };
+
+  readonly #onRead = (count: number | null): void => {
+    if (this.#over) return;
+    if (count === null) {
+      const when = this.#received === 0 ? "before it said anything" : "amid its handshake";
+      return this.#fail(new ProxyError("handshake_failed", `The client closed ${when}`));
+    }
+    this.#received += count;
+    const bytes = this.#buffer.subarray(0, count);
+    if (this.#session !== undefined) return this.#step(this.#session, bytes);
+    this.#readHello(this.#gathered === undefined ? bytes : joined(this.#gathered, bytes));
+  };
+
+  #readHello(all: Bytes): void {
+    const reading = readClientHello(all);
+    switch (reading.kind) {
+      case "incomplete":
+        return this.#gather(all);
+      case "plain_http":
+        return this.#fail(
+          new ProxyError("plain_http", "The client spoke plain HTTP"),
+          plainHttpAnswer(Date.now()),
+        );
+      case "invalid":
+        return this.#fail(
+          new ProxyError("bad_client_hello", reading.reason),
+          alertRecord(reading.alert),
+        );
+      case "hello":
+        this.#gathered = undefined;
+        return this.#admit(reading.hello, all);
+    }
+  }
+
+  /** Keeps what has come, and reads on. */
+  #gather(all: Bytes): void {
+    this.#gathered = all.buffer === this.#buffer.buffer ? all.slice() : all;
+    this.#read();
+  }
+
+  #admit(hello: ClientHello, all: Bytes): void {
+    this.#hello = hello;
+    const { options, contextFor } = this.#options;
+    const admission = options.admit?.(hello, this.#options.ends.peer) ??
+      admit(hello, { policy: DEFAULT_POLICY, ...options });
+    if (admission.kind === "refused") return this.#refuse(admission);
+    if (admission.kind === "passthrough") return this.#passThrough(hello, all);
+    this.#admitted = admission;
+    try {
+      const { protocol } = admission;
+      const context = contextFor(admission);
+      this.#session = new TlsSession(context, { side: "server", protocol, ticket: hello.ticket });
+    } catch (error) {
+      const why = `Cannot use the certificate ${admission.certificate.label}: ${messageOf(error)}`;
+      return this.#refuse({ alert: "internal_error", error: new ProxyError("internal", why) });
+    }
+    this.#step(this.#session, all);
+  }
+
+  #passThrough(hello: ClientHello, all: Bytes): void {
+    const first = all.slice();
+    this.#settle();
+    const { ends, place, options: { onPassthrough } } = this.#options;
+    onPassthrough?.(
+      new SocketConnection(new PrefixedSocket(this.#tcp, first), {
+        ...ends,
+        goneCode: "client_gone",
+        idleBufferBytes: BUFFER_BYTES,
+      }),
+      hello,
+      place,
+    );
+  }
+
+  #step(session: TlsSession, input: Bytes): void {
+    const step = session.handshake(input);
+    const unsent = session.takeUnsent();
+    if (step === "failed") {
+      return this.#fail(new ProxyError("handshake_failed", session.failure ?? ""), unsent);
+    }
+    this.#done = step === "done";
+    if (!this.#done && this.#received > MAX_INPUT_BYTES) {
+      return this.#fail(new ProxyError("handshake_failed", "A handshake of more than 64 KiB"));
+    }
+    if (unsent !== undefined) return this.#send(unsent);
+    this.#goOn();
+  }
+
+  #send(bytes: Bytes): void {
+    this.#out = bytes;
+    this.#tcp.write(bytes).then(this.#onWritten, this.#onError);
+  }
+
+  readonly #onWritten = (count: number): void => {
+    const out = this.#out;
+    if (this.#over || out === undefined) return;
+    if (count < out.length) return this.#send(out.subarray(count));
+    this.#out = undefined;
+    this.#goOn();
+  };
+
+  #goOn(): void {
+    if (this.#done) this.#finish();
+    else this.#read();
+  }
+
+  #finish(): void {
+    const [session, admitted] = [this.#session, this.#admitted];
+    if (session === undefined || admitted === undefined) return;
+    this.#settle();
+    const { options, ends, place } = this.#options;
+    const tls = {
+      ...session.facts(),
+      sni: this.#hello?.sni,
+      handshakeMs: performance.now() - this.#started,
+    };
+    const { certificate } = admitted;
+    options.onConnection(
+      new OpenSslConnection(new OpenSslSocket(this.#tcp, session), {
+        ...{ ...ends, certificate, tls },
+      }),
+      place,
+    );
+  }
+
+  #refuse({ alert, error }: { alert: AlertName; error: ProxyError }): void {
+    this.#fail(error, alertRecord(ALERT[alert]));
+  }
+
+  #fail(error: ProxyError, lastWord?: Uint8Array): void {
+    if (this.#over) return;
+    this.#settle();
+    this.#session?.close();
+    if (lastWord === undefined) closeQuietly(this.#tcp);
+    else void closeWithLastWords(this.#tcp, this.#tcp.write(lastWord));
+    const { ends: { peer }, place, options } = this.#options;
+    place.leave();
+    options.onHandshakeFailure({ peer, sni: this.#hello?.sni, error });
+  }
+
+  #settle(): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    BUFFERS.give(this.#buffer);
+    this.#options.settled(this);
+  }
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Bytes {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}

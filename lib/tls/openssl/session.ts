@@ -1,0 +1,400 @@
+import { ProxyError } from "../../core/errors.ts";
+import { CTRL, HOST_NAME_TYPE, SHUT_BOTH, SSL_ERROR, VERSION } from "./binding.ts";
+import type { TlsContext } from "./context.ts";
+import { takeError } from "./error_queue.ts";
+import {
+  type Bytes,
+  bytesAt,
+  cString,
+  type OpenSsl,
+  openSsl,
+  type Pointer,
+  PointerRoom,
+  textAt,
+} from "./library.ts";
+import { type RecordRing, recordRing } from "./record_ring.ts";
+
+/** Which side of TLS a session is. */
+export type SessionRole =
+  | {
+    readonly side: "server";
+    /** What ALPN is answered with, one character a byte; undefined for nothing. */
+    readonly protocol: string | undefined;
+    /** The session ticket that the client offers, or how it begins; undefined where there is none. */
+    readonly ticket: Uint8Array | undefined;
+  }
+  | {
+    readonly side: "client";
+    /** The host name to ask for (SNI); undefined for none. */
+    readonly serverName: string | undefined;
+    /** The name that the server's certificate has to have; undefined where it is not looked at. */
+    readonly verifyName: string | undefined;
+    /** A session to offer, see `resumption`. */
+    readonly resume?: Resumption | undefined;
+  };
+
+/** What a step of the handshake came to. */
+export type HandshakeStep = "done" | "goes_on" | "failed";
+
+/** What reading came to, where it gave no bytes. */
+export const READ = {
+  /** The peer's next record is not whole yet. */
+  wantsMore: 0,
+  /** The peer has sent close_notify: nothing follows. */
+  ended: -1,
+  /** What the peer sent is no TLS; `failure` says why, and the alert is among what is to be sent. */
+  failed: -2,
+} as const;
+
+/** What the handshake settled. */
+export interface SessionFacts {
+  readonly protocol: string;
+  /** The IANA name of the cipher suite. */
+  readonly cipher: string;
+  /** The group of the key exchange; undefined where there was none, as in some resumptions. */
+  readonly group: string | undefined;
+  readonly alpn: string | undefined;
+  readonly resumed: boolean;
+}
+
+/**
+ * The only owner of an `SSL`: every call on it is one of these methods, and none can be made once it
+ * was freed. Each turns bytes into bytes and waits for nothing. What is to be sent to the peer is
+ * given by `write`, and by `takeUnsent` after any other.
+ */
+export class TlsSession {
+  readonly #openssl: OpenSsl;
+  readonly #ring: RecordRing;
+  readonly #context: TlsContext;
+  readonly #role: SessionRole;
+  /** Null once it was freed. */
+  #ssl: Pointer | null;
+  /** What the peer has sent and the `SSL` has not taken yet. */
+  #unread: Bytes | undefined;
+  #unsent: Bytes | undefined;
+  #held = 0;
+  /** What reading has come to for good. */
+  #end: number = READ.wantsMore;
+  #stepped = false;
+  /** Why it has failed; undefined while it has not. */
+  failure: string | undefined;
+
+  /** @throws {ProxyError} `unavailable` where the library has no memory */
+  constructor(context: TlsContext, role: SessionRole) {
+    this.#openssl = openSsl();
+    this.#ring = recordRing();
+    this.#context = context;
+    this.#role = role;
+    const { ssl, crypto } = this.#openssl;
+    const made = ssl.SSL_new(context.pointer);
+    if (made === null) throw new ProxyError("unavailable", takeError(this.#openssl));
+    this.#ssl = made;
+    // the session frees what it was given: one reference, as both directions are the same
+    crypto.BIO_up_ref(this.#ring.inner);
+    ssl.SSL_set_bio(made, this.#ring.inner, this.#ring.inner);
+    FORGOTTEN.register(this, made, this);
+    if (role.side === "server") ssl.SSL_set_accept_state(made);
+    else this.#prepareClient(made, role);
+  }
+
+  /** Goes on with the handshake as far as these bytes allow. */
+  handshake(input: Bytes | undefined): HandshakeStep {
+    const live = this.#enter(input);
+    const { ssl, alpn } = this.#openssl;
+    const { tickets } = this.#context;
+    if (this.#role.side === "server") {
+      if (alpn !== undefined) alpn.chosen = this.#role.protocol;
+      // the first step is the one that opens a ticket, the last one seals new ones
+      const { ticket } = this.#role;
+      const opens = this.#stepped || ticket === undefined ? undefined : tickets?.ofTicket(ticket);
+      if (tickets !== undefined) this.#context.useTicketKeys(opens ?? tickets.newest);
+    }
+    this.#stepped = true;
+    const result = ssl.SSL_do_handshake(live);
+    let step: HandshakeStep = "done";
+    if (result !== 1) {
+      step = "goes_on";
+      if (ssl.SSL_get_error(live, result) !== SSL_ERROR.want_read) {
+        step = "failed";
+        this.failure = this.#takeFailure(live);
+      }
+    }
+    this.#leave();
+    return step;
+  }
+
+  /**
+   * Decrypts.
+   *
+   * @param input what has come behind all that was given before; it may lie in `into`
+   * @returns how many bytes lie in `into`, or one of `READ`
+   */
+  read(input: Bytes | undefined, into: Bytes): number {
+    if (this.#end !== READ.wantsMore) return this.#end;
+    const live = this.#enter(input);
+    const { ssl } = this.#openssl;
+    let count = ssl.SSL_read(live, into, into.length);
+    let at = 0;
+    let holds = true;
+    while (count > 0) {
+      at += count;
+      holds = this.#ring.unread > 0 || ssl.SSL_has_pending(live) === 1;
+      if (at === into.length || !holds) break;
+      count = ssl.SSL_read(live, into.subarray(at), into.length - at);
+    }
+    this.#held = holds ? Math.min(this.#held + (input?.length ?? 0) - at, RECORD_BYTES) : 0;
+    if (count <= 0) {
+      const error = ssl.SSL_get_error(live, count);
+      if (error === SSL_ERROR.zero_return) this.#end = READ.ended;
+      else if (error !== SSL_ERROR.want_read) {
+        this.#end = READ.failed;
+        this.failure = takeError(this.#openssl);
+      }
+    }
+    this.#leave();
+    return at > 0 ? at : this.#end;
+  }
+
+  /**
+   * Bytes of a record that has come in part, or a few more. With so much less input than there is
+   * room, what `read` decrypts fits in.
+   */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Whether `read` may give something without more input. */
+  get hasMore(): boolean {
+    if (this.#end !== READ.wantsMore || this.#unread !== undefined) return true;
+    return this.#ssl !== null && this.#openssl.ssl.SSL_has_pending(this.#ssl) === 1;
+  }
+
+  /**
+   * Encrypts all of the bytes, `MAX_PLAIN_BYTES` at the most, into `out`, which has room for
+   * `sealedBytes` of them.
+   *
+   * @returns how many bytes of `out` are to be sent; -1 where it failed, `failure` says why
+   */
+  write(bytes: Bytes, out: Bytes): number {
+    const live = this.#enter(undefined);
+    const { ssl } = this.#openssl;
+    const written = ssl.SSL_write(live, bytes, bytes.length);
+    if (written !== bytes.length) {
+      this.failure = takeError(this.#openssl);
+      this.#leave();
+      return -1;
+    }
+    const count = this.#ring.drainInto(out);
+    this.#leave();
+    return count;
+  }
+
+  /** Says that nothing more will be written (RFC 8446, section 6.1). */
+  endWrites(): void {
+    const live = this.#enter(undefined);
+    if (this.#openssl.ssl.SSL_shutdown(live) < 0) this.#openssl.crypto.ERR_clear_error();
+    this.#leave();
+  }
+
+  /** What is to be sent to the peer, such as an alert; undefined where nothing is. */
+  takeUnsent(): Bytes | undefined {
+    const bytes = this.#unsent;
+    this.#unsent = undefined;
+    return bytes;
+  }
+
+  /** To be asked once the handshake is done. */
+  facts(): SessionFacts {
+    const live = this.#live();
+    const { ssl } = this.#openssl;
+    return {
+      protocol: ssl.SSL_version(live) === VERSION.tls13 ? "TLSv1.3" : "TLSv1.2",
+      cipher: this.#cipherName(live),
+      group: this.#groupName(live),
+      alpn: this.#alpn(live),
+      resumed: ssl.SSL_session_reused(live) === 1,
+    };
+  }
+
+  /** The peer's certificates as DER, its own first; empty where it has shown none. */
+  peerCertificates(): readonly Bytes[] {
+    const live = this.#live();
+    const { ssl, crypto } = this.#openssl;
+    const own = ssl.SSL_get1_peer_certificate(live);
+    if (own === null) return [];
+    const certificates = [this.#der(own)];
+    crypto.X509_free(own);
+    const chain = ssl.SSL_get_peer_cert_chain(live);
+    // for a client the chain begins with the server's own
+    const first = this.#role.side === "client" ? 1 : 0;
+    const count = chain === null ? 0 : crypto.OPENSSL_sk_num(chain);
+    for (let at = first; at < count; at++) {
+      certificates.push(this.#der(crypto.OPENSSL_sk_value(chain, at)));
+    }
+    return certificates;
+  }
+
+  /** Why the peer's certificate was not believed, in the library's words; undefined where it was. */
+  verifyFailure(): string | undefined {
+    const code = this.#openssl.ssl.SSL_get_verify_result(this.#live());
+    if (code === 0n) return undefined;
+    const { crypto } = this.#openssl;
+    return textAt(crypto, crypto.X509_verify_cert_error_string(code));
+  }
+
+  /**
+   * What lets a later connection to this server resume the session. With TLS 1.3 servers send it
+   * behind the handshake, so it is to be asked for once something has been read.
+   */
+  resumption(): Resumption | undefined {
+    const session = this.#openssl.ssl.SSL_get1_session(this.#live());
+    return session === null ? undefined : new Resumption(session);
+  }
+
+  /** Frees it. Does nothing the second time. */
+  close(): void {
+    const live = this.#ssl;
+    if (live === null) return;
+    this.#ssl = null;
+    this.#unread = this.#unsent = undefined;
+    FORGOTTEN.unregister(this);
+    free(this.#openssl, live);
+  }
+
+  #prepareClient(
+    live: Pointer,
+    { serverName, verifyName, resume }: SessionRole & { side: "client" },
+  ) {
+    const { ssl } = this.#openssl;
+    ssl.SSL_set_connect_state(live);
+    if (serverName !== undefined) {
+      ssl.SSL_ctrl_bytes(live, CTRL.host_name, HOST_NAME_TYPE, cString(serverName));
+    }
+    if (verifyName !== undefined) ssl.SSL_set1_host(live, cString(verifyName));
+    if (resume !== undefined) ssl.SSL_set_session(live, resume.pointer);
+  }
+
+  #live(): Pointer {
+    if (this.#ssl === null) throw new ProxyError("internal", "The TLS session was freed");
+    return this.#ssl;
+  }
+
+  #enter(input: Bytes | undefined): Pointer {
+    const live = this.#live();
+    this.#ring.expectEmpty();
+    if (this.#unread !== undefined) {
+      this.#ring.feed(this.#unread);
+      this.#unread = undefined;
+    }
+    if (input !== undefined) this.#ring.feed(input);
+    return live;
+  }
+
+  /** Leaves nothing in the ring. */
+  #leave(): void {
+    if (this.#ring.unread > 0) this.#unread = this.#ring.takeUnread();
+    if (this.#ring.unsent > 0) this.#unsent = joined(this.#unsent, this.#ring.takeUnsent());
+  }
+
+  /** A certificate that is not believed says more than the library's "certificate verify failed". */
+  #takeFailure(live: Pointer): string {
+    const words = takeError(this.#openssl);
+    if (words !== "certificate verify failed") return words;
+    const code = this.#openssl.ssl.SSL_get_verify_result(live);
+    const { crypto } = this.#openssl;
+    return `${words}: ${textAt(crypto, crypto.X509_verify_cert_error_string(code))}`;
+  }
+
+  #cipherName(live: Pointer): string {
+    const { ssl, crypto } = this.#openssl;
+    const cipher = ssl.SSL_get_current_cipher(live);
+    const id = ssl.SSL_CIPHER_get_protocol_id(cipher);
+    return remembered(CIPHER_NAMES, id, () => textAt(crypto, ssl.SSL_CIPHER_standard_name(cipher)));
+  }
+
+  #groupName(live: Pointer): string | undefined {
+    const { ssl, crypto } = this.#openssl;
+    const id = Number(ssl.SSL_ctrl(live, CTRL.negotiated_group, 0n, null));
+    if (id === 0) return undefined;
+    const name = remembered(
+      GROUP_NAMES,
+      id,
+      () => textAt(crypto, ssl.SSL_group_to_name(live, id)),
+    );
+    return name === "" ? undefined : name;
+  }
+
+  #alpn(live: Pointer): string | undefined {
+    if (this.#role.side === "server") return this.#role.protocol;
+    const { ssl, crypto } = this.#openssl;
+    const name = new PointerRoom();
+    const length = new Uint32Array(1);
+    ssl.SSL_get0_alpn_selected(live, name.bytes, new Uint8Array(length.buffer));
+    const pointer = name.read(crypto);
+    if (pointer === null) return undefined;
+    return String.fromCharCode(...bytesAt(crypto, pointer, length[0] ?? 0));
+  }
+
+  #der(certificate: Deno.PointerValue): Bytes {
+    const { crypto } = this.#openssl;
+    const size = crypto.i2d_X509(certificate, null);
+    const der = new Uint8Array(size);
+    const place = new BigUint64Array([crypto.addressOf(der, der, 0n)]);
+    crypto.i2d_X509(certificate, new Uint8Array(place.buffer));
+    return der;
+  }
+}
+
+/** A session of a client that may be resumed: an `SSL_SESSION`, freed with the last who knows it. */
+export class Resumption {
+  readonly pointer: Pointer;
+
+  constructor(pointer: Pointer) {
+    this.pointer = pointer;
+    SESSIONS_FORGOTTEN.register(this, pointer);
+  }
+}
+
+/** A record as it comes, at the most (RFC 8446, section 5.2; RFC 5246, section 6.2.3). */
+const RECORD_BYTES = 16 * 1024 + 2048 + 5;
+
+/** The most that `write` takes at once. */
+export const MAX_PLAIN_BYTES = 64 * 1024;
+
+/** What so many bytes may be as records: a rim for each 16 KiB, and room for one record unasked for. */
+export function sealedBytes(plain: number): number {
+  return plain + RIM_BYTES * (Math.ceil(plain / (16 * 1024)) + 1);
+}
+
+/** Header, explicit nonce, content type and tag of a record, the largest of all ciphers here. */
+const RIM_BYTES = 64;
+
+function free({ ssl }: OpenSsl, live: Pointer): void {
+  // else a session of TLS 1.2 that was not closed on both sides leaves the cache
+  ssl.SSL_set_shutdown(live, SHUT_BOTH);
+  ssl.SSL_free(live);
+}
+
+/** For those that nobody has closed, which would be a bug: memory is all that it may cost. */
+const FORGOTTEN = new FinalizationRegistry<Pointer>((live) => free(openSsl(), live));
+
+const SESSIONS_FORGOTTEN = new FinalizationRegistry<Pointer>((session) =>
+  openSsl().ssl.SSL_SESSION_free(session)
+);
+
+const CIPHER_NAMES = new Map<number, string>();
+const GROUP_NAMES = new Map<number, string>();
+
+function remembered(names: Map<number, string>, id: number, find: () => string): string {
+  let name = names.get(id);
+  if (name === undefined) names.set(id, name = find());
+  return name;
+}
+
+function joined(first: Bytes | undefined, second: Bytes | undefined): Bytes | undefined {
+  if (first === undefined || second === undefined) return first ?? second;
+  const both = new Uint8Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
+}

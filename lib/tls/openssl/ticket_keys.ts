@@ -1,0 +1,41 @@
+import { TICKET_KEY_BYTES } from "./binding.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Of a set of keys the part that stands in front of every ticket (RFC 5077, section 4). */
+const NAME_BYTES = 16;
+
+/**
+ * The keys that session tickets are sealed with: new tickets with the newest set, and those that
+ * were sealed with the one before are still taken. Whoever has the same sets, such as the other
+ * workers, takes them as well.
+ */
+export class TicketKeys {
+  #sets: readonly [newest: Bytes, before?: Bytes];
+
+  /** @param sets the newest first, each of `TICKET_KEY_BYTES` */
+  constructor(sets: readonly [newest: Bytes, before?: Bytes] = [newTicketKeys()]) {
+    this.#sets = sets;
+  }
+
+  get newest(): Bytes {
+    return this.#sets[0];
+  }
+
+  /** The set that a ticket was sealed with, by how it begins; undefined where it is none of these. */
+  ofTicket(ticket: Uint8Array): Bytes | undefined {
+    return this.#sets.find((keys) =>
+      keys !== undefined && keys.subarray(0, NAME_BYTES).every((byte, at) => ticket[at] === byte)
+    );
+  }
+
+  /** Has all sessions from now on sealed with another set. */
+  replace(sets: readonly [newest: Bytes, before?: Bytes]): void {
+    this.#sets = sets;
+  }
+}
+
+/** A new set: its name, and keys that nobody has seen. */
+export function newTicketKeys(): Bytes {
+  return crypto.getRandomValues(new Uint8Array(TICKET_KEY_BYTES));
+}

@@ -1,0 +1,160 @@
+import type { Certificate } from "../certificates/certificate.ts";
+import { type Address, toAddress } from "../core/address.ts";
+import { asProxyError } from "../core/errors.ts";
+import { closeQuietly } from "../io/close_quietly.ts";
+import { acceptAll } from "../ports/accept_loop.ts";
+import { portKeeper } from "../ports/port_keeper.ts";
+import { readProxiedStart } from "../ports/proxied_start.ts";
+import { listenShared } from "../ports/shared_port.ts";
+import { DEFAULT_POLICY } from "./admission.ts";
+import { FREE_PLACE, type TlsEngine, type TlsListener, type TlsListenOptions } from "./engine.ts";
+import type { ClientAuth } from "./policy.ts";
+import { TlsContext } from "./openssl/context.ts";
+import { openSsl } from "./openssl/library.ts";
+import {
+  type Admitted,
+  type HandshakeOptions,
+  ServerHandshake,
+} from "./openssl/server_handshake.ts";
+import { TicketKeys } from "./openssl/ticket_keys.ts";
+
+/**
+ * The engine on OpenSSL 3, the system's own. The runtime accepts and does the I/O, `client_hello`
+ * reads what the client asks for, admission chooses by it, and the library turns bytes into bytes.
+ */
+export const opensslEngine: TlsEngine = {
+  name: "openssl",
+  can: new Set([
+    "protocol_facts",
+    "sni_facts",
+    "certificates_by_name",
+    "certificates_by_key_type",
+    "certificate_facts",
+    "resumption_by_name",
+    "min_version",
+    "strict_sni",
+    "plain_http_answer",
+    "truncation_seen",
+    "truncation_shown",
+  ]),
+  listen,
+};
+
+async function listen(options: TlsListenOptions): Promise<TlsListener> {
+  // said now rather than to the first client
+  openSsl();
+  const { beside = false } = options;
+  const port = beside ? options.address.port : await portKeeper().claim(options.address);
+  const address = { host: options.address.host, port };
+  const contexts = new Contexts(options);
+  const pending = new Set<ServerHandshake>();
+  /** Those whose PROXY header is being read. */
+  const unnamed = new Set<Deno.TcpConn>();
+  const { listener, closeBy } = await portKeeper().open({
+    address,
+    beside,
+    noDelay: false,
+    listen: () => listenShared(address),
+    close: (listener) => listener.close(),
+  });
+  let closed = false;
+  const accepting = acceptAll(listener, {
+    socket: (tcp) => {
+      const peer = toAddress(tcp.remoteAddr);
+      if (options.proxies?.has(peer.host)) return void acceptProxied(tcp, peer);
+      const place = options.enter === undefined ? FREE_PLACE : options.enter(peer);
+      if (place === undefined) return closeQuietly(tcp);
+      shakeHands(tcp, { place, ends: { peer, local: toAddress(tcp.localAddr) } });
+    },
+    gone: () => options.onGone?.(),
+    trouble: options.onTrouble,
+    closed: () => closed,
+  });
+  return {
+    address: toAddress(listener.addr),
+    // each handshake asks the store
+    refresh: () => Promise.resolve(),
+    settle: () => Promise.resolve(),
+    close: async ({ finishHandshakes = false } = {}) => {
+      await closeBy(async () => {
+        closed = true;
+        listener.close();
+        await accepting;
+      });
+      for (const tcp of unnamed) closeQuietly(tcp);
+      if (!finishHandshakes) { for (const handshake of pending) handshake.cut(); }
+    },
+  };
+
+  function shakeHands(
+    tcp: Deno.TcpConn,
+    client: Pick<HandshakeOptions, "place" | "ends" | "first">,
+  ): void {
+    tcp.setNoDelay(true);
+    pending.add(
+      new ServerHandshake(tcp, {
+        ...client,
+        options,
+        contextFor: (admitted) => contexts.of(admitted),
+        settled: (handshake) => pending.delete(handshake),
+      }),
+    );
+  }
+
+  /** One of a proxy in front, which tells whose it is ahead of everything else. */
+  async function acceptProxied(tcp: Deno.TcpConn, peer: Address): Promise<void> {
+    const { enterUnnamed, handshakeTimeout: timeout } = options;
+    const place = enterUnnamed === undefined ? FREE_PLACE : enterUnnamed(peer);
+    if (place === undefined) return closeQuietly(tcp);
+    unnamed.add(tcp);
+    try {
+      const { origin, rest } = await readProxiedStart(tcp, { timeout });
+      unnamed.delete(tcp);
+      const ends = origin ?? { peer, local: toAddress(tcp.localAddr) };
+      if (!place.name(ends.peer)) return closeQuietly(tcp);
+      shakeHands(tcp, { place, ends, first: rest });
+    } catch (error) {
+      unnamed.delete(tcp);
+      place.leave();
+      const failed = asProxyError(error, "internal");
+      options.onHandshakeFailure({ peer, sni: undefined, error: failed });
+    }
+  }
+}
+
+/** What the library makes of a certificate, once for each for as long as it is in use. */
+class Contexts {
+  readonly #options: TlsListenOptions;
+  readonly #tickets: TicketKeys;
+  readonly #made: ContextsByCertificate = new WeakMap();
+  /** Where clients have to prove something of themselves. */
+  readonly #madeByAuth = new WeakMap<ClientAuth, ContextsByCertificate>();
+
+  constructor(options: TlsListenOptions) {
+    this.#options = options;
+    this.#tickets = options.tickets ?? new TicketKeys();
+  }
+
+  of({ certificate, clientAuth }: Admitted): TlsContext {
+    const made = clientAuth === undefined ? this.#made : this.#of(clientAuth);
+    let context = made.get(certificate);
+    if (context === undefined) {
+      const { certPem, keyPem } = certificate;
+      const { policy = DEFAULT_POLICY } = this.#options;
+      context = TlsContext.forServer({
+        ...{ certPem, keyPem, policy, clientAuth },
+        tickets: this.#tickets,
+      });
+      made.set(certificate, context);
+    }
+    return context;
+  }
+
+  #of(clientAuth: ClientAuth): ContextsByCertificate {
+    let made = this.#madeByAuth.get(clientAuth);
+    if (made === undefined) this.#madeByAuth.set(clientAuth, made = new WeakMap());
+    return made;
+  }
+}
+
+type ContextsByCertificate = WeakMap<Certificate, TlsContext>;

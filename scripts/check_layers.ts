@@ -79,7 +79,7 @@ const MAY_IMPORT = {
   config: ["acme", "certificates", "tls", "io", "core"],
   proxy: ["upstream", ...BELOW],
   upstream: ["http1", "http2", "http", "log", "io", "core"],
-  admin: ["metrics", "log", "core"],
+  admin: ["metrics", "log", "http1", "http", "io", "ports", "core"],
   metrics: ["log", "core"],
   log: ["io", "core"],
   tls: ["certificates", "ports", "io", "core"],

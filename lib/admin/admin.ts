@@ -1,4 +1,4 @@
-import { type AccessRules, refusal } from "./admin_access.ts";
+import { type AccessRules, type AdminRequest, refusal } from "./admin_access.ts";
 import { DASHBOARD_CSP, dashboardPage } from "./dashboard.ts";
 import type { MetricFamily } from "../metrics/metric_family.ts";
 import { METRIC_TYPES, metricFormat, metricText } from "../metrics/metric_text.ts";
@@ -23,12 +23,11 @@ export interface AdminActions {
  * answer may be read by a page of another origin.
  */
 export async function serveAdmin(
-  request: Request,
+  request: AdminRequest,
   { access, actions }: { access: AccessRules; actions: AdminActions },
 ): Promise<Response> {
-  const { pathname: path } = new URL(request.url);
-  const { method, headers } = request;
-  const refused = refusal({ method, path, headers }, access);
+  const { method, path } = request;
+  const refused = refusal(request, access);
   if (refused !== undefined) {
     const ask = refused.status === 401 ? CHALLENGE : {};
     return answer(refused.status, `${refused.detail}\n`, ask);
@@ -39,14 +38,13 @@ export async function serveAdmin(
     const allow = resource.methods.join(", ");
     return answer(405, `${path} takes ${allow}\n`, { allow });
   }
-  return await resource.serve({ request, path, actions });
+  return await resource.serve({ request, actions });
 }
 
 interface Resource {
   readonly methods: readonly string[];
   readonly serve: (asked: {
-    readonly request: Request;
-    readonly path: string;
+    readonly request: AdminRequest;
     readonly actions: AdminActions;
   }) => Response | Promise<Response>;
 }
@@ -99,7 +97,8 @@ const DRAIN = "/drain/";
 /** `POST /drain/{backend}/{server}` drains, `DELETE` undoes it. */
 const drainResource: Resource = {
   methods: ["POST", "DELETE"],
-  serve: async ({ request, path, actions }) => {
+  serve: async ({ request, actions }) => {
+    const { path } = request;
     const named = serverIn(path);
     const drained = request.method === "POST";
     if (named === undefined || !await actions.drain(named, drained)) {

@@ -2,6 +2,7 @@ import type { AdminConfig } from "../config/schema.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { readTextFile } from "../io/text_file.ts";
+import { AdminServer } from "../admin/admin_server.ts";
 import { type AdminActions, serveAdmin } from "../admin/admin.ts";
 import type { AccessRules } from "../admin/admin_access.ts";
 import { EventStream } from "../admin/event_stream.ts";
@@ -16,9 +17,6 @@ export interface AdminTarget extends Watched {
   /** Settles when a reload is over. */
   reload(): Promise<void>;
 }
-
-/** Milliseconds for which a reader who does not leave is waited for. */
-const CLOSE_MS = 500;
 
 /** The admin listener, where the configuration has one: page, metrics, state and actions. */
 export class AdminService implements AsyncDisposable {
@@ -65,33 +63,30 @@ export class AdminService implements AsyncDisposable {
     await this.#listening?.close();
   }
 
-  #listen({ host: hostname, port }: Address): Listening {
+  #listen(address: Address): Listening {
     const stream = new EventStream();
     const history = new History(() => this.#monitor.totals);
     const actions = this.#actions(stream, history);
     const every = setInterval(() => void this.#tick(stream, history), 1000);
     try {
-      const server = Deno.serve(
-        { hostname, port, onListen: () => {}, onError },
-        (request) => serveAdmin(request, { access: this.#access, actions }),
-      );
+      const server = new AdminServer({
+        address,
+        handle: (request) => serveAdmin(request, { access: this.#access, actions }),
+        onTrouble: () => {},
+      });
       return {
-        address: { host: server.addr.hostname, port: server.addr.port },
+        address: server.address,
         async close() {
           clearInterval(every);
           stream.close();
-          let timer: ReturnType<typeof setTimeout> | undefined;
-          const late = new Promise<void>((resolve) => timer = setTimeout(resolve, CLOSE_MS));
-          await Promise.race([server.shutdown(), late]);
-          clearTimeout(timer);
+          await server.close();
         },
       };
     } catch (error) {
       clearInterval(every);
-      const where = formatAddress({ host: hostname, port });
       throw new ProxyError(
         "bad_config",
-        `Cannot listen on ${where} for admin: ${messageOf(error)}`,
+        `Cannot listen on ${formatAddress(address)} for admin: ${messageOf(error)}`,
       );
     }
   }
@@ -159,9 +154,4 @@ async function accessRules({ tokenFile, hosts }: AdminConfig): Promise<AccessRul
     );
   }
   return { token, hosts };
-}
-
-/** A bug: its stack is for nobody who asks from outside. */
-function onError(): Response {
-  return new Response("500 Internal Server Error\n", { status: 500 });
 }

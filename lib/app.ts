@@ -1,4 +1,6 @@
-import { NO_CHALLENGES, type PendingChallenges } from "./acme/challenges.ts";
+import { ACME_PROTOCOL, NO_CHALLENGES, type PendingChallenges } from "./acme/challenges.ts";
+import { challengeCertificateOf } from "./certificates/challenge_certificate.ts";
+import type { Certificate } from "./certificates/certificate.ts";
 import type { Config, ListenerConfig, Mode, TlsListenerConfig } from "./config/schema.ts";
 import { type Address, formatAddress } from "./core/address.ts";
 import { AddressSet } from "./core/address_set.ts";
@@ -147,6 +149,7 @@ class RunningApp implements OneThreadApp {
   readonly #sessions = new Sessions();
   /** What a CA may ask for. */
   readonly #challenges = new Live<PendingChallenges>(NO_CHALLENGES);
+  #challengeCertificates: ReadonlyMap<string, Certificate> = new Map();
   readonly #policy: Live<Policy>;
   /** What it starts with. */
   readonly #staged: StagedPolicy;
@@ -195,6 +198,10 @@ class RunningApp implements OneThreadApp {
 
   setChallenges(pending: PendingChallenges): Promise<void> {
     this.#challenges.replace(pending);
+    this.#challengeCertificates = new Map(
+      Object.entries(pending.certificates)
+        .map(([name, pem]) => [name, challengeCertificateOf(name, pem)]),
+    );
     return Promise.resolve();
   }
 
@@ -355,6 +362,10 @@ class RunningApp implements OneThreadApp {
     const certificates = liveCertificateStore(certificateStore(loaded));
     const listener = await openListener({
       ...shared,
+      challenge: {
+        protocol: ACME_PROTOCOL,
+        certificateFor: (name) => this.#challengeCertificates.get(name),
+      },
       engine: engine === "deno" ? denoEngine : opensslEngine,
       certificates,
       alpn: alpnOf(config),

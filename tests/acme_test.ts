@@ -76,6 +76,41 @@ Deno.test("from nothing to a certificate that is served, by http-01 and two work
   assert.doesNotMatch(proxy.log.text + proxy.says.text, /PRIVATE KEY/);
 });
 
+Deno.test("tls-alpn-01 shows a CA its challenge, and refuses all others until then", async () => {
+  await using pebble = await startPebble();
+  await using backend = await startNamed("site");
+  await using config = await ConfigFile.create(JSON.stringify({
+    listeners: [{ listen: `127.0.0.1:${pebble.tlsPort}` }],
+    certificates: [{ acme: ["alpn.example.test"] }],
+    acme: { directory: pebble.directory, accept_terms: true, ca_file: pebble.caFile },
+    backends: { site: { servers: [backend.address] } },
+    routes: [{ backend: "site" }],
+  }));
+  const root = `${config.folder}/root.pem`;
+  await Deno.writeTextFile(root, await pebble.root());
+  // while the CA is away there is no certificate, and the name is refused by alert
+  await pebble.stop();
+  const grants = [`--allow-write=${config.folder}/acme`];
+  await using proxy = await startConfigured(config, { grants });
+  await proxy.log.first(/certificate not obtained .*cannot be reached/);
+  const refused = await get("alpn.example.test", pebble.tlsPort, root);
+  assert.notEqual(refused.code, 0);
+  await proxy.log.first(/handshake failed .*No CA has given the certificate/);
+  // nobody gets a certificate by the CA's protocol
+  const { stdout, stderr } = await run("openssl", [
+    ...["s_client", "-connect", `127.0.0.1:${pebble.tlsPort}`, "-servername", "alpn.example.test"],
+    ...["-alpn", "acme-tls/1"],
+  ]);
+  assert.match(stdout + stderr, /alert no application protocol/);
+  await pebble.start();
+  await proxy.log.first(/certificate obtained .*names=alpn\.example\.test/);
+  await Deno.writeTextFile(root, await pebble.root());
+  await eventually(async () => {
+    const { code } = await get("alpn.example.test", pebble.tlsPort, root);
+    return code === 0 || undefined;
+  }, () => proxy.log.text);
+});
+
 Deno.test("two replicas that start at once place one order, and go on without Redis", async () => {
   await using pebble = await startPebble();
   await using backend = await startNamed("site");

@@ -3,6 +3,7 @@ import { ProxyError } from "../core/errors.ts";
 import type { Observer } from "../core/event.ts";
 import type { CertificateStore } from "../certificates/certificate_store.ts";
 import type { TlsConnection, TlsEngine, TlsListener } from "../tls/engine.ts";
+import type { ChallengeCertificates } from "../tls/admission.ts";
 import type { TlsPolicy } from "../tls/policy.ts";
 import type { ConnectionLimit } from "./connection_limit.ts";
 import type { Session, Sessions } from "./session.ts";
@@ -21,6 +22,8 @@ export interface ListenerOptions {
   readonly limit: ConnectionLimit;
   readonly sessions: Sessions;
   readonly observe: Observer;
+  /** What a CA may ask for, where the engine can. */
+  readonly challenge?: ChallengeCertificates;
   /** Serves a connection whose handshake is done. */
   readonly serve: (connection: TlsConnection) => Session;
 }
@@ -28,7 +31,7 @@ export interface ListenerOptions {
 /** Accepts TLS connections and gives each a session. */
 export async function openListener(options: ListenerOptions): Promise<TlsListener> {
   const { engine, address, beside, certificates, alpn, policy, handshakeTimeout } = options;
-  const { limit, sessions, observe } = options;
+  const { limit, sessions, observe, challenge } = options;
   const listener = await engine.listen({
     address,
     beside,
@@ -37,8 +40,14 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
     policy,
     handshakeTimeout,
     enter: (peer) => limit.enter(peer),
+    ...(challenge === undefined ? {} : { challenge }),
     onConnection: (connection, place) => {
       const { peer, tls } = connection;
+      // a CA has seen what it wanted to see (RFC 8737, section 3)
+      if (challenge !== undefined && tls.alpn === challenge.protocol) {
+        place.leave();
+        return void connection.endWrites().finally(() => connection.close());
+      }
       observe({ kind: "handshake", peer, tls });
       const session = options.serve(connection);
       session.done.then(() => place.leave());

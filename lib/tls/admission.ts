@@ -20,19 +20,33 @@ export type Admission =
   /** `alert` is to be sent before any key is used. */
   | { readonly kind: "refused"; readonly alert: AlertName; readonly error: ProxyError };
 
+/** Certificates that show a CA whose a name is. */
+export interface ChallengeCertificates {
+  /** The protocol by which a CA asks for them, and nobody else (RFC 8737, section 4). */
+  readonly protocol: string;
+  /** @param name in lower case @returns undefined where none is pending */
+  certificateFor(name: string): Certificate | undefined;
+}
+
 /** The least that is asked where nobody asks for more. */
 export const DEFAULT_POLICY: TlsPolicy = { minVersion: "TLSv1.2", strictSni: false };
 
 /** Decides on a ClientHello by the policy of the listener and the certificates there are. */
 export function admit(
   hello: ClientHello,
-  { policy, certificates, alpn }: {
+  { policy, certificates, alpn, challenge }: {
     policy: TlsPolicy;
     certificates: CertificateStore;
     /** What is offered, best first; nothing for who does without ALPN. */
     alpn: readonly string[];
+    /** See `TlsListenOptions`. */
+    challenge?: ChallengeCertificates | undefined;
   },
 ): Admission {
+  const [asked] = hello.alpn;
+  if (challenge !== undefined && hello.alpn.length === 1 && asked === challenge.protocol) {
+    return admitAuthority(hello, challenge);
+  }
   // RFC 8446, section 4.2.1. The runtime's TLS says handshake_failure to some of these.
   const allowed = VERSIONS[policy.minVersion];
   if (!hello.versions.some((version) => allowed.includes(version))) {
@@ -45,6 +59,10 @@ export function admit(
     const why = "No certificate covers the name";
     return refused("unrecognized_name", new ProxyError("unknown_name", why));
   }
+  if (certificate.placeholder === true) {
+    const why = "No CA has given the certificate for this name yet";
+    return refused("unrecognized_name", new ProxyError("unknown_name", why));
+  }
   // RFC 7301, section 3.2: one who speaks none of ours cannot be served, one who says nothing can
   const protocol = alpn.find((name) => hello.alpn.includes(name));
   if (protocol === undefined && alpn.length > 0 && hello.alpn.length > 0) {
@@ -52,6 +70,16 @@ export function admit(
     return refused("no_application_protocol", new ProxyError("handshake_failed", why));
   }
   return { kind: "admitted", certificate, protocol };
+}
+
+/** A CA that looks whether a name is ours (RFC 8737, section 3): it gets that and nothing else. */
+function admitAuthority(hello: ClientHello, challenge: ChallengeCertificates): Admission {
+  const certificate = hello.sni === undefined ? undefined : challenge.certificateFor(hello.sni);
+  if (certificate !== undefined) {
+    return { kind: "admitted", certificate, protocol: challenge.protocol };
+  }
+  const why = "A CA asks for a challenge that is not pending";
+  return refused("no_application_protocol", new ProxyError("handshake_failed", why));
 }
 
 const TLS_1_2 = 0x0303;

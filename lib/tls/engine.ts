@@ -5,7 +5,7 @@ import type { ProxyError } from "../core/errors.ts";
 import type { Certificate } from "../certificates/certificate.ts";
 import type { CertificateStore } from "../certificates/certificate_store.ts";
 import type { AddressSet } from "../core/address_set.ts";
-import type { Admission } from "./admission.ts";
+import type { Admission, ChallengeCertificates } from "./admission.ts";
 import type { ClientHello } from "./client_hello.ts";
 import type { TicketKeys } from "./openssl/ticket_keys.ts";
 import type { TlsPolicy } from "./policy.ts";
@@ -66,6 +66,8 @@ export interface TlsListenOptions {
    * `certificates` and `alpn`.
    */
   readonly admit?: (hello: ClientHello, peer: Address) => Admission;
+  /** What a CA may ask for, for an engine that reads the ClientHello. */
+  readonly challenge?: ChallengeCertificates;
   /** The proxies in front, each of whose connections begins with a PROXY header. */
   readonly proxies?: AddressSet;
   /** Milliseconds a client has from accept to the end of the handshake. */

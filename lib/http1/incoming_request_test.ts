@@ -40,7 +40,19 @@ const FORWARDINGS: readonly Forwarding[] = [
   { ...DIRECT, trusted: true, via: true, defaultHost: "::1", proto: "http" },
 ];
 
+/** As long as what is plain, and other than that by a little. */
+const ALMOST_PLAIN = [
+  ...["CHUNKED", "chunkee", "xhunked"].map((coding) => `Transfer-Encoding: ${coding}`),
+  ...["Keep-Alivf", "Xeep-alive", "closf", "CLOSE", "keep-alive, close", "X-B"]
+    .map((option) => `Connection: ${option}`),
+  ...["00", "03", "3x", "x3", "-3", "99999999999", "123456789012345", "1234567890123456"]
+    .map((length) => `Content-Length: ${length}`),
+  ...["100-continuf", "200-continue", "100-CONTINUE"].map((value) => `Expect: ${value}`),
+  ...["a b", "a", 'a"', "a".repeat(128), "a".repeat(129)].map((id) => `X-Request-Id: ${id}`),
+].map((line) => head("GET / HTTP/1.1", "Host: a", line, "X-B: d"));
+
 const ALL_REQUESTS = [
+  ...ALMOST_PLAIN,
   ...GOOD_REQUESTS.map(({ messages }) => messages.join("")),
   ...BAD_REQUESTS.map(([, , bytes]) => bytes),
   ...SMUGGLING.map(([, bytes]) => bytes),

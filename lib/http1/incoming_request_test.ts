@@ -49,7 +49,11 @@ const ALMOST_PLAIN = [
     .map((length) => `Content-Length: ${length}`),
   ...["100-continuf", "200-continue", "100-CONTINUE"].map((value) => `Expect: ${value}`),
   ...["a b", "a", 'a"', "a".repeat(128), "a".repeat(129)].map((id) => `X-Request-Id: ${id}`),
-].map((line) => head("GET / HTTP/1.1", "Host: a", line, "X-B: d"));
+  "Expect:  100-continue",
+  "Upgrade: a",
+].flatMap((line) =>
+  ["HTTP/1.1", "HTTP/1.0"].map((version) => head(`GET / ${version}`, "Host: a", line, "X-B: d"))
+);
 
 const ALL_REQUESTS = [
   ...ALMOST_PLAIN,

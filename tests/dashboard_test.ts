@@ -8,11 +8,11 @@ import { connectTcp, connectTls } from "./support/tls_client.ts";
 
 /** The server's state as the page shows it. */
 const stateOf = (address: string) =>
-  `document.querySelector('[data-server="${address}"] td:nth-child(3)')?.className`;
+  `document.querySelector('[data-backend="app"][data-server="${address}"] td:nth-child(3)')?.className`;
 
 Deno.test("the dashboard shows a running proxy live, in a real browser", async () => {
   const { ec } = await testCertificates();
-  await using stable = await startHttp();
+  const stable = await startHttp();
   const fragile = await startHttp(() => encodeAnswer("hello"), { brokenOff: true });
   await using proxy = await startConfigured(`
 listeners: [{ listen: "127.0.0.1:0" }]
@@ -21,17 +21,24 @@ backends:
   app:
     servers: ["${stable.address}", "${fragile.address}"]
     health: { type: tcp, interval: 500ms }
-routes: [{ backend: app }]
+  plain: { servers: ["${stable.address}"] }
+routes: [{ paths: [/plain], backend: plain }, { backend: app }]
 admin: { listen: "127.0.0.1:0" }
 `);
   const [, url = ""] = await proxy.says.first(/admin page: (http:\S+)/);
   await using browser = await startBrowser();
-  await using _load = startLoad(proxy.port);
+  await using load = startLoad(proxy.port);
   const page = await browser.open(url);
 
   await page.until("document.getElementById('state').textContent === 'serving'", "the state");
   await page.until("Number(document.getElementById('rate').textContent) > 0", "requests a second");
-  await page.until("/ms/.test(document.getElementById('latency').textContent)", "the latency");
+  // each with its unit
+  const latency = "document.getElementById('latency').textContent";
+  await page.until(`/^\\d\\S* m?s \\/ \\d\\S* m?s$/.test(${latency})`, "the latency");
+  const alarm = "document.getElementById('alarm')";
+  assert.equal(await page.evaluate(`${alarm}.hidden`), true, "nothing is wrong");
+  const shown = "document.querySelector('[data-backend=\"plain\"] td:nth-child(3)').textContent";
+  assert.equal(await page.evaluate(shown), "not checked");
   const points = "document.querySelector('#rate-plot polyline').getAttribute('points')";
   const before = await page.evaluate<string>(points);
   await page.until(`${points} !== ${JSON.stringify(before)}`, "the plot to move");
@@ -50,6 +57,9 @@ admin: { listen: "127.0.0.1:0" }
   await page.until(`${stateOf(fragile.address)} === 'down'`, "the killed server to be red");
   const red = `getComputedStyle(document.querySelector('td.down')).color`;
   assert.match(await page.evaluate<string>(red), /^rgb\((?:1[5-9]\d|2\d\d), \d{1,2}, \d{1,2}\)$/);
+  await page.until(`!${alarm}.hidden`, "something at the top");
+  const top = `${alarm}.className + ": " + ${alarm}.textContent`;
+  assert.equal(await page.evaluate(top), `soon: app: ${fragile.address} cannot be used`);
   // whoever notices first: a check, or a request
   const news = "/server (?:failed|down)/.test(document.getElementById('recent').innerText)";
   await page.until(news, "news");
@@ -57,7 +67,16 @@ admin: { listen: "127.0.0.1:0" }
   await drains(page, stable.address);
   await isAccessible(page);
   assert.deepEqual(page.errors, []);
-  await fitsPhone(browser, url);
+  await fitsPhone(browser, { url, server: stable.address });
+
+  await load[Symbol.asyncDispose]();
+  await stable[Symbol.asyncDispose]();
+  await page.until(`${alarm}.className === 'bad'`, "red at the top");
+  assert.match(await page.evaluate(`${alarm}.textContent`), /^app is down: /);
+  assert.match(
+    await page.evaluate(`getComputedStyle(${alarm}).backgroundColor`),
+    /^rgb\(2\d\d, \d{1,2}, \d{1,2}\)$/,
+  );
 });
 
 /** By its button, as a person does. */
@@ -81,11 +100,22 @@ async function isAccessible(page: Awaited<ReturnType<Browser["open"]>>): Promise
   assert.match(plot?.name ?? "", /^Requests a second: \d+ now, \d+ at most$/);
 }
 
-async function fitsPhone(browser: Browser, url: string): Promise<void> {
+async function fitsPhone(
+  browser: Browser,
+  { url, server }: { url: string; server: string },
+): Promise<void> {
   const page = await browser.open(url, { width: 360, height: 740, dark: true });
   await page.until("document.getElementById('state').textContent === 'serving'", "the state");
   const width = await page.evaluate<number>("document.documentElement.scrollWidth");
   assert.ok(width <= 360, `nothing stands out: ${width} pixels`);
+  // without scrolling sideways
+  const row = `document.querySelector('[data-server="${server}"]')`;
+  for (const part of ["td[data-label=Active]", "[aria-label^=Drain]"]) {
+    const edges = `(({ left, right, width }) => [left, innerWidth - right, width])` +
+      `(${row}.querySelector('${part}').getBoundingClientRect())`;
+    const [left = -1, right = -1, size = 0] = await page.evaluate<number[]>(edges);
+    assert.ok(left >= 0 && right >= 0 && size > 20, `${part} can be seen: ${left}, ${right}`);
+  }
   const background = await page.evaluate<string>("getComputedStyle(document.body).backgroundColor");
   assert.equal(background, "rgb(17, 21, 27)", "it is dark");
   assert.deepEqual(page.errors, []);

@@ -1,3 +1,4 @@
+import { normalize } from "node:path/posix";
 import manifest from "../../deno.json" with { type: "json" };
 import { formatAddress } from "../core/address.ts";
 import type { Observer, ProxyEvent } from "../core/event.ts";
@@ -102,7 +103,7 @@ export class Monitor implements Disposable {
         engine,
       })),
       certificates: certificates.map((certificate) => ({
-        file: certificate.label,
+        file: normalize(certificate.label),
         names: certificate.names,
         notAfter: certificate.notAfter.toISOString(),
         daysLeft: daysUntilExpiry(certificate, now),
@@ -148,7 +149,7 @@ export class Monitor implements Disposable {
         "Whether a server is used: 0 while it is known to be down, ejected or drained.",
         servers.map(({ labels, server }) => [
           labels,
-          Number(server.state === "up" || server.state === "pending"),
+          Number(!OUT.has(server.state)),
         ]),
       ),
       gauge(
@@ -213,6 +214,9 @@ export class Monitor implements Disposable {
     return this.#reload;
   }
 }
+
+/** Servers that get no new requests. */
+const OUT: ReadonlySet<string> = new Set(["down", "ejected", "draining"]);
 
 /** How late the timers of a thread are. */
 export function loopDelayFamily({ histogram: late }: LoopDelay): MetricFamily {

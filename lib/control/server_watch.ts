@@ -38,7 +38,8 @@ export class ServerWatch {
     const all = views.map(({ backend, name, state: known, load, idleConnections }) => {
       const key = keyOf(backend, name);
       // where nothing checks a server, requests tell
-      const state = known === "pending" && this.#failing.has(key) ? "down" : known;
+      const untold = known === "pending" || known === "unchecked";
+      const state = untold && this.#failing.has(key) ? "down" : known;
       const before = this.#seen.get(key);
       const changed = before !== undefined && before.state !== state;
       const since = changed ? now.toISOString() : before?.since;

@@ -112,8 +112,11 @@ export interface ServerFailed {
   readonly error: ProxyError;
 }
 
-/** What becomes of a server: `ejected` is out for a while for what real requests met there. */
-export type ServerState = "pending" | "up" | "down" | "ejected" | "draining";
+/**
+ * What becomes of a server: `ejected` is out for a while for what real requests met there, of one
+ * that is `pending` no check has told yet, and one that is `unchecked` has none.
+ */
+export type ServerState = "pending" | "unchecked" | "up" | "down" | "ejected" | "draining";
 
 /** A server has come or gone, once for each change. */
 export interface ServerStateChanged {

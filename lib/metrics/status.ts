@@ -47,8 +47,8 @@ export interface BackendStatus {
 
 export interface ServerStatus {
   readonly name: string;
-  /** `pending` is not known yet; `down`, too, while requests to it fail. */
-  readonly state: "pending" | "up" | "down" | "ejected" | "draining";
+  /** `pending` is not known yet, `unchecked` has no checks; `down`, too, while requests to it fail. */
+  readonly state: "pending" | "unchecked" | "up" | "down" | "ejected" | "draining";
   /** Since when, where it has changed. */
   readonly since: string | undefined;
   /** What was last found wrong with it. */

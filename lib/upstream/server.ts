@@ -126,7 +126,7 @@ export class Server {
 
   get state(): ServerState {
     if (this.#gone || this.#drained) return "draining";
-    const state = this.#health?.state ?? "pending";
+    const state = this.#health?.state ?? "unchecked";
     return state !== "down" && this.#ejected ? "ejected" : state;
   }
 

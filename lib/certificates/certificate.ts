@@ -3,7 +3,17 @@ import { setTimeout as delay } from "node:timers/promises";
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { ipAddress } from "../core/host_name.ts";
 import { readTextFile } from "../io/text_file.ts";
-import { cannotRead, derHint, isKeyBlock, pemBlocks, type PemRole } from "./pem.ts";
+import { derElement } from "./der.ts";
+import { hasExplicitKey } from "./explicit_curve.ts";
+import {
+  cannotRead,
+  derHint,
+  derOf,
+  isKeyBlock,
+  type PemBlock,
+  pemBlocks,
+  type PemRole,
+} from "./pem.ts";
 import { parsePrivateKey } from "./private_key.ts";
 
 /** A certificate chain with its key, checked to belong together; it may have expired. */
@@ -167,9 +177,16 @@ async function readPassphrase(path: string | undefined): Promise<string | undefi
 
 function parseChain(text: string, path: string): Chain {
   const blocks = pemBlocks(text, { role: "certificate", path });
+  if (blocks.some(({ label }) => CONTAINERS.test(label))) {
+    throw cannotRead(
+      "certificate",
+      `${path} holds certificates in a PKCS#7 container; take them out: ` +
+        `openssl pkcs7 -in ${path} -print_certs -out NEW_FILE`,
+    );
+  }
   const [leaf, ...rest] = blocks
-    .filter(({ label }) => label === "CERTIFICATE")
-    .map(({ pem }, index) => parseCertificate(pem, `certificate ${index + 1} of ${path}`));
+    .filter(({ label }) => CERTIFICATES.has(label))
+    .map((block, index) => parseCertificate(block, `certificate ${index + 1} of ${path}`));
   if (leaf !== undefined) return [leaf, ...rest];
 
   if (blocks.some(isKeyBlock)) {
@@ -181,9 +198,28 @@ function parseChain(text: string, path: string): Chain {
   );
 }
 
-function parseCertificate(pem: string, name: string): X509Certificate {
+/** The label, the one it had before, and that of OpenSSL's own form with hints of trust behind. */
+const CERTIFICATES: ReadonlySet<string> = new Set([
+  "CERTIFICATE",
+  "X509 CERTIFICATE",
+  "TRUSTED CERTIFICATE",
+]);
+
+/** RFC 7468, sections 8 and 9, and what came before. */
+const CONTAINERS = /^(?:PKCS ?#?7(?: SIGNED DATA)?|CMS|CERTIFICATE CHAIN)$/;
+
+function parseCertificate(block: PemBlock, name: string): X509Certificate {
+  // OpenSSL's own form has more behind the certificate
+  const der = derElement(derOf(block) ?? new Uint8Array())?.whole ?? new Uint8Array();
+  if (hasExplicitKey(der)) {
+    throw cannotRead(
+      "certificate",
+      `${name} has a key that spells its curve out, which TLS does not allow; have it issued anew ` +
+        "for the key with a named curve (openssl pkey -ec_param_enc named_curve)",
+    );
+  }
   try {
-    return new X509Certificate(pem);
+    return new X509Certificate(der);
   } catch (error) {
     throw cannotRead("certificate", `${name} is damaged`, { cause: error });
   }

@@ -7,6 +7,7 @@ import { type CertificateText, loadCertificate, readCertificate } from "./certif
 const FOLDER = await Deno.makeTempDir({ prefix: "certificate_test" });
 globalThis.addEventListener("unload", () => Deno.removeSync(FOLDER, { recursive: true }));
 
+let written = 0;
 const P256 = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
 const NAMES = "DNS:Api.Example.com,DNS:*.example.com,IP:127.0.0.1,IP:::1,email:a@b.test";
 
@@ -43,6 +44,23 @@ const KEYS = {
   encryptedSec1: await convertKey(ecdsa.key, "ec", ...encrypted),
   encryptedPkcs1: await convertKey(rsa.key, "rsa", "-traditional", ...encrypted),
 };
+
+const trusted = await openssl(
+  "x509",
+  "-in",
+  await put(ecdsa.cert),
+  "-trustout",
+  "-addtrust",
+  "serverAuth",
+);
+const explicitKey = await openssl(
+  ...["pkey", "-in", await put(ecdsa.key), "-ec_param_enc", "explicit"],
+);
+const explicitSec1 = await openssl("ec", "-in", await put(ecdsa.key), "-param_enc", "explicit");
+const explicitCert = await openssl(
+  ...["req", "-x509", "-days", "90", "-subj", "/CN=a", "-key", await put(explicitKey)],
+);
+const container = await openssl("crl2pkcs7", "-nocrl", "-certfile", await put(ecdsa.cert));
 
 const PATHS = { cert: "certs/a.crt", key: "certs/a.key" };
 
@@ -93,6 +111,34 @@ for (
     assert.deepEqual(again, certificate);
   });
 }
+
+for (
+  const [name, pem] of [
+    ["a key with blanks at the ends of its lines", {
+      cert: ecdsa.cert.replaceAll("\n", " \t\n"),
+      key: ecdsa.key.replaceAll("\n", "  \n"),
+    }],
+    ["a key with blanks before its lines", { ...ecdsa, key: ecdsa.key.replaceAll(/^/gm, "  ") }],
+    ["PKCS#8 as EC PRIVATE KEY", { ...ecdsa, key: relabel(ecdsa.key, "EC PRIVATE KEY") }],
+    ["SEC1 as PRIVATE KEY", { ...ecdsa, key: relabel(KEYS.sec1, "PRIVATE KEY") }],
+    ["SEC1 as RSA PRIVATE KEY", { ...ecdsa, key: relabel(KEYS.sec1, "RSA PRIVATE KEY") }],
+    ["PKCS#8 as RSA PRIVATE KEY", { ...rsa, key: relabel(rsa.key, "RSA PRIVATE KEY") }],
+    ["PKCS#1 as PRIVATE KEY", { ...rsa, key: relabel(KEYS.pkcs1, "PRIVATE KEY") }],
+    ["an old label", { ...ecdsa, cert: relabel(ecdsa.cert, "X509 CERTIFICATE") }],
+    ["a trusted certificate", { ...ecdsa, cert: trusted }],
+  ] as const
+) {
+  test(`readCertificate() reads ${name} as it is meant`, async () => {
+    const plain = pem.cert.includes(rsa.cert.slice(40, 100)) ? rsa : ecdsa;
+    assert.deepEqual(await readCertificate(pem, PATHS), await readCertificate(plain, PATHS));
+  });
+}
+
+test("readCertificate() leaves no certificate out of a chain, whatever its label", async () => {
+  const chain = ed25519.cert + relabel(rsa.cert, "X509 CERTIFICATE") + trusted;
+  const certificate = await readCertificate({ cert: chain, key: ed25519.key }, PATHS);
+  assert.equal(certificate.certPem, ed25519.cert + rsa.cert + ecdsa.cert);
+});
 
 test("readCertificate() takes the first certificate of a chain as the leaf", async () => {
   const chain = `# leaf\n${ed25519.cert}# issuer\n${rsa.cert}`;
@@ -148,6 +194,31 @@ const REFUSED: readonly [name: string, pem: CertificateText, message: string][] 
     "a damaged key",
     { ...ecdsa, key: damagedKey },
     "Cannot read the key: certs/a.key holds a key that is damaged or of an unknown kind",
+  ],
+  ...[explicitKey, explicitSec1].map((key): [string, CertificateText, string] => [
+    `a key that spells its curve out (${/-----BEGIN (.*)-----/.exec(key)?.[1]})`,
+    { ...ecdsa, key },
+    "Cannot read the key: certs/a.key holds a key that spells its curve out, which TLS does not " +
+    "allow; name the curve: openssl pkey -in certs/a.key -ec_param_enc named_curve -out NEW_FILE",
+  ]),
+  [
+    "a certificate for a curve spelled out",
+    { cert: ecdsa.cert + explicitCert, key: ecdsa.key },
+    "Cannot read the certificate: certificate 2 of certs/a.crt has a key that spells its curve " +
+    "out, which TLS does not allow; have it issued anew for the key with a named curve (openssl " +
+    "pkey -ec_param_enc named_curve)",
+  ],
+  [
+    "certificates in a container",
+    { cert: container, key: ecdsa.key },
+    "Cannot read the certificate: certs/a.crt holds certificates in a PKCS#7 container; take them " +
+    "out: openssl pkcs7 -in certs/a.crt -print_certs -out NEW_FILE",
+  ],
+  [
+    "a key as OpenSSH writes it",
+    { ...ecdsa, key: relabel(ecdsa.key, "OPENSSH PRIVATE KEY").replace(/\n.{8}/, "\nb3BlbnNz") },
+    "Cannot read the key: certs/a.key holds a key as OpenSSH writes it; convert a copy of it: " +
+    "ssh-keygen -p -m PKCS8 -f COPY",
   ],
   [
     "the key of another certificate",
@@ -251,4 +322,15 @@ async function convertKey(key: string, ...command: string[]): Promise<string> {
 
 function crlf(text: string): string {
   return text.replaceAll("\n", "\r\n");
+}
+
+function relabel(pem: string, label: string): string {
+  return pem.replaceAll(/(-----(?:BEGIN|END) ).*(?=-----)/g, `$1${label}`);
+}
+
+/** A file with this content. */
+async function put(text: string): Promise<string> {
+  const path = `${FOLDER}/put${written++}`;
+  await Deno.writeTextFile(path, text);
+  return path;
 }

@@ -4,7 +4,7 @@ import { ProxyError } from "../core/errors.ts";
 export interface PemBlock {
   /** Such as `CERTIFICATE`. */
   readonly label: string;
-  /** The block with its first and last line. */
+  /** The block with its first and last line, without blanks around its lines. */
   readonly pem: string;
 }
 
@@ -15,15 +15,52 @@ export type PemRole = "certificate" | "key" | "passphrase";
  * The blocks of a text; what stands between them is left out.
  *
  * @throws {ProxyError} `bad_config` where the text ends amid a block, as a file does that is still
- *   being written: without this a chain would silently be served without its last certificate
+ *   being written, and where a line looks like the beginning of one and is none: without this a
+ *   chain would silently be served without one of its certificates
  */
 export function pemBlocks(text: string, { role, path }: PemSource): readonly PemBlock[] {
-  const blocks = text.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----[^]*?-----END \1-----/g)
-    .map(([pem, label = ""]) => ({ label, pem: `${pem}\n` }))
+  const blocks = text.matchAll(/-----BEGIN ([A-Z0-9 #]+)-----[^]*?-----END \1-----/g)
+    .map(([pem, label = ""]) => ({ label, pem: tidy(pem) }))
     .toArray();
-  const begun = text.matchAll(/^-----BEGIN [A-Z0-9 ]+-----/gm).toArray().length;
+  const begun = text.matchAll(/-----BEGIN [A-Z0-9 #]+-----/g).toArray().length;
   if (begun > blocks.length) throw cannotRead(role, `${path} ends amid a PEM block`);
-  return blocks;
+  const odd = text.split("\n").findIndex(looksLikeBeginning);
+  if (odd < 0) return blocks;
+  throw cannotRead(
+    role,
+    `line ${
+      odd + 1
+    } of ${path} begins no PEM block: it takes five dashes, BEGIN, capital letters ` +
+      "and five dashes",
+  );
+}
+
+/** As with dashes lost or made longer by a word processor, or small letters. */
+function looksLikeBeginning(line: string): boolean {
+  return /^\s*[-\u2010-\u2015\u2212]+\s*BEGIN .*(?:CERTIFICATE|PRIVATE KEY)/i.test(line) &&
+    !/-----BEGIN [A-Z0-9 #]+-----/.test(line);
+}
+
+/** Editors and terminals put blanks around lines; an empty line stands only below headers. */
+function tidy(pem: string): string {
+  const lines = pem.split("\n").map((line) => line.trim());
+  const hasHeaders = lines.some((line) => line.includes(": "));
+  return `${(hasHeaders ? lines : lines.filter((line) => line !== "")).join("\n")}\n`;
+}
+
+/** What a block holds; undefined where that is no base64, or encrypted by a header of its own. */
+export function derOf({ pem }: PemBlock): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    return Uint8Array.fromBase64(pem.replaceAll(/-----[^\n]*-----/g, ""));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same the other way round. */
+export function toPem(label: string, der: Uint8Array): string {
+  const lines = der.toBase64().replaceAll(/.{64}(?=.)/g, "$&\n");
+  return `-----BEGIN ${label}-----\n${lines}\n-----END ${label}-----\n`;
 }
 
 /** Where a text comes from, for messages. */
@@ -37,8 +74,10 @@ export function isKeyBlock({ label }: PemBlock): boolean {
   return label.endsWith("PRIVATE KEY");
 }
 
-/** What to say of a text that should be PEM and may be DER; "" where it is not that. */
+/** What to say of a text that should be PEM and is something else; "" where that is not known. */
 export function derHint(text: string): string {
+  // every other byte of it is 0
+  if (/-\0-\0-/.test(text)) return "; it looks like UTF-16, and must be saved as UTF-8";
   // a SEQUENCE of two length bytes, of which reading as UTF-8 left the first
   return text.startsWith("0\ufffd") ? "; it looks like DER, which must be converted to PEM" : "";
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ProxyError } from "../core/errors.ts";
-import { cannotRead, derHint, isKeyBlock, pemBlocks } from "./pem.ts";
+import { cannotRead, derHint, derOf, isKeyBlock, pemBlocks, toPem } from "./pem.ts";
 
 const SOURCE = { role: "certificate", path: "a.pem" } as const;
 
@@ -32,6 +32,52 @@ Deno.test("pemBlocks() refuses a file that ends amid a block, wherever that is",
   assert.equal(pemBlocks(whole, SOURCE).length, 2);
 });
 
+Deno.test("pemBlocks() takes blanks and empty lines out of a block, but for those of headers", () => {
+  const clean = block("CERTIFICATE", "AAAA\nBBBB");
+  for (
+    const [from, to] of [[/$/gm, "  "], [/^/gm, "\t"], [/\n/g, "\n\n"], [/\n/g, "\r\n"]] as const
+  ) {
+    assert.deepEqual(pemBlocks(clean.replace(from, to), SOURCE), [
+      { label: "CERTIFICATE", pem: clean },
+    ]);
+  }
+  const encrypted = block("RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\nDEK-Info: x\n\nAAAA");
+  const [found] = pemBlocks(encrypted.replaceAll("\n", " \n"), SOURCE);
+  assert.equal(found?.pem, encrypted);
+});
+
+Deno.test("pemBlocks() refuses lines that are meant to begin a block, rather than leave it out", () => {
+  const CASES = [
+    "----BEGIN CERTIFICATE----",
+    "-----BEGIN CERTIFICATE----",
+    "-----begin certificate-----",
+    "-----Begin Certificate-----",
+    "  -----BEGIN CERTIFICATE -----x".replace(" -----x", "--"),
+    "\u2014\u2014\u2014BEGIN CERTIFICATE\u2014\u2014\u2014",
+    "----- BEGIN CERTIFICATE -----",
+    "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----",
+  ];
+  for (const line of CASES) {
+    const text = `${block("CERTIFICATE")}${line}\nAAAA\n-----END CERTIFICATE-----\n`;
+    assert.throws(
+      () => pemBlocks(text, SOURCE),
+      { message: /: line 4 of a\.pem begins no PEM / },
+      line,
+    );
+  }
+  assert.equal(pemBlocks(`# BEGIN CERTIFICATE of a\n${block("CERTIFICATE")}`, SOURCE).length, 1);
+});
+
+Deno.test("toPem() writes what derOf() reads", () => {
+  for (const length of [0, 1, 47, 48, 49, 96, 1000]) {
+    const der = new Uint8Array(length).fill(7);
+    const pem = toPem("CERTIFICATE", der);
+    assert.ok(pem.split("\n").every((line) => line.length <= 64));
+    assert.deepEqual(derOf({ label: "CERTIFICATE", pem }), der);
+  }
+  assert.equal(derOf({ label: "A", pem: block("A", "Proc-Type: 4,ENCRYPTED\n\nAAAA") }), undefined);
+});
+
 Deno.test("isKeyBlock() knows private keys of every form", () => {
   const keyOf = (label: string) => isKeyBlock({ label, pem: "" });
   for (const kind of ["", "RSA ", "EC ", "ENCRYPTED "]) assert.ok(keyOf(`${kind}PRIVATE KEY`));
@@ -42,6 +88,8 @@ Deno.test("derHint() tells what is likely DER", () => {
   const der = new TextDecoder().decode(new Uint8Array([0x30, 0x82, 0x01, 0x0a]));
   assert.match(derHint(der), /must be converted to PEM/);
   assert.equal(derHint("0 is a digit"), "");
+  const utf16 = Uint8Array.from([..."\ufeff-----BEGIN"].flatMap((c) => [c.charCodeAt(0) & 255, 0]));
+  assert.match(derHint(new TextDecoder().decode(utf16)), /looks like UTF-16/);
 });
 
 Deno.test("cannotRead() keeps the cause", () => {

@@ -1,6 +1,8 @@
 import { Buffer } from "node:buffer";
 import { createPrivateKey, type KeyObject } from "node:crypto";
-import { cannotRead, derHint, isKeyBlock, type PemBlock, pemBlocks } from "./pem.ts";
+import { DER, derElement, derElements } from "./der.ts";
+import { isExplicit } from "./explicit_curve.ts";
+import { cannotRead, derHint, derOf, isKeyBlock, type PemBlock, pemBlocks, toPem } from "./pem.ts";
 
 /** A private key as it stands in its file. */
 export interface KeyText {
@@ -17,18 +19,88 @@ export interface KeySource {
 
 /**
  * Reads a private key: PKCS#8 (RFC 5958), SEC1 (RFC 5915) or PKCS#1 (RFC 8017), encrypted or not.
+ * What it is goes by its content: many a key stands under a label that is another's.
  *
  * @throws {ProxyError} `bad_config`; neither it nor its cause holds any of the key or passphrase
  */
 export function parsePrivateKey(text: KeyText, source: KeySource): KeyObject {
   const { path } = source;
-  const block = keyBlock(text.pem, path);
+  const block = rightlyLabelled(keyBlock(text.pem, path));
   if (isEncrypted(block)) return decryptKey(block, { passphrase: text.passphrase, ...source });
+  refuseForms(block, path);
   try {
     return createPrivateKey(block.pem);
   } catch {
     // No cause: what a parser says of a key may quote it.
     throw cannotRead("key", `${path} holds a key that is damaged or of an unknown kind`);
+  }
+}
+
+/** Under the label that its content has; as it is where that is not known. */
+function rightlyLabelled(block: PemBlock): PemBlock {
+  const der = derOf(block);
+  const label = der && labelOf(der);
+  if (der === undefined || label === undefined || label === block.label) return block;
+  return { label, pem: toPem(label, der) };
+}
+
+/** By the first elements of each form. */
+function labelOf(der: Uint8Array<ArrayBuffer>): string | undefined {
+  const key = derElement(der);
+  if (key?.tag !== DER.sequence) return undefined;
+  const elements = derElements(key.content);
+  const [first, second] = elements;
+  if (first?.tag === DER.sequence && second?.tag === DER.octetString) {
+    return "ENCRYPTED PRIVATE KEY";
+  }
+  if (first?.tag !== DER.integer) return undefined;
+  switch (second?.tag) {
+    case DER.sequence:
+      return "PRIVATE KEY";
+    case DER.octetString:
+      return "EC PRIVATE KEY";
+    case DER.integer:
+      // DSA has six numbers
+      return elements.length >= RSA_NUMBERS ? "RSA PRIVATE KEY" : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** RFC 8017, appendix A.1.2. */
+const RSA_NUMBERS = 9;
+
+/** Forms that are sound and of no use here, with the way to one that is. */
+function refuseForms(block: PemBlock, path: string): void {
+  if (block.label === "OPENSSH PRIVATE KEY") {
+    throw cannotRead(
+      "key",
+      `${path} holds a key as OpenSSH writes it; convert a copy of it: ` +
+        "ssh-keygen -p -m PKCS8 -f COPY",
+    );
+  }
+  if (hasExplicitCurve(block)) {
+    throw cannotRead(
+      "key",
+      `${path} holds a key that spells its curve out, which TLS does not allow; name the curve: ` +
+        `openssl pkey -in ${path} -ec_param_enc named_curve -out NEW_FILE`,
+    );
+  }
+}
+
+/** Parameters in the place of a curve's name (RFC 5480, section 2.1.1, which forbids them). */
+function hasExplicitCurve(block: PemBlock): boolean {
+  const key = derElement(derOf(block) ?? new Uint8Array());
+  const elements = derElements(key?.content ?? new Uint8Array());
+  switch (block.label) {
+    case "PRIVATE KEY":
+      return isExplicit(elements[1]?.content);
+    case "EC PRIVATE KEY": {
+      const parameters = elements.find(({ tag }) => tag === DER.context0);
+      return parameters !== undefined && derElement(parameters.content)?.tag === DER.sequence;
+    }
+    default:
+      return false;
   }
 }
 

@@ -15,6 +15,7 @@ import {
 } from "../certificates/certificate.ts";
 import { certificateCovers } from "../certificates/certificate_store.ts";
 import { orStandIn } from "./acme_certificate.ts";
+import { mustBeServed, tryCertificates } from "./engine_trial.ts";
 import type { Objection } from "./fence.ts";
 import { runConfigTests } from "./config_tests.ts";
 import { certificateStore, engineOf, type LoadedConfig } from "./snapshot.ts";
@@ -79,7 +80,11 @@ export async function loadConfigFile(path: string, options: LoadOptions): Promis
     return { source, problems: sortProblems(problems), loaded: undefined };
   }
   const loaded = { config, certificates, stamps };
-  problems.push(...uncoveredNames(loaded, file), ...failedTests(loaded, file));
+  problems.push(
+    ...await refusedCertificates(loaded, file),
+    ...uncoveredNames(loaded, file),
+    ...failedTests(loaded, file),
+  );
   return {
     source,
     problems: sortProblems(problems),
@@ -112,7 +117,9 @@ export async function loadFiles(
   read: CertificateReader = readOne,
 ): Promise<LoadedConfig> {
   const stamps = await stampsBeforeReading(filesOf(config));
-  return { config, certificates: await Promise.all(config.certificates.map(read)), stamps };
+  const certificates = await Promise.all(config.certificates.map(read));
+  await mustBeServed(config, certificates);
+  return { config, certificates, stamps };
 }
 
 const readOne: CertificateReader = orStandIn(loadCertificate);
@@ -204,6 +211,19 @@ function unsuitableEngines(config: Config, { locate }: ParsedFile): Problem[] {
       return [{ severity: "error", place, message: error.message }];
     }
   });
+}
+
+/** Certificates that can be read, and that an engine does not serve. */
+async function refusedCertificates(
+  { config, certificates }: LoadedConfig,
+  { locate }: ParsedFile,
+): Promise<Problem[]> {
+  const refusals = await tryCertificates(config, certificates);
+  return refusals.map(({ index, message }) => ({
+    severity: "error",
+    place: locate(["certificates", index, "cert"]),
+    message,
+  }));
 }
 
 /** Routed names that no client could reach without a warning. */

@@ -13,6 +13,7 @@ import {
   type TlsListener,
   type TlsListenOptions,
 } from "./engine.ts";
+import { denoRefusal } from "./deno_refusal.ts";
 import { identityOf, type ListenerIdentity } from "./listener_identity.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
 import type { ConnectionEnds } from "../ports/stuck_sockets.ts";
@@ -23,6 +24,7 @@ import { cannotListen } from "../ports/shared_port.ts";
 export const denoEngine: TlsEngine = {
   name: "deno",
   can: new Set(["certificates_by_name", "truncation_seen"]),
+  refusal: (certificate) => Promise.resolve(denoRefusal(certificate)),
   listen,
 };
 

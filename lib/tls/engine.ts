@@ -129,6 +129,11 @@ export interface TlsEngine {
   readonly name: EngineName;
   readonly can: ReadonlySet<Capability>;
   /**
+   * Why it would not serve a certificate that can be read; undefined where it would. Nothing is
+   * opened for it.
+   */
+  refusal?(certificate: Certificate): Promise<string | undefined>;
+  /**
    * @throws {ProxyError} `bad_config` where the address cannot be listened on, `unavailable` where
    *   this runtime or its permissions do not allow the engine
    */

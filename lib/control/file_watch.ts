@@ -1,4 +1,5 @@
-import { type FileStamp, type FileStamps, isSameStamp, Slices, stampOf } from "../io/file_stamp.ts";
+import { type FileStamp, type FileStamps, isSameStamp, stampOf } from "../io/file_stamp.ts";
+import { Slices } from "../io/slices.ts";
 
 /** How files are looked at, in milliseconds. */
 export interface LookTimes {

@@ -15,7 +15,7 @@ import {
 } from "../certificates/certificate.ts";
 import { certificateCovers } from "../certificates/certificate_store.ts";
 import { orStandIn } from "./acme_certificate.ts";
-import { mustBeServed, tryCertificates } from "./engine_trial.ts";
+import { EngineTrials } from "./engine_trial.ts";
 import type { Objection } from "./fence.ts";
 import { runConfigTests } from "./config_tests.ts";
 import { certificateStore, engineOf, type LoadedConfig } from "./snapshot.ts";
@@ -43,6 +43,8 @@ export interface LoadOptions {
    */
   readonly expiredIsError: boolean;
   readonly readCertificate?: CertificateReader;
+  /** Of what was loaded before. */
+  readonly trials?: EngineTrials;
   /** Whatever else stands against the configuration, asked before any file that it names is read. */
   readonly objections?: (config: Config) => readonly Objection[];
 }
@@ -81,7 +83,7 @@ export async function loadConfigFile(path: string, options: LoadOptions): Promis
   }
   const loaded = { config, certificates, stamps };
   problems.push(
-    ...await refusedCertificates(loaded, file),
+    ...await refusedCertificates(loaded, { file, trials: options.trials ?? new EngineTrials() }),
     ...uncoveredNames(loaded, file),
     ...failedTests(loaded, file),
   );
@@ -111,14 +113,22 @@ export async function parseConfigFile(path: string): Promise<ParsedConfigFile> {
   return { source, file, problems: [...file.problems, ...found] };
 }
 
+/** How the files of a configuration are read. */
+export interface FilesOptions {
+  readonly read?: CertificateReader;
+  /** Of what was loaded before. */
+  readonly trials?: EngineTrials;
+}
+
 /** The files that a configuration names, all or none. @throws {ProxyError} `bad_config` */
 export async function loadFiles(
   config: Config,
-  read: CertificateReader = readOne,
+  { read = readOne, trials = new EngineTrials() }: FilesOptions = {},
 ): Promise<LoadedConfig> {
   const stamps = await stampsBeforeReading(filesOf(config));
   const certificates = await Promise.all(config.certificates.map(read));
-  await mustBeServed(config, certificates);
+  const [refusal] = await trials.refusals(config, certificates);
+  if (refusal !== undefined) throw new ProxyError("bad_config", refusal.message);
   return { config, certificates, stamps };
 }
 
@@ -216,12 +226,12 @@ function unsuitableEngines(config: Config, { locate }: ParsedFile): Problem[] {
 /** Certificates that can be read, and that an engine does not serve. */
 async function refusedCertificates(
   { config, certificates }: LoadedConfig,
-  { locate }: ParsedFile,
+  { file, trials }: { file: ParsedFile; trials: EngineTrials },
 ): Promise<Problem[]> {
-  const refusals = await tryCertificates(config, certificates);
+  const refusals = await trials.refusals(config, certificates);
   return refusals.map(({ index, message }) => ({
     severity: "error",
-    place: locate(["certificates", index, "cert"]),
+    place: file.locate(["certificates", index, "cert"]),
     message,
   }));
 }

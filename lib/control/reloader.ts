@@ -3,6 +3,7 @@ import { formatProblem } from "../config/problem.ts";
 import type { Observer } from "../core/event.ts";
 import { loadCertificateSettled } from "../certificates/certificate.ts";
 import { orStandIn } from "./acme_certificate.ts";
+import { EngineTrials } from "./engine_trial.ts";
 import { notPermitted } from "./fence.ts";
 import { type CertificateReader, loadConfigFile, loadFiles } from "./load.ts";
 import { planReload } from "./reload_plan.ts";
@@ -25,6 +26,7 @@ export interface ReloadTarget {
  */
 export class Reloader {
   readonly #target: ReloadTarget;
+  readonly #trials = new EngineTrials();
   #current: LoadedConfig;
   #queue: Promise<void> = Promise.resolve();
   #waiting = { everything: false, files: false };
@@ -64,6 +66,7 @@ export class Reloader {
         now: new Date(),
         expiredIsError: false,
         readCertificate: readSettled,
+        trials: this.#trials,
         objections: (config) => notPermitted(config, path),
       });
       const problems = file.problems.map((problem) =>
@@ -78,7 +81,10 @@ export class Reloader {
 
   async #reloadNamedFiles(reason: string): Promise<void> {
     try {
-      const next = await loadFiles(this.#current.config, readSettled);
+      const next = await loadFiles(this.#current.config, {
+        read: readSettled,
+        trials: this.#trials,
+      });
       const isSame = planReload(this.#current, next).length === 0;
       // files that were touched are no news, but whoever asks gets an answer
       if (!isSame || ASKED.has(reason)) await this.#apply(next, { reason, problems: [] });

@@ -1,3 +1,5 @@
+import { Slices } from "./slices.ts";
+
 /**
  * What tells whether a path still leads to the same file with the same content: whatever a program
  * does to replace either changes one of these, but for one that writes to the disk past the file
@@ -74,30 +76,4 @@ function isYoung(stamp: FileStamp): boolean {
   if ("missing" in stamp) return false;
   const age = Date.now() - Math.max(stamp.modified, stamp.changed);
   return age >= 0 && age < TICK_MS;
-}
-
-/** Milliseconds of looking at files after which others get their turn. */
-const SLICE_MS = 1;
-
-/** Long work on this thread, cut into slices. */
-export class Slices {
-  #began = performance.now();
-  #before = 0;
-
-  /** Whether others should get their turn now. */
-  get isOver(): boolean {
-    return performance.now() - this.#began >= SLICE_MS;
-  }
-
-  /** Milliseconds of work so far. */
-  get worked(): number {
-    return this.#before + performance.now() - this.#began;
-  }
-
-  /** Settles when it is this work's turn again. */
-  async next(): Promise<void> {
-    this.#before = this.worked;
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    this.#began = performance.now();
-  }
 }

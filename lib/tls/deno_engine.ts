@@ -24,7 +24,7 @@ import { cannotListen } from "../ports/shared_port.ts";
 export const denoEngine: TlsEngine = {
   name: "deno",
   can: new Set(["certificates_by_name", "truncation_seen"]),
-  refusal: (certificate) => Promise.resolve(denoRefusal(certificate)),
+  refusal: denoRefusal,
   listen,
 };
 

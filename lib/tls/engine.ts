@@ -130,9 +130,9 @@ export interface TlsEngine {
   readonly can: ReadonlySet<Capability>;
   /**
    * Why it would not serve a certificate that can be read; undefined where it would. Nothing is
-   * opened for it.
+   * opened for it, and it takes some milliseconds.
    */
-  refusal?(certificate: Certificate): Promise<string | undefined>;
+  refusal(certificate: Certificate): string | undefined;
   /**
    * @throws {ProxyError} `bad_config` where the address cannot be listened on, `unavailable` where
    *   this runtime or its permissions do not allow the engine

@@ -16,6 +16,7 @@ import {
   type HandshakeOptions,
   ServerHandshake,
 } from "./openssl/server_handshake.ts";
+import { opensslRefusal } from "./openssl/trial.ts";
 import { TicketKeys } from "./openssl/ticket_keys.ts";
 
 /**
@@ -37,6 +38,7 @@ export const opensslEngine: TlsEngine = {
     "truncation_seen",
     "truncation_shown",
   ]),
+  refusal: opensslRefusal,
   listen,
 };
 

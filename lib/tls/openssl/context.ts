@@ -60,6 +60,13 @@ export class TlsContext {
     return context;
   }
 
+  /** A client that believes every server, to try a server with. */
+  static forTrial(): TlsContext {
+    const openssl = openSsl();
+    const { ssl } = openssl;
+    return new TlsContext(made(openssl, ssl.SSL_CTX_new(ssl.TLS_client_method())));
+  }
+
   /** Seals and opens tickets with these keys from now on. */
   useTicketKeys(keys: Uint8Array<ArrayBuffer>): void {
     if (this.#sealsWith === keys) return;

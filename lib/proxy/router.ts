@@ -1,9 +1,18 @@
+import {
+  type ConditionFacts,
+  type Conditions,
+  isUnconditional,
+  meets,
+} from "../http/conditions.ts";
+
 /** What has to match for a target to be meant. */
 export interface Route<Target> {
   /** Lower-case names, `*.name` for one label more; empty matches every host. */
   readonly hosts: readonly string[];
   /** Path prefixes; empty matches every path. */
   readonly paths: readonly string[];
+  /** What else a request has to be; nothing where it is absent. */
+  readonly conditions?: Conditions | undefined;
   readonly target: Target;
 }
 
@@ -12,14 +21,36 @@ export function routeName({ hosts, paths }: Pick<Route<unknown>, "hosts" | "path
   return `${hosts.join(",")}${paths.join(",")}` || "*";
 }
 
-/** Finds the target for a host and a path; the first route that matches has it. */
+/**
+ * Finds the target for a host and a path; the first route that matches has it. Routes are found by
+ * their hosts: what many names cost is memory, not time.
+ */
 export class Router<Target> {
+  /** Whether a target may depend on more than host and path. */
+  readonly conditional: boolean;
   readonly #routes: readonly Route<Target>[];
   readonly #names: readonly string[];
+  /** Places of routes by the host or wildcard that they name, in order. */
+  readonly #byHost = new Map<string, number[]>();
+  /** Places of those that match every host, in order. */
+  readonly #everyHost: number[] = [];
+  /** Places of all routes that may be for a host, once it was asked for. */
+  readonly #merged = new Map<string, readonly number[]>();
 
   constructor(routes: readonly Route<Target>[]) {
     this.#routes = routes;
     this.#names = routes.map(routeName);
+    this.conditional = routes.some(({ conditions }) =>
+      conditions !== undefined && !isUnconditional(conditions)
+    );
+    for (const [index, { hosts }] of routes.entries()) {
+      if (hosts.length === 0) this.#everyHost.push(index);
+      for (const host of new Set(hosts)) {
+        const places = this.#byHost.get(host);
+        if (places === undefined) this.#byHost.set(host, [index]);
+        else places.push(index);
+      }
+    }
   }
 
   /** The name of the route in a place, see `routeName`. */
@@ -30,23 +61,77 @@ export class Router<Target> {
   /**
    * @param host the SNI, or the Host without its port; undefined where there is none
    * @param path the request's path, maybe with a query; undefined in tcp mode
+   * @param request what conditions look at; undefined in tcp mode, where none is met
    * @returns the route's target and its place among the routes, from 0
    */
   route(
     host: string | undefined,
     path: string | undefined,
+    request?: ConditionFacts,
   ): { target: Target; index: number } | undefined {
-    const parent = wildcardOf(host);
-    for (let index = 0; index < this.#routes.length; index++) {
-      const { hosts, paths, target } = this.#routes[index] as Route<Target>;
-      const hostMatches = hosts.length === 0 ||
-        hosts.some((pattern) => pattern === host || pattern === parent);
+    for (const index of this.#candidates(host)) {
+      const { paths, conditions, target } = this.#routes[index] as Route<Target>;
       const pathMatches = paths.length === 0 ||
         (path !== undefined && paths.some((prefix) => isUnder(path, prefix)));
-      if (hostMatches && pathMatches) return { target, index };
+      if (pathMatches && isMet(conditions, request)) return { target, index };
     }
     return undefined;
   }
+
+  /**
+   * Of the hosts and paths of a route, whether each is taken by an earlier route whatever the
+   * request: then it never matches.
+   *
+   * @returns the place of one that takes them; undefined where it may match
+   */
+  shadowOf(index: number): number | undefined {
+    const { hosts, paths } = this.#routes[index] as Route<Target>;
+    let shadow: number | undefined;
+    for (const host of hosts.length === 0 ? [undefined] : hosts) {
+      for (const path of paths.length === 0 ? [undefined] : paths) {
+        shadow = this.#takerOf(host, path, index);
+        if (shadow === undefined) return undefined;
+      }
+    }
+    return shadow;
+  }
+
+  #takerOf(
+    host: string | undefined,
+    path: string | undefined,
+    before: number,
+  ): number | undefined {
+    for (const index of this.#candidates(host)) {
+      if (index >= before) return undefined;
+      const { paths, conditions = undefined } = this.#routes[index] as Route<Target>;
+      const coversPath = paths.length === 0 ||
+        (path !== undefined && paths.some((prefix) => isUnder(path, prefix)));
+      if (coversPath && (conditions === undefined || isUnconditional(conditions))) return index;
+    }
+    return undefined;
+  }
+
+  /** Places of the routes for a host, or for a wildcard itself, in order. */
+  #candidates(host: string | undefined): readonly number[] {
+    if (host === undefined) return this.#everyHost;
+    const wildcard = wildcardOf(host);
+    // what strangers ask for is found under what the configuration names: so nothing grows
+    const key = this.#byHost.has(host) ? host : wildcard;
+    if (key === undefined || !this.#byHost.has(key)) return this.#everyHost;
+    let places = this.#merged.get(key);
+    if (places === undefined) {
+      const above = key === host && wildcard !== undefined ? this.#byHost.get(wildcard) ?? [] : [];
+      const all = [...this.#byHost.get(key) ?? [], ...above, ...this.#everyHost];
+      places = [...new Set(all)].sort((a, b) => a - b);
+      this.#merged.set(key, places);
+    }
+    return places;
+  }
+}
+
+function isMet(conditions: Conditions | undefined, request: ConditionFacts | undefined): boolean {
+  if (conditions === undefined || isUnconditional(conditions)) return true;
+  return request !== undefined && meets(request, conditions);
 }
 
 /** `*.example.com` for `api.example.com`; undefined where no wildcard can match. */
@@ -57,12 +142,12 @@ function wildcardOf(host: string | undefined): string | undefined {
 
 /**
  * Whether a prefix covers a path, on segment borders: `/v1` covers `/v1`, `/v1/` and `/v1?q`, but
- * not `/v10`. Paths are compared as they are sent; percent-encoding is not undone, as the server
- * behind might undo it differently.
+ * not `/v10`, and `/v1/` the same. Paths are compared as they are sent; percent-encoding is not
+ * undone, as the server behind might undo it differently.
  */
 function isUnder(path: string, prefix: string): boolean {
-  if (!path.startsWith(prefix)) return false;
-  if (prefix.endsWith("/")) return true;
-  const next = path[prefix.length];
+  const end = prefix.endsWith("/") ? prefix.length - 1 : prefix.length;
+  if (!path.startsWith(end === prefix.length ? prefix : prefix.slice(0, end))) return false;
+  const next = path[end];
   return next === undefined || next === "/" || next === "?";
 }

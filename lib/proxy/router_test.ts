@@ -18,8 +18,10 @@ const CASES: readonly (readonly [
   ["a.test", "/v1/x?y", "deep"],
   ["a.test", "/v1?x=/y", "deep"],
   ["a.test", "/static/x", "deep"],
-  // what ends in a slash is for what is below it
-  ["a.test", "/static", "exact"],
+  // what ends in a slash is for what is below it, and for itself without
+  ["a.test", "/static", "deep"],
+  ["a.test", "/static?x", "deep"],
+  ["a.test", "/statics", "exact"],
   ["a.test", "/v10", "exact"],
   ["a.test", "/V1", "exact"],
   ["a.test", "/%76%31", "exact"],
@@ -46,4 +48,75 @@ Deno.test("route() gives the first route that matches host and path", () => {
 
 Deno.test("route() says which one it was", () => {
   assert.equal(router.route("x.a.test", "/")?.index, 2);
+});
+
+Deno.test("route() keeps the order of routes that are found by different hosts", () => {
+  const mixed = new Router([
+    { hosts: ["*.a.test"], paths: ["/w"], target: "wild" },
+    { hosts: [], paths: ["/o"], target: "open" },
+    { hosts: ["x.a.test"], paths: [], target: "exact" },
+    { hosts: ["*.a.test", "x.a.test"], paths: [], target: "both" },
+    { hosts: [], paths: [], target: "rest" },
+  ]);
+  const at = (host: string | undefined, path: string) => mixed.route(host, path)?.target;
+  assert.deepEqual([at("x.a.test", "/w"), at("x.a.test", "/o"), at("x.a.test", "/")], [
+    ...["wild", "open", "exact"],
+  ]);
+  assert.deepEqual([at("y.a.test", "/o"), at("y.a.test", "/"), at("b.test", "/")], [
+    ...["open", "both", "rest"],
+  ]);
+  assert.equal(at(undefined, "/"), "rest");
+});
+
+Deno.test("route() asks for methods and fields where a route does", () => {
+  const conditional = new Router([
+    { hosts: [], paths: [], conditions: { methods: ["POST"], headers: {} }, target: "post" },
+    {
+      hosts: [],
+      paths: [],
+      conditions: { methods: [], headers: { "x-c": "1" } },
+      target: "canary",
+    },
+    { hosts: [], paths: [], target: "rest" },
+  ]);
+  const facts = (method: string, canary: string[] = []) => ({ method, values: () => canary });
+  assert.ok(conditional.conditional);
+  assert.ok(!router.conditional);
+  assert.equal(conditional.route("a", "/", facts("POST"))?.target, "post");
+  assert.equal(conditional.route("a", "/", facts("GET", ["1"]))?.target, "canary");
+  assert.equal(conditional.route("a", "/", facts("GET"))?.target, "rest");
+  assert.equal(
+    conditional.route("a", undefined)?.target,
+    "rest",
+    "nothing is met without a request",
+  );
+});
+
+Deno.test("shadowOf() finds routes that can never match", () => {
+  const routes = new Router([
+    { hosts: ["a.test"], paths: ["/x"], target: 0 },
+    { hosts: ["*.b.test"], paths: [], target: 1 },
+    { hosts: ["a.test"], paths: ["/x/y"], target: 2 },
+    { hosts: ["a.test"], paths: ["/x/y", "/z"], target: 3 },
+    { hosts: ["c.b.test"], paths: ["/q"], target: 4 },
+    { hosts: [], paths: [], conditions: { methods: ["GET"], headers: {} }, target: 5 },
+    { hosts: ["a.test"], paths: [], target: 6 },
+    { hosts: [], paths: [], target: 7 },
+    { hosts: ["d.test"], paths: ["/w"], target: 8 },
+  ]);
+  const shadows = Array.from({ length: 9 }, (_, index) => routes.shadowOf(index));
+  const no = undefined;
+  assert.deepEqual(shadows, [no, no, 0, no, 1, no, no, no, 7]);
+});
+
+Deno.test("route() finds one of 20,000 hosts", () => {
+  const make = (count: number) =>
+    new Router(Array.from({ length: count }, (_, index) => ({
+      hosts: [`h${index}.test`],
+      paths: [],
+      target: index,
+    })));
+  const many = make(20_000);
+  assert.equal(many.route("h19999.test", "/")?.index, 19_999);
+  assert.equal(many.route("unknown.test", "/"), undefined);
 });

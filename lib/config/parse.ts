@@ -42,7 +42,7 @@ export function parseConfig({ path, text }: SourceFile): ParsedFile {
     const problems = document.errors.map(({ pos, code, message }): Problem => ({
       severity: "error",
       place: placeAt(pos[0]),
-      message: syntaxError(code, message),
+      message: syntaxError({ code, message }, text.slice(pos[0])),
     }));
     return { config: undefined, draft: undefined, broken: [], problems, locate, says };
   }
@@ -63,10 +63,21 @@ export function parseConfig({ path, text }: SourceFile): ParsedFile {
   };
 }
 
-/** The library's words, but for those that speak to its caller. */
-function syntaxError(code: string, message: string): string {
-  if (code === "MULTIPLE_DOCS") return "a second document begins here; a configuration is one";
-  return lowerFirst(message);
+/** The library's words, with the way out where they do not tell it. */
+function syntaxError({ code, message }: { code: string; message: string }, text: string): string {
+  switch (code) {
+    case "MULTIPLE_DOCS":
+      return "a second document begins here; a configuration is one";
+    case "DUPLICATE_KEY": {
+      const key = /^[^\s:]+/.exec(text)?.[0];
+      const name = key === undefined ? "this one" : `"${key}"`;
+      return `map keys must be unique, and ${name} stands here again; put all of it below the first`;
+    }
+    case "TAB_AS_INDENT":
+      return "tabs are not allowed as indentation; write spaces";
+    default:
+      return lowerFirst(message);
+  }
 }
 
 type Value = { readonly input: unknown } | {
@@ -85,9 +96,14 @@ function valueOf(document: Document.Parsed): Value {
     const name = alias?.source ?? "";
     const message = known
       ? `the aliases up to "*${name}" stand for too many values`
-      : `there is no anchor "&${name}" above this`;
+      : `there is no anchor "&${name}" above this${wildcardHint(name)}`;
     return { problem: { severity: "error", message }, offset: rangeStart(alias) ?? 0 };
   }
+}
+
+/** An asterisk in front begins an alias (YAML 1.2, section 7.1), also where a wildcard was meant. */
+function wildcardHint(name: string): string {
+  return name.startsWith(".") || name === "" ? `; put a wildcard into quotes: "*${name}"` : "";
 }
 
 /** The first alias without an anchor; where there is none, the last. */
@@ -223,6 +239,11 @@ function mistakesOf(issue: Issue, base: KeyPath, locator: Locator): Mistake[] {
     );
   }
   if (issue.code === "invalid_union") {
+    const forms = issue.errors.map(formMissed);
+    if (forms.every((form) => form !== undefined)) {
+      const message = `"${nameOf(path)}" must be ${[...new Set(forms)].join(" or ")}`;
+      return [mistake(path, locator.value(path), message)];
+    }
     const branch = branchMeant(issue.errors);
     if (branch !== undefined) return branch.flatMap((inner) => mistakesOf(inner, path, locator));
   }
@@ -232,6 +253,21 @@ function mistakesOf(issue: Issue, base: KeyPath, locator: Locator): Mistake[] {
     return [mistake(path, locator.key(path.slice(0, -1), key), message)];
   }
   return [mistake(path, locator.value(path), describe(issue, path))];
+}
+
+/** What one shape of several would take, where the value is nothing of that kind. */
+function formMissed([issue]: readonly Issue[]): string | undefined {
+  if (issue === undefined || issue.path.length > 0) return undefined;
+  if (issue.code === "invalid_value") return anyOf(issue.values);
+  return issue.code === "invalid_type" ? kindOf(issue) : undefined;
+}
+
+function anyOf(values: readonly unknown[]): string {
+  return values.map((value) => `"${String(value)}"`).join(" or ");
+}
+
+function nameOf(path: KeyPath): string {
+  return path.filter((key) => typeof key === "string").at(-1) ?? "the file";
 }
 
 /** Of several shapes, the one the user has most likely meant: right in kind, fewest mistakes. */
@@ -256,7 +292,7 @@ function unknownKey(key: string, path: KeyPath): string {
 }
 
 function describe(issue: Issue, path: KeyPath): string {
-  const name = path.filter((key) => typeof key === "string").at(-1) ?? "the file";
+  const name = nameOf(path);
   switch (issue.code) {
     case "invalid_type":
       if (path.length === 0) return `the file must be ${kindOf(issue)}`;
@@ -265,7 +301,7 @@ function describe(issue: Issue, path: KeyPath): string {
         : `"${name}" must be ${kindOf(issue)}`;
     case "invalid_value":
       if (!issue.message.startsWith("Invalid")) return issue.message;
-      return `"${name}" must be ${issue.values.map((value) => `"${String(value)}"`).join(" or ")}`;
+      return `"${name}" must be ${anyOf(issue.values)}`;
     case "too_small":
       return issue.origin === "array" || issue.origin === "string"
         ? `"${name}" must not be empty`

@@ -194,6 +194,16 @@ Deno.test("parseConfig() fills in the defaults of the contract", () => {
   assert.equal(config.workers, "auto");
 });
 
+Deno.test("parseConfig() takes a version of TLS with quotes and without", () => {
+  for (const [version, meant] of [["'1.2'", "1.2"], ["1.2", "1.2"], ["1.3", "1.3"]]) {
+    const text = `listeners: [{ listen: ":1", tls: { min_version: ${version} } }]`;
+    const { config, problems } = parseConfig({ path: "p.yaml", text });
+    const [listener] = config?.listeners ?? [];
+    assert.ok(listener?.kind === "tls", JSON.stringify(problems));
+    assert.equal(listener.tls.minVersion, meant);
+  }
+});
+
 /** One mistake each, in a file that is right but for it; the place is counted in the fragment. */
 const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   ["", `1:1: "listeners" is missing`],
@@ -202,6 +212,19 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   ["- 1", `1:1: the file must be a map of keys`],
   ["listeners: *a", `1:12: there is no anchor "&a" above this`],
   ["listeners: &a [*a]", `1:16: "listeners" must be a map of keys`],
+  [
+    ok("routes: [{ hosts: [*.example.com], backend: a }]"),
+    `2:20: there is no anchor "&.example.com" above this; put a wildcard into quotes: "*.example.com"`,
+  ],
+  [
+    ok("routes:\n  - hosts:\n      - *.a\n    backend: a"),
+    `4:9: there is no anchor "&.a" above this; put a wildcard into quotes: "*.a"`,
+  ],
+  [
+    "listeners: []\nlog: { level: info }\nlog: { tls: false }",
+    `3:1: map keys must be unique, and "log" stands here again; put all of it below the first`,
+  ],
+  ["listeners:\n\t- { listen: ':1' }", "2:1: tabs are not allowed as indentation; write spaces"],
   [manyAliases(), `6:44: the aliases up to "*e" stand for too many values`],
   ["listeners: []\n---\na: 1", "2:1: a second document begins here; a configuration is one"],
   ["listeners: [", `1:13: flow sequence`],
@@ -220,7 +243,7 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
     `1:52: "mode" means nothing for a listener that redirects`,
   ],
   [
-    `listeners: [{ listen: ":1", tls: { min_version: 1.2 } }]`,
+    `listeners: [{ listen: ":1", tls: { min_version: 1.1 } }]`,
     `1:49: "min_version" must be "1.2" or "1.3"`,
   ],
   [ok("certificates: [{ cert: a.crt }]"), `2:16: "key" is missing`],
@@ -246,7 +269,7 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   [ok("routes: [{}]"), `2:10: "backend" is missing`],
   [ok("forwarded: { trusted: [10.0.0.0/33] }"), "2:24: not an address range"],
   [ok("workers: 0"), `2:10: "workers" must be at least 1`],
-  [ok("workers: many"), `2:10: "workers"`],
+  [ok("workers: many"), `2:10: "workers" must be "auto" or a number`],
   [ok("log: { tls: yes }"), `2:13: "tls" must be true or false`],
   [ok("tests: [{ host: a, expect: {} }]"), "2:28: expects nothing"],
 ];

@@ -110,6 +110,12 @@ function unknownEngine({ input }: { readonly input?: unknown }): string | undefi
   return input === "node" ? NODE_ENGINE_GONE : undefined;
 }
 
+/** Without quotes YAML makes a number of it. */
+const tlsVersion = z.union([
+  z.enum(["1.2", "1.3"]),
+  z.literal([1.2, 1.3]).transform((version) => version === 1.3 ? "1.3" : "1.2"),
+]);
+
 const TLS_ONLY = ["mode", "engine", "tls"] as const;
 
 const listener = z.strictObject({
@@ -123,7 +129,7 @@ const listener = z.strictObject({
     default: "auto",
   }),
   tls: z.strictObject({
-    min_version: z.enum(["1.2", "1.3"]).default("1.2").meta({
+    min_version: tlsVersion.default("1.2").meta({
       description: "The oldest version of TLS; who cannot do it gets the alert protocol_version",
     }),
     strict_sni: z.boolean().default(false).meta({

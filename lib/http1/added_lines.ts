@@ -66,7 +66,7 @@ const CRLF_BYTES = 2;
 /** How many digits a number has in base 36. */
 function digitsOf(number: number): number {
   let digits = 1;
-  for (let left = number; left >= BASE; left = Math.floor(left / BASE)) digits++;
+  for (let least = BASE; least <= number; least *= BASE) digits++;
   return digits;
 }
 

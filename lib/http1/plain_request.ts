@@ -80,7 +80,7 @@ export class PlainRequest {
   /** @returns whether it is plainly right */
   #judge(bytes: Uint8Array): boolean {
     const { line, lines } = this;
-    if (bytes[line.targetStart] !== SLASH || NEVER_PLAIN.has(line.method)) return false;
+    if (bytes[line.targetStart] !== SLASH || isNeverPlain(line.method)) return false;
     if ((lines.roles & ODD_ROLES) !== 0) return false;
     this.body = NO_BODY;
     this.keepsAlive = line.minor === 1;
@@ -151,6 +151,9 @@ export const REQUEST_CUT: CutRoles = {
   but: FRAMING_ROLES,
 };
 
-const NEVER_PLAIN: ReadonlySet<string> = new Set(["CONNECT", "TRACE"]);
+function isNeverPlain(method: string): boolean {
+  return method === "CONNECT" || method === "TRACE";
+}
+
 const SLASH = 0x2f;
 const CRLF_BYTES = 2;

@@ -1,5 +1,5 @@
 import { SP } from "../http/grammar.ts";
-import { moveBytes, textOf } from "./head_bytes.ts";
+import { isText, moveBytes, textOf } from "./head_bytes.ts";
 import type { Reading } from "./head_lines.ts";
 import { NAME_BYTE } from "./name_table.ts";
 
@@ -67,15 +67,17 @@ export class RequestLine {
   }
 }
 
-/** The methods of nearly all requests need not be made text. */
+/** The methods that are known need not be made text. */
 function methodOf(bytes: Uint8Array, start: number, end: number): string {
-  const length = end - start;
-  const first = bytes[start];
-  if (length === 3 && first === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54) {
-    return "GET";
+  for (let i = 0; i < METHODS.length; i++) {
+    const method = METHODS[i] as string;
+    if (isText(bytes, start, end, method)) return method;
   }
   return textOf(bytes, start, end);
 }
+
+/** By how often they are met. */
+const METHODS = ["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"];
 
 const ZERO = 0x30;
 const ONE = 0x31;

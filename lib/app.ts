@@ -15,6 +15,7 @@ import { openPlainListener } from "./proxy/plain_listener.ts";
 import type { Policy } from "./proxy/policy.ts";
 import { Sessions } from "./proxy/session.ts";
 import { serveTcp } from "./proxy/tcp_session.ts";
+import { DeafListeners } from "./control/deaf_listeners.ts";
 import { planReload } from "./control/reload_plan.ts";
 import {
   alpnOf,
@@ -56,6 +57,8 @@ export interface App {
   readonly loaded: LoadedConfig;
   /** Whether it has stopped accepting. */
   readonly draining: boolean;
+  /** Whether every listener can accept. */
+  readonly accepting: boolean;
   /** All servers of all backends, as they are now. */
   servers(): readonly ServerView[];
   /** Takes a server out for new requests, or back in. @returns whether there is such a server */
@@ -142,6 +145,7 @@ interface StagedPolicy {
 
 class RunningApp implements OneThreadApp {
   readonly #observe: Observer;
+  readonly #deaf = new DeafListeners();
   readonly #traced: boolean;
   readonly #counters: Counters;
   readonly #deadlines = new Deadlines();
@@ -165,7 +169,10 @@ class RunningApp implements OneThreadApp {
     },
   ) {
     this.#loaded = loaded;
-    this.#observe = observe;
+    this.#observe = (event) => {
+      this.#deaf.observe(event);
+      observe(event);
+    };
     this.#traced = traced;
     this.#counters = counters;
     this.#servers = new ServerRegistry({
@@ -186,6 +193,10 @@ class RunningApp implements OneThreadApp {
 
   get draining(): boolean {
     return this.#stopping;
+  }
+
+  get accepting(): boolean {
+    return !this.#deaf.any;
   }
 
   servers(): readonly ServerView[] {

@@ -6,8 +6,8 @@ import type { Status } from "../metrics/status.ts";
 
 /** What the admin listener shows and does. */
 export interface AdminActions {
-  /** Whether it should get new connections. */
-  ready(): boolean;
+  /** Why it should get no new connections; undefined where it should. */
+  unready(): string | undefined;
   status(): Promise<Status>;
   metrics(): Promise<readonly MetricFamily[]>;
   /** What the page is fed with: server-sent events, until the reader leaves. */
@@ -67,7 +67,10 @@ const RESOURCES: ReadonlyMap<string, Resource> = new Map<string, Resource>([
   ["/healthz", { methods: READ, serve: () => answer(200, "ok\n") }],
   ["/readyz", {
     methods: READ,
-    serve: ({ actions }) => actions.ready() ? answer(200, "ready\n") : answer(503, "draining\n"),
+    serve: ({ actions }) => {
+      const why = actions.unready();
+      return why === undefined ? answer(200, "ready\n") : answer(503, `${why}\n`);
+    },
   }],
   ["/metrics", {
     methods: READ,

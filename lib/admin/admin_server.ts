@@ -16,8 +16,8 @@ const CLOSE_MS = 500;
 export interface AdminServerOptions {
   readonly address: Address;
   readonly handle: AdminHandler;
-  /** Accepting failed for want of something, such as file descriptors; called before a pause. */
-  readonly onTrouble: (reason: string) => void;
+  /** Makes room for a connection where descriptors have run out. @returns whether it did */
+  readonly makeRoom: () => boolean;
 }
 
 /**
@@ -36,13 +36,15 @@ export class AdminServer {
   #closed = false;
 
   /** @throws {Error} where it cannot listen there */
-  constructor({ address, handle, onTrouble }: AdminServerOptions) {
+  constructor({ address, handle, makeRoom }: AdminServerOptions) {
     this.#handle = handle;
     this.#listener = Deno.listen({ hostname: address.host, port: address.port });
     this.address = toAddress(this.#listener.addr);
     this.#accepting = acceptAll(this.#listener, {
       socket: (socket) => this.#accept(socket),
-      trouble: onTrouble,
+      // the listeners that clients come to tell of it
+      trouble: () => {},
+      makeRoom,
       closed: () => this.#closed,
     });
   }

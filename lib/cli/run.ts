@@ -18,6 +18,7 @@ import { FileWatch } from "../control/file_watch.ts";
 import type { Observer, ProxyEvent } from "../core/event.ts";
 import { formatAddress } from "../core/address.ts";
 import { messageOf } from "../core/errors.ts";
+import { descriptorLimit } from "../ports/descriptors.ts";
 import { type Log, openLog } from "../log/log.ts";
 import { ledgerLines, startTally } from "../metrics/tally.ts";
 import { openTelemetry } from "../metrics/telemetry.ts";
@@ -85,6 +86,7 @@ async function serve(
   const start = await load(source, { output, cleanUp });
 
   const { config } = start.loaded;
+  tellDescriptors(config, say);
   const [terminal, coloured] = [Deno.stdout.isTerminal(), !Deno.noColor];
   const log = await openLog(config.log, {
     terminal: terminal ? painter(coloured) : undefined,
@@ -124,6 +126,9 @@ async function serve(
       },
       get draining() {
         return app.draining;
+      },
+      get accepting() {
+        return app.accepting;
       },
       get workers() {
         return fleet?.workers ?? { running: 1, died: 0 };
@@ -229,6 +234,17 @@ function tellSurplus(config: Config, path: string, say: Say): void {
   say(
     `warning: this process holds more permissions than ${path} needs: ${surplus.join(" ")}; ` +
       `deno task proxy:prod --config ${path} grants exactly those`,
+  );
+}
+
+/** Each connection takes a descriptor, and mostly one more to its server. */
+function tellDescriptors({ limits: { connections } }: Config, say: Say): void {
+  const most = descriptorLimit();
+  if (most === undefined || most >= 2 * connections) return;
+  say(
+    `warning: this process may have ${most} open files only, and limits.connections is ` +
+      `${connections}: a connection takes one, and mostly one more to its server; raise it ` +
+      "(ulimit -n, LimitNOFILE= of systemd), or have fewer connections",
   );
 }
 

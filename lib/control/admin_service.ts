@@ -1,6 +1,7 @@
 import type { AdminConfig } from "../config/schema.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
+import { ReservedDescriptors } from "../ports/descriptors.ts";
 import { readTextFile } from "../io/text_file.ts";
 import { AdminServer } from "../admin/admin_server.ts";
 import { type AdminActions, serveAdmin } from "../admin/admin.ts";
@@ -25,6 +26,8 @@ export class AdminService implements AsyncDisposable {
   #config: AdminConfig | undefined;
   #access: AccessRules = { token: undefined, hosts: [] };
   #listening: Listening | undefined;
+  /** For whoever asks while clients have all other descriptors. */
+  readonly #reserved = new ReservedDescriptors();
 
   constructor(monitor: Monitor, target: AdminTarget) {
     this.#monitor = monitor;
@@ -60,6 +63,7 @@ export class AdminService implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#reserved[Symbol.dispose]();
     await this.#listening?.close();
   }
 
@@ -72,7 +76,7 @@ export class AdminService implements AsyncDisposable {
       const server = new AdminServer({
         address,
         handle: (request) => serveAdmin(request, { access: this.#access, actions }),
-        onTrouble: () => {},
+        makeRoom: () => this.#reserved.give(),
       });
       return {
         address: server.address,
@@ -102,7 +106,12 @@ export class AdminService implements AsyncDisposable {
   #actions(stream: EventStream, history: History): AdminActions {
     const [monitor, target] = [this.#monitor, this.#target];
     return {
-      ready: () => !target.draining,
+      unready: () =>
+        target.draining
+          ? "draining"
+          : target.accepting
+          ? undefined
+          : "a listener cannot accept connections",
       status: async () => {
         await target.refresh({ metrics: false });
         return monitor.status(target);

@@ -29,6 +29,8 @@ export interface Watched {
   }[];
   readonly loaded: LoadedConfig;
   readonly draining: boolean;
+  /** Whether every listener can accept. */
+  readonly accepting: boolean;
   /** Threads that serve, and those that have died. */
   readonly workers: { readonly running: number; readonly died: number };
   servers(): readonly ServerView[];
@@ -97,6 +99,7 @@ export class Monitor implements Disposable {
       runtime: `Deno ${Deno.version.deno}`,
       started: this.#started.toISOString(),
       state: watched.draining ? "draining" : "serving",
+      accepting: watched.accepting,
       listeners: watched.listeners.map(({ address, mode, engine }) => ({
         address: formatAddress(address),
         mode,

@@ -13,6 +13,7 @@ export type ProxyEvent =
   | ServersResolved
   | ResolveFailed
   | ListenerTrouble
+  | ListenerRecovered
   | ConnectionsRefused
   | Reloaded
   | ReloadFailed
@@ -147,11 +148,19 @@ export interface ResolveFailed {
   readonly kept: number;
 }
 
-/** Accepting failed for a reason that is no client's, such as too many open files. */
+/** Something is wrong with a listener for a reason that is no client's. */
 export interface ListenerTrouble {
   readonly kind: "listener_trouble";
   readonly listen: Address;
   readonly reason: string;
+  /** Whether it goes on accepting; where not, for want of descriptors say, it tells when it does. */
+  readonly accepts: boolean;
+}
+
+/** A listener that could not accept does again. */
+export interface ListenerRecovered {
+  readonly kind: "listener_recovered";
+  readonly listen: Address;
 }
 
 /** Connections were closed at once, as a limit was reached; told at most once a second. */

@@ -22,6 +22,7 @@ export function categoryOf(event: ProxyEvent): Category {
     case "resolve_failed":
       return "server";
     case "listener_trouble":
+    case "listener_recovered":
     case "connections_refused":
     case "reloaded":
     case "reload_failed":

@@ -87,7 +87,7 @@ Deno.test("openLog() writes JSON and goes over to text when it is told to", asyn
   const output = memory();
   const log = await openLog({ ...OPTIONS, format: "json" }, { output });
   log.observe(request);
-  log.observe({ kind: "listener_trouble", listen: peer, reason: 'too "many"' });
+  log.observe({ kind: "listener_trouble", listen: peer, reason: 'too "many"', accepts: false });
   (await log.prepare(OPTIONS)).commit();
   log.observe(request);
   await log.close();

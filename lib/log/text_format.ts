@@ -37,6 +37,7 @@ export function levelOf(event: ProxyEvent): EventLevel {
     case "reloaded":
     case "certificate_obtained":
     case "servers_resolved":
+    case "listener_recovered":
       return "info";
     case "cluster":
     case "server_state":
@@ -126,6 +127,8 @@ export function lineOf(event: ProxyEvent): EventLine {
       ]);
     case "listener_trouble":
       return line("listener trouble", [["listen", event.listen], ["reason", event.reason]]);
+    case "listener_recovered":
+      return line("listener recovered", [["listen", event.listen]]);
     case "connections_refused":
       return line("connections refused", [
         ["listen", event.listen],

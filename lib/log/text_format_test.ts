@@ -155,6 +155,7 @@ const CASES: readonly { event: ProxyEvent; level: EventLevel; text: string }[] =
       kind: "listener_trouble",
       listen: { host: "0.0.0.0", port: 443 },
       reason: "too many open files",
+      accepts: false,
     },
     level: "warning",
     text: 'listener trouble listen=0.0.0.0:443 reason="too many open files"',

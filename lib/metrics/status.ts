@@ -7,6 +7,8 @@ export interface Status {
   readonly started: string;
   /** `draining` once it stops accepting. */
   readonly state: "serving" | "draining";
+  /** Whether every listener can accept: not where descriptors have run out, say. */
+  readonly accepting: boolean;
   readonly listeners: readonly ListenerStatus[];
   readonly certificates: readonly CertificateStatus[];
   readonly routes: readonly RouteStatus[];

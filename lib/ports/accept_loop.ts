@@ -2,6 +2,8 @@ import { messageOf } from "../core/errors.ts";
 
 /** Milliseconds to wait where the system has no room for another connection. */
 const ACCEPT_PAUSE_MS = 100;
+/** Milliseconds without another failure after which there is room again. */
+const RECOVERED_MS = 1_000;
 
 /** As much of a listener as it takes to accept. */
 export interface Acceptor<Socket> {
@@ -20,28 +22,46 @@ export async function acceptAll<Socket>(
     readonly socket: (socket: Socket) => void;
     /** A client had gone before it was accepted: nothing is known of it. */
     readonly gone?: () => void;
-    /** The system is short of something. */
+    /** The system is short of something; once until it has recovered. */
     readonly trouble: (reason: string) => void;
+    /** There is room again. */
+    readonly recovered?: () => void;
+    /** Makes room where there is none. @returns whether it did: then it is tried again at once */
+    readonly makeRoom?: () => boolean;
     readonly closed: () => boolean;
   },
 ): Promise<void> {
+  let short: ReturnType<typeof setTimeout> | undefined;
+  const isShort = (reason: string) => {
+    if (short === undefined) on.trouble(reason);
+    clearTimeout(short);
+    short = setTimeout(() => {
+      short = undefined;
+      on.recovered?.();
+    }, RECOVERED_MS);
+  };
   while (!on.closed()) {
     try {
       on.socket(await listener.accept());
     } catch (error) {
-      if (on.closed() || error instanceof Deno.errors.BadResource) return;
+      if (on.closed() || error instanceof Deno.errors.BadResource) break;
       if (!isShortage(error)) {
         on.gone?.();
         continue;
       }
-      on.trouble(messageOf(error));
+      isShort(messageOf(error));
+      if (on.makeRoom?.() === true) continue;
       await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
     }
   }
+  if (short === undefined) return;
+  // who has closed it does not wait for it
+  clearTimeout(short);
+  on.recovered?.();
 }
 
 /** Whether the system lacks descriptors, of this process or of all, or memory (accept(2)). */
-function isShortage(error: unknown): boolean {
+export function isShortage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { code } = error as Error & { code?: unknown };
   return SHORTAGES.some((name) => code === name) || SHORTAGE_MESSAGES.test(error.message);

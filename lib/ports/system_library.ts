@@ -42,6 +42,8 @@ const SYMBOLS = {
   getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
+  dup: { parameters: ["i32"], result: "i32" },
+  close: { parameters: ["i32"], result: "i32" },
   getdtablesize: { parameters: [], result: "i32" },
   // moves nothing: it gives the address of its first argument back, for which the runtime's own way
   // (`Deno.UnsafePointer`) takes the permission to open any library

@@ -61,7 +61,11 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
       );
       observe({ kind: "handshake_failed", peer: undefined, sni: undefined, error });
     },
-    onTrouble: (reason) => observe({ kind: "listener_trouble", listen: address, reason }),
+    onTrouble: (reason) =>
+      observe({ kind: "listener_trouble", listen: address, reason, accepts: true }),
+    onShortage: (reason) =>
+      observe({ kind: "listener_trouble", listen: address, reason, accepts: false }),
+    onRecovered: () => observe({ kind: "listener_recovered", listen: address }),
   });
   return {
     address: listener.address,

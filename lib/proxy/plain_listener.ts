@@ -59,7 +59,9 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
       if (place === undefined) return socket.close();
       serve(socket, { place, ends: { peer, local: toAddress(socket.localAddr) } });
     },
-    trouble: (reason) => observe({ kind: "listener_trouble", listen: address, reason }),
+    trouble: (reason) =>
+      observe({ kind: "listener_trouble", listen: address, reason, accepts: false }),
+    recovered: () => observe({ kind: "listener_recovered", listen: address }),
     closed: () => closed,
   });
   return {

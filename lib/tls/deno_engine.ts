@@ -91,7 +91,8 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
         handshake(socket, { options, certificate, place }).finally(() => pending.delete(socket));
       },
       gone: () => options.onGone?.(),
-      trouble: options.onTrouble,
+      trouble: (reason) => (options.onShortage ?? options.onTrouble)(reason),
+      recovered: () => options.onRecovered?.(),
       closed: () => closed,
     });
     const end = async () => {

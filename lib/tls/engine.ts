@@ -85,8 +85,11 @@ export interface TlsListenOptions {
   readonly onHandshakeFailure: (failure: HandshakeFailure) => void;
   /** A client had gone before it was accepted: nothing is known of it. */
   readonly onGone?: () => void;
-  /** Accepting failed for a reason that is no client's. */
+  /** Something is wrong for a reason that is no client's. */
   readonly onTrouble: (reason: string) => void;
+  /** Nothing can be accepted for want of something, such as descriptors; then that it can again. */
+  readonly onShortage?: (reason: string) => void;
+  readonly onRecovered?: () => void;
 }
 
 /** What a connection takes up of what a listener may have; it is left once. */

@@ -69,7 +69,8 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
       shakeHands(tcp, { place, ends: { peer, local: toAddress(tcp.localAddr) } });
     },
     gone: () => options.onGone?.(),
-    trouble: options.onTrouble,
+    trouble: (reason) => (options.onShortage ?? options.onTrouble)(reason),
+    recovered: () => options.onRecovered?.(),
     closed: () => closed,
   });
   return {

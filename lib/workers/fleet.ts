@@ -1,5 +1,6 @@
 import type { App, PreparedConfig, RunningListener } from "../app.ts";
 import type { Counted } from "../control/monitor.ts";
+import { DeafListeners } from "../control/deaf_listeners.ts";
 import { planReload } from "../control/reload_plan.ts";
 import { type LoadedConfig, policyOf } from "../control/snapshot.ts";
 import { NO_CHALLENGES, type PendingChallenges } from "../acme/challenges.ts";
@@ -89,6 +90,9 @@ export class Fleet implements App {
   readonly #callsLibrary = openSslUnavailable() === undefined;
   readonly #reports = new Reports();
   readonly #hearts: Heartbeats;
+  readonly #deaf = new DeafListeners();
+  /** Whether connections go on coming to a worker that hangs. */
+  #lostSocket = false;
   readonly #patience = new Patience(START_MS);
   #died = 0;
   #loaded: LoadedConfig;
@@ -125,6 +129,10 @@ export class Fleet implements App {
 
   get draining(): boolean {
     return this.#stopping;
+  }
+
+  get accepting(): boolean {
+    return !this.#deaf.any && !this.#lostSocket;
   }
 
   get drainTime(): number {
@@ -328,7 +336,8 @@ export class Fleet implements App {
     }
   }
 
-  #notice(event: ProxyEvent): void {
+  #notice(worker: number, event: ProxyEvent): void {
+    this.#deaf.observe(event, worker);
     if (event.kind === "server_failed") {
       const { backend, server, error } = event;
       this.#servers.fail({ backend, server }, error);
@@ -408,7 +417,10 @@ export class Fleet implements App {
     this.#hearts.watch(index, {
       quiet: () => this.#ports.avoid(index, true),
       back: () => this.#ports.avoid(index, false),
-      hangs: () => worker.kill(`worker ${index} hangs: no sign of life for ${HANG_MS / 1000} s`),
+      hangs: () => {
+        this.#lostSocket ||= this.#options.unavailable !== undefined;
+        worker.kill(`worker ${index} hangs: no sign of life for ${HANG_MS / 1000} s`);
+      },
     });
   }
 
@@ -447,6 +459,7 @@ export class Fleet implements App {
 
   #forget(index: number): void {
     this.#ports.forget(index);
+    this.#deaf.forget(index);
     new SharedCounters(this.#counters, index).forget();
   }
 
@@ -461,7 +474,7 @@ export class Fleet implements App {
       closed: (socket) => ports.closed(socket),
       free: (ends) => portKeeper().free(ends),
       log: (lines) => this.#options.log(lines),
-      notice: (message) => this.#notice(unpackEvent(message)),
+      notice: (message) => this.#notice(worker.index, unpackEvent(message)),
     };
   }
 }

@@ -190,6 +190,9 @@ class Notices {
       case "server_failed":
         this.#failing.add(`${event.backend} ${event.server}`);
         return this.#tell(event);
+      case "listener_trouble":
+      case "listener_recovered":
+        return this.#tell(event);
       case "request":
       case "connection_end":
         if (this.#failing.size === 0 || event.error !== undefined) break;

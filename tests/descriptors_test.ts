@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { startNamed, unusedPort } from "./support/backends.ts";
+import { testCertificates } from "./support/certificates.ts";
+import { ConfigFile } from "./support/config_file.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
+import type { TestConnection } from "./support/connection.ts";
+import { eventually, within } from "./support/deadline.ts";
+import { encodeRequest, readAnswer } from "./support/http.ts";
+import { Lines } from "./support/lines.ts";
+import { ENGINES, proxyArgs } from "./support/start_proxy.ts";
+import { connectTcp, connectTls } from "./support/tls_client.ts";
+import { runOk } from "./support/tools.ts";
+
+for (const engine of ENGINES) {
+  Deno.test(`listeners serve again once there are descriptors, and admin goes on without (${engine})`, async () => {
+    await using backend = await startNamed("app");
+    const { ec } = await testCertificates();
+    const [port, redirect, admin] = [await unusedPort(), await unusedPort(), await unusedPort()];
+    await using config = await ConfigFile.create(`
+listeners:
+  - { listen: "127.0.0.1:${port}", engine: ${engine} }
+  - { listen: "127.0.0.1:${redirect}", redirect: https }
+certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
+backends: { app: { servers: ["${backend.address}"] } }
+routes: [{ backend: app }]
+admin: { listen: "127.0.0.1:${admin}" }
+`);
+    await using proxy = await startConfigured(config);
+    const asked = async (path: string) => {
+      const { status, body } = await fetch(`http://127.0.0.1:${admin}${path}`);
+      await body?.cancel();
+      return status;
+    };
+    const room = 60;
+    const limit = await proxy.openFiles() + room;
+    await runOk("prlimit", ["--pid", `${proxy.pid}`, `--nofile=${limit}:${limit}`]);
+    assert.equal(await asked("/readyz"), 200);
+
+    const silent = await connections(redirect, 4 * room);
+    await proxy.log.first(
+      / warning listener trouble listen=.* reason="(?:Too many open files|No file)/,
+    );
+    await eventually(async () => await asked("/readyz") === 503 || undefined, "it to be not ready");
+    for (const path of ["/healthz", "/metrics", "/status"]) assert.equal(await asked(path), 200);
+    const told = () => proxy.log.matching(/ listener trouble /).length;
+    // of each of two listeners, in each of two threads
+    assert.ok(told() <= 4, proxy.log.text);
+    // to TLS as well: whoever comes now waits
+    silent.push(...await connections(port, 10), ...await connections(admin, 4 * room));
+    assert.equal(await asked("/readyz"), 503);
+
+    for (const client of silent) client.close();
+    await within(serves(port), "the TLS listener", 10_000);
+    using plain = await connectTcp(redirect);
+    await plain.write(encodeRequest("/"));
+    assert.equal((await readAnswer(plain)).status, 308);
+    await eventually(async () => await asked("/readyz") === 200 || undefined, "it to be ready");
+    assert.ok(told() <= 8, proxy.log.text);
+  });
+}
+
+Deno.test("a limit of open files that is too low for the connections is told at start", async () => {
+  const { ec } = await testCertificates();
+  await using config = await ConfigFile.create(`
+listeners: [{ listen: "127.0.0.1:0" }]
+certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
+backends: { app: { servers: ["127.0.0.1:9"] } }
+routes: [{ backend: app }]
+limits: { connections: 200 }
+`);
+  const child = new Deno.Command("prlimit", {
+    args: ["--nofile=300", Deno.execPath(), ...proxyArgs(["--config", config.path])],
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const says = new Lines(child.stderr);
+  await says.first(/^tls-proxy: warning: this process may have 300 open files only, and limits/);
+  await says.first(/listening on/);
+  child.kill("SIGTERM");
+  assert.equal((await within(child.status, "its end")).code, 0);
+  await says.ended;
+});
+
+function connections(port: number, count: number): Promise<TestConnection[]> {
+  return Promise.all(Array.from({ length: count }, () => connectTcp(port)));
+}
+
+async function serves(port: number): Promise<void> {
+  using client = await connectTls(port);
+  await client.write(encodeRequest("/"));
+  assert.equal((await readAnswer(client)).body, "app");
+}

@@ -5,6 +5,8 @@
  * exempt: a test may reach for whatever it needs.
  */
 
+import { type Import, readGraph } from "./module_graph.ts";
+
 /** One import or use that breaks the order. */
 export interface Violation {
   readonly file: string;
@@ -16,15 +18,16 @@ export interface Violation {
 /**
  * Every violation in these sources, by path (`lib/core/errors.ts`).
  *
- * It reads imports by their form at the start of a line, which `deno fmt` guarantees.
+ * @param root where the paths start from
  */
-export function checkLayers(sources: ReadonlyMap<string, string>): readonly Violation[] {
+export async function checkLayers(
+  root: string,
+  sources: ReadonlyMap<string, string>,
+): Promise<readonly Violation[]> {
   const violations: Violation[] = [];
-  const graph = new Map<string, readonly Import[]>();
-  for (const [file, source] of sources) {
-    if (file.endsWith("_test.ts")) continue;
-    const imports = findImports(file, source);
-    graph.set(file, imports.filter(({ target }) => target !== undefined));
+  const files = [...sources.keys()].filter((file) => !file.endsWith("_test.ts"));
+  const graph = await readGraph(root, files);
+  for (const [file, imports] of graph) {
     const layer = layerOf(file);
     if (layer === undefined) {
       violations.push({ file, line: 1, message: `${file} is in no known layer` });
@@ -35,7 +38,9 @@ export function checkLayers(sources: ReadonlyMap<string, string>): readonly Viol
       if (message !== undefined) violations.push({ file, line: found.line, message });
     }
     const pure = PURE.get(layer);
-    if (pure !== undefined) violations.push(...findRuntimeUses(file, source, { layer, ...pure }));
+    if (pure !== undefined) {
+      violations.push(...findRuntimeUses(file, sources.get(file) ?? "", { layer, ...pure }));
+    }
   }
   return [...violations, ...findCycles(graph)];
 }
@@ -94,21 +99,16 @@ const MAY_IMPORT = {
   core: [],
 } as const satisfies Record<string, readonly string[]>;
 
-/** Layers without I/O, with what they may not mention; in `permissions` types of Deno are fine. */
+/**
+ * Layers without I/O, with what they may not mention: the graph tells imports and no globals. In
+ * `permissions` types of Deno are fine.
+ */
 const PURE: ReadonlyMap<Layer, { readonly uses: RegExp }> = new Map([
   ["http", { uses: /\bDeno\./ }],
   ["http1", { uses: /\bDeno\./ }],
   ["http2", { uses: /\bDeno\./ }],
   ["permissions", { uses: /\bDeno\.[a-z]/ }],
 ]);
-
-interface Import {
-  readonly line: number;
-  readonly specifier: string;
-  readonly typeOnly: boolean;
-  /** The path of the imported file; undefined for a package. */
-  readonly target: string | undefined;
-}
 
 function layerOf(file: string): Layer | undefined {
   if (file === "main.ts") return "main";
@@ -135,37 +135,6 @@ function whyNot(layer: Layer, { specifier, target, typeOnly }: Import): string |
     return `config may import only types of tls (${target})`;
   }
   return undefined;
-}
-
-const STATIC_IMPORT = /^(?:import|export)\s+(type\s)?(?:[^;"'`]*?\sfrom\s+)?["']([^"'\n]+)["']/gm;
-const DYNAMIC_IMPORT = /^(?!\s*(?:\/\/|\*)).*?\bimport\(\s*["']([^"'\n]+)["']/gm;
-
-function findImports(file: string, source: string): readonly Import[] {
-  const statics = [...source.matchAll(STATIC_IMPORT)].map((match) => ({
-    index: match.index,
-    specifier: match[2] ?? "",
-    typeOnly: match[1] !== undefined,
-  }));
-  const dynamics = [...source.matchAll(DYNAMIC_IMPORT)].map((match) => ({
-    index: match.index,
-    specifier: match[1] ?? "",
-    typeOnly: false,
-  }));
-  return [...statics, ...dynamics].map(({ index, specifier, typeOnly }) => ({
-    line: lineAt(source, index),
-    specifier,
-    typeOnly,
-    target: resolve(file, specifier),
-  }));
-}
-
-function resolve(file: string, specifier: string): string | undefined {
-  if (!/^\.{0,2}\//.test(specifier)) return undefined;
-  return new URL(specifier, `file:///${file}`).pathname.slice(1);
-}
-
-function lineAt(source: string, index: number): number {
-  return source.slice(0, index).split("\n").length;
 }
 
 function findRuntimeUses(
@@ -222,7 +191,7 @@ async function readFolder(folder: string, sources: Map<string, string>): Promise
 
 if (import.meta.main) {
   const sources = await readSources();
-  const violations = checkLayers(sources);
+  const violations = await checkLayers(Deno.cwd(), sources);
   const lines = violations.map(({ file, line, message }) => `${file}:${line}: ${message}`);
   if (lines.length === 0) {
     const count = [...sources.keys()].filter((file) => !file.endsWith("_test.ts")).length;

@@ -19,8 +19,8 @@ const ORDERLY: Readonly<Record<string, string>> = {
   "lib/core/errors.ts": "export class ProxyError extends Error {}",
 };
 
-Deno.test("checkLayers() finds nothing where imports go downward", () => {
-  assert.deepEqual(check({}), []);
+Deno.test("checkLayers() finds nothing where imports go downward", async () => {
+  assert.deepEqual(await check({}), []);
 });
 
 const VIOLATIONS: readonly [why: string, files: Record<string, string>, expected: string[]][] = [
@@ -34,7 +34,7 @@ const VIOLATIONS: readonly [why: string, files: Record<string, string>, expected
   ]],
   ["config from proxy", {
     "lib/proxy/listener.ts": 'import {\n  type A,\n} from "../config/schema.ts";',
-  }, ["lib/proxy/listener.ts:1: proxy may not import config (lib/config/schema.ts)"]],
+  }, ["lib/proxy/listener.ts:3: proxy may not import config (lib/config/schema.ts)"]],
   ["more than types of tls", {
     "lib/config/parse.ts": 'import { x } from "../tls/engine.ts";',
   }, ["lib/config/parse.ts:1: config may import only types of tls (lib/tls/engine.ts)"]],
@@ -75,11 +75,26 @@ const VIOLATIONS: readonly [why: string, files: Record<string, string>, expected
   ]],
 ];
 
-Deno.test("checkLayers() names file, line and reason of each violation", () => {
-  for (const [why, files, expected] of VIOLATIONS) assert.deepEqual(check(files), expected, why);
+Deno.test("checkLayers() names file, line and reason of each violation", async () => {
+  for (const [why, files, expected] of VIOLATIONS) {
+    assert.deepEqual(await check(files), expected, why);
+  }
 });
 
-function check(files: Readonly<Record<string, string>>): readonly string[] {
+/** Of a program with these files beside, or in the place of, those that are in order. */
+async function check(files: Readonly<Record<string, string>>): Promise<readonly string[]> {
   const sources = new Map(Object.entries({ ...ORDERLY, ...files }));
-  return checkLayers(sources).map(({ file, line, message }) => `${file}:${line}: ${message}`);
+  const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "tls-proxy-layers-" }));
+  try {
+    for (const [path, text] of [...sources, ["deno.json", "{}"] as const]) {
+      await Deno.mkdir(`${folder}/${path.slice(0, path.lastIndexOf("/") + 1)}`, {
+        recursive: true,
+      });
+      await Deno.writeTextFile(`${folder}/${path}`, text);
+    }
+    const violations = await checkLayers(folder, sources);
+    return violations.map(({ file, line, message }) => `${file}:${line}: ${message}`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }

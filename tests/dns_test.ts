@@ -68,6 +68,30 @@ Deno.test("dns: servers follow the addresses of their name", async () => {
   await stopAll(servers);
 });
 
+Deno.test("dns: servers are found where nobody answers for the other kind of address", async () => {
+  const servers = await startTogether([A, B, C]);
+  await using names = await startNameServer({ a: [A], aaaa: "silent" });
+  const api = {
+    servers: [`dns:api.test:${servers[0]?.port}`],
+    dns: { server: names.address, interval: "100ms" },
+    slow_start: "0s",
+  };
+  // each worker looks names up by itself
+  await using proxy = await startConfigured({ backends: { api }, settings: { workers: 1 } });
+  const placesOf = async (count: number) => (await askAll(proxy.port, count)).toSorted();
+  assert.deepEqual(await placesOf(2), [A, A]);
+
+  // what was found stays where nobody says that it has gone
+  names.answers = { a: [A, B], aaaa: [C] };
+  await proxy.log.first(/ servers resolved .*added=\S*127\.0\.9\.2/);
+  await proxy.log.first(/ servers resolved .*added=\S*::1/);
+  names.answers = { a: [B], aaaa: "silent" };
+  await proxy.log.first(/ servers resolved .*added=- removed=127\.0\.9\.1:\d+( |$)/);
+  assert.deepEqual(await placesOf(2), [B, C]);
+  assert.deepEqual(proxy.log.matching(/ resolve failed /), []);
+  await stopAll(servers);
+});
+
 Deno.test("dns: servers are looked up in the system's way, and checked one by one", async () => {
   await using local = await startNamedServer("local");
   const api = {

@@ -77,7 +77,6 @@ Deno.test("exchange() keeps no connection alive while a part of the request is u
     reading: { renew() {}, start() {}, stop() {} },
     writing: { start() {}, stop() {} },
     serverDeadline,
-    bodyIdle: 60_000,
     via: false,
     mayKeepAlive: true,
     progress: { began: 0, attempts: 0, reused: false, leased: 0, answered: 0 },

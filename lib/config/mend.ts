@@ -2,7 +2,8 @@ import type { KeyPath } from "./key_path.ts";
 
 /**
  * Takes a value that a schema refuses out of what a file says, so that the rest of it can be looked
- * at: one mistake should not hide the next. What a file cannot do without gets a stand-in.
+ * at: one mistake should not hide the next. What a file cannot do without gets a stand-in, and a list
+ * goes with the last of it, as an empty one would be another mistake.
  *
  * @param input what the file says; it is changed
  * @returns whether there was something to take out
@@ -13,6 +14,7 @@ export function mend(input: unknown, path: KeyPath): boolean {
   if (key === undefined || typeof parent !== "object" || parent === null) return false;
   const standIn = standInFor(path);
   if (standIn !== undefined) Reflect.set(parent, key, standIn);
+  else if (Array.isArray(parent) && parent.length === 1) return mend(input, path.slice(0, -1));
   else if (Array.isArray(parent)) parent.splice(Number(key), 1);
   else return Reflect.has(parent, key) && Reflect.deleteProperty(parent, key);
   return true;

@@ -6,6 +6,7 @@ import { mend } from "./mend.ts";
 import type { Place, Problem, SourceFile } from "./problem.ts";
 import type { Config } from "./schema.ts";
 import { nearest } from "./suggest.ts";
+import { syntaxProblems } from "./syntax_problems.ts";
 import { YAML_SCHEMA } from "./yaml_schema.ts";
 
 /** What a file says, and where. */
@@ -39,11 +40,7 @@ export function parseConfig({ path, text }: SourceFile): ParsedFile {
   const says = (keys: KeyPath) => document.hasIn(keys);
 
   if (document.errors.length > 0) {
-    const problems = document.errors.map(({ pos, code, message }): Problem => ({
-      severity: "error",
-      place: placeAt(pos[0]),
-      message: syntaxError({ code, message }, text.slice(pos[0])),
-    }));
+    const problems = syntaxProblems(document, { text, lines });
     return { config: undefined, draft: undefined, broken: [], problems, locate, says };
   }
   const value = valueOf(document);
@@ -61,23 +58,6 @@ export function parseConfig({ path, text }: SourceFile): ParsedFile {
     locate,
     says,
   };
-}
-
-/** The library's words, with the way out where they do not tell it. */
-function syntaxError({ code, message }: { code: string; message: string }, text: string): string {
-  switch (code) {
-    case "MULTIPLE_DOCS":
-      return "a second document begins here; a configuration is one";
-    case "DUPLICATE_KEY": {
-      const key = /^[^\s:]+/.exec(text)?.[0];
-      const name = key === undefined ? "this one" : `"${key}"`;
-      return `map keys must be unique, and ${name} stands here again; put all of it below the first`;
-    }
-    case "TAB_AS_INDENT":
-      return "tabs are not allowed as indentation; write spaces";
-    default:
-      return lowerFirst(message);
-  }
 }
 
 type Value = { readonly input: unknown } | {
@@ -303,6 +283,7 @@ function describe(issue: Issue, path: KeyPath): string {
       if (!issue.message.startsWith("Invalid")) return issue.message;
       return `"${name}" must be ${anyOf(issue.values)}`;
     case "too_small":
+      if (ownWords(issue.message)) return lowerFirst(issue.message);
       return issue.origin === "array" || issue.origin === "string"
         ? `"${name}" must not be empty`
         : `"${name}" must be at least ${issue.minimum}`;
@@ -317,6 +298,11 @@ function describe(issue: Issue, path: KeyPath): string {
     default:
       return lowerFirst(issue.message);
   }
+}
+
+/** Whether the schema has words of its own for a mistake. */
+function ownWords(message: string): boolean {
+  return !/^(?:Invalid|Too) /.test(message);
 }
 
 /** The schema's own words where it has some, such as an example. */

@@ -18,7 +18,7 @@ backends:
   api:
     servers:
       - 127.0.0.1:8001
-      - { address: 127.0.0.1:8003, weight: 2, backup: true, max_connections: 9, drain: true }
+      - { address: 127.0.0.1:8003, weight: 2, backup: true, max_connections: 9, drain: true, health: none }
       - unix:/run/app.sock
       - dns:api.internal:8001
     balance: least_connections
@@ -32,7 +32,8 @@ backends:
     when_down: 503
     proxy_protocol: v2
     dns: { interval: 1m, timeout: 1s, server: 127.0.0.1:8600, networks: [10.0.0.0/8] }
-    timeouts: { connect: 1s, response: 10m }
+    timeouts: { connect: 1s, response: 10m, idle: 1h }
+    limits: { header_bytes: 64KiB, headers: 300 }
     pool: { max_idle: 3, idle_timeout: 1h }
 routes:
   - { hosts: [api.example.com, "*.api.example.com"], paths: [/v1], backend: api }
@@ -86,6 +87,7 @@ Deno.test("parseConfig() reads every key of the file", () => {
         backup: true,
         maxConnections: 9,
         drain: true,
+        checked: false,
       },
       { address: { kind: "unix", path: "/run/app.sock" }, ...SERVER_DEFAULTS },
       { address: { kind: "dns", host: "api.internal", port: 8001 }, ...SERVER_DEFAULTS },
@@ -116,7 +118,8 @@ Deno.test("parseConfig() reads every key of the file", () => {
       server: { host: "127.0.0.1", port: 8600 },
       networks: ["10.0.0.0/8"],
     },
-    timeouts: { connect: 1_000, response: 600_000 },
+    timeouts: { connect: 1_000, response: 600_000, idle: 3_600_000 },
+    limits: { headerBytes: 64 * 1024, headers: 300 },
     pool: { maxIdle: 3, idleTimeout: 3_600_000 },
   });
   assert.deepEqual(config.routes, [
@@ -228,7 +231,26 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   [manyAliases(), `6:44: the aliases up to "*e" stand for too many values`],
   ["listeners: []\n---\na: 1", "2:1: a second document begins here; a configuration is one"],
   ["listeners: [", `1:13: flow sequence`],
-  ["listeners: []\nlisteners: []", "2:1: map keys must be unique"],
+  [
+    "listeners: []\nlisteners: []",
+    `2:1: map keys must be unique, and "listeners" stands here again; put all of it below the first`,
+  ],
+  [
+    ok("log: { level: info, tls: true, level: debug }"),
+    `2:32: map keys must be unique, and "level" stands`,
+  ],
+  ["listeners:\n\t- { listen: ':1' }", "2:1: tabs are not allowed as indentation; write spaces"],
+  [ok("log:\n  \tlevel: info"), "3:3: tabs are not allowed as indentation; write spaces"],
+  [ok("log: {\n\tlevel: info }"), "3:1: tabs are not allowed as indentation; write spaces"],
+  [
+    ok("routes: [{ hosts: [*], backend: a }]"),
+    `2:20: an asterisk begins an alias; put a wildcard into quotes: "*"`,
+  ],
+  [
+    ok("routes:\n  - hosts: *.a, b"),
+    `3:12: an asterisk begins an alias; put a wildcard into quotes: "*.a"`,
+  ],
+  [ok("log: { file: @x }"), "2:14: plain value cannot start with reserved character @; quote"],
   [`listeners: [{ listen: ":1", mod: tcp }]`, `1:29: unknown key "mod", did you mean "mode"?`],
   [`listeners: [{ listen: ":1", zzzzz: tcp }]`, `1:29: unknown key "zzzzz"`],
   [`severs: 1\nlisteners: [{ listen: ":1" }]`, `1:1: unknown key "severs"`],
@@ -266,10 +288,47 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   [ok("limits: { headers: 0 }"), `2:20: "headers" must be at least 1`],
   [ok("limits: { headers: 1.5 }"), `2:20: "headers" must be a whole number`],
   [ok("routes: [{ paths: [v1], backend: a }]"), "2:20: a path begins with / and has no"],
+  [
+    ok("routes: [{ paths: ['/b/*'], backend: a }]"),
+    `2:20: "/b/*" holds a *, but a path is a prefix and covers all below it: write "/b/"`,
+  ],
+  [
+    ok("routes: [{ paths: ['/*/c'], backend: a }]"),
+    `2:20: "/*/c" holds a *, but a path is a prefix`,
+  ],
+  [
+    ok("routes: [{ hosts: [], backend: a }]"),
+    `2:19: "hosts" must not be empty: leave it out for every host`,
+  ],
+  [
+    ok("routes: [{ paths: [], backend: a }]"),
+    `2:19: "paths" must not be empty: leave it out for every path`,
+  ],
+  [
+    ok("certificates: [{ cert: a, key: b, hosts: [] }]"),
+    `2:42: "hosts" must not be empty: leave it out for the names in the certificate`,
+  ],
+  [
+    ok("routes: [{ hosts: ['*'], backend: a }]"),
+    `2:20: "*" is not a host name; leave hosts out for every host`,
+  ],
+  [
+    ok("routes: [{ hosts: ['a.test:443'], backend: a }]"),
+    `2:20: "a.test:443" is not a host name; leave the port out`,
+  ],
   [ok("routes: [{}]"), `2:10: "backend" is missing`],
+  [
+    ok("backends: { a: { servers: [{ address: 'h:1', health: tcp }] } }"),
+    `2:54: "health" must be "none"`,
+  ],
+  [ok("backends: { a: { servers: ['h:1'], limits: { headers: 0 } } }"), `2:55: "headers" must be`],
+  [ok("backends: { a: { servers: ['h:1'], limits: { body: 1 } } }"), `2:46: unknown key "body"`],
+  [ok("backends: { a: { servers: ['h:1'], timeouts: { idle: 5 } } }"), `2:54: "idle" must be text`],
   [ok("forwarded: { trusted: [10.0.0.0/33] }"), "2:24: not an address range"],
   [ok("workers: 0"), `2:10: "workers" must be at least 1`],
   [ok("workers: many"), `2:10: "workers" must be "auto" or a number`],
+  [ok("workers: '2'"), `2:10: "workers" must be "auto" or a number`],
+  [ok("workers: 300"), `2:10: "workers" must be at most 256`],
   [ok("log: { tls: yes }"), `2:13: "tls" must be true or false`],
   [ok("tests: [{ host: a, expect: {} }]"), "2:28: expects nothing"],
 ];
@@ -289,6 +348,15 @@ Deno.test("parseConfig() says what is wrong and where", () => {
     assert.ok(line.startsWith(`p.yaml:${first}`), `${text}\n  gives ${line}\n  not   ${first}`);
     assert.doesNotMatch(line, /Invalid|undefined|\n/, text);
   }
+});
+
+Deno.test("parseConfig() says of each line that a tab indents it, and nothing of what it has put out of order", () => {
+  const text = ok("log:\n  level: info\n\ttls: true\n\taccess: true");
+  const { problems } = parseConfig({ path: "p.yaml", text });
+  assert.deepEqual(problems.map(({ place: { line, column } }) => `${line}:${column}`), [
+    "4:1",
+    "5:1",
+  ]);
 });
 
 Deno.test("parseConfig() reports every mistake at once", () => {

@@ -76,7 +76,17 @@ export interface BackendConfig {
   /** What is sent to servers ahead of everything else. */
   readonly proxyProtocol: "v1" | "v2" | "none";
   readonly dns: DnsConfig;
-  readonly timeouts: { readonly connect: number; readonly response: number };
+  readonly timeouts: {
+    readonly connect: number;
+    readonly response: number;
+    /** Without progress of an answer's body; undefined for that of all bodies. */
+    readonly idle: number | undefined;
+  };
+  /** Of answers' heads; undefined for those of requests. */
+  readonly limits: {
+    readonly headerBytes: number | undefined;
+    readonly headers: number | undefined;
+  };
   readonly pool: { readonly maxIdle: number; readonly idleTimeout: number };
 }
 
@@ -90,6 +100,8 @@ export interface ServerConfig {
   readonly maxConnections: number;
   /** Whether it gets no new work. */
   readonly drain: boolean;
+  /** Whether its backend's check is for it too. */
+  readonly checked: boolean;
 }
 
 export type HealthConfig =

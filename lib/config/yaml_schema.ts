@@ -34,6 +34,7 @@ export const SERVER_DEFAULTS: Omit<ServerConfig, "address"> = {
   backup: false,
   maxConnections: 0,
   drain: false,
+  checked: true,
 };
 
 /**
@@ -72,12 +73,16 @@ function plainDuration(description: string) {
 }
 
 function size(description: string, byDefault: string | 0) {
+  return plainSize(description).prefault(byDefault);
+}
+
+function plainSize(description: string) {
   const sized = text(description, "16KiB", (value) => {
     const parsed = parseSize(value);
     if (parsed === undefined) throw new Error(`"${value}" is not a size; write 16KiB or 1MiB`);
     return parsed;
   });
-  return z.union([sized, z.int().min(0)]).prefault(byDefault);
+  return z.union([sized, z.int().min(0)]);
 }
 
 function address(description: string) {
@@ -96,8 +101,13 @@ const HOST_DESCRIPTION =
 
 const hostPattern = text(HOST_DESCRIPTION, "*.example.com", (value) => {
   const pattern = normalizeHostPattern(value);
-  if (pattern === undefined) throw new Error(`"${value}" is not a host name`);
-  return pattern;
+  if (pattern !== undefined) return pattern;
+  const hint = value === "*"
+    ? "; leave hosts out for every host"
+    : /^[^:]+:\d+$/.test(value)
+    ? "; leave the port out, it does not matter here"
+    : "";
+  throw new Error(`"${value}" is not a host name${hint}`);
 });
 
 const hostOrAddress = text("A host name or an IP address", "api.example.com", (value) => {
@@ -168,7 +178,9 @@ const fileCertificate = z.strictObject({
   passphrase_file: z.string().min(1).optional().meta({
     description: "File that holds the passphrase of an encrypted key",
   }),
-  hosts: z.array(hostPattern).optional().meta({
+  hosts: z.array(hostPattern).min(1, {
+    error: '"hosts" must not be empty: leave it out for the names in the certificate',
+  }).optional().meta({
     description: "Names it is given for; by default those in the certificate",
   }),
   default: z.boolean().default(false).meta({
@@ -283,9 +295,14 @@ const server = z.union([
     }),
     max_connections: count("Requests at once; 0 is no limit", { least: 0, byDefault: 0 }),
     drain: z.boolean().default(false).meta({ description: "Gets no new requests" }),
-  }).transform(({ max_connections, ...rest }): ServerConfig => ({
+    health: z.literal("none").optional().meta({
+      description:
+        "Not checked, whatever its backend's check is: for a backup that is another kind of server",
+    }),
+  }).transform(({ max_connections, health, ...rest }): ServerConfig => ({
     ...rest,
     maxConnections: max_connections,
+    checked: health === undefined,
   })),
 ]);
 
@@ -386,7 +403,16 @@ const backend = z.strictObject({
   timeouts: z.strictObject({
     connect: duration("For connecting to a server", "5s"),
     response: duration("From a request's end to its answer's head", "60s"),
-  }).prefault({}),
+    idle: plainDuration("Without progress of an answer's body; by default timeouts.body_idle")
+      .optional(),
+  }).transform(({ connect, response, idle }) => ({ connect, response, idle })).prefault({}),
+  limits: z.strictObject({
+    header_bytes: plainSize("Of an answer's head; by default limits.header_bytes").optional(),
+    headers: z.int().min(1).max(1_000_000_000).optional().meta({
+      description: "Fields of an answer's head; by default limits.headers",
+    }),
+  }).transform(({ header_bytes, headers }) => ({ headerBytes: header_bytes, headers }))
+    .prefault({}),
   pool: z.strictObject({
     max_idle: count("Idle connections kept for each server, once a burst is over", {
       least: 0,
@@ -404,18 +430,28 @@ const backend = z.strictObject({
 
 const pathPrefix = z.string().regex(/^\/[\x21\x22\x24-\x3e\x40-\x7e]*$/, {
   error: "a path begins with / and has no ?, # or space",
+  abort: true,
+}).refine((path) => !path.includes("*"), {
+  error: ({ input }) => {
+    const prefix = String(input).replace(/\*.*$/, "");
+    return `"${input}" holds a *, but a path is a prefix and covers all below it: write "${prefix}"`;
+  },
 }).meta({
   description:
-    "On segment borders: /v1 is for /v1, /v1/x and /v1?q, not for /v10; compared as sent",
+    "On segment borders: /v1, or /v1/, is for /v1, /v1/x and /v1?q, not for /v10; compared as sent",
   examples: ["/v1"],
 });
 
 const route = z.strictObject({
-  hosts: z.array(hostPattern).default([]).meta({
+  hosts: z.array(hostPattern).min(1, {
+    error: '"hosts" must not be empty: leave it out for every host',
+  }).default([]).meta({
     description:
       "What a request's Host, or in tcp mode the SNI, must be; *. stands for one label; none matches every host",
   }),
-  paths: z.array(pathPrefix).default([]).meta({
+  paths: z.array(pathPrefix).min(1, {
+    error: '"paths" must not be empty: leave it out for every path',
+  }).default([]).meta({
     description: "Prefixes of the path; none matches every path",
   }),
   backend: z.string().meta({

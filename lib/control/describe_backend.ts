@@ -19,6 +19,7 @@ function describeServer({ address, ...rest }: ServerConfig): string {
     ...(rest.backup ? ["backup"] : []),
     ...(rest.maxConnections === 0 ? [] : [`at most ${rest.maxConnections} at once`]),
     ...(rest.drain ? ["draining"] : []),
+    ...(rest.checked ? [] : ["not checked"]),
   ];
   const name = formatServerAddress(address);
   return notes.length === 0 ? name : `${name} (${notes.join(", ")})`;

@@ -1,4 +1,10 @@
-import type { BackendConfig, Config, HealthConfig, TlsListenerConfig } from "../config/schema.ts";
+import type {
+  BackendConfig,
+  Config,
+  HealthConfig,
+  ServerConfig,
+  TlsListenerConfig,
+} from "../config/schema.ts";
 import { AddressSet } from "../core/address_set.ts";
 import { formatAddress } from "../core/address.ts";
 import type { ServerAddress } from "../core/endpoint.ts";
@@ -96,12 +102,12 @@ function backendOptions(
 ): BackendOptions {
   const { dns, queue, timeouts } = backend;
   const proxyProtocol = backend.proxyProtocol === "none" ? undefined : backend.proxyProtocol;
-  const key = (address: ServerAddress) => ({
+  const key = ({ address, checked }: ServerConfig) => ({
     backend: name,
     queue,
     settings: {
       pool: backend.pool,
-      health: healthSettings(backend.health, address),
+      health: checked ? healthSettings(backend.health, address) : undefined,
       ejection: backend.ejection,
       slowStart: backend.slowStart,
       proxyProtocol,
@@ -109,15 +115,15 @@ function backendOptions(
   });
   return {
     name,
-    servers: backend.servers.map(({ address, weight, backup, maxConnections, drain }) => ({
-      server: address.kind === "dns"
-        ? servers.group({ ...key(address), name: address, resolve: dns })
-        : servers.server({ ...key(address), endpoint: address }),
-      weight,
-      backup,
-      maxConnections,
-      draining: drain,
-    })),
+    servers: backend.servers.map((server) => {
+      const { address, weight, backup, maxConnections, drain: draining } = server;
+      return {
+        server: address.kind === "dns"
+          ? servers.group({ ...key(server), name: address, resolve: dns })
+          : servers.server({ ...key(server), endpoint: address }),
+        ...{ weight, backup, maxConnections, draining },
+      };
+    }),
     balancer: createBalancer(backend.balance),
     room: servers.room({ backend: name, queue }),
     connectTimeout: timeouts.connect,
@@ -127,7 +133,11 @@ function backendOptions(
     whenDown: backend.whenDown,
     retryAfter: retryAfter(backend),
     proxyProtocol,
-    limits: config.limits,
+    answerIdle: timeouts.idle ?? config.timeouts.bodyIdle,
+    limits: {
+      headerBytes: backend.limits.headerBytes ?? config.limits.headerBytes,
+      headers: backend.limits.headers ?? config.limits.headers,
+    },
   };
 }
 

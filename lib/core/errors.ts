@@ -41,6 +41,9 @@ export const ERROR_CODES = {
   upstream_gone: "upstream",
   response_timeout: "upstream",
   bad_response: "upstream",
+  answer_too_large: "upstream",
+  answer_has_too_many_fields: "upstream",
+  answer_stalled: "upstream",
   truncated_response: "upstream",
   resolve_failed: "upstream",
   // This proxy

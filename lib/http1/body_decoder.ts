@@ -23,6 +23,8 @@ export interface BodyRules {
   readonly truncated: ErrorCode;
   readonly maxTrailerBytes: number;
   readonly maxTrailers: number;
+  /** For a trailer section over `maxTrailerBytes`, where that is another than `malformed`. */
+  readonly trailersTooLarge?: ErrorCode;
   /** Whether blanks may stand behind a chunk's size, as some servers write them. */
   readonly blanksBehindSize?: boolean;
 }
@@ -223,10 +225,11 @@ class ChunkedDecoder implements BodyDecoder {
 
   #feedTrailers(bytes: Uint8Array, at: number, emit: (part: BodyPart) => void): number {
     const { field, malformed, maxTrailerBytes, maxTrailers } = this.#rules;
+    const tooLarge = this.#rules.trailersTooLarge ?? malformed;
     this.#trailers ??= new HeadScanner(maxTrailerBytes, {
       malformed,
-      tooLarge: malformed,
-      firstLineTooLarge: malformed,
+      tooLarge,
+      firstLineTooLarge: tooLarge,
     });
     const found = this.#trailers.scan(bytes, at);
     if (found === undefined) return bytes.length;

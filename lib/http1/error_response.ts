@@ -31,6 +31,9 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   connect_failed: 502,
   upstream_gone: 502,
   bad_response: 502,
+  answer_too_large: 502,
+  answer_has_too_many_fields: 502,
+  answer_stalled: 502,
   truncated_response: 502,
   no_server: 502,
   draining: 503,
@@ -125,5 +128,12 @@ function jsonBody(error: ProxyError, { id }: ErrorResponseOptions): string {
 
 /** What the client may know beyond the status. */
 function detailOf(error: ProxyError): string | undefined {
-  return error.source === "client" || error.code === "no_route" ? error.message : undefined;
+  return error.source === "client" || TOLD.has(error.code) ? error.message : undefined;
 }
+
+/** What is told though it is not the client's doing: no secret, and what mends it. */
+const TOLD: ReadonlySet<ErrorCode> = new Set([
+  "no_route",
+  "answer_too_large",
+  "answer_has_too_many_fields",
+]);

@@ -70,6 +70,7 @@ for (const code of CODES.filter((code) => !SILENT.includes(code))) {
 
 Deno.test("errorResponse() tells a client what it did wrong", () => {
   assert.match(answer("bad_host"), /\r\n\r\n400 Bad Request\nthe message\n$/);
+  assert.match(answer("answer_too_large"), /\r\n\r\n502 Bad Gateway\nthe message\n$/);
   assert.match(answer("no_route"), /\r\n\r\n404 Not Found\nthe message\n$/);
 });
 

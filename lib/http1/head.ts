@@ -1,4 +1,4 @@
-import { ProxyError } from "../core/errors.ts";
+import { type ErrorCode, ProxyError } from "../core/errors.ts";
 import { decodeLatin1, encodeLatin1 } from "../core/latin1.ts";
 import { type Field, fieldLines, lineOf } from "../http/field.ts";
 import { type FieldName, fieldName, hashByte, readFieldName } from "../http/field_name.ts";
@@ -49,7 +49,7 @@ export function parseRequestHead(
  * every peer takes is mended as the RFC says, as this is where it ends: a status beyond 599, a folded
  * field line and white space before its colon.
  *
- * @throws {ProxyError} `bad_response`
+ * @throws {ProxyError} `bad_response` or `answer_has_too_many_fields`
  */
 export function parseResponseHead(bytes: Uint8Array, maxFields: number): ResponseHead {
   const text = decodeLatin1(bytes);
@@ -231,6 +231,6 @@ function isWhitespace(byte: number | undefined): boolean {
   return byte === SP || byte === HTAB;
 }
 
-function tooMany(code: FieldError): "head_too_large" | "bad_response" {
-  return code === "bad_field" ? "head_too_large" : code;
+function tooMany(code: FieldError): ErrorCode {
+  return code === "bad_field" ? "head_too_large" : "answer_has_too_many_fields";
 }

@@ -24,8 +24,8 @@ export const REQUEST_SCAN_ERRORS: ScanErrors = {
 /** Those of an answer's head. */
 export const ANSWER_SCAN_ERRORS: ScanErrors = {
   malformed: "bad_response",
-  tooLarge: "bad_response",
-  firstLineTooLarge: "bad_response",
+  tooLarge: "answer_too_large",
+  firstLineTooLarge: "answer_too_large",
 };
 
 /**

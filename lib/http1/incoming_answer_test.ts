@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { BAD_ANSWERS, GOOD_ANSWERS, UNTIL_CLOSE_ANSWERS } from "../../tests/support/answers.ts";
+import {
+  BAD_ANSWERS,
+  GOOD_ANSWERS,
+  LARGE_ANSWERS,
+  UNTIL_CLOSE_ANSWERS,
+} from "../../tests/support/answers.ts";
 import { fromLatin1, latin1 } from "../../tests/support/connection.ts";
 import { head } from "../../tests/support/good_requests.ts";
 import { mutated } from "../../tests/support/mutate.ts";
@@ -53,6 +58,7 @@ const ALL_ANSWERS = [
   ...ALMOST_PLAIN,
   ...[...GOOD_ANSWERS, ...UNTIL_CLOSE_ANSWERS].map(({ bytes }) => bytes),
   ...BAD_ANSWERS.map(([, , bytes]) => bytes),
+  ...LARGE_ANSWERS.map(([, bytes]) => bytes),
   ...Object.values(REAL_ANSWERS).map((make) => make(7)),
 ];
 

@@ -49,6 +49,7 @@ export class ResponseDecoder {
     this.#scanner = new HeadScanner(limits.headerBytes, ANSWER_SCAN_ERRORS);
     this.#bodyRules = {
       malformed: "bad_response",
+      trailersTooLarge: "answer_too_large",
       field: "bad_response",
       truncated: "truncated_response",
       maxTrailerBytes: limits.headerBytes,

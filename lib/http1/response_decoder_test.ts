@@ -4,6 +4,7 @@ import {
   BAD_ANSWERS,
   CUT_ANSWERS,
   GOOD_ANSWERS,
+  LARGE_ANSWERS,
   UNTIL_CLOSE_ANSWERS,
 } from "../../tests/support/answers.ts";
 import { fromLatin1 } from "../../tests/support/connection.ts";
@@ -78,6 +79,13 @@ for (const [when, rfc, bytes, ...before] of BAD_ANSWERS) {
     for (const more of [NEXT, "\r\n\r\n", "\0"]) {
       assert.deepEqual(factsOf(expecting(), bytes + more, { end: true }), facts);
     }
+  });
+}
+
+for (const [when, bytes, code, ...before] of LARGE_ANSWERS) {
+  Deno.test(`ResponseDecoder.feed() gives ${code} when ${when}`, () => {
+    const facts = factsOf(expecting(), bytes, { end: true });
+    assert.deepEqual(brief(facts), [...before, `failure ${code}`]);
   });
 }
 

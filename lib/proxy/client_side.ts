@@ -71,10 +71,6 @@ export class ClientSide implements ExchangeClient {
     return new BodyClock({ deadline: this.readDeadline, idle, rate, onLate });
   }
 
-  get bodyIdle(): number {
-    return this.#policy.current.timeouts.bodyIdle;
-  }
-
   get via(): boolean {
     return this.#policy.current.forwarded.via;
   }

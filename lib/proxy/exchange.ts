@@ -33,8 +33,6 @@ export interface ExchangeClient {
   readonly writing: Clock;
   /** On the server's side; `exchange` says what its end means. */
   readonly serverDeadline: Deadline;
-  /** Milliseconds without progress of an answer's body. */
-  readonly bodyIdle: number;
   /** Whether answers carry `Via`. */
   readonly via: boolean;
   /** Whether the client's connection is to go on afterwards, as far as the proxy cares. */
@@ -131,7 +129,9 @@ async function tryOthers(first: Attempt, failure: unknown): Promise<ExchangeResu
     const harmless = retry && attempt.reused;
     // behind a switch of protocols nobody can tell whether a server's end is a failure
     const tells = failed.source === "upstream" && status !== 101 && !harmless;
-    if (server !== undefined && tells) backend.report(server, failed);
+    if (server !== undefined && tells) {
+      backend.report(server, failed, { begun: status !== undefined });
+    }
     const told = backend.unreachable(failed);
     last = new ExchangeError(told, { server: server?.name, status });
     if (server === undefined || !retry || tries.count >= backend.retries) throw last;
@@ -199,8 +199,8 @@ class Attempt {
         if (part === undefined) {
           this.status = status;
           await this.#flush();
-          const { bodyIdle } = client;
-          serverDeadline.arm(bodyIdle, () => lease.abort(serverSilent(bodyIdle)));
+          const { answerIdle } = this.backend;
+          serverDeadline.arm(answerIdle, () => lease.abort(serverSilent(answerIdle)));
           part = await responses.next();
           serverDeadline.disarm();
         }
@@ -428,7 +428,7 @@ function serverGone(): ProxyError {
 }
 
 function serverSilent(ms: number): ProxyError {
-  return new ProxyError("truncated_response", `The server's answer stood still for ${ms / 1000} s`);
+  return new ProxyError("answer_stalled", `The server's answer stood still for ${ms / 1000} s`);
 }
 
 function noAnswer(ms: number): ProxyError {

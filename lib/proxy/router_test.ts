@@ -6,6 +6,7 @@ const router = new Router([
   { hosts: ["a.test", "b.test"], paths: [], target: "exact" },
   { hosts: ["*.a.test"], paths: [], target: "wild" },
   { hosts: [], paths: ["/open"], target: "open" },
+  { hosts: ["all.test"], paths: ["/"], target: "all" },
 ]);
 
 const CASES: readonly (readonly [
@@ -22,6 +23,8 @@ const CASES: readonly (readonly [
   ["a.test", "/static", "deep"],
   ["a.test", "/static?x", "deep"],
   ["a.test", "/statics", "exact"],
+  ["a.test", "/static/", "deep"],
+  ["a.test", "/stati", "exact"],
   ["a.test", "/v10", "exact"],
   ["a.test", "/V1", "exact"],
   ["a.test", "/%76%31", "exact"],
@@ -33,6 +36,10 @@ const CASES: readonly (readonly [
   ["test", "/", undefined],
   ["nobody", "/open/x", "open"],
   ["nobody", "/opened", undefined],
+  ["all.test", "/", "all"],
+  ["all.test", "/x", "all"],
+  ["all.test", "/?x", "all"],
+  ["all.test", "*", undefined],
   [undefined, "/open", "open"],
   [undefined, "/", undefined],
   // in tcp mode there are no paths

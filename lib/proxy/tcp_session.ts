@@ -82,7 +82,7 @@ async function connect(client: TlsConnection, backend: Backend): Promise<TunnelL
     } catch (error) {
       const failed = asProxyError(error, "internal");
       if (server === undefined) throw last ?? failed;
-      if (failed.source === "upstream") backend.report(server, failed);
+      if (failed.source === "upstream") backend.report(server, failed, { begun: false });
       const { code } = failed;
       const retry = mayRetry({ ...NOTHING_SENT, code });
       if (!retry || tries.count >= backend.retries) throw failed;

@@ -1,9 +1,9 @@
-import { ProxyError } from "../core/errors.ts";
+import { type ErrorCode, ProxyError } from "../core/errors.ts";
 import type { HeadLimits } from "../http1/request_decoder.ts";
 import type { Observer } from "../core/event.ts";
 import type { Balancer } from "./balancer/balancer.ts";
 import { dial } from "./dial.ts";
-import { mayEject } from "./ejection.ts";
+import { mayEject, speaksOfServer } from "./ejection.ts";
 import { Lease, TunnelLease } from "./lease.ts";
 import { Member, type MemberOptions } from "./member.ts";
 import { encodeProxyHeader, type Origin, type ProxyProtocolVersion } from "./proxy_protocol.ts";
@@ -22,6 +22,8 @@ export interface BackendOptions {
   readonly connectTimeout: number;
   /** Milliseconds from a request's end to its answer's head. */
   readonly responseTimeout: number;
+  /** Milliseconds without progress of an answer's body. */
+  readonly answerIdle: number;
   /** How often a request may be tried again. */
   readonly retries: number;
   /** The share of servers, 0 to 1, that stays whatever requests meet there. */
@@ -38,6 +40,7 @@ export interface BackendOptions {
 export class Backend {
   readonly name: string;
   readonly responseTimeout: number;
+  readonly answerIdle: number;
   readonly retries: number;
   readonly retryAfter: number;
   readonly #options: BackendOptions;
@@ -47,6 +50,7 @@ export class Backend {
   constructor(options: BackendOptions, observe: Observer) {
     this.name = options.name;
     this.responseTimeout = options.responseTimeout;
+    this.answerIdle = options.answerIdle;
     this.retries = options.retries;
     this.retryAfter = options.retryAfter;
     this.#options = options;
@@ -91,18 +95,31 @@ export class Backend {
     return new TunnelLease(server, connection);
   }
 
-  /** Tells that a server could not be reached, broke the protocol or did not answer. */
-  report(server: Server, error: ProxyError): void {
+  /**
+   * Tells that a server could not be reached, broke the protocol or did not answer.
+   *
+   * @param begun whether an answer had begun, beyond interim ones
+   */
+  report(server: Server, failed: ProxyError, { begun }: { begun: boolean }): void {
+    const error = this.#withKey(failed);
     this.#observe({ kind: "server_failed", backend: this.name, server: server.name, error });
-    server.fail(error, () => this.#mayEject());
+    if (speaksOfServer(error.code, begun)) server.fail(error, () => this.#mayEject());
   }
 
-  /** What a client is told when nothing could be reached. */
+  /** What a client, and the log of its request, are told of a failure. */
   unreachable(error: ProxyError): ProxyError {
     const down = error.code === "no_server" || error.code === "connect_failed";
     return down && this.#options.whenDown === 503
       ? new ProxyError("backend_unavailable", error.message, { cause: error })
-      : error;
+      : this.#withKey(error);
+  }
+
+  /** Where an answer has met a limit, with the key that sets it. */
+  #withKey(error: ProxyError): ProxyError {
+    const key = KEYS[error.code];
+    if (key === undefined) return error;
+    const message = `${error.message}; backends.${this.name}.${key} sets how much may be`;
+    return new ProxyError(error.code, message, { cause: error });
   }
 
   async #newLease(server: Server, origin: Origin): Promise<Lease> {
@@ -154,6 +171,13 @@ export class Backend {
     return mayEject({ total: all.length, out, minHealthy: this.#options.minHealthy });
   }
 }
+
+/** The keys of a backend that set what an answer was too large, or too quiet, for. */
+const KEYS: Partial<Record<ErrorCode, string>> = {
+  answer_too_large: "limits.header_bytes",
+  answer_has_too_many_fields: "limits.headers",
+  answer_stalled: "timeouts.idle",
+};
 
 function without(members: readonly Member[], { servers }: Tries): readonly Member[] {
   return members.filter(({ server }) => !servers.includes(server));

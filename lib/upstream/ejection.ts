@@ -1,3 +1,5 @@
+import type { ErrorCode } from "../core/errors.ts";
+
 /** When real traffic takes a server out, and for how long. */
 export interface EjectionRules {
   /** Failures in a row; 0 never ejects. A refused connection needs no second one. */
@@ -57,6 +59,29 @@ export class Ejection {
   #duration(times: number): number {
     const { time, maxTime } = this.#rules;
     return Math.min(maxTime, time * Math.max(1, times));
+  }
+}
+
+/**
+ * Whether a request that failed says something of its server, and not only of that request: no
+ * connection, an end before any answer, no answer in time, an answer that is no HTTP. What one
+ * answer was too large or too quiet for, and what broke behind an answer's beginning, does not: else
+ * one client could take a server out for everybody.
+ *
+ * @param begun whether an answer had begun, beyond interim ones
+ */
+export function speaksOfServer(code: ErrorCode, begun: boolean): boolean {
+  switch (code) {
+    case "connect_failed":
+    case "connect_timeout":
+    case "response_timeout":
+    case "bad_response":
+      return true;
+    case "upstream_gone":
+    case "truncated_response":
+      return !begun;
+    default:
+      return false;
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { ERROR_CODES, type ErrorCode } from "../core/errors.ts";
 import fc from "fast-check";
-import { Ejection, mayEject } from "./ejection.ts";
+import { Ejection, mayEject, speaksOfServer } from "./ejection.ts";
 
 const RULES = { failures: 3, time: 10_000, maxTime: 35_000 };
 const failed = { refused: false };
@@ -75,4 +76,16 @@ Deno.test("mayEject() never lets more out than the share allows", () => {
     while (out < total && mayEject({ total, out, minHealthy })) out++;
     assert.ok((total - out) / total >= minHealthy || out === 0);
   }));
+});
+
+Deno.test("speaksOfServer() tells a server's failures from those of one answer", () => {
+  const codes = Object.keys(ERROR_CODES) as ErrorCode[];
+  const counted = (begun: boolean) => codes.filter((code) => speaksOfServer(code, begun));
+  const always = ["connect_failed", "connect_timeout", "response_timeout", "bad_response"];
+  assert.deepEqual(counted(true).sort(), [...always].sort());
+  // an end before any answer
+  assert.deepEqual(
+    counted(false).sort(),
+    [...always, "truncated_response", "upstream_gone"].sort(),
+  );
 });

@@ -12,8 +12,19 @@ export interface ResolveOptions {
   readonly timeout: number;
 }
 
+/** What was found of a name. */
+export interface Resolved {
+  /** Each once, and sorted. */
+  readonly addresses: readonly string[];
+  /** The IP version of which nothing can be said, as nobody has answered for it. */
+  readonly unknown: IpVersion | undefined;
+}
+
+export type IpVersion = 4 | 6;
+
 /**
- * All addresses of a name, IPv4 and IPv6, each once and sorted.
+ * All addresses of a name, IPv4 and IPv6. The two are asked for apart: where one is found, and nobody
+ * answers for the other, as name servers do that know only A records, what is found has to do.
  *
  * By default the system is asked (getaddrinfo): it heeds `/etc/hosts` and the search domains of
  * `/etc/resolv.conf`, as every other program on the machine does, and takes the permission for the
@@ -22,60 +33,111 @@ export interface ResolveOptions {
  *
  * @throws {ProxyError} `resolve_failed`, also where there is no address
  */
-export async function resolveName(
+export async function resolveName(host: string, options: ResolveOptions): Promise<Resolved> {
+  const { server, networks, timeout } = options;
+  const late = Promise.withResolvers<never>();
+  // who waits no longer is not to be told
+  late.promise.catch(() => {});
+  const abort = new AbortController();
+  const timer = setTimeout(() => {
+    late.reject(tooLate(host, timeout));
+    abort.abort();
+  }, timeout);
+  try {
+    const ask = (version: IpVersion) =>
+      server === undefined
+        ? bySystem(host, version)
+        : byServer(host, version, { server, signal: abort.signal });
+    const askInTime = (version: IpVersion) => Promise.race([ask(version), late.promise]);
+    const { addresses, unknown } = await askForBoth(askInTime, Math.min(timeout, PATIENCE_MS));
+    return { addresses: within(addresses, { host, networks }), unknown };
+  } catch (error) {
+    if (error instanceof ProxyError) throw error;
+    throw failed(
+      `Cannot resolve ${host}${server === undefined ? "" : ` at ${server.host}`}`,
+      error,
+    );
+  } finally {
+    clearTimeout(timer);
+    abort.abort();
+  }
+}
+
+const VERSIONS = [4, 6] as const;
+
+/** Milliseconds for which one kind of address is still waited for once the other is found. */
+const PATIENCE_MS = 1_000;
+
+/**
+ * What both say, or what one has found where the other fails or takes too long.
+ *
+ * @param ask for one of `VERSIONS`; a name without such addresses has none
+ * @throws what went wrong, where nothing was found
+ */
+async function askForBoth(
+  ask: (version: IpVersion) => Promise<readonly string[]>,
+  patience: number,
+): Promise<Resolved> {
+  const answers: (readonly string[] | undefined)[] = VERSIONS.map(() => undefined);
+  const found = Promise.withResolvers<void>();
+  const asked = VERSIONS.map(async (version, index) => {
+    const addresses = answers[index] = await ask(version);
+    if (addresses.length > 0) found.resolve();
+  });
+  const all = Promise.allSettled(asked);
+  await Promise.race([all, found.promise]);
+  const pause = Promise.withResolvers<void>();
+  const timer = setTimeout(pause.resolve, patience);
+  await Promise.race([all, pause.promise]);
+  clearTimeout(timer);
+  const addresses = [...new Set(answers.flatMap((answer) => answer ?? []))].sort();
+  const missing = answers.indexOf(undefined);
+  // half an answer without an address is none
+  if (missing >= 0 && addresses.length === 0) await Promise.all(asked);
+  return { addresses, unknown: VERSIONS[missing] };
+}
+
+async function bySystem(host: string, version: IpVersion): Promise<readonly string[]> {
+  try {
+    const found = await lookup(host, { all: true, family: version });
+    return found.map(({ address }) => address);
+  } catch (error) {
+    if (isNoAddress(error)) return [];
+    throw error;
+  }
+}
+
+/** Whether the system says that there is no such address, and not that it could not be asked. */
+function isNoAddress(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "ENOTFOUND" || code === "ENODATA";
+}
+
+async function byServer(
   host: string,
-  { server, networks, timeout }: ResolveOptions,
+  version: IpVersion,
+  { server, signal }: { server: Address; signal: AbortSignal },
 ): Promise<readonly string[]> {
-  const found = server === undefined
-    ? await bySystem(host, timeout)
-    : await byServer(host, server, timeout);
-  const addresses = [...new Set(found)].sort();
+  const nameServer = { ipAddr: server.host, port: server.port };
+  try {
+    return await Deno.resolveDns(host, version === 4 ? "A" : "AAAA", { nameServer, signal });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+/** @throws {ProxyError} where none of them lies in the networks, or there is none */
+function within(
+  addresses: readonly string[],
+  { host, networks }: { host: string; networks: readonly string[] },
+): readonly string[] {
   if (addresses.length === 0) throw failed(`${host} has no address`);
   if (networks.length === 0) return addresses;
   const allowed = new AddressSet(networks);
   const within = addresses.filter((address) => allowed.has(address));
   if (within.length > 0) return within;
   throw failed(`${host} has no address in ${networks.join(", ")}, but ${addresses.join(", ")}`);
-}
-
-async function bySystem(host: string, timeout: number): Promise<string[]> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(tooLate(host, timeout)), timeout);
-  });
-  try {
-    const found = await Promise.race([lookup(host, { all: true }), late]);
-    return found.map(({ address }) => address);
-  } catch (error) {
-    throw error instanceof ProxyError ? error : failed(`Cannot resolve ${host}`, error);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function byServer(host: string, server: Address, timeout: number): Promise<string[]> {
-  const nameServer = { ipAddr: server.host, port: server.port };
-  const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), timeout);
-  try {
-    const asked = (["A", "AAAA"] as const).map((type) =>
-      Deno.resolveDns(host, type, { nameServer, signal: abort.signal })
-    );
-    const answers = await Promise.allSettled(asked);
-    const found = answers.flatMap((answer) => answer.status === "fulfilled" ? answer.value : []);
-    // half an answer would take servers away that are there
-    const trouble = answers.find((answer) =>
-      answer.status === "rejected" && !(answer.reason instanceof Deno.errors.NotFound)
-    );
-    if (trouble?.status === "rejected") throw trouble.reason;
-    return found;
-  } catch (error) {
-    throw abort.signal.aborted
-      ? tooLate(host, timeout)
-      : failed(`Cannot resolve ${host} at ${server.host}`, error);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function tooLate(host: string, timeout: number): ProxyError {

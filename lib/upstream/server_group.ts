@@ -1,14 +1,16 @@
+import { isIP } from "node:net";
 import { formatAddress } from "../core/address.ts";
 import type { DnsName, TcpEndpoint } from "../core/endpoint.ts";
 import { asProxyError } from "../core/errors.ts";
 import type { Observer } from "../core/event.ts";
+import type { Resolved } from "./resolve.ts";
 import type { Server } from "./server.ts";
 
 export interface ServerGroupOptions {
   readonly backend: string;
   readonly name: DnsName;
   /** The addresses the name has now. */
-  readonly resolve: (host: string) => Promise<readonly string[]>;
+  readonly resolve: (host: string) => Promise<Resolved>;
   /** Milliseconds between two looks. */
   readonly interval: number;
   readonly newServer: (endpoint: TcpEndpoint) => Server;
@@ -17,7 +19,8 @@ export interface ServerGroupOptions {
 
 /**
  * The servers behind a name, one for each of its addresses. The name is looked up again and again;
- * an address that stays keeps its server, and where the look fails all of them stay.
+ * an address that stays keeps its server, and where the look fails all of them stay, or those of
+ * the IP version for which it does.
  */
 export class ServerGroup {
   readonly #options: ServerGroupOptions;
@@ -52,10 +55,12 @@ export class ServerGroup {
   async #look(): Promise<void> {
     const { backend, name, resolve, interval, observe } = this.#options;
     try {
-      const addresses = await resolve(name.host);
+      const { addresses, unknown } = await resolve(name.host);
       if (this.#stopped) return;
       this.#failing = false;
-      this.#replace(addresses);
+      // what nobody has answered for stays as it was
+      const kept = [...this.#servers.keys()].filter((host) => isIP(host) === unknown);
+      this.#replace([...new Set([...addresses, ...kept])].sort());
     } catch (error) {
       if (this.#stopped) return;
       if (!this.#failing) {

@@ -5,9 +5,15 @@ export interface NameServer extends AsyncDisposable {
   /** `host:port` */
   readonly address: string;
   /** What it answers, by type; undefined to say SERVFAIL. */
-  answers: { readonly a: readonly string[]; readonly aaaa: readonly string[] } | undefined;
+  answers: NameAnswers | undefined;
   /** How many questions it has got. */
   readonly questions: number;
+}
+
+/** Addresses, or `silent` for no answer at all. */
+export interface NameAnswers {
+  readonly a: readonly string[] | "silent";
+  readonly aaaa: readonly string[] | "silent";
 }
 
 const TYPE = { a: 1, aaaa: 28 } as const;
@@ -18,7 +24,8 @@ export async function startNameServer(answers: NameServer["answers"]): Promise<N
   const state = { answers, questions: 0 };
   socket.on("message", (message, { address, port }) => {
     state.questions++;
-    socket.send(reply(message, state.answers), port, address);
+    const answer = reply(message, state.answers);
+    if (answer !== undefined) socket.send(answer, port, address);
   });
   await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
   return {
@@ -36,18 +43,15 @@ export async function startNameServer(answers: NameServer["answers"]): Promise<N
   };
 }
 
-function reply(message: Uint8Array, answers: NameServer["answers"]): Uint8Array {
+function reply(message: Uint8Array, answers: NameServer["answers"]): Uint8Array | undefined {
   let end = 12;
   while (message[end] !== 0) end += (message[end] ?? 0) + 1;
   const type = (message[end + 1] ?? 0) * 256 + (message[end + 2] ?? 0);
   const question = message.subarray(12, end + 5);
-  const found = answers === undefined
-    ? []
-    : type === TYPE.a
-    ? answers.a.map((address) => address.split(".").map(Number))
-    : type === TYPE.aaaa
-    ? answers.aaaa.map(ipv6Bytes)
-    : [];
+  const asked = type === TYPE.a ? answers?.a : type === TYPE.aaaa ? answers?.aaaa : [];
+  if (asked === "silent") return undefined;
+  const bytesOf = type === TYPE.a ? ipv4Bytes : ipv6Bytes;
+  const found = (asked ?? []).map(bytesOf);
   const records = found.flatMap((data) => [
     // a pointer to the name asked for, type, class IN, 5 s to live, length
     ...[0xc0, 12, 0, type, 0, 1, 0, 0, 0, 5, 0, data.length],
@@ -56,6 +60,10 @@ function reply(message: Uint8Array, answers: NameServer["answers"]): Uint8Array 
   const code = answers === undefined ? SERVFAIL : 0;
   const head = [message[0] ?? 0, message[1] ?? 0, 0x81, 0x80 | code, 0, 1, 0, found.length];
   return new Uint8Array([...head, 0, 0, 0, 0, ...question, ...records]);
+}
+
+function ipv4Bytes(address: string): number[] {
+  return address.split(".").map(Number);
 }
 
 /** Of `::1` and its like alone: one group behind zeros. */

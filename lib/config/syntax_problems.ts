@@ -1,0 +1,97 @@
+import { type Document, isMap, type LineCounter, visit } from "yaml";
+import type { Place, Problem } from "./problem.ts";
+
+/**
+ * What a file that is no YAML is told: the library's words, but for mistakes that it words for
+ * people who know YAML by heart. Those come with the way out.
+ */
+export function syntaxProblems(
+  document: Document.Parsed,
+  { text, lines }: { text: string; lines: LineCounter },
+): Problem[] {
+  const problems = document.errors.map(({ pos: [offset], code, message }): Problem => {
+    const line = lineAt(text, offset);
+    const tab = TAB.test(line.text) ? line.start + line.text.indexOf("\t") : undefined;
+    if (tab !== undefined && (code === "TAB_AS_INDENT" || code === "BAD_INDENT")) {
+      return problem(placeAt(tab, lines), TABS);
+    }
+    const alias = code === "BAD_ALIAS" || code === "UNEXPECTED_TOKEN"
+      ? ALIAS.exec(line.text)
+      : null;
+    if (alias !== null) {
+      const at = line.start + alias.index + alias[0].length - (alias[1] as string).length;
+      return problem(placeAt(at, lines), quote(alias[1] as string));
+    }
+    const place = placeAt(offset, lines);
+    switch (code) {
+      case "MULTIPLE_DOCS":
+        return problem(place, "a second document begins here; a configuration is one");
+      case "DUPLICATE_KEY":
+        return problem(place, duplicateKey(document, offset, lines));
+      case "BAD_SCALAR_START":
+        return problem(place, `${lowerFirst(message)}; quote the text`);
+      default:
+        return problem(place, lowerFirst(message));
+    }
+  });
+  // what a tab has put out of order is not wrong by itself
+  const tabs = problems.filter(({ message }) => message === TABS);
+  return unique(tabs.length > 0 ? tabs : problems);
+}
+
+const TABS = "tabs are not allowed as indentation; write spaces";
+/** An alias (YAML 1.2, section 7.1) that was most likely meant as text. @param text from its `*` on */
+function quote(text: string): string {
+  return `an asterisk begins an alias; put a wildcard into quotes: "${text}"`;
+}
+
+/** A line that is indented by a tab. */
+const TAB = /^ *\t/;
+/** What begins with an asterisk where a value may begin. */
+const ALIAS = /(?:^|[\s[{,])(\*[^\s,\]}]*)/;
+
+/** Where the same key stands before. */
+function duplicateKey(document: Document.Parsed, offset: number, lines: LineCounter): string {
+  let message = "map keys must be unique, and this one stands here again";
+  visit(document, {
+    Map: (_, map) => {
+      const keys = map.items.map(({ key }) => key as { range?: readonly number[] } | null);
+      const second = keys.find((key) => key?.range?.[0] === offset);
+      if (second === undefined) return undefined;
+      const name = String(second);
+      const first = isMap(map) ? keys.find((key) => String(key) === name) : undefined;
+      const { line } = placeAt(first?.range?.[0] ?? 0, lines);
+      message = `map keys must be unique, and "${name}" stands here again; put all of it below ` +
+        `the first, in line ${line}`;
+      return visit.BREAK;
+    },
+  });
+  return message;
+}
+
+function lineAt(text: string, offset: number): { start: number; text: string } {
+  const start = text.lastIndexOf("\n", offset - 1) + 1;
+  const end = text.indexOf("\n", offset);
+  return { start, text: text.slice(start, end < 0 ? undefined : end) };
+}
+
+function placeAt(offset: number, lines: LineCounter): Place {
+  const { line, col } = lines.linePos(offset);
+  return { line: Math.max(1, line), column: Math.max(1, col) };
+}
+
+function problem(place: Place, message: string): Problem {
+  return { severity: "error", place, message };
+}
+
+function unique(problems: readonly Problem[]): Problem[] {
+  const seen = new Set<string>();
+  return problems.filter(({ place: { line, column }, message }) => {
+    const id = `${line}:${column} ${message}`;
+    return !seen.has(id) && seen.add(id);
+  });
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

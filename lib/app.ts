@@ -8,6 +8,7 @@ import { type Counters, OWN_COUNTERS } from "./core/counters.ts";
 import { Deadlines } from "./io/deadlines.ts";
 import { Live } from "./core/live.ts";
 import type { Observer } from "./core/event.ts";
+import type { Staged } from "./core/staged.ts";
 import { serveHttp } from "./proxy/http_session.ts";
 import { ConnectionLimit } from "./proxy/connection_limit.ts";
 import { openListener } from "./proxy/listener.ts";
@@ -81,14 +82,12 @@ export interface App {
   drain(): Promise<number>;
 }
 
-/** A configuration that may come into force: one of the two ends it. */
-export interface PreparedConfig {
+/** A configuration that may come into force. */
+export interface PreparedConfig extends Staged {
   /** What changes, in words. */
   readonly changes: readonly string[];
   /** Every new connection and request sees it; settles when what it replaces has gone. */
   commit(): Promise<void>;
-  /** All stays as it was. */
-  drop(): Promise<void>;
 }
 
 /** The proxy in one thread, be it the only one or one of several. */

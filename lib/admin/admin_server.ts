@@ -1,6 +1,7 @@
 import { type Address, toAddress } from "../core/address.ts";
 import { closeQuietly } from "../io/close_quietly.ts";
 import { SocketConnection } from "../io/socket_connection.ts";
+import { within } from "../io/within.ts";
 import { acceptAll } from "../ports/accept_loop.ts";
 import { AdminConnection, type AdminHandler } from "./admin_connection.ts";
 
@@ -55,10 +56,8 @@ export class AdminServer {
     closeQuietly(this.#listener);
     await this.#accepting;
     for (const connection of this.#connections) connection.drain();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, CLOSE_MS));
-    await Promise.race([Promise.all([...this.#connections].map(({ done }) => done)), late]);
-    clearTimeout(timer);
+    const done = Promise.all([...this.#connections].map(({ done }) => done));
+    await within(done, CLOSE_MS, () => {});
     for (const connection of this.#connections) connection.close();
   }
 

@@ -18,6 +18,7 @@ import { FileWatch } from "../control/file_watch.ts";
 import type { Observer, ProxyEvent } from "../core/event.ts";
 import { formatAddress } from "../core/address.ts";
 import { messageOf } from "../core/errors.ts";
+import { stageAll } from "../core/staged.ts";
 import { descriptorLimit } from "../ports/descriptors.ts";
 import { type Log, openLog } from "../log/log.ts";
 import { ledgerLines, startTally } from "../metrics/tally.ts";
@@ -161,10 +162,13 @@ async function serve(
     cleanUp,
   });
   try {
-    const prepared = [await admin.prepare(config.admin), await acme.prepare(config)];
+    const staged = await stageAll([
+      () => admin.prepare(config.admin),
+      () => acme.prepare(config),
+    ]);
     // behind all who listen to it, and ahead of the first order
     await cluster?.open();
-    for (const { commit } of prepared) commit();
+    await staged.commit();
   } catch (error) {
     await app.drain();
     throw error;
@@ -299,20 +303,20 @@ async function applyAll(
   next: LoadedConfig,
   { app, log, monitor, admin, acme }: Reloadable,
 ): Promise<readonly string[]> {
-  const staged: { commit(): void; drop(): void }[] = [];
-  try {
-    staged.push(await log.prepare(next.config.log));
-    staged.push(await admin.prepare(next.config.admin));
-    staged.push(await acme.prepare(next.config));
-    const { changes, commit } = await app.prepare(next);
-    for (const part of staged) part.commit();
-    await commit();
-    monitor.onReload(next);
-    return changes;
-  } catch (error) {
-    for (const part of staged) part.drop();
-    throw error;
-  }
+  let changes: readonly string[] = [];
+  const staged = await stageAll([
+    () => log.prepare(next.config.log),
+    () => admin.prepare(next.config.admin),
+    () => acme.prepare(next.config),
+    async () => {
+      const prepared = await app.prepare(next);
+      changes = prepared.changes;
+      return prepared;
+    },
+  ]);
+  await staged.commit();
+  monitor.onReload(next);
+  return changes;
 }
 
 function watch(

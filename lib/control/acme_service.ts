@@ -4,6 +4,7 @@ import type { Keeper } from "../acme/keeper.ts";
 import { AcmeStore } from "../acme/store.ts";
 import type { AcmeConfig, Config } from "../config/schema.ts";
 import type { Observer } from "../core/event.ts";
+import type { Staged } from "../core/staged.ts";
 import { readNamed } from "./read_named.ts";
 import { reachability } from "./reachability.ts";
 
@@ -45,7 +46,7 @@ export class AcmeService implements Disposable {
    *
    * @throws {ProxyError} `bad_config` where store or files cannot be used
    */
-  async prepare(config: Config): Promise<{ commit(): void; drop(): void }> {
+  async prepare(config: Config): Promise<Staged> {
     const { acme } = config;
     const certificates = config.certificates.flatMap(({ acme }) =>
       acme === undefined ? [] : [acme]

@@ -1,5 +1,6 @@
 import type { AdminConfig } from "../config/schema.ts";
 import { type Address, formatAddress } from "../core/address.ts";
+import type { Staged } from "../core/staged.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { ReservedDescriptors } from "../ports/descriptors.ts";
 import { readTextFile } from "../io/text_file.ts";
@@ -45,7 +46,7 @@ export class AdminService implements AsyncDisposable {
    * @returns what puts it in force, and what gives it up
    * @throws {ProxyError} `bad_config`
    */
-  async prepare(config: AdminConfig | undefined): Promise<{ commit(): void; drop(): void }> {
+  async prepare(config: AdminConfig | undefined): Promise<Staged> {
     const access = config === undefined ? NO_ACCESS : await accessRules(config);
     const stays = config !== undefined && this.#config !== undefined &&
       formatAddress(config.listen) === formatAddress(this.#config.listen);

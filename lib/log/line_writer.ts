@@ -1,4 +1,5 @@
 import { messageOf } from "../core/errors.ts";
+import { within } from "../io/within.ts";
 import { type ByteOutput, countLines, isGone, LF, writeAll, WriteFailed } from "./write_all.ts";
 
 /** Bounds of a line writer; each has a default. */
@@ -153,7 +154,7 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
   async function close(): Promise<void> {
     closing = true;
     hurry?.();
-    if (flushing !== undefined) await atMost(flushing, closeTimeout);
+    if (flushing !== undefined) await within(flushing, closeTimeout, () => {});
     over = true;
   }
 
@@ -219,14 +220,4 @@ function sayDropped(count: number, reason = "they were not read fast enough"): s
 /** A timer and not a microtask: lines of one turn are to leave together. */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
-}
-
-async function atMost(task: Promise<void>, ms: number): Promise<void> {
-  if (ms === Infinity) return await task;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([task, timeout]);
-  clearTimeout(timer);
 }

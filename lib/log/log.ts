@@ -1,6 +1,7 @@
 import { configureSync, getLogger, type LogRecord } from "@logtape/logtape";
 import { CATEGORIES, type Category, categoryOf } from "./category.ts";
 import type { Observer, ProxyEvent } from "../core/event.ts";
+import type { Staged } from "../core/staged.ts";
 import { formatJson } from "./json_format.ts";
 import { messageOf } from "../core/errors.ts";
 import { isoTime } from "./line_time.ts";
@@ -42,7 +43,7 @@ export interface Log {
    * @returns what puts them in force, and what gives them up
    * @throws {ProxyError} `bad_config` where the file cannot be opened
    */
-  prepare(options: LogOptions): Promise<{ commit(): void; drop(): void }>;
+  prepare(options: LogOptions): Promise<Staged>;
   /**
    * Opens the file anew, by its name: what was there may have been moved away.
    *
@@ -144,7 +145,7 @@ class EventLog implements Log {
     }
   }
 
-  async prepare(options: LogOptions): Promise<{ commit(): void; drop(): void }> {
+  async prepare(options: LogOptions): Promise<Staged> {
     const same = this.#options !== undefined && this.#options.file === options.file;
     const output = same ? undefined : await this.#openOutput(options.file);
     return {

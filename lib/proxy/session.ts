@@ -1,3 +1,5 @@
+import { within } from "../io/within.ts";
+
 /** One client's connection while it is served. */
 export interface Session {
   /** Settles when it is over; never rejects. */
@@ -42,11 +44,8 @@ export class Sessions {
   }
 
   async #allDone(timeoutMs: number): Promise<number> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, timeoutMs));
     const done = Promise.all([...this.#running].map(({ done }) => done));
-    await Promise.race([done, timeout]);
-    clearTimeout(timer);
+    await within(done, timeoutMs, () => {});
     return this.#running.size;
   }
 }

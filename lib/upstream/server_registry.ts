@@ -3,6 +3,7 @@ import type { Deadlines } from "../io/deadlines.ts";
 import type { ProxyError } from "../core/errors.ts";
 import { type DnsName, type Endpoint, formatServerAddress } from "../core/endpoint.ts";
 import type { Observer, ServerState } from "../core/event.ts";
+import type { Staged } from "../core/staged.ts";
 import { resolveName, type ResolveOptions } from "./resolve.ts";
 import { Server, type ServerSettings } from "./server.ts";
 import { ServerGroup } from "./server_group.ts";
@@ -188,8 +189,8 @@ export class ServerRegistry {
   }
 }
 
-/** The servers of a configuration that is not in force yet: `commit` or `drop` ends it. */
-export interface StagedServers {
+/** The servers of a configuration that is not in force yet. */
+export interface StagedServers extends Staged {
   room(key: RoomKey): WaitingRoom;
   server(key: ServerKey): Server;
   group(key: GroupKey): ServerGroup;

@@ -6,6 +6,7 @@ import { type LoadedConfig, policyOf } from "../control/snapshot.ts";
 import { NO_CHALLENGES, type PendingChallenges } from "../acme/challenges.ts";
 import { OWN_COUNTERS } from "../core/counters.ts";
 import { Deadlines } from "../io/deadlines.ts";
+import { within } from "../io/within.ts";
 import { asProxyError, messageOf, ProxyError } from "../core/errors.ts";
 import type { Observer, ProxyEvent } from "../core/event.ts";
 import type { TallyCounts } from "../metrics/tally.ts";
@@ -322,8 +323,7 @@ export class Fleet implements App {
     const health = { name: { backend, server }, state };
     const told = this.#workers.map(({ channel }) => channel.call("believe", health));
     // it is news once it holds everywhere; for a worker that is busy nobody waits for long
-    const late = new Promise((resolve) => setTimeout(resolve, NEWS_MS));
-    void Promise.race([Promise.allSettled(told), late]).then(() => observe(event));
+    void within(Promise.allSettled(told), NEWS_MS, () => {}).then(() => observe(event));
   }
 
   /** A worker that was busy starting, or with a new configuration, has missed what was told. */

@@ -1,4 +1,5 @@
 import { ProxyError } from "../core/errors.ts";
+import { within } from "../io/within.ts";
 
 /**
  * Waits for as long as there is progress: how long a start takes depends on the machine and on how
@@ -40,15 +41,8 @@ export class Patience {
 }
 
 /** @throws {ProxyError} `unavailable` where it takes too long */
-export async function inTime<T>(done: Promise<T>, ms: number, what: string): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const why = `${what} within ${ms / 1000} s`;
-    timer = setTimeout(() => reject(new ProxyError("unavailable", why)), ms);
+export function inTime<T>(done: Promise<T>, ms: number, what: string): Promise<T> {
+  return within(done, ms, () => {
+    throw new ProxyError("unavailable", `${what} within ${ms / 1000} s`);
   });
-  try {
-    return await Promise.race([done, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

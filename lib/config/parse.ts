@@ -2,6 +2,7 @@ import { type Alias, type Document, isMap, LineCounter, parseDocument, visit } f
 import type * as z from "zod";
 import { certificateFiles } from "../acme/store_layout.ts";
 import { isWithin, type KeyPath } from "./key_path.ts";
+import { knownKeys } from "./known_keys.ts";
 import { mend } from "./mend.ts";
 import type { Place, Problem, SourceFile } from "./problem.ts";
 import type { Config } from "./schema.ts";
@@ -319,45 +320,6 @@ const KINDS: Readonly<Record<string, string>> = {
   record: "a map of names",
   string: "text",
 };
-
-/** The keys that the schema knows at a path. */
-function knownKeys(path: KeyPath): readonly string[] {
-  return keysOf(path.reduce<SchemaLike[]>(descend, [YAML_SCHEMA as SchemaLike]));
-}
-
-/** As much of a schema's inside as it takes to find its keys. */
-interface SchemaLike {
-  readonly _zod: {
-    readonly def: {
-      readonly type: string;
-      readonly shape?: Readonly<Record<string, SchemaLike>>;
-      readonly element?: SchemaLike;
-      readonly valueType?: SchemaLike;
-      readonly innerType?: SchemaLike;
-      readonly in?: SchemaLike;
-      readonly options?: readonly SchemaLike[];
-    };
-  };
-}
-
-/** The schema without what only wraps it; a union is all that it may be. */
-function unwrap(schema: SchemaLike): SchemaLike[] {
-  const { def } = schema._zod;
-  if (def.options !== undefined) return def.options.flatMap(unwrap);
-  const inner = def.innerType ?? def.in;
-  return inner === undefined ? [schema] : unwrap(inner);
-}
-
-function descend(schemas: SchemaLike[], key: string | number): SchemaLike[] {
-  return schemas.flatMap(unwrap).flatMap(({ _zod: { def } }) => {
-    const next = typeof key === "number" ? def.element : def.shape?.[key] ?? def.valueType;
-    return next === undefined ? [] : [next];
-  });
-}
-
-function keysOf(schemas: SchemaLike[]): string[] {
-  return schemas.flatMap(unwrap).flatMap(({ _zod: { def } }) => Object.keys(def.shape ?? {}));
-}
 
 function lowerFirst(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1);

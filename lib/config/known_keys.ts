@@ -1,0 +1,25 @@
+import type * as z from "zod";
+import { jsonSchema } from "./json_schema.ts";
+import type { KeyPath } from "./key_path.ts";
+
+type Schema = z.core.JSONSchema._JSONSchema;
+
+/** The keys that may stand at a path of the configuration file. */
+export function knownKeys(path: KeyPath): readonly string[] {
+  return path.reduce(descend, [jsonSchema()])
+    .flatMap(formsOf)
+    .flatMap(({ properties = {} }) => Object.keys(properties));
+}
+
+function descend(schemas: readonly Schema[], key: string | number): readonly Schema[] {
+  return schemas.flatMap(formsOf).flatMap(({ items, properties, additionalProperties }) => {
+    const next = typeof key === "number" ? items : properties?.[key] ?? additionalProperties;
+    return next === undefined ? [] : [next].flat();
+  });
+}
+
+/** All that a value may be: one schema, or several to choose from. */
+function formsOf(schema: Schema): readonly Exclude<Schema, boolean>[] {
+  if (typeof schema === "boolean") return [];
+  return schema.anyOf === undefined ? [schema] : schema.anyOf.flatMap(formsOf);
+}

@@ -10,12 +10,13 @@ import { Live } from "./core/live.ts";
 import type { Observer } from "./core/event.ts";
 import type { Staged } from "./core/staged.ts";
 import { serveHttp } from "./proxy/http_session.ts";
+import { admitClient } from "./proxy/admit_client.ts";
 import { ConnectionLimit } from "./proxy/connection_limit.ts";
 import { openListener } from "./proxy/listener.ts";
 import { openPlainListener } from "./proxy/plain_listener.ts";
 import type { Policy } from "./proxy/policy.ts";
 import { Sessions } from "./proxy/session.ts";
-import { serveTcp } from "./proxy/tcp_session.ts";
+import { servePassthrough, serveTcp } from "./proxy/tcp_session.ts";
 import { DeafListeners } from "./control/deaf_listeners.ts";
 import { planReload } from "./control/reload_plan.ts";
 import {
@@ -348,6 +349,8 @@ class RunningApp implements OneThreadApp {
       observe: this.#observe,
       address: listen,
       beside: replaced.length > 0,
+      proxies: new AddressSet(config.proxyProtocol?.from ?? []),
+      handshakeTimeout: loaded.config.timeouts.handshake,
     };
     const session = {
       policy: this.#policy,
@@ -358,8 +361,6 @@ class RunningApp implements OneThreadApp {
     if (config.kind === "redirect") {
       const listener = await openPlainListener({
         ...shared,
-        proxies: new AddressSet([]),
-        handshakeTimeout: loaded.config.timeouts.handshake,
         serve: (connection) =>
           serveHttp(connection, { ...session, redirect: true, challenges: this.#challenges }),
       });
@@ -370,17 +371,21 @@ class RunningApp implements OneThreadApp {
     const { mode } = config;
     const { engine, reason: engineReason } = engineOf(config, loaded.config);
     const certificates = liveCertificateStore(certificateStore(loaded));
-    const listener = await openListener({
-      ...shared,
+    const terms = {
       challenge: {
         protocol: ACME_PROTOCOL,
-        certificateFor: (name) => this.#challengeCertificates.get(name),
+        certificateFor: (name: string) => this.#challengeCertificates.get(name),
       },
-      engine: engine === "deno" ? denoEngine : opensslEngine,
       certificates,
       alpn: alpnOf(config),
-      handshakeTimeout: loaded.config.timeouts.handshake,
       policy: tlsPolicy(config),
+    };
+    const listener = await openListener({
+      ...shared,
+      ...terms,
+      engine: engine === "deno" ? denoEngine : opensslEngine,
+      admit: (hello) => admitClient(hello, this.#policy.current, terms),
+      pass: (connection, sni) => servePassthrough(connection, sni, session),
       serve: mode === "tcp"
         ? (connection) => serveTcp(connection, session)
         : (connection) => serveHttp(connection, session),
@@ -425,12 +430,11 @@ function listenerKey(
   { config, taken }: { config: Config; taken: ReadonlyMap<string, unknown> },
 ): string {
   const address = formatAddress(listener.listen);
-  const facts = listener.kind === "redirect" ? ["redirect"] : [
-    listener.mode,
-    listener.tls,
-    engineOf(listener, config).engine,
-    config.timeouts.handshake,
-  ];
+  const { proxyProtocol } = listener;
+  const { handshake } = config.timeouts;
+  const facts = listener.kind === "redirect"
+    ? ["redirect", proxyProtocol && [proxyProtocol, handshake]]
+    : [listener.mode, listener.tls, engineOf(listener, config).engine, proxyProtocol, handshake];
   // port 0 may stand there more than once
   for (let count = 0;; count++) {
     const key = JSON.stringify([address, count, ...facts]);

@@ -26,12 +26,15 @@ import {
   loggedName,
   loggedProtocol,
   oldVersion,
+  passedOn,
+  proxiedPeer,
   resumedByName,
   sClient,
   statusForAnotherHost,
   truncationsSeen,
   truncationsShown,
   unknownName,
+  withoutCertificate,
 } from "./support/engine_looks.ts";
 import { Flood, Sink } from "./support/flood.ts";
 import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
@@ -111,6 +114,24 @@ const DIFFERENCES: Readonly<Record<Capability, Difference>> = {
     can: "alert 112",
     instead: /unknown names are to be refused \(strict_sni\)$/m,
     look: unknownName,
+  },
+  proxy_header: {
+    lacking: ["deno"],
+    can: "192.0.2.7:4711",
+    instead: /tell their clients' addresses ahead of TLS \(proxy_header\)$/m,
+    look: proxiedPeer,
+  },
+  passthrough: {
+    lacking: ["deno"],
+    can: "server",
+    instead: /TLS of some names is to stay their servers' \(passthrough\)$/m,
+    look: passedOn,
+  },
+  client_certificates: {
+    lacking: ["deno"],
+    can: "alert 40",
+    instead: /clients are asked for certificates \(client_certificates\)$/m,
+    look: withoutCertificate,
   },
   plain_http_answer: {
     lacking: ["deno"],

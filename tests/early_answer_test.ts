@@ -39,6 +39,7 @@ Deno.test("exchange() keeps no connection alive while a part of the request is u
       ejection: { failures: 0, time: 1, maxTime: 1 },
       slowStart: 0,
       proxyProtocol: undefined,
+      tls: undefined,
     },
     load: OWN_COUNTERS.count("load"),
     checked: true,

@@ -9,7 +9,7 @@ export interface PemBlock {
 }
 
 /** What a file is to hold. */
-export type PemRole = "certificate" | "key" | "passphrase";
+export type PemRole = "certificate" | "key" | "passphrase" | "CA" | "CRL";
 
 /**
  * The blocks of a text; what stands between them is left out.

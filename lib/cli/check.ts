@@ -30,9 +30,13 @@ export async function checkConfig(path: string, output: FileOutput): Promise<str
 function details({ config, certificates }: LoadedConfig, now: Date): string[] {
   const listeners = config.listeners.map((listener) => {
     const address = formatAddress(listener.listen);
-    if (listener.kind === "redirect") return `  listener ${address}: redirects to https`;
+    const { proxyProtocol } = listener;
+    const behind = proxyProtocol === undefined
+      ? ""
+      : `, PROXY header required from ${proxyProtocol.from.join(", ")}`;
+    if (listener.kind === "redirect") return `  listener ${address}: redirects to https${behind}`;
     const { engine, reason } = engineOf(listener, config);
-    return `  listener ${address}: ${listener.mode}, ${engine} engine (${reason})`;
+    return `  listener ${address}: ${listener.mode}, ${engine} engine (${reason})${behind}`;
   });
   const { workers } = config;
   return [
@@ -41,9 +45,18 @@ function details({ config, certificates }: LoadedConfig, now: Date): string[] {
       `  workers: ${workers}${workers === "auto" ? `, ${workersOf(config)} on this machine` : ""}`,
     ]),
     ...[...config.backends].map(([name, backend]) => {
-      const { servers, balance, health } = describeBackend(backend);
-      return `  backend ${name}: ${servers.join(", ")}; ${balance}; ${health}`;
+      const { servers, balance, health, tls } = describeBackend(backend);
+      const secured = tls === undefined ? "" : `; TLS ${tls}`;
+      return `  backend ${name}: ${servers.join(", ")}; ${balance}; ${health}${secured}`;
     }),
+    ...config.routes.filter(({ passthrough }) => passthrough).map(({ hosts, backend }) =>
+      `  passes through to ${backend}: ${namesOf(hosts)}`
+    ),
+    ...config.clientAuth.map(({ hosts, mode, ca, crl }) =>
+      `  client certificates for ${namesOf(hosts)}: ${mode}, of ${ca}${
+        crl === undefined ? "" : `, but for those revoked by ${crl}`
+      }`
+    ),
     ...certificates.map((certificate, index) => {
       const { acme } = config.certificates[index] ?? {};
       if (certificate.placeholder === true) {
@@ -59,6 +72,10 @@ function details({ config, certificates }: LoadedConfig, now: Date): string[] {
       }`;
     }),
   ];
+}
+
+function namesOf(hosts: readonly string[]): string {
+  return hosts.length === 0 ? "every other name" : hosts.join(", ");
 }
 
 function renewalDay({ notBefore, notAfter }: Certificate, { acme }: Config): string {

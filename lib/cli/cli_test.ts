@@ -19,6 +19,7 @@ Deno.test("runCli() runs the proxy with what the flags say", async () => {
       mode: "tcp",
       engine: "openssl",
       tls: { minVersion: "1.2", strictSni: false },
+      proxyProtocol: undefined,
     },
   ]);
   assert.deepEqual(config?.certificates, [

@@ -67,6 +67,7 @@ export function configFromFlags(flags: Flags): Config {
       mode: flags.mode,
       engine: flags.engine,
       tls: { minVersion: "1.2", strictSni: false },
+      proxyProtocol: undefined,
     }],
     certificates,
     // one thread does to try things out; the YAML form takes every core
@@ -90,7 +91,7 @@ export function withBackend(config: Config, servers: readonly ServerAddress[]): 
   return {
     ...config,
     backends: new Map([[BACKEND_NAME, backend]]),
-    routes: [{ hosts: [], paths: [], backend: BACKEND_NAME }],
+    routes: [{ hosts: [], paths: [], backend: BACKEND_NAME, passthrough: false }],
   };
 }
 

@@ -12,6 +12,7 @@ Deno.test("configFromFlags() leaves certificate and backend open when no flag is
       mode: "http",
       engine: "auto",
       tls: { minVersion: "1.2", strictSni: false },
+      proxyProtocol: undefined,
     },
   ]);
   assert.deepEqual(config.certificates, []);
@@ -39,6 +40,7 @@ Deno.test("configFromFlags() takes every flag over", () => {
       mode: "tcp",
       engine: "openssl",
       tls: { minVersion: "1.2", strictSni: false },
+      proxyProtocol: undefined,
     },
   ]);
   assert.deepEqual(config.certificates, [
@@ -49,7 +51,12 @@ Deno.test("configFromFlags() takes every flag over", () => {
     { address: { kind: "tcp", host: "127.0.0.1", port: 8000 }, ...SERVER_DEFAULTS },
     { address: { kind: "tcp", host: "::1", port: 8001 }, ...SERVER_DEFAULTS },
   ]);
-  assert.deepEqual(config.routes, [{ hosts: [], paths: [], backend: "default" }]);
+  assert.deepEqual(config.routes, [{
+    hosts: [],
+    paths: [],
+    backend: "default",
+    passthrough: false,
+  }]);
   assert.deepEqual(config.log, {
     ...DEFAULT_CONFIG.log,
     level: "error",

@@ -1,7 +1,7 @@
 import type { BackendConfig, Config } from "./schema.ts";
 import { YAML_SCHEMA } from "./yaml_schema.ts";
 
-const parsed = YAML_SCHEMA.parse({
+const { client_auth: clientAuth, ...parsed } = YAML_SCHEMA.parse({
   listeners: [{ listen: "127.0.0.1:0" }],
   backends: { default: { servers: ["127.0.0.1:1"] } },
 });
@@ -9,6 +9,7 @@ const parsed = YAML_SCHEMA.parse({
 /** What everything is when nobody says otherwise, from the schema: without listeners and backends. */
 export const DEFAULT_CONFIG: Config = {
   ...parsed,
+  clientAuth,
   listeners: [],
   backends: new Map(),
   admin: undefined,

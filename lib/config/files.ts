@@ -11,5 +11,10 @@ export function filesOf(config: Config): readonly string[] {
     key,
     ...(passphraseFile === undefined ? [] : [passphraseFile]),
   ]);
-  return [...new Set(files)];
+  const ofClients = config.clientAuth.flatMap(({ ca, crl }) => [ca, crl]);
+  const ofServers = [...config.backends.values()].flatMap(({ tls }) =>
+    tls === undefined ? [] : [tls.ca, tls.cert, tls.key]
+  );
+  const trust = [...ofClients, ...ofServers].filter((path) => path !== undefined);
+  return [...new Set([...files, ...trust])];
 }

@@ -5,7 +5,7 @@ import { isWithin, type KeyPath } from "./key_path.ts";
 import { knownKeys } from "./known_keys.ts";
 import { mend } from "./mend.ts";
 import type { Place, Problem, SourceFile } from "./problem.ts";
-import type { Config } from "./schema.ts";
+import type { BackendTlsConfig, Config } from "./schema.ts";
 import { nearest } from "./suggest.ts";
 import { syntaxProblems } from "./syntax_problems.ts";
 import { YAML_SCHEMA } from "./yaml_schema.ts";
@@ -130,8 +130,14 @@ function toConfig(data: z.output<typeof YAML_SCHEMA>, file: string): Config {
   const slash = file.lastIndexOf("/");
   const folder = slash < 0 ? "" : file.slice(0, slash + 1);
   const resolve = (path: string) => path.startsWith("/") ? path : folder + path;
+  const { client_auth: clientAuth, ...rest } = data;
   return {
-    ...data,
+    ...rest,
+    clientAuth: clientAuth.map(({ ca, crl, ...rest }) => ({
+      ...rest,
+      ca: resolve(ca),
+      crl: crl && resolve(crl),
+    })),
     certificates: data.certificates.map((certificate) => ({
       ...certificate,
       ...(certificate.acme === undefined
@@ -150,12 +156,27 @@ function toConfig(data: z.output<typeof YAML_SCHEMA>, file: string): Config {
       caFile: data.acme.caFile && resolve(data.acme.caFile),
       eab: data.acme.eab && { ...data.acme.eab, hmacFile: resolve(data.acme.eab.hmacFile) },
     },
-    backends: new Map(Object.entries(data.backends)),
+    backends: new Map(
+      Object.entries(data.backends).map(([name, { tls, ...backend }]) => [
+        name,
+        { ...backend, tls: tls && withPaths(tls, resolve) },
+      ]),
+    ),
     log: { ...data.log, file: data.log.file && resolve(data.log.file) },
     admin: data.admin && {
       ...data.admin,
       tokenFile: data.admin.tokenFile && resolve(data.admin.tokenFile),
     },
+  };
+}
+
+function withPaths(tls: BackendTlsConfig, resolve: (path: string) => string): BackendTlsConfig {
+  const { ca, cert, key } = tls;
+  return {
+    ...tls,
+    ca: ca && resolve(ca),
+    cert: cert && resolve(cert),
+    key: key && resolve(key),
   };
 }
 

@@ -10,6 +10,7 @@ listeners:
     mode: http
     engine: auto
     tls: { min_version: "1.3", strict_sni: true }
+    proxy_protocol: { from: [10.0.0.0/8] }
   - { listen: "[::1]:8080", redirect: https }
 certificates:
   - { cert: certs/api.crt, key: /abs/api.key, hosts: [API.Example.COM., "*.bücher.example"], default: true }
@@ -31,13 +32,19 @@ backends:
     retries: 1
     when_down: 503
     proxy_protocol: v2
+    tls: { ca: ca.pem, name: API.internal, cert: own.crt, key: /abs/own.key, verify: false }
     dns: { interval: 1m, timeout: 1s, server: 127.0.0.1:8600, networks: [10.0.0.0/8] }
     timeouts: { connect: 1s, response: 10m, idle: 1h }
     limits: { header_bytes: 64KiB, headers: 300 }
     pool: { max_idle: 3, idle_timeout: 1h }
+  old: { servers: [127.0.0.1:8443], tls: true }
 routes:
   - { hosts: [api.example.com, "*.api.example.com"], paths: [/v1], backend: api }
+  - { hosts: [old.example.com], passthrough: true, backend: old }
   - { backend: api }
+client_auth:
+  - { hosts: [Admin.example], ca: clients.pem, mode: optional, crl: /abs/clients.crl }
+  - { ca: clients.pem }
 forwarded: { trusted: [10.0.0.0/8, "2001:db8::/32", 192.0.2.1], standard: true }
 timeouts: { handshake: 1s, header: 2s, body_idle: 3s, keep_alive: 4s, tunnel_idle: 5s, drain: 6s }
 limits: { connections: 1, connections_per_ip: 2, header_bytes: 1MiB, headers: 3, body: 0, body_rate: 500 }
@@ -59,8 +66,9 @@ Deno.test("parseConfig() reads every key of the file", () => {
       mode: "http",
       engine: "auto",
       tls: { minVersion: "1.3", strictSni: true },
+      proxyProtocol: { from: ["10.0.0.0/8"] },
     },
-    { kind: "redirect", listen: { host: "::1", port: 8080 } },
+    { kind: "redirect", listen: { host: "::1", port: 8080 }, proxyProtocol: undefined },
   ]);
   assert.deepEqual(config.certificates, [
     {
@@ -112,6 +120,10 @@ Deno.test("parseConfig() reads every key of the file", () => {
     retries: 1,
     whenDown: 503,
     proxyProtocol: "v2",
+    tls: {
+      ...{ ca: "etc/ca.pem", name: "api.internal", cert: "etc/own.crt", key: "/abs/own.key" },
+      verify: false,
+    },
     dns: {
       interval: 60_000,
       timeout: 1_000,
@@ -122,9 +134,19 @@ Deno.test("parseConfig() reads every key of the file", () => {
     limits: { headerBytes: 64 * 1024, headers: 300 },
     pool: { maxIdle: 3, idleTimeout: 3_600_000 },
   });
+  assert.deepEqual(config.backends.get("old")?.tls, {
+    ...{ ca: undefined, name: undefined, cert: undefined, key: undefined },
+    verify: true,
+  });
+  assert.deepEqual(config.clientAuth, [
+    { hosts: ["admin.example"], ca: "etc/clients.pem", mode: "optional", crl: "/abs/clients.crl" },
+    { hosts: [], ca: "etc/clients.pem", mode: "require", crl: undefined },
+  ]);
+  const common = { paths: [], passthrough: false, backend: "api" };
   assert.deepEqual(config.routes, [
-    { hosts: ["api.example.com", "*.api.example.com"], paths: ["/v1"], backend: "api" },
-    { hosts: [], paths: [], backend: "api" },
+    { ...common, hosts: ["api.example.com", "*.api.example.com"], paths: ["/v1"] },
+    { ...common, hosts: ["old.example.com"], passthrough: true, backend: "old" },
+    { ...common, hosts: [] },
   ]);
   assert.deepEqual(config.timeouts, {
     handshake: 1_000,

@@ -10,6 +10,8 @@ import type { EngineName } from "../tls/engine.ts";
 export interface Config {
   readonly listeners: readonly ListenerConfig[];
   readonly certificates: readonly CertificateConfig[];
+  /** What clients have to prove, by the name they ask for. */
+  readonly clientAuth: readonly ClientAuthConfig[];
   /** By name. */
   readonly backends: ReadonlyMap<string, BackendConfig>;
   /** First match wins. */
@@ -37,12 +39,20 @@ export interface TlsListenerConfig {
   readonly mode: Mode;
   readonly engine: EngineName | "auto";
   readonly tls: { readonly minVersion: "1.2" | "1.3"; readonly strictSni: boolean };
+  readonly proxyProtocol: ProxyProtocolConfig | undefined;
 }
 
 /** Plain HTTP that answers every request with 308 to https. */
 export interface RedirectListenerConfig {
   readonly kind: "redirect";
   readonly listen: Address;
+  readonly proxyProtocol: ProxyProtocolConfig | undefined;
+}
+
+/** Whose connections begin with a PROXY header, and nobody else's. */
+export interface ProxyProtocolConfig {
+  /** Addresses (CIDR) of proxies in front; at least one. */
+  readonly from: readonly string[];
 }
 
 /** What a listener does with the plaintext. */
@@ -60,6 +70,17 @@ export interface CertificateConfig {
   readonly default: boolean;
 }
 
+/** Certificates of clients: asked for under these names. */
+export interface ClientAuthConfig {
+  /** Names, or `*.name` for one label more; empty for all that no other entry names. */
+  readonly hosts: readonly string[];
+  /** PEM file of the authorities that are believed. */
+  readonly ca: string;
+  readonly mode: "require" | "optional";
+  /** PEM file of what they have revoked. */
+  readonly crl: string | undefined;
+}
+
 export interface BackendConfig {
   readonly servers: readonly ServerConfig[];
   readonly balance: Balance;
@@ -75,6 +96,8 @@ export interface BackendConfig {
   readonly whenDown: 502 | 503;
   /** What is sent to servers ahead of everything else. */
   readonly proxyProtocol: "v1" | "v2" | "none";
+  /** Undefined where servers are spoken to in plain text. */
+  readonly tls: BackendTlsConfig | undefined;
   readonly dns: DnsConfig;
   readonly timeouts: {
     readonly connect: number;
@@ -88,6 +111,19 @@ export interface BackendConfig {
     readonly headers: number | undefined;
   };
   readonly pool: { readonly maxIdle: number; readonly idleTimeout: number };
+}
+
+/** TLS to servers. */
+export interface BackendTlsConfig {
+  /** PEM file of the authorities that are believed; undefined for the system's. */
+  readonly ca: string | undefined;
+  /** What the server's certificate has to be for; undefined for the server's host. */
+  readonly name: string | undefined;
+  /** PEM files of what is shown to servers that ask; both or none. */
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  /** Whether servers have to prove who they are. */
+  readonly verify: boolean;
 }
 
 export type Balance = "round_robin" | "least_connections" | "random" | "source_hash";
@@ -149,6 +185,8 @@ export interface RouteConfig {
   /** Prefixes of the path, on segment borders; empty matches every path. */
   readonly paths: readonly string[];
   readonly backend: string;
+  /** Whether TLS is the server's: connections for these names go there as they come. */
+  readonly passthrough: boolean;
 }
 
 export interface ForwardedConfig {

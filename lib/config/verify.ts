@@ -20,12 +20,17 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
   return [
     ...duplicateListeners(config),
     ...missingParts(config),
+    ...anybodysWord(config),
     ...certificateDefaults(config),
     ...acmeNeeds(config),
     ...unknownBackends(config),
     ...unusedBackends(config),
     ...unreachableRoutes(config),
     ...tcpRoutesByPath(config),
+    ...passthroughRoutes(config),
+    ...repeatedClientAuth(config),
+    ...unverifiedServers(config),
+    ...namelessServers(config),
     ...adminInTheOpen(config),
     ...httpKeysOfTcpChecks(config).filter(({ path }) => says(path)),
     ...idleServers(config),
@@ -52,6 +57,20 @@ function duplicateListeners({ listeners }: Config): Finding[] {
     const message = `another listener has ${formatAddress(other.listen)} already`;
     return [error(["listeners", index, "listen"], message)];
   });
+}
+
+/** Whoever is taken for a proxy in front says who he is, and is believed. */
+function anybodysWord({ listeners }: Config): Finding[] {
+  return listeners.flatMap(({ proxyProtocol }, index) =>
+    (proxyProtocol?.from ?? []).flatMap((network, at) =>
+      network.endsWith("/0")
+        ? [warning(
+          ["listeners", index, "proxy_protocol", "from", at],
+          `${network} lets anybody tell any address: name the proxies in front`,
+        )]
+        : []
+    )
+  );
 }
 
 function missingParts({ listeners, certificates, routes }: Config): Finding[] {
@@ -146,6 +165,79 @@ function tcpRoutesByPath({ listeners, routes }: Config): Finding[] {
     paths.length === 0
       ? []
       : [warning(["routes", index, "paths"], "in tcp mode there are no paths: it never matches")]
+  );
+}
+
+/** A name passes through or does not: what its paths are only shows once TLS is ended here. */
+function passthroughRoutes({ routes, backends }: Config): Finding[] {
+  return routes.flatMap(({ hosts, paths, backend, passthrough }, index): Finding[] => {
+    if (!passthrough) return [];
+    const at = ["routes", index];
+    const findings: Finding[] = [];
+    if (paths.length > 0) {
+      const message = "a connection that passes through shows no path: take paths out";
+      findings.push(error([...at, "paths"], message));
+    }
+    if (backends.get(backend)?.tls !== undefined) {
+      const message = `the client's TLS is for the servers of "${backend}", which have tls of ours`;
+      findings.push(error([...at, "backend"], message));
+    }
+    for (const [place, host] of hosts.entries()) {
+      const other = routes.findIndex((route) => !route.passthrough && route.hosts.includes(host));
+      if (other < 0) continue;
+      const message = `route ${other + 1} ends the TLS of ${host}: a name passes or does not`;
+      findings.push(error([...at, "hosts", place], message));
+    }
+    return findings;
+  });
+}
+
+function repeatedClientAuth({ clientAuth, routes }: Config): Finding[] {
+  const passing = new Set(
+    routes.flatMap(({ passthrough, hosts }) => passthrough ? hosts : []),
+  );
+  return clientAuth.flatMap(({ hosts }, index): Finding[] => {
+    const earlier = clientAuth.slice(0, index);
+    const at = ["client_auth", index];
+    if (hosts.length === 0 && earlier.some((other) => other.hosts.length === 0)) {
+      return [error(at, "another entry is for all other names already: say hosts")];
+    }
+    return hosts.flatMap((host, place): Finding[] => {
+      if (earlier.some((other) => other.hosts.includes(host))) {
+        return [error([...at, "hosts", place], `another entry is for ${host} already`)];
+      }
+      return passing.has(host)
+        ? [error([...at, "hosts", place], `${host} passes through: its servers ask, or nobody`)]
+        : [];
+    });
+  });
+}
+
+function unverifiedServers({ backends }: Config): Finding[] {
+  return [...backends].flatMap(([name, { tls }]): Finding[] => {
+    if (tls === undefined || tls.verify) return [];
+    const at = ["backends", name, "tls"];
+    const message = `the servers of "${name}" are not verified: whoever is in between can be them`;
+    const idle = tls.ca === undefined
+      ? []
+      : [warning([...at, "ca"], '"ca" means nothing where servers are not verified')];
+    return [warning([...at, "verify"], message), ...idle];
+  });
+}
+
+/** A certificate is for names, which a path is not. */
+function namelessServers({ backends }: Config): Finding[] {
+  return [...backends].flatMap(([name, { tls, servers }]) =>
+    tls === undefined || !tls.verify || tls.name !== undefined
+      ? []
+      : servers.flatMap(({ address }, index) =>
+        address.kind === "unix"
+          ? [error(
+            ["backends", name, "servers", index],
+            "a socket has no host name that a certificate could be for: say tls.name",
+          )]
+          : []
+      )
   );
 }
 

@@ -85,6 +85,70 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
   ]],
   [{ admin: "{ listen: '0.0.0.0:9900', token_file: t }" }, []],
   [{ admin: "{ listen: '[::1]:9900' }" }, []],
+  [
+    { listeners: `[{ listen: ":1", proxy_protocol: { from: [10.0.0.0/8, "::/0"] } }]` },
+    ["warning ::/0 lets anybody tell any address: name the proxies in front"],
+  ],
+  [
+    {
+      routes: "[{ hosts: [a, b], passthrough: true, backend: api }, { hosts: [c], backend: api }]",
+    },
+    [],
+  ],
+  [
+    { routes: "[{ hosts: [a], paths: [/x], passthrough: true, backend: api }]" },
+    ["error a connection that passes through shows no path: take paths out"],
+  ],
+  [
+    {
+      routes: "[{ hosts: [a], paths: [/x], backend: api }, " +
+        "{ hosts: [b, a], passthrough: true, backend: api }]",
+    },
+    ["error route 1 ends the TLS of a: a name passes or does not"],
+  ],
+  [
+    {
+      routes: "[{ hosts: [b, a], passthrough: true, backend: api }, { hosts: [a], backend: api }]",
+    },
+    ["error route 2 ends the TLS of a: a name passes or does not"],
+  ],
+  [
+    {
+      routes: "[{ hosts: [a], passthrough: true, backend: api }]",
+      backends: "{ api: { servers: ['h:1'], tls: true } }",
+    },
+    [`error the client's TLS is for the servers of "api", which have tls of ours`],
+  ],
+  [{ client_auth: "[{ hosts: [a, '*.b'], ca: c }, { hosts: [b], ca: c }, { ca: c }]" }, []],
+  [
+    { client_auth: "[{ hosts: [a, '*.b'], ca: c }, { hosts: ['*.b'], ca: c }]" },
+    ["error another entry is for *.b already"],
+  ],
+  [
+    { client_auth: "[{ ca: c }, { ca: d }]" },
+    ["error another entry is for all other names already: say hosts"],
+  ],
+  [
+    {
+      client_auth: "[{ hosts: [a], ca: c }]",
+      routes: "[{ hosts: [a], passthrough: true, backend: api }]",
+    },
+    ["error a passes through: its servers ask, or nobody"],
+  ],
+  [{ backends: "{ api: { servers: ['h:1'], tls: { name: x } } }" }, []],
+  [{ backends: "{ api: { servers: ['h:1'], tls: false } }" }, []],
+  [
+    { backends: "{ api: { servers: ['h:1'], tls: { ca: x, verify: false } } }" },
+    [
+      `warning the servers of "api" are not verified: whoever is in between can be them`,
+      `warning "ca" means nothing where servers are not verified`,
+    ],
+  ],
+  [
+    { backends: "{ api: { servers: ['unix:/s'], tls: true } }" },
+    ["error a socket has no host name that a certificate could be for: say tls.name"],
+  ],
+  [{ backends: "{ api: { servers: ['unix:/s'], tls: { name: x } } }" }, []],
 ];
 
 Deno.test("verifyConfig() finds what does not fit together", () => {

@@ -9,7 +9,9 @@ import type {
   AcmeConfig,
   AdminConfig,
   BackendConfig,
+  BackendTlsConfig,
   CertificateConfig,
+  ClientAuthConfig,
   ClusterConfig,
   DnsConfig,
   EjectionConfig,
@@ -27,6 +29,12 @@ import { parseDuration, parseSize } from "./units.ts";
 /** What to say to who still asks for the engine that there was on `node:tls`. */
 export const NODE_ENGINE_GONE =
   'there is no "node" engine any more: write openssl, which takes its place, or auto';
+
+/** What `tls: true` means. */
+const TLS_DEFAULTS: BackendTlsConfig = {
+  ...{ ca: undefined, name: undefined, cert: undefined, key: undefined },
+  verify: true,
+};
 
 /** What a server is that is only an address. */
 export const SERVER_DEFAULTS: Omit<ServerConfig, "address"> = {
@@ -126,6 +134,21 @@ const tlsVersion = z.union([
   z.literal([1.2, 1.3]).transform((version) => version === 1.3 ? "1.3" : "1.2"),
 ]);
 
+const cidr = z.string().meta({ examples: ["10.0.0.0/8"] }).refine(
+  (range) => networkEnds(range) !== undefined,
+  {
+    error: "not an address range; write 10.0.0.0/8 or 2001:db8::/32",
+  },
+);
+
+const proxyProtocol = z.strictObject({
+  from: z.array(cidr).min(1).meta({
+    description: "Proxies in front: each of their connections has to begin with the header",
+  }),
+}).meta({
+  description: "The PROXY protocol (v1 and v2) ahead of all else, which tells the client's address",
+});
+
 const TLS_ONLY = ["mode", "engine", "tls"] as const;
 
 const listener = z.strictObject({
@@ -148,9 +171,11 @@ const listener = z.strictObject({
     }),
   }).optional(),
   redirect: z.literal("https").optional().meta({
-    description: "Plain HTTP that answers 308 to the same URL with https; nothing else beside it",
+    description: "Plain HTTP that answers 308 to the same URL with https; no TLS beside it",
   }),
-}).transform(({ listen, redirect, mode, engine, tls }, context): ListenerConfig => {
+  proxy_protocol: proxyProtocol.optional(),
+}).transform((parsed, context): ListenerConfig => {
+  const { listen, redirect, mode, engine, tls, proxy_protocol: proxyProtocol } = parsed;
   if (redirect === undefined) {
     const { min_version: minVersion = "1.2", strict_sni: strictSni = false } = tls ?? {};
     return {
@@ -159,6 +184,7 @@ const listener = z.strictObject({
       mode: mode ?? "http",
       engine: engine ?? "auto",
       tls: { minVersion, strictSni },
+      proxyProtocol,
     };
   }
   const given = { mode, engine, tls };
@@ -166,7 +192,7 @@ const listener = z.strictObject({
     const message = `"${key}" means nothing for a listener that redirects`;
     context.addIssue({ code: "custom", path: [key], message });
   }
-  return { kind: "redirect", listen };
+  return { kind: "redirect", listen, proxyProtocol };
 });
 
 const fileCertificate = z.strictObject({
@@ -272,12 +298,39 @@ const cluster = z.strictObject({
   passwordFile: password_file,
 }));
 
-const cidr = z.string().meta({ examples: ["10.0.0.0/8"] }).refine(
-  (range) => networkEnds(range) !== undefined,
-  {
-    error: "not an address range; write 10.0.0.0/8 or 2001:db8::/32",
-  },
-);
+const clientAuth = z.strictObject({
+  hosts: z.array(hostPattern).default([]).meta({
+    description: "The names under which it is asked; none for all that no other entry names",
+  }),
+  ca: z.string().min(1).meta({ description: "PEM file of the authorities that are believed" }),
+  mode: z.enum(["require", "optional"]).default("require").meta({
+    description: "Whether a client without a certificate is refused",
+  }),
+  crl: z.string().min(1).optional().meta({ description: "PEM file of what they have revoked" }),
+}).transform(({ crl, ...rest }): ClientAuthConfig => ({ ...rest, crl }));
+
+const backendTls = z.union([
+  z.boolean().transform((on): BackendTlsConfig | undefined => on ? TLS_DEFAULTS : undefined),
+  z.strictObject({
+    ca: z.string().min(1).optional().meta({
+      description: "PEM file of the authorities that are believed; by default the system's",
+    }),
+    name: hostOrAddress.optional().meta({
+      description: "What the certificate has to be for; by default the server's host",
+    }),
+    cert: z.string().min(1).optional().meta({
+      description: "PEM file of the chain to show to servers that ask for one, leaf first",
+    }),
+    key: z.string().min(1).optional().meta({ description: "PEM file of its private key" }),
+    verify: z.boolean().default(true).meta({
+      description: "Whether servers have to prove who they are; false is for trying things out",
+    }),
+  }).refine(({ cert, key }) => (cert === undefined) === (key === undefined), {
+    error: "cert and key go together: one of them is missing",
+  }).transform(({ ca, name, cert, key, verify }): BackendTlsConfig => ({
+    ...{ ca, name, cert, key, verify },
+  })),
+]);
 
 const serverAddress = text(
   "host:port, unix:/path, or dns:name:port for every address of the name",
@@ -399,6 +452,7 @@ const backend = z.strictObject({
   proxy_protocol: z.enum(["none", "v1", "v2"]).default("none").meta({
     description: "Tell servers the client's address ahead of everything else",
   }),
+  tls: backendTls.optional().meta({ description: "TLS to the servers, instead of plain text" }),
   dns: dns.prefault({}).meta({ description: "How dns: servers are looked up" }),
   timeouts: z.strictObject({
     connect: duration("For connecting to a server", "5s"),
@@ -420,8 +474,9 @@ const backend = z.strictObject({
     }),
     idle_timeout: duration("How long one is kept", "60s"),
   }).prefault({}),
-}).transform(({ pool, slow_start, when_down, proxy_protocol, ...rest }): BackendConfig => ({
+}).transform(({ pool, slow_start, when_down, proxy_protocol, tls, ...rest }): BackendConfig => ({
   ...rest,
+  tls,
   slowStart: slow_start,
   whenDown: when_down,
   proxyProtocol: proxy_protocol,
@@ -456,6 +511,9 @@ const route = z.strictObject({
   }),
   backend: z.string().meta({
     description: "Name of a backend; the first route that matches has the request",
+  }),
+  passthrough: z.boolean().default(false).meta({
+    description: "TLS stays the server's: what asks for these names (SNI) goes there as it comes",
   }),
 }).transform((parsed): RouteConfig => parsed);
 
@@ -566,6 +624,7 @@ const test = z.strictObject({
 export const YAML_SCHEMA = z.strictObject({
   listeners: z.array(listener).min(1),
   certificates: z.array(certificate).default([]),
+  client_auth: z.array(clientAuth).default([]).meta({ description: "Certificates of clients" }),
   backends: z.record(z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/), backend).default({}),
   routes: z.array(route).default([]),
   forwarded: z.strictObject({

@@ -41,13 +41,14 @@ function failures(
   found: Resolution,
 ): { key: "backend" | "certificate" | "status"; message: string }[] {
   const failed: ReturnType<typeof failures> = [];
-  const backend = found.kind === "route" ? found.backend : undefined;
+  const isRouted = found.kind === "route" || found.kind === "passthrough";
+  const backend = isRouted ? found.backend : undefined;
   if (expect.backend !== undefined && expect.backend !== backend) {
     const instead = backend === undefined ? describe(found) : `it goes to "${backend}"`;
     failed.push({ key: "backend", message: `expected backend "${expect.backend}", ${instead}` });
   }
   if (expect.certificate !== undefined) {
-    const given = found.kind === "refused_name" ? undefined : found.certificate.certificate;
+    const given = "certificate" in found ? found.certificate.certificate : undefined;
     const right = given !== undefined &&
       (certificateCovers(given, expect.certificate) || given.label === expect.certificate ||
         given.label.endsWith(`/${expect.certificate}`));
@@ -65,13 +66,21 @@ function failures(
 
 /** The status this proxy would answer itself; undefined where a backend answers. */
 function statusOf({ kind }: Resolution): number | undefined {
-  return kind === "misdirected" ? 421 : kind === "no_route" ? 404 : undefined;
+  return kind === "misdirected" || kind === "other_policy"
+    ? 421
+    : kind === "no_route"
+    ? 404
+    : undefined;
 }
 
 function describe(found: Resolution): string {
   switch (found.kind) {
     case "refused_name":
       return "the handshake is refused (strict_sni)";
+    case "passthrough":
+      return `it passes through to "${found.backend}"`;
+    case "other_policy":
+      return `it gets 421 (${found.reason})`;
     case "misdirected":
       return "it gets 421 (another certificate covers this host)";
     case "no_route":

@@ -1,4 +1,9 @@
-import type { BackendConfig, HealthConfig, ServerConfig } from "../config/schema.ts";
+import type {
+  BackendConfig,
+  BackendTlsConfig,
+  HealthConfig,
+  ServerConfig,
+} from "../config/schema.ts";
 import { formatServerAddress } from "../core/endpoint.ts";
 
 /** What a backend does, for a person. */
@@ -7,10 +12,25 @@ export interface BackendDescription {
   readonly servers: readonly string[];
   readonly balance: string;
   readonly health: string;
+  /** How its servers are spoken TLS to; undefined for plain text. */
+  readonly tls?: string;
 }
 
-export function describeBackend({ servers, balance, health }: BackendConfig): BackendDescription {
-  return { servers: servers.map(describeServer), balance, health: describeHealth(health) };
+export function describeBackend(backend: BackendConfig): BackendDescription {
+  const { servers, balance, health, tls } = backend;
+  return {
+    servers: servers.map(describeServer),
+    balance,
+    health: describeHealth(health),
+    ...(tls === undefined ? {} : { tls: describeTls(tls) }),
+  };
+}
+
+function describeTls({ ca, name, cert, verify }: BackendTlsConfig): string {
+  const shown = cert === undefined ? [] : [`shows ${cert}`];
+  if (!verify) return ["not verified", ...shown].join(", ");
+  const by = ca === undefined ? "the system's authorities" : ca;
+  return [`verified by ${by} as ${name ?? "its own host"}`, ...shown].join(", ");
 }
 
 function describeServer({ address, ...rest }: ServerConfig): string {

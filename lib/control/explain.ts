@@ -4,13 +4,14 @@ import { normalizeHostName } from "../core/host_name.ts";
 import { ProxyError } from "../core/errors.ts";
 import { daysUntilExpiry } from "../certificates/certificate.ts";
 import { describeBackend } from "./describe_backend.ts";
+import { clientAuthRules } from "./trust.ts";
 import { resolveRequest } from "./resolve.ts";
 import { engineOf, type LoadedConfig } from "./snapshot.ts";
 
 /** What would become of a request, and why: a value for programs, `explanationLines` for people. */
 export interface Explanation {
   readonly url: string;
-  readonly listener: { readonly address: string; readonly mode: string };
+  readonly listener: ExplainedListener;
   readonly engine?: { readonly name: string; readonly reason: string };
   readonly certificate?: {
     readonly file: string;
@@ -20,6 +21,10 @@ export interface Explanation {
     /** Whether a CA has yet to give it: until then the handshake is refused. */
     readonly missing?: true;
   };
+  /** What the client has to show, where something is asked of it. */
+  readonly clientAuth?: { readonly mode: "require" | "optional"; readonly ca: string };
+  /** Whether the connection goes on to the backend with its TLS as it is. */
+  readonly passthrough?: boolean;
   readonly route?: {
     /** Counted from 1. */
     readonly number: number;
@@ -32,11 +37,20 @@ export interface Explanation {
     readonly servers: readonly string[];
     readonly balance: string;
     readonly health: string;
+    /** How its servers are spoken TLS to; not there for plain text. */
+    readonly tls?: string;
   };
   /** Fields the backend gets beyond the client's. */
   readonly addedHeaders?: Readonly<Record<string, string>>;
   /** What the proxy itself answers, where no backend does. */
   readonly answer?: { readonly status: number | undefined; readonly reason: string };
+}
+
+export interface ExplainedListener {
+  readonly address: string;
+  readonly mode: string;
+  /** Whose connections begin with a PROXY header, where some have to. */
+  readonly proxyProtocolFrom?: readonly string[];
 }
 
 export interface ExplainQuestion {
@@ -50,11 +64,10 @@ export interface ExplainQuestion {
 export function explainRequest(loaded: LoadedConfig, question: ExplainQuestion): Explanation {
   const url = parseUrl(question.url);
   const listener = listenerFor(url, loaded.config);
-  const address = formatAddress(listener.listen);
   if (listener.kind === "redirect") {
     return {
       url: url.href,
-      listener: { address, mode: "redirect" },
+      listener: explainedListener(listener, "redirect"),
       answer: {
         status: 308,
         reason: `Location: https://${url.hostname}${targetOf(url)}`,
@@ -80,16 +93,22 @@ function explainTls(
   });
   const common = {
     url: url.href,
-    listener: { address: formatAddress(listener.listen), mode: listener.mode },
+    listener: explainedListener(listener, listener.mode),
     engine: { name: engine.engine, reason: engine.reason },
   };
+  if (found.kind === "passthrough") {
+    return { ...common, passthrough: true, ...routed(loaded.config, found) };
+  }
   if (found.kind === "refused_name") {
     const reason = "strict_sni: no certificate covers the name, the handshake is refused";
     return { ...common, answer: { status: undefined, reason } };
   }
   const { certificate: { certificate, match } } = found;
+  const asked = clientAuthRules(loaded).ruleFor(question.sni ?? normalizeHostName(host));
+  const entry = loaded.config.clientAuth.find((entry) => JSON.stringify(entry) === asked?.id);
   const withCertificate = {
     ...common,
+    ...(entry === undefined ? {} : { clientAuth: { mode: entry.mode, ca: entry.ca } }),
     certificate: {
       file: certificate.label,
       match,
@@ -99,6 +118,8 @@ function explainTls(
     },
   };
   switch (found.kind) {
+    case "other_policy":
+      return { ...withCertificate, answer: { status: 421, reason: found.reason } };
     case "misdirected": {
       const reason = "the host is covered by another certificate than this connection's";
       return { ...withCertificate, answer: { status: 421, reason } };
@@ -116,6 +137,15 @@ function explainTls(
         ...(tcp ? {} : { addedHeaders: addedHeaders(url, listener) }),
       };
   }
+}
+
+function explainedListener(
+  { listen, proxyProtocol }: ListenerConfig,
+  mode: string,
+): ExplainedListener {
+  const address = formatAddress(listen);
+  if (proxyProtocol === undefined) return { address, mode };
+  return { address, mode, proxyProtocolFrom: proxyProtocol.from };
 }
 
 function routed(config: Config, { route, backend }: { route: number; backend: string }) {
@@ -139,9 +169,13 @@ function addedHeaders(url: URL, { listen }: ListenerConfig): Record<string, stri
 /** An explanation as lines for a terminal. */
 export function explanationLines(explanation: Explanation): string[] {
   const { listener, engine, certificate, route, backend, addedHeaders, answer } = explanation;
+  const { clientAuth, passthrough } = explanation;
   const lines = [explanation.url];
   const say = (label: string, text: string) => lines.push(`  ${label.padEnd(12)} ${text}`);
   say("listener", `${listener.address}, ${listener.mode}`);
+  if (listener.proxyProtocolFrom !== undefined) {
+    say("behind", `${listener.proxyProtocolFrom.join(", ")}: a PROXY header tells the client`);
+  }
   if (engine !== undefined) say("engine", `${engine.name}: ${engine.reason}`);
   if (certificate !== undefined) {
     const { file, match, expiresInDays, missing } = certificate;
@@ -151,6 +185,10 @@ export function explanationLines(explanation: Explanation): string[] {
     const state = missing ? "not there yet: until then the handshake is refused" : expiry;
     say("certificate", `${file}: ${MATCHES[match]}; ${state}`);
   }
+  if (clientAuth !== undefined) {
+    say("client cert", `${clientAuth.mode}, of ${clientAuth.ca}`);
+  }
+  if (passthrough === true) say("passthrough", "TLS is the server's, the ClientHello as it came");
   if (route !== undefined) {
     const hosts = route.hosts.length === 0 ? "every host" : route.hosts.join(", ");
     const paths = route.paths.length === 0 ? "every path" : route.paths.join(", ");
@@ -160,6 +198,7 @@ export function explanationLines(explanation: Explanation): string[] {
     say("backend", `${backend.name}: ${backend.servers.join(", ")}`);
     say("balance", backend.balance);
     say("health", backend.health);
+    if (backend.tls !== undefined) say("tls", backend.tls);
   }
   for (const [name, value] of Object.entries(addedHeaders ?? {})) {
     say("adds", `${name}: ${value}`);

@@ -19,6 +19,7 @@ import { EngineTrials } from "./engine_trial.ts";
 import type { Objection } from "./fence.ts";
 import { runConfigTests } from "./config_tests.ts";
 import { certificateStore, engineOf, type LoadedConfig } from "./snapshot.ts";
+import { loadTrust, type Trust, trustParts, type TrustRead } from "./trust.ts";
 
 /** What reading a configuration file came to. */
 export interface LoadedFile {
@@ -77,11 +78,12 @@ export async function loadConfigFile(path: string, options: LoadOptions): Promis
   }
   const stamps = new Map([...own, ...await stampsBeforeReading(filesOf(draft))]);
   const certificates = await readCertificates(file, options, problems);
+  const trust = await readTrust(file, options, problems);
   const complete = certificates.length === draft.certificates.length;
   if (config === undefined || !complete || hasErrors(problems)) {
     return { source, problems: sortProblems(problems), loaded: undefined };
   }
-  const loaded = { config, certificates, stamps };
+  const loaded = { config, certificates, trust, stamps };
   problems.push(
     ...await refusedCertificates(loaded, { file, trials: options.trials ?? new EngineTrials() }),
     ...uncoveredNames(loaded, file),
@@ -129,7 +131,7 @@ export async function loadFiles(
   const certificates = await Promise.all(config.certificates.map(read));
   const [refusal] = await trials.refusals(config, certificates);
   if (refusal !== undefined) throw new ProxyError("bad_config", refusal.message);
-  return { config, certificates, stamps };
+  return { config, certificates, trust: await loadTrust(config, read), stamps };
 }
 
 const readOne: CertificateReader = orStandIn(loadCertificate);
@@ -163,19 +165,7 @@ async function readCertificates(
       const certificate = await readCertificate(entry);
       read.push(certificate);
       if (certificate.placeholder === true) continue;
-      const validity = validityAt(certificate, now);
-      if (validity !== "valid") {
-        problems.push({
-          severity: expiredIsError ? "error" : "warning",
-          place,
-          message: validity === "expired"
-            ? `${entry.cert} expired on ${day(certificate.notAfter)}`
-            : `${entry.cert} is not valid before ${day(certificate.notBefore)}`,
-        });
-      } else if (daysUntilExpiry(certificate, now) < SOON_DAYS) {
-        const message = `${entry.cert} expires on ${day(certificate.notAfter)}`;
-        problems.push({ severity: "warning", place, message });
-      }
+      problems.push(...validityProblems(certificate, { now, expiredIsError, place }));
       for (const [at, host] of (entry.hosts ?? []).entries()) {
         if (certificateCovers(certificate, host)) continue;
         problems.push({
@@ -194,6 +184,51 @@ async function readCertificates(
     }
   }
   return read;
+}
+
+/** Whom to trust, as far as it can be read; what is wrong with the rest is added to `problems`. */
+async function readTrust(
+  { draft, locate, broken }: ParsedFile,
+  { now, expiredIsError, readCertificate = loadCertificate }: LoadOptions,
+  problems: Problem[],
+): Promise<Trust> {
+  const read: TrustRead = { texts: new Map(), shown: new Map() };
+  for (const part of draft === undefined ? [] : trustParts(draft, readCertificate)) {
+    if (broken.some((path) => isWithin(part.at, path))) continue;
+    try {
+      await part.read(read);
+    } catch (error) {
+      if (!(error instanceof ProxyError)) throw error;
+      problems.push({ severity: "error", place: locate(part.at), message: error.message });
+    }
+  }
+  for (const [name, certificate] of read.shown) {
+    const place = locate(["backends", name, "tls", "cert"]);
+    problems.push(...validityProblems(certificate, { now, expiredIsError, place }));
+  }
+  return read;
+}
+
+/** What is to be said of a certificate's dates. */
+function validityProblems(
+  certificate: Certificate,
+  { now, expiredIsError, place }: {
+    now: Date;
+    expiredIsError: boolean;
+    place: Problem["place"];
+  },
+): Problem[] {
+  const { label, notAfter, notBefore } = certificate;
+  const validity = validityAt(certificate, now);
+  if (validity !== "valid") {
+    const message = validity === "expired"
+      ? `${label} expired on ${day(notAfter)}`
+      : `${label} is not valid before ${day(notBefore)}`;
+    return [{ severity: expiredIsError ? "error" : "warning", place, message }];
+  }
+  return daysUntilExpiry(certificate, now) >= SOON_DAYS
+    ? []
+    : [{ severity: "warning", place, message: `${label} expires on ${day(notAfter)}` }];
 }
 
 /** By the words of `cannotRead`. */

@@ -11,6 +11,7 @@ export function planReload(before: LoadedConfig, after: LoadedConfig): readonly 
     ...reordered(old, next),
     ...changes("backend", itemsOf(old.backends, first), itemsOf(next.backends, first)),
     ...changes("certificate", certificatesOf(before), certificatesOf(after)),
+    ...trustChanged(before, after),
     ...changes("listener", itemsOf(old.listeners, listenerId), itemsOf(next.listeners, listenerId)),
     ...settings(old, next),
   ];
@@ -53,6 +54,17 @@ function certificatesOf({ config, certificates }: LoadedConfig): Items {
     digest: certificates[index]?.digest,
   }));
   return itemsOf(things, ({ entry }) => entry.cert);
+}
+
+/** Whom to trust is not a list of things: that any of it is another is what counts. */
+function trustChanged(before: LoadedConfig, after: LoadedConfig): string[] {
+  const told = ({ config, trust }: LoadedConfig) =>
+    JSON.stringify([
+      config.clientAuth,
+      [...trust.texts].map(([path, { digest }]) => [path, digest]),
+      [...trust.shown].map(([name, { digest }]) => [name, digest]),
+    ]);
+  return told(before) === told(after) ? [] : ["trust changed"];
 }
 
 function changes(what: string, old: Items, next: Items): string[] {

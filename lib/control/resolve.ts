@@ -1,6 +1,7 @@
 import type { LoadedConfig } from "./snapshot.ts";
 import { certificateStore, routerOf } from "./snapshot.ts";
-import { isMisdirected } from "../proxy/misdirected.ts";
+import { clientAuthRules } from "./trust.ts";
+import { isMisdirected, isUnderOtherAuth } from "../proxy/misdirected.ts";
 import type { Selection } from "../certificates/certificate_store.ts";
 
 /** A request, as far as certificates and routes depend on it. */
@@ -18,6 +19,10 @@ export interface RequestQuestion {
 export type Resolution =
   /** `strict_sni`: the handshake ends with unrecognized_name. */
   | { readonly kind: "refused_name" }
+  /** TLS is the server's. */
+  | { readonly kind: "passthrough"; readonly route: number; readonly backend: string }
+  /** The Host is under another `client_auth` than the connection's name, or its TLS is a server's. */
+  | { readonly kind: "other_policy"; readonly certificate: Selection; readonly reason: string }
   | { readonly kind: "misdirected"; readonly certificate: Selection }
   | { readonly kind: "no_route"; readonly certificate: Selection }
   | {
@@ -31,6 +36,13 @@ export type Resolution =
 /** Decides as the data path does, by the same store, rule and router. */
 export function resolveRequest(loaded: LoadedConfig, question: RequestQuestion): Resolution {
   const { sni, host, path, strictSni, seesCertificate } = question;
+  const router = routerOf(loaded.config);
+  if (router.passes(sni)) {
+    const found = router.route(sni, undefined);
+    if (found !== undefined) {
+      return { kind: "passthrough", route: found.index, backend: found.target };
+    }
+  }
   const store = certificateStore(loaded);
   const certificate = store.select(sni);
   if (strictSni && sni !== undefined && certificate.match === "default") {
@@ -39,7 +51,16 @@ export function resolveRequest(loaded: LoadedConfig, question: RequestQuestion):
   if (seesCertificate && isMisdirected(host, certificate.certificate, store)) {
     return { kind: "misdirected", certificate };
   }
-  const found = routerOf(loaded.config).route(host ?? sni, path);
+  const rules = clientAuthRules(loaded);
+  if (host !== undefined && isUnderOtherAuth(host, rules.ruleFor(sni)?.id, rules)) {
+    const reason = "the host is under another client_auth than the connection's name";
+    return { kind: "other_policy", certificate, reason };
+  }
+  const found = router.route(host ?? sni, path);
+  if (found?.passthrough === true) {
+    const reason = "TLS is the server's own under this host";
+    return { kind: "other_policy", certificate, reason };
+  }
   if (found === undefined) return { kind: "no_route", certificate };
   return { kind: "route", certificate, route: found.index, backend: found.target };
 }

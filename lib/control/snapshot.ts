@@ -20,6 +20,7 @@ import {
 } from "../certificates/certificate_store.ts";
 import { chooseEngine, type EngineChoice, type Need } from "../tls/choose_engine.ts";
 import { denoEngine, denoEngineUnavailable } from "../tls/deno_engine.ts";
+import { clientAuthRules, serverTls, type Trust } from "./trust.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
 import type { EngineName } from "../tls/engine.ts";
 import { openSslUnavailable } from "../tls/openssl/library.ts";
@@ -34,6 +35,8 @@ export interface LoadedConfig {
   readonly config: Config;
   /** One for each of `config.certificates`, in its order. */
   readonly certificates: readonly Certificate[];
+  /** What it says of whom to trust. */
+  readonly trust: Trust;
   /** The files that it was read from, as each stood before. */
   readonly stamps: FileStamps;
 }
@@ -67,7 +70,7 @@ export function workersOf({ workers }: Config): number {
 
 /** The routes of a configuration, to the names of backends. */
 export function routerOf({ routes }: Config): Router<string> {
-  return new Router(routes.map(({ hosts, paths, backend }) => ({ hosts, paths, target: backend })));
+  return new Router(routes.map(({ backend, ...route }) => ({ ...route, target: backend })));
 }
 
 /** What sessions are to go by. */
@@ -78,18 +81,19 @@ export function policyOf(
   const { config } = loaded;
   const backends = new Map([...config.backends].map(([name, backend]) => [
     name,
-    new Backend(backendOptions(name, { backend, config, servers }), observe),
+    new Backend(backendOptions(name, { backend, loaded, servers }), observe),
   ]));
-  const routes = config.routes.map(({ hosts, paths, backend }) => {
+  const routes = config.routes.map(({ hosts, paths, backend, passthrough }) => {
     const target = backends.get(backend);
     if (target === undefined) {
       throw new ProxyError("bad_config", `There is no backend "${backend}"`);
     }
-    return { hosts, paths, target };
+    return { hosts, paths, target, passthrough };
   });
   return {
     router: new Router(routes),
     certificates: loaded.certificates.length === 0 ? undefined : certificateStore(loaded),
+    clientAuth: clientAuthRules(loaded),
     limits: config.limits,
     forwarded: { ...config.forwarded, trusted: new AddressSet(config.forwarded.trusted) },
     timeouts: config.timeouts,
@@ -98,10 +102,16 @@ export function policyOf(
 
 function backendOptions(
   name: string,
-  { backend, config, servers }: { backend: BackendConfig; config: Config; servers: StagedServers },
+  { backend, loaded, servers }: {
+    backend: BackendConfig;
+    loaded: LoadedConfig;
+    servers: StagedServers;
+  },
 ): BackendOptions {
+  const { config } = loaded;
   const { dns, queue, timeouts } = backend;
   const proxyProtocol = backend.proxyProtocol === "none" ? undefined : backend.proxyProtocol;
+  const tls = serverTls(name, loaded);
   const key = ({ address, checked }: ServerConfig) => ({
     backend: name,
     queue,
@@ -111,6 +121,7 @@ function backendOptions(
       ejection: backend.ejection,
       slowStart: backend.slowStart,
       proxyProtocol,
+      tls,
     },
   });
   return {
@@ -201,7 +212,7 @@ export function alpnOf({ mode }: TlsListenerConfig): readonly string[] {
   return mode === "http" ? ["http/1.1", "http/1.0"] : [];
 }
 
-function needsOf({ mode, tls }: TlsListenerConfig, config: Config): Need[] {
+function needsOf({ mode, tls, proxyProtocol }: TlsListenerConfig, config: Config): Need[] {
   const byName = mode === "tcp" && config.routes.some(({ hosts }) => hosts.length > 0);
   const several = config.certificates.length > 1;
   const needs: (Need | false)[] = [
@@ -223,6 +234,21 @@ function needsOf({ mode, tls }: TlsListenerConfig, config: Config): Need[] {
     tls.minVersion !== "1.2" && {
       capability: "min_version",
       why: "a version is asked for",
+      strict: true,
+    },
+    proxyProtocol !== undefined && {
+      capability: "proxy_header",
+      why: "proxies in front tell their clients' addresses ahead of TLS",
+      strict: true,
+    },
+    config.routes.some(({ passthrough }) => passthrough) && {
+      capability: "passthrough",
+      why: "TLS of some names is to stay their servers'",
+      strict: true,
+    },
+    config.clientAuth.length > 0 && {
+      capability: "client_certificates",
+      why: "clients are asked for certificates",
       strict: true,
     },
     byName && {

@@ -8,11 +8,11 @@ import { withoutZone } from "./ip.ts";
  */
 export class AddressSet {
   readonly #list = new BlockList();
-  readonly #empty: boolean;
+  readonly empty: boolean;
 
   /** @param networks such as `10.0.0.0/8`, `2001:db8::/32` or a single address */
   constructor(networks: readonly string[]) {
-    this.#empty = networks.length === 0;
+    this.empty = networks.length === 0;
     for (const network of networks) {
       const [address = "", bits] = network.split("/");
       const family = isIP(address) === 6 ? "ipv6" : "ipv4";
@@ -22,7 +22,7 @@ export class AddressSet {
   }
 
   has(address: string): boolean {
-    if (this.#empty) return false;
+    if (this.empty) return false;
     const plain = withoutMapping(withoutZone(address));
     const family = isIP(plain);
     return family !== 0 && this.#list.check(plain, family === 6 ? "ipv6" : "ipv4");

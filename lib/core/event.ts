@@ -5,6 +5,7 @@ import type { ProxyError } from "./errors.ts";
 /** Everything the proxy has to tell while it serves; observers decide what becomes of it. */
 export type ProxyEvent =
   | HandshakeDone
+  | PassthroughBegun
   | HandshakeFailed
   | ConnectionEnded
   | RequestServed
@@ -35,6 +36,13 @@ export interface HandshakeDone {
   readonly tls: TlsFacts;
 }
 
+/** A connection goes on to a server with its TLS as it is. */
+export interface PassthroughBegun {
+  readonly kind: "passthrough";
+  readonly peer: Address;
+  readonly sni: string | undefined;
+}
+
 export interface HandshakeFailed {
   readonly kind: "handshake_failed";
   /** Undefined of a client that had gone before it was accepted. */
@@ -62,6 +70,8 @@ export interface ConnectionEnded {
   readonly waitMs: number | undefined;
   /** Undefined where there was no TLS. */
   readonly tls: TlsFacts | undefined;
+  /** Whether TLS was the server's: nothing is known of it but the name. */
+  readonly passthrough?: boolean;
   /** `done` for a clean end, else what broke it off. */
   readonly how: string;
   /** What broke a tcp connection off; in http mode its requests tell. */

@@ -11,6 +11,16 @@ export interface TlsFacts {
   /** The group of the key exchange, such as `x25519`. */
   readonly group?: string | undefined;
   readonly resumed: boolean | undefined;
+  /** The certificate that the client has shown and proved; undefined where it has none. */
+  readonly clientCert?: ClientCertFacts | undefined;
   /** Milliseconds from accept to the end of the handshake. */
   readonly handshakeMs: number;
+}
+
+/** What logs and rules say of a client's certificate. */
+export interface ClientCertFacts {
+  /** Its distinguished name (RFC 4514), in printable ASCII: `CN=alice,O=Example`. */
+  readonly subject: string;
+  /** SHA-256 of its DER, hexadecimal. */
+  readonly fingerprint: string;
 }

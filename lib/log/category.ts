@@ -11,6 +11,7 @@ export function categoryOf(event: ProxyEvent): Category {
     case "connection_end":
       return "access";
     case "handshake":
+    case "passthrough":
     case "handshake_failed":
     case "certificate_expiring":
     case "certificate_obtained":

@@ -72,14 +72,20 @@ function tlsJson(tls: TlsFacts | undefined): string {
   if (json === undefined) {
     json = `,"sni":${text(tls.sni)},"protocol":${text(tls.protocol)},"cipher":${text(tls.cipher)}` +
       `,"alpn":${text(tls.alpn)},"resumed":${tls.resumed ?? null}` +
-      `,"handshake_ms":${ms(tls.handshakeMs)}`;
+      `,"handshake_ms":${ms(tls.handshakeMs)},"client_cert":${clientCertJson(tls)}`;
     made.set(tls, json);
   }
   return json;
 }
 
+function clientCertJson({ clientCert }: TlsFacts): string {
+  if (clientCert === undefined) return "null";
+  const { subject, fingerprint } = clientCert;
+  return `{"subject":${text(subject)},"fingerprint":${text(fingerprint)}}`;
+}
+
 const NO_TLS = ',"sni":null,"protocol":null,"cipher":null,"alpn":null,"resumed":null' +
-  ',"handshake_ms":null';
+  ',"handshake_ms":null,"client_cert":null';
 
 function pair([key, value]: Pair): string {
   if (typeof value === "number") return `,"${key}":${value}`;

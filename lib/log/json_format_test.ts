@@ -13,6 +13,7 @@ const HANDSHAKE = {
   alpn: "http/1.1",
   resumed: false,
   handshake_ms: 3.142,
+  client_cert: null,
 };
 const BEGIN = { time: "2026-01-02T03:04:05.006Z", level: "info" };
 

@@ -125,7 +125,7 @@ class EventLog implements Log {
     // Everyday lines go past LogTape, which would cost as much as the line itself.
     if (level === "info" && (event.kind === "request" || event.kind === "connection_end")) {
       if (this.#access && this.#sampled()) this.#write(event, level);
-    } else if (event.kind === "handshake") {
+    } else if (event.kind === "handshake" || event.kind === "passthrough") {
       if (this.#tls && this.#sampled()) this.#write(event, level);
     } else {
       this.#event = event;

@@ -46,6 +46,7 @@ function lineFor(event: ProxyEvent, level: EventLevel, paint: Paint): string {
         }${why}`;
     }
     case "handshake":
+    case "passthrough":
       return paint("dim", text);
     case "connection_end":
       return event.how === "done" ? paint("dim", text) : text;

@@ -34,6 +34,7 @@ export type Pair = readonly [key: string, value: string | number | Address | und
 export function levelOf(event: ProxyEvent): EventLevel {
   switch (event.kind) {
     case "handshake":
+    case "passthrough":
     case "reloaded":
     case "certificate_obtained":
     case "servers_resolved":
@@ -68,7 +69,7 @@ function isEveryday({ source, code }: ProxyError): boolean {
 export function lineOf(event: ProxyEvent): EventLine {
   switch (event.kind) {
     case "handshake": {
-      const { protocol, cipher, sni, alpn, resumed, handshakeMs } = event.tls;
+      const { protocol, cipher, sni, alpn, resumed, handshakeMs, clientCert } = event.tls;
       return line("handshake", [
         ["peer", event.peer],
         ["protocol", protocol],
@@ -77,8 +78,14 @@ export function lineOf(event: ProxyEvent): EventLine {
         ["alpn", alpn],
         ["resumed", resumed === undefined ? undefined : resumed ? "yes" : "no"],
         ["time", milliseconds(handshakeMs)],
+        ...(clientCert === undefined ? [] : [
+          ["client_cert", clientCert.subject] as const,
+          ["fingerprint", clientCert.fingerprint] as const,
+        ]),
       ]);
     }
+    case "passthrough":
+      return line("passthrough", [["peer", event.peer], ["sni", event.sni]]);
     case "handshake_failed":
       return line("handshake failed", [
         ["peer", event.peer],
@@ -89,6 +96,7 @@ export function lineOf(event: ProxyEvent): EventLine {
     case "connection_end":
       return line("end", [
         ["peer", event.peer],
+        ...(event.passthrough === true ? [["sni", event.tls?.sni] as const] : []),
         ["in", event.bytesIn],
         ["out", event.bytesOut],
         // Requests are counted in http mode only, and only a tcp connection has one server.

@@ -33,6 +33,7 @@ export function startTally(): Tally {
   function observe(event: ProxyEvent): void {
     switch (event.kind) {
       case "handshake":
+      case "passthrough":
         count.connections++;
         break;
       case "handshake_failed":

@@ -42,6 +42,7 @@ export class Traffic {
   readonly #ends = new Map<string, number>();
   readonly #serverFailures = new Map<string, Map<string, number>>();
   #resumed = 0;
+  #passed = 0;
   #open = 0;
   #bytesIn = 0;
   #bytesOut = 0;
@@ -64,6 +65,9 @@ export class Traffic {
         return this.#request(event);
       case "handshake":
         return this.#handshake(event);
+      case "passthrough":
+        this.#open++;
+        return void this.#passed++;
       case "connection_end":
         return this.#end(event);
       case "handshake_failed":
@@ -112,6 +116,11 @@ export class Traffic {
         ),
         [{ result: "failed", protocol: "unknown" }, this.ledger.total],
       ]),
+      counter(
+        "tls_proxy_passthroughs",
+        "Connections that went on to a server with their TLS as it is.",
+        [[{}, this.#passed]],
+      ),
       counter("tls_proxy_handshakes_resumed", "TLS handshakes that resumed a session.", [
         [{}, this.#resumed],
       ]),

@@ -157,7 +157,9 @@ function certificate(cert: string): Partial<Config> {
 }
 
 function listening(host: string): Partial<Config> {
-  return { listeners: [{ kind: "redirect", listen: { host, port: 80 } }] };
+  return {
+    listeners: [{ kind: "redirect", listen: { host, port: 80 }, proxyProtocol: undefined }],
+  };
 }
 
 Deno.test("permissionFlags() never grants a kind as a whole", () => {
@@ -177,7 +179,11 @@ Deno.test("permissionFlags() never grants a kind as a whole", () => {
       ...configOf(""),
       ...certificate(cert),
       watch,
-      listeners: addresses.map((listen) => ({ kind: "redirect", listen })),
+      listeners: addresses.map((listen) => ({
+        kind: "redirect",
+        listen,
+        proxyProtocol: undefined,
+      })),
     }, { ...SURROUNDINGS, configFile: key });
     const flags = permissionFlags(grants);
     assert.deepEqual(flags.slice(0, 3), ["--no-prompt", "--deny-import", "--ignore-env"]);

@@ -9,4 +9,8 @@ export interface HttpClient {
   readonly tls?: TlsFacts;
   /** The certificate the client was given. */
   readonly certificate?: Certificate | undefined;
+  /** What the client was asked to prove (`ClientAuth.id`); undefined where it was nothing. */
+  readonly clientAuth?: string | undefined;
+  /** What it has proved to be: certificates as DER, its own first. */
+  readonly clientCertificates?: readonly Uint8Array[];
 }

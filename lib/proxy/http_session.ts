@@ -18,10 +18,11 @@ import { requestId } from "../http/request_id.ts";
 import type { RequestTarget } from "../http/target.ts";
 import { type ForwardedRequest, ForwardingDecoder } from "../http1/request_stream.ts";
 import type { Observer } from "../core/event.ts";
+import { clientCertFields } from "../http/client_cert.ts";
 import type { Backend } from "../upstream/backend.ts";
 import { ClientSide, type HttpConnection, timeout } from "./client_side.ts";
 import { exchange, ExchangeError, type ExchangeResult, goesOn } from "./exchange.ts";
-import { isMisdirected } from "./misdirected.ts";
+import { isMisdirected, isUnderOtherAuth } from "./misdirected.ts";
 import type { Policy } from "./policy.ts";
 import type { Session } from "./session.ts";
 
@@ -99,6 +100,7 @@ class HttpSession {
       proto: client.tls === undefined ? "http" : "https",
       defaultHost: this.#defaultHost,
       trusted: forwarded.trusted.has(client.peer.host),
+      clientCert: clientCertFields(client.clientCertificates ?? []),
       standard: forwarded.standard,
       via: forwarded.via,
     } as const;
@@ -258,11 +260,19 @@ class HttpSession {
     known: string | undefined,
   ): Routed {
     const host = known ?? (authority === undefined ? this.#defaultHost : hostName(authority));
-    const { certificates, router } = policy;
-    if (known === undefined && isMisdirected(host, this.#client.certificate, certificates)) {
+    const { certificates, clientAuth, router } = policy;
+    const { certificate, clientAuth: asked } = this.#client;
+    if (known === undefined && isMisdirected(host, certificate, certificates)) {
       throw new ProxyError("misdirected", "This connection was made for another host");
     }
+    if (known === undefined && isUnderOtherAuth(host, asked, clientAuth)) {
+      const why = "Other certificates of clients are asked for under this host";
+      throw new ProxyError("misdirected", why);
+    }
     const route = router.route(host, path);
+    if (route?.passthrough === true) {
+      throw new ProxyError("misdirected", "TLS is the server's own under this host");
+    }
     if (route === undefined) {
       throw new ProxyError("no_route", "No route matches this host and path");
     }

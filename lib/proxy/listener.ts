@@ -1,10 +1,14 @@
 import type { Address } from "../core/address.ts";
 import { ProxyError } from "../core/errors.ts";
+import type { AddressSet } from "../core/address_set.ts";
 import type { Observer } from "../core/event.ts";
 import type { CertificateStore } from "../certificates/certificate_store.ts";
 import type { TlsConnection, TlsEngine, TlsListener } from "../tls/engine.ts";
 import type { ChallengeCertificates } from "../tls/admission.ts";
 import type { TlsPolicy } from "../tls/policy.ts";
+import type { Connection } from "../io/connection.ts";
+import type { Admission } from "../tls/admission.ts";
+import type { ClientHello } from "../tls/client_hello.ts";
 import type { ConnectionLimit } from "./connection_limit.ts";
 import type { Session, Sessions } from "./session.ts";
 
@@ -17,6 +21,10 @@ export interface ListenerOptions {
   /** ALPN names offered. */
   readonly alpn: readonly string[];
   readonly policy: TlsPolicy;
+  /** Decides on a ClientHello. */
+  readonly admit: (hello: ClientHello) => Admission;
+  /** The proxies in front, each of whose connections begins with a PROXY header. */
+  readonly proxies: AddressSet;
   /** Milliseconds. */
   readonly handshakeTimeout: number;
   readonly limit: ConnectionLimit;
@@ -26,20 +34,25 @@ export interface ListenerOptions {
   readonly challenge?: ChallengeCertificates;
   /** Serves a connection whose handshake is done. */
   readonly serve: (connection: TlsConnection) => Session;
+  /** Serves a connection whose TLS is a server's. @param sni the name it is for */
+  readonly pass: (connection: Connection, sni: string | undefined) => Session;
 }
 
 /** Accepts TLS connections and gives each a session. */
 export async function openListener(options: ListenerOptions): Promise<TlsListener> {
   const { engine, address, beside, certificates, alpn, policy, handshakeTimeout } = options;
-  const { limit, sessions, observe, challenge } = options;
+  const { admit, proxies, limit, sessions, observe, challenge } = options;
   const listener = await engine.listen({
     address,
     beside,
     certificates,
     alpn,
     policy,
+    admit,
+    proxies,
     handshakeTimeout,
     enter: (peer) => limit.enter(peer),
+    enterUnnamed: (peer) => limit.enterUnnamed(peer),
     ...(challenge === undefined ? {} : { challenge }),
     onConnection: (connection, place) => {
       const { peer, tls } = connection;
@@ -50,6 +63,12 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
       }
       observe({ kind: "handshake", peer, tls });
       const session = options.serve(connection);
+      session.done.then(() => place.leave());
+      sessions.add(session);
+    },
+    onPassthrough: (connection, { sni }, place) => {
+      observe({ kind: "passthrough", peer: connection.peer, sni });
+      const session = options.pass(connection, sni);
       session.done.then(() => place.leave());
       sessions.add(session);
     },

@@ -1,5 +1,6 @@
 import { ipAddress } from "../core/host_name.ts";
 import type { Certificate } from "../certificates/certificate.ts";
+import type { ClientAuthRules } from "../tls/client_auth.ts";
 import { certificateCovers, type CertificateStore } from "../certificates/certificate_store.ts";
 
 /**
@@ -18,6 +19,20 @@ export function isMisdirected(
   const meant = certificates.covers(host);
   return meant.length > 0 && !meant.some((certificate) => isSame(certificate, given)) &&
     ipAddress(host) === undefined;
+}
+
+/**
+ * Whether what the client had to prove under the connection's name is not what is asked under this
+ * host: else a name without a policy would lead everybody round that of another.
+ *
+ * @param asked what it had to prove (`ClientAuth.id`)
+ */
+export function isUnderOtherAuth(
+  host: string | undefined,
+  asked: string | undefined,
+  rules: ClientAuthRules,
+): boolean {
+  return rules.ruleFor(host)?.id !== asked;
 }
 
 /** Or what has taken its place since, as a renewed certificate is one of the same file. */

@@ -2,6 +2,7 @@ import type { AddressSet } from "../core/address_set.ts";
 import type { RequestLimits } from "../http1/request_decoder.ts";
 import type { ConnectionLimits } from "./connection_limit.ts";
 import type { CertificateStore } from "../certificates/certificate_store.ts";
+import type { ClientAuthRules } from "../tls/client_auth.ts";
 import type { Backend } from "../upstream/backend.ts";
 import type { Router } from "./router.ts";
 
@@ -10,6 +11,8 @@ export interface Policy {
   readonly router: Router<Backend>;
   /** Undefined where no listener does TLS. */
   readonly certificates: CertificateStore | undefined;
+  /** What clients have to prove, by the name that they ask for. */
+  readonly clientAuth: ClientAuthRules;
   readonly limits: SessionLimits;
   readonly forwarded: ForwardedPolicy;
   readonly timeouts: SessionTimeouts;

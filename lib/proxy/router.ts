@@ -14,6 +14,16 @@ export interface Route<Target> {
   /** What else a request has to be; nothing where it is absent. */
   readonly conditions?: Conditions | undefined;
   readonly target: Target;
+  /** Whether connections for its hosts go on with their TLS as it is. */
+  readonly passthrough?: boolean;
+}
+
+/** A route that was found. */
+export interface FoundRoute<Target> {
+  readonly target: Target;
+  /** Its place among the routes, from 0. */
+  readonly index: number;
+  readonly passthrough: boolean;
 }
 
 /** A route as one text, for logs and metrics: `api.example.com/v1`; `*` where it matches all. */
@@ -62,20 +72,30 @@ export class Router<Target> {
    * @param host the SNI, or the Host without its port; undefined where there is none
    * @param path the request's path, maybe with a query; undefined in tcp mode
    * @param request what conditions look at; undefined in tcp mode, where none is met
-   * @returns the route's target and its place among the routes, from 0
    */
   route(
     host: string | undefined,
     path: string | undefined,
     request?: ConditionFacts,
-  ): { target: Target; index: number } | undefined {
+  ): FoundRoute<Target> | undefined {
     for (const index of this.#candidates(host)) {
-      const { paths, conditions, target } = this.#routes[index] as Route<Target>;
+      const { paths, conditions, target, passthrough = false } = this.#routes[index] as Route<
+        Target
+      >;
       const pathMatches = paths.length === 0 ||
         (path !== undefined && paths.some((prefix) => isUnder(path, prefix)));
-      if (pathMatches && isMet(conditions, request)) return { target, index };
+      if (pathMatches && isMet(conditions, request)) return { target, index, passthrough };
     }
     return undefined;
+  }
+
+  /**
+   * Whether a connection for a name goes on with its TLS as it is: the first route for the name
+   * says so, be it for all paths or for some.
+   */
+  passes(sni: string | undefined): boolean {
+    const [first] = this.#candidates(sni);
+    return first !== undefined && (this.#routes[first]?.passthrough ?? false);
   }
 
   /**

@@ -1,7 +1,10 @@
 import type { Deadlines } from "../io/deadlines.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { Observer } from "../core/event.ts";
+import type { TlsFacts } from "../core/tls_facts.ts";
+import type { Connection } from "../io/connection.ts";
 import type { TlsConnection } from "../tls/engine.ts";
+import type { Origin } from "../upstream/proxy_protocol.ts";
 import type { Live } from "../core/live.ts";
 import type { Backend } from "../upstream/backend.ts";
 import type { TunnelLease } from "../upstream/lease.ts";
@@ -20,6 +23,39 @@ export interface TcpSessionOptions {
 
 /** Serves one connection as opaque bytes, to the backend that its SNI names. */
 export function serveTcp(client: TlsConnection, options: TcpSessionOptions): Session {
+  return carry(client, { ...options, tls: client.tls, origin: client, passthrough: false });
+}
+
+/**
+ * The same for one whose TLS is the server's: it begins with the ClientHello as it came.
+ *
+ * @param sni the name in it
+ */
+export function servePassthrough(
+  client: Connection,
+  sni: string | undefined,
+  options: TcpSessionOptions,
+): Session {
+  const { peer, local } = client;
+  const tls = { ...NOTHING_SETTLED, sni };
+  return carry(client, { ...options, tls, origin: { peer, local }, passthrough: true });
+}
+
+/** Of TLS that others settle. */
+const NOTHING_SETTLED = {
+  ...{ alpn: undefined, protocol: undefined, cipher: undefined, resumed: undefined },
+  handshakeMs: 0,
+};
+
+interface CarryOptions extends TcpSessionOptions {
+  readonly tls: TlsFacts;
+  /** What servers are told of the client's connection. */
+  readonly origin: Origin;
+  readonly passthrough: boolean;
+}
+
+function carry(client: Connection, options: CarryOptions): Session {
+  const { tls, origin, passthrough } = options;
   const started = performance.now();
   let route: string | undefined;
   let backend: string | undefined;
@@ -37,11 +73,11 @@ export function serveTcp(client: TlsConnection, options: TcpSessionOptions): Ses
     let error: ProxyError | undefined;
     try {
       const { router, timeouts } = options.policy.current;
-      const found = router.route(client.tls.sni, undefined);
-      if (found === undefined) throw new ProxyError("no_route", "No route matches");
+      const found = router.route(tls.sni, undefined);
+      if (found?.passthrough !== passthrough) throw new ProxyError("no_route", "No route matches");
       route = router.nameAt(found.index);
       backend = found.target.name;
-      using upstream = await connect(client, found.target);
+      using upstream = await connect(origin, found.target);
       server = upstream.server.name;
       waitMs = performance.now() - started;
       await relay(client, upstream.connection, {
@@ -63,7 +99,8 @@ export function serveTcp(client: TlsConnection, options: TcpSessionOptions): Ses
       backend,
       server,
       waitMs,
-      tls: client.tls,
+      tls,
+      passthrough,
       how: error === undefined ? "done" : `${error.code}: ${error.message}`,
       error,
     });
@@ -71,7 +108,7 @@ export function serveTcp(client: TlsConnection, options: TcpSessionOptions): Ses
 }
 
 /** A connection to the first server that takes one. @throws {ProxyError} */
-async function connect(client: TlsConnection, backend: Backend): Promise<TunnelLease> {
+async function connect(client: Origin, backend: Backend): Promise<TunnelLease> {
   const tries = new Tries();
   let last: ProxyError | undefined;
   for (;;) {

@@ -113,9 +113,10 @@ interface CertificateGeneration extends Generation {
 }
 
 /** @throws {ProxyError} `unavailable`: to be laxer than was asked would show nowhere */
-function refuseWhatItLacks({ policy }: TlsListenOptions): void {
+function refuseWhatItLacks({ policy, proxies }: TlsListenOptions): void {
   const why = denoEngineUnavailable();
   if (why !== undefined) throw cannot(why);
+  if (proxies?.empty === false) throw cannot("it does not see what comes ahead of TLS");
   if (policy?.strictSni === true) throw cannot("it does not see the names (strict_sni)");
   if (policy !== undefined && policy.minVersion !== "TLSv1.2") {
     throw cannot("it does not choose the versions (min_version)");

@@ -1,10 +1,10 @@
 import type { Address } from "../core/address.ts";
+import type { AddressSet } from "../core/address_set.ts";
 import type { Connection } from "../io/connection.ts";
 import type { TlsFacts } from "../core/tls_facts.ts";
 import type { ProxyError } from "../core/errors.ts";
 import type { Certificate } from "../certificates/certificate.ts";
 import type { CertificateStore } from "../certificates/certificate_store.ts";
-import type { AddressSet } from "../core/address_set.ts";
 import type { Admission, ChallengeCertificates } from "./admission.ts";
 import type { ClientHello } from "./client_hello.ts";
 import type { TicketKeys } from "./openssl/ticket_keys.ts";
@@ -26,6 +26,12 @@ export type Capability =
   | "certificate_facts"
   /** Sessions are resumed where there are several certificates. */
   | "resumption_by_name"
+  /** What comes ahead of TLS can be read: the PROXY header of a proxy in front. */
+  | "proxy_header"
+  /** A connection can go on to a server with its TLS as it is. */
+  | "passthrough"
+  /** Clients can be asked for certificates, by the name that they ask for. */
+  | "client_certificates"
   /** A minimum protocol version can be asked for. */
   | "min_version"
   /** A name that no certificate covers can be refused. */
@@ -41,6 +47,10 @@ export interface TlsConnection extends Connection {
   readonly tls: TlsFacts;
   /** The certificate the client was given; undefined where the engine cannot know. */
   readonly certificate: Certificate | undefined;
+  /** What the client was asked to prove (`ClientAuth.id`); undefined where it was nothing. */
+  readonly clientAuth?: string | undefined;
+  /** What it has proved to be: certificates as DER, its own first. */
+  readonly clientCertificates?: readonly Uint8Array[];
 }
 
 /** A connection that never came to be. */
@@ -74,7 +84,8 @@ export interface TlsListenOptions {
   readonly handshakeTimeout: number;
   /**
    * Asked of every accepted connection before anything is read from it: one that gets no place is
-   * closed at once. The place is the engine's until it hands it on with the connection.
+   * closed at once. The place is the engine's until it hands it on with the connection. That of a
+   * proxy's connection is to be named once it is known whose it is.
    */
   readonly enter?: (peer: Address) => Place | undefined;
   /** The same of one of which a proxy in front has yet to tell whose it is. */

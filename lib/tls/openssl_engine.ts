@@ -32,6 +32,9 @@ export const opensslEngine: TlsEngine = {
     "certificates_by_key_type",
     "certificate_facts",
     "resumption_by_name",
+    "proxy_header",
+    "passthrough",
+    "client_certificates",
     "min_version",
     "strict_sni",
     "plain_http_answer",
@@ -84,14 +87,15 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
         listener.close();
         await accepting;
       });
+      if (finishHandshakes) return;
       for (const tcp of unnamed) closeQuietly(tcp);
-      if (!finishHandshakes) { for (const handshake of pending) handshake.cut(); }
+      for (const handshake of pending) handshake.cut();
     },
   };
 
   function shakeHands(
     tcp: Deno.TcpConn,
-    client: Pick<HandshakeOptions, "place" | "ends" | "first">,
+    client: Pick<HandshakeOptions, "place" | "ends" | "first" | "began">,
   ): void {
     tcp.setNoDelay(true);
     pending.add(
@@ -109,13 +113,14 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
     const { enterUnnamed, handshakeTimeout: timeout } = options;
     const place = enterUnnamed === undefined ? FREE_PLACE : enterUnnamed(peer);
     if (place === undefined) return closeQuietly(tcp);
+    const began = performance.now();
     unnamed.add(tcp);
     try {
       const { origin, rest } = await readProxiedStart(tcp, { timeout });
       unnamed.delete(tcp);
       const ends = origin ?? { peer, local: toAddress(tcp.localAddr) };
       if (!place.name(ends.peer)) return closeQuietly(tcp);
-      shakeHands(tcp, { place, ends, first: rest });
+      shakeHands(tcp, { place, ends, first: rest, began });
     } catch (error) {
       unnamed.delete(tcp);
       place.leave();

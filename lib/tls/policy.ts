@@ -7,6 +7,8 @@ export interface TlsPolicy {
 
 /** What clients have to prove of themselves. */
 export interface ClientAuth {
+  /** Tells what is asked from other such, also once its files have been renewed. */
+  readonly id: string;
   readonly mode: "require" | "optional";
   /** The authorities whose certificates are believed, as PEM. */
   readonly ca: string;

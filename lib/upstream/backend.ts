@@ -36,6 +36,9 @@ export interface BackendOptions {
   readonly limits: HeadLimits;
 }
 
+/** What is offered to servers of HTTP by ALPN (RFC 7301). */
+const HTTP_1: readonly string[] = ["http/1.1"];
+
 /** Some servers that can do the same work. */
 export class Backend {
   readonly name: string;
@@ -90,7 +93,7 @@ export class Backend {
    * @throws {ProxyError} like `lease`
    */
   async connect(server: Server, origin: Origin): Promise<TunnelLease> {
-    const connection = await this.#dial(server, origin, { quiet: true });
+    const connection = await this.#dial(server, origin, { quiet: true, alpn: [] });
     server.succeed();
     return new TunnelLease(server, connection);
   }
@@ -127,11 +130,11 @@ export class Backend {
     return new Lease(server, new UpstreamConnection(connection, this.#options.limits), false);
   }
 
-  async #dial(server: Server, origin: Origin, { quiet = false } = {}) {
+  async #dial(server: Server, origin: Origin, { quiet = false, alpn = HTTP_1 } = {}) {
     const { connectTimeout: timeout, proxyProtocol } = this.#options;
     const preamble = proxyProtocol && encodeProxyHeader(proxyProtocol, origin);
     try {
-      return await dial(server.endpoint, { timeout, preamble, quiet });
+      return await dial(server.endpoint, { timeout, preamble, quiet, tls: server.tls, alpn });
     } catch (error) {
       server.leave();
       throw error;

@@ -1,12 +1,19 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import type { Address } from "../core/address.ts";
+import { closeQuietly } from "../io/close_quietly.ts";
 import { POOLED_BYTES } from "../io/buffer_pool.ts";
 import type { Connection } from "../io/connection.ts";
 import { type Endpoint, formatServerAddress } from "../core/endpoint.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { inTurn } from "../io/turns.ts";
-import { SocketConnection } from "../io/socket_connection.ts";
+import {
+  type ByteSocket,
+  SocketConnection,
+  type SocketConnectionOptions,
+} from "../io/socket_connection.ts";
+import { writeAll } from "../io/write_all.ts";
+import type { TlsClient } from "../tls/tls_client.ts";
 import { interleaveFamilies, race, type ResolvedAddress } from "./happy_eyeballs.ts";
 
 export interface DialOptions {
@@ -14,6 +21,10 @@ export interface DialOptions {
   readonly timeout: number;
   /** Sent before anything else. */
   readonly preamble?: Uint8Array | undefined;
+  /** What speaks TLS to the server, behind the preamble; undefined for plain text. */
+  readonly tls?: TlsClient | undefined;
+  /** The protocols to offer by ALPN, best first. */
+  readonly alpn?: readonly string[];
   /** Whether it may be silent for long, and there are as many as there are clients. */
   readonly quiet?: boolean;
 }
@@ -22,44 +33,72 @@ export interface DialOptions {
 const QUIET_BUFFER_BYTES = 2 * 1024;
 
 /** @throws {ProxyError} `connect_failed` or `connect_timeout` */
-export async function dial(server: Endpoint, options: DialOptions): Promise<Connection> {
-  const socket = await openSocket(server, options);
-  const { localAddr, remoteAddr } = socket;
-  return new SocketConnection(socket, {
-    peer: addressOf(remoteAddr),
-    local: addressOf(localAddr),
+export async function dial(server: Endpoint, options: DialOptions): Promise<DialledConnection> {
+  const { socket, peer, local, alpn } = await openSocket(server, options);
+  return new ServerConnection(socket, alpn, {
+    ...{ peer, local },
     goneCode: "upstream_gone",
     idleBufferBytes: options.quiet === true ? QUIET_BUFFER_BYTES : POOLED_BYTES,
   });
 }
 
-/** A socket as the runtime has it, before it is read by buffers of ours. */
-export type ServerSocket = Deno.TcpConn | Deno.UnixConn;
+/** A connection to a server. */
+export interface DialledConnection extends Connection {
+  /** The protocol that the server has chosen of those offered; undefined for none. */
+  readonly alpn: string | undefined;
+}
+
+class ServerConnection extends SocketConnection implements DialledConnection {
+  readonly alpn: string | undefined;
+
+  constructor(socket: ByteSocket, alpn: string | undefined, options: SocketConnectionOptions) {
+    super(socket, options);
+    this.alpn = alpn;
+  }
+}
+
+/** A connection to a server before it is read by buffers of ours. */
+export interface OpenedSocket {
+  readonly socket: ByteSocket;
+  readonly peer: Address;
+  readonly local: Address;
+  readonly alpn: string | undefined;
+}
+
+type RawSocket = Deno.TcpConn | Deno.UnixConn;
 
 /**
- * Connects to a server, with Nagle's algorithm off: a head and a body that come in two writes must
- * not wait for an acknowledgement in between.
+ * Connects to a server and shakes hands with it, with Nagle's algorithm off: a head and a body that
+ * come in two writes must not wait for an acknowledgement in between.
  *
  * @throws {ProxyError} `connect_failed` or `connect_timeout`
  */
 export async function openSocket(
   server: Endpoint,
-  { timeout, preamble }: DialOptions,
-): Promise<ServerSocket> {
+  { timeout, preamble, tls, alpn = [] }: DialOptions,
+): Promise<OpenedSocket> {
   const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), timeout);
-  let socket: ServerSocket | undefined;
+  let raw: RawSocket | undefined;
+  const timer = setTimeout(() => {
+    abort.abort();
+    // what waits for the server's part of a handshake ends by that
+    if (raw !== undefined) closeQuietly(raw);
+  }, timeout);
   try {
     await new Promise<void>((resolve) => inTurn(resolve));
-    socket = await connect(server, abort.signal);
-    if (preamble !== undefined) await writeAll(socket, preamble);
+    raw = await connect(server, abort.signal);
     abort.signal.throwIfAborted();
-    return socket;
+    if (preamble !== undefined) await writeAll(raw, preamble);
+    const ends = { peer: addressOf(raw.remoteAddr), local: addressOf(raw.localAddr) };
+    if (tls === undefined) return { socket: raw, ...ends, alpn: undefined };
+    const socket = await tls.secure(raw, alpn);
+    return { socket, ...ends, alpn: socket.alpn };
   } catch (error) {
-    socket?.close();
+    if (raw !== undefined) closeQuietly(raw);
     const name = formatServerAddress(server);
+    const what = raw === undefined || tls === undefined ? "accept" : "shake hands";
     throw abort.signal.aborted
-      ? new ProxyError("connect_timeout", `${name} did not accept within ${timeout} ms`)
+      ? new ProxyError("connect_timeout", `${name} did not ${what} within ${timeout} ms`)
       : new ProxyError("connect_failed", `Cannot connect to ${name}: ${messageOf(error)}`, {
         cause: error,
       });
@@ -74,7 +113,7 @@ export function isRefused({ code, cause }: ProxyError): boolean {
     (cause instanceof Deno.errors.ConnectionRefused || cause instanceof Deno.errors.NotFound);
 }
 
-async function connect(server: Endpoint, signal: AbortSignal): Promise<ServerSocket> {
+async function connect(server: Endpoint, signal: AbortSignal): Promise<RawSocket> {
   if (server.kind === "unix") {
     return await connectUnix(server.path, signal);
   }
@@ -140,10 +179,6 @@ async function connectByName(options: NameOptions): Promise<Deno.TcpConn> {
 
 function mayLookUp(host: string): boolean {
   return Deno.permissions.querySync({ name: "net", host }).state === "granted";
-}
-
-async function writeAll(socket: ServerSocket, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await socket.write(bytes.subarray(at));
 }
 
 /** A socket in the file system has no port; its path stands for the host. */

@@ -1,15 +1,18 @@
 import type { Endpoint } from "../core/endpoint.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
+import type { ByteSocket } from "../io/socket_connection.ts";
+import { writeAll } from "../io/write_all.ts";
 import { closeQuietly } from "../io/close_quietly.ts";
 import { ResponseDecoder, type ResponsePart } from "../http1/response_decoder.ts";
-import { isRefused, openSocket, type ServerSocket } from "./dial.ts";
+import type { TlsClient } from "../tls/tls_client.ts";
+import { isRefused, openSocket } from "./dial.ts";
 import type { Outcome } from "./health.ts";
 import { encodeProxyHeader, type ProxyProtocolVersion } from "./proxy_protocol.ts";
 
 /** How a server is asked whether it is well. */
 export type ProbeRules = TcpProbe | HttpProbe;
 
-/** A connection that is accepted is enough. */
+/** A connection that is accepted is enough, with TLS a handshake. */
 export interface TcpProbe {
   readonly type: "tcp";
 }
@@ -32,6 +35,8 @@ export interface ProbeOptions {
   /** Milliseconds for all of it. */
   readonly timeout: number;
   readonly proxyProtocol: ProxyProtocolVersion | undefined;
+  /** What speaks TLS to it; undefined for plain text. */
+  readonly tls: TlsClient | undefined;
 }
 
 export interface ProbeResult {
@@ -44,14 +49,18 @@ export interface ProbeResult {
 export async function probe(
   server: Endpoint,
   rules: ProbeRules,
-  { timeout, proxyProtocol }: ProbeOptions,
+  { timeout, proxyProtocol, tls }: ProbeOptions,
 ): Promise<ProbeResult> {
   const started = performance.now();
   const preamble = proxyProtocol && encodeProxyHeader(proxyProtocol, undefined);
   try {
-    const socket = await openSocket(server, { timeout, preamble });
+    const alpn = rules.type === "http" ? ["http/1.1"] : [];
+    const { socket } = await openSocket(server, { timeout, preamble, tls, alpn });
     try {
-      if (rules.type === "tcp") return { outcome: "passed", reason: "it accepts connections" };
+      if (rules.type === "tcp") {
+        const what = tls === undefined ? "accepts connections" : "shakes hands";
+        return { outcome: "passed", reason: `it ${what}` };
+      }
       const left = Math.max(1, timeout - (performance.now() - started));
       return await within(left, socket, () => ask(socket, rules));
     } finally {
@@ -67,11 +76,11 @@ export async function probe(
 const MAX_BODY_BYTES = 64 * 1024;
 const LIMITS = { headerBytes: 16 * 1024, headers: 100 };
 
-async function ask(socket: ServerSocket, rules: HttpProbe): Promise<ProbeResult> {
+async function ask(socket: ByteSocket, rules: HttpProbe): Promise<ProbeResult> {
   const { method, path, host } = rules;
   const lines = [`${method} ${path} HTTP/1.1`, `Host: ${host}`, "User-Agent: tls-proxy-health"];
   const request = new TextEncoder().encode(`${lines.join("\r\n")}\r\nConnection: close\r\n\r\n`);
-  for (let at = 0; at < request.length;) at += await socket.write(request.subarray(at));
+  await writeAll(socket, request);
   const verdict = new Verdict(rules);
   try {
     await readAnswer(socket, { method, verdict });
@@ -86,7 +95,7 @@ async function ask(socket: ServerSocket, rules: HttpProbe): Promise<ProbeResult>
  * a reset, which servers complain of.
  */
 async function readAnswer(
-  socket: ServerSocket,
+  socket: ByteSocket,
   { method, verdict }: { method: string; verdict: Verdict },
 ): Promise<void> {
   const decoder = new ResponseDecoder(LIMITS);
@@ -147,7 +156,7 @@ function isExpected(status: number, { expect }: HttpProbe): boolean {
 }
 
 /** Closing the socket is what ends a read that waits. */
-async function within<T>(ms: number, socket: ServerSocket, run: () => Promise<T>): Promise<T> {
+async function within<T>(ms: number, socket: ByteSocket, run: () => Promise<T>): Promise<T> {
   let late = false;
   const timer = setTimeout(() => {
     late = true;

@@ -12,7 +12,7 @@ const HTTP: HttpProbe = {
   body: undefined,
 };
 
-const OPTIONS = { timeout: 300, proxyProtocol: undefined };
+const OPTIONS = { timeout: 300, proxyProtocol: undefined, tls: undefined };
 
 const BIG = "x".repeat(50_000);
 const answer = (status: number, body: string) =>

@@ -3,6 +3,8 @@ import type { Deadlines } from "../io/deadlines.ts";
 import { type Endpoint, formatServerAddress } from "../core/endpoint.ts";
 import type { ProxyError } from "../core/errors.ts";
 import type { Observer, ServerState } from "../core/event.ts";
+import type { ServerTls } from "../tls/server_trust.ts";
+import { TlsClient } from "../tls/tls_client.ts";
 import { isRefused } from "./dial.ts";
 import { Ejection, type EjectionRules } from "./ejection.ts";
 import { HealthChecker } from "./health_checker.ts";
@@ -22,6 +24,8 @@ export interface ServerSettings {
   /** Milliseconds until a server that has returned has its whole share. */
   readonly slowStart: number;
   readonly proxyProtocol: ProxyProtocolVersion | undefined;
+  /** Undefined where it is spoken to in plain text. */
+  readonly tls: ServerTls | undefined;
 }
 
 /** What a server is asked, how often, and what its answers lead to. */
@@ -36,6 +40,8 @@ export interface HealthSettings extends HealthRules {
 export interface ServerOptions {
   readonly backend: string;
   readonly endpoint: Endpoint;
+  /** What it is called, where that is not in its endpoint: one of the addresses of a name. */
+  readonly host?: string | undefined;
   readonly settings: ServerSettings;
   /** How many requests or connections it has, of all who send it some. */
   readonly load: Count;
@@ -57,6 +63,8 @@ export class Server {
   /** `host:port` or `unix:/path`, for people. */
   readonly name: string;
   readonly pool: Pool;
+  /** What speaks TLS to it; undefined for plain text. */
+  readonly tls: TlsClient | undefined;
   /** Whether a connection may serve one client after another. */
   readonly mayPool: boolean;
   #drained = false;
@@ -74,12 +82,14 @@ export class Server {
 
   constructor(options: ServerOptions) {
     const { backend, endpoint, deadlines, settings } = options;
-    const { ejection, health, pool, proxyProtocol } = settings;
+    const { ejection, health, pool, proxyProtocol, tls } = settings;
     this.#options = options;
     this.#load = options.load;
     this.backend = backend;
     this.endpoint = endpoint;
     this.name = formatServerAddress(endpoint);
+    const host = options.host ?? (endpoint.kind === "tcp" ? endpoint.host : undefined);
+    this.tls = tls && new TlsClient({ tls, host });
     this.pool = new Pool(pool, deadlines);
     // the header at its beginning ties a connection to one client
     this.mayPool = proxyProtocol === undefined;
@@ -89,7 +99,10 @@ export class Server {
     if (!options.checked) return;
     this.#checker = new HealthChecker({
       ...health,
-      probe: () => probe(endpoint, health.probe, { timeout: health.timeout, proxyProtocol }),
+      probe: () =>
+        probe(endpoint, health.probe, {
+          ...{ timeout: health.timeout, proxyProtocol, tls: this.tls },
+        }),
       onResult: ({ outcome, reason }) => {
         this.#record(outcome, `check: ${reason}`);
         return this.#health?.changing ?? false;

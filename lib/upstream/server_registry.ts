@@ -38,6 +38,8 @@ export interface BackendKey extends RoomKey {
 /** One address. */
 export interface ServerKey extends BackendKey {
   readonly endpoint: Endpoint;
+  /** The name that it is an address of. */
+  readonly host?: string;
 }
 
 /** A name whose every address is a server. */
@@ -101,11 +103,11 @@ export class ServerRegistry {
       return found;
     };
     const server = (key: ServerKey) => {
-      const { backend, endpoint, settings } = key;
+      const { backend, endpoint, host, settings } = key;
       const { deadlines, observe, counters, checked } = this.#options;
       const load = counters.count(`server ${backend} ${formatServerAddress(endpoint)}`);
       const server = new Server({
-        ...{ backend, endpoint, settings, deadlines, observe, load, checked },
+        ...{ backend, endpoint, host, settings, deadlines, observe, load, checked },
         room: room(key),
       });
       server.drained = this.#drained.has(drainKey(backend, server.name));
@@ -122,7 +124,7 @@ export class ServerRegistry {
             name: key.name,
             resolve: (host) => resolveName(host, key.resolve),
             interval: key.resolve.interval,
-            newServer: (endpoint) => server({ ...key, endpoint }),
+            newServer: (endpoint) => server({ ...key, endpoint, host: key.name.host }),
             observe: this.#options.observe,
           })),
       ready: async () => {
@@ -207,9 +209,14 @@ function drainKey(backend: string, server: string): string {
 }
 
 function serverId({ backend, endpoint, settings, queue }: ServerKey): string {
-  return JSON.stringify([backend, formatServerAddress(endpoint), settings, queue]);
+  return JSON.stringify([backend, formatServerAddress(endpoint), told(settings), queue]);
 }
 
 function groupId({ backend, name, settings, queue, resolve }: GroupKey): string {
-  return JSON.stringify([backend, formatServerAddress(name), settings, queue, resolve]);
+  return JSON.stringify([backend, formatServerAddress(name), told(settings), queue, resolve]);
+}
+
+/** Settings without what is nobody's business, such as keys. */
+function told({ tls, ...rest }: ServerSettings) {
+  return { ...rest, tls: tls?.digest };
 }

@@ -22,6 +22,7 @@ const KEY: ServerKey = {
     ejection: { failures: 1, time: 60_000, maxTime: 60_000 },
     slowStart: 0,
     proxyProtocol: undefined,
+    tls: undefined,
   },
 };
 

@@ -6,7 +6,8 @@ import { startConfigured } from "./configured_proxy.ts";
 import { latin1, type TestConnection } from "./connection.ts";
 import { encodeRequest, readAnswer } from "./http.ts";
 import { type ProxyProcess, startProxy, startProxyFor } from "./start_proxy.ts";
-import { connectTcp, connectTls } from "./tls_client.ts";
+import { CAPTURED_HELLOS } from "./client_hellos.ts";
+import { connectTcp, connectTls, connectTlsOver, openTcp } from "./tls_client.ts";
 import { run, runOk } from "./tools.ts";
 import { startWire } from "./wire.ts";
 
@@ -128,13 +129,59 @@ export async function unknownName(engine: EngineName): Promise<string> {
 }
 
 async function startWithTls(engine: EngineName, tls: string) {
+  return await startWithKeys(engine, { listener: `tls: { ${tls} }` });
+}
+
+async function startWithKeys(
+  engine: EngineName,
+  { listener = "", more = "", backend = "127.0.0.1:9" }: {
+    listener?: string;
+    more?: string;
+    backend?: string;
+  },
+) {
   const { ec } = await testCertificates();
   return await startConfigured(`
-listeners: [{ listen: "127.0.0.1:0", engine: ${engine}, tls: { ${tls} } }]
+listeners: [{ listen: "127.0.0.1:0", engine: ${engine}${listener && `, ${listener}`} }]
 certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
-backends: { a: { servers: ["127.0.0.1:9"] } }
-routes: [{ backend: a }]
+backends: { a: { servers: [${JSON.stringify(backend)}] } }
+${more === "" ? "routes: [{ backend: a }]" : more}
 `);
+}
+
+/** Who the client is behind a proxy in front that tells. */
+export async function proxiedPeer(engine: EngineName): Promise<string> {
+  const listener = "proxy_protocol: { from: [127.0.0.1] }";
+  await using proxy = await startWithKeys(engine, { listener });
+  const raw = await openTcp(proxy.port);
+  raw.write("PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n");
+  const { connection } = await connectTlsOver(raw);
+  using _ = connection;
+  const [, peer = ""] = await proxy.log.first(/ info handshake peer=(\S+)/);
+  return peer;
+}
+
+/** What a server gets whose TLS is its own. */
+export async function passedOn(engine: EngineName): Promise<string> {
+  await using server = await startBackend(async (connection) => {
+    await connection.readBytes(6);
+    await connection.write("server");
+  }, { brokenOff: true });
+  const more = "routes: [{ hosts: [api.example.com], passthrough: true, backend: a }]";
+  await using proxy = await startWithKeys(engine, { more, backend: server.address });
+  using client = await connectTcp(proxy.port);
+  await client.write(CAPTURED_HELLOS[0]?.bytes ?? "");
+  return await client.readText(6).catch(() => "another");
+}
+
+/** What becomes of a client that has to show a certificate, and does not. */
+export async function withoutCertificate(engine: EngineName): Promise<string> {
+  const { ca } = await testCertificates();
+  const more = `routes: [{ backend: a }]\nclient_auth: [{ hosts: [localhost], ca: ${ca} }]`;
+  await using proxy = await startWithKeys(engine, { more });
+  const flags = ["-servername", "localhost", "-tls1_2"];
+  const { stderr } = await run("openssl", sClient(proxy.port, flags), { input: "" });
+  return /SSL (alert) number( \d+)/.exec(stderr)?.slice(1).join("") ?? stderr;
 }
 
 /** The first line that plain HTTP gets, or the number of the alert. */

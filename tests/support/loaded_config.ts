@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse.ts";
+import { NO_TRUST } from "../../lib/control/trust.ts";
 import type { LoadedConfig } from "../../lib/control/snapshot.ts";
 import type { Certificate } from "../../lib/certificates/certificate.ts";
 
@@ -34,5 +35,5 @@ export function loadedConfig(
   assert.deepEqual(problems, []);
   assert.ok(config !== undefined);
   const certificates = config.certificates.map(({ cert }) => certificateFor(cert));
-  return { config, certificates, stamps: new Map() };
+  return { config, certificates, trust: NO_TRUST, stamps: new Map() };
 }

@@ -34,8 +34,15 @@ export async function connectNodeTls(
   options: tls.ConnectionOptions = {},
   from: { readonly localAddress?: string } = {},
 ): Promise<{ connection: TestConnection; socket: tls.TLSSocket }> {
+  return await connectTlsOver(await openTcp(port, from), options);
+}
+
+/** The same over a connection on which something was said before TLS. */
+export async function connectTlsOver(
+  raw: net.Socket,
+  options: tls.ConnectionOptions = {},
+): Promise<{ connection: TestConnection; socket: tls.TLSSocket }> {
   const { caPem } = await testCertificates();
-  const raw = net.connect({ host: "127.0.0.1", port, ...from });
   const socket = tls.connect({ socket: raw, ca: caPem, servername: "localhost", ...options });
   const connection = new TestConnection(nodeTransport(socket, () => raw.resetAndDestroy()));
   const done = new Promise<void>((resolve, reject) => {
@@ -55,10 +62,21 @@ export async function connectNodeTls(
 }
 
 /** A client without TLS. */
-export async function connectTcp(port: number): Promise<TestConnection> {
-  const socket = net.connect({ host: "127.0.0.1", port, allowHalfOpen: true });
+export async function connectTcp(
+  port: number,
+  from: { readonly localAddress?: string } = {},
+): Promise<TestConnection> {
+  const socket = await openTcp(port, { allowHalfOpen: true, ...from });
+  return new TestConnection(nodeTransport(socket, () => socket.resetAndDestroy()));
+}
+
+/** The same as the runtime's own socket. */
+export async function openTcp(
+  port: number,
+  options: { readonly localAddress?: string; readonly allowHalfOpen?: boolean } = {},
+): Promise<net.Socket> {
+  const socket = net.connect({ host: "127.0.0.1", port, ...options });
   socket.setNoDelay(true);
-  const connection = new TestConnection(nodeTransport(socket, () => socket.resetAndDestroy()));
   await within(
     new Promise<void>((resolve, reject) => {
       socket.once("connect", resolve);
@@ -66,5 +84,5 @@ export async function connectTcp(port: number): Promise<TestConnection> {
     }),
     "a connection",
   );
-  return connection;
+  return socket;
 }

@@ -1,15 +1,20 @@
 import assert from "node:assert/strict";
 import { DEADLINE_MS } from "./deadline.ts";
 
+/** Where Debian has what serves; a user's PATH need not lead there. */
+const SBIN = "/usr/sbin";
+
 /** The Debian package of each program that tests drive. */
 const PACKAGES = {
   cat: "coreutils",
   curl: "curl",
   git: "git",
   h2load: "nghttp2-client",
+  haproxy: "haproxy",
   nghttp: "nghttp2-client",
   node: "nodejs",
   mkfifo: "coreutils",
+  nginx: "nginx-light",
   openssl: "openssl",
   pebble: "pebble",
   "pebble-challtestsrv": "pebble",
@@ -19,6 +24,7 @@ const PACKAGES = {
   "/usr/bin/python3": "python3-h2",
   "redis-server": "redis-server",
   "redis-cli": "redis-tools",
+  stunnel4: "stunnel4",
 } as const;
 
 export type Tool = keyof typeof PACKAGES;
@@ -77,29 +83,38 @@ export interface RunningTool extends AsyncDisposable {
 
 /** Starts a program that serves. */
 export function start(tool: Tool, args: readonly string[], options: RunOptions = {}): RunningTool {
-  const { input, cwd, env } = options;
-  try {
-    const child = new Deno.Command(tool, {
-      args: [...args],
-      ...(cwd === undefined ? {} : { cwd }),
-      ...(env === undefined ? {} : { env: { ...env } }),
-      stdin: input === undefined ? "null" : "piped",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    return {
-      child,
-      async [Symbol.asyncDispose]() {
-        kill(child);
-        if (!child.stdout.locked) await child.stdout.cancel();
-        if (!child.stderr.locked) await child.stderr.cancel();
-        await child.status;
-      },
-    };
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new Error(`${tool} is not here: apt-get install ${PACKAGES[tool]}`, { cause: error });
+  const child = spawn(tool, args, options);
+  return {
+    child,
+    async [Symbol.asyncDispose]() {
+      kill(child);
+      if (!child.stdout.locked) await child.stdout.cancel();
+      if (!child.stderr.locked) await child.stderr.cancel();
+      await child.status;
+    },
+  };
+}
+
+function spawn(
+  tool: Tool,
+  args: readonly string[],
+  { input, cwd, env }: RunOptions,
+): Deno.ChildProcess {
+  for (const program of [tool, `${SBIN}/${tool}`]) {
+    try {
+      return new Deno.Command(program, {
+        args: [...args],
+        ...(cwd === undefined ? {} : { cwd }),
+        ...(env === undefined ? {} : { env: { ...env } }),
+        stdin: input === undefined ? "null" : "piped",
+        stdout: "piped",
+        stderr: "piped",
+      }).spawn();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
+  throw new Error(`${tool} is not here: apt-get install ${PACKAGES[tool]}`);
 }
 
 async function writeInput(child: Deno.ChildProcess, input: RunOptions["input"]): Promise<void> {

@@ -72,6 +72,8 @@ export const CRYPTO_SYMBOLS = {
   OPENSSL_sk_value: { parameters: ["pointer", "i32"], result: "pointer" },
   BIO_new_bio_pair: { parameters: ["buffer", "usize", "buffer", "usize"], result: "i32" },
   BIO_new_mem_buf: { parameters: ["buffer", "i32"], result: "pointer" },
+  BIO_s_mem: { parameters: [], result: "pointer" },
+  BIO_new: { parameters: ["pointer"], result: "pointer" },
   BIO_free: { parameters: ["pointer"], result: "i32" },
   BIO_up_ref: { parameters: ["pointer"], result: "i32" },
   BIO_read: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
@@ -93,6 +95,8 @@ export const CRYPTO_SYMBOLS = {
     result: "pointer",
   },
   X509_free: { parameters: ["pointer"], result: "void" },
+  X509_get_subject_name: { parameters: ["pointer"], result: "pointer" },
+  X509_NAME_print_ex: { parameters: ["pointer", "pointer", "i32", "u64"], result: "i32" },
   X509_CRL_free: { parameters: ["pointer"], result: "void" },
   X509_verify_cert_error_string: { parameters: ["i64"], result: "pointer" },
   X509_STORE_add_cert: { parameters: ["pointer", "pointer"], result: "i32" },
@@ -118,6 +122,7 @@ export const ALPN_CALLBACK = {
 export const CTRL = {
   mode: 33,
   session_cache_size: 42,
+  session_cache_mode: 44,
   host_name: 55,
   ticket_keys: 59,
   chain_certificate: 89,
@@ -150,7 +155,13 @@ export const ALPN_ANSWER = { taken: 0, fatal: 2, none: 3 } as const;
 export const VERIFY = { none: 0, peer: 1, required: 2 } as const;
 
 /** Bits of `X509_STORE_set_flags`. */
-export const STORE_FLAG = { crl_check: 4n, crl_check_all: 8n } as const;
+export const STORE_FLAG = { crl_check: 4n, crl_check_all: 8n, partial_chain: 0x80000n } as const;
+
+/**
+ * How `X509_NAME_print_ex` writes a name (x509.h): as RFC 2253 and its successor RFC 4514 have it,
+ * with everything escaped that is no printable ASCII.
+ */
+export const NAME_RFC2253 = 0x1110317n;
 
 /** Both directions are over, see `SSL_set_shutdown`. */
 export const SHUT_BOTH = 3;

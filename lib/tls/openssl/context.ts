@@ -24,6 +24,16 @@ export interface ServerContextOptions {
   readonly tickets: TicketKeys;
 }
 
+/** What a client shows, and whom it believes. */
+export interface ClientContextOptions {
+  /** The authorities that are believed, as PEM; undefined for the system's. */
+  readonly ca: string | undefined;
+  readonly shown: { readonly certPem: string; readonly keyPem: string } | undefined;
+  readonly verify: boolean;
+  /** The protocols to offer, best first; none for no offer. */
+  readonly alpn: readonly string[];
+}
+
 /**
  * One `SSL_CTX`. Each `SSL` that was made of it counts it, so it goes with the last of them once it
  * is not reachable here any more.
@@ -51,8 +61,11 @@ export class TlsContext {
     const { policy, clientAuth } = options;
     useCertificate(openssl, pointer, options);
     applyPolicy(openssl, pointer, policy);
-    if (clientAuth !== undefined) askForCertificate(openssl, pointer, clientAuth);
     keepSessions(openssl, pointer, sessionContext(options));
+    if (clientAuth !== undefined) {
+      askForCertificate(openssl, pointer, clientAuth);
+      keepNoSessions(openssl, pointer);
+    }
     const { alpn, ssl, crypto } = openssl;
     if (alpn !== undefined) ssl.SSL_CTX_set_alpn_select_cb(pointer, alpn.pointer, null);
     context.useTicketKeys(options.tickets.newest);
@@ -65,6 +78,30 @@ export class TlsContext {
     const openssl = openSsl();
     const { ssl } = openssl;
     return new TlsContext(made(openssl, ssl.SSL_CTX_new(ssl.TLS_client_method())));
+  }
+
+  /**
+   * What servers are spoken to with.
+   *
+   * @throws {ProxyError} `bad_config` where the library takes what is shown or trusted not
+   */
+  static forClient(options: ClientContextOptions): TlsContext {
+    const openssl = openSsl();
+    const { ssl, crypto } = openssl;
+    const context = new TlsContext(
+      made(openssl, ssl.SSL_CTX_new(ssl.TLS_client_method())),
+    );
+    const { pointer } = context;
+    const { ca, shown, verify, alpn } = options;
+    if (shown !== undefined) useCertificate(openssl, pointer, shown);
+    applyPolicy(openssl, pointer, { minVersion: "TLSv1.2", strictSni: false });
+    if (verify) trust(openssl, pointer, ca);
+    if (alpn.length > 0) {
+      const names = alpnNames(alpn);
+      ssl.SSL_CTX_set_alpn_protos(pointer, names, names.length);
+    }
+    crypto.ERR_clear_error();
+    return context;
   }
 
   /** Seals and opens tickets with these keys from now on. */
@@ -95,7 +132,7 @@ function sessionContext({ certPem, policy, clientAuth }: ServerContextOptions) {
 function useCertificate(
   openssl: OpenSsl,
   context: Pointer,
-  { certPem, keyPem }: ServerContextOptions,
+  { certPem, keyPem }: Pick<ServerContextOptions, "certPem" | "keyPem">,
 ): void {
   const { ssl, crypto } = openssl;
   const [leaf = null, ...chain] = readX509s(openssl, certPem);
@@ -139,6 +176,26 @@ function useGroups(
   crypto.ERR_clear_error();
 }
 
+/** Has servers prove who they are. */
+function trust(openssl: OpenSsl, context: Pointer, ca: string | undefined): void {
+  const { ssl, crypto } = openssl;
+  ssl.SSL_CTX_set_verify(context, VERIFY.peer, null);
+  if (ca === undefined) return check(openssl, ssl.SSL_CTX_set_default_verify_paths(context));
+  const store = ssl.SSL_CTX_get_cert_store(context);
+  for (const authority of readX509s(openssl, ca)) {
+    crypto.X509_STORE_add_cert(store, authority);
+    crypto.X509_free(authority);
+  }
+  // who is named is believed, whoever has signed its own certificate
+  crypto.X509_STORE_set_flags(store, STORE_FLAG.partial_chain);
+}
+
+/** RFC 7301, section 3.1. */
+function alpnNames(alpn: readonly string[]): Uint8Array<ArrayBuffer> {
+  const encoded = alpn.map((name) => new TextEncoder().encode(name));
+  return Uint8Array.from(encoded.flatMap((name) => [name.length, ...name]));
+}
+
 /** Asks every client for a certificate of one of these authorities (RFC 8446, section 4.3.2). */
 function askForCertificate(
   openssl: OpenSsl,
@@ -159,6 +216,8 @@ function askForCertificate(
     }
     crypto.X509_STORE_set_flags(store, STORE_FLAG.crl_check | STORE_FLAG.crl_check_all);
   }
+  // who is named is believed, whoever has signed its own certificate
+  crypto.X509_STORE_set_flags(store, STORE_FLAG.partial_chain);
   const required = mode === "require" ? VERIFY.required : VERIFY.none;
   ssl.SSL_CTX_set_verify(context, VERIFY.peer | required, null);
 }
@@ -170,6 +229,16 @@ function keepSessions(
 ): void {
   ssl.SSL_CTX_set_session_id_context(context, id, id.length);
   ssl.SSL_CTX_ctrl(context, CTRL.session_cache_size, SESSIONS, null);
+}
+
+/**
+ * Where clients prove who they are, they do so for every connection: a session that is resumed would
+ * be looked at neither for its dates nor for what was revoked meanwhile.
+ */
+function keepNoSessions({ ssl }: OpenSsl, context: Pointer): void {
+  ssl.SSL_CTX_ctrl(context, CTRL.session_cache_mode, 0n, null);
+  ssl.SSL_CTX_set_options(context, OPTION.no_ticket);
+  ssl.SSL_CTX_set_num_tickets(context, 0n);
 }
 
 function made(openssl: OpenSsl, pointer: Deno.PointerValue): Pointer {

@@ -1,4 +1,5 @@
 import { closeQuietly } from "../../io/close_quietly.ts";
+import type { ByteSocket } from "../../io/socket_connection.ts";
 
 /** Milliseconds, and bytes, that a connection is read on for behind a last word. */
 const LINGER_MS = 1000;
@@ -12,7 +13,7 @@ const LINGER_BYTES = 256 * 1024;
  * @param sent settles when the last word has been taken by TCP
  */
 export async function closeWithLastWords(
-  tcp: Deno.TcpConn,
+  tcp: ByteSocket,
   sent: Promise<unknown> | undefined,
 ): Promise<void> {
   const timer = setTimeout(() => closeQuietly(tcp), LINGER_MS);

@@ -12,18 +12,24 @@ const IDLE_BUFFER_BYTES = 2 * 1024;
 export class OpenSslConnection extends SocketConnection implements TlsConnection {
   readonly tls: TlsFacts;
   readonly certificate: Certificate | undefined;
+  readonly clientAuth: string | undefined;
+  readonly clientCertificates: readonly Uint8Array[];
 
   constructor(
     socket: OpenSslSocket,
-    { peer, local, tls, certificate }: {
+    { peer, local, tls, certificate, clientAuth, clientCertificates = [] }: {
       readonly peer: Address;
       readonly local: Address;
       readonly tls: TlsFacts;
       readonly certificate: Certificate | undefined;
+      readonly clientAuth?: string | undefined;
+      readonly clientCertificates?: readonly Uint8Array[];
     },
   ) {
     super(socket, { peer, local, goneCode: "client_gone", idleBufferBytes: IDLE_BUFFER_BYTES });
     this.tls = tls;
     this.certificate = certificate;
+    this.clientAuth = clientAuth;
+    this.clientCertificates = clientCertificates;
   }
 }

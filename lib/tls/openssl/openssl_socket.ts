@@ -11,7 +11,7 @@ import { MAX_PLAIN_BYTES, READ, sealedBytes, type TlsSession } from "./session.t
  * callbacks once: a promise or a closure for each read would show in what a request costs.
  */
 export class OpenSslSocket implements ByteSocket {
-  readonly #tcp: Deno.TcpConn;
+  readonly #tcp: ByteSocket;
   readonly #session: TlsSession;
   #closed = false;
   /** Where the read under way is to put what it gets. */
@@ -28,7 +28,7 @@ export class OpenSslSocket implements ByteSocket {
   /** Settles when the last of them, or of those before, was taken by TCP. */
   #lastSent: Promise<void> | undefined;
 
-  constructor(tcp: Deno.TcpConn, session: TlsSession) {
+  constructor(tcp: ByteSocket, session: TlsSession) {
     this.#tcp = tcp;
     this.#session = session;
   }

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import type { ClientCertFacts } from "../../core/tls_facts.ts";
 import type { Address } from "../../core/address.ts";
 import { asProxyError, messageOf, ProxyError } from "../../core/errors.ts";
 import { BufferPool } from "../../io/buffer_pool.ts";
@@ -31,6 +33,8 @@ export interface HandshakeOptions {
   readonly contextFor: (admitted: Admitted) => TlsContext;
   /** Called once, when it is a connection or has failed. */
   readonly settled: (handshake: ServerHandshake) => void;
+  /** When it was accepted, by `performance.now()`, where that is a while ago. */
+  readonly began?: number;
 }
 
 /** Input that a client may make us work for, the ClientHello included. */
@@ -48,7 +52,7 @@ const BUFFERS = new BufferPool(BUFFER_BYTES, { maxBytes: 512 * 1024 });
 export class ServerHandshake {
   readonly #tcp: Deno.TcpConn;
   readonly #options: HandshakeOptions;
-  readonly #started = performance.now();
+  readonly #started: number;
   readonly #timer: ReturnType<typeof setTimeout>;
   #buffer: Bytes = BUFFERS.take();
   /** What was read of the ClientHello; undefined where nothing has come before. */
@@ -65,7 +69,9 @@ export class ServerHandshake {
   constructor(tcp: Deno.TcpConn, options: HandshakeOptions) {
     this.#tcp = tcp;
     this.#options = options;
-    this.#timer = setTimeout(this.#onLate, options.options.handshakeTimeout);
+    this.#started = options.began ?? performance.now();
+    const spent = performance.now() - this.#started;
+    this.#timer = setTimeout(this.#onLate, options.options.handshakeTimeout - spent);
     // not before whoever made this has it
     queueMicrotask(() => this.#begin(options.first));
   }
@@ -210,15 +216,18 @@ export class ServerHandshake {
     if (session === undefined || admitted === undefined) return;
     this.#settle();
     const { options, ends, place } = this.#options;
+    const { certificate, clientAuth } = admitted;
+    // what a client shows is no proof where nobody has asked for it
+    const clientCertificates = clientAuth === undefined ? [] : session.peerCertificates();
     const tls = {
       ...session.facts(),
       sni: this.#hello?.sni,
+      clientCert: clientCertFacts(session, clientCertificates),
       handshakeMs: performance.now() - this.#started,
     };
-    const { certificate } = admitted;
     options.onConnection(
       new OpenSslConnection(new OpenSslSocket(this.#tcp, session), {
-        ...{ ...ends, certificate, tls },
+        ...{ ...ends, certificate, tls, clientAuth: clientAuth?.id, clientCertificates },
       }),
       place,
     );
@@ -245,6 +254,15 @@ export class ServerHandshake {
     BUFFERS.give(this.#buffer);
     this.#options.settled(this);
   }
+}
+
+function clientCertFacts(
+  session: TlsSession,
+  [own]: readonly Uint8Array[],
+): ClientCertFacts | undefined {
+  if (own === undefined) return undefined;
+  const fingerprint = createHash("sha256").update(own).digest("hex");
+  return { subject: session.peerSubject() ?? "", fingerprint };
 }
 
 function joined(a: Uint8Array, b: Uint8Array): Bytes {

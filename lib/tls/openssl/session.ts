@@ -1,5 +1,5 @@
 import { ProxyError } from "../../core/errors.ts";
-import { CTRL, HOST_NAME_TYPE, SHUT_BOTH, SSL_ERROR, VERSION } from "./binding.ts";
+import { CTRL, HOST_NAME_TYPE, NAME_RFC2253, SHUT_BOTH, SSL_ERROR, VERSION } from "./binding.ts";
 import type { TlsContext } from "./context.ts";
 import { takeError } from "./error_queue.ts";
 import {
@@ -32,6 +32,9 @@ export type SessionRole =
     /** A session to offer, see `resumption`. */
     readonly resume?: Resumption | undefined;
   };
+
+/** A longer name is cut: a client chooses it. */
+const MAX_SUBJECT_BYTES = 1024;
 
 /** What a step of the handshake came to. */
 export type HandshakeStep = "done" | "goes_on" | "failed";
@@ -234,12 +237,27 @@ export class TlsSession {
     return certificates;
   }
 
-  /** Why the peer's certificate was not believed, in the library's words; undefined where it was. */
-  verifyFailure(): string | undefined {
+  /** The distinguished name of the peer's certificate (RFC 4514), in printable ASCII. */
+  peerSubject(): string | undefined {
+    const { ssl, crypto } = this.#openssl;
+    const own = ssl.SSL_get1_peer_certificate(this.#live());
+    if (own === null) return undefined;
+    const subject = crypto.X509_get_subject_name(own);
+    const bio = crypto.BIO_new(crypto.BIO_s_mem());
+    crypto.X509_NAME_print_ex(bio, subject, 0, NAME_RFC2253);
+    const text = new Uint8Array(Math.min(crypto.BIO_ctrl_pending(bio), MAX_SUBJECT_BYTES));
+    crypto.BIO_read(bio, text, text.length);
+    crypto.BIO_free(bio);
+    crypto.X509_free(own);
+    return String.fromCharCode(...text);
+  }
+
+  /** What was found of the peer's certificate (x509_vfy.h): 0 where nothing stands against it. */
+  verification(): { readonly code: number; readonly words: string } {
     const code = this.#openssl.ssl.SSL_get_verify_result(this.#live());
-    if (code === 0n) return undefined;
     const { crypto } = this.#openssl;
-    return textAt(crypto, crypto.X509_verify_cert_error_string(code));
+    const words = textAt(crypto, crypto.X509_verify_cert_error_string(code));
+    return { code: Number(code), words };
   }
 
   /**

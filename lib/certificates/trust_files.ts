@@ -1,0 +1,58 @@
+import { createHash, X509Certificate } from "node:crypto";
+import { messageOf } from "../core/errors.ts";
+import { readTextFile } from "../io/text_file.ts";
+import { cannotRead, derHint, type PemBlock, pemBlocks, type PemRole } from "./pem.ts";
+
+/** The PEM text of authorities, or of what they have revoked, without what else its file says. */
+export interface TrustText {
+  readonly pem: string;
+  /** SHA-256, hexadecimal: it tells any change. */
+  readonly digest: string;
+}
+
+/**
+ * Reads the certificates of authorities, as many as the file has.
+ *
+ * @throws {ProxyError} `bad_config`, in words for who wrote the config
+ */
+export async function readAuthorities(path: string): Promise<TrustText> {
+  const blocks = await readBlocks(path, { role: "CA", labels: AUTHORITY_LABELS });
+  for (const [index, { pem }] of blocks.entries()) {
+    try {
+      new X509Certificate(pem);
+    } catch (error) {
+      throw cannotRead("CA", `certificate ${index + 1} of ${path} is damaged`, { cause: error });
+    }
+  }
+  return trustText(blocks);
+}
+
+/**
+ * Reads revocation lists (RFC 5280, section 5), as many as the file has. What is in them is for who
+ * uses them to read.
+ *
+ * @throws {ProxyError} `bad_config`, in words for who wrote the config
+ */
+export async function readRevocations(path: string): Promise<TrustText> {
+  return trustText(await readBlocks(path, { role: "CRL", labels: ["X509 CRL"] }));
+}
+
+/** OpenSSL's own form holds a certificate with what it is trusted for; it is not read here. */
+const AUTHORITY_LABELS = ["CERTIFICATE"];
+
+async function readBlocks(
+  path: string,
+  { role, labels }: { role: PemRole; labels: readonly string[] },
+): Promise<readonly PemBlock[]> {
+  const text = await readTextFile(path).catch((error) => {
+    throw cannotRead(role, `${path} ${messageOf(error)}`, { cause: error });
+  });
+  const blocks = pemBlocks(text, { role, path }).filter(({ label }) => labels.includes(label));
+  if (blocks.length > 0) return blocks;
+  throw cannotRead(role, `${path} holds no PEM block "${labels[0]}"${derHint(text)}`);
+}
+
+function trustText(blocks: readonly PemBlock[]): TrustText {
+  const pem = blocks.map(({ pem }) => pem).join("");
+  return { pem, digest: createHash("sha256").update(pem).digest("hex") };
+}

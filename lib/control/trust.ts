@@ -1,0 +1,113 @@
+import { createHash } from "node:crypto";
+import type { CertificateConfig, Config } from "../config/schema.ts";
+import type { KeyPath } from "../config/key_path.ts";
+import type { Certificate } from "../certificates/certificate.ts";
+import { readAuthorities, readRevocations, type TrustText } from "../certificates/trust_files.ts";
+import { ClientAuthRules } from "../tls/client_auth.ts";
+import type { ServerTls } from "../tls/server_trust.ts";
+
+/** What the files hold that say whom to trust, and what servers are shown. */
+export interface Trust {
+  /** Authorities and what they have revoked, by the path of the file. */
+  readonly texts: ReadonlyMap<string, TrustText>;
+  /** What is shown to servers that ask for a certificate, by the name of their backend. */
+  readonly shown: ReadonlyMap<string, Certificate>;
+}
+
+/** Of a configuration that trusts nobody. */
+export const NO_TRUST: Trust = { texts: new Map(), shown: new Map() };
+
+/** Reads a pair of certificate and key. */
+export type PairReader = (pair: CertificateConfig) => Promise<Certificate>;
+
+const NO_PAIR = {
+  ...{ acme: undefined, passphraseFile: undefined, hosts: undefined },
+  default: false,
+};
+
+/** One file, or pair of files, to be read. */
+export interface TrustPart {
+  /** Where the configuration names it. */
+  readonly at: KeyPath;
+  /** Reads it, and adds it to what was read. @throws {ProxyError} `bad_config` */
+  readonly read: (into: TrustRead) => Promise<void>;
+}
+
+/** What was read so far. */
+export interface TrustRead {
+  readonly texts: Map<string, TrustText>;
+  readonly shown: Map<string, Certificate>;
+}
+
+/** All that a configuration names of this kind. */
+export function trustParts(config: Config, readPair: PairReader): readonly TrustPart[] {
+  const text = (
+    path: string | undefined,
+    at: KeyPath,
+    read: (path: string) => Promise<TrustText>,
+  ): TrustPart[] =>
+    path === undefined ? [] : [{
+      at,
+      read: async ({ texts }) => void texts.set(path, await read(path)),
+    }];
+  return [
+    ...config.clientAuth.flatMap(({ ca, crl }, index) => [
+      ...text(ca, ["client_auth", index, "ca"], readAuthorities),
+      ...text(crl, ["client_auth", index, "crl"], readRevocations),
+    ]),
+    ...[...config.backends].flatMap(([name, { tls }]) => {
+      const at = ["backends", name, "tls"];
+      const { cert, key } = tls ?? {};
+      return [
+        ...text(tls?.ca, [...at, "ca"], readAuthorities),
+        ...(cert === undefined || key === undefined ? [] : [{
+          at: [...at, "cert"],
+          read: async ({ shown }: TrustRead) =>
+            void shown.set(name, await readPair({ ...NO_PAIR, cert, key })),
+        }]),
+      ];
+    }),
+  ];
+}
+
+/** All of it. @throws {ProxyError} `bad_config` for the first that cannot be read */
+export async function loadTrust(config: Config, readPair: PairReader): Promise<Trust> {
+  const read: TrustRead = { texts: new Map(), shown: new Map() };
+  for (const part of trustParts(config, readPair)) await part.read(read);
+  return read;
+}
+
+/** How the servers of a backend are spoken to; undefined for plain text. */
+export function serverTls(
+  name: string,
+  { config, trust }: { readonly config: Config; readonly trust: Trust },
+): ServerTls | undefined {
+  const tls = config.backends.get(name)?.tls;
+  if (tls === undefined) return undefined;
+  const ca = tls.ca === undefined ? undefined : trust.texts.get(tls.ca);
+  const shown = trust.shown.get(name);
+  const facts = [ca?.digest, shown?.digest, tls.name, tls.verify];
+  return {
+    ca: ca?.pem,
+    name: tls.name,
+    shown: shown && { certPem: shown.certPem, keyPem: shown.keyPem },
+    verify: tls.verify,
+    digest: createHash("sha256").update(JSON.stringify(facts)).digest("hex"),
+  };
+}
+
+/** What clients have to prove, by name. */
+export function clientAuthRules(
+  { config, trust }: { readonly config: Config; readonly trust: Trust },
+): ClientAuthRules {
+  return new ClientAuthRules(config.clientAuth.map((entry) => {
+    const { hosts, mode, ca, crl } = entry;
+    return {
+      hosts,
+      mode,
+      ca: trust.texts.get(ca)?.pem ?? "",
+      crl: crl === undefined ? undefined : trust.texts.get(crl)?.pem,
+      id: JSON.stringify(entry),
+    };
+  }));
+}

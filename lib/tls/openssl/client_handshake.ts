@@ -1,0 +1,64 @@
+import { messageOf, ProxyError } from "../../core/errors.ts";
+import type { ByteSocket } from "../../io/socket_connection.ts";
+import { writeAll } from "../../io/write_all.ts";
+import { whyNotBelieved } from "../server_trust.ts";
+import type { TlsContext } from "./context.ts";
+import { type Resumption, TlsSession } from "./session.ts";
+
+export interface ClientHandshakeOptions {
+  readonly context: TlsContext;
+  /** The host name to ask for (SNI); undefined for none. */
+  readonly serverName: string | undefined;
+  /** What the certificate has to be for: a host name or an IP address; undefined for anything. */
+  readonly verifyName: string | undefined;
+  /** A session to offer. */
+  readonly resume: Resumption | undefined;
+}
+
+/** Bytes to read into: what servers send at once, more or less. */
+const BUFFER_BYTES = 8 * 1024;
+
+/**
+ * Shakes hands with a server. Closing the socket is what ends it before its time.
+ *
+ * @throws {ProxyError} `connect_failed`, saying why the server is not believed or what went wrong
+ */
+export async function shakeHands(
+  socket: ByteSocket,
+  { context, ...role }: ClientHandshakeOptions,
+): Promise<TlsSession> {
+  const session = new TlsSession(context, { side: "client", ...role });
+  try {
+    const buffer = new Uint8Array(BUFFER_BYTES);
+    let step = session.handshake(undefined);
+    for (;;) {
+      const unsent = session.takeUnsent();
+      if (unsent !== undefined) await sendLast(socket, unsent, step === "failed");
+      if (step === "done") return session;
+      if (step === "failed") throw failure(session, role.verifyName);
+      const count = await socket.read(buffer);
+      if (count === null) throw new ProxyError("connect_failed", "it closed amid the handshake");
+      step = session.handshake(buffer.subarray(0, count));
+    }
+  } catch (error) {
+    session.close();
+    throw error;
+  }
+}
+
+/** An alert that nobody takes must not hide why it was sent. */
+async function sendLast(socket: ByteSocket, bytes: Uint8Array, isAlert: boolean): Promise<void> {
+  try {
+    await writeAll(socket, bytes);
+  } catch (error) {
+    if (!isAlert) throw new ProxyError("connect_failed", messageOf(error), { cause: error });
+  }
+}
+
+function failure(session: TlsSession, name: string | undefined): ProxyError {
+  const { code, words } = session.verification();
+  const why = code === 0
+    ? `the TLS handshake failed: ${session.failure}`
+    : whyNotBelieved(code, words, name);
+  return new ProxyError("connect_failed", why);
+}

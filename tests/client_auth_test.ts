@@ -1,0 +1,272 @@
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { createTestAuthority } from "./support/authority.ts";
+import { startEcho, startHttp } from "./support/backends.ts";
+import { type CertificateFiles, fingerprintOf, issueCertificate } from "./support/certificates.ts";
+import { type ConfiguredProxy, startConfigured } from "./support/configured_proxy.ts";
+import { encodeAnswer, encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
+import { connectNodeTls } from "./support/tls_client.ts";
+import { run, runOk } from "./support/tools.ts";
+
+/** Certificates of clients: who gets in, with which alert others are kept out, and what is told. */
+
+const authority = await createTestAuthority("/CN=Clients CA");
+const strangers = await createTestAuthority("/CN=Strangers CA");
+const below = await authority.intermediate("/CN=Below CA");
+const [alice, revoked, expired, stranger, deep, site] = await Promise.all([
+  authority.issue({ subject: "/O=Example/CN=alice" }),
+  authority.issue({ subject: "/CN=mallory" }),
+  authority.issue({ subject: "/CN=old", days: -1 }),
+  strangers.issue({ subject: "/CN=stranger" }),
+  below.issue({ subject: "/CN=deep" }),
+  issueCertificate({ names: ["admin.test", "other.test", "open.test", "localhost"] }),
+]);
+const crl = await authority.revoke(revoked);
+
+/** A backend that answers with what it was told of the client's certificate. */
+function startTelling() {
+  return startHttp((request) =>
+    encodeAnswer(JSON.stringify({
+      cert: valuesOf(request, "client-cert"),
+      chain: valuesOf(request, "client-cert-chain"),
+    }))
+  );
+}
+
+type Auth = Readonly<Record<string, unknown>>;
+
+async function startAsking(
+  backend: string,
+  { auth = [{ hosts: ["admin.test"], ca: authority.ca, crl }], mode = "http", settings = {} }: {
+    auth?: readonly Auth[];
+    mode?: "http" | "tcp";
+    settings?: Readonly<Record<string, unknown>>;
+  } = {},
+): Promise<ConfiguredProxy> {
+  return await startConfigured({
+    backends: { api: backend },
+    settings: {
+      listeners: [{ listen: "127.0.0.1:0", mode }],
+      certificates: [site],
+      client_auth: auth,
+      ...settings,
+    },
+  });
+}
+
+function sClient(port: number, name: string, flags: readonly string[]): string[] {
+  const connect = ["s_client", "-connect", `127.0.0.1:${port}`, "-servername", name];
+  return [...connect, "-ign_eof", "-quiet", ...flags];
+}
+
+const GET = "GET / HTTP/1.1\r\nHost: admin.test\r\nConnection: close\r\n\r\n";
+
+/** What a client gets that shows this: the status, or the alert it was refused with. */
+async function outcome(
+  proxy: ConfiguredProxy,
+  shown: CertificateFiles | undefined,
+  flags: readonly string[],
+): Promise<string> {
+  const cert = shown === undefined ? [] : ["-cert", shown.cert, "-key", shown.key];
+  const { stdout, stderr } = await run(
+    "openssl",
+    sClient(proxy.port, "admin.test", [...cert, ...flags]),
+    { input: GET },
+  );
+  const status = /^HTTP\/1\.1 (\d+)/m.exec(stdout)?.[1];
+  return status ?? /alert number (\d+)/.exec(stderr)?.[0] ?? stderr;
+}
+
+/** What is shown, and what becomes of it under TLS 1.2 and 1.3 where required, and where optional. */
+const OUTCOMES: readonly [
+  name: string,
+  shown: CertificateFiles | undefined,
+  required: readonly [tls12: string, tls13: string],
+  optional: string,
+][] = [
+  ["its own certificate", alice, ["200", "200"], "200"],
+  ["none", undefined, ["alert number 40", "alert number 116"], "200"],
+  ["one of an unknown CA", stranger, ["alert number 48", "alert number 48"], "alert number 48"],
+  ["one that has expired", expired, ["alert number 45", "alert number 45"], "alert number 45"],
+  ["one that was revoked", revoked, ["alert number 44", "alert number 44"], "alert number 44"],
+];
+
+for (const mode of ["require", "optional"] as const) {
+  Deno.test(`a client that shows a certificate or none, where it is ${mode === "require" ? "required" : "optional"}`, async () => {
+    await using backend = await startTelling();
+    const auth = [{ hosts: ["admin.test"], ca: authority.ca, crl, mode }];
+    await using proxy = await startAsking(backend.address, { auth });
+    for (const [name, shown, required, optional] of OUTCOMES) {
+      for (const [at, version] of ["-tls1_2", "-tls1_3"].entries()) {
+        const expected = mode === "require" ? required[at] : optional;
+        assert.equal(await outcome(proxy, shown, [version]), expected, `${name}, ${version}`);
+      }
+    }
+    const refused = OUTCOMES.flatMap(([, , required, optional]) =>
+      mode === "require" ? required : [optional, optional]
+    ).filter((what) => what !== "200");
+    await proxy.log.count(/ warning handshake failed .*sni=admin\.test/, refused.length);
+    for (
+      const why of ["certificate has expired", "certificate revoked", "unable to get local issuer"]
+    ) {
+      await proxy.log.first(new RegExp(` handshake failed .*${why}`));
+    }
+  });
+}
+
+Deno.test("servers are told of the certificate (RFC 9440), logs too, and of none that is claimed", async () => {
+  await using backend = await startTelling();
+  await using proxy = await startAsking(backend.address, {
+    auth: [{ hosts: ["admin.test"], ca: authority.ca, mode: "optional" }],
+    settings: { log: { format: "json" } },
+  });
+  const derOf = (path: string) =>
+    new X509Certificate(Deno.readTextFileSync(path)).raw.toString("base64");
+  const claims = ["Client-Cert: :AAAA:", "client_cert: :AAAA:", "Client-Cert-Chain: :AAAA:"];
+  const told = async (shown: CertificateFiles | undefined, chain = "") => {
+    const [cert, key] = shown === undefined
+      ? []
+      : await Promise.all([Deno.readTextFile(shown.cert), Deno.readTextFile(shown.key)]);
+    const { connection } = await connectNodeTls(proxy.port, {
+      servername: "admin.test",
+      ...(cert === undefined || key === undefined ? {} : { cert: cert + chain, key }),
+    });
+    using client = connection;
+    await client.write(encodeRequest("/", { host: "admin.test", fields: claims }));
+    return JSON.parse((await readAnswer(client)).body);
+  };
+  assert.deepEqual(await told(undefined), { cert: [], chain: [] });
+  assert.deepEqual(await told(alice), { cert: [`:${derOf(alice.cert)}:`], chain: [] });
+  const intermediate = await Deno.readTextFile(below.ca);
+  assert.deepEqual(await told(deep, intermediate), {
+    cert: [`:${derOf(deep.cert)}:`],
+    chain: [`:${derOf(below.ca)}:`],
+  });
+  const lines = await proxy.log.count(/"event":"request"/, 3);
+  const certs = lines.map((line) => JSON.parse(line).client_cert);
+  assert.deepEqual(certs, [
+    null,
+    { subject: "CN=alice,O=Example", fingerprint: await fingerprintOf(alice) },
+    { subject: "CN=deep", fingerprint: await fingerprintOf(deep) },
+  ]);
+});
+
+Deno.test("a Host under another client_auth than the connection's name is a 421", async () => {
+  await using backend = await startTelling();
+  await using proxy = await startAsking(backend.address, {
+    auth: [
+      { hosts: ["admin.test"], ca: authority.ca, crl },
+      { hosts: ["other.test"], ca: authority.ca, mode: "optional" },
+    ],
+  });
+  const [cert, key] = await Promise.all([
+    Deno.readTextFile(alice.cert),
+    Deno.readTextFile(alice.key),
+  ]);
+  const names = ["admin.test", "other.test", "open.test"];
+  const status = async (servername: string, host: string): Promise<number> => {
+    const { connection } = await connectNodeTls(proxy.port, {
+      ...{ servername, cert, key, rejectUnauthorized: servername !== "" },
+    });
+    using client = connection;
+    await client.write(encodeRequest("/", { host }));
+    return (await readAnswer(client)).status;
+  };
+  for (const servername of names) {
+    for (const host of [...names, "ADMIN.test:443", "admin.test."]) {
+      const same = host.toLowerCase().replace(/\.?(?::443)?$/, "") === servername;
+      assert.equal(await status(servername, host), same ? 200 : 421, `${servername} ${host}`);
+    }
+  }
+  // without a name, and with an address for one
+  for (const servername of ["", "localhost"]) {
+    assert.equal(await status(servername, "admin.test"), 421);
+  }
+});
+
+Deno.test("no session gets anybody round a certificate", async () => {
+  await using backend = await startTelling();
+  await using proxy = await startAsking(backend.address, { settings: { workers: 1 } });
+  for (const version of ["-tls1_2", "-tls1_3"]) {
+    const session = `${authority.folder}/session${version}`;
+    const first = await runOk(
+      "openssl",
+      [
+        "s_client",
+        "-connect",
+        `127.0.0.1:${proxy.port}`,
+        "-servername",
+        "open.test",
+        version,
+        "-sess_out",
+        session,
+        "-ign_eof",
+      ],
+      { input: GET.replace("admin", "open") },
+    );
+    assert.match(first, /^New, /m);
+    const again = await runOk(
+      "openssl",
+      [
+        "s_client",
+        "-connect",
+        `127.0.0.1:${proxy.port}`,
+        "-servername",
+        "open.test",
+        version,
+        "-sess_in",
+        session,
+        "-ign_eof",
+      ],
+      { input: GET.replace("admin", "open") },
+    );
+    assert.match(again, /^Reused, /m, "it is a session that can be resumed");
+    assert.equal(
+      await outcome(proxy, undefined, [version, "-sess_in", session]),
+      version === "-tls1_2" ? "alert number 40" : "alert number 116",
+    );
+  }
+});
+
+Deno.test("a new revocation list holds from the next connection on", async () => {
+  await using backend = await startTelling();
+  const bob = await authority.issue({ subject: "/CN=bob" });
+  const list = `${authority.folder}/changing.crl`;
+  await Deno.copyFile(crl, list);
+  await using proxy = await startAsking(backend.address, {
+    auth: [{ hosts: ["admin.test"], ca: authority.ca, crl: list }],
+  });
+  const session = `${authority.folder}/bob.session`;
+  assert.equal(await outcome(proxy, bob, ["-sess_out", session]), "200");
+  await assert.rejects(Deno.stat(session), "who proves himself does so for every connection");
+  await Deno.copyFile(await authority.revoke(bob), list);
+  await proxy.says.first(/^tls-proxy: reloaded .*trust changed/);
+  assert.equal(await outcome(proxy, bob, []), "alert number 44");
+  assert.equal(await outcome(proxy, alice, []), "200");
+});
+
+Deno.test("in tcp mode the name alone decides", async () => {
+  await using echo = await startEcho();
+  await using proxy = await startAsking(echo.address, { mode: "tcp" });
+  await assert.rejects(async () => {
+    const { connection } = await connectNodeTls(proxy.port, { servername: "admin.test" });
+    using client = connection;
+    await client.write("ping");
+    await client.readText(4);
+  });
+  for (const [servername, shown] of [["admin.test", alice], ["open.test", undefined]] as const) {
+    const [cert, key] = shown === undefined
+      ? []
+      : await Promise.all([Deno.readTextFile(shown.cert), Deno.readTextFile(shown.key)]);
+    const { connection } = await connectNodeTls(proxy.port, {
+      servername,
+      ...(cert === undefined || key === undefined ? {} : { cert, key }),
+    });
+    using client = connection;
+    await client.write("ping");
+    assert.equal(await client.readText(4), "ping");
+  }
+  await proxy.log.first(
+    / info handshake .*client_cert="?CN=alice,O=Example"? fingerprint=[0-9a-f]{64}$/,
+  );
+});

@@ -121,6 +121,8 @@ export interface AppOptions {
   readonly traced?: boolean;
   /** Where connections and loads are counted, together with other threads. */
   readonly counters?: Counters;
+  /** How many descriptors the process may have; undefined where that is not known. */
+  readonly descriptors?: number | undefined;
   /** Whether servers are checked here; else somebody else does it for several threads. */
   readonly checked?: boolean;
 }
@@ -148,6 +150,7 @@ class RunningApp implements OneThreadApp {
   readonly #deaf = new DeafListeners();
   readonly #traced: boolean;
   readonly #counters: Counters;
+  readonly #descriptors: number | undefined;
   readonly #deadlines = new Deadlines();
   readonly #servers: ServerRegistry;
   readonly #sessions = new Sessions();
@@ -164,9 +167,11 @@ class RunningApp implements OneThreadApp {
 
   constructor(
     loaded: LoadedConfig,
-    { observe, traced = false, counters = OWN_COUNTERS, checked = true }: AppOptions & {
-      observe: Observer;
-    },
+    { observe, traced = false, counters = OWN_COUNTERS, checked = true, descriptors }:
+      & AppOptions
+      & {
+        observe: Observer;
+      },
   ) {
     this.#loaded = loaded;
     this.#observe = (event) => {
@@ -175,6 +180,7 @@ class RunningApp implements OneThreadApp {
     };
     this.#traced = traced;
     this.#counters = counters;
+    this.#descriptors = descriptors;
     this.#servers = new ServerRegistry({
       deadlines: this.#deadlines,
       ...{ observe, counters, checked },
@@ -400,6 +406,8 @@ class RunningApp implements OneThreadApp {
     return new ConnectionLimit({
       open: this.#counters.count(name),
       byHost: this.#counters.byKey(name),
+      unproven: this.#counters.count(`${name} unproven`),
+      descriptors: this.#descriptors,
       limits: () => this.#policy.current.limits,
       deadlines: this.#deadlines,
       onRefused: (refused) =>

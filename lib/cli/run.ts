@@ -116,7 +116,8 @@ async function serve(
       terminal: terminal ? { coloured } : undefined,
     });
   }
-  const app = fleet ?? await startApp(start.loaded, observe, { traced });
+  const app = fleet ??
+    await startApp(start.loaded, observe, { traced, descriptors: descriptorLimit() });
   const admin = cleanUp.use(
     new AdminService(monitor, {
       get listeners() {

@@ -179,8 +179,8 @@ export interface ConnectionsRefused {
   readonly listen: Address;
   /** Whose the last of them was. */
   readonly peer: Address;
-  /** Which limit, of all connections or of those of one address. */
-  readonly limit: "connections" | "connectionsPerIp";
+  /** Which limit, of all connections, of those of one address, or of handshakes that go on. */
+  readonly limit: "connections" | "connectionsPerIp" | "handshakes";
   readonly count: number;
 }
 

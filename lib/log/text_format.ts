@@ -141,7 +141,7 @@ export function lineOf(event: ProxyEvent): EventLine {
       return line("connections refused", [
         ["listen", event.listen],
         ["count", event.count],
-        ["limit", event.limit === "connections" ? "connections" : "connections_per_ip"],
+        ["limit", event.limit === "connectionsPerIp" ? "connections_per_ip" : event.limit],
         ["peer", event.peer],
       ]);
     case "reloaded":

@@ -16,9 +16,12 @@ export interface RefusedConnections {
   /** Whose the last of them was. */
   readonly peer: Address;
   /** The limit that it was over. */
-  readonly limit: keyof ConnectionLimits;
+  readonly limit: LimitName;
   readonly count: number;
 }
+
+/** A limit of a listener; `handshakes` is half of the others' room. */
+export type LimitName = keyof ConnectionLimits | "handshakes";
 
 export interface ConnectionLimitOptions {
   /** Read anew for every connection. */
@@ -26,6 +29,10 @@ export interface ConnectionLimitOptions {
   /** How many are open, and of each host, by whoever else accepts for this listener as well. */
   readonly open: Count;
   readonly byHost: CountByKey;
+  /** Of those that are open, how many have yet to finish their handshake. */
+  readonly unproven: Count;
+  /** How many descriptors this process may have; undefined where that is not known. */
+  readonly descriptors?: number | undefined;
   readonly deadlines: Pick<Deadlines, "watch">;
   /** Called at once for the first, then at most once in `TELL_EVERY_MS`. */
   readonly onRefused: (refused: RefusedConnections) => void;
@@ -38,17 +45,29 @@ export const TELL_EVERY_MS = 1_000;
  * The connections of one listener, counted, from when they are accepted to their end. One that would
  * be too many is to be closed before any work is done for it.
  *
+ * Those that have yet to finish their handshake have half of the room at the most: beyond that the
+ * oldest of them goes, of those that have not said a word if there are some. So who opens connections
+ * and says nothing shuts nobody out who does.
+ *
  * A place that was taken is left once, by whoever owns it.
  */
 export class ConnectionLimit {
   readonly #options: ConnectionLimitOptions;
+  readonly #placeOptions: PlaceOptions;
   /** Refused and not told yet; `deadline` is there while it is too early to tell. */
   #refused = 0;
   #last: Omit<RefusedConnections, "count"> | undefined;
   #deadline: Deadline | undefined;
+  /** Those that have yet to finish their handshake, of this thread, the oldest first. */
+  readonly #silent = new Set<CountedPlace>();
+  readonly #speaking = new Set<CountedPlace>();
 
   constructor(options: ConnectionLimitOptions) {
     this.#options = options;
+    this.#placeOptions = {
+      ...options,
+      ...{ refuse: this.#refuse, begun: this.#begun, spoke: this.#spoke, settled: this.#settled },
+    };
   }
 
   /** Takes a place for a connection; undefined where it is too many. */
@@ -66,7 +85,7 @@ export class ConnectionLimit {
     const { connections } = limits();
     // counted first: others may count at the same time
     if (open.add(1) <= connections || connections === 0) {
-      return new CountedPlace(this.#options, this.#refuse);
+      return new CountedPlace(peer, this.#placeOptions);
     }
     open.add(-1);
     this.#refuse(peer, "connections");
@@ -80,7 +99,31 @@ export class ConnectionLimit {
     this.#deadline = undefined;
   }
 
-  readonly #refuse = (peer: Address, limit: keyof ConnectionLimits): void => {
+  readonly #begun = (place: CountedPlace): void => {
+    this.#silent.add(place);
+    const { limits, descriptors = Infinity } = this.#options;
+    // a connection takes a descriptor, and mostly one more to its server
+    const room = Math.min(limits().connections || Infinity, descriptors / 2);
+    let unproven = this.#options.unproven.add(1);
+    for (const some of [this.#silent, this.#speaking]) {
+      for (const oldest of some) {
+        if (unproven <= room / 2) return;
+        if (oldest === place) continue;
+        if (oldest.giveWay()) this.#refuse(oldest.peer, "handshakes");
+        unproven = this.#options.unproven.value;
+      }
+    }
+  };
+
+  readonly #spoke = (place: CountedPlace): void => {
+    if (this.#silent.delete(place)) this.#speaking.add(place);
+  };
+
+  readonly #settled = (place: CountedPlace): void => {
+    if (this.#silent.delete(place) || this.#speaking.delete(place)) this.#options.unproven.add(-1);
+  };
+
+  readonly #refuse = (peer: Address, limit: LimitName): void => {
     this.#refused++;
     this.#last = { peer, limit };
     if (this.#deadline === undefined) {
@@ -103,36 +146,67 @@ export class ConnectionLimit {
   }
 }
 
+interface PlaceOptions extends Pick<ConnectionLimitOptions, "limits" | "open" | "byHost"> {
+  readonly refuse: (peer: Address, limit: LimitName) => void;
+  readonly begun: (place: CountedPlace) => void;
+  readonly spoke: (place: CountedPlace) => void;
+  readonly settled: (place: CountedPlace) => void;
+}
+
 /** One connection, counted. */
 class CountedPlace implements Place {
-  readonly #options: ConnectionLimitOptions;
-  readonly #refuse: (peer: Address, limit: keyof ConnectionLimits) => void;
-  #host: string | undefined;
+  /** As far as it is known. */
+  peer: Address;
+  readonly #options: PlaceOptions;
+  #named = false;
+  #giveWay: (() => boolean) | undefined;
 
-  constructor(
-    options: ConnectionLimitOptions,
-    refuse: (peer: Address, limit: keyof ConnectionLimits) => void,
-  ) {
+  constructor(peer: Address, options: PlaceOptions) {
+    this.peer = peer;
     this.#options = options;
-    this.#refuse = refuse;
   }
 
   name(peer: Address): boolean {
-    const { limits, byHost } = this.#options;
+    const { limits, byHost, refuse } = this.#options;
     const { connectionsPerIp } = limits();
+    this.peer = peer;
     if (byHost.add(peer.host, 1) <= connectionsPerIp || connectionsPerIp === 0) {
-      this.#host = peer.host;
+      this.#named = true;
       return true;
     }
     byHost.add(peer.host, -1);
     this.leave();
-    this.#refuse(peer, "connectionsPerIp");
+    refuse(peer, "connectionsPerIp");
     return false;
   }
 
+  begin(giveWay: () => boolean): void {
+    const isFirst = this.#giveWay === undefined;
+    this.#giveWay = giveWay;
+    if (isFirst) this.#options.begun(this);
+  }
+
+  spoke(): void {
+    this.#options.spoke(this);
+  }
+
+  /** @returns whether it has left */
+  giveWay(): boolean {
+    const giveWay = this.#giveWay;
+    this.settle();
+    return giveWay?.() === true;
+  }
+
+  settle(): void {
+    if (this.#giveWay === undefined) return;
+    this.#giveWay = undefined;
+    this.#options.settled(this);
+  }
+
   leave(): void {
+    this.settle();
     const { open, byHost } = this.#options;
     open.add(-1);
-    if (this.#host !== undefined) byHost.add(this.#host, -1);
+    if (this.#named) byHost.add(this.peer.host, -1);
   }
 }

@@ -12,7 +12,7 @@ function limited(limits: Partial<ConnectionLimits>) {
   const clock = { now: 0 };
   const open = OWN_COUNTERS.count("open");
   const limit = new ConnectionLimit({
-    ...{ open, byHost: OWN_COUNTERS.byKey("hosts") },
+    ...{ open, byHost: OWN_COUNTERS.byKey("hosts"), unproven: OWN_COUNTERS.count("unproven") },
     limits: () => ({ connections: 0, connectionsPerIp: 0, ...limits }),
     deadlines: {
       watch() {
@@ -57,6 +57,69 @@ Deno.test("ConnectionLimit.enterUnnamed() counts a host once it is told", () => 
   assert.ok(limit.enter(from("a")), "its host has left too");
 });
 
+Deno.test("ConnectionLimit has the oldest handshakes give way beyond half of its room", () => {
+  const { limit, open, told, lookAfter } = limited({ connections: 8 });
+  const gone: string[] = [];
+  const enter = (name: string, { proven = false } = {}) => {
+    const place = limit.enter(from(name));
+    place?.begin(() => {
+      if (proven) return false;
+      gone.push(name);
+      place.leave();
+      return true;
+    });
+    return place;
+  };
+  const [first] = ["a", "b", "c", "d"].map((name) => enter(name));
+  first?.settle();
+  enter("e");
+  assert.deepEqual(gone, [], "four of eight, beside one that is done");
+  enter("f");
+  enter("g");
+  assert.deepEqual([gone, open.value], [["b", "c"], 5]);
+  lookAfter(TELL_EVERY_MS);
+  assert.deepEqual(told, ["1 b handshakes", "1 c handshakes"]);
+  first?.leave();
+  assert.equal(open.value, 4);
+});
+
+Deno.test("ConnectionLimit has those that have said nothing give way first", () => {
+  const { limit } = limited({ connections: 6 });
+  const gone: string[] = [];
+  const enter = (name: string) => {
+    const place = limit.enter(from(name));
+    place?.begin(() => {
+      gone.push(name);
+      place.leave();
+      return true;
+    });
+    return place;
+  };
+  for (const place of ["a", "b"].map(enter)) place?.spoke();
+  enter("c");
+  enter("d")?.spoke();
+  enter("e")?.spoke();
+  assert.deepEqual(gone, ["c", "a"]);
+});
+
+Deno.test("ConnectionLimit spares what has proved itself meanwhile", () => {
+  const { limit, open } = limited({ connections: 4 });
+  const gone: string[] = [];
+  const places = ["a", "b", "c"].map((name) => {
+    const place = limit.enter(from(name));
+    place?.begin(() => {
+      if (name === "a") return false;
+      gone.push(name);
+      place.leave();
+      return true;
+    });
+    return place;
+  });
+  assert.deepEqual([gone, open.value], [[], 3], "the first is none of the two any more");
+  places[0]?.leave();
+  assert.equal(open.value, 2);
+});
+
 Deno.test("ConnectionLimit.enter() lets everything in when there is no limit", () => {
   const { limit, open, told, watched } = limited({});
   for (let i = 0; i < 1000; i++) assert.ok(limit.enter(from("a")));
@@ -66,7 +129,11 @@ Deno.test("ConnectionLimit.enter() lets everything in when there is no limit", (
 Deno.test("ConnectionLimit goes by the limits of the moment", () => {
   const limits = { connections: 1, connectionsPerIp: 0 };
   const limit = new ConnectionLimit({
-    ...{ open: OWN_COUNTERS.count("open"), byHost: OWN_COUNTERS.byKey("hosts") },
+    ...{
+      open: OWN_COUNTERS.count("open"),
+      byHost: OWN_COUNTERS.byKey("hosts"),
+      unproven: OWN_COUNTERS.count("unproven"),
+    },
     limits: () => limits,
     deadlines: new Deadlines(),
     onRefused: () => {},

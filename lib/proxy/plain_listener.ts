@@ -101,13 +101,17 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
 
   function serve(socket: Deno.TcpConn, { place, ends, rest }: Accepted): void {
     socket.setNoDelay(true);
-    const session = options.serve(
-      new SocketConnection(rest === undefined ? socket : new PrefixedSocket(socket, rest), {
-        ...ends,
-        goneCode: "client_gone",
-        idleBufferBytes: BUFFER_BYTES,
-      }),
+    const connection = new SocketConnection(
+      rest === undefined ? socket : new PrefixedSocket(socket, rest),
+      { ...ends, goneCode: "client_gone", idleBufferBytes: BUFFER_BYTES },
     );
+    const session = options.serve(connection);
+    // what it is worth shows once it says something
+    place.begin(() => {
+      if (connection.bytes.read > 0) return false;
+      session.abort();
+      return true;
+    });
     session.done.then(() => place.leave());
     sessions.add(session);
   }

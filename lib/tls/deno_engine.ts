@@ -162,6 +162,12 @@ async function handshake(
   const started = performance.now();
   const peer = toAddress(socket.remoteAddr);
   let late = false;
+  let gaveWay = false;
+  place.begin(() => {
+    gaveWay = true;
+    breakOff(socket);
+    return true;
+  });
   const timer = setTimeout(() => {
     late = true;
     breakOff(socket);
@@ -169,6 +175,7 @@ async function handshake(
   try {
     withoutDelay(socket);
     const { alpnProtocol } = await socket.handshake();
+    place.settle();
     options.onConnection(
       new DenoConnection(socket, { peer, certificate }, {
         sni: undefined,
@@ -187,6 +194,7 @@ async function handshake(
       ? new ProxyError("handshake_timeout", `The handshake was not done within ${limit} ms`)
       : asProxyError(error, "handshake_failed");
     place.leave();
+    if (gaveWay) return;
     options.onHandshakeFailure({ peer, sni: undefined, error: failed });
   } finally {
     clearTimeout(timer);

@@ -111,11 +111,28 @@ export interface Place {
    * @returns false where that one has too many: the place is left already
    */
   name(peer: Address): boolean;
+  /**
+   * It has yet to prove that it is of use.
+   *
+   * @param giveWay ends it, its place included, where others need the room; false where it has
+   *   proved itself meanwhile
+   */
+  begin(giveWay: () => boolean): void;
+  /** It has said something at least: those that have not give way before it. */
+  spoke(): void;
+  /** It has: its handshake is done. */
+  settle(): void;
   leave(): void;
 }
 
 /** Where nothing is counted. */
-export const FREE_PLACE: Place = { name: () => true, leave: () => {} };
+export const FREE_PLACE: Place = {
+  name: () => true,
+  begin: () => {},
+  spoke: () => {},
+  settle: () => {},
+  leave: () => {},
+};
 
 export interface TlsListener {
   /** The address it listens on, with the port the system chose where 0 was asked. */

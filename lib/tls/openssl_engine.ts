@@ -98,14 +98,17 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
     client: Pick<HandshakeOptions, "place" | "ends" | "first" | "began">,
   ): void {
     tcp.setNoDelay(true);
-    pending.add(
-      new ServerHandshake(tcp, {
-        ...client,
-        options,
-        contextFor: (admitted) => contexts.of(admitted),
-        settled: (handshake) => pending.delete(handshake),
-      }),
-    );
+    const handshake = new ServerHandshake(tcp, {
+      ...client,
+      options,
+      contextFor: (admitted) => contexts.of(admitted),
+      settled: (handshake) => pending.delete(handshake),
+    });
+    pending.add(handshake);
+    client.place.begin(() => {
+      handshake.cut();
+      return true;
+    });
   }
 
   /** One of a proxy in front, which tells whose it is ahead of everything else. */

@@ -10,6 +10,7 @@ import { within } from "../io/within.ts";
 import { asProxyError, messageOf, ProxyError } from "../core/errors.ts";
 import type { Observer, ProxyEvent } from "../core/event.ts";
 import type { TallyCounts } from "../metrics/tally.ts";
+import { descriptorLimit } from "../ports/descriptors.ts";
 import { listeningSockets } from "../ports/listening_sockets.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
 import { giveUpFfi } from "../ports/system_library.ts";
@@ -396,6 +397,7 @@ export class Fleet implements App {
       const started = worker.channel.call("start", {
         ...{ loaded, traced, terminal, index, unavailable },
         counters: this.#counters,
+        descriptors: descriptorLimit(),
         beats: this.#hearts.memory,
       });
       const listeners = await this.#patience.wait(started, `worker ${index} did not start`);

@@ -37,6 +37,8 @@ export interface WorkerStart {
   /** Whether the log is for a person at a terminal, and in colours. */
   readonly terminal: { readonly coloured: boolean } | undefined;
   readonly counters: SharedArrayBuffer;
+  /** How many descriptors the process may have; undefined where that is not known. */
+  readonly descriptors: number | undefined;
   /** Where it is to be seen that the worker goes on. */
   readonly beats: SharedArrayBuffer;
   /** Which of the workers this is, from 0. */

@@ -77,7 +77,9 @@ class DataPlane implements WorkerProcedures {
     openSslUnavailable();
   }
 
-  async start({ loaded, traced, terminal, counters, beats, index, unavailable }: WorkerStart) {
+  async start(
+    { loaded, traced, terminal, counters, beats, index, unavailable, descriptors }: WorkerStart,
+  ) {
     beat(beats, index);
     const control = this.#control;
     keepPortsBy(new RemotePorts(control, unavailable));
@@ -90,6 +92,7 @@ class DataPlane implements WorkerProcedures {
     this.#app = await startApp(loaded, (event) => this.#observe(event), {
       ...{ traced, checked: false },
       counters: new SharedCounters(counters, index),
+      descriptors,
     });
     return this.#app.listeners;
   }

@@ -112,6 +112,7 @@ export class ServerHandshake {
       const when = this.#received === 0 ? "before it said anything" : "amid its handshake";
       return this.#fail(new ProxyError("handshake_failed", `The client closed ${when}`));
     }
+    if (this.#received === 0) this.#options.place.spoke();
     this.#received += count;
     const bytes = this.#buffer.subarray(0, count);
     if (this.#session !== undefined) return this.#step(this.#session, bytes);
@@ -168,6 +169,7 @@ export class ServerHandshake {
     const first = all.slice();
     this.#settle();
     const { ends, place, options: { onPassthrough } } = this.#options;
+    place.settle();
     onPassthrough?.(
       new SocketConnection(new PrefixedSocket(this.#tcp, first), {
         ...ends,
@@ -216,6 +218,7 @@ export class ServerHandshake {
     if (session === undefined || admitted === undefined) return;
     this.#settle();
     const { options, ends, place } = this.#options;
+    place.settle();
     const { certificate, clientAuth } = admitted;
     // what a client shows is no proof where nobody has asked for it
     const clientCertificates = clientAuth === undefined ? [] : session.peerCertificates();

@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { startNamed, unusedPort } from "./support/backends.ts";
+import { testCertificates } from "./support/certificates.ts";
+import { type ConfiguredProxy, startConfigured } from "./support/configured_proxy.ts";
+import type { TestConnection } from "./support/connection.ts";
+import { pause } from "./support/deadline.ts";
+import { encodeRequest, readAnswer } from "./support/http.ts";
+import { ENGINES } from "./support/start_proxy.ts";
+import { connectTcp, connectTls } from "./support/tls_client.ts";
+
+/** Connections of a listener at the most. */
+const ROOM = 3_000;
+/** Silent ones, in all: they would take it for the whole time of a handshake. */
+const SILENT = 6_000;
+/** In one piece of the flood. */
+const AT_ONCE = 100;
+
+async function startLimited(engine: string): Promise<ConfiguredProxy & { redirect: number }> {
+  const backend = await startNamed("app");
+  const { ec } = await testCertificates();
+  const redirect = await unusedPort();
+  const proxy = await startConfigured(`
+listeners:
+  - { listen: "127.0.0.1:0", engine: ${engine} }
+  - { listen: "127.0.0.1:${redirect}", redirect: https }
+certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
+backends: { app: { servers: ["${backend.address}"] } }
+routes: [{ backend: app }]
+limits: { connections: ${ROOM} }
+`);
+  return {
+    ...proxy,
+    redirect,
+    async [Symbol.asyncDispose]() {
+      await proxy[Symbol.asyncDispose]();
+      await backend[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Opens connections that say nothing, until all are open or it is disposed. */
+function flood(port: number): AsyncDisposable & { readonly over: boolean } {
+  const open: TestConnection[] = [];
+  let over = false;
+  const done = (async () => {
+    while (open.length < SILENT && !over) {
+      const some = Array.from({ length: AT_ONCE }, () => connectTcp(port));
+      open.push(...await Promise.all(some));
+      await pause(40);
+    }
+    over = true;
+  })();
+  return {
+    get over() {
+      return over;
+    },
+    async [Symbol.asyncDispose]() {
+      over = true;
+      await done;
+      for (const client of open) client.close();
+    },
+  };
+}
+
+for (const engine of ENGINES) {
+  Deno.test(`clients are served beside thousands that say nothing (${engine})`, async () => {
+    await using proxy = await startLimited(engine);
+    // those that have shaken hands stay, however long they have been there
+    using early = await connectTls(proxy.port);
+    await early.write(encodeRequest("/"));
+    assert.equal((await readAnswer(early)).body, "app");
+    {
+      await using silent = flood(proxy.port);
+      let served = 0;
+      while (!silent.over) {
+        using client = await connectTls(proxy.port);
+        await client.write(encodeRequest("/"));
+        assert.equal((await readAnswer(client)).body, "app");
+        served++;
+      }
+      assert.ok(served > 3, `${served} were served`);
+      for (let i = 0; i < 5; i++) {
+        using client = await connectTls(proxy.port);
+        await client.write(encodeRequest("/"));
+        assert.equal((await readAnswer(client)).body, "app");
+      }
+      await early.write(encodeRequest("/"));
+      assert.equal((await readAnswer(early)).body, "app");
+      await proxy.log.first(/ connections refused listen=.* count=\d+ limit=handshakes /);
+      // one line a second, not one each
+      assert.ok(proxy.log.matching(/ warning /).length < 100, proxy.log.text.slice(0, 2000));
+    }
+    await using _silent = flood(proxy.redirect);
+    for (let i = 0; i < 30; i++) {
+      using client = await connectTcp(proxy.redirect);
+      await client.write(encodeRequest("/"));
+      assert.equal((await readAnswer(client)).status, 308);
+      await pause(20);
+    }
+  });
+}

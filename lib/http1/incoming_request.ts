@@ -144,8 +144,10 @@ export class IncomingRequest implements RequestFacts {
     const sent = this.#sent;
     if (sent.isDone) return sent;
     const { bytes } = this.#buffer;
-    const isRewritten = changes === undefined && this.#text === undefined &&
-      this.#plain.rewrite(bytes, forwarding, this.#number());
+    // which is written over where a rule has another
+    if (changes?.path !== undefined) this.#path = this.path;
+    const isRewritten = this.#text === undefined &&
+      this.#plain.rewrite(bytes, forwarding, { idNumber: this.#number(), changes });
     if (isRewritten) sent.set(bytes, this.#plain.line.start, this.end);
     else sent.put(this.#asText().toHttp1(forwarding, changes), bytes, this.end);
     return sent;

@@ -10,7 +10,8 @@ import { SMUGGLING } from "../../tests/support/smuggling.ts";
 import { ProxyError } from "../core/errors.ts";
 import { type Field, hasRole, hasToken, valuesOf } from "../http/field.ts";
 import { ROLE } from "../http/field_name.ts";
-import type { Forwarding, Range, RequestHead } from "../http/message.ts";
+import { changedFields } from "../http/changed_fields.ts";
+import type { Forwarding, Range, RequestChanges, RequestHead } from "../http/message.ts";
 import { isRequestId } from "../http/request_id.ts";
 import { HEAD_ROOM, RoomyBuffer } from "../io/roomy_buffer.ts";
 import { bodyOf } from "./framing.ts";
@@ -40,6 +41,17 @@ const FORWARDINGS: readonly Forwarding[] = [
   { ...DIRECT, trusted: true, via: true, defaultHost: "::1", proto: "http" },
 ];
 
+const CHANGES: readonly (RequestChanges | undefined)[] = [
+  undefined,
+  {
+    remove: new Set(["user-agent", "b", "x-env", "authorization"]),
+    add: [{ name: "X-Env", value: "prod" }, { name: "A", value: "" }],
+    path: undefined,
+  },
+  { remove: new Set(["cookie", "accept"]), add: [], path: "/another/path?that=is&longer" },
+  { remove: new Set(["content-length", "x-request-id", "via"]), add: [], path: "/" },
+];
+
 /** As long as what is plain, and other than that by a little. */
 const ALMOST_PLAIN = [
   ...["CHUNKED", "chunkee", "xhunked"].map((coding) => `Transfer-Encoding: ${coding}`),
@@ -64,7 +76,10 @@ const ALL_REQUESTS = [
 ];
 
 Deno.test("IncomingRequest says what the slow way says, whole and byte by byte", () => {
-  for (const text of ALL_REQUESTS) for (const forwarding of FORWARDINGS) check(text, forwarding);
+  for (const text of ALL_REQUESTS) {
+    for (const forwarding of FORWARDINGS) check(text, forwarding, undefined);
+    for (const changes of CHANGES) check(text, DIRECT, changes);
+  }
 });
 
 Deno.test("IncomingRequest says what the slow way says of damaged heads", () => {
@@ -75,8 +90,8 @@ Deno.test("IncomingRequest says what the slow way says of damaged heads", () => 
     acceptedRequests,
   );
   fc.assert(
-    fc.property(cases, fc.constantFrom(...FORWARDINGS), check),
-    { numRuns: 3000 },
+    fc.property(cases, fc.constantFrom(...FORWARDINGS), fc.constantFrom(...CHANGES), check),
+    { numRuns: 2000 },
   );
 });
 
@@ -97,13 +112,28 @@ for (const name of PLAIN) {
     const plain = new PlainRequest();
     plain.begin(HEAD_ROOM);
     assert.equal(plain.read(buffer, buffer.bytes.length, 100), "whole");
-    assert.equal(plain.rewrite(buffer.bytes, DIRECT, 1), true);
+    assert.equal(plain.rewrite(buffer.bytes, DIRECT, { idNumber: 1, changes: undefined }), true);
     assert.match(
       latin1(buffer.bytes.subarray(plain.line.start)),
       /HTTP\/1\.1\r\nX-Forwarded-For: /,
     );
   });
 }
+
+Deno.test("PlainRequest does what a rule says, but for fields that are written here", () => {
+  for (
+    const [changes, isPlain] of [[CHANGES[1], true], [CHANGES[2], true], [
+      CHANGES[3],
+      false,
+    ]] as const
+  ) {
+    const buffer = filled(REAL_REQUESTS["chromium"]?.(7) ?? "");
+    const plain = new PlainRequest();
+    plain.begin(HEAD_ROOM);
+    assert.equal(plain.read(buffer, buffer.bytes.length, 100), "whole");
+    assert.equal(plain.rewrite(buffer.bytes, DIRECT, { idNumber: 1, changes }), isPlain);
+  }
+});
 
 Deno.test("IncomingRequest.toHttp1() gives the same again, for another try", () => {
   for (const name of ["chromium", "websocket"]) {
@@ -239,32 +269,38 @@ function bytesOf({ bytes, from, to }: Range): Uint8Array {
 /** One connection's object for all of them, as what one head leaves behind must not reach another. */
 const incoming = new IncomingRequest();
 
+interface Rules {
+  readonly forwarding: Forwarding;
+  readonly changes: RequestChanges | undefined;
+}
+
 /** Compares what is said of the first request of a connection's bytes, and when. */
-function check(text: string, forwarding: Forwarding): void {
+function check(text: string, forwarding: Forwarding, changes: RequestChanges | undefined): void {
+  const rules = { forwarding, changes };
   const bytes = fromLatin1(text);
   const everywhere = Array.from(bytes, (_, at) => at + 1);
   const cut = 1 + text.length * 7919 % Math.max(1, bytes.length);
   for (const places of [[bytes.length], everywhere, [cut, bytes.length]]) {
-    const expected = bySlowWay(bytes, forwarding, places);
-    assert.deepEqual(byIncoming(bytes, forwarding, places), expected, JSON.stringify(text));
+    const expected = bySlowWay(bytes, rules, places);
+    assert.deepEqual(byIncoming(bytes, rules, places), expected, JSON.stringify(text));
   }
 }
 
 /** Filled up to each of these places in turn, until something is said. */
-function bySlowWay(bytes: Uint8Array, forwarding: Forwarding, places: readonly number[]): unknown {
+function bySlowWay(bytes: Uint8Array, rules: Rules, places: readonly number[]): unknown {
   const decoder = new RequestDecoder(LIMITS);
   let fed = 0;
   for (const place of places) {
     const [part] = decoder.feed(bytes.slice(fed, place));
     fed = place;
     if (part?.kind === "failure") return failed(part.error, decoder.refused, place);
-    if (part?.kind === "head") return { place, ...slowFacts(part, forwarding) };
+    if (part?.kind === "head") return { place, ...slowFacts(part, rules) };
     assert.equal(part, undefined);
   }
   return { isInside: decoder.insideHead };
 }
 
-function byIncoming(bytes: Uint8Array, forwarding: Forwarding, places: readonly number[]): unknown {
+function byIncoming(bytes: Uint8Array, rules: Rules, places: readonly number[]): unknown {
   const buffer = new RoomyBuffer(HEAD_ROOM + bytes.length);
   incoming.begin(HEAD_ROOM, LIMITS);
   for (const place of places) {
@@ -277,8 +313,8 @@ function byIncoming(bytes: Uint8Array, forwarding: Forwarding, places: readonly 
     }
     const head = bytes.subarray(0, incoming.end - HEAD_ROOM);
     const rest = latin1(bytes.subarray(head.length, place));
-    const facts = { place, ...incomingFacts(forwarding) };
-    const { bytes: sent, to } = incoming.toHttp1(forwarding, undefined);
+    const facts = { place, ...incomingFacts(rules) };
+    const { bytes: sent, to } = incoming.toHttp1(rules.forwarding, rules.changes);
     // the body lies right behind the head, where it lay
     if (sent === buffer.bytes) assert.equal(to, incoming.end);
     assert.equal(latin1(buffer.bytes.subarray(incoming.end, HEAD_ROOM + place)), rest);
@@ -292,7 +328,7 @@ function failed({ code, message }: ProxyError, refused: RequestHead | undefined,
 }
 
 /** What the decoder says, and what is made of it by text. */
-function slowFacts(part: RequestHeadPart, forwarding: Forwarding) {
+function slowFacts(part: RequestHeadPart, { forwarding, changes }: Rules) {
   const { head, target, framing, upgrade, size } = part;
   const { method, minor, fields } = head;
   const [id = "new"] = valuesOf(fields, "x-request-id").filter(isRequestId);
@@ -309,12 +345,12 @@ function slowFacts(part: RequestHeadPart, forwarding: Forwarding) {
     wireBytes: size,
     values: NAMES.map((name) => valuesOf(fields, name)),
     roles: Object.values(ROLE).filter((role) => hasRole(fields, role)),
-    sentLine: `${method} ${target.path}`,
-    sent: sorted(requestFields(part, forwarding, id)),
+    sentLine: `${method} ${changes?.path ?? target.path}`,
+    sent: sorted(changedFields(requestFields(part, forwarding, id), changes)),
   };
 }
 
-function incomingFacts(forwarding: Forwarding) {
+function incomingFacts({ forwarding, changes }: Rules) {
   const { method, target, path, authority, version, body, upgrade, goesOn } = incoming;
   const { expectsContinue, wireBytes, id } = incoming;
   const given = incoming.values("x-request-id").includes(id);
@@ -322,10 +358,11 @@ function incomingFacts(forwarding: Forwarding) {
     values: NAMES.map((name) => incoming.values(name)),
     roles: Object.values(ROLE).filter((role) => incoming.has(role)),
   };
-  const { bytes, from, to } = incoming.toHttp1(forwarding, undefined);
+  const { bytes, from, to } = incoming.toHttp1(forwarding, changes);
   const sent = parseRequestHead(bytes.slice(from, to), Infinity);
   assert.equal(sent.minor, 1);
-  assert.deepEqual(valuesOf(sent.fields, "x-request-id"), [id]);
+  const isTold = !changes?.remove.has("x-request-id");
+  assert.deepEqual(valuesOf(sent.fields, "x-request-id"), isTold ? [id] : []);
   const fields = sent.fields.map((field) =>
     field.key === "x-request-id" && !given ? { ...field, value: "new" } : field
   );

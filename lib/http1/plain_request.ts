@@ -1,6 +1,6 @@
 import { ROLE } from "../http/field_name.ts";
 import { HOST } from "../http/grammar.ts";
-import { type Forwarding, NO_BODY, UNKNOWN_LENGTH } from "../http/message.ts";
+import { type Forwarding, NO_BODY, type RequestChanges, UNKNOWN_LENGTH } from "../http/message.ts";
 import { isRequestId } from "../http/request_id.ts";
 import { NO_BYTES } from "../io/buffer_pool.ts";
 import type { RoomyBuffer } from "../io/roomy_buffer.ts";
@@ -8,6 +8,7 @@ import { AddedLines } from "./added_lines.ts";
 import { cutLines, type CutRoles } from "./cut_lines.ts";
 import { isSame, isText, isWord, plainNumber, textOf } from "./head_bytes.ts";
 import { HeadLines, type Reading } from "./head_lines.ts";
+import { PlainChanges } from "./plain_changes.ts";
 import { RequestLine } from "./request_line.ts";
 
 /**
@@ -30,6 +31,7 @@ export class PlainRequest {
   #host: Uint8Array = NO_BYTES;
   #hostLength = -1;
   readonly #added = new AddedLines();
+  readonly #changes = new PlainChanges();
 
   begin(at: number): void {
     this.line.begin(at);
@@ -60,20 +62,31 @@ export class PlainRequest {
    * `lines` are of no use then.
    *
    * @param idNumber of the id that is told where the client has told none
-   * @returns whether it could: what a trusted peer says is for the slow way, as is what lacks room
+   * @returns whether it could: what a trusted peer says is for the slow way, as is what lacks room,
+   *   and rules for fields that are written here
    */
-  rewrite(bytes: Uint8Array, forwarding: Forwarding, idNumber: number): boolean {
+  rewrite(
+    bytes: Uint8Array,
+    forwarding: Forwarding,
+    { idNumber, changes }: { idNumber: number; changes: RequestChanges | undefined },
+  ): boolean {
     const { line, lines } = this;
     if (forwarding.trusted && (lines.roles & BELIEVED) !== 0) return false;
     if (forwarding.via && (lines.roles & ROLE.via) !== 0) return false;
+    if (!this.#changes.use(changes)) return false;
+    const { lines: { length } } = this.#changes;
     const added = this.#added;
     added.make(forwarding, this.authority, line.minor);
     const told = this.givenId === undefined ? idNumber : 0;
-    const size = added.size(told);
-    if (size > line.start) return false;
-    const start = lines.start = cutLines(bytes, lines, REQUEST_CUT);
-    line.move(bytes, start - size - line.end);
-    added.put(bytes, start, told);
+    const size = added.size(told) + length;
+    const path = changes?.path;
+    if (size + (path?.length ?? 0) > line.start) return false;
+    const cut = cutLines(bytes, lines, REQUEST_CUT);
+    const start = lines.start = this.#changes.remove(bytes, cut, lines.end);
+    if (path === undefined) line.move(bytes, start - size - line.end);
+    else line.write(bytes, start - size, path);
+    added.put(bytes, start - length, told);
+    bytes.set(this.#changes.lines, start - length);
     return true;
   }
 

@@ -1,4 +1,6 @@
+import { encodeLatin1 } from "../core/latin1.ts";
 import { SP } from "../http/grammar.ts";
+import { requestLine } from "./head.ts";
 import { isText, moveBytes, textOf } from "./head_bytes.ts";
 import type { Reading } from "./head_lines.ts";
 import { NAME_BYTE } from "./name_table.ts";
@@ -51,6 +53,13 @@ export class RequestLine {
     this.targetEnd += by;
     this.end += by;
     bytes[this.targetEnd + MINOR_AT] = ONE;
+  }
+
+  /** Writes it anew right before `end`, with another target, of HTTP/1.1. */
+  write(bytes: Uint8Array, end: number, target: string): void {
+    const written = encodeLatin1(requestLine(this.method, target));
+    this.start = end - written.length;
+    bytes.set(written, this.start);
   }
 
   #readVersion(bytes: Uint8Array, filled: number): Reading {

@@ -5,7 +5,7 @@ import { type Problem, sortProblems, type SourceFile } from "../config/problem.t
 import type { Config } from "../config/schema.ts";
 import { verifyConfig } from "../config/verify.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
-import { stampsBeforeReading } from "../io/file_stamp.ts";
+import { type FileStamps, isSameStamp, stampsBeforeReading } from "../io/file_stamp.ts";
 import { readTextFile } from "../io/text_file.ts";
 import {
   type Certificate,
@@ -120,21 +120,44 @@ export interface FilesOptions {
   readonly read?: CertificateReader;
   /** Of what was loaded before. */
   readonly trials?: EngineTrials;
+  /** What was loaded before: certificates whose files stand as they did are taken from it. */
+  readonly known?: LoadedConfig | undefined;
 }
 
 /** The files that a configuration names, all or none. @throws {ProxyError} `bad_config` */
 export async function loadFiles(
   config: Config,
-  { read = readOne, trials = new EngineTrials() }: FilesOptions = {},
+  { read = readOne, trials = new EngineTrials(), known }: FilesOptions = {},
 ): Promise<LoadedConfig> {
   const stamps = await stampsBeforeReading(filesOf(config));
-  const certificates = await Promise.all(config.certificates.map(read));
+  const certificates = await Promise.all(
+    config.certificates.map((entry) =>
+      known && knownCertificate(entry, known, stamps) || read(entry)
+    ),
+  );
   const [refusal] = await trials.refusals(config, certificates);
   if (refusal !== undefined) throw new ProxyError("bad_config", refusal.message);
   return { config, certificates, trust: await loadTrust(config, read), stamps };
 }
 
 const readOne: CertificateReader = orStandIn(loadCertificate);
+
+/** To read one takes milliseconds, and there may be two thousand of which one has changed. */
+function knownCertificate(
+  entry: Config["certificates"][number],
+  known: LoadedConfig,
+  stamps: FileStamps,
+): Certificate | undefined {
+  const index = known.config.certificates.indexOf(entry);
+  const { cert, key, passphraseFile } = entry;
+  const stand = [cert, key, passphraseFile].every((path) => {
+    if (path === undefined) return true;
+    const [before, now] = [known.stamps.get(path), stamps.get(path)];
+    return before !== undefined && now !== undefined && isSameStamp(before, now);
+  });
+  const certificate = stand ? known.certificates[index] : undefined;
+  return certificate?.placeholder === true ? undefined : certificate;
+}
 
 function hasErrors(problems: readonly Problem[]): boolean {
   return problems.some(({ severity }) => severity === "error");

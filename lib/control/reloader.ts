@@ -84,6 +84,8 @@ export class Reloader {
       const next = await loadFiles(this.#current.config, {
         read: readSettled,
         trials: this.#trials,
+        // who asks has a reason to, so all is read
+        known: ASKED.has(reason) ? undefined : this.#current,
       });
       const isSame = planReload(this.#current, next).length === 0;
       // files that were touched are no news, but whoever asks gets an answer

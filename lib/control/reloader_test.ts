@@ -120,3 +120,23 @@ Deno.test("reload() reads the certificates alone when flags made the configurati
   assert.deepEqual(target.applied.map(portOf), [1]);
   assert.equal(events[0]?.kind, "reloaded");
 });
+
+Deno.test("reloadFiles() reads what has changed alone, unless somebody asks", async () => {
+  await using file = await ConfigFile.create("");
+  await file.putCertificate("a", ec);
+  await file.putCertificate("b", ec);
+  const two = "{ cert: a.crt, key: a.key }, { cert: b.crt, key: b.key }";
+  await file.write(yaml(1).replace(certificateYaml(ec), two));
+  const { reloader, target } = await reloading(file);
+  await file.putCertificate("b", await issueCertificate({ names: ["localhost"] }));
+  await reloader.reloadFiles("changed certificate files");
+  await reloader.reloadFiles("SIGHUP");
+  const [first, second] = target.applied;
+  const { loaded } = await loadConfigFile(file.path, { now: new Date(), expiredIsError: false });
+  assert.deepEqual(first?.certificates, loaded?.certificates);
+  assert.deepEqual(second?.certificates, loaded?.certificates);
+  await Deno.writeTextFile(`${file.folder}/b.key`, "");
+  await reloader.reloadFiles("SIGHUP");
+  assert.equal(target.applied.length, 2);
+  assert.notEqual(second?.certificates[0], first?.certificates[0]);
+});

@@ -35,8 +35,8 @@ const MALFORMED: readonly [name: string, sent: string][] = [
   ["two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc"],
   ["a signed length", "HTTP/1.1 200 OK\r\nContent-Length: -3\r\n\r\n"],
   ["an unknown coding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nabc"],
-  ["a space before the colon", "HTTP/1.1 200 OK\r\nA : b\r\nContent-Length: 0\r\n\r\n"],
-  ["obs-fold", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 0\r\n\r\n"],
+  ["a folded first line", "HTTP/1.1 200 OK\r\n c\r\nContent-Length: 0\r\n\r\n"],
+  ["a folded length", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n 4\r\n\r\nabc"],
   ["a NUL", "HTTP/1.1 200 OK\r\nA: \0\r\nContent-Length: 0\r\n\r\n"],
   ["a head without an end", `HTTP/1.1 200 OK\r\nA: ${"a".repeat(20_000)}`],
   [
@@ -235,7 +235,7 @@ for (const engine of ENGINES) {
       await client.write(encodeRequest("/"));
       const answer = await readAnswer(client);
       assert.equal(answer.status, 502, next[0]);
-      assert.match(answer.body, /^502 Bad Gateway\nrequest \S+\n$/);
+      assert.match(answer.body, /^502 Bad Gateway\n(?:.*limits\.header_bytes .*\n)?request \S+\n$/);
     }
     assert.equal(backend.connections.length, MALFORMED.length);
     await proxy.log.count(/ warning server failed /, MALFORMED.length);

@@ -43,7 +43,6 @@ export const ERROR_CODES = {
   bad_response: "upstream",
   answer_too_large: "upstream",
   answer_has_too_many_fields: "upstream",
-  answer_stalled: "upstream",
   truncated_response: "upstream",
   resolve_failed: "upstream",
   // This proxy

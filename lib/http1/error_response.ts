@@ -33,7 +33,6 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   bad_response: 502,
   answer_too_large: 502,
   answer_has_too_many_fields: 502,
-  answer_stalled: 502,
   truncated_response: 502,
   no_server: 502,
   draining: 503,

@@ -199,8 +199,8 @@ class Attempt {
         if (part === undefined) {
           this.status = status;
           await this.#flush();
-          const { answerIdle } = this.backend;
-          serverDeadline.arm(answerIdle, () => lease.abort(serverSilent(answerIdle)));
+          const { answerIdle, name } = this.backend;
+          serverDeadline.arm(answerIdle, () => lease.abort(serverSilent(answerIdle, name)));
           part = await responses.next();
           serverDeadline.disarm();
         }
@@ -427,8 +427,10 @@ function serverGone(): ProxyError {
   return new ProxyError("upstream_gone", "The server closed the connection without an answer");
 }
 
-function serverSilent(ms: number): ProxyError {
-  return new ProxyError("answer_stalled", `The server's answer stood still for ${ms / 1000} s`);
+function serverSilent(ms: number, backend: string): ProxyError {
+  const key = `backends.${backend}.timeouts.idle`;
+  const message = `The server's answer stood still for ${ms / 1000} s; ${key} sets how long may be`;
+  return new ProxyError("truncated_response", message);
 }
 
 function noAnswer(ms: number): ProxyError {

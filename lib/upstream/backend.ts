@@ -175,11 +175,10 @@ export class Backend {
   }
 }
 
-/** The keys of a backend that set what an answer was too large, or too quiet, for. */
+/** The keys of a backend that set what an answer was too large for. */
 const KEYS: Partial<Record<ErrorCode, string>> = {
   answer_too_large: "limits.header_bytes",
   answer_has_too_many_fields: "limits.headers",
-  answer_stalled: "timeouts.idle",
 };
 
 function without(members: readonly Member[], { servers }: Tries): readonly Member[] {

@@ -1,7 +1,7 @@
 import { ACME_PROTOCOL, NO_CHALLENGES, type PendingChallenges } from "./acme/challenges.ts";
 import { challengeCertificateOf } from "./certificates/challenge_certificate.ts";
 import type { Certificate } from "./certificates/certificate.ts";
-import type { Config, ListenerConfig, Mode, TlsListenerConfig } from "./config/schema.ts";
+import type { Config, ListenerConfig, Mode } from "./config/schema.ts";
 import { type Address, formatAddress } from "./core/address.ts";
 import { AddressSet } from "./core/address_set.ts";
 import { type Counters, OWN_COUNTERS } from "./core/counters.ts";
@@ -25,6 +25,7 @@ import {
   engineOf,
   type LoadedConfig,
   policyOf,
+  tlsPolicyOf,
 } from "./control/snapshot.ts";
 import {
   type LiveCertificateStore,
@@ -34,6 +35,7 @@ import { denoEngine } from "./tls/deno_engine.ts";
 import type { EngineName, TlsListener } from "./tls/engine.ts";
 import { openSslUnavailable } from "./tls/openssl/library.ts";
 import { opensslEngine } from "./tls/openssl_engine.ts";
+import { TicketKeys, type TicketKeySets } from "./tls/openssl/ticket_keys.ts";
 import { giveUpFfi } from "./ports/system_library.ts";
 import {
   type ServerName,
@@ -67,6 +69,8 @@ export interface App {
   setDrained(server: ServerName, drained: boolean): Promise<boolean>;
   /** What a CA may ask for from now on (RFC 8555, section 8); settles once all answer so. */
   setChallenges(pending: PendingChallenges): Promise<void>;
+  /** What session tickets are sealed with from now on; settles once all do. */
+  setTicketKeys(sets: TicketKeySets): Promise<void>;
   /** Milliseconds for which `drain` waits, by the configuration in force. */
   readonly drainTime: number;
   /**
@@ -123,6 +127,8 @@ export interface AppOptions {
   readonly counters?: Counters;
   /** How many descriptors the process may have; undefined where that is not known. */
   readonly descriptors?: number | undefined;
+  /** What session tickets are sealed with; by default what nobody else knows. */
+  readonly ticketKeys?: TicketKeySets | undefined;
   /** Whether servers are checked here; else somebody else does it for several threads. */
   readonly checked?: boolean;
 }
@@ -157,6 +163,8 @@ class RunningApp implements OneThreadApp {
   /** What a CA may ask for. */
   readonly #challenges = new Live<PendingChallenges>(NO_CHALLENGES);
   #challengeCertificates: ReadonlyMap<string, Certificate> = new Map();
+  /** What session tickets are sealed with, on all listeners. */
+  readonly #tickets: TicketKeys;
   readonly #policy: Live<Policy>;
   /** What it starts with. */
   readonly #staged: StagedPolicy;
@@ -167,7 +175,7 @@ class RunningApp implements OneThreadApp {
 
   constructor(
     loaded: LoadedConfig,
-    { observe, traced = false, counters = OWN_COUNTERS, checked = true, descriptors }:
+    { observe, traced = false, counters = OWN_COUNTERS, checked = true, descriptors, ticketKeys }:
       & AppOptions
       & {
         observe: Observer;
@@ -181,6 +189,7 @@ class RunningApp implements OneThreadApp {
     this.#traced = traced;
     this.#counters = counters;
     this.#descriptors = descriptors;
+    this.#tickets = new TicketKeys(ticketKeys);
     this.#servers = new ServerRegistry({
       deadlines: this.#deadlines,
       ...{ observe, counters, checked },
@@ -219,6 +228,11 @@ class RunningApp implements OneThreadApp {
       Object.entries(pending.certificates)
         .map(([name, pem]) => [name, challengeCertificateOf(name, pem)]),
     );
+    return Promise.resolve();
+  }
+
+  setTicketKeys(sets: TicketKeySets): Promise<void> {
+    this.#tickets.replace(sets);
     return Promise.resolve();
   }
 
@@ -384,11 +398,12 @@ class RunningApp implements OneThreadApp {
       },
       certificates,
       alpn: alpnOf(config),
-      policy: tlsPolicy(config),
+      policy: tlsPolicyOf(config),
     };
     const listener = await openListener({
       ...shared,
       ...terms,
+      tickets: this.#tickets,
       engine: engine === "deno" ? denoEngine : opensslEngine,
       admit: (hello) => admitClient(hello, this.#policy.current, terms),
       pass: (connection, sni) => servePassthrough(connection, sni, session),
@@ -428,10 +443,6 @@ function isAt(listeners: Iterable<OpenListener>, { host, port }: Address): boole
     [...listeners].some(({ listen }) => listen.host === host && listen.port === port);
 }
 
-function tlsPolicy({ tls: { minVersion, strictSni } }: TlsListenerConfig) {
-  return { minVersion: minVersion === "1.3" ? "TLSv1.3" : "TLSv1.2", strictSni } as const;
-}
-
 /** Listeners with the same key are the same; one whose key changes is opened anew. */
 function listenerKey(
   listener: ListenerConfig,
@@ -442,7 +453,14 @@ function listenerKey(
   const { handshake } = config.timeouts;
   const facts = listener.kind === "redirect"
     ? ["redirect", proxyProtocol && [proxyProtocol, handshake]]
-    : [listener.mode, listener.tls, engineOf(listener, config).engine, proxyProtocol, handshake];
+    : [
+      listener.mode,
+      listener.alpn,
+      listener.tls,
+      engineOf(listener, config).engine,
+      proxyProtocol,
+      handshake,
+    ];
   // port 0 may stand there more than once
   for (let count = 0;; count++) {
     const key = JSON.stringify([address, count, ...facts]);

@@ -22,6 +22,8 @@ import {
   BROKEN_OFF,
   certificatesByKeyType,
   certificatesByName,
+  chosenCiphers,
+  chosenGroup,
   lastWords,
   loggedName,
   loggedProtocol,
@@ -35,6 +37,7 @@ import {
   truncationsShown,
   unknownName,
   withoutCertificate,
+  withoutTickets,
 } from "./support/engine_looks.ts";
 import { Flood, Sink } from "./support/flood.ts";
 import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
@@ -132,6 +135,24 @@ const DIFFERENCES: Readonly<Record<Capability, Difference>> = {
     can: "alert 40",
     instead: /clients are asked for certificates \(client_certificates\)$/m,
     look: withoutCertificate,
+  },
+  cipher_choice: {
+    lacking: ["deno"],
+    can: ["TLS_AES_128_GCM_SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"],
+    instead: /cipher suites are chosen \(cipher_choice\)$/m,
+    look: chosenCiphers,
+  },
+  group_choice: {
+    lacking: ["deno"],
+    can: "ECDH, secp384r1, 384 bits",
+    instead: /groups of the key exchange are chosen \(group_choice\)$/m,
+    look: chosenGroup,
+  },
+  ticket_choice: {
+    lacking: ["deno"],
+    can: { tickets: [false, false], resumed: "Reused" },
+    instead: /session tickets are switched off \(ticket_choice\)$/m,
+    look: withoutTickets,
   },
   plain_http_answer: {
     lacking: ["deno"],

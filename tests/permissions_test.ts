@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { startBackend, startHttp, unusedPort } from "./support/backends.ts";
+import { startBackend, startEcho, startHttp, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { printedFlags, printedPermissions } from "./support/printed_permissions.ts";
@@ -87,6 +87,25 @@ ${more}`;
     await Deno.remove(audit);
   });
 }
+
+Deno.test("without ALPN OpenSSL takes its two files alone, and a process may open no others", async () => {
+  await using echo = await startEcho();
+  const port = await unusedPort();
+  await using config = await ConfigFile.createWithSecret(`
+listeners: [{ listen: "127.0.0.1:${port}", mode: tcp, engine: openssl }]
+certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
+backends: { a: { servers: ["${echo.address}"] } }
+routes: [{ backend: a }]
+workers: 2`);
+  const granted = await printedFlags(config.path);
+  const libraries = granted.filter((flag) => flag.startsWith("--allow-ffi"));
+  assert.match(libraries.join(), /^--allow-ffi=\/\S+\/libcrypto\.so\.3,\/\S+\/libssl\.so\.3$/);
+  await using proxy = await startProxy(["--config", config.path], { granted });
+  assert.deepEqual(proxy.says.matching(/permission/), []);
+  using client = await connectTls(port);
+  await client.write("ping");
+  assert.equal(await client.readText(4), "ping");
+});
 
 Deno.test("with the printed permissions nothing else can be reached", async () => {
   const reached: string[] = [];

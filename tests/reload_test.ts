@@ -465,15 +465,14 @@ for (const [from, to] of [["openssl", "deno"], ["deno", "openssl"]] as const) {
   });
 }
 
-Deno.test("one certificate more makes auto change the engine, and one less changes it back", async () => {
+Deno.test("the deno engine gives one certificate more by name, and then one less to all", async () => {
   await using one = await startNamed("one");
   const port = await unusedPort();
   const make = (certificates: readonly CertificateFiles[]) =>
     yaml({
-      listeners: [listener(port)],
+      listeners: [listener(port, "engine: deno")],
       certificates: certificates.map((files) => certificateYaml(files)),
       backends: { one: one.address },
-      more: "log: { tls: false }",
     });
   await using file = await ConfigFile.create(make([ec]));
   await using proxy = await file.start();

@@ -242,6 +242,30 @@ for (const engine of ENGINES) {
   });
 }
 
+Deno.test("the spare takes one place, and the process ends with the last worker", async () => {
+  await using backend = await startNamed("app", { brokenOff: true });
+  const proxy = await startConfigured(
+    workers(2, { engine: "openssl", backends: { app: backend.address } }),
+    { program: "tests/support/mortal_proxy.ts" },
+  );
+  const admin = await adminOf(proxy);
+  // by the names of the threads: the spare is the third
+  const kill = (name: string) => Deno.writeTextFile(`${proxy.config.folder}/death`, name);
+  await kill("worker 0");
+  await proxy.log.first(/ worker=0 reason=".*; the spare takes its place, and for the next /);
+  await eventually(
+    async () => (await statusOf(admin)).workers.running === 2 || undefined,
+    "the spare to serve",
+  );
+  await kill("worker 1");
+  await proxy.log.first(/ worker=1 reason=".*; no spare is left to take its place: restart /);
+  for (let i = 0; i < MANY; i++) assert.equal((await ask(proxy.port, LOCAL)).body, "app");
+  await kill("worker 2");
+  await proxy.says.first(/^tls-proxy: the last worker has died, and none can take its place$/);
+  assert.equal((await within(proxy.status, "the end")).code, 1);
+  await proxy.config[Symbol.asyncDispose]();
+});
+
 Deno.test("a worker that hangs is replaced, and nobody waits for it", async () => {
   await using backend = await startNamed("app", { brokenOff: true });
   await using proxy = await startConfigured(

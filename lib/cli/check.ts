@@ -1,6 +1,7 @@
 import { renewalTime } from "../acme/renewal.ts";
 import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
+import { describeTls } from "../control/describe_tls.ts";
 import { describeBackend } from "../control/describe_backend.ts";
 import { engineOf, type LoadedConfig, workersOf } from "../control/snapshot.ts";
 import { type Certificate, daysUntilExpiry } from "../certificates/certificate.ts";
@@ -36,7 +37,8 @@ function details({ config, certificates }: LoadedConfig, now: Date): string[] {
       : `, PROXY header required from ${proxyProtocol.from.join(", ")}`;
     if (listener.kind === "redirect") return `  listener ${address}: redirects to https${behind}`;
     const { engine, reason } = engineOf(listener, config);
-    return `  listener ${address}: ${listener.mode}, ${engine} engine (${reason})${behind}`;
+    const tls = describeTls(listener).map((text) => `; ${text}`).join("");
+    return `  listener ${address}: ${listener.mode}, ${engine} engine (${reason})${tls}${behind}`;
   });
   const { workers } = config;
   return [

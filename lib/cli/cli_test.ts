@@ -18,7 +18,14 @@ Deno.test("runCli() runs the proxy with what the flags say", async () => {
       listen: { host: "::1", port: 9443 },
       mode: "tcp",
       engine: "openssl",
-      tls: { minVersion: "1.2", strictSni: false },
+      alpn: [],
+      tls: {
+        minVersion: "1.2",
+        strictSni: false,
+        ciphers: undefined,
+        groups: undefined,
+        sessionTickets: true,
+      },
       proxyProtocol: undefined,
     },
   ]);

@@ -7,7 +7,7 @@ import type {
   Mode,
   TlsListenerConfig,
 } from "../config/schema.ts";
-import { SERVER_DEFAULTS } from "../config/yaml_schema.ts";
+import { SERVER_DEFAULTS, TLS_DEFAULTS } from "../config/yaml_schema.ts";
 import { type Address, parseAddress } from "../core/address.ts";
 import { parseServerAddress, type ServerAddress } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
@@ -66,7 +66,8 @@ export function configFromFlags(flags: Flags): Config {
       listen: parseFlagAddress("--listen", flags.listen),
       mode: flags.mode,
       engine: flags.engine,
-      tls: { minVersion: "1.2", strictSni: false },
+      alpn: [],
+      tls: TLS_DEFAULTS,
       proxyProtocol: undefined,
     }],
     certificates,

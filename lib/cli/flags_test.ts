@@ -11,7 +11,14 @@ Deno.test("configFromFlags() leaves certificate and backend open when no flag is
       listen: { host: "127.0.0.1", port: 8443 },
       mode: "http",
       engine: "auto",
-      tls: { minVersion: "1.2", strictSni: false },
+      alpn: [],
+      tls: {
+        minVersion: "1.2",
+        strictSni: false,
+        ciphers: undefined,
+        groups: undefined,
+        sessionTickets: true,
+      },
       proxyProtocol: undefined,
     },
   ]);
@@ -39,7 +46,14 @@ Deno.test("configFromFlags() takes every flag over", () => {
       listen: { host: "::", port: 443 },
       mode: "tcp",
       engine: "openssl",
-      tls: { minVersion: "1.2", strictSni: false },
+      alpn: [],
+      tls: {
+        minVersion: "1.2",
+        strictSni: false,
+        ciphers: undefined,
+        groups: undefined,
+        sessionTickets: true,
+      },
       proxyProtocol: undefined,
     },
   ]);

@@ -23,6 +23,7 @@ import { descriptorLimit } from "../ports/descriptors.ts";
 import { type Log, openLog } from "../log/log.ts";
 import { ledgerLines, startTally } from "../metrics/tally.ts";
 import { openTelemetry } from "../metrics/telemetry.ts";
+import { TicketTurns } from "../tls/openssl/ticket_turns.ts";
 import { painter } from "../log/terminal_format.ts";
 import {
   DEVELOPMENT_HOSTS,
@@ -106,10 +107,12 @@ async function serve(
     tellReload(event, say);
   };
   const traced = telemetry !== undefined;
+  const tickets = cleanUp.use(new TicketTurns((sets) => void app.setTicketKeys(sets)));
+  const ticketKeys = tickets.sets;
   const workers = workersOf(config);
   if (workers > 1) {
     fleet = await startFleet(start.loaded, {
-      ...{ workers, observe, traced },
+      ...{ workers, observe, traced, ticketKeys },
       program: Deno.mainModule,
       notice: (event) => monitor.notice(event),
       log: (lines) => log.append(lines),
@@ -117,7 +120,10 @@ async function serve(
     });
   }
   const app = fleet ??
-    await startApp(start.loaded, observe, { traced, descriptors: descriptorLimit() });
+    await startApp(start.loaded, observe, {
+      ...{ traced, ticketKeys },
+      descriptors: descriptorLimit(),
+    });
   const admin = cleanUp.use(
     new AdminService(monitor, {
       get listeners() {
@@ -184,7 +190,13 @@ async function serve(
     void reloader.reload("SIGHUP");
   });
 
-  const signal = await signals.stop;
+  const died = fleet?.allDead.then(() => undefined) ?? NEVER;
+  const signal = await Promise.race([signals.stop, died]);
+  if (signal === undefined) {
+    // whoever has started it may start it again
+    say("the last worker has died, and none can take its place");
+    return 1;
+  }
   const seconds = app.drainTime / 1000;
   say(`${signal}: draining, for at most ${seconds} s; a second signal ends at once`);
   await tellServiceManager("STOPPING=1", say);
@@ -195,6 +207,8 @@ async function serve(
   for (const line of ledgerLines(monitor.totals.ledger)) say(line);
   return 0;
 }
+
+const NEVER = new Promise<undefined>(() => {});
 
 interface Start {
   readonly loaded: LoadedConfig;

@@ -65,7 +65,14 @@ Deno.test("parseConfig() reads every key of the file", () => {
       listen: { host: "0.0.0.0", port: 8443 },
       mode: "http",
       engine: "auto",
-      tls: { minVersion: "1.3", strictSni: true },
+      alpn: [],
+      tls: {
+        minVersion: "1.3",
+        strictSni: true,
+        ciphers: undefined,
+        groups: undefined,
+        sessionTickets: true,
+      },
       proxyProtocol: { from: ["10.0.0.0/8"] },
     },
     { kind: "redirect", listen: { host: "::1", port: 8080 }, proxyProtocol: undefined },
@@ -289,6 +296,35 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   [
     `listeners: [{ listen: ":1", tls: { min_version: 1.1 } }]`,
     `1:49: "min_version" must be "1.2" or "1.3"`,
+  ],
+  [
+    `listeners: [{ listen: ":1", engine: node }]`,
+    '1:37: there is no "node" engine any more: write openssl, which takes its place, or auto',
+  ],
+  [
+    `listeners: [{ listen: ":1", tls: { ciphers: [TLS_AES_128_GCM_SHA265] } }]`,
+    '1:46: "TLS_AES_128_GCM_SHA265" is no cipher suite that is offered; did you mean ' +
+    "TLS_AES_128_GCM_SHA256?",
+  ],
+  [
+    `listeners: [{ listen: ":1", tls: { ciphers: [RC4] } }]`,
+    '1:46: "RC4" is no cipher suite that is offered; write one such as TLS_AES_128_GCM_SHA256',
+  ],
+  [
+    `listeners: [{ listen: ":1", tls: { groups: [P-256] } }]`,
+    '1:45: "P-256" is none of the groups x25519, secp256r1, secp384r1, ',
+  ],
+  [
+    `listeners: [{ listen: ":1", alpn: [h2] }]`,
+    '1:35: "alpn" is for tcp mode: in http mode it is what HTTP asks for',
+  ],
+  [
+    `listeners: [{ listen: ":1", redirect: https, alpn: [h2] }]`,
+    '1:52: "alpn" means nothing for a listener that redirects',
+  ],
+  [
+    `listeners: [{ listen: ":1", mode: tcp, alpn: ["a b"] }]`,
+    "1:47: a protocol is 1 to 255 printable characters",
   ],
   [ok("certificates: [{ cert: a.crt }]"), `2:16: "key" is missing`],
   [ok("certificates: [{ cert: '', key: a }]"), `2:24: "cert" must not be empty`],

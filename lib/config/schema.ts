@@ -38,8 +38,20 @@ export interface TlsListenerConfig {
   readonly listen: Address;
   readonly mode: Mode;
   readonly engine: EngineName | "auto";
-  readonly tls: { readonly minVersion: "1.2" | "1.3"; readonly strictSni: boolean };
+  /** Protocols offered by ALPN in tcp mode, best first. */
+  readonly alpn: readonly string[];
+  readonly tls: TlsConfig;
   readonly proxyProtocol: ProxyProtocolConfig | undefined;
+}
+
+/** What a listener asks of its clients' TLS; what is undefined the engine chooses. */
+export interface TlsConfig {
+  readonly minVersion: "1.2" | "1.3";
+  readonly strictSni: boolean;
+  /** Names of IANA, best first. */
+  readonly ciphers: readonly string[] | undefined;
+  readonly groups: readonly string[] | undefined;
+  readonly sessionTickets: boolean;
 }
 
 /** Plain HTTP that answers every request with 308 to https. */

@@ -1,4 +1,5 @@
 import { formatAddress, isLoopback, overlap } from "../core/address.ts";
+import { cipherSuite } from "../core/cipher_suites.ts";
 import { formatServerAddress } from "../core/endpoint.ts";
 import { isWithin, type KeyPath } from "./key_path.ts";
 import type { ParsedFile } from "./parse.ts";
@@ -21,6 +22,7 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...duplicateListeners(config),
     ...missingParts(config),
     ...anybodysWord(config),
+    ...nothingLeftOfTls(config),
     ...certificateDefaults(config),
     ...acmeNeeds(config),
     ...unknownBackends(config),
@@ -84,6 +86,26 @@ function missingParts({ listeners, certificates, routes }: Config): Finding[] {
     findings.push(error(["listeners", tls], "there are no routes: nothing would be forwarded"));
   }
   return findings;
+}
+
+/** Choices that no client could meet. */
+function nothingLeftOfTls({ listeners }: Config): Finding[] {
+  return listeners.flatMap((listener, index): Finding[] => {
+    if (listener.kind !== "tls") return [];
+    const { ciphers, groups, minVersion } = listener.tls;
+    const path = (key: string) => ["listeners", index, "tls", key];
+    const findings: Finding[] = [];
+    if (ciphers?.length === 0) findings.push(error(path("ciphers"), "there are no ciphers"));
+    else if (minVersion === "1.3" && ciphers?.every((name) => !isOf13(name))) {
+      findings.push(error(path("ciphers"), "none of these ciphers is one of TLS 1.3"));
+    }
+    if (groups?.length === 0) findings.push(error(path("groups"), "there are no groups"));
+    return findings;
+  });
+}
+
+function isOf13(name: string): boolean {
+  return cipherSuite(name)?.version === "TLSv1.3";
 }
 
 function certificateDefaults({ certificates }: Config): Finding[] {

@@ -21,6 +21,17 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
     ["error another listener has 127.0.0.1:1 already"],
   ],
   [
+    { listeners: `[{ listen: ":1", tls: { ciphers: [], groups: [] } }]` },
+    ["error there are no ciphers", "error there are no groups"],
+  ],
+  [
+    {
+      listeners: `[{ listen: ":1", tls: { min_version: 1.3, ciphers: ` +
+        "[TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256] } }]",
+    },
+    ["error none of these ciphers is one of TLS 1.3"],
+  ],
+  [
     { certificates: "[]" },
     ["error a TLS listener needs certificates, there are none"],
   ],

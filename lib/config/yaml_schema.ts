@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { parseAddress } from "../core/address.ts";
 import { parseServerAddress } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
+import { CIPHER_SUITES, cipherSuite, GROUP_NAMES } from "../core/cipher_suites.ts";
 import { networkEnds } from "../core/ip.ts";
 import { ipAddress, normalizeHostName, normalizeHostPattern } from "../core/host_name.ts";
 import type {
@@ -23,7 +24,9 @@ import type {
   ServerConfig,
   TestConfig,
   TimeoutsConfig,
+  TlsConfig,
 } from "./schema.ts";
+import { nearest } from "./suggest.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
 /** What to say to who still asks for the engine that there was on `node:tls`. */
@@ -31,7 +34,7 @@ export const NODE_ENGINE_GONE =
   'there is no "node" engine any more: write openssl, which takes its place, or auto';
 
 /** What `tls: true` means. */
-const TLS_DEFAULTS: BackendTlsConfig = {
+const BACKEND_TLS_DEFAULTS: BackendTlsConfig = {
   ...{ ca: undefined, name: undefined, cert: undefined, key: undefined },
   verify: true,
 };
@@ -149,7 +152,54 @@ const proxyProtocol = z.strictObject({
   description: "The PROXY protocol (v1 and v2) ahead of all else, which tells the client's address",
 });
 
-const TLS_ONLY = ["mode", "engine", "tls"] as const;
+const TLS_ONLY = ["mode", "engine", "alpn", "tls"] as const;
+
+const cipher = z.string().refine((name) => cipherSuite(name) !== undefined, {
+  error: ({ input }) => {
+    const meant = nearest(String(input), CIPHER_SUITES.map(({ name }) => name));
+    return `"${input}" is no cipher suite that is offered; ` +
+      (meant === undefined ? "write one such as TLS_AES_128_GCM_SHA256" : `did you mean ${meant}?`);
+  },
+}).meta({ examples: ["TLS_AES_128_GCM_SHA256"] });
+
+const group = z.string().refine((name) => GROUP_NAMES.includes(name), {
+  error: ({ input }) => `"${input}" is none of the groups ${GROUP_NAMES.join(", ")}`,
+}).meta({ examples: ["x25519"] });
+
+const alpnName = z.string().regex(/^[\x21-\x7e]{1,255}$/, {
+  error: "a protocol is 1 to 255 printable characters, such as postgresql",
+}).meta({ examples: ["postgresql"] });
+
+const tls = z.strictObject({
+  min_version: tlsVersion.default("1.2").meta({
+    description: "The oldest version of TLS; who cannot do it gets the alert protocol_version",
+  }),
+  strict_sni: z.boolean().default(false).meta({
+    description:
+      "Refuse a name that no certificate covers, by the alert unrecognized_name, instead of giving the default; who asks for none is served",
+  }),
+  ciphers: z.array(cipher).optional().meta({
+    description:
+      "Cipher suites, best first, of TLS 1.2 and 1.3 alike; a version of which there is none is not spoken; by default all with forward secrecy and authenticated encryption, in the client's order",
+  }),
+  groups: z.array(group).optional().meta({
+    description:
+      "Groups of the key exchange; by default x25519, secp256r1, secp384r1, and x25519mlkem768 where the library has it",
+  }),
+  session_tickets: z.boolean().default(true).meta({
+    description:
+      "Resume sessions by tickets; their keys are the same in all workers, and new every 12 h",
+  }),
+}).transform(({ min_version, strict_sni, ciphers, groups, session_tickets }): TlsConfig => ({
+  minVersion: min_version,
+  strictSni: strict_sni,
+  ciphers,
+  groups,
+  sessionTickets: session_tickets,
+}));
+
+/** What is asked of TLS when nobody says otherwise. */
+export const TLS_DEFAULTS: TlsConfig = tls.parse({});
 
 const listener = z.strictObject({
   listen: address("Where to listen: host:port or [v6]:port"),
@@ -161,33 +211,32 @@ const listener = z.strictObject({
     description: "What does the TLS; auto takes the best that this machine has",
     default: "auto",
   }),
-  tls: z.strictObject({
-    min_version: tlsVersion.default("1.2").meta({
-      description: "The oldest version of TLS; who cannot do it gets the alert protocol_version",
-    }),
-    strict_sni: z.boolean().default(false).meta({
-      description:
-        "Refuse a name that no certificate covers, by the alert unrecognized_name, instead of giving the default; who asks for none is served",
-    }),
-  }).optional(),
+  alpn: z.array(alpnName).optional().meta({
+    description: "In tcp mode the protocols offered, best first; in http mode they are HTTP's own",
+  }),
+  tls: tls.optional(),
   redirect: z.literal("https").optional().meta({
     description: "Plain HTTP that answers 308 to the same URL with https; no TLS beside it",
   }),
   proxy_protocol: proxyProtocol.optional(),
 }).transform((parsed, context): ListenerConfig => {
-  const { listen, redirect, mode, engine, tls, proxy_protocol: proxyProtocol } = parsed;
+  const { listen, redirect, mode, engine, alpn, tls, proxy_protocol: proxyProtocol } = parsed;
   if (redirect === undefined) {
-    const { min_version: minVersion = "1.2", strict_sni: strictSni = false } = tls ?? {};
+    if (alpn !== undefined && mode !== "tcp") {
+      const message = '"alpn" is for tcp mode: in http mode it is what HTTP asks for';
+      context.addIssue({ code: "custom", path: ["alpn"], message });
+    }
     return {
       kind: "tls",
       listen,
       mode: mode ?? "http",
       engine: engine ?? "auto",
-      tls: { minVersion, strictSni },
+      alpn: alpn ?? [],
+      tls: tls ?? TLS_DEFAULTS,
       proxyProtocol,
     };
   }
-  const given = { mode, engine, tls };
+  const given = { mode, engine, alpn, tls };
   for (const key of TLS_ONLY.filter((key) => given[key] !== undefined)) {
     const message = `"${key}" means nothing for a listener that redirects`;
     context.addIssue({ code: "custom", path: [key], message });
@@ -310,7 +359,9 @@ const clientAuth = z.strictObject({
 }).transform(({ crl, ...rest }): ClientAuthConfig => ({ ...rest, crl }));
 
 const backendTls = z.union([
-  z.boolean().transform((on): BackendTlsConfig | undefined => on ? TLS_DEFAULTS : undefined),
+  z.boolean().transform((on): BackendTlsConfig | undefined =>
+    on ? BACKEND_TLS_DEFAULTS : undefined
+  ),
   z.strictObject({
     ca: z.string().min(1).optional().meta({
       description: "PEM file of the authorities that are believed; by default the system's",

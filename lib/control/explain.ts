@@ -5,6 +5,7 @@ import { ProxyError } from "../core/errors.ts";
 import { daysUntilExpiry } from "../certificates/certificate.ts";
 import { describeBackend } from "./describe_backend.ts";
 import { clientAuthRules } from "./trust.ts";
+import { describeTls } from "./describe_tls.ts";
 import { resolveRequest } from "./resolve.ts";
 import { engineOf, type LoadedConfig } from "./snapshot.ts";
 
@@ -12,6 +13,8 @@ import { engineOf, type LoadedConfig } from "./snapshot.ts";
 export interface Explanation {
   readonly url: string;
   readonly listener: ExplainedListener;
+  /** What is asked of TLS beyond the defaults, in words. */
+  readonly tls?: readonly string[];
   readonly engine?: { readonly name: string; readonly reason: string };
   readonly certificate?: {
     readonly file: string;
@@ -84,6 +87,7 @@ function explainTls(
   const host = hostOf(url);
   const tcp = listener.mode === "tcp";
   const engine = engineOf(listener, loaded.config);
+  const tls = describeTls(listener);
   const found = resolveRequest(loaded, {
     sni: question.sni ?? normalizeHostName(host),
     host: tcp ? undefined : host,
@@ -94,6 +98,7 @@ function explainTls(
   const common = {
     url: url.href,
     listener: explainedListener(listener, listener.mode),
+    ...(tls.length === 0 ? {} : { tls }),
     engine: { name: engine.engine, reason: engine.reason },
   };
   if (found.kind === "passthrough") {
@@ -169,13 +174,14 @@ function addedHeaders(url: URL, { listen }: ListenerConfig): Record<string, stri
 /** An explanation as lines for a terminal. */
 export function explanationLines(explanation: Explanation): string[] {
   const { listener, engine, certificate, route, backend, addedHeaders, answer } = explanation;
-  const { clientAuth, passthrough } = explanation;
+  const { clientAuth, passthrough, tls } = explanation;
   const lines = [explanation.url];
   const say = (label: string, text: string) => lines.push(`  ${label.padEnd(12)} ${text}`);
   say("listener", `${listener.address}, ${listener.mode}`);
   if (listener.proxyProtocolFrom !== undefined) {
     say("behind", `${listener.proxyProtocolFrom.join(", ")}: a PROXY header tells the client`);
   }
+  if (tls !== undefined) say("tls", tls.join("; "));
   if (engine !== undefined) say("engine", `${engine.name}: ${engine.reason}`);
   if (certificate !== undefined) {
     const { file, match, expiresInDays, missing } = certificate;

@@ -18,7 +18,8 @@ import { orStandIn } from "./acme_certificate.ts";
 import { EngineTrials } from "./engine_trial.ts";
 import type { Objection } from "./fence.ts";
 import { runConfigTests } from "./config_tests.ts";
-import { certificateStore, engineOf, type LoadedConfig } from "./snapshot.ts";
+import { certificateStore, engineOf, type LoadedConfig, tlsPolicyOf } from "./snapshot.ts";
+import { policyRefusal } from "../tls/openssl/policy_refusal.ts";
 import { loadTrust, type Trust, trustParts, type TrustRead } from "./trust.ts";
 
 /** What reading a configuration file came to. */
@@ -271,8 +272,11 @@ function unsuitableEngines(config: Config, { locate }: ParsedFile): Problem[] {
   return config.listeners.flatMap((listener, index): Problem[] => {
     if (listener.kind !== "tls") return [];
     try {
-      engineOf(listener, config);
-      return [];
+      const { engine } = engineOf(listener, config);
+      const why = engine === "openssl" ? policyRefusal(tlsPolicyOf(listener)) : undefined;
+      if (why === undefined) return [];
+      const place = locate(["listeners", index, "tls"]);
+      return [{ severity: "error", place, message: `the openssl engine cannot do this: ${why}` }];
     } catch (error) {
       if (!(error instanceof ProxyError)) throw error;
       const place = locate(["listeners", index, "engine"]);

@@ -23,6 +23,7 @@ import { denoEngine, denoEngineUnavailable } from "../tls/deno_engine.ts";
 import { clientAuthRules, serverTls, type Trust } from "./trust.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
 import type { EngineName } from "../tls/engine.ts";
+import type { TlsPolicy } from "../tls/policy.ts";
 import { openSslUnavailable } from "../tls/openssl/library.ts";
 import { opensslEngine } from "../tls/openssl_engine.ts";
 import { Backend, type BackendOptions } from "../upstream/backend.ts";
@@ -208,8 +209,13 @@ function thisMachine(): Machine {
 }
 
 /** The protocols that a listener offers by ALPN (RFC 7301), best first. */
-export function alpnOf({ mode }: TlsListenerConfig): readonly string[] {
-  return mode === "http" ? ["http/1.1", "http/1.0"] : [];
+export function alpnOf({ mode, alpn }: TlsListenerConfig): readonly string[] {
+  return mode === "http" ? ["http/1.1", "http/1.0"] : alpn;
+}
+
+/** What a listener asks of its clients' TLS, in the engines' words. */
+export function tlsPolicyOf({ tls }: TlsListenerConfig): TlsPolicy {
+  return { ...tls, minVersion: tls.minVersion === "1.3" ? "TLSv1.3" : "TLSv1.2" };
 }
 
 function needsOf({ mode, tls, proxyProtocol }: TlsListenerConfig, config: Config): Need[] {
@@ -249,6 +255,21 @@ function needsOf({ mode, tls, proxyProtocol }: TlsListenerConfig, config: Config
     config.clientAuth.length > 0 && {
       capability: "client_certificates",
       why: "clients are asked for certificates",
+      strict: true,
+    },
+    tls.ciphers !== undefined && {
+      capability: "cipher_choice",
+      why: "cipher suites are chosen",
+      strict: true,
+    },
+    tls.groups !== undefined && {
+      capability: "group_choice",
+      why: "groups of the key exchange are chosen",
+      strict: true,
+    },
+    !tls.sessionTickets && {
+      capability: "ticket_choice",
+      why: "session tickets are switched off",
       strict: true,
     },
     byName && {

@@ -71,7 +71,7 @@ function tlsJson(tls: TlsFacts | undefined): string {
   let json = made.get(tls);
   if (json === undefined) {
     json = `,"sni":${text(tls.sni)},"protocol":${text(tls.protocol)},"cipher":${text(tls.cipher)}` +
-      `,"alpn":${text(tls.alpn)},"resumed":${tls.resumed ?? null}` +
+      `,"alpn":${text(tls.alpn)},"resumed":${tls.resumed ?? null},"group":${text(tls.group)}` +
       `,"handshake_ms":${ms(tls.handshakeMs)},"client_cert":${clientCertJson(tls)}`;
     made.set(tls, json);
   }
@@ -84,7 +84,7 @@ function clientCertJson({ clientCert }: TlsFacts): string {
   return `{"subject":${text(subject)},"fingerprint":${text(fingerprint)}}`;
 }
 
-const NO_TLS = ',"sni":null,"protocol":null,"cipher":null,"alpn":null,"resumed":null' +
+const NO_TLS = ',"sni":null,"protocol":null,"cipher":null,"alpn":null,"resumed":null,"group":null' +
   ',"handshake_ms":null,"client_cert":null';
 
 function pair([key, value]: Pair): string {

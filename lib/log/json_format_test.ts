@@ -12,6 +12,7 @@ const HANDSHAKE = {
   cipher: "TLS_AES_256_GCM_SHA384",
   alpn: "http/1.1",
   resumed: false,
+  group: "x25519",
   handshake_ms: 3.142,
   client_cert: null,
 };

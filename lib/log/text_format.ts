@@ -69,7 +69,7 @@ function isEveryday({ source, code }: ProxyError): boolean {
 export function lineOf(event: ProxyEvent): EventLine {
   switch (event.kind) {
     case "handshake": {
-      const { protocol, cipher, sni, alpn, resumed, handshakeMs, clientCert } = event.tls;
+      const { protocol, cipher, group, sni, alpn, resumed, handshakeMs, clientCert } = event.tls;
       return line("handshake", [
         ["peer", event.peer],
         ["protocol", protocol],
@@ -77,6 +77,7 @@ export function lineOf(event: ProxyEvent): EventLine {
         ["sni", sni],
         ["alpn", alpn],
         ["resumed", resumed === undefined ? undefined : resumed ? "yes" : "no"],
+        ["group", group],
         ["time", milliseconds(handshakeMs)],
         ...(clientCert === undefined ? [] : [
           ["client_cert", clientCert.subject] as const,

@@ -14,7 +14,7 @@ const CASES: readonly { event: ProxyEvent; level: EventLevel; text: string }[] =
     event: { kind: "handshake", peer, tls },
     level: "info",
     text: "handshake peer=127.0.0.1:5555 protocol=TLSv1.3 cipher=TLS_AES_256_GCM_SHA384 " +
-      "sni=localhost alpn=http/1.1 resumed=no time=3.1ms",
+      "sni=localhost alpn=http/1.1 resumed=no group=x25519 time=3.1ms",
   },
   {
     event: {
@@ -26,11 +26,12 @@ const CASES: readonly { event: ProxyEvent; level: EventLevel; text: string }[] =
         protocol: undefined,
         cipher: undefined,
         resumed: undefined,
+        group: undefined,
         handshakeMs: 0,
       },
     },
     level: "info",
-    text: "handshake peer=[::1]:1 protocol=- cipher=- sni=- alpn=- resumed=- time=0.0ms",
+    text: "handshake peer=[::1]:1 protocol=- cipher=- sni=- alpn=- resumed=- group=- time=0.0ms",
   },
   {
     event: {

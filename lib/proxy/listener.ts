@@ -5,6 +5,7 @@ import type { Observer } from "../core/event.ts";
 import type { CertificateStore } from "../certificates/certificate_store.ts";
 import type { TlsConnection, TlsEngine, TlsListener } from "../tls/engine.ts";
 import type { ChallengeCertificates } from "../tls/admission.ts";
+import type { TicketKeys } from "../tls/openssl/ticket_keys.ts";
 import type { TlsPolicy } from "../tls/policy.ts";
 import type { Connection } from "../io/connection.ts";
 import type { Admission } from "../tls/admission.ts";
@@ -25,6 +26,8 @@ export interface ListenerOptions {
   readonly admit: (hello: ClientHello) => Admission;
   /** The proxies in front, each of whose connections begins with a PROXY header. */
   readonly proxies: AddressSet;
+  /** What session tickets are sealed with. */
+  readonly tickets: TicketKeys;
   /** Milliseconds. */
   readonly handshakeTimeout: number;
   readonly limit: ConnectionLimit;
@@ -40,7 +43,8 @@ export interface ListenerOptions {
 
 /** Accepts TLS connections and gives each a session. */
 export async function openListener(options: ListenerOptions): Promise<TlsListener> {
-  const { engine, address, beside, certificates, alpn, policy, handshakeTimeout } = options;
+  const { engine, address, beside, certificates, alpn, policy, tickets } = options;
+  const { handshakeTimeout } = options;
   const { admit, proxies, limit, sessions, observe, challenge } = options;
   const listener = await engine.listen({
     address,
@@ -50,6 +54,7 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
     policy,
     admit,
     proxies,
+    tickets,
     handshakeTimeout,
     enter: (peer) => limit.enter(peer),
     enterUnnamed: (peer) => limit.enterUnnamed(peer),

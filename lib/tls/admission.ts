@@ -2,7 +2,7 @@ import { ProxyError } from "../core/errors.ts";
 import type { Certificate } from "../certificates/certificate.ts";
 import type { CertificateStore } from "../certificates/certificate_store.ts";
 import type { ClientHello } from "./client_hello.ts";
-import type { ClientAuth, TlsPolicy } from "./policy.ts";
+import { type ClientAuth, type TlsPolicy, type TlsVersion, versionsOf } from "./policy.ts";
 import type { AlertName } from "./wire.ts";
 
 /** What a ClientHello gets. */
@@ -28,9 +28,6 @@ export interface ChallengeCertificates {
   certificateFor(name: string): Certificate | undefined;
 }
 
-/** The least that is asked where nobody asks for more. */
-export const DEFAULT_POLICY: TlsPolicy = { minVersion: "TLSv1.2", strictSni: false };
-
 /** Decides on a ClientHello by the policy of the listener and the certificates there are. */
 export function admit(
   hello: ClientHello,
@@ -48,9 +45,9 @@ export function admit(
     return admitAuthority(hello, challenge);
   }
   // RFC 8446, section 4.2.1. The runtime's TLS says handshake_failure to some of these.
-  const allowed = VERSIONS[policy.minVersion];
-  if (!hello.versions.some((version) => allowed.includes(version))) {
-    const why = `The client cannot do ${policy.minVersion}`;
+  const allowed = versionsOf(policy);
+  if (!allowed.some((version) => hello.versions.includes(NUMBERS[version]))) {
+    const why = `The client cannot do ${allowed.join(" or ")}`;
     return refused("protocol_version", new ProxyError("handshake_failed", why));
   }
   const { certificate, match } = certificates.select(hello.sni, hello);
@@ -82,14 +79,8 @@ function admitAuthority(hello: ClientHello, challenge: ChallengeCertificates): A
   return refused("no_application_protocol", new ProxyError("handshake_failed", why));
 }
 
-const TLS_1_2 = 0x0303;
-const TLS_1_3 = 0x0304;
-
-/** Versions that are allowed, by the least of them. */
-const VERSIONS: Readonly<Record<TlsPolicy["minVersion"], readonly number[]>> = {
-  "TLSv1.2": [TLS_1_2, TLS_1_3],
-  "TLSv1.3": [TLS_1_3],
-};
+/** As ProtocolVersion has them (RFC 8446, section 4.1.2). */
+const NUMBERS: Readonly<Record<TlsVersion, number>> = { "TLSv1.2": 0x0303, "TLSv1.3": 0x0304 };
 
 function refused(alert: AlertName, error: ProxyError): Admission {
   return { kind: "refused", alert, error };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { paperCertificate } from "../../tests/support/loaded_config.ts";
-import { admit, DEFAULT_POLICY } from "./admission.ts";
+import { admit } from "./admission.ts";
+import { DEFAULT_POLICY } from "./policy.ts";
 import { createCertificateStore } from "../certificates/certificate_store.ts";
 import type { ClientHello } from "./client_hello.ts";
 import type { TlsPolicy } from "./policy.ts";

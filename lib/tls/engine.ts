@@ -36,6 +36,12 @@ export type Capability =
   | "min_version"
   /** A name that no certificate covers can be refused. */
   | "strict_sni"
+  /** The cipher suites can be chosen. */
+  | "cipher_choice"
+  /** The groups of the key exchange can be chosen. */
+  | "group_choice"
+  /** Session tickets can be switched off. */
+  | "ticket_choice"
   /** A client that speaks plain HTTP gets an answer that says so. */
   | "plain_http_answer"
   /** A peer that breaks off without close_notify is told from one that ends. */

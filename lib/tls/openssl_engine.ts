@@ -6,9 +6,8 @@ import { acceptAll } from "../ports/accept_loop.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
 import { readProxiedStart } from "../ports/proxied_start.ts";
 import { listenShared } from "../ports/shared_port.ts";
-import { DEFAULT_POLICY } from "./admission.ts";
 import { FREE_PLACE, type TlsEngine, type TlsListener, type TlsListenOptions } from "./engine.ts";
-import type { ClientAuth } from "./policy.ts";
+import { type ClientAuth, DEFAULT_POLICY } from "./policy.ts";
 import { TlsContext } from "./openssl/context.ts";
 import { openSsl } from "./openssl/library.ts";
 import {
@@ -37,6 +36,9 @@ export const opensslEngine: TlsEngine = {
     "client_certificates",
     "min_version",
     "strict_sni",
+    "cipher_choice",
+    "group_choice",
+    "ticket_choice",
     "plain_http_answer",
     "truncation_seen",
     "truncation_shown",

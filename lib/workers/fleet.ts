@@ -15,6 +15,7 @@ import { listeningSockets } from "../ports/listening_sockets.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
 import { giveUpFfi } from "../ports/system_library.ts";
 import { openSslUnavailable } from "../tls/openssl/library.ts";
+import type { TicketKeySets } from "../tls/openssl/ticket_keys.ts";
 import {
   type ServerName,
   ServerRegistry,
@@ -41,6 +42,8 @@ export interface FleetOptions {
   /** Writes whole lines to the log; settles when they are written. */
   readonly log: (lines: Uint8Array) => Promise<void>;
   readonly traced: boolean;
+  /** What session tickets are sealed with at first. */
+  readonly ticketKeys: TicketKeySets;
   readonly terminal: { readonly coloured: boolean } | undefined;
 }
 
@@ -84,6 +87,7 @@ export class Fleet implements App {
   readonly #servers: ServerRegistry;
   readonly #drained = new Map<string, ServerName>();
   #challenges = NO_CHALLENGES;
+  #ticketKeys: TicketKeySets;
   #staged: StagedServers | undefined;
   #workers: WorkerThread[] = [];
   /** Those that have opened the libraries and do not serve yet. */
@@ -100,6 +104,7 @@ export class Fleet implements App {
   #loaded: LoadedConfig;
   #listeners: readonly RunningListener[] = [];
   #stopping = false;
+  readonly #allDead = Promise.withResolvers<void>();
 
   constructor(
     loaded: LoadedConfig,
@@ -107,6 +112,7 @@ export class Fleet implements App {
   ) {
     this.#loaded = loaded;
     this.#options = options;
+    this.#ticketKeys = options.ticketKeys;
     this.#ports = new PortGroups(
       options.unavailable === undefined ? listeningSockets() : undefined,
     );
@@ -143,6 +149,11 @@ export class Fleet implements App {
 
   get workers(): { readonly running: number; readonly died: number } {
     return { running: this.#workers.length, died: this.#died };
+  }
+
+  /** Settles when the last worker has died and none can take its place: nobody serves any more. */
+  get allDead(): Promise<void> {
+    return this.#allDead.promise;
   }
 
   /** What workers have counted, by their last reports. */
@@ -218,6 +229,13 @@ export class Fleet implements App {
     this.#challenges = pending;
     await Promise.allSettled(
       this.#workers.map(({ channel }) => channel.call("setChallenges", pending)),
+    );
+  }
+
+  async setTicketKeys(sets: TicketKeySets): Promise<void> {
+    this.#ticketKeys = sets;
+    await Promise.allSettled(
+      this.#workers.map(({ channel }) => channel.call("setTicketKeys", sets)),
     );
   }
 
@@ -329,6 +347,7 @@ export class Fleet implements App {
 
   /** A worker that was busy starting, or with a new configuration, has missed what was told. */
   #tellServers({ channel }: WorkerThread): void {
+    channel.tell("setTicketKeys", this.#ticketKeys);
     if (this.#challenges !== NO_CHALLENGES) channel.tell("setChallenges", this.#challenges);
     for (const name of this.#drained.values()) channel.tell("setDrained", { name, drained: true });
     for (const { backend, name: server, state } of this.#servers.views()) {
@@ -399,6 +418,7 @@ export class Fleet implements App {
         counters: this.#counters,
         descriptors: descriptorLimit(),
         beats: this.#hearts.memory,
+        ticketKeys: this.#ticketKeys,
       });
       const listeners = await this.#patience.wait(started, `worker ${index} did not start`);
       this.#workers.push(worker);
@@ -440,7 +460,10 @@ export class Fleet implements App {
       const next = this.#callsLibrary ? this.#spares.pop() : this.#newThread(index);
       const then = this.#whatFollows(next);
       this.#options.observe({ kind: "worker_died", worker: index, reason: `${reason}${then}` });
-      if (next === undefined) return;
+      if (next === undefined) {
+        if (this.#workers.length === 0) this.#allDead.resolve();
+        return;
+      }
       if (wait) await new Promise((resolve) => setTimeout(resolve, RESTART_MS));
       if (this.#stopping) return next.end();
       try {

@@ -9,6 +9,7 @@ import type { TallyCounts } from "../metrics/tally.ts";
 import type { Totals } from "../metrics/totals.ts";
 import { isRefused } from "../upstream/dial.ts";
 import type { ConnectionEnds } from "../ports/stuck_sockets.ts";
+import type { TicketKeySets } from "../tls/openssl/ticket_keys.ts";
 import type { ServerName, ServerView } from "../upstream/server_registry.ts";
 
 /** What the control plane asks of a worker. */
@@ -24,6 +25,7 @@ export interface WorkerProcedures {
   drop(): Promise<void>;
   setDrained(order: { readonly name: ServerName; readonly drained: boolean }): Promise<void>;
   /** What a CA may ask for from now on. */
+  setTicketKeys(sets: TicketKeySets): void;
   setChallenges(pending: PendingChallenges): void;
   believe(health: ServerHealth): void;
   report(options: { readonly metrics: boolean }): WorkerReport;
@@ -39,6 +41,7 @@ export interface WorkerStart {
   readonly counters: SharedArrayBuffer;
   /** How many descriptors the process may have; undefined where that is not known. */
   readonly descriptors: number | undefined;
+  readonly ticketKeys: TicketKeySets;
   /** Where it is to be seen that the worker goes on. */
   readonly beats: SharedArrayBuffer;
   /** Which of the workers this is, from 0. */

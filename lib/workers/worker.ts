@@ -14,6 +14,7 @@ import { levelOf } from "../log/text_format.ts";
 import { Traffic } from "../metrics/traffic.ts";
 import { routeName } from "../proxy/router.ts";
 import { openSslUnavailable } from "../tls/openssl/library.ts";
+import type { TicketKeySets } from "../tls/openssl/ticket_keys.ts";
 import { keepPortsBy } from "../ports/port_keeper.ts";
 import type { ServerName } from "../upstream/server_registry.ts";
 import { beat } from "./heartbeats.ts";
@@ -65,6 +66,7 @@ class DataPlane implements WorkerProcedures {
       drop: () => this.drop(),
       setDrained: (order) => this.setDrained(order),
       setChallenges: (pending) => this.setChallenges(pending),
+      setTicketKeys: (sets) => this.setTicketKeys(sets),
       believe: (health) => this.believe(health),
       report: (options) => this.report(options),
       drain: () => this.drain(),
@@ -77,9 +79,18 @@ class DataPlane implements WorkerProcedures {
     openSslUnavailable();
   }
 
-  async start(
-    { loaded, traced, terminal, counters, beats, index, unavailable, descriptors }: WorkerStart,
-  ) {
+  async start(start: WorkerStart) {
+    const {
+      loaded,
+      traced,
+      terminal,
+      counters,
+      beats,
+      index,
+      unavailable,
+      ticketKeys,
+      descriptors,
+    } = start;
     beat(beats, index);
     const control = this.#control;
     keepPortsBy(new RemotePorts(control, unavailable));
@@ -90,7 +101,7 @@ class DataPlane implements WorkerProcedures {
       terminal: terminal && painter(terminal.coloured),
     });
     this.#app = await startApp(loaded, (event) => this.#observe(event), {
-      ...{ traced, checked: false },
+      ...{ traced, ticketKeys, checked: false },
       counters: new SharedCounters(counters, index),
       descriptors,
     });
@@ -136,6 +147,10 @@ class DataPlane implements WorkerProcedures {
 
   setChallenges(pending: PendingChallenges): void {
     void this.#app?.setChallenges(pending);
+  }
+
+  setTicketKeys(sets: TicketKeySets): void {
+    void this.#app?.setTicketKeys(sets);
   }
 
   believe({ name, state }: ServerHealth): void {

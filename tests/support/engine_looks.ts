@@ -128,6 +128,39 @@ export async function unknownName(engine: EngineName): Promise<string> {
   return /SSL (alert) number( \d+)/.exec(stderr)?.slice(1).join("") ?? stderr;
 }
 
+/** The ciphers that a client gets of those a listener has, with TLS 1.3 and 1.2. */
+export async function chosenCiphers(engine: EngineName): Promise<readonly string[]> {
+  const chosen = [
+    ...["TLS_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"],
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+  ];
+  await using proxy = await startWithTls(engine, `ciphers: [${chosen}]`);
+  const given = ["-tls1_3", "-tls1_2"].map(async (version) => {
+    const shown = await runOk("openssl", sClient(proxy.port, [version]));
+    return /^New, \S+ Cipher is (\S+)$/m.exec(shown)?.[1] ?? shown;
+  });
+  return await Promise.all(given);
+}
+
+/** The group of the key exchange where one is chosen that no client prefers. */
+export async function chosenGroup(engine: EngineName): Promise<string> {
+  await using proxy = await startWithTls(engine, "groups: [secp384r1]");
+  const shown = await runOk("openssl", sClient(proxy.port, []));
+  return /^Server Temp Key: (.*)$/m.exec(shown)?.[1] ?? shown;
+}
+
+/** Whether there are tickets, with TLS 1.2 and 1.3, and whether a session is resumed by its id. */
+export async function withoutTickets(engine: EngineName) {
+  await using proxy = await startWithTls(engine, "session_tickets: false");
+  const tickets: boolean[] = [];
+  for (const version of ["-tls1_2", "-tls1_3"]) {
+    const shown = await runOk("openssl", sClient(proxy.port, [version]));
+    tickets.push(/session ticket/i.test(shown));
+  }
+  const again = await runOk("openssl", sClient(proxy.port, ["-tls1_2", "-reconnect"]));
+  return { tickets, resumed: again.match(/^(New|Reused)/mg)?.at(-1) };
+}
+
 async function startWithTls(engine: EngineName, tls: string) {
   return await startWithKeys(engine, { listener: `tls: { ${tls} }` });
 }
@@ -146,6 +179,7 @@ listeners: [{ listen: "127.0.0.1:0", engine: ${engine}${listener && `, ${listene
 certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
 backends: { a: { servers: [${JSON.stringify(backend)}] } }
 ${more === "" ? "routes: [{ backend: a }]" : more}
+workers: 1
 `);
 }
 

@@ -12,6 +12,7 @@ export const TLS: TlsFacts = {
   protocol: "TLSv1.3",
   cipher: "TLS_AES_256_GCM_SHA384",
   resumed: false,
+  group: "x25519",
   handshakeMs: 3.14159,
 };
 

@@ -12,7 +12,6 @@ export const SSL_SYMBOLS = {
   SSL_CTX_free: { parameters: ["pointer"], result: "void" },
   SSL_CTX_use_certificate: { parameters: ["pointer", "pointer"], result: "i32" },
   SSL_CTX_use_PrivateKey: { parameters: ["pointer", "pointer"], result: "i32" },
-  SSL_CTX_check_private_key: { parameters: ["pointer"], result: "i32" },
   SSL_CTX_ctrl: { parameters: ["pointer", "i32", "i64", "pointer"], result: "i64" },
   SSL_CTX_ctrl_bytes: {
     name: "SSL_CTX_ctrl",
@@ -94,6 +93,7 @@ export const CRYPTO_SYMBOLS = {
     parameters: ["pointer", "pointer", "pointer", "pointer"],
     result: "pointer",
   },
+  X509_check_private_key: { parameters: ["pointer", "pointer"], result: "i32" },
   X509_free: { parameters: ["pointer"], result: "void" },
   X509_get_subject_name: { parameters: ["pointer"], result: "pointer" },
   X509_NAME_print_ex: { parameters: ["pointer", "pointer", "i32", "u64"], result: "i32" },
@@ -136,6 +136,7 @@ export const CTRL = {
 export const OPTION = {
   no_ticket: 1n << 14n,
   no_compression: 1n << 17n,
+  cipher_server_preference: 1n << 22n,
   no_renegotiation: 1n << 30n,
 } as const;
 

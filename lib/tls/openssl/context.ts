@@ -1,6 +1,13 @@
 import { createHash } from "node:crypto";
 import { ProxyError } from "../../core/errors.ts";
-import type { ClientAuth, TlsPolicy } from "../policy.ts";
+import { CIPHER_SUITES, cipherSuite, opensslGroup } from "../../core/cipher_suites.ts";
+import {
+  type ClientAuth,
+  DEFAULT_POLICY,
+  type TlsPolicy,
+  type TlsVersion,
+  versionsOf,
+} from "../policy.ts";
 import {
   CTRL,
   MODE,
@@ -50,7 +57,7 @@ export class TlsContext {
     FORGOTTEN.register(this, pointer);
   }
 
-  /** @throws {ProxyError} `bad_config` where the library takes the certificate or a choice not */
+  /** @throws {ProxyError} `bad_config` where the library does not take the certificate or a choice */
   static forServer(options: ServerContextOptions): TlsContext {
     const openssl = openSsl();
     const context = new TlsContext(
@@ -71,6 +78,14 @@ export class TlsContext {
     context.useTicketKeys(options.tickets.newest);
     crypto.ERR_clear_error();
     return context;
+  }
+
+  /** Whether the library has all that is asked. @throws {ProxyError} `bad_config` where not */
+  static tryPolicy(policy: TlsPolicy): void {
+    const openssl = openSsl();
+    const { ssl } = openssl;
+    const { pointer } = new TlsContext(made(openssl, ssl.SSL_CTX_new(ssl.TLS_server_method())));
+    applyPolicy(openssl, pointer, policy);
   }
 
   /** A client that believes every server, to try a server with. */
@@ -94,7 +109,7 @@ export class TlsContext {
     const { pointer } = context;
     const { ca, shown, verify, alpn } = options;
     if (shown !== undefined) useCertificate(openssl, pointer, shown);
-    applyPolicy(openssl, pointer, { minVersion: "TLSv1.2", strictSni: false });
+    applyPolicy(openssl, pointer, DEFAULT_POLICY);
     if (verify) trust(openssl, pointer, ca);
     if (alpn.length > 0) {
       const names = alpnNames(alpn);
@@ -135,9 +150,11 @@ function useCertificate(
   { certPem, keyPem }: Pick<ServerContextOptions, "certPem" | "keyPem">,
 ): void {
   const { ssl, crypto } = openssl;
-  const [leaf = null, ...chain] = readX509s(openssl, certPem);
+  const [leaf, ...chain] = readX509s(openssl, certPem);
+  if (leaf === undefined) throw new ProxyError("bad_config", "there is no certificate in it");
   const key = readKey(openssl, keyPem);
   try {
+    check(openssl, crypto.X509_check_private_key(leaf, key));
     check(openssl, ssl.SSL_CTX_use_certificate(context, leaf));
     check(openssl, ssl.SSL_CTX_use_PrivateKey(context, key));
     for (const certificate of chain) {
@@ -151,29 +168,53 @@ function useCertificate(
 
 function applyPolicy(openssl: OpenSsl, context: Pointer, policy: TlsPolicy): void {
   const { ssl } = openssl;
-  const { minVersion } = policy;
-  const version = minVersion === "TLSv1.3" ? VERSION.tls13 : VERSION.tls12;
-  ssl.SSL_CTX_ctrl(context, CTRL.min_version, BigInt(version), null);
-  ssl.SSL_CTX_set_options(context, OPTION.no_renegotiation | OPTION.no_compression);
+  const versions = versionsOf(policy);
+  const limits = [[CTRL.min_version, versions[0]], [CTRL.max_version, versions.at(-1)]] as const;
+  for (const [limit, version] of limits) {
+    if (version === undefined) throw new ProxyError("bad_config", "no version of TLS is left");
+    ssl.SSL_CTX_ctrl(context, limit, BigInt(VERSION_NUMBERS[version]), null);
+  }
+  const { ciphers, groups, sessionTickets = true } = policy;
+  ssl.SSL_CTX_set_options(
+    context,
+    OPTION.no_renegotiation | OPTION.no_compression |
+      (sessionTickets ? 0n : OPTION.no_ticket) |
+      (ciphers === undefined ? 0n : OPTION.cipher_server_preference),
+  );
+  if (!sessionTickets) ssl.SSL_CTX_set_num_tickets(context, 0n);
   const modes = MODE.accept_moving_write_buffer | MODE.release_buffers;
   ssl.SSL_CTX_ctrl(context, CTRL.mode, BigInt(modes), null);
-  check(openssl, ssl.SSL_CTX_set_cipher_list(context, cString(CIPHERS_1_2.join(":"))));
-  useGroups(openssl, context, DEFAULT_GROUPS);
+  useCiphers(openssl, context, ciphers ?? DEFAULT_CIPHERS);
+  useGroups(openssl, context, groups === undefined ? DEFAULT_GROUPS : [groups]);
   ssl.SSL_CTX_set_recv_max_early_data(context, EARLY_DATA_BYTES);
 }
 
-/** The first list that the library knows all of. */
+/** TLS 1.2 and 1.3 have a list each; a version without one is not spoken. */
+function useCiphers(openssl: OpenSsl, context: Pointer, names: readonly string[]): void {
+  const { ssl } = openssl;
+  const listOf = (wanted: TlsVersion) =>
+    names.map(cipherSuite).filter((suite) => suite?.version === wanted)
+      .map((suite) => suite?.openssl).join(":");
+  const [old, modern] = [listOf("TLSv1.2"), listOf("TLSv1.3")];
+  if (old !== "") check(openssl, ssl.SSL_CTX_set_cipher_list(context, cString(old)));
+  if (modern !== "") check(openssl, ssl.SSL_CTX_set_ciphersuites(context, cString(modern)));
+}
+
+/** Takes the first list that the library knows all of. */
 function useGroups(
   openssl: OpenSsl,
   context: Pointer,
   lists: readonly (readonly string[])[],
 ): void {
   const { ssl, crypto } = openssl;
-  const known = lists.some((groups) =>
-    Number(ssl.SSL_CTX_ctrl_bytes(context, CTRL.groups_list, 0n, cString(groups.join(":")))) === 1
-  );
-  if (!known) check(openssl, 0);
+  const known = lists.some((groups) => {
+    const list = cString(groups.map((name) => opensslGroup(name) ?? name).join(":"));
+    return Number(ssl.SSL_CTX_ctrl_bytes(context, CTRL.groups_list, 0n, list)) === 1;
+  });
   crypto.ERR_clear_error();
+  if (!known) {
+    throw new ProxyError("bad_config", `${openssl.version} does not have all of these groups`);
+  }
 }
 
 /** Has servers prove who they are. */
@@ -250,24 +291,21 @@ function check(openssl: OpenSsl, result: number): void {
   if (result !== 1) throw new ProxyError("bad_config", takeError(openssl));
 }
 
-/**
- * Of TLS 1.2: forward secrecy and authenticated encryption, nothing else (RFC 9325, section 4.2). The
- * client's order decides, as a client knows which of them its machine is fast at.
- */
-const CIPHERS_1_2 = [
-  "ECDHE-ECDSA-AES128-GCM-SHA256",
-  "ECDHE-RSA-AES128-GCM-SHA256",
-  "ECDHE-ECDSA-AES256-GCM-SHA384",
-  "ECDHE-RSA-AES256-GCM-SHA384",
-  "ECDHE-ECDSA-CHACHA20-POLY1305",
-  "ECDHE-RSA-CHACHA20-POLY1305",
-];
+/** The client's order decides, as a client knows which of them its machine is fast at. */
+const DEFAULT_CIPHERS = CIPHER_SUITES.map(({ name }) => name).filter((name) =>
+  !name.includes("_CCM_")
+);
 
 /** With the post-quantum hybrid where the library has it (OpenSSL 3.5). */
 const DEFAULT_GROUPS = [
-  ["X25519MLKEM768", "X25519", "P-256", "P-384"],
-  ["X25519", "P-256", "P-384"],
+  ["x25519mlkem768", "x25519", "secp256r1", "secp384r1"],
+  ["x25519", "secp256r1", "secp384r1"],
 ];
+
+const VERSION_NUMBERS: Readonly<Record<TlsVersion, number>> = {
+  "TLSv1.2": VERSION.tls12,
+  "TLSv1.3": VERSION.tls13,
+};
 
 /** Sessions of TLS 1.2 without tickets that a context remembers. */
 const SESSIONS = 1000n;

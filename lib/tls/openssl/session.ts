@@ -76,6 +76,8 @@ export class TlsSession {
   #unread: Bytes | undefined;
   #unsent: Bytes | undefined;
   #held = 0;
+  /** Whether the last read has left some of what it could give. */
+  #atHand = false;
   /** What reading has come to for good. */
   #end: number = READ.wantsMore;
   #stepped = false;
@@ -145,6 +147,7 @@ export class TlsSession {
       if (at === into.length || !holds) break;
       count = ssl.SSL_read(live, into.subarray(at), into.length - at);
     }
+    this.#atHand = count > 0 && holds;
     this.#held = holds ? Math.min(this.#held + (input?.length ?? 0) - at, RECORD_BYTES) : 0;
     if (count <= 0) {
       const error = ssl.SSL_get_error(live, count);
@@ -168,8 +171,7 @@ export class TlsSession {
 
   /** Whether `read` may give something without more input. */
   get hasMore(): boolean {
-    if (this.#end !== READ.wantsMore || this.#unread !== undefined) return true;
-    return this.#ssl !== null && this.#openssl.ssl.SSL_has_pending(this.#ssl) === 1;
+    return this.#atHand || this.#end !== READ.wantsMore || this.#unread !== undefined;
   }
 
   /**

@@ -2,19 +2,21 @@ import { TICKET_KEY_BYTES } from "./binding.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
+/** Sets of keys, the newest first, each of `TICKET_KEY_BYTES`. */
+export type TicketKeySets = readonly [newest: Bytes, ...before: Bytes[]];
+
 /** Of a set of keys the part that stands in front of every ticket (RFC 5077, section 4). */
 const NAME_BYTES = 16;
 
 /**
  * The keys that session tickets are sealed with: new tickets with the newest set, and those that
- * were sealed with the one before are still taken. Whoever has the same sets, such as the other
+ * were sealed with one before are still taken. Whoever has the same sets, such as the other
  * workers, takes them as well.
  */
 export class TicketKeys {
-  #sets: readonly [newest: Bytes, before?: Bytes];
+  #sets: TicketKeySets;
 
-  /** @param sets the newest first, each of `TICKET_KEY_BYTES` */
-  constructor(sets: readonly [newest: Bytes, before?: Bytes] = [newTicketKeys()]) {
+  constructor(sets: TicketKeySets = [newTicketKeys()]) {
     this.#sets = sets;
   }
 
@@ -25,14 +27,19 @@ export class TicketKeys {
   /** The set that a ticket was sealed with, by how it begins; undefined where it is none of these. */
   ofTicket(ticket: Uint8Array): Bytes | undefined {
     return this.#sets.find((keys) =>
-      keys !== undefined && keys.subarray(0, NAME_BYTES).every((byte, at) => ticket[at] === byte)
+      keys.subarray(0, NAME_BYTES).every((byte, at) => ticket[at] === byte)
     );
   }
 
   /** Has all sessions from now on sealed with another set. */
-  replace(sets: readonly [newest: Bytes, before?: Bytes]): void {
+  replace(sets: TicketKeySets): void {
     this.#sets = sets;
   }
+}
+
+/** The sets with a new one; the oldest goes where there are too many. */
+export function turnTicketKeys([newest]: TicketKeySets): TicketKeySets {
+  return [newTicketKeys(), newest];
 }
 
 /** A new set: its name, and keys that nobody has seen. */

@@ -1,6 +1,6 @@
 import type { Certificate } from "../../certificates/certificate.ts";
 import { messageOf } from "../../core/errors.ts";
-import { DEFAULT_POLICY } from "../admission.ts";
+import { DEFAULT_POLICY } from "../policy.ts";
 import { TlsContext } from "./context.ts";
 import { TicketKeys } from "./ticket_keys.ts";
 import { TlsSession } from "./session.ts";

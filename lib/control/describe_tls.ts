@@ -1,0 +1,14 @@
+import type { TlsListenerConfig } from "../config/schema.ts";
+
+/** What a listener asks of TLS beyond the defaults, in words; empty where it asks nothing. */
+export function describeTls({ alpn, tls }: TlsListenerConfig): readonly string[] {
+  const { minVersion, strictSni, ciphers, groups, sessionTickets } = tls;
+  return [
+    minVersion === "1.2" ? "" : `TLS ${minVersion} at the least`,
+    strictSni ? "unknown names are refused" : "",
+    alpn.length === 0 ? "" : `ALPN ${alpn.join(", ")}`,
+    ciphers === undefined ? "" : `ciphers ${ciphers.join(", ")}`,
+    groups === undefined ? "" : `groups ${groups.join(", ")}`,
+    sessionTickets ? "" : "no session tickets",
+  ].filter((text) => text !== "");
+}

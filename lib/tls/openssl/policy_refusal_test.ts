@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import { DEFAULT_POLICY } from "../policy.ts";
+import { policyRefusal } from "./policy_refusal.ts";
+
+Deno.test("policyRefusal() says what the library does not have", () => {
+  assert.equal(policyRefusal(DEFAULT_POLICY), undefined);
+  assert.equal(policyRefusal({ ...DEFAULT_POLICY, groups: ["x448", "secp521r1"] }), undefined);
+  assert.match(
+    policyRefusal({ ...DEFAULT_POLICY, groups: ["nonsense"] }) ?? "",
+    /^OpenSSL 3[\d.]+ does not have all of these groups$/,
+  );
+  const suites13 = ["TLS_AES_128_GCM_SHA256"];
+  assert.equal(
+    policyRefusal({ ...DEFAULT_POLICY, minVersion: "TLSv1.3", ciphers: suites13 }),
+    undefined,
+  );
+  assert.equal(
+    policyRefusal({
+      ...DEFAULT_POLICY,
+      minVersion: "TLSv1.3",
+      ciphers: ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"],
+    }),
+    "no version of TLS is left",
+  );
+});

@@ -1,0 +1,313 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { type CertificateFiles, testCertificates } from "../../../tests/support/certificates.ts";
+import { DEFAULT_POLICY, type TlsPolicy } from "../policy.ts";
+import { TlsContext } from "./context.ts";
+import { READ, type Resumption, sealedBytes, type SessionRole, TlsSession } from "./session.ts";
+import { newTicketKeys, TicketKeys, turnTicketKeys } from "./ticket_keys.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+const { ec, rsa, api, caPem } = await testCertificates();
+const tickets = new TicketKeys();
+
+interface PairOptions {
+  readonly certificate?: CertificateFiles;
+  readonly keys?: TicketKeys;
+  readonly policy?: TlsPolicy;
+  readonly server?: TlsContext;
+  readonly role?: Partial<SessionRole & { side: "client" }>;
+  readonly alpn?: readonly string[];
+  readonly protocol?: string;
+  readonly ca?: string;
+}
+
+/** Both ends of a handshake in memory. */
+class Pair implements Disposable {
+  readonly server: TlsSession;
+  readonly client: TlsSession;
+
+  constructor(options: PairOptions = {}) {
+    const { role, alpn, protocol, ca } = options;
+    this.client = new TlsSession(
+      TlsContext.forClient({
+        ...{ ca, shown: undefined, verify: ca !== undefined },
+        alpn: alpn ?? [],
+      }),
+      {
+        ...{ side: "client", serverName: "localhost", verifyName: undefined },
+        ...role,
+      },
+    );
+    this.client.handshake(undefined);
+    const hello = this.client.takeUnsent();
+    assert.ok(hello);
+    this.server = new TlsSession(options.server ?? contextOf(options), {
+      side: "server",
+      protocol,
+      ticket: ticketOf(hello),
+    });
+    this.failures = this.#shake(hello);
+  }
+
+  readonly failures: readonly (string | undefined)[];
+
+  #shake(hello: Bytes): readonly (string | undefined)[] {
+    let input: Bytes | undefined = hello;
+    for (let turn = 0; turn < 4; turn++) {
+      this.server.handshake(input);
+      if (this.server.failure !== undefined) break;
+      const answer = this.server.takeUnsent();
+      if (answer === undefined) break;
+      this.client.handshake(answer);
+      input = this.client.takeUnsent();
+      if (input === undefined) break;
+    }
+    return [this.server.failure, this.client.failure];
+  }
+
+  [Symbol.dispose](): void {
+    this.server.close();
+    this.client.close();
+  }
+}
+
+function contextOf({ certificate = ec, keys = tickets, policy = DEFAULT_POLICY }: PairOptions) {
+  const [certPem, keyPem] = [certificate.cert, certificate.key].map((path) =>
+    Deno.readTextFileSync(path)
+  );
+  assert.ok(certPem && keyPem);
+  return TlsContext.forServer({ certPem, keyPem, policy, tickets: keys });
+}
+
+/** The client's first ticket, from behind its extension; good enough for what OpenSSL sends. */
+function ticketOf(hello: Bytes): Bytes | undefined {
+  for (const keys of KNOWN) {
+    const at = indexOf(hello, keys.subarray(0, 16));
+    if (at >= 0) return hello.subarray(at);
+  }
+  return undefined;
+}
+
+/** The sets of keys that tests have made. */
+const KNOWN: Bytes[] = [tickets.newest];
+
+function indexOf(bytes: Bytes, part: Bytes): number {
+  return bytes.findIndex((_, at) => part.every((byte, i) => bytes[at + i] === byte));
+}
+
+/** What one end makes of bytes, decrypted by the other. */
+function pass(from: TlsSession, to: TlsSession, bytes: Bytes): Bytes {
+  const out = new Uint8Array(sealedBytes(bytes.length));
+  const size = from.write(bytes, out);
+  const into = new Uint8Array(bytes.length + 1);
+  const count = to.read(out.subarray(0, size), into);
+  return into.subarray(0, Math.max(count, 0));
+}
+
+/** Lets a client have what a server sends behind the handshake, such as tickets. */
+function resumptionOf({ client, server }: Pair): Resumption {
+  pass(server, client, Uint8Array.of(1));
+  const resumption = client.resumption();
+  assert.ok(resumption);
+  return resumption;
+}
+
+Deno.test("TlsSession carries bytes of any size both ways", () => {
+  using pair = new Pair();
+  assert.deepEqual(pair.failures, [undefined, undefined]);
+  const size = fc.oneof(fc.nat(100), fc.nat(70_000).map((n) => Math.min(n, 64 * 1024)));
+  fc.assert(
+    fc.property(size, fc.boolean(), (length, up) => {
+      const bytes = crypto.getRandomValues(new Uint8Array(Math.min(length, 60_000)));
+      if (length === 0) return;
+      const [from, to] = up ? [pair.client, pair.server] : [pair.server, pair.client];
+      assert.deepEqual(pass(from, to, bytes), bytes);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+Deno.test("TlsSession takes records in pieces, and gives what fits", () => {
+  using pair = new Pair();
+  const bytes = crypto.getRandomValues(new Uint8Array(40_000));
+  const sealed = new Uint8Array(sealedBytes(bytes.length));
+  const size = pair.client.write(bytes, sealed);
+  const got: number[] = [];
+  const into = new Uint8Array(1000);
+  for (let at = 0; at < size; at += 777) {
+    let input: Bytes | undefined = sealed.slice(at, Math.min(size, at + 777));
+    do {
+      const count = pair.server.read(input, into);
+      if (count > 0) got.push(...into.subarray(0, count));
+      input = undefined;
+    } while (pair.server.hasMore);
+  }
+  assert.deepEqual(new Uint8Array(got), bytes);
+});
+
+Deno.test("TlsSession tells what was agreed on", () => {
+  using modern = new Pair({ alpn: ["h2", "http/1.1"], protocol: "http/1.1" });
+  const facts = {
+    protocol: "TLSv1.3",
+    cipher: "TLS_AES_256_GCM_SHA384",
+    group: "x25519",
+    alpn: "http/1.1",
+    resumed: false,
+  };
+  assert.deepEqual(modern.server.facts(), facts);
+  assert.deepEqual(modern.client.facts(), facts);
+  using old = new Pair({
+    policy: { ...DEFAULT_POLICY, ciphers: ["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"] },
+  });
+  assert.equal(old.server.facts().protocol, "TLSv1.2");
+  assert.equal(old.server.facts().cipher, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256");
+});
+
+Deno.test("TlsSession of a client believes a server by its authority and name alone", () => {
+  const verified = (verifyName: string, ca = caPem) => {
+    using pair = new Pair({ ca, role: { verifyName } });
+    return pair.client.failure;
+  };
+  assert.equal(verified("localhost"), undefined);
+  assert.match(verified("other.test") ?? "", /^certificate verify failed: .*hostname mismatch/i);
+  const stranger = Deno.readTextFileSync(ec.cert);
+  assert.match(verified("localhost", stranger) ?? "", /^certificate verify failed: /);
+});
+
+Deno.test("TlsSession resumes with tickets of the newest keys and of those before, no older ones", () => {
+  for (const ciphers of [undefined, ["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"]]) {
+    const policy = { ...DEFAULT_POLICY, ciphers };
+    const keys = new TicketKeys();
+    KNOWN.push(keys.newest);
+    const resumes = (resume: Resumption, role: PairOptions = {}) => {
+      using pair = new Pair({ keys, policy, ...role, role: { resume } });
+      assert.deepEqual(pair.failures, [undefined, undefined]);
+      return pair.server.facts().resumed;
+    };
+    using first = new Pair({ keys, policy });
+    const old = resumptionOf(first);
+    assert.ok(resumes(old), "the newest");
+    // another thread with the same keys
+    const sets = [keys.newest] as const;
+    assert.ok(resumes(old, { keys: new TicketKeys(sets) }), "of another worker");
+    assert.ok(!resumes(old, { keys: new TicketKeys() }), "of nobody");
+    const next = turnTicketKeys(sets);
+    keys.replace(next);
+    KNOWN.push(keys.newest);
+    assert.ok(resumes(old), "the ones before");
+    keys.replace(turnTicketKeys(next));
+    KNOWN.push(keys.newest);
+    assert.ok(!resumes(old), "older ones");
+  }
+});
+
+Deno.test("TlsSession seals with the newest keys, also for one who has come with older ones", () => {
+  const keys = new TicketKeys();
+  const [before, after] = [keys.newest, newTicketKeys()];
+  KNOWN.push(before, after);
+  using first = new Pair({ keys });
+  const old = resumptionOf(first);
+  keys.replace([after, before]);
+  const server = contextOf({ keys });
+  using second = new Pair({ server, role: { resume: old } });
+  assert.ok(second.server.facts().resumed);
+  const renewed = resumptionOf(second);
+  // without the older ones, the new ticket is still good
+  using third = new Pair({ keys: new TicketKeys([after]), role: { resume: renewed } });
+  assert.ok(third.server.facts().resumed);
+});
+
+Deno.test("TlsSession resumes no session of another certificate or policy", () => {
+  using first = new Pair();
+  const resume = resumptionOf(first);
+  const OTHERS: readonly PairOptions[] = [
+    { certificate: api },
+    { certificate: rsa },
+    { policy: { ...DEFAULT_POLICY, minVersion: "TLSv1.3" } },
+  ];
+  for (const other of OTHERS) {
+    using pair = new Pair({ ...other, role: { resume } });
+    assert.deepEqual(pair.failures, [undefined, undefined]);
+    assert.ok(!pair.server.facts().resumed);
+  }
+});
+
+Deno.test("TlsSession tells close_notify from what is no TLS, and says what it was", () => {
+  using ended = new Pair();
+  ended.client.endWrites();
+  const into = new Uint8Array(100);
+  assert.equal(ended.server.read(ended.client.takeUnsent(), into), READ.ended);
+  assert.equal(ended.server.read(undefined, into), READ.ended);
+  // half-closed: the other direction goes on
+  assert.deepEqual(pass(ended.server, ended.client, Uint8Array.of(1, 2)), Uint8Array.of(1, 2));
+
+  const CASES: readonly (readonly [bytes: readonly number[], failure: string, alert: number])[] = [
+    [[23, 3, 3, 0, 32, ...Array(32).fill(7)], "bad record MAC", 20],
+    [[23, 3, 3, 255, 255], "packet length too long", 22],
+    [[99, 3, 3, 0, 1, 1], "bad record type", 10],
+    [[23, 1, 1, 0, 1, 1], "a record of an unknown protocol version", 70],
+  ];
+  for (const [bytes, failure, alert] of CASES) {
+    using pair = new Pair();
+    assert.equal(pair.server.read(new Uint8Array(bytes), into), READ.failed);
+    assert.equal(pair.server.failure, failure);
+    const words = pair.server.takeUnsent();
+    assert.ok(words, "an alert");
+    assert.equal(pair.client.read(words, into), READ.failed);
+    assert.match(pair.client.failure ?? "", /^the peer sent the alert /);
+    void alert;
+    assert.equal(pair.server.read(undefined, into), READ.failed);
+    assert.equal(pair.server.write(Uint8Array.of(1), new Uint8Array(200)), -1);
+  }
+});
+
+Deno.test("TlsSession cannot be called once it was closed", () => {
+  const pair = new Pair();
+  const { server } = pair;
+  pair[Symbol.dispose]();
+  pair[Symbol.dispose]();
+  const into = new Uint8Array(100);
+  for (
+    const call of [
+      () => server.handshake(undefined),
+      () => server.read(undefined, into),
+      () => server.write(into, new Uint8Array(300)),
+      () => server.endWrites(),
+      () => server.facts(),
+      () => server.peerCertificates(),
+      () => server.verification(),
+      () => server.resumption(),
+    ]
+  ) {
+    assert.throws(call, { message: "The TLS session was freed" });
+  }
+  assert.equal(server.hasMore, false);
+  assert.equal(server.takeUnsent(), undefined);
+});
+
+Deno.test("TlsSession leaves nothing to another session, whatever it is given", () => {
+  using witness = new Pair();
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ maxLength: 3000 }),
+      fc.constantFrom("handshake", "read") as fc.Arbitrary<"handshake" | "read">,
+      (garbage, how) => {
+        using pair = new Pair();
+        const bytes = new Uint8Array(garbage);
+        if (how === "handshake") {
+          const session = new TlsSession(contextOf({}), {
+            side: "server",
+            protocol: undefined,
+            ticket: undefined,
+          });
+          session.handshake(bytes);
+          session.close();
+        } else pair.server.read(bytes, new Uint8Array(64));
+        const said = Uint8Array.of(1, 2, 3);
+        assert.deepEqual(pass(witness.client, witness.server, said), said);
+      },
+    ),
+    { numRuns: 100 },
+  );
+});

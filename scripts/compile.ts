@@ -96,6 +96,8 @@ async function compile(
 ): Promise<void> {
   const { code, stderr } = await deno([
     ...["compile", "-q", "--no-config", "--no-lock", "--unstable-net", ...flags],
+    // it was checked as source: of a bundle the comments of packages would be taken for types
+    "--no-check",
     ...(target === undefined ? [] : ["--target", target]),
     ...["--output", name, bundle],
   ]);

@@ -171,7 +171,7 @@ Deno.test("TlsSession of a client believes a server by its authority and name al
   };
   assert.equal(verified("localhost"), undefined);
   assert.match(verified("other.test") ?? "", /^certificate verify failed: .*hostname mismatch/i);
-  const stranger = Deno.readTextFileSync(ec.cert);
+  const stranger = Deno.readTextFileSync(api.cert);
   assert.match(verified("localhost", stranger) ?? "", /^certificate verify failed: /);
 });
 

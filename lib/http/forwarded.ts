@@ -1,3 +1,4 @@
+import { ipAddress } from "../core/host_name.ts";
 import type { ClientCertFields } from "./client_cert.ts";
 import { fieldName } from "./field_name.ts";
 import { HOST } from "./grammar.ts";
@@ -91,10 +92,11 @@ export function clientOf(
 /** The address of a node that may have a port, and brackets (RFC 7239, section 6). */
 function addressOf(node: string): string | undefined {
   const text = node.trim();
-  const bracketed = /^\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?$/.exec(text)?.[1];
-  if (bracketed !== undefined) return bracketed;
-  const v4 = /^(\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?$/.exec(text)?.[1];
-  return v4 ?? (/^[0-9A-Fa-f:.]+$/.test(text) && text.includes(":") ? text : undefined);
+  const [, inBrackets] = /^\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?$/.exec(text) ?? [];
+  const [, v4] = /^([\d.]+)(?::\d{1,5})?$/.exec(text) ?? [];
+  const address = inBrackets ?? v4 ?? text;
+  const isRight = ipAddress(address) !== undefined && address.includes(":") === (v4 === undefined);
+  return isRight ? address : undefined;
 }
 
 /** One hop as RFC 7239, sections 4 and 6, writes it. */

@@ -169,3 +169,47 @@ for (const [chain, client] of CHAINS) {
     assert.equal(clientOf(chain, (address) => trusted.has(address)), client);
   });
 }
+
+Deno.test("appendedForwardedFields() believes a scheme and a port within their bounds", () => {
+  const told = (name: string, value: string) =>
+    appendedForwardedFields(FACTS, [field(name, value)]).find(({ name: other }) => other === name)
+      ?.value;
+  const proto = (value: string) => told("X-Forwarded-Proto", value) === value;
+  const port = (value: string) => told("X-Forwarded-Port", value) === value;
+  // RFC 3986, section 3.1
+  for (const scheme of ["h", "H", "a".repeat(31), "a0", "z+.-9"]) assert.ok(proto(scheme), scheme);
+  for (const scheme of ["", "a".repeat(32), "0a", "+a", "a_b", "a:", " a b", "a\n"]) {
+    assert.ok(!proto(scheme), scheme);
+  }
+  for (const number of ["0", "1", "65535", "99999"]) assert.ok(port(number), number);
+  for (const number of ["", "100000", "-1", "1.0", "x", "1x", "x1"]) {
+    assert.ok(!port(number), number);
+  }
+});
+
+Deno.test("clientOf() takes ports and brackets as RFC 7239, section 6, writes them", () => {
+  const nobody = () => false;
+  const cases: readonly [node: string, client: string | undefined][] = [
+    ["1.2.3.4:1", "1.2.3.4"],
+    ["1.2.3.4:12345", "1.2.3.4"],
+    ["1.2.3.4:123456", undefined],
+    ["1.2.3.4:", undefined],
+    ["1234.1.1.1", undefined],
+    ["999.1.1.1", undefined],
+    ["[1.2.3.4]", undefined],
+    ["fe80::1%eth0", undefined],
+    [":::", undefined],
+    ["1.2.3", undefined],
+    ["1.2.3.4.5", undefined],
+    ["[::1]", "::1"],
+    ["[::1]:1", "::1"],
+    ["[::1]:12345", "::1"],
+    ["[::1]:123456", undefined],
+    ["[::1", undefined],
+    ["x[::1]", undefined],
+    ["::1", "::1"],
+    ["abc", undefined],
+    ["", undefined],
+  ];
+  for (const [node, client] of cases) assert.equal(clientOf([node], nobody), client, node);
+});

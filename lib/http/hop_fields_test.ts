@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { field } from "./field.ts";
-import { endToEndFields, endToEndTrailers } from "./hop_fields.ts";
+import { endToEndAnswerFields, endToEndFields, endToEndTrailers } from "./hop_fields.ts";
 
 /** The fields of these lines, and what is left of their names. */
 function kept(filter: typeof endToEndFields, ...lines: readonly string[]): string[] {
@@ -85,3 +85,11 @@ for (const name of NEVER_TRAILERS.split(" ")) {
     assert.deepEqual(kept(endToEndTrailers, `${name}-X: c`), [`${name}-X`]);
   });
 }
+
+Deno.test("endToEndAnswerFields() keeps Proxy-Authenticate in a 407 alone (RFC 9110 15.5.8)", () => {
+  const fields = [field("Proxy-Authenticate", "Basic"), field("A", "b"), field("TE", "x")];
+  const namesAt = (status: number) =>
+    endToEndAnswerFields({ status, fields }).map(({ key }) => key);
+  assert.deepEqual(namesAt(407), ["a", "proxy-authenticate"]);
+  for (const status of [406, 408, 401]) assert.deepEqual(namesAt(status), ["a"]);
+});

@@ -121,3 +121,47 @@ Deno.test("errorResponse() says when to ask again, while draining in a second", 
   assert.match(answer("no_server", { retryAfter: 7 }), /\r\nRetry-After: 7\r\n/);
   assert.doesNotMatch(answer("no_server"), /Retry-After/);
 });
+
+/** RFC 9110, section 15, and RFC 9112, sections 3 and 6.1. */
+const ANSWERS: Readonly<Record<string, readonly ErrorCode[]>> = {
+  "400 Bad Request": [
+    ...["bad_request_line", "bad_target", "bad_field", "bad_host", "bad_length"] as const,
+    ...["bad_transfer_encoding", "bad_chunk", "truncated_request", "plain_http"] as const,
+  ],
+  "404 Not Found": ["no_route"],
+  "405 Method Not Allowed": ["method_not_allowed"],
+  "408 Request Timeout": ["header_timeout", "body_timeout"],
+  "413 Content Too Large": ["body_too_large"],
+  "414 URI Too Long": ["target_too_long"],
+  "417 Expectation Failed": ["expectation_failed"],
+  "421 Misdirected Request": ["misdirected"],
+  "431 Request Header Fields Too Large": ["head_too_large"],
+  "500 Internal Server Error": ["internal"],
+  "501 Not Implemented": ["unsupported_transfer_coding"],
+  "502 Bad Gateway": [
+    ...["connect_failed", "upstream_gone", "bad_response", "truncated_response"] as const,
+    ...["answer_too_large", "answer_has_too_many_fields", "no_server"] as const,
+  ],
+  "503 Service Unavailable": ["draining", "backend_unavailable", "overloaded"],
+  "504 Gateway Timeout": ["connect_timeout", "response_timeout"],
+  "505 HTTP Version Not Supported": ["bad_version"],
+};
+
+for (const [line, codes] of Object.entries(ANSWERS)) {
+  Deno.test(`errorResponse() is ${line} for ${codes.join(", ")}`, () => {
+    for (const code of codes) assert.ok(answer(code).startsWith(`HTTP/1.1 ${line}\r\n`), code);
+  });
+}
+
+Deno.test("errorResponse() names the request it answers, as text and as JSON", () => {
+  assert.match(answer("no_route", { id: "i" }), /\r\nX-Request-Id: i\r\n.*\nrequest i\n$/s);
+  assert.doesNotMatch(answer("no_route"), /X-Request-Id|request /);
+  const [, body = ""] = answer("connect_failed", { id: "i", accept: "application/json" })
+    .split("\r\n\r\n");
+  assert.deepEqual(JSON.parse(body), {
+    status: 502,
+    error: "connect_failed",
+    detail: "Bad Gateway",
+    request_id: "i",
+  });
+});

@@ -116,3 +116,22 @@ Deno.test("framingFields() tells the next reader of a framing", () => {
   assert.deepEqual(lines(NONE), []);
   assert.deepEqual(lines(UNTIL_CLOSE), []);
 });
+
+Deno.test("responseFraming() knows where interim answers end and others begin", () => {
+  const of = (status: number) =>
+    responseFraming({ minor: 1, status, reason: "", fields: [length()] }, "GET");
+  for (const status of [100, 199, 204, 304]) assert.deepEqual(of(status), NONE, String(status));
+  for (const status of [200, 203, 205, 303, 305, 999]) {
+    assert.deepEqual(of(status), THREE, String(status));
+  }
+});
+
+Deno.test("requestFraming() blames what is no coding, wherever it stands", () => {
+  for (const value of ["gzip;q=1, chunked", '"gzip", chunked', ", chunked", "a b, chunked"]) {
+    assert.throws(
+      () => requestFraming({ method: "POST", target: "/", minor: 1, fields: [coding(value)] }),
+      { code: "bad_transfer_encoding" },
+      value,
+    );
+  }
+});

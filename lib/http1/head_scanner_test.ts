@@ -80,6 +80,18 @@ Deno.test("HeadScanner.scan() refuses every control character but HTAB (RFC 9110
   }
 });
 
+Deno.test("HeadScanner.scan() begins to count lines anew behind each head", () => {
+  for (const piece of [HEAD, ...HEAD.match(/.{1,3}/gs) ?? []]) {
+    const one = scanner(HEAD.length);
+    if (piece !== HEAD) {
+      for (const part of HEAD.match(/.{1,3}/gs) ?? []) one.scan(encodeLatin1(part), 0);
+    } else one.scan(encodeLatin1(HEAD), 0);
+    assert.throws(() => one.scan(encodeLatin1("A".repeat(HEAD.length + 1)), 0), {
+      code: "target_too_long",
+    });
+  }
+});
+
 Deno.test("HeadScanner.scan() tells a first word that is too large, however it is cut", () => {
   const errors = {
     malformed: "bad_field",

@@ -71,3 +71,10 @@ Deno.test("LastHead keeps no long head, and nothing once it is to forget", () =>
   assert.equal(last.find(HEAD, 0), undefined);
   assert.equal(last.findByFields(HEAD, FIRST.length), undefined);
 });
+
+Deno.test("LastHead.keep() keeps heads of up to 1024 bytes", () => {
+  for (const [length, kept] of [[1024, "kept"], [1025, undefined]] as const) {
+    const head = encodeLatin1("x".repeat(length));
+    assert.equal(keeping(head).find(head, 0), kept, String(length));
+  }
+});

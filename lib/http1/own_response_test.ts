@@ -3,7 +3,6 @@ import { latin1 } from "../../tests/support/connection.ts";
 import { dateField } from "../http/date.ts";
 import { optionsAnswer } from "../http/options_answer.ts";
 import { bodilessResponse } from "./own_response.ts";
-import { redirectResponse } from "./redirect_response.ts";
 
 const DATE = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
 
@@ -15,14 +14,4 @@ Deno.test("bodilessResponse() answers OPTIONS that goes no further (RFC 9110 9.3
     latin1(bodilessResponse(answer, { reason: "OK", keepAlive }));
   assert.equal(written(true), `${head}\r\n`);
   assert.equal(written(false), `${head}Connection: close\r\n\r\n`);
-});
-
-Deno.test("redirectResponse() tells the time (RFC 9110 6.6.1)", () => {
-  for (const authority of ["a:80", undefined]) {
-    const { bytes } = redirectResponse({ target: { path: "/", authority } }, {
-      keepAlive: true,
-      now: 0,
-    });
-    assert.ok(latin1(bytes).includes(`\r\n${DATE}`));
-  }
 });

@@ -144,6 +144,44 @@ Deno.test("ClientHeads.write() writes what clientAnswer() says, whatever it wrot
   }
 });
 
+Deno.test("ClientHeads.write() tells clients apart that differ in one thing", () => {
+  const clients: ClientSide[] = [
+    GET,
+    HEAD,
+    OLD,
+    { ...GET, keepAlive: false },
+    { ...GET, via: true },
+    { ...OLD, via: true },
+    { ...OLD, keepAlive: false },
+  ];
+  for (const part of [partOf(200), partOf(304, "Content-Length: 3"), partOf(204, "Via: 1.0 a")]) {
+    for (const first of clients) {
+      for (const second of clients) {
+        const heads = new ClientHeads(() => 0);
+        heads.write(part, first);
+        const { fields } = clientAnswer(part, second, 0);
+        assert.equal(heads.write(part, second).text, responseHeadText(part.head, fields));
+      }
+    }
+  }
+});
+
+Deno.test("clientAnswer() writes Via where that is asked for (RFC 9110 7.6.3)", () => {
+  const client = { ...GET, via: true };
+  const lines = (...via: readonly string[]) =>
+    rewritten(client, 200, ...via, "Content-Length: 0").lines;
+  assert.deepEqual(lines(), ["Content-Length: 0", "Via: 1.1 tls-proxy"]);
+  assert.deepEqual(lines("Via: 1.0 a", "Via: 1.1 b"), [
+    "Content-Length: 0",
+    "Via: 1.0 a, 1.1 b, 1.1 tls-proxy",
+  ]);
+  const head = { minor: 0, status: 204, reason: "", fields: [] } as const;
+  const { fields } = clientAnswer({ head, framing: { kind: "none" } }, client, 0);
+  assert.deepEqual(fields.filter(({ key }) => key === "via").map(({ value }) => value), [
+    "1.0 tls-proxy",
+  ]);
+});
+
 Deno.test("ClientHeads.write() tells the time of an answer, not of the one before it", () => {
   let now = 0;
   const heads = new ClientHeads(() => now);

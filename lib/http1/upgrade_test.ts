@@ -155,3 +155,15 @@ function expecting(asked: readonly string[] | undefined): () => ResponseDecoder 
     return decoder;
   };
 }
+
+for (const name of ["h2", "h2c", "h3", "http", "https", "tls"]) {
+  Deno.test(`requestedUpgrade() never lets ${name} through, whatever its version and case`, () => {
+    for (const form of [name, name.toUpperCase(), `${name}/1.0`]) {
+      const of = (upgrade: string) =>
+        requestOf(head("GET / HTTP/1.1", "Host: a", "Connection: upgrade", `Upgrade: ${upgrade}`))
+          .upgrade;
+      assert.equal(of(form), undefined, form);
+      assert.deepEqual(of(`${form}, websocket`), ["websocket"], form);
+    }
+  });
+}

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { latin1 } from "../../tests/support/connection.ts";
+import { redirectResponse } from "./redirect_response.ts";
+
+const DATE = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
+
+function redirected(path: string, authority: string | undefined, keepAlive = true) {
+  const { status, bytes } = redirectResponse({ target: { path, authority } }, {
+    keepAlive,
+    now: 0,
+  });
+  return { status, text: latin1(bytes) };
+}
+
+const PLACES: readonly [path: string, authority: string, location: string][] = [
+  ["/", "a", "https://a/"],
+  ["/b?c=d", "a:80", "https://a/b?c=d"],
+  ["*", "a:8080", "https://a/"],
+  ["/", "[::1]:80", "https://[::1]/"],
+  ["/", "[2001:db8::80]", "https://[2001:db8::80]/"],
+];
+
+for (const [path, authority, location] of PLACES) {
+  Deno.test(`redirectResponse() sends ${path} at ${authority} to ${location}`, () => {
+    assert.deepEqual(redirected(path, authority), {
+      status: 308,
+      text: "HTTP/1.1 308 Permanent Redirect\r\n" +
+        `Location: ${location}\r\nContent-Length: 0\r\n${DATE}\r\n`,
+    });
+  });
+}
+
+Deno.test("redirectResponse() can send nobody anywhere who names no host", () => {
+  assert.deepEqual(redirected("/", undefined), {
+    status: 400,
+    text: `HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n${DATE}\r\n`,
+  });
+});
+
+Deno.test("redirectResponse() says where the connection ends", () => {
+  for (const authority of ["a", undefined]) {
+    assert.ok(redirected("/", authority, false).text.endsWith("Connection: close\r\n\r\n"));
+  }
+});
+
+Deno.test("redirectResponse() tells the time of now", () => {
+  const { bytes } = redirectResponse({ target: { path: "/", authority: "a" } }, {
+    keepAlive: true,
+  });
+  const [, told = ""] = /\r\nDate: (.*)\r\n/.exec(latin1(bytes)) ?? [];
+  assert.ok(Math.abs(Date.now() - Date.parse(told)) < 60_000, told);
+});

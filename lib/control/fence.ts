@@ -85,7 +85,8 @@ function librariesFor(config: Config, platform: Platform | undefined): Libraries
   };
   const openssl = places.flatMap(({ crypto, ssl }) => [crypto, ssl]);
   const libc = libcPath(platform);
-  const paths: string[] = [];
+  const speaksTls = [...config.backends.values()].some(({ tls }) => tls !== undefined);
+  const paths: string[] = speaksTls ? [...openssl] : [];
   for (const listener of config.listeners) {
     if (listener.kind !== "tls") continue;
     const { engine } = engineOf(listener, config, machine);

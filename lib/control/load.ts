@@ -20,7 +20,7 @@ import type { Objection } from "./fence.ts";
 import { runConfigTests } from "./config_tests.ts";
 import { certificateStore, engineOf, type LoadedConfig, tlsPolicyOf } from "./snapshot.ts";
 import { policyRefusal } from "../tls/openssl/policy_refusal.ts";
-import { loadTrust, type Trust, trustParts, type TrustRead } from "./trust.ts";
+import { loadTrust, refusedTrust, type Trust, trustParts, type TrustRead } from "./trust.ts";
 
 /** What reading a configuration file came to. */
 export interface LoadedFile {
@@ -87,6 +87,11 @@ export async function loadConfigFile(path: string, options: LoadOptions): Promis
   const loaded = { config, certificates, trust, stamps };
   problems.push(
     ...await refusedCertificates(loaded, { file, trials: options.trials ?? new EngineTrials() }),
+    ...refusedTrust(loaded).map(({ at, message }): Problem => ({
+      severity: "error",
+      place: file.locate(at),
+      message,
+    })),
     ...uncoveredNames(loaded, file),
     ...failedTests(loaded, file),
   );
@@ -138,7 +143,10 @@ export async function loadFiles(
   );
   const [refusal] = await trials.refusals(config, certificates);
   if (refusal !== undefined) throw new ProxyError("bad_config", refusal.message);
-  return { config, certificates, trust: await loadTrust(config, read), stamps };
+  const trust = await loadTrust(config, read);
+  const [distrust] = refusedTrust({ config, trust });
+  if (distrust !== undefined) throw new ProxyError("bad_config", distrust.message);
+  return { config, certificates, trust, stamps };
 }
 
 const readOne: CertificateReader = orStandIn(loadCertificate);
@@ -303,14 +311,16 @@ function uncoveredNames(loaded: LoadedConfig, { locate }: ParsedFile): Problem[]
   const { listeners, routes } = loaded.config;
   if (!listeners.some(({ kind }) => kind === "tls")) return [];
   const store = certificateStore(loaded);
-  return routes.flatMap(({ hosts }, index) =>
-    hosts.flatMap((host, at): Problem[] =>
-      store.select(host).match !== "default" || certificateCovers(store.default, host) ? [] : [{
-        severity: "warning",
-        place: locate(["routes", index, "hosts", at]),
-        message: `no certificate covers ${host}`,
-      }]
-    )
+  return routes.flatMap(({ hosts, passthrough }, index) =>
+    passthrough
+      ? []
+      : hosts.flatMap((host, at): Problem[] =>
+        store.select(host).match !== "default" || certificateCovers(store.default, host) ? [] : [{
+          severity: "warning",
+          place: locate(["routes", index, "hosts", at]),
+          message: `no certificate covers ${host}`,
+        }]
+      )
   );
 }
 

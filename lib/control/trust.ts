@@ -5,6 +5,7 @@ import type { Certificate } from "../certificates/certificate.ts";
 import { readAuthorities, readRevocations, type TrustText } from "../certificates/trust_files.ts";
 import { ClientAuthRules } from "../tls/client_auth.ts";
 import type { ServerTls } from "../tls/server_trust.ts";
+import { crlRefusal, serverTlsRefusal } from "../tls/trust_trial.ts";
 
 /** What the files hold that say whom to trust, and what servers are shown. */
 export interface Trust {
@@ -12,6 +13,12 @@ export interface Trust {
   readonly texts: ReadonlyMap<string, TrustText>;
   /** What is shown to servers that ask for a certificate, by the name of their backend. */
   readonly shown: ReadonlyMap<string, Certificate>;
+}
+
+/** A configuration with what it says of whom to trust. */
+export interface LoadedTrust {
+  readonly config: Config;
+  readonly trust: Trust;
 }
 
 /** Of a configuration that trusts nobody. */
@@ -80,7 +87,7 @@ export async function loadTrust(config: Config, readPair: PairReader): Promise<T
 /** How the servers of a backend are spoken to; undefined for plain text. */
 export function serverTls(
   name: string,
-  { config, trust }: { readonly config: Config; readonly trust: Trust },
+  { config, trust }: LoadedTrust,
 ): ServerTls | undefined {
   const tls = config.backends.get(name)?.tls;
   if (tls === undefined) return undefined;
@@ -98,7 +105,7 @@ export function serverTls(
 
 /** What clients have to prove, by name. */
 export function clientAuthRules(
-  { config, trust }: { readonly config: Config; readonly trust: Trust },
+  { config, trust }: LoadedTrust,
 ): ClientAuthRules {
   return new ClientAuthRules(config.clientAuth.map((entry) => {
     const { hosts, mode, ca, crl } = entry;
@@ -110,4 +117,32 @@ export function clientAuthRules(
       id: JSON.stringify(entry),
     };
   }));
+}
+
+/** What stands against using what was read. */
+export interface TrustRefusal {
+  /** Where the configuration names it. */
+  readonly at: KeyPath;
+  readonly message: string;
+}
+
+/** Tries what was read: it would otherwise show to the first client, or with the first request. */
+export function refusedTrust(loaded: LoadedTrust): readonly TrustRefusal[] {
+  const { config, trust } = loaded;
+  const refusals: TrustRefusal[] = [];
+  for (const [index, { crl }] of config.clientAuth.entries()) {
+    const text = crl === undefined ? undefined : trust.texts.get(crl);
+    const why = text === undefined ? undefined : crlRefusal(text.pem);
+    if (why === undefined) continue;
+    refusals.push({
+      at: ["client_auth", index, "crl"],
+      message: `Cannot read the CRL: ${crl}: ${why}`,
+    });
+  }
+  for (const name of config.backends.keys()) {
+    const tls = serverTls(name, loaded);
+    const why = tls === undefined ? undefined : serverTlsRefusal(tls);
+    if (why !== undefined) refusals.push({ at: ["backends", name, "tls"], message: why });
+  }
+  return refusals;
 }

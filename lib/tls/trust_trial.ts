@@ -1,0 +1,31 @@
+import { messageOf } from "../core/errors.ts";
+import { TlsContext } from "./openssl/context.ts";
+import { openSsl, openSslUnavailable } from "./openssl/library.ts";
+import { readCrls } from "./openssl/pem_objects.ts";
+import type { ServerTls } from "./server_trust.ts";
+
+/** Why servers cannot be spoken TLS to like this; undefined where they can. */
+export function serverTlsRefusal(tls: ServerTls): string | undefined {
+  const unavailable = openSslUnavailable();
+  if (unavailable !== undefined) return `TLS to servers takes OpenSSL: ${unavailable}`;
+  try {
+    TlsContext.forClient({ ...tls, alpn: [] });
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/**
+ * Why revocation lists cannot be used; undefined where they can, and where nothing can tell.
+ *
+ * @param pem as many lists as it has blocks
+ */
+export function crlRefusal(pem: string): string | undefined {
+  if (openSslUnavailable() !== undefined) return undefined;
+  const openssl = openSsl();
+  const lists = readCrls(openssl, pem);
+  for (const list of lists) openssl.crypto.X509_CRL_free(list);
+  const blocks = pem.match(/-----BEGIN X509 CRL-----/g)?.length ?? 0;
+  return lists.length === blocks ? undefined : `list ${lists.length + 1} of it is damaged`;
+}

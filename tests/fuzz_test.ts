@@ -8,13 +8,16 @@ import { acceptedRequests } from "./support/accepted_requests.ts";
 import { GOOD_ANSWERS } from "./support/answers.ts";
 import { startBackend } from "./support/backends.ts";
 import { fromLatin1, latin1, type TestConnection } from "./support/connection.ts";
-import { type Decoder, feed, SMALL_LIMITS } from "./support/feed.ts";
+import { encodeProxyHeader } from "../lib/upstream/proxy_protocol.ts";
+import { CAPTURED_HELLOS } from "./support/client_hellos.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
+import { cutAt, type Decoder, feed, SMALL_LIMITS } from "./support/feed.ts";
 import { GOOD_REQUESTS } from "./support/good_requests.ts";
 import { encodeRequest, readAnswer, readRequest, valuesOf } from "./support/http.ts";
 import { mutated } from "./support/mutate.ts";
 import { SMUGGLING } from "./support/smuggling.ts";
 import { ENGINES, startProxyFor } from "./support/start_proxy.ts";
-import { connectTls } from "./support/tls_client.ts";
+import { connectTcp, connectTls } from "./support/tls_client.ts";
 
 /**
  * Damaged messages, for some seconds in the suite and for as long as `FUZZ_SECONDS` says in
@@ -96,6 +99,60 @@ for (const engine of ENGINES) {
     });
   });
 }
+
+Deno.test("whatever comes ahead of TLS is refused or goes on as it came, and holds nobody up", async () => {
+  const hellos = CAPTURED_HELLOS.map(({ bytes }) => latin1(bytes));
+  const headers = [
+    "PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n",
+    "PROXY TCP6 2001:db8::7 ::1 1 2\r\n",
+    "PROXY UNKNOWN\r\n",
+    latin1(encodeProxyHeader("v2", undefined)),
+    latin1(encodeProxyHeader("v2", {
+      peer: { host: "192.0.2.7", port: 1 },
+      local: { host: "192.0.2.1", port: 2 },
+      tls: { ...NO_FACTS, sni: "a.test", alpn: "h2" },
+    })),
+  ];
+  const starts = headers.flatMap((header) => hellos.map((hello) => header + hello));
+  const seen: string[] = [];
+  await using server = await startBackend(async (connection) => {
+    seen.push(await connection.readRest());
+  });
+  await using proxy = await startConfigured({
+    backends: { legacy: server.address },
+    settings: {
+      listeners: [{ listen: "127.0.0.1:0", proxy_protocol: { from: ["127.0.0.1"] } }],
+      routes: [{ passthrough: true, backend: "legacy" }],
+      timeouts: { handshake: "5s" },
+      workers: 1,
+    },
+  });
+  let connections = 0;
+  const one = async (bytes: Uint8Array) => {
+    const before = seen.length;
+    using client = await connectTcp(proxy.port);
+    connections++;
+    for (const piece of cutAt(bytes, [bytes.length >> 2, bytes.length >> 1])) {
+      await client.write(piece).catch(() => {});
+    }
+    await client.end().catch(() => {});
+    await client.untilGone();
+    for (const passed of seen.slice(before)) {
+      assert.ok(latin1(bytes).endsWith(passed), "it went on as it came");
+      assert.equal(passed[0], "\x16", "it begins with a handshake record");
+    }
+  };
+  await forSomeTime(mutated(starts), one);
+  for (const start of starts) await one(fromLatin1(start));
+  assert.ok(seen.length >= starts.length, "what is whole goes on");
+  await proxy.log.count(/ (?:handshake failed|passthrough) peer=/, connections);
+});
+
+const NO_FACTS = {
+  ...{ sni: undefined, alpn: undefined, protocol: undefined, cipher: undefined },
+  resumed: undefined,
+  handshakeMs: 1,
+};
 
 /** Draws cases batch by batch until the time is over. */
 async function forSomeTime(

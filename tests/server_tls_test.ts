@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { type Authority, createTestAuthority } from "./support/authority.ts";
 import { startBackend, startEcho, unusedPort } from "./support/backends.ts";
-import type { CertificateFiles } from "./support/certificates.ts";
+import { type CertificateFiles, testCertificates } from "./support/certificates.ts";
+import { ConfigFile } from "./support/config_file.ts";
 import { type ConfiguredProxy, FAST_CHECKS, startConfigured } from "./support/configured_proxy.ts";
 import { eventually } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
+import { printedFlags } from "./support/printed_permissions.ts";
 import { type RealPeer, startHaproxy, startNginx } from "./support/real_peers.ts";
 import { runCommand } from "./support/start_proxy.ts";
 import { connectTls } from "./support/tls_client.ts";
@@ -340,3 +342,28 @@ Deno.test("verify: false is warned of at start and by check, and what does not f
   assert.match(stdout + stderr, warning);
   assert.match(stdout, /backend api: .*TLS not verified/);
 });
+
+for (const engine of ["openssl", "deno"]) {
+  Deno.test(`servers are spoken TLS to with exactly the printed permissions (${engine})`, async () => {
+    await using server = await startTelling();
+    const own = await authority.issue({ subject: "/CN=proxy" });
+    const { ec } = await testCertificates();
+    await using config = await ConfigFile.create(JSON.stringify({
+      listeners: [{ listen: `127.0.0.1:${await unusedPort()}`, engine }],
+      certificates: [ec],
+      backends: {
+        api: {
+          servers: [`127.0.0.1:${server.port}`],
+          health: { type: "http", ...FAST_CHECKS },
+          tls: { ca: authority.ca, cert: own.cert, key: own.key },
+        },
+      },
+      routes: [{ backend: "api" }],
+    }));
+    const granted = await printedFlags(config.path);
+    await using proxy = await startConfigured(config, { granted });
+    assert.equal((await statusOf(proxy)).status, 200);
+    await proxy.log.count(/ info request /, 1);
+    assert.deepEqual(proxy.log.matching(/ server down /), []);
+  });
+}

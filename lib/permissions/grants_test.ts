@@ -48,6 +48,19 @@ const CASES: readonly [
     net: ["127.0.0.1:9900"],
     read: ["/etc/proxy/proxy.yaml", "/etc/proxy/token"],
   }],
+  [
+    "whom to trust, each file by its name",
+    "client_auth: [{ ca: ca.pem, crl: /run/ca.crl }]\n" +
+    "backends: { a: { servers: ['10.0.0.1:443'], tls: { ca: b.pem, cert: c.crt, key: c.key } } }",
+    {},
+    {
+      net: ["10.0.0.1:443"],
+      read: [
+        ...["/etc/proxy/b.pem", "/etc/proxy/c.crt", "/etc/proxy/c.key", "/etc/proxy/ca.pem"],
+        ...["/etc/proxy/proxy.yaml", "/run/ca.crl"],
+      ],
+    },
+  ],
   ["a log file", "log: { file: /var/log/proxy/access.log }", {}, {
     write: ["/var/log/proxy/access.log"],
   }],

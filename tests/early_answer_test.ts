@@ -1,24 +1,21 @@
 import assert from "node:assert/strict";
-import type { Connection } from "../lib/io/connection.ts";
+import { AddressSet } from "../lib/core/address_set.ts";
 import { OWN_COUNTERS } from "../lib/core/counters.ts";
-import { Deadlines } from "../lib/io/deadlines.ts";
-import { GatherWriter } from "../lib/io/gather_writer.ts";
-import { PartReader } from "../lib/http1/part_reader.ts";
-import { RequestDecoder } from "../lib/http1/request_decoder.ts";
-import {
-  type ForwardedPart,
-  type ForwardedRequest,
-  ForwardingDecoder,
-} from "../lib/http1/request_stream.ts";
 import { ignoreEvents } from "../lib/core/event.ts";
-import { exchange, type ExchangeClient } from "../lib/proxy/exchange.ts";
+import { Live } from "../lib/core/live.ts";
+import { Deadlines } from "../lib/io/deadlines.ts";
+import { serveHttp } from "../lib/proxy/http_session.ts";
+import type { Policy } from "../lib/proxy/policy.ts";
+import { Router } from "../lib/proxy/router.ts";
+import { ClientAuthRules } from "../lib/tls/client_auth.ts";
 import type { Backend } from "../lib/upstream/backend.ts";
-import { Lease } from "../lib/upstream/lease.ts";
+import { Http1Connection } from "../lib/upstream/http1_connection.ts";
 import { Server } from "../lib/upstream/server.ts";
-import { UpstreamConnection } from "../lib/upstream/upstream_connection.ts";
 import { WaitingRoom } from "../lib/upstream/waiting_room.ts";
-import { fromLatin1, latin1 } from "./support/connection.ts";
+import { fromLatin1 } from "./support/connection.ts";
 import { encodeAnswer, encodeRequest } from "./support/http.ts";
+import { ScriptedConnection } from "./support/scripted_connection.ts";
+import { settled } from "./support/settled.ts";
 
 /**
  * A server may answer before it has read the request. The end of the request is then still to be
@@ -26,10 +23,9 @@ import { encodeAnswer, encodeRequest } from "./support/http.ts";
  * on, bytes of one request ended up in another. Real sockets show it once in a hundred times, so
  * this is played with connections of its own.
  */
-Deno.test("exchange() keeps no connection alive while a part of the request is unwritten", async () => {
+Deno.test("an exchange keeps no connection alive while a part of the request is unwritten", async () => {
   const deadlines = new Deadlines();
   const limits = { headerBytes: 16_384, headers: 100 };
-  const connection = new StuckServer(encodeAnswer("early"));
   const server = new Server({
     backend: "b",
     endpoint: { kind: "tcp", host: "192.0.2.2", port: 2 },
@@ -50,98 +46,46 @@ Deno.test("exchange() keeps no connection alive while a part of the request is u
     deadlines,
     observe: ignoreEvents,
   });
+  let pooled = 0;
+  const far = new ScriptedConnection();
+  const home = { mayPool: true, put: () => void pooled++ };
   const backend = {
+    name: "b",
     responseTimeout: 60_000,
+    answerIdle: 60_000,
     claim: () => server,
-    lease: () => new Lease(server, new UpstreamConnection(connection, limits), false),
+    open: () =>
+      Promise.resolve(new Http1Connection(far, { home, limits, deadline: deadlines.watch() })),
   } as unknown as Backend;
-
-  const body = "x".repeat(1000);
-  const chunks = [
-    fromLatin1(encodeRequest("/", { method: "POST", fields: [`Content-Length: ${body.length}`] })),
-    fromLatin1(body),
-  ];
-  const origin = { peer: "192.0.2.1", port: 1, proto: "https", defaultHost: "a" } as const;
-  const requests = new PartReader<ForwardedPart>(
-    { read: () => Promise.resolve(chunks.shift()) },
-    new ForwardingDecoder(new RequestDecoder(limits), origin, () => {}),
-  );
-  const sent: string[] = [];
-  using serverDeadline = deadlines.watch();
-  const client: ExchangeClient = {
-    origin: { peer: { host: "192.0.2.1", port: 1 }, local: { host: "192.0.2.1", port: 3 } },
-    requests,
-    answers: new GatherWriter({
-      write: (bytes) => Promise.resolve(void sent.push(latin1(bytes))),
-      endWrites: () => Promise.resolve(),
-    }),
-    reading: { renew() {}, start() {}, stop() {} },
-    writing: { start() {}, stop() {} },
-    serverDeadline,
-    via: false,
-    mayKeepAlive: true,
-    progress: { began: 0, attempts: 0, reused: false, leased: 0, answered: 0 },
-    lease: undefined,
-    tunnel: () => Promise.reject(new Error("Nobody asked for an upgrade")),
+  const policy: Policy = {
+    router: new Router([{ hosts: [], paths: [], target: backend }]),
+    certificates: undefined,
+    clientAuth: new ClientAuthRules([]),
+    limits: { ...limits, body: 0, bodyRate: 0, connections: 0, connectionsPerIp: 0 },
+    forwarded: { trusted: new AddressSet([]), standard: false, via: false },
+    timeouts: { header: 60_000, bodyIdle: 60_000, keepAlive: 60_000, tunnelIdle: 60_000 },
   };
-  const request = await requests.next() as ForwardedRequest;
-  const result = await exchange(request, backend, client);
-  assert.match(sent.join(""), /^HTTP\/1\.1 200 [^]*\r\nConnection: close\r\n[^]*early$/);
-  assert.deepEqual(connection.taken.length, 1, "the head; the body is stuck");
-  assert.deepEqual([result.keepAlive, result.requestRead], [false, false]);
-  assert.equal(server.pool.idleCount, 0);
-  assert.ok(connection.closed);
+
+  const client = new ScriptedConnection();
+  const session = serveHttp(client, { policy: new Live(policy), deadlines, observe: ignoreEvents });
+  // the head is taken, then nothing more; and the body is answered as soon as it is there to be sent
+  far.takes = (text) => {
+    if (text.startsWith("POST ")) return true;
+    far.push(fromLatin1(encodeAnswer("early")));
+    return false;
+  };
+  const body = "x".repeat(1000);
+  const fields = [`Content-Length: ${body.length}`];
+  client.push(fromLatin1(encodeRequest("/", { method: "POST", fields })));
+  await settled();
+  client.push(fromLatin1(body));
+  await settled();
+  assert.match(client.sentText, /^HTTP\/1\.1 200 [^]*\r\nConnection: close\r\n[^]*early$/);
+  assert.match(far.sentText, /^POST [^]*\r\n\r\n$/, "the head; the body is stuck");
+  assert.ok(client.ended);
+  assert.equal(pooled, 0);
+  assert.ok(far.closed);
+  client.push(undefined);
+  await session.done;
+  assert.ok(client.closed);
 });
-
-/** Takes the head, then nothing more, and answers as soon as the body is there to be written. */
-class StuckServer implements Connection {
-  readonly peer = { host: "192.0.2.2", port: 2 };
-  readonly local = { host: "192.0.2.1", port: 3 };
-  readonly bytes = { read: 0, written: 0 };
-  readonly taken: string[] = [];
-  closed = false;
-  readonly readable = new ReadableStream<Uint8Array>();
-  readonly writable = new WritableStream<Uint8Array>();
-  readonly #answer: string;
-  readonly #stuck = Promise.withResolvers<void>();
-
-  constructor(answer: string) {
-    this.#answer = answer;
-  }
-
-  async read(): Promise<Uint8Array> {
-    await this.#stuck.promise;
-    return fromLatin1(this.#answer);
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    const text = latin1(bytes);
-    if (text.startsWith("POST ")) return Promise.resolve(void this.taken.push(text));
-    this.#stuck.resolve();
-    return new Promise(() => {});
-  }
-
-  endWrites(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  readonly reading = false;
-
-  receive(): never {
-    throw new Error("It is read from by promises");
-  }
-
-  send(): never {
-    throw new Error("It is written to by promises");
-  }
-
-  failReads(): void {}
-
-  close(): void {
-    this.closed = true;
-  }
-
-  reset(): void {
-    this.close();
-  }
-}

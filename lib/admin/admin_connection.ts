@@ -1,7 +1,7 @@
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import { encodeLatin1 } from "../core/latin1.ts";
 import { encodeResponseHead } from "../http1/head.ts";
-import { errorResponse, statusOf } from "../http1/error_response.ts";
+import { encodeOwnAnswer } from "../http1/own_answer.ts";
 import { PartReader } from "../http1/part_reader.ts";
 import { keepsAlive } from "../http1/persistence.ts";
 import {
@@ -9,6 +9,7 @@ import {
   type RequestHeadPart,
   type RequestPart,
 } from "../http1/request_decoder.ts";
+import { errorAnswer, statusOf } from "../http/error_answer.ts";
 import { field } from "../http/field.ts";
 import type { Connection } from "../io/connection.ts";
 import type { AdminRequest } from "./admin_access.ts";
@@ -176,7 +177,9 @@ export class AdminConnection {
     const isIdle = error.code === "header_timeout" && !this.#decoder.insideHead;
     if (isIdle || statusOf(error) === undefined) return;
     try {
-      await this.#write(errorResponse(error, { keepAlive: false }));
+      await this.#write(
+        encodeOwnAnswer(errorAnswer(error, {}), { method: undefined, keepAlive: false }),
+      );
       await this.#connection.endWrites();
       await this.#linger();
     } catch {

@@ -83,7 +83,7 @@ export class BodyWalk {
   ): void {
     this.#output.begin(bytes, at);
     this.at = at;
-    if (this.ended) return;
+    if (this.ended || at === filled) return;
     if (this.#chunks !== undefined) {
       this.at = this.#chunks.take(this.#output, at, filled);
       this.ended = this.#chunks.ended;

@@ -64,10 +64,13 @@ export class PlainAnswer {
     const date = isDated ? NO_BYTES : dateLine(now);
     const size = added.length + date.length;
     if (size > line.start) return false;
-    const start = lines.start = cutLines(bytes, lines, this.#cut(terms.minor));
+    const start = cutLines(bytes, lines, this.#cut(terms.minor));
     line.move(bytes, start - size - line.end);
+    // the date behind the others, as the slow way has it
+    moveBytes(bytes, start, lines.end, -date.length);
+    bytes.set(date, lines.end - date.length);
+    lines.start = start - date.length;
     bytes.set(added, line.end);
-    bytes.set(date, line.end + added.length);
     return true;
   }
 

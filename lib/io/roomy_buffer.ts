@@ -19,3 +19,15 @@ export class RoomyBuffer {
     this.view = new DataView(this.bytes.buffer);
   }
 }
+
+/** Where the next bytes go in a buffer that is filled so far. */
+export function spaceOf({ bytes }: RoomyBuffer, filled: number): Uint8Array {
+  return bytes.subarray(filled, bytes.length - TAIL_ROOM);
+}
+
+/** A larger buffer with the same bytes in the same place, for what is longer than it was thought. */
+export function grown({ bytes }: RoomyBuffer, filled: number): RoomyBuffer {
+  const larger = new RoomyBuffer(bytes.length * 2);
+  larger.bytes.set(bytes.subarray(0, filled));
+  return larger;
+}

@@ -14,6 +14,14 @@ export class BodyClock {
   /** When the client began to be waited for; undefined while it is not. */
   #since: number | undefined;
 
+  get idle(): number {
+    return this.#options.idle;
+  }
+
+  get rate(): number {
+    return this.#options.rate;
+  }
+
   constructor(options: BodyClockOptions) {
     this.#options = options;
     this.#credit = new BodyCredit(options);

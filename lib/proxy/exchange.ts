@@ -1,438 +1,541 @@
-import type { Deadline } from "../io/deadlines.ts";
-import { asProxyError, type ErrorCode, ProxyError } from "../core/errors.ts";
-import type { GatherWriter } from "../io/gather_writer.ts";
-import type { BodyPart } from "../http1/body_decoder.ts";
-import { encodeBodyPart } from "../http1/body_encoder.ts";
-import { hasToken, valuesOf } from "../http/field.ts";
-import { responseHeadText } from "../http1/head.ts";
-import { endToEndFields } from "../http/hop_fields.ts";
-import type { PartReader } from "../http1/part_reader.ts";
-import { keepsAlive } from "../http1/persistence.ts";
-import type { ForwardedPart, ForwardedRequest } from "../http1/request_stream.ts";
-import type { ResponseHeadPart, ResponsePart } from "../http1/response_decoder.ts";
-import { upgradeFields } from "../http1/upgrade.ts";
+import type { Deadline, Deadlines } from "../io/deadlines.ts";
+import { asProxyError, ProxyError } from "../core/errors.ts";
+import { NO_BYTES } from "../io/buffer_pool.ts";
+import type { Field } from "../http/field.ts";
+import { tiesConnection } from "../http/connection_login.ts";
+import {
+  type AnswerFacts,
+  type FieldChanges,
+  type Forwarding,
+  NO_BODY,
+  type RequestChanges,
+} from "../http/message.ts";
+import type { OwnAnswer } from "../http/own_answer.ts";
 import type { Backend } from "../upstream/backend.ts";
-import type { Lease } from "../upstream/lease.ts";
-import type { Origin } from "../upstream/proxy_protocol.ts";
 import type { Server } from "../upstream/server.ts";
+import type { AnswerReader, Seen, ServerStream } from "../upstream/server_stream.ts";
 import { Tries } from "../upstream/tries.ts";
-import type { BodyClock } from "./body_clock.ts";
-import { type FailedTry, mayRetry } from "./retry.ts";
+import { EXCHANGE_STATES, type ExchangeEvent, type ExchangeState } from "./exchange_states.ts";
+import { tunnel } from "./relay.ts";
+import { isRepeatable, mayRetry } from "./retry.ts";
+import type { ClientStream, RequestReader } from "./streams.ts";
 
-/** The client's side of an exchange. */
-export interface ExchangeClient {
-  /** The client's connection, for those who go by its addresses. */
-  readonly origin: Origin;
-  /** Where the request's body comes from. */
-  readonly requests: PartReader<ForwardedPart>;
-  /** Where the answer goes to. */
-  readonly answers: GatherWriter;
-  /** Runs while a piece of the request's body is waited for. */
-  readonly reading: Pick<BodyClock, "renew" | "start" | "stop">;
-  /** Runs while the client is to take something. */
-  readonly writing: Clock;
-  /** On the server's side; `exchange` says what its end means. */
-  readonly serverDeadline: Deadline;
-  /** Whether answers carry `Via`. */
-  readonly via: boolean;
-  /** Whether the client's connection is to go on afterwards, as far as the proxy cares. */
-  readonly mayKeepAlive: boolean;
-  /** Where an exchange says how far it has come; one for the whole connection. */
-  readonly progress: Progress;
-  /** Each lease while it is used, so that a client that has gone ends it. */
-  lease: Lease | undefined;
-  /** Carries opaque bytes both ways once the server has switched protocols, until both have ended. */
-  tunnel(lease: Lease): Promise<void>;
-}
-
-/** How far a request has come; the times are those of `performance.now()`, 0 for not yet. */
-export interface Progress {
-  /** When the request began. */
-  began: number;
-  attempts: number;
-  reused: boolean;
-  /** When the server's connection was at hand. */
-  leased: number;
-  /** When the head of the answer had come. */
-  answered: number;
-}
-
-/** A time limit that can be started and stopped over and over. */
-export interface Clock {
-  start(): void;
-  stop(): void;
-}
-
-/** How an exchange went; the answer's head has been sent where there is a status. */
-export interface ExchangeResult {
-  readonly status: number;
-  readonly server: string;
-  /** Bytes of the request's body. */
-  readonly bodyBytes: number;
-  /** Whether the request was read to its end. */
-  readonly requestRead: boolean;
-  /** Whether the client's connection can take another. */
-  readonly keepAlive: boolean;
-}
-
-/** An exchange that failed, and how far it had come. */
-export class ExchangeError extends Error {
-  override readonly name = "ExchangeError";
-  readonly error: ProxyError;
-  readonly server: string | undefined;
-  /** The status that the client has been sent, where it has. */
-  readonly status: number | undefined;
-
-  constructor(
-    error: ProxyError,
-    progress: { server: string | undefined; status: number | undefined },
-  ) {
-    super(error.message, { cause: error });
-    this.error = error;
-    this.server = progress.server;
-    this.status = progress.status;
-  }
-}
-
-/**
- * Sends one request to a backend and its answer to the client, both streamed.
- *
- * @throws {ExchangeError}
- */
-export function exchange(
-  request: ForwardedRequest,
-  backend: Backend,
-  client: ExchangeClient,
-): Promise<ExchangeResult> {
-  const first = new Attempt(request, backend, client);
-  return first.run(undefined).catch((error) => tryOthers(first, error));
-}
-
-/**
- * Goes on behind a try that failed, with others where that may be.
- *
- * @throws {ExchangeError}
- */
-async function tryOthers(first: Attempt, failure: unknown): Promise<ExchangeResult> {
-  const { request, backend, client } = first;
-  const tries = new Tries();
-  let last: ExchangeError | undefined;
-  for (let attempt = first, error = failure;;) {
-    const failed = asProxyError(error, "internal");
-    // an answer that breaks before any of it was sent can still be replaced by an error
-    if (attempt.status === undefined) client.answers.drop();
-    const { server, status } = attempt;
-    // no other server was left: what was tried says more than that
-    if (server === undefined && last !== undefined) throw last;
-    const retry = mayRetry(attempt.failedTry(failed.code));
-    // a server may well close an idle connection, also in the wrong moment
-    const harmless = retry && attempt.reused;
-    // behind a switch of protocols nobody can tell whether a server's end is a failure
-    const tells = failed.source === "upstream" && status !== 101 && !harmless;
-    if (server !== undefined && tells) {
-      backend.report(server, failed, { begun: status !== undefined });
-    }
-    const told = backend.unreachable(failed);
-    last = new ExchangeError(told, { server: server?.name, status });
-    if (server === undefined || !retry || tries.count >= backend.retries) throw last;
-    tries.add(server, { again: harmless });
-    attempt = new Attempt(request, backend, client);
-    try {
-      return await attempt.run(tries);
-    } catch (next) {
-      error = next;
-    }
-  }
-}
-
-/** One try at one server. */
-class Attempt {
-  readonly request: ForwardedRequest;
+/** What is to be done with a request: everything that its route and the settings say of it. */
+export interface ExchangeOrder {
   readonly backend: Backend;
-  readonly client: ExchangeClient;
-  server: Server | undefined;
-  /** Of the answer, once some of it was sent. */
-  status: number | undefined;
-  reused = false;
-  /** Whether the server has sent anything of an answer. */
-  answered = false;
-
-  constructor(request: ForwardedRequest, backend: Backend, client: ExchangeClient) {
-    this.request = request;
-    this.backend = backend;
-    this.client = client;
-  }
-
-  /** One function from lease to answer, as each that waits costs a small request 1 %. */
-  async run(tries: Tries | undefined): Promise<ExchangeResult> {
-    const { request, client } = this;
-    const { answers, writing, serverDeadline, progress } = client;
-    const leased = this.#lease(tries);
-    const lease = leased instanceof Promise ? await leased : leased;
-    // one that was at hand took no time: to ask the clock for it costs more
-    progress.leased = lease === leased ? progress.began : performance.now();
-    const upload = new Upload(request, lease, client);
-    try {
-      this.#send(lease, upload);
-      const { responses } = lease.connection;
-      let head = this.#answerHead(await responses.next());
-      while (isInterim(head)) {
-        await this.#interim(head, upload);
-        head = this.#answerHead(responses.take() ?? await responses.next());
-      }
-      upload.answered();
-      progress.answered = performance.now();
-      const { status } = head.head;
-      if (status === 101) {
-        await this.#switch(head, lease);
-        return succeeded(status, { lease, upload, keepAlive: false });
-      }
-      const { text, framing, keepAlive, reusable } = lease.connection.clientHeads.write(head, {
-        method: request.head.method,
-        minor: request.head.minor,
-        keepAlive: upload.done && client.mayKeepAlive && goesOn(request),
-        via: client.via,
-      });
-      answers.push(text);
-      for (let ended = head.framing.kind === "none"; !ended;) {
-        let part = responses.take();
-        if (part === undefined) {
-          this.status = status;
-          await this.#flush();
-          const { answerIdle, name } = this.backend;
-          serverDeadline.arm(answerIdle, () => lease.abort(serverSilent(answerIdle, name)));
-          part = await responses.next();
-          serverDeadline.disarm();
-        }
-        if (part === undefined || part.kind === "head") throw serverGone();
-        if (part.kind === "failure") throw part.error;
-        encodeBodyPart(part, framing, (bytes, room) => answers.push(bytes, room));
-        ended = part.kind === "end";
-      }
-      this.status = status;
-      // `#flush`, which every request would pay for
-      writing.start();
-      await answers.flush();
-      writing.stop();
-      if (upload.done && reusable) lease.reuse();
-      return succeeded(status, { lease, upload, keepAlive });
-    } finally {
-      upload.stop();
-      client.lease = undefined;
-      // `using` costs twice as much as all of this block
-      lease[Symbol.dispose]();
-    }
-  }
-
-  /** This try, after it has failed. */
-  failedTry(code: ErrorCode): FailedTry {
-    const { head, framing, upgrade } = this.request;
-    const { reused, answered } = this;
-    // behind a request for an upgrade may come what is gone once it is sent
-    const hasBody = framing.kind !== "none" || upgrade !== undefined;
-    return { code, method: head.method, hasBody, reused, answered };
-  }
-
-  /** A place at a server and a connection to it: at once, where both are at hand. */
-  #lease(tries: Tries | undefined): Lease | Promise<Lease> {
-    const { backend, client: { origin, progress } } = this;
-    const claimed = backend.claim(origin.peer.host, tries);
-    const lease = (server: Server) => {
-      progress.attempts++;
-      this.server = server;
-      return backend.lease(server, origin, { fresh: tries !== undefined });
-    };
-    return claimed instanceof Promise ? claimed.then(lease) : lease(claimed);
-  }
-
-  /** Sends the request's head, and begins to send its body. */
-  #send(lease: Lease, upload: Upload): void {
-    const { head: { method }, upgrade, forwarded: head } = this.request;
-    this.reused = lease.reused;
-    this.client.progress.reused = lease.reused;
-    this.client.lease = lease;
-    lease.connection.begin({ method, upgrade, head });
-    upload.start(this.backend.responseTimeout);
-  }
-
-  #answerHead(part: ResponsePart | undefined): ResponseHeadPart {
-    if (part?.kind !== "head") throw serverGone();
-    this.answered = true;
-    return part;
-  }
-
-  /** Passes an interim answer on to a client that knows of such (RFC 9110, section 15.2). */
-  async #interim({ head }: ResponseHeadPart, upload: Upload): Promise<void> {
-    if (head.status === 100) upload.continued();
-    if (this.request.head.minor === 0) return;
-    const fields = endToEndFields(head.fields);
-    this.client.answers.push(responseHeadText(head, fields));
-    await this.#flush();
-  }
-
-  /** Passes a 101 on, which was asked for, and all that follows it. */
-  async #switch({ head }: ResponseHeadPart, lease: Lease): Promise<void> {
-    const fields = [
-      ...endToEndFields(head.fields),
-      ...upgradeFields(valuesOf(head.fields, "upgrade")),
-    ];
-    this.client.answers.push(responseHeadText(head, fields));
-    this.status = 101;
-    await this.client.tunnel(lease);
-  }
-
-  async #flush(): Promise<void> {
-    const { answers, writing } = this.client;
-    writing.start();
-    await answers.flush();
-    writing.stop();
-  }
+  readonly forwarding: Forwarding;
+  readonly requestChanges: RequestChanges | undefined;
+  readonly answerChanges: FieldChanges | undefined;
+  /** Milliseconds without a byte either way behind a switch of protocols. */
+  readonly tunnelIdle: number;
 }
 
-function succeeded(
-  status: number,
-  { lease: { server }, upload, keepAlive }: { lease: Lease; upload: Upload; keepAlive: boolean },
-): ExchangeResult {
-  server.succeed();
-  const { done: requestRead, bytes: bodyBytes } = upload;
-  return { status, server: server.name, bodyBytes, requestRead, keepAlive };
-}
-
-/** Whether the answer proper is still to come. */
-function isInterim({ head: { status } }: ResponseHeadPart): boolean {
-  return status < 200 && status !== 101;
-}
-
-/** Whether another request can come behind this one, as far as its client says. */
-export function goesOn({ head, upgrade }: ForwardedRequest): boolean {
-  // what follows a request for an upgrade has not been read as HTTP
-  return upgrade === undefined && keepsAlive(head);
-}
-
-/** The request on its way to the server, beside the answer on its way back. */
-class Upload {
+/** Who has ordered an exchange. */
+export interface ExchangeOwner {
   /**
-   * Whether the whole request has been read from the client and taken by the runtime. Before that
-   * neither connection may go on: what is still to be written lies in a buffer that the client's
-   * next bytes would be read into.
+   * What the client is told of a failure, of which nothing has been told yet; undefined where there
+   * is nobody or nothing to tell.
    */
-  done: boolean;
-  /** Bytes of the body so far. */
-  bytes = 0;
-  readonly #request: ForwardedRequest;
-  readonly #lease: Lease;
-  readonly #client: ExchangeClient;
+  answerFor(error: ProxyError): OwnAnswer | undefined;
+  /** It is over; its facts hold until the next one begins. */
+  exchangeOver(error: ProxyError | undefined): void;
+}
+
+/**
+ * Sends one request to a backend and its answer to the client, both as they come. It knows neither
+ * framing nor socket: what it does is driven by what its two streams tell it, and in the common case
+ * without a promise. One object serves all requests of a client stream, in turn.
+ */
+export class Exchange implements RequestReader, AnswerReader {
+  /** Of the answer that the client is sent; 0 before that. */
+  status = 0;
+  /** The server that was asked last. */
+  server: Server | undefined;
+  attempts = 0;
+  reused = false;
+  /** When the server's connection was at hand and when its answer began; 0 for not yet. */
+  leasedAt = 0;
+  answeredAt = 0;
+  /** Bytes that went to the server behind a switch of protocols. */
+  tunnelled = 0;
+  readonly #client: ClientStream;
+  readonly #owner: ExchangeOwner;
+  readonly #deadlines: Deadlines;
+  /** On the server. */
+  readonly #deadline: Deadline;
+  #state: ExchangeState = "over";
+  /** Counts exchanges, so that what was waited for finds out that it comes too late. */
+  #number = 0;
+  #order: ExchangeOrder = NO_ORDER;
+  #tries: Tries | undefined;
+  /** Why the last try failed. */
+  #lastError: ProxyError | undefined;
+  #stream: ServerStream | undefined;
+  /** Where the request has a place that it has to give back. */
+  #place: Server | undefined;
+  readonly #sending = {
+    forwarding: NO_FORWARDING,
+    changes: undefined as RequestChanges | undefined,
+    chunks: false,
+    answerChunks: false,
+  };
+  /** Where the last range of the request's body is, or `done` where it was done with. */
+  #upload: "client" | "server" | "last" | "done" = "done";
+  /** Whether bytes of the request are with a server, and whether they are with one that was left. */
+  #isLent = false;
+  #isLost = false;
   /** Whether the client may wait for a 100 Continue before it sends anything of its body. */
-  #expecting: boolean;
-  /** Whether the answer has begun. */
-  #answered = false;
-  #stopped = false;
-  #responseTimeout = 0;
+  #expecting = false;
+  /** Whether the server has answered before it had all of the request. */
+  #early = false;
+  /** Whether its connection knows who the client is. */
+  #tied = false;
+  #answerEnded = false;
+  /** Why the answer is the proxy's own, where it stands for a failure. */
+  #error: ProxyError | undefined;
 
-  constructor(request: ForwardedRequest, lease: Lease, client: ExchangeClient) {
-    this.#request = request;
-    this.#lease = lease;
+  constructor(client: ClientStream, owner: ExchangeOwner, deadlines: Deadlines) {
     this.#client = client;
-    this.done = request.framing.kind === "none";
-    this.#expecting = !this.done && expectsContinue(request);
+    this.#owner = owner;
+    this.#deadlines = deadlines;
+    this.#deadline = deadlines.watch();
   }
 
-  /** Sends in the background; whenever it waits for the server, the server has so many ms. */
-  start(responseTimeout: number): void {
-    this.#responseTimeout = responseTimeout;
-    this.#waitForServer();
-    const sent = this.done ? this.#lease.connection.requests.flush() : this.#send();
-    sent.catch((error) => {
-      const failed = asProxyError(error, "internal");
-      // a server that no longer listens may still have answered: its answer is read to the end
-      if (failed.source !== "upstream") this.#lease.abort(failed);
-    });
+  /** Whether nothing is under way. */
+  get isOver(): boolean {
+    return this.#state === "over";
   }
 
-  /** The server has sent 100 Continue, so it is the client's turn. */
-  continued(): void {
-    if (!this.#expecting) return;
-    this.#expecting = false;
-    this.#waitForClient();
+  /** Whether an answer has begun. */
+  get hasBegun(): boolean {
+    return this.status !== 0;
   }
 
-  /** The answer has begun: how long it may take is not for the request to say any more. */
-  answered(): void {
-    this.#answered = true;
-    this.#client.serverDeadline.disarm();
-    if (!this.done) this.#client.reading.stop(0);
+  /** Serves the client's request. `began` is when it did, as `performance.now()` has it. */
+  start(order: ExchangeOrder, began: number): void {
+    this.#begin();
+    this.#move("start");
+    this.#order = order;
+    const { request } = this.#client;
+    this.#expecting = request.expectsContinue;
+    this.#upload = request.body === NO_BODY ? "last" : "client";
+    this.#claim(began);
   }
 
-  stop(): void {
-    this.#stopped = true;
-    this.#client.serverDeadline.disarm();
-    if (!this.done) this.#client.reading.stop(0);
+  /**
+   * Answers the client's request itself.
+   *
+   * @param mayGoOn whether the client's connection may, as far as the answer goes
+   */
+  respond(answer: OwnAnswer, mayGoOn: boolean): void {
+    this.#begin();
+    this.#respond(answer, mayGoOn);
   }
 
-  /** The head, and the body as it comes. */
-  async #send(): Promise<void> {
-    const { requests } = this.#lease.connection;
-    this.#client.reading.renew();
-    for (let ended = false; !ended;) {
-      // what is at hand goes out before more is waited for: a client may wait for 100 Continue
-      if (!this.#client.requests.buffered) {
-        await requests.flush();
-        this.#waitForClient();
+  /** Answers the client's request with why it is not served. */
+  refuse(error: ProxyError): void {
+    this.#begin();
+    this.#move("start");
+    this.#fail(error);
+  }
+
+  [Symbol.dispose](): void {
+    this.#deadline[Symbol.dispose]();
+  }
+
+  // What the client does.
+
+  requestBody(bytes: Uint8Array, from: number, to: number, ended: boolean): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    this.#took(ended);
+    stream.body(bytes, from, to, ended);
+  }
+
+  requestTrailers(fields: readonly Field[]): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    this.#took(true);
+    stream.trailers(fields);
+  }
+
+  taken(): void {
+    switch (this.#state) {
+      case "asked":
+        return this.#stream?.resume();
+      case "answering":
+        if (this.#answerEnded) return this.#succeed();
+        this.#deadline.arm(this.#order.backend.answerIdle, this.#onStandstill);
+        return this.#stream?.resume();
+      case "responding":
+        return this.#end(this.#error);
+      default:
+    }
+  }
+
+  clientFailed(error: ProxyError): void {
+    this.#dropServer(error);
+    if (this.#state === "responding") return this.#breakOff(this.#error ?? error);
+    if (this.#state !== "over") this.#fail(error);
+  }
+
+  /** Ends it at once, with nothing more said to the client. */
+  abort(error: ProxyError): void {
+    this.#dropServer(error);
+    if (this.#state !== "over") this.#breakOff(error);
+  }
+
+  // What the server does.
+
+  sent(): void {
+    this.#isLent = false;
+    this.#upload = this.#upload === "last" ? "done" : "client";
+    if (this.#isClientsTurn) this.#deadline.disarm();
+    this.#client.resume();
+  }
+
+  answer(head: AnswerFacts): void {
+    const { status } = head;
+    if (status >= 200) return this.#answer(head);
+    if (status === 101) return void this.#tunnel(head);
+    if (status === 100) this.#expecting = false;
+    if (this.#isClientsTurn) this.#deadline.disarm();
+    // HTTP/1.0 knows of none (RFC 9110, section 15.2)
+    if (this.#client.request.version === "HTTP/1.0") this.#stream?.resume();
+    else this.#client.inform(head);
+  }
+
+  answerBody(bytes: Uint8Array, from: number, to: number, ended: boolean): void {
+    this.#deadline.disarm();
+    this.#answerEnded = ended;
+    this.#client.body(bytes, from, to, ended);
+  }
+
+  answerTrailers(fields: readonly Field[]): void {
+    this.#deadline.disarm();
+    this.#answerEnded = true;
+    this.#client.trailers(fields);
+  }
+
+  serverFailed(error: ProxyError, seen: Seen): void {
+    this.#stream = undefined;
+    this.#isLost ||= this.#isLent;
+    this.#leavePlace();
+    this.#tryFailed(error, seen);
+  }
+
+  // From the place at a server to its answer.
+
+  #begin(): void {
+    this.#number++;
+    this.status = 0;
+    this.server = undefined;
+    this.attempts = 0;
+    this.reused = false;
+    this.leasedAt = 0;
+    this.answeredAt = 0;
+    this.tunnelled = 0;
+    this.#tries = undefined;
+    this.#lastError = undefined;
+    this.#isLent = false;
+    this.#isLost = false;
+    this.#early = false;
+    this.#tied = false;
+    this.#answerEnded = false;
+    this.#error = undefined;
+  }
+
+  /** Takes a place at a server and a connection to it: at once, where both are at hand. */
+  #claim(now: number): void {
+    const { client, pins } = this.#client;
+    const { backend } = this.#order;
+    const pin = pins?.take(backend.name);
+    if (pin !== undefined) {
+      this.#tied = true;
+      // its client is known there: no other place would do
+      pin.server.enter(0);
+      return this.#ask(pin.server, pin.stream, now);
+    }
+    try {
+      const claimed = backend.claim(client.peer.host, this.#tries);
+      if (claimed instanceof Promise) return void this.#leaseLater(claimed);
+      const idle = this.#takeIdle(claimed);
+      if (idle === undefined || idle instanceof Promise) {
+        return void this.#leaseLater(claimed, idle);
       }
-      if (this.#stopped) return;
-      const part = await this.#nextPart();
-      if (this.#stopped) return;
-      this.#waitForServer();
-      encodeBodyPart(part, this.#request.framing, (bytes, room) => requests.push(bytes, room));
-      ended = part.kind === "end";
+      this.#ask(claimed, idle, now);
+    } catch (error) {
+      this.#noServer(error);
     }
-    await requests.flush();
-    this.done = true;
   }
 
-  async #nextPart(): Promise<BodyPart> {
-    const { requests } = this.#client;
-    const part = requests.take() ?? await requests.next();
-    if (part === undefined || part.kind === "head" || part.kind === "failure") {
-      throw new ProxyError("truncated_request", "The request ended too early");
-    }
-    if (part.kind === "data") this.bytes += part.bytes.length;
-    // the clock of an upload that nobody waits for any more is somebody else's by now
-    if (this.#stopped) return part;
-    this.#expecting = false;
-    this.#client.reading.stop(part.kind === "data" ? part.bytes.length : 0);
-    return part;
+  /** One that has served before, unless it is the very thing that has just failed. */
+  #takeIdle(server: Server): ServerStream | undefined | Promise<ServerStream | undefined> {
+    if (this.#tries !== undefined) return undefined;
+    return server.connections.take(!isRepeatable(this.#client.request));
   }
 
-  #waitForServer(): void {
-    if (this.#stopped || this.#answered) return;
-    const late = () => this.#lease.abort(noAnswer(this.#responseTimeout));
-    this.#client.serverDeadline.arm(this.#responseTimeout, late);
+  /** Waits for what is not at hand. */
+  async #leaseLater(
+    claimed: Server | Promise<Server>,
+    idle?: Promise<ServerStream | undefined>,
+  ): Promise<void> {
+    const number = this.#number;
+    const tries = this.#tries?.count;
+    const isLate = () =>
+      this.#number !== number || this.#state !== "leasing" || this.#tries?.count !== tries;
+    let server: Server;
+    try {
+      server = await claimed;
+    } catch (error) {
+      return isLate() ? undefined : this.#noServer(error);
+    }
+    let stream: ServerStream | undefined;
+    let failure: unknown;
+    try {
+      if (isLate()) return server.leave();
+      this.server = server;
+      stream = await (idle ?? this.#takeIdle(server)) ??
+        (isLate() ? undefined : await this.#order.backend.open(server, this.#client.client));
+    } catch (error) {
+      failure = error;
+    }
+    if (isLate() || stream === undefined) {
+      stream?.release();
+      server.leave();
+      if (isLate()) return;
+      this.attempts++;
+      return this.#tryFailed(asProxyError(failure, "internal"), "no");
+    }
+    this.#ask(server, stream, performance.now());
+  }
+
+  /** Sends the request's head, and as much of its body as is at hand. */
+  #ask(server: Server, stream: ServerStream, now: number): void {
+    this.#move("leased");
+    const { request, givesChunks, takesChunks } = this.#client;
+    this.server = server;
+    this.attempts++;
+    this.leasedAt = now;
+    this.reused = stream.reused;
+    this.#stream = stream;
+    this.#place = server;
+    const sending = this.#sending;
+    sending.forwarding = this.#order.forwarding;
+    sending.changes = this.#order.requestChanges;
+    sending.chunks = givesChunks && stream.takesChunks;
+    sending.answerChunks = takesChunks && stream.givesChunks;
+    this.#waitForServer();
+    this.#isLent = true;
+    stream.send(request, sending, this);
+    if (request.body === NO_BODY) stream.body(NO_BYTES, 0, 0, true);
+    else this.#client.readBody(sending.chunks);
+  }
+
+  /** The client has given a range of the request's body. */
+  #took(ended: boolean): void {
+    this.#isLent = true;
+    this.#upload = ended ? "last" : "server";
+    // a first range may be empty
+    if (ended || this.#client.bodyBytes > 0) this.#expecting = false;
+    if (this.#state === "asked") this.#waitForServer();
   }
 
   /** A client that may wait for 100 Continue waits for the server, so both do. */
-  #waitForClient(): void {
-    if (this.#stopped || this.#answered || this.#expecting) return;
-    this.#client.serverDeadline.disarm();
-    this.#client.reading.start();
+  get #isClientsTurn(): boolean {
+    return this.#state === "asked" && this.#upload === "client" && !this.#expecting;
+  }
+
+  #waitForServer(): void {
+    this.#deadline.arm(this.#order.backend.responseTimeout, this.#onNoAnswer);
+  }
+
+  readonly #onNoAnswer = (): void => {
+    const ms = this.#order.backend.responseTimeout;
+    this.#serverLate(
+      new ProxyError("response_timeout", `The server did not answer within ${ms / 1000} s`),
+    );
+  };
+
+  readonly #onStandstill = (): void => {
+    const { answerIdle: ms, name } = this.#order.backend;
+    const key = `backends.${name}.timeouts.idle`;
+    const message = `The server's answer stood still for ${
+      ms / 1000
+    } s; ${key} sets how long may be`;
+    this.#serverLate(new ProxyError("truncated_response", message));
+  };
+
+  #serverLate(error: ProxyError): void {
+    this.#stream?.abort(error);
+    this.serverFailed(error, "yes");
+  }
+
+  // The answer.
+
+  #answer(head: AnswerFacts): void {
+    this.#move("answered");
+    this.#deadline.disarm();
+    this.answeredAt = performance.now();
+    this.status = head.status;
+    this.#early = this.#upload !== "done";
+    this.#tied ||= tiesConnection(this.#client.request, head);
+    this.#client.begin(head, this.#order.answerChanges, this.#sending.answerChunks);
+  }
+
+  #succeed(): void {
+    const server = this.#place;
+    const stream = this.#stream;
+    this.#stream = undefined;
+    server?.succeed();
+    if (stream !== undefined && server !== undefined) this.#release(server, stream);
+    this.#leavePlace();
+    this.#end(undefined);
+  }
+
+  /** Gives a connection back that has served to the end. */
+  #release(server: Server, stream: ServerStream): void {
+    if (!this.#tied) return stream.release();
+    const { pins } = this.#client;
+    if (pins === undefined) stream.abort();
+    else pins.keep(this.#order.backend.name, { server, stream });
+  }
+
+  /** Passes a 101 on, which was asked for, and all that follows it. */
+  async #tunnel(head: AnswerFacts): Promise<void> {
+    this.#move("switched");
+    this.#deadline.disarm();
+    this.answeredAt = performance.now();
+    this.status = 101;
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    const number = this.#number;
+    let error: ProxyError | undefined;
+    try {
+      await tunnel(await this.#client.tunnel(head), stream.tunnel(), {
+        deadlines: this.#deadlines,
+        idleTimeout: this.#order.tunnelIdle,
+        onSent: (bytes) => void (this.tunnelled += bytes),
+      });
+    } catch (reason) {
+      error = asProxyError(reason, "internal");
+    }
+    if (this.#number !== number || this.#state !== "tunnel") return;
+    if (error !== undefined) return this.clientFailed(error);
+    this.#place?.succeed();
+    this.#dropServer();
+    this.#end(undefined);
+  }
+
+  // What fails.
+
+  /** Goes on behind a try that failed, with another where that may be. */
+  #tryFailed(error: ProxyError, seen: Seen): void {
+    if (this.#state === "over") return;
+    const { backend } = this.#order;
+    const { server } = this;
+    const failed: FailedTryFacts = { error, seen };
+    if (server !== undefined && this.#tells(failed)) {
+      backend.report(server, error, { begun: this.hasBegun });
+    }
+    const told = backend.unreachable(error);
+    const tries = this.#tries ??= new Tries();
+    if (server === undefined || !this.#mayRetry(failed) || tries.count >= backend.retries) {
+      return this.#fail(told);
+    }
+    this.#move("retry");
+    this.#deadline.disarm();
+    tries.add(server, { again: seen === "perhaps" });
+    this.#lastError = told;
+    this.#claim(performance.now());
+  }
+
+  /**
+   * Whether a failure says something of its server. A server may well close an idle connection, also
+   * in the wrong moment; what breaks behind an answer that came early or behind a switch of
+   * protocols may be anybody's doing.
+   */
+  #tells({ error, seen }: FailedTryFacts): boolean {
+    if (error.source !== "upstream" || this.#early || this.status === 101) return false;
+    return seen !== "perhaps";
+  }
+
+  #mayRetry({ error: { code }, seen }: FailedTryFacts): boolean {
+    if (this.hasBegun) return false;
+    const { request, bodyBytes } = this.#client;
+    const repeatable = isRepeatable(request);
+    return mayRetry({ code, repeatable, bodyGone: bodyBytes > 0, seen });
+  }
+
+  /** No server is left: what was tried says more than that. */
+  #noServer(reason: unknown): void {
+    const error = asProxyError(reason, "internal");
+    this.#fail(this.#lastError ?? this.#order.backend.unreachable(error));
+  }
+
+  /** Tells the client of a failure, or, behind an answer's head, lets it see a broken answer. */
+  #fail(error: ProxyError): void {
+    this.#deadline.disarm();
+    const answer = this.hasBegun ? undefined : this.#owner.answerFor(error);
+    if (answer === undefined) return this.#breakOff(error);
+    this.#error = error;
+    this.#respond(answer, error.source !== "client");
+  }
+
+  #respond(answer: OwnAnswer, mayGoOn: boolean): void {
+    this.#move("respond");
+    this.status = answer.status;
+    this.#client.respond(answer, mayGoOn);
+  }
+
+  #breakOff(error: ProxyError): void {
+    this.#move("end");
+    this.#deadline.disarm();
+    this.#owner.exchangeOver(error);
+    this.#client.reset(error);
+  }
+
+  #end(error: ProxyError | undefined): void {
+    this.#move("end");
+    this.#deadline.disarm();
+    this.#owner.exchangeOver(error);
+    this.#client.done(!this.#isLent && !this.#isLost);
+  }
+
+  #dropServer(error?: ProxyError): void {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    this.#isLost ||= this.#isLent;
+    stream?.abort(error);
+    this.#leavePlace();
+  }
+
+  #leavePlace(): void {
+    const place = this.#place;
+    this.#place = undefined;
+    place?.leave();
+  }
+
+  #move(event: ExchangeEvent): void {
+    const next = EXCHANGE_STATES[this.#state][event];
+    if (next === undefined) throw new TypeError(`An exchange that is ${this.#state}: ${event}`);
+    this.#state = next;
   }
 }
 
-/** RFC 9110, section 10.1.1; from HTTP/1.0 it means nothing. */
-function expectsContinue({ head: { minor, fields } }: ForwardedRequest): boolean {
-  return minor === 1 && hasToken(fields, "expect", "100-continue");
+interface FailedTryFacts {
+  readonly error: ProxyError;
+  readonly seen: Seen;
 }
 
-function serverGone(): ProxyError {
-  return new ProxyError("upstream_gone", "The server closed the connection without an answer");
-}
+const NO_FORWARDING: Forwarding = {
+  peer: "",
+  port: 0,
+  proto: "http",
+  defaultHost: "",
+  trusted: false,
+  standard: false,
+  via: false,
+};
 
-function serverSilent(ms: number, backend: string): ProxyError {
-  const key = `backends.${backend}.timeouts.idle`;
-  const message = `The server's answer stood still for ${ms / 1000} s; ${key} sets how long may be`;
-  return new ProxyError("truncated_response", message);
-}
-
-function noAnswer(ms: number): ProxyError {
-  return new ProxyError("response_timeout", `The server did not answer within ${ms / 1000} s`);
-}
+const NO_ORDER = { forwarding: NO_FORWARDING } as ExchangeOrder;

@@ -12,7 +12,7 @@ import type { Place, TlsListener } from "../tls/engine.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
 import { listenShared } from "../ports/shared_port.ts";
 import type { ConnectionLimit } from "./connection_limit.ts";
-import type { HttpConnection } from "./client_side.ts";
+import type { HttpConnection } from "./http_connection.ts";
 import type { Session, Sessions } from "./session.ts";
 
 export interface PlainListenerOptions {

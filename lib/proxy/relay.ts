@@ -1,8 +1,7 @@
 import type { Connection } from "../io/connection.ts";
 import type { Deadlines } from "../io/deadlines.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
-import type { GatherWriter } from "../io/gather_writer.ts";
-import type { PartReader } from "../http1/part_reader.ts";
+import type { OpaqueEnd } from "../upstream/server_stream.ts";
 
 export interface RelayOptions {
   readonly deadlines: Deadlines;
@@ -13,7 +12,8 @@ export interface RelayOptions {
 /**
  * Pipes two connections into each other until both have ended. Each direction ends by itself: a
  * half-close is carried through and the other direction goes on. A direction that breaks breaks
- * the other too, with a reset where there can be one: what is cut off must not look complete.
+ * the other too, with a reset where there can be one: what is cut off must not look complete. But
+ * what has come already, from a peer that reads no more, is carried to its end before that.
  *
  * @throws {ProxyError} what broke it off; both connections are closed by then
  */
@@ -22,62 +22,50 @@ export function relay(
   upstream: Connection,
   options: RelayOptions,
 ): Promise<void> {
+  // to cancel would reset who has sent what could not be written, and has something to be told
+  const pipe = { preventCancel: true };
   return bothWays([client, upstream], options, () => [
-    client.readable.pipeTo(upstream.writable),
-    upstream.readable.pipeTo(client.writable),
+    client.readable.pipeTo(upstream.writable, pipe),
+    upstream.readable.pipeTo(client.writable, pipe),
   ]);
 }
 
-/** One side of a connection that has spoken HTTP, and now carries opaque bytes. */
-export interface TunnelEnd extends End {
-  /** Its decoder gives everything as `data` from here on. */
-  readonly input: PartReader<{ readonly kind: string; readonly bytes?: Uint8Array }>;
-  readonly output: GatherWriter;
-}
-
 /**
- * Does what `relay` does with connections that have switched protocols: what was read behind the
- * heads, and what has been pushed and not flushed, goes first.
+ * Does what `relay` does with what has carried HTTP before.
  *
  * @param onSent called with the size of every piece that goes from client to server
  * @throws {ProxyError} like `relay`
  */
 export function tunnel(
-  client: TunnelEnd,
-  server: TunnelEnd,
+  client: OpaqueEnd,
+  server: OpaqueEnd,
   { onSent, ...options }: RelayOptions & { readonly onSent: (bytes: number) => void },
 ): Promise<void> {
   return bothWays([client, server], options, () => [
-    copy(client.input, server.output, onSent),
-    copy(server.input, client.output, () => {}),
+    copy(client, server, onSent),
+    copy(server, client, () => {}),
   ]);
 }
 
 async function copy(
-  input: TunnelEnd["input"],
-  output: GatherWriter,
+  input: OpaqueEnd,
+  output: OpaqueEnd,
   onCopied: (bytes: number) => void,
 ): Promise<void> {
-  for (;;) {
-    // what is at hand goes out before more is waited for, and before its buffer is read into again
-    if (!input.buffered) await output.flush();
-    const part = await input.next();
-    if (part === undefined) return await output.close();
-    if (part.bytes === undefined) continue;
-    output.push(part.bytes);
-    onCopied(part.bytes.length);
+  for (let bytes; (bytes = await input.read()) !== undefined;) {
+    await output.write(bytes);
+    onCopied(bytes.length);
   }
-}
-
-interface End {
-  /** Bytes read and written so far. */
-  readonly bytes: Connection["bytes"];
-  /** Ends it so that the peer sees a failure. */
-  reset(reason: ProxyError): void;
+  await output.endWrites();
 }
 
 /** How often within the idle time it is looked at whether something has moved. */
 const LOOKS = 4;
+
+/** How long the other direction has for its last words once one is broken. */
+const LAST_WORDS_MS = 1_000;
+
+type End = Pick<OpaqueEnd, "bytes" | "reset">;
 
 async function bothWays(
   ends: readonly [End, End],
@@ -96,10 +84,14 @@ async function bothWays(
     deadline.arm(idleTimeout / LOOKS, watchIdle);
   };
   watchIdle();
+  const both = directions();
   try {
-    await Promise.all(directions());
+    await Promise.all(both);
   } catch (error) {
     const broken = asProxyError(error, "internal");
+    const late = Promise.withResolvers<void>();
+    deadline.arm(LAST_WORDS_MS, late.resolve);
+    await Promise.race([Promise.allSettled(both), late.promise]);
     closeBoth(broken);
     throw broken;
   }

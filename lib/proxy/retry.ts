@@ -1,28 +1,38 @@
 import type { ErrorCode } from "../core/errors.ts";
+import { NO_BODY, type RequestFacts } from "../http/message.ts";
+import type { Seen } from "../upstream/server_stream.ts";
 
 /** A try that failed, as far as another one depends on it. */
 export interface FailedTry {
   readonly code: ErrorCode;
-  /** Of the request; undefined for a connection of opaque bytes. */
-  readonly method: string | undefined;
-  readonly hasBody: boolean;
-  /** Whether the connection had served before. */
-  readonly reused: boolean;
-  /** Whether any of an answer had come. */
-  readonly answered: boolean;
+  /** Whether the request may be sent twice, see `isRepeatable`. */
+  readonly repeatable: boolean;
+  /** Whether bytes of the request's body are gone. */
+  readonly bodyGone: boolean;
+  /** Whether the server has seen the request. */
+  readonly seen: Seen;
 }
 
 /**
- * The one rule for trying again, at another server where there is one. Either nothing has been sent:
- * a server could not be reached. Or it is the everyday race with a server that closes an idle
- * connection just when a request is sent on it (RFC 9112, section 9.3.1): no byte of an answer has
- * come, there is no body that would be gone, and doing it twice would do no harm (RFC 9110, section
- * 9.2.2). Whatever else fails may have been done already.
+ * The one rule for trying again, at another server where there is one. Either the server has not
+ * seen the request: it could not be reached, or says so itself. Or it is the everyday race with a
+ * server that closes an idle connection just when a request is sent on it, and doing it twice would
+ * do no harm. Whatever else fails may have been done already.
  */
-export function mayRetry({ code, method, hasBody, reused, answered }: FailedTry): boolean {
+export function mayRetry({ code, repeatable, bodyGone, seen }: FailedTry): boolean {
+  if (bodyGone) return false;
   if (code === "connect_failed" || code === "connect_timeout") return true;
-  return code === "upstream_gone" && reused && !answered && !hasBody &&
-    method !== undefined && IDEMPOTENT.has(method);
+  return seen === "no" || (seen === "perhaps" && repeatable);
+}
+
+/**
+ * Whether to do what is asked for twice does no harm (RFC 9110, section 9.2.2), and can be asked for
+ * again: a body would be gone, as would be what comes behind a request for an upgrade.
+ */
+export function isRepeatable(
+  { method, body, upgrade }: Pick<RequestFacts, "method" | "body" | "upgrade">,
+): boolean {
+  return body === NO_BODY && upgrade === undefined && IDEMPOTENT.has(method);
 }
 
 const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);

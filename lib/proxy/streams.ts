@@ -3,6 +3,7 @@ import type { Field } from "../http/field.ts";
 import type { AnswerFacts, FieldChanges, RequestFacts } from "../http/message.ts";
 import type { OwnAnswer } from "../http/own_answer.ts";
 import type { OpaqueEnd } from "../upstream/server_stream.ts";
+import type { Pins } from "../upstream/pins.ts";
 import type { HttpClient } from "./http_client.ts";
 
 /*
@@ -20,8 +21,11 @@ import type { HttpClient } from "./http_client.ts";
 export interface ClientStream {
   readonly client: HttpClient;
   readonly request: RequestFacts;
-  /** Bytes sent to the client since the request began. */
+  /** Bytes of the request's body so far, and bytes sent to the client since it began. */
+  readonly bodyBytes: number;
   readonly bytesOut: number;
+  /** Connections to servers that are this client's alone; undefined where it can have none. */
+  readonly pins: Pins | undefined;
   /** Whether it can take bodies of unknown length in chunks, and give them: see `ServerStream`. */
   readonly takesChunks: boolean;
   readonly givesChunks: boolean;
@@ -32,12 +36,19 @@ export interface ClientStream {
    * @param chunks whether it is to come in chunks
    */
   readBody(chunks: boolean): void;
-  /** The reader is done with the range that it was given last; unless that ended it takes more. */
+  /**
+   * The reader is done with the head and with the range of the body that it was given last; unless
+   * that ended the body it takes more.
+   */
   resume(): void;
   /** Passes an interim answer on; `RequestReader.taken` says that it is done. */
   inform(answer: AnswerFacts): void;
-  /** Puts up the answer's head. One `body` follows at once, which may be empty; both go together. */
-  begin(answer: AnswerFacts, changes: FieldChanges | undefined): void;
+  /**
+   * Puts up the answer's head. One `body` follows at once, which may be empty; both go together.
+   *
+   * @param chunks whether a body of unknown length comes in chunks
+   */
+  begin(answer: AnswerFacts, changes: FieldChanges | undefined, chunks: boolean): void;
   /**
    * Sends a range of the answer's body; `RequestReader.taken` says that it is done.
    *
@@ -53,9 +64,13 @@ export interface ClientStream {
    */
   respond(answer: OwnAnswer, mayGoOn: boolean): void;
   /** Passes a 101 on, behind which nothing is HTTP any more. */
-  tunnel(answer: AnswerFacts): OpaqueEnd;
-  /** The answer was taken to its end, and the request has been told of: the next may come. */
-  done(): void;
+  tunnel(answer: AnswerFacts): Promise<OpaqueEnd>;
+  /**
+   * The answer was taken to its end, or the tunnel has ended: the next request may come.
+   *
+   * @param settled whether nothing of the request is with a server that may still be sent it
+   */
+  done(settled: boolean): void;
   /** Breaks the answer off so that it cannot be taken for a whole one. */
   reset(error: ProxyError): void;
 }

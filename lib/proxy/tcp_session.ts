@@ -7,7 +7,7 @@ import type { TlsConnection } from "../tls/engine.ts";
 import type { Origin } from "../upstream/proxy_protocol.ts";
 import type { Live } from "../core/live.ts";
 import type { Backend } from "../upstream/backend.ts";
-import type { TunnelLease } from "../upstream/lease.ts";
+import type { TunnelLease } from "../upstream/tunnel_lease.ts";
 import type { Server } from "../upstream/server.ts";
 import { Tries } from "../upstream/tries.ts";
 import { relay } from "./relay.ts";
@@ -129,4 +129,4 @@ async function connect(client: Origin, backend: Backend): Promise<TunnelLease> {
   }
 }
 
-const NOTHING_SENT = { method: undefined, hasBody: false, reused: false, answered: false };
+const NOTHING_SENT = { repeatable: false, bodyGone: false, seen: "yes" } as const;

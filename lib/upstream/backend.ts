@@ -1,25 +1,22 @@
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
-import type { HeadLimits } from "../http1/request_decoder.ts";
 import type { Observer } from "../core/event.ts";
 import type { Balancer } from "./balancer/balancer.ts";
 import { dial } from "./dial.ts";
 import { mayEject, speaksOfServer } from "./ejection.ts";
-import { Lease, TunnelLease } from "./lease.ts";
 import { Member, type MemberOptions } from "./member.ts";
-import { encodeProxyHeader, type Origin, type ProxyProtocolVersion } from "./proxy_protocol.ts";
+import { encodeProxyHeader, type Origin } from "./proxy_protocol.ts";
 import type { Server } from "./server.ts";
 import type { ServerGroup } from "./server_group.ts";
+import type { Dialing, ServerStream } from "./server_stream.ts";
 import type { Tries } from "./tries.ts";
-import { UpstreamConnection } from "./upstream_connection.ts";
+import { TunnelLease } from "./tunnel_lease.ts";
 import type { WaitingRoom } from "./waiting_room.ts";
 
-export interface BackendOptions {
+export interface BackendOptions extends Dialing {
   readonly name: string;
   readonly servers: readonly (MemberOptions & { readonly server: Server | ServerGroup })[];
   readonly balancer: Balancer;
   readonly room: WaitingRoom;
-  /** Milliseconds. */
-  readonly connectTimeout: number;
   /** Milliseconds from a request's end to its answer's head. */
   readonly responseTimeout: number;
   /** Milliseconds without progress of an answer's body. */
@@ -32,12 +29,7 @@ export interface BackendOptions {
   readonly whenDown: 502 | 503;
   /** Seconds after which a client may ask again when all servers are down. */
   readonly retryAfter: number;
-  readonly proxyProtocol: ProxyProtocolVersion | undefined;
-  readonly limits: HeadLimits;
 }
-
-/** What is offered to servers of HTTP by ALPN (RFC 7301). */
-const HTTP_1: readonly string[] = ["http/1.1"];
 
 /** Some servers that can do the same work. */
 export class Backend {
@@ -63,7 +55,8 @@ export class Backend {
 
   /**
    * Takes a place at a server: at once, or, where all that are well have enough to do, once one is
-   * free. The place is the caller's: `lease` and `connect` take it over.
+   * free. The place is the caller's, who
+   * gives it back by `Server.leave`, or hands it on to `connect`.
    *
    * @param client the client's address
    * @param tries what has been tried in vain: other servers come first
@@ -76,26 +69,32 @@ export class Backend {
   }
 
   /**
-   * A connection to send one HTTP request on, to a server where a place was taken: an idle one, at
-   * once, or a new one.
+   * A new connection to send requests on, to a server where a place was taken, which stays the
+   * caller's.
    *
-   * @param fresh whether it must be a new one
-   * @throws {ProxyError} `connect_failed` or `connect_timeout`, by the promise; the place is free
+   * @throws {ProxyError} `connect_failed` or `connect_timeout`, by the promise
    */
-  lease(server: Server, origin: Origin, { fresh }: { fresh: boolean }): Lease | Promise<Lease> {
-    const idle = fresh ? undefined : server.pool.take();
-    return idle === undefined ? this.#newLease(server, origin) : new Lease(server, idle, true);
+  open(server: Server, origin: Origin): Promise<ServerStream> {
+    return server.connections.open(origin, this.#options);
   }
 
   /**
    * A connection of its own for opaque bytes, to a server where a place was taken.
    *
-   * @throws {ProxyError} like `lease`
+   * @throws {ProxyError} like `open`; the place is free
    */
   async connect(server: Server, origin: Origin): Promise<TunnelLease> {
-    const connection = await this.#dial(server, origin, { quiet: true, alpn: [] });
-    server.succeed();
-    return new TunnelLease(server, connection);
+    const { connectTimeout: timeout, proxyProtocol } = this.#options;
+    const preamble = proxyProtocol && encodeProxyHeader(proxyProtocol, origin);
+    try {
+      const { endpoint, tls } = server;
+      const connection = await dial(endpoint, { timeout, preamble, tls, alpn: [] });
+      server.succeed();
+      return new TunnelLease(server, connection);
+    } catch (error) {
+      server.leave();
+      throw error;
+    }
   }
 
   /**
@@ -123,22 +122,6 @@ export class Backend {
     if (key === undefined) return error;
     const message = `${error.message}; backends.${this.name}.${key} sets how much may be`;
     return new ProxyError(error.code, message, { cause: error });
-  }
-
-  async #newLease(server: Server, origin: Origin): Promise<Lease> {
-    const connection = await this.#dial(server, origin);
-    return new Lease(server, new UpstreamConnection(connection, this.#options.limits), false);
-  }
-
-  async #dial(server: Server, origin: Origin, { quiet = false, alpn = HTTP_1 } = {}) {
-    const { connectTimeout: timeout, proxyProtocol } = this.#options;
-    const preamble = proxyProtocol && encodeProxyHeader(proxyProtocol, origin);
-    try {
-      return await dial(server.endpoint, { timeout, preamble, quiet, tls: server.tls, alpn });
-    } catch (error) {
-      server.leave();
-      throw error;
-    }
   }
 
   /** @returns undefined where one has to wait */

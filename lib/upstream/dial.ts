@@ -2,7 +2,6 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import type { Address } from "../core/address.ts";
 import { closeQuietly } from "../io/close_quietly.ts";
-import { POOLED_BYTES } from "../io/buffer_pool.ts";
 import type { Connection } from "../io/connection.ts";
 import { type Endpoint, formatServerAddress } from "../core/endpoint.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
@@ -25,12 +24,10 @@ export interface DialOptions {
   readonly tls?: TlsClient | undefined;
   /** The protocols to offer by ALPN, best first. */
   readonly alpn?: readonly string[];
-  /** Whether it may be silent for long, and there are as many as there are clients. */
-  readonly quiet?: boolean;
 }
 
-/** Bytes to read into while a quiet connection is. */
-const QUIET_BUFFER_BYTES = 2 * 1024;
+/** Bytes that `read` reads into while little comes: as many are silent for long as clients are. */
+const IDLE_BUFFER_BYTES = 2 * 1024;
 
 /** @throws {ProxyError} `connect_failed` or `connect_timeout` */
 export async function dial(server: Endpoint, options: DialOptions): Promise<DialledConnection> {
@@ -38,7 +35,7 @@ export async function dial(server: Endpoint, options: DialOptions): Promise<Dial
   return new ServerConnection(socket, alpn, {
     ...{ peer, local },
     goneCode: "upstream_gone",
-    idleBufferBytes: options.quiet === true ? QUIET_BUFFER_BYTES : POOLED_BYTES,
+    idleBufferBytes: IDLE_BUFFER_BYTES,
   });
 }
 

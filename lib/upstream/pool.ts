@@ -1,6 +1,10 @@
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
-import { Idleness } from "./idleness.ts";
-import type { UpstreamConnection } from "./upstream_connection.ts";
+import { dial } from "./dial.ts";
+import type { Endpoint } from "../core/endpoint.ts";
+import type { TlsClient } from "../tls/tls_client.ts";
+import { type Home, Http1Connection } from "./http1_connection.ts";
+import { encodeProxyHeader, type Origin } from "./proxy_protocol.ts";
+import type { Dialing, ServerConnections } from "./server_stream.ts";
 
 export interface PoolOptions {
   /** Idle connections kept at the most, once a burst is over; 0 keeps none. */
@@ -9,6 +13,18 @@ export interface PoolOptions {
   readonly idleTimeout: number;
 }
 
+/** The server that a pool is for. */
+export interface PooledServer extends PoolOptions {
+  readonly endpoint: Endpoint;
+  /** What speaks TLS to it; undefined for plain text. */
+  readonly tls?: TlsClient | undefined;
+  /** Whether a connection may serve one client after another. */
+  readonly mayPool: boolean;
+}
+
+/** What is offered to servers by ALPN (RFC 7301). */
+const HTTP_1: readonly string[] = ["http/1.1"];
+
 /**
  * How long connections beyond `maxIdle` stay idle before they are closed. Where more are busy than
  * may be idle, all of them are idle between two requests: to close them there would have each
@@ -16,22 +32,34 @@ export interface PoolOptions {
  */
 const SPARE_MS = 1_000;
 
+/** How long one may have been idle and yet be taken without a look at it. */
+const FRESH_MS = 1_000;
+
+/** Milliseconds that a server is believed less than it says that it keeps an idle connection. */
+const MARGIN_MS = 1_000;
+
 /**
  * Idle connections to one server, last in, first out: the one used last is the least likely to
  * have been closed. Each is watched while it is idle, so that one which the server closes, or
  * sends bytes on that nobody asked for, leaves before anybody takes it.
  */
-export class Pool {
+export class Pool implements ServerConnections, Home {
+  readonly mayPool: boolean;
+  readonly #endpoint: Endpoint;
+  readonly #tls: TlsClient | undefined;
   readonly #options: PoolOptions;
   readonly #deadlines: Deadlines;
-  readonly #idle: UpstreamConnection[] = [];
+  readonly #idle: Http1Connection[] = [];
   /** How many of them, the oldest, have been idle since it was looked for the last time. */
   #spare = 0;
   /** For the next look, while there are more than are kept. */
   #look: Deadline | undefined;
   #closed = false;
 
-  constructor(options: PoolOptions, deadlines: Deadlines) {
+  constructor({ endpoint, tls, mayPool, ...options }: PooledServer, deadlines: Deadlines) {
+    this.#endpoint = endpoint;
+    this.#tls = tls;
+    this.mayPool = mayPool;
     this.#options = options;
     this.#deadlines = deadlines;
   }
@@ -40,42 +68,63 @@ export class Pool {
     return this.#idle.length;
   }
 
-  /** A connection that was open a moment ago, or undefined. */
-  take(): UpstreamConnection | undefined {
+  take(careful: boolean): Http1Connection | undefined | Promise<Http1Connection | undefined> {
     const connection = this.#idle.pop();
-    connection?.idleness?.end();
     if (this.#spare > this.#idle.length) this.#spare = this.#idle.length;
-    return connection;
+    if (connection === undefined || !careful) return connection;
+    const isFresh = performance.now() - connection.idleSince < FRESH_MS;
+    return isFresh ? connection : this.#takeOpen(connection);
+  }
+
+  async open(origin: Origin, dialing: Dialing): Promise<Http1Connection> {
+    const { connectTimeout: timeout, proxyProtocol, limits } = dialing;
+    const preamble = proxyProtocol && encodeProxyHeader(proxyProtocol, origin);
+    const connection = await dial(this.#endpoint, {
+      ...{ timeout, preamble, tls: this.#tls, alpn: HTTP_1 },
+    });
+    return new Http1Connection(connection, {
+      home: this,
+      limits,
+      deadline: this.#deadlines.watch(),
+    });
   }
 
   /** Keeps a connection for the next request. */
-  put(connection: UpstreamConnection): void {
+  put(connection: Http1Connection): void {
     const { maxIdle, idleTimeout } = this.#options;
-    if (this.#closed || maxIdle === 0) return connection.close();
+    const ms = Math.min(idleTimeout, usableMs(connection.keepAliveMs));
+    if (this.#closed || maxIdle === 0 || ms === 0) return connection.abort();
     this.#idle.push(connection);
     if (this.#idle.length > maxIdle && this.#look === undefined) this.#lookLater();
-    connection.idleness ??= new Idleness(this.#deadlines.watch(), () => this.#leave(connection));
-    connection.idleness.begin(connection.responses, idleTimeout);
+    connection.wait(ms, () => this.#remove(connection));
   }
 
-  /** Closes what is idle now. */
   clear(): void {
-    for (const connection of [...this.#idle]) this.#leave(connection);
+    for (const connection of this.#idle.splice(0)) connection.abort();
+    this.#spare = 0;
   }
 
-  /** Closes what is idle now and whatever comes back later. */
   close(): void {
     this.#closed = true;
     this.clear();
     this.#look?.[Symbol.dispose]();
   }
 
-  #leave(connection: UpstreamConnection): void {
+  /** The first of which the runtime has not heard, by now, that its server has closed it. */
+  async #takeOpen(first: Http1Connection): Promise<Http1Connection | undefined> {
+    let connection: Http1Connection | undefined = first;
+    // its read is under way: what has come is told within a turn of the event loop
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    while (connection !== undefined && !connection.isOpen) connection = this.#idle.pop();
+    if (this.#spare > this.#idle.length) this.#spare = this.#idle.length;
+    return connection;
+  }
+
+  #remove(connection: Http1Connection): void {
     const index = this.#idle.lastIndexOf(connection);
     if (index < 0) return;
     this.#idle.splice(index, 1);
     if (index < this.#spare) this.#spare--;
-    connection.close();
   }
 
   #lookLater(): void {
@@ -88,9 +137,14 @@ export class Pool {
   readonly #closeSpare = (): void => {
     const { maxIdle } = this.#options;
     const beyond = Math.max(0, this.#spare - maxIdle);
-    for (const connection of this.#idle.splice(0, beyond)) connection.close();
+    for (const connection of this.#idle.splice(0, beyond)) connection.abort();
     if (this.#idle.length > maxIdle) return this.#lookLater();
     this.#look?.[Symbol.dispose]();
     this.#look = undefined;
   };
+}
+
+/** How long a connection that its server keeps for so long is used; of a very short time, half. */
+function usableMs(keepAliveMs: number): number {
+  return Math.max(keepAliveMs - MARGIN_MS, keepAliveMs / 2);
 }

@@ -2,20 +2,30 @@ import assert from "node:assert/strict";
 import { eventually, pause } from "../../tests/support/deadline.ts";
 import { type TcpPair, tcpPair } from "../../tests/support/tcp_pair.ts";
 import { Deadlines } from "../io/deadlines.ts";
-import { Pool } from "./pool.ts";
-import { UpstreamConnection } from "./upstream_connection.ts";
+import { Pool, type PoolOptions } from "./pool.ts";
+import { Http1Connection } from "./http1_connection.ts";
 
 const SANITIZED = { sanitizeOps: true, sanitizeResources: true };
 const LIMITS = { headerBytes: 1024, headers: 10 };
 
 interface Idle {
   readonly pair: TcpPair;
-  readonly connection: UpstreamConnection;
+  readonly connection: Http1Connection;
 }
 
 async function open(): Promise<Idle> {
   const pair = await tcpPair();
-  return { pair, connection: new UpstreamConnection(pair.connection, LIMITS) };
+  const home = { mayPool: true, put: () => {} };
+  const deadline = new Deadlines().watch();
+  return {
+    pair,
+    connection: new Http1Connection(pair.connection, { home, limits: LIMITS, deadline }),
+  };
+}
+
+function openPool(options: PoolOptions): Pool {
+  const endpoint = { kind: "tcp", host: "192.0.2.1", port: 1 } as const;
+  return new Pool({ ...options, endpoint, mayPool: true }, new Deadlines());
 }
 
 function openAll(count: number): Promise<Idle[]> {
@@ -44,12 +54,12 @@ Deno.test(
   "Pool gives the connection that was used last, and nothing when it has none",
   SANITIZED,
   async () => {
-    const pool = new Pool({ maxIdle: 2, idleTimeout: 60_000 }, new Deadlines());
+    const pool = openPool({ maxIdle: 2, idleTimeout: 60_000 });
     const all = await openAll(2);
     for (const { connection } of all) pool.put(connection);
-    const taken = [pool.take(), pool.take(), pool.take()];
+    const taken = [pool.take(false), pool.take(false), pool.take(false)];
     assert.deepEqual(taken, [all[1]?.connection, all[0]?.connection, undefined]);
-    for (const connection of taken) connection?.close();
+    for (const { connection } of all) connection.abort();
     await dispose(all);
   },
 );
@@ -58,14 +68,16 @@ Deno.test(
   "Pool closes the oldest beyond its limit when nobody has needed them for a second",
   SANITIZED,
   async () => {
-    const pool = new Pool({ maxIdle: 2, idleTimeout: 60_000 }, new Deadlines());
+    const pool = openPool({ maxIdle: 2, idleTimeout: 60_000 });
     const all = await openAll(6);
     const gone = watchGone(all);
     for (const { connection } of all) pool.put(connection);
     // some of them are needed now and then
     const busy = setInterval(() => {
-      const taken = [pool.take(), pool.take(), pool.take()];
-      for (const connection of taken.reverse()) if (connection !== undefined) pool.put(connection);
+      const taken = [pool.take(false), pool.take(false), pool.take(false)];
+      for (const connection of taken.reverse()) {
+        if (connection instanceof Http1Connection) pool.put(connection);
+      }
     }, 20);
     await untilGone(gone, 1);
     assert.equal(pool.idleCount, 5);
@@ -86,20 +98,20 @@ Deno.test(
   "Pool keeps none where none is to be kept, nor once it is closed",
   SANITIZED,
   async () => {
-    const none = new Pool({ maxIdle: 0, idleTimeout: 60_000 }, new Deadlines());
-    const closed = new Pool({ maxIdle: 2, idleTimeout: 60_000 }, new Deadlines());
+    const none = openPool({ maxIdle: 0, idleTimeout: 60_000 });
+    const closed = openPool({ maxIdle: 2, idleTimeout: 60_000 });
     closed.close();
     const all = await openAll(2);
     const gone = watchGone(all);
     all.forEach(({ connection }, i) => [none, closed][i]?.put(connection));
-    assert.deepEqual([none.take(), closed.take()], [undefined, undefined]);
+    assert.deepEqual([none.take(false), closed.take(false)], [undefined, undefined]);
     await untilGone(gone, 2);
     await dispose(all);
   },
 );
 
 Deno.test("Pool lets go of a connection that its server has closed", SANITIZED, async () => {
-  const pool = new Pool({ maxIdle: 1, idleTimeout: 60_000 }, new Deadlines());
+  const pool = openPool({ maxIdle: 1, idleTimeout: 60_000 });
   const all = await openAll(3);
   for (const { connection } of all) pool.put(connection);
   await all[0]?.pair.far.end();
@@ -108,8 +120,8 @@ Deno.test("Pool lets go of a connection that its server has closed", SANITIZED, 
   // the two that are left are idle all the time, and one of them is kept
   await untilGone(gone, 1);
   assert.deepEqual(gone, [0]);
-  assert.equal(pool.take(), all[2]?.connection);
-  all[2]?.connection.close();
+  assert.equal(pool.take(false), all[2]?.connection);
+  all[2]?.connection.abort();
   pool.close();
   await dispose(all);
 });

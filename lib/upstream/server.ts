@@ -12,6 +12,7 @@ import { HealthCounter, type HealthRules, type Outcome } from "./health.ts";
 import { Pool, type PoolOptions } from "./pool.ts";
 import { probe, type ProbeRules } from "./probe.ts";
 import type { ProxyProtocolVersion } from "./proxy_protocol.ts";
+import type { ServerConnections } from "./server_stream.ts";
 import { slowStartShare } from "./slow_start.ts";
 import type { WaitingRoom } from "./waiting_room.ts";
 
@@ -62,11 +63,10 @@ export class Server {
   readonly endpoint: Endpoint;
   /** `host:port` or `unix:/path`, for people. */
   readonly name: string;
-  readonly pool: Pool;
+  /** For requests. */
+  readonly connections: ServerConnections;
   /** What speaks TLS to it; undefined for plain text. */
   readonly tls: TlsClient | undefined;
-  /** Whether a connection may serve one client after another. */
-  readonly mayPool: boolean;
   #drained = false;
   readonly #options: ServerOptions;
   readonly #ejection: Ejection;
@@ -90,9 +90,9 @@ export class Server {
     this.name = formatServerAddress(endpoint);
     const host = options.host ?? (endpoint.kind === "tcp" ? endpoint.host : undefined);
     this.tls = tls && new TlsClient({ tls, host });
-    this.pool = new Pool(pool, deadlines);
     // the header at its beginning ties a connection to one client
-    this.mayPool = proxyProtocol === undefined;
+    const mayPool = proxyProtocol === undefined;
+    this.connections = new Pool({ ...pool, endpoint, tls: this.tls, mayPool }, deadlines);
     this.#ejection = new Ejection(ejection);
     if (health === undefined) return;
     this.#health = new HealthCounter(health);
@@ -132,7 +132,7 @@ export class Server {
 
   set drained(drained: boolean) {
     this.#drained = drained;
-    if (drained) this.pool.clear();
+    if (drained) this.connections.clear();
     // who waits gets in, or hears that there is nobody to wait for
     if (this.#options.room.size > 0) this.#options.room.admit();
   }
@@ -200,7 +200,7 @@ export class Server {
   /** Takes what somebody else has found out about it. */
   believe(state: "up" | "down"): void {
     if (this.#health?.become(state) === undefined) return;
-    if (state === "down") this.pool.clear();
+    if (state === "down") this.connections.clear();
     else this.#forgive();
     this.#update(undefined);
   }
@@ -211,7 +211,7 @@ export class Server {
     this.#usable = false;
     this.#checker?.stop();
     clearTimeout(this.#returns);
-    this.pool.close();
+    this.connections.close();
   }
 
   #record(outcome: Outcome, reason: string): void {
@@ -220,7 +220,7 @@ export class Server {
     if (changed === undefined) return;
     // a server that is found as it was taken to be is no news, and who checks it tells by himself
     const news = this.#options.checked && (changed === "down" || !this.#usable);
-    if (changed === "down") this.pool.clear();
+    if (changed === "down") this.connections.clear();
     else this.#forgive();
     this.#update(news ? reason : undefined);
   }
@@ -230,7 +230,7 @@ export class Server {
     const duration = this.#ejection.eject(performance.now());
     this.#ejected = true;
     this.#returns = setTimeout(() => this.#return(), duration);
-    this.pool.clear();
+    this.connections.clear();
     const times = failures === 1 ? "" : `${failures} failures in a row, `;
     this.#update(`${times}the last: ${error.message}; for ${duration / 1000} s`);
   }

@@ -145,9 +145,9 @@ export class ServerRegistry {
 
   /** All servers, as they are now. */
   views(): readonly ServerView[] {
-    return this.#servers().map(({ backend, name, state, load, pool }) => ({
+    return this.#servers().map(({ backend, name, state, load, connections }) => ({
       ...{ backend, name, state, load },
-      idleConnections: pool.idleCount,
+      idleConnections: connections.idleCount,
     }));
   }
 

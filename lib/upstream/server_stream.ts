@@ -2,7 +2,8 @@ import type { Connection } from "../io/connection.ts";
 import type { ProxyError } from "../core/errors.ts";
 import type { Field } from "../http/field.ts";
 import type { AnswerFacts, Forwarding, RequestChanges, RequestFacts } from "../http/message.ts";
-import type { Origin } from "./proxy_protocol.ts";
+import type { HeadLimits } from "../http1/request_decoder.ts";
+import type { Origin, ProxyProtocolVersion } from "./proxy_protocol.ts";
 
 /**
  * The server's side of one exchange: an HTTP/1.1 connection, which has one at a time, or one stream
@@ -39,8 +40,15 @@ export interface ServerStream {
   tunnel(): OpaqueEnd;
   /** Ends it: for other requests where request and answer have both ended cleanly. */
   release(): void;
+  /**
+   * Ends it like `release`, but only who calls this may use it again, by another `send`.
+   *
+   * @param onGone called where it is of no more use, before it was used again
+   * @returns whether it can be used again; else it is over
+   */
+  retain(onGone: () => void): boolean;
   /** Breaks it off; its reader hears no more of it. */
-  abort(error: ProxyError): void;
+  abort(error?: ProxyError): void;
 }
 
 /** How a request is sent. */
@@ -88,17 +96,33 @@ export type Seen = "no" | "perhaps" | "yes";
 /** One end of what carries opaque bytes. */
 export type OpaqueEnd = Pick<Connection, "read" | "write" | "endWrites" | "reset" | "bytes">;
 
+/** How connections to a server are made. */
+export interface Dialing {
+  /** Milliseconds. */
+  readonly connectTimeout: number;
+  readonly proxyProtocol: ProxyProtocolVersion | undefined;
+  /** On the heads of answers. */
+  readonly limits: HeadLimits;
+}
+
 /** The connections to one server, for requests. */
 export interface ServerConnections {
-  /** One that can take the request now; undefined where one has to be waited for. */
-  take(): ServerStream | undefined;
+  /** How many are open and do nothing. */
+  readonly idleCount: number;
+  /**
+   * One that can take a request now; undefined where there is none.
+   *
+   * @param careful for a request that may be sent but once: a connection that has been idle for a
+   *   while is looked at before it is given
+   */
+  take(careful: boolean): ServerStream | undefined | Promise<ServerStream | undefined>;
   /**
    * A new one.
    *
    * @param origin the connection it is for
    * @throws {ProxyError} `connect_failed` or `connect_timeout`
    */
-  open(origin: Origin): Promise<ServerStream>;
+  open(origin: Origin, dialing: Dialing): Promise<ServerStream>;
   /** Closes what is idle now. */
   clear(): void;
   /** Closes what is idle now and whatever comes back later. */

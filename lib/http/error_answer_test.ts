@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { latin1 } from "../../tests/support/connection.ts";
 import { brief, feed } from "../../tests/support/feed.ts";
 import { ERROR_CODES, type ErrorCode, ProxyError } from "../core/errors.ts";
-import { errorResponse, type ErrorResponseOptions, statusOf } from "./error_response.ts";
-import { ResponseDecoder } from "./response_decoder.ts";
+import { encodeOwnAnswer, type OwnAnswerTerms } from "../http1/own_answer.ts";
+import { ResponseDecoder } from "../http1/response_decoder.ts";
+import { errorAnswer, type ErrorAnswerOptions, statusOf } from "./error_answer.ts";
 
 const CODES = Object.keys(ERROR_CODES) as ErrorCode[];
 
@@ -23,9 +24,15 @@ const SILENT: readonly ErrorCode[] = [
   "resolve_failed",
 ];
 
-function answer(code: ErrorCode, options: Partial<ErrorResponseOptions> = {}): string {
-  const error = new ProxyError(code, "the message");
-  return latin1(errorResponse(error, { keepAlive: true, ...options }));
+type Options = Partial<ErrorAnswerOptions & OwnAnswerTerms>;
+
+function encode(code: ErrorCode, options: Options): Uint8Array {
+  const answer = errorAnswer(new ProxyError(code, "the message"), options);
+  return encodeOwnAnswer(answer, { method: undefined, keepAlive: true, ...options });
+}
+
+function answer(code: ErrorCode, options: Options = {}): string {
+  return latin1(encode(code, options));
 }
 
 Deno.test("statusOf() has a status for each error that a client can be told of", () => {
@@ -46,13 +53,12 @@ Deno.test("statusOf() follows who caused the error (RFC 9110 15.5, 15.6)", () =>
 });
 
 for (const code of CODES.filter((code) => !SILENT.includes(code))) {
-  Deno.test(`errorResponse() is one well-formed answer to ${code}`, () => {
+  Deno.test(`errorAnswer() is one well-formed answer to ${code}`, () => {
     const status = statusOf(new ProxyError(code, ""));
     for (const method of ["GET", "HEAD"]) {
       for (const keepAlive of [true, false]) {
         for (const accept of [undefined, "application/json"]) {
-          const error = new ProxyError(code, "the message");
-          const bytes = errorResponse(error, { keepAlive, method, accept });
+          const bytes = encode(code, { keepAlive, method, accept });
           const decoder = new ResponseDecoder({ headerBytes: 4096, headers: 20 });
           decoder.expect(method);
           const [head, ...rest] = feed(decoder, [bytes], { end: true });
@@ -68,20 +74,20 @@ for (const code of CODES.filter((code) => !SILENT.includes(code))) {
   });
 }
 
-Deno.test("errorResponse() tells a client what it did wrong", () => {
+Deno.test("errorAnswer() tells a client what it did wrong", () => {
   assert.match(answer("bad_host"), /\r\n\r\n400 Bad Request\nthe message\n$/);
   assert.match(answer("answer_too_large"), /\r\n\r\n502 Bad Gateway\nthe message\n$/);
   assert.match(answer("no_route"), /\r\n\r\n404 Not Found\nthe message\n$/);
 });
 
-Deno.test("errorResponse() tells nothing of what happens behind the proxy", () => {
+Deno.test("errorAnswer() tells nothing of what happens behind the proxy", () => {
   for (const code of ["connect_failed", "bad_response", "internal", "response_timeout"] as const) {
     assert.doesNotMatch(answer(code), /the message/);
     assert.doesNotMatch(answer(code, { accept: "application/json" }), /the message/);
   }
 });
 
-Deno.test("errorResponse() is JSON when the client asks for it", () => {
+Deno.test("errorAnswer() is JSON when the client asks for it", () => {
   for (
     const accept of ["application/json", "text/html, Application/JSON;q=0.9", "a,application/json"]
   ) {
@@ -98,24 +104,24 @@ Deno.test("errorResponse() is JSON when the client asks for it", () => {
   }
 });
 
-Deno.test("errorResponse() names the allowed methods with 405 (RFC 9110 15.5.6)", () => {
+Deno.test("errorAnswer() names the allowed methods with 405 (RFC 9110 15.5.6)", () => {
   assert.match(answer("method_not_allowed"), /\r\nAllow: GET, /);
   assert.doesNotMatch(answer("bad_host"), /\r\nAllow:/);
 });
 
-Deno.test("errorResponse() gives HEAD the length and no body (RFC 9110 9.3.2)", () => {
+Deno.test("errorAnswer() gives HEAD the length and no body (RFC 9110 9.3.2)", () => {
   const get = answer("no_route", { method: "GET" });
   assert.equal(answer("no_route", { method: "HEAD" }), get.slice(0, get.indexOf("\r\n\r\n") + 4));
 });
 
-Deno.test("errorResponse() tells the time (RFC 9110 6.6.1)", () => {
+Deno.test("encodeOwnAnswer() tells the time (RFC 9110 6.6.1)", () => {
   const now = Date.UTC(1994, 10, 6, 8, 49, 37);
   assert.match(answer("bad_host", { now }), /\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n/);
   const [, told = ""] = /\r\nDate: (.*)\r\n/.exec(answer("connect_failed")) ?? [];
   assert.ok(Math.abs(Date.now() - Date.parse(told)) < 60_000, told);
 });
 
-Deno.test("errorResponse() says when to ask again, while draining in a second", () => {
+Deno.test("errorAnswer() says when to ask again, while draining in a second", () => {
   assert.match(answer("draining"), /\r\nRetry-After: 1\r\n/);
   assert.match(answer("draining", { retryAfter: 5 }), /\r\nRetry-After: 5\r\n/);
   assert.match(answer("no_server", { retryAfter: 7 }), /\r\nRetry-After: 7\r\n/);
@@ -148,12 +154,12 @@ const ANSWERS: Readonly<Record<string, readonly ErrorCode[]>> = {
 };
 
 for (const [line, codes] of Object.entries(ANSWERS)) {
-  Deno.test(`errorResponse() is ${line} for ${codes.join(", ")}`, () => {
+  Deno.test(`errorAnswer() is ${line} for ${codes.join(", ")}`, () => {
     for (const code of codes) assert.ok(answer(code).startsWith(`HTTP/1.1 ${line}\r\n`), code);
   });
 }
 
-Deno.test("errorResponse() names the request it answers, as text and as JSON", () => {
+Deno.test("errorAnswer() names the request it answers, as text and as JSON", () => {
   assert.match(answer("no_route", { id: "i" }), /\r\nX-Request-Id: i\r\n.*\nrequest i\n$/s);
   assert.doesNotMatch(answer("no_route"), /X-Request-Id|request /);
   const [, body = ""] = answer("connect_failed", { id: "i", accept: "application/json" })

@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
 import { latin1 } from "../../tests/support/connection.ts";
-import { redirectResponse } from "./redirect_response.ts";
+import { encodeOwnAnswer } from "../http1/own_answer.ts";
+import { redirectAnswer } from "./redirect_answer.ts";
 
 const DATE = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
 
 function redirected(path: string, authority: string | undefined, keepAlive = true) {
-  const { status, bytes } = redirectResponse({ target: { path, authority } }, {
-    keepAlive,
-    now: 0,
-  });
-  return { status, text: latin1(bytes) };
+  const answer = redirectAnswer({ path, authority });
+  const terms = { method: "GET", keepAlive, now: 0 };
+  return { status: answer.status, text: latin1(encodeOwnAnswer(answer, terms)) };
 }
 
 const PLACES: readonly [path: string, authority: string, location: string][] = [
@@ -21,32 +20,31 @@ const PLACES: readonly [path: string, authority: string, location: string][] = [
 ];
 
 for (const [path, authority, location] of PLACES) {
-  Deno.test(`redirectResponse() sends ${path} at ${authority} to ${location}`, () => {
+  Deno.test(`redirectAnswer() sends ${path} at ${authority} to ${location}`, () => {
     assert.deepEqual(redirected(path, authority), {
       status: 308,
       text: "HTTP/1.1 308 Permanent Redirect\r\n" +
-        `Location: ${location}\r\nContent-Length: 0\r\n${DATE}\r\n`,
+        `Location: ${location}\r\n${DATE}Content-Length: 0\r\n\r\n`,
     });
   });
 }
 
-Deno.test("redirectResponse() can send nobody anywhere who names no host", () => {
+Deno.test("redirectAnswer() can send nobody anywhere who names no host", () => {
   assert.deepEqual(redirected("/", undefined), {
     status: 400,
-    text: `HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n${DATE}\r\n`,
+    text: `HTTP/1.1 400 Bad Request\r\n${DATE}Content-Length: 0\r\n\r\n`,
   });
 });
 
-Deno.test("redirectResponse() says where the connection ends", () => {
+Deno.test("redirectAnswer() says where the connection ends", () => {
   for (const authority of ["a", undefined]) {
     assert.ok(redirected("/", authority, false).text.endsWith("Connection: close\r\n\r\n"));
   }
 });
 
-Deno.test("redirectResponse() tells the time of now", () => {
-  const { bytes } = redirectResponse({ target: { path: "/", authority: "a" } }, {
-    keepAlive: true,
-  });
+Deno.test("redirectAnswer() tells the time of now", () => {
+  const answer = redirectAnswer({ path: "/", authority: "a" });
+  const bytes = encodeOwnAnswer(answer, { method: "GET", keepAlive: true });
   const [, told = ""] = /\r\nDate: (.*)\r\n/.exec(latin1(bytes)) ?? [];
   assert.ok(Math.abs(Date.now() - Date.parse(told)) < 60_000, told);
 });

@@ -1,10 +1,10 @@
 import type { ErrorCode, ProxyError } from "../core/errors.ts";
 import { encodeLatin1 } from "../core/latin1.ts";
-import { encodeResponseHead } from "./head.ts";
-import { field } from "../http/field.ts";
-import { dateField } from "../http/date.ts";
-import { ALLOWED_METHODS } from "../http/options_answer.ts";
-import { prefersJson } from "../http/media_type.ts";
+import { field } from "./field.ts";
+import { ALLOWED_METHODS } from "./options_answer.ts";
+import { prefersJson } from "./media_type.ts";
+import type { OwnAnswer } from "./own_answer.ts";
+import { reasonOf } from "./status.ts";
 
 /** The status of each error a client can be told of; others end the connection without an answer. */
 const STATUS: Partial<Record<ErrorCode, number>> = {
@@ -43,85 +43,51 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   bad_version: 505,
 };
 
-/** RFC 9110, section 15. */
-const REASON: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  404: "Not Found",
-  405: "Method Not Allowed",
-  408: "Request Timeout",
-  413: "Content Too Large",
-  414: "URI Too Long",
-  417: "Expectation Failed",
-  421: "Misdirected Request",
-  431: "Request Header Fields Too Large",
-  500: "Internal Server Error",
-  501: "Not Implemented",
-  502: "Bad Gateway",
-  503: "Service Unavailable",
-  504: "Gateway Timeout",
-  505: "HTTP Version Not Supported",
-};
-
 /** The status to answer an error with; undefined where there is nobody or nothing to tell. */
 export function statusOf(error: ProxyError): number | undefined {
   return STATUS[error.code];
 }
 
-export interface ErrorResponseOptions {
-  /** Whether the connection is to go on afterwards. */
-  readonly keepAlive: boolean;
-  /** The request's method, where it is known: HEAD gets no body. */
-  readonly method?: string | undefined;
+export interface ErrorAnswerOptions {
   /** The request's `Accept`: JSON for those who ask for it, text for the rest. */
   readonly accept?: string | undefined;
   /** The request's, to be found in the log. */
   readonly id?: string | undefined;
   /** Seconds after which it may be worth asking again (RFC 9110, section 10.2.3). */
   readonly retryAfter?: number | undefined;
-  /** Milliseconds since 1970, where it is not the clock that says so. */
-  readonly now?: number;
 }
 
 /**
- * A whole answer that says what went wrong: to a client all of what is its own doing, of the
- * backend's only that it failed.
+ * An answer that says what went wrong: to a client all of what is its own doing, of the backend's
+ * only that it failed.
  */
-export function errorResponse(error: ProxyError, options: ErrorResponseOptions): Uint8Array {
+export function errorAnswer(error: ProxyError, options: ErrorAnswerOptions): OwnAnswer {
   const status = statusOf(error) ?? 500;
-  const reason = REASON[status] ?? "Error";
   const json = options.accept !== undefined && prefersJson(options.accept);
   const body = encodeLatin1(json ? jsonBody(error, options) : textBody(error, options));
   // who drains is replaced by another in a moment
   const retryAfter = options.retryAfter ?? (error.code === "draining" ? 1 : undefined);
   const fields = [
     field("Content-Type", json ? "application/json" : "text/plain; charset=utf-8"),
-    field("Content-Length", String(body.length)),
-    dateField(options.now ?? Date.now()),
     ...(status === 405 ? [field("Allow", ALLOWED_METHODS)] : []),
     ...(retryAfter === undefined ? [] : [field("Retry-After", String(retryAfter))]),
     ...(options.id === undefined ? [] : [field("X-Request-Id", options.id)]),
-    ...(options.keepAlive ? [] : [field("Connection", "close")]),
   ];
-  const head = encodeResponseHead({ status, reason, fields });
-  if (options.method === "HEAD") return head;
-  const whole = new Uint8Array(head.length + body.length);
-  whole.set(head);
-  whole.set(body, head.length);
-  return whole;
+  return { status, fields, body };
 }
 
-function textBody(error: ProxyError, { id }: ErrorResponseOptions): string {
+function textBody(error: ProxyError, { id }: ErrorAnswerOptions): string {
   const status = statusOf(error) ?? 500;
-  const lines = [`${status} ${REASON[status] ?? "Error"}`];
+  const lines = [`${status} ${reasonOf(status)}`];
   const detail = detailOf(error);
   if (detail !== undefined) lines.push(detail);
   if (id !== undefined) lines.push(`request ${id}`);
   return lines.join("\n") + "\n";
 }
 
-function jsonBody(error: ProxyError, { id }: ErrorResponseOptions): string {
+function jsonBody(error: ProxyError, { id }: ErrorAnswerOptions): string {
   const status = statusOf(error) ?? 500;
-  const detail = detailOf(error) ?? REASON[status];
+  const detail = detailOf(error) ?? reasonOf(status);
   return JSON.stringify({ status, error: error.code, detail, request_id: id }) + "\n";
 }
 

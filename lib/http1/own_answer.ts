@@ -1,0 +1,33 @@
+import { encodeLatin1 } from "../core/latin1.ts";
+import { dateField } from "../http/date.ts";
+import { field } from "../http/field.ts";
+import type { OwnAnswer } from "../http/own_answer.ts";
+import { reasonOf } from "../http/status.ts";
+import { responseHeadText } from "./head.ts";
+
+export interface OwnAnswerTerms {
+  /** The request's method, where it is known: HEAD gets no body. */
+  readonly method: string | undefined;
+  /** Whether the client's connection goes on afterwards. */
+  readonly keepAlive: boolean;
+  /** Milliseconds since 1970, where it is not the clock that says so. */
+  readonly now?: number;
+}
+
+/** The bytes of an answer of the proxy's own, with `Date` (RFC 9110, section 6.6.1). */
+export function encodeOwnAnswer(
+  { status, fields, body }: OwnAnswer,
+  { method, keepAlive, now }: OwnAnswerTerms,
+): Uint8Array {
+  const head = encodeLatin1(responseHeadText({ status, reason: reasonOf(status) }, [
+    ...fields,
+    dateField(now ?? Date.now()),
+    ...(status === 204 || status === 304 ? [] : [field("Content-Length", String(body.length))]),
+    ...(keepAlive ? [] : [field("Connection", "close")]),
+  ]));
+  if (method === "HEAD" || body.length === 0) return head;
+  const whole = new Uint8Array(head.length + body.length);
+  whole.set(head);
+  whole.set(body, head.length);
+  return whole;
+}

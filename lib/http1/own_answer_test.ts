@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { latin1 } from "../../tests/support/connection.ts";
+import { optionsAnswer } from "../http/options_answer.ts";
+import { redirectAnswer } from "../http/redirect_answer.ts";
+import { encodeOwnAnswer } from "./own_answer.ts";
+
+const DATE = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
+const GET = { method: "GET", keepAlive: true, now: 0 };
+
+Deno.test("encodeOwnAnswer() answers OPTIONS that goes no further (RFC 9110 9.3.7)", () => {
+  const allow = "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";
+  const head = `HTTP/1.1 200 OK\r\n${allow}X-Request-Id: i\r\n${DATE}Content-Length: 0\r\n`;
+  const written = (keepAlive: boolean) =>
+    latin1(encodeOwnAnswer(optionsAnswer({ id: "i" }), { ...GET, keepAlive }));
+  assert.equal(written(true), `${head}\r\n`);
+  assert.equal(written(false), `${head}Connection: close\r\n\r\n`);
+});
+
+Deno.test("encodeOwnAnswer() redirects, and tells the time (RFC 9110 6.6.1)", () => {
+  const written = (authority: string | undefined) =>
+    latin1(encodeOwnAnswer(redirectAnswer({ path: "/a?b", authority }), GET));
+  assert.equal(
+    written("a:80"),
+    "HTTP/1.1 308 Permanent Redirect\r\n" +
+      `Location: https://a/a?b\r\n${DATE}Content-Length: 0\r\n\r\n`,
+  );
+  assert.equal(written(undefined), `HTTP/1.1 400 Bad Request\r\n${DATE}Content-Length: 0\r\n\r\n`);
+});
+
+Deno.test("encodeOwnAnswer() gives HEAD the length and no body (RFC 9110 9.3.2)", () => {
+  const answer = { status: 200, fields: [], body: new Uint8Array(3) };
+  const written = latin1(encodeOwnAnswer(answer, { ...GET, method: "HEAD" }));
+  assert.equal(written, `HTTP/1.1 200 OK\r\n${DATE}Content-Length: 3\r\n\r\n`);
+});

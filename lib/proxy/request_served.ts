@@ -1,0 +1,104 @@
+import type { AddressSet } from "../core/address_set.ts";
+import type { ProxyError } from "../core/errors.ts";
+import type { RequestServed } from "../core/event.ts";
+import { clientOf } from "../http/forwarded.ts";
+import type { RequestFacts } from "../http/message.ts";
+import type { Exchange } from "./exchange.ts";
+import type { HttpClient } from "./http_client.ts";
+
+/** What is known of a request that has been served. */
+export interface ServedRequest {
+  readonly client: HttpClient;
+  readonly request: RequestFacts;
+  /** Bytes of its body, and bytes that the client was sent for it. */
+  readonly bodyBytes: number;
+  readonly bytesOut: number;
+  readonly exchange: Exchange;
+  /** When it began, as `performance.now()` has it. */
+  readonly began: number;
+  readonly routed:
+    | { readonly name: string | undefined; readonly backend: { readonly name: string } }
+    | undefined;
+  /** The proxies that are believed, where the peer is one of them. */
+  readonly trusted: AddressSet | undefined;
+  /** Whether the trace that it belongs to is to be told. */
+  readonly traced: boolean;
+  /** How it failed, where it did. */
+  readonly error: ProxyError | undefined;
+}
+
+/** What the log is told of a request. */
+export function requestServed(served: ServedRequest): RequestServed {
+  const { client, request, exchange, began, routed } = served;
+  const { leasedAt, answeredAt } = exchange;
+  return {
+    kind: "request",
+    peer: client.peer,
+    id: request.id,
+    client: served.trusted === undefined ? undefined : clientBehind(served, served.trusted),
+    method: request.method,
+    target: request.target,
+    host: request.authority,
+    version: request.version,
+    status: exchange.status,
+    bytesIn: request.wireBytes + served.bodyBytes + exchange.tunnelled,
+    bytesOut: served.bytesOut,
+    durationMs: performance.now() - began,
+    route: routed?.name,
+    backend: routed?.backend.name,
+    server: exchange.server?.name,
+    attempts: exchange.attempts,
+    reused: exchange.reused,
+    waitMs: leasedAt === 0 ? undefined : leasedAt - began,
+    firstByteMs: answeredAt === 0 ? undefined : answeredAt - began,
+    tls: client.tls,
+    traceparent: served.traced ? request.values("traceparent")[0] : undefined,
+    error: served.error,
+  };
+}
+
+/** The client behind the trusted proxies. */
+function clientBehind({ client, request }: ServedRequest, trusted: AddressSet): string | undefined {
+  const chain = request.values("x-forwarded-for").join(",").split(",");
+  return clientOf([...chain, client.peer.host], (address) => trusted.has(address));
+}
+
+/** Bytes that were no request, and what their client was told. */
+export interface RefusedRequest {
+  readonly client: HttpClient;
+  readonly id: string;
+  readonly status: number;
+  readonly error: ProxyError;
+  readonly began: number;
+  readonly bytesOut: number;
+}
+
+/** What the log is told of bytes that were no request. */
+export function requestRefused(
+  { client, id, status, error, began, bytesOut }: RefusedRequest,
+): RequestServed {
+  return {
+    kind: "request",
+    peer: client.peer,
+    id,
+    client: undefined,
+    method: undefined,
+    target: undefined,
+    host: undefined,
+    version: undefined,
+    status,
+    bytesIn: 0,
+    bytesOut,
+    durationMs: performance.now() - began,
+    route: undefined,
+    backend: undefined,
+    server: undefined,
+    attempts: 0,
+    reused: false,
+    waitMs: undefined,
+    firstByteMs: undefined,
+    tls: client.tls,
+    traceparent: undefined,
+    error,
+  };
+}

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
 import { stripVTControlCharacters } from "node:util";
+import {
+  createAuthority,
+  issueServerCertificate,
+} from "../lib/certificates/certificate_authority.ts";
 import { issueCertificate, testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { pause } from "./support/deadline.ts";
@@ -198,18 +202,16 @@ const WARNINGS: readonly (readonly [from: string, to: string, ...told: readonly 
     "cert: soon.crt, key: soon.key",
     "5:13: warning: FOLDER/soon.crt expires on ",
   ],
+  ["cert: ec.crt, key: ec.key", "cert: brief.crt, key: brief.key"],
 ];
 
 Deno.test("check says of every mistake what and where it is", async () => {
   await using file = await configFolder();
   const { folder } = file;
   await makeOld(folder);
-  const soon = await openssl(
-    ...["req", "-x509", "-nodes", "-days", "5", "-subj", "/CN=soon", "-newkey", "rsa:2048"],
-    ...["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=CA:FALSE"],
-    ...["-keyout", `${folder}/soon.key`, "-out", `${folder}/soon.crt`],
-  );
-  assert.equal(soon, "");
+  // the end of a long life, and the beginning of a short one
+  await putLeaf(`${folder}/soon`, { from: -85, until: 5 });
+  await putLeaf(`${folder}/brief`, { from: 0, until: 5 });
   const koblitz = await issueCertificate({
     names: ["localhost"],
     newKey: ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"],
@@ -220,10 +222,10 @@ Deno.test("check says of every mistake what and where it is", async () => {
     assert.ok(GOOD.includes(from), from);
     let yaml = GOOD.replace(from, to);
     // what is no mistake here must not become one of the tests
-    if (/soon|koblitz|old/.test(to)) yaml = yaml.replace(", certificate: ec.crt", "");
+    if (/soon|brief|koblitz|old/.test(to)) yaml = yaml.replace(", certificate: ec.crt", "");
     await file.write(yaml);
     const { code, stdout, stderr } = await check(file);
-    const lines = stderr.trimEnd().split("\n");
+    const lines = stderr === "" ? [] : stderr.trimEnd().split("\n");
     const bad = told.some((line) => !line.includes("warning: "));
     assert.equal(code, bad ? 1 : 0, stderr);
     const expected = told.map((line) => `${file.path}:${line.replaceAll("FOLDER", folder)}`);
@@ -300,6 +302,19 @@ tls-proxy: ${file.path} has 1 error
     );
   }
 });
+
+/** A certificate for `localhost` that lives from one day to another, as seen from today. */
+async function putLeaf(
+  path: string,
+  { from, until }: { from: number; until: number },
+): Promise<void> {
+  const day = (days: number) => new Date(Date.now() + days * 86_400_000);
+  const life = { commonName: "leaf", notBefore: day(from), notAfter: day(until) };
+  const authority = await createAuthority(life);
+  const { cert, key } = await issueServerCertificate(authority, { ...life, hosts: ["localhost"] });
+  await Deno.writeTextFile(`${path}.crt`, cert);
+  await Deno.writeTextFile(`${path}.key`, key);
+}
 
 /** A certificate that expired long ago. */
 async function makeOld(folder: string): Promise<void> {

@@ -108,8 +108,21 @@ export async function loadCertificateSettled(
 
 /** Days until a certificate expires, with fractions; negative once it has. */
 export function daysUntilExpiry({ notAfter }: Certificate, now: Date): number {
-  return (notAfter.getTime() - now.getTime()) / 86_400_000;
+  return (notAfter.getTime() - now.getTime()) / DAY_MS;
 }
+
+/**
+ * Days before its end from which on a certificate is worth a warning: a month, or a third of its
+ * life where that is less than two months, as it may be meant to live for days.
+ */
+export function warningDays({ notBefore, notAfter }: Certificate): number {
+  const life = (notAfter.getTime() - notBefore.getTime()) / DAY_MS;
+  return life < SHORT_LIFE_DAYS ? life / 3 : WARNING_DAYS;
+}
+
+const DAY_MS = 86_400_000;
+const SHORT_LIFE_DAYS = 60;
+const WARNING_DAYS = 30;
 
 /** Whether a certificate is in force (RFC 5280, section 4.1.2.5). */
 export function validityAt(

@@ -181,6 +181,8 @@ async function serve(
     throw error;
   }
   for (const line of announce({ ...start, config, workers, listeners: app.listeners })) say(line);
+  // what started it, such as npx, may not pass signals on
+  say(`process ${Deno.pid}: SIGTERM stops it, SIGHUP reloads`);
   if (admin.address !== undefined) say(`admin page: http://${formatAddress(admin.address)}/`);
   onServing();
   output.onServing();

@@ -1,16 +1,16 @@
 import type { Observer } from "../core/event.ts";
-import { type Certificate, daysUntilExpiry } from "../certificates/certificate.ts";
+import { type Certificate, daysUntilExpiry, warningDays } from "../certificates/certificate.ts";
 
-/** Days before the end at which a warning is due. */
-const WARN_DAYS: readonly number[] = [30, 14, 7, 3, 1, 0];
+/** Days before the end at which another warning is due, behind the first. */
+const WARN_DAYS: readonly number[] = [14, 7, 3, 1, 0];
 
 /** How often is looked: a day is noticed within the hour. */
 const LOOK_MS = 3_600_000;
 
-/** Warns of certificates that are about to expire, once for each of `WARN_DAYS`. */
+/** Warns of certificates that are about to expire, once for each of `dueDays`. */
 export class ExpiryWatch implements Disposable {
   readonly #observe: Observer;
-  /** By fingerprint, the least of `WARN_DAYS` that has been told. */
+  /** By fingerprint, the least of `dueDays` that has been told. */
   #told = new Map<string, number>();
   #certificates: readonly Certificate[] = [];
   readonly #timer: ReturnType<typeof setInterval>;
@@ -32,7 +32,7 @@ export class ExpiryWatch implements Disposable {
     for (const certificate of this.#certificates) {
       if (certificate.placeholder === true) continue;
       const days = daysUntilExpiry(certificate, now);
-      const due = WARN_DAYS.findLast((limit) => days <= limit);
+      const due = dueDays(certificate).findLast((limit) => days <= limit);
       const told = this.#told.get(certificate.fingerprint) ?? Infinity;
       if (due === undefined || due >= told) continue;
       this.#told.set(certificate.fingerprint, due);
@@ -44,4 +44,9 @@ export class ExpiryWatch implements Disposable {
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
   }
+}
+
+function dueDays(certificate: Certificate): readonly number[] {
+  const first = warningDays(certificate);
+  return [first, ...WARN_DAYS.filter((days) => days < first)];
 }

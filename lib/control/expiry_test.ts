@@ -36,6 +36,27 @@ Deno.test("look() warns once each at 30, 14, 7, 3, 1 and 0 days", () => {
   });
 });
 
+Deno.test("look() warns of a certificate that lives for days at a third of its life", () => {
+  const lives: readonly [days: number, warned: readonly number[]][] = [
+    [90, [30, 14, 7, 3, 1, 0]],
+    [60, [30, 14, 7, 3, 1, 0]],
+    [45, [15, 14, 7, 3, 1, 0]],
+    [30, [10, 7, 3, 1, 0]],
+    [6, [2, 1, 0]],
+    [3, [1, 0]],
+  ];
+  for (const [life, expected] of lives) {
+    const { expiry, warned } = watching();
+    using _expiry = expiry;
+    expiry.watch(
+      [paperCertificate(["a.test"], { notBefore: daysBefore(life), notAfter: END })],
+      daysBefore(life),
+    );
+    for (let hours = life * 24; hours >= -1; hours--) expiry.look(daysBefore(hours / 24));
+    assert.deepEqual(warned, expected, `${life} days`);
+  }
+});
+
 Deno.test("watch() warns at once, and only of the nearest, when days have passed unseen", () => {
   const { expiry, warned } = watching();
   using _expiry = expiry;

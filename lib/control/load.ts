@@ -12,6 +12,7 @@ import {
   daysUntilExpiry,
   loadCertificate,
   validityAt,
+  warningDays,
 } from "../certificates/certificate.ts";
 import { certificateCovers } from "../certificates/certificate_store.ts";
 import { orStandIn } from "./acme_certificate.ts";
@@ -258,7 +259,7 @@ function validityProblems(
       : `${label} is not valid before ${day(notBefore)}`;
     return [{ severity: expiredIsError ? "error" : "warning", place, message }];
   }
-  return daysUntilExpiry(certificate, now) >= SOON_DAYS
+  return daysUntilExpiry(certificate, now) >= Math.min(SOON_DAYS, warningDays(certificate))
     ? []
     : [{ severity: "warning", place, message: `${label} expires on ${day(notAfter)}` }];
 }

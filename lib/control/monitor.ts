@@ -15,7 +15,7 @@ import type { ReloadStatus, Status } from "../metrics/status.ts";
 import { sumTotals, type Totals } from "../metrics/totals.ts";
 import { Traffic } from "../metrics/traffic.ts";
 import { routeName } from "../proxy/router.ts";
-import { daysUntilExpiry } from "../certificates/certificate.ts";
+import { daysUntilExpiry, warningDays } from "../certificates/certificate.ts";
 import type { ServerView } from "../upstream/server_registry.ts";
 import { ServerWatch } from "./server_watch.ts";
 import type { LoadedConfig } from "./snapshot.ts";
@@ -110,6 +110,7 @@ export class Monitor implements Disposable {
         names: certificate.names,
         notAfter: certificate.notAfter.toISOString(),
         daysLeft: daysUntilExpiry(certificate, now),
+        warningDays: warningDays(certificate),
       })),
       routes: config.routes.map((route) => ({ name: routeName(route), backend: route.backend })),
       backends: [...config.backends.keys()].map((name) => ({

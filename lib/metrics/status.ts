@@ -35,6 +35,8 @@ export interface CertificateStatus {
   readonly notAfter: string;
   /** Negative once it has expired. */
   readonly daysLeft: number;
+  /** Days left from which on it is worth a warning: less for one that lives for days. */
+  readonly warningDays: number;
 }
 
 export interface RouteStatus {

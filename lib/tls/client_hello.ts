@@ -1,5 +1,5 @@
 import { ipAddress, isHostName } from "../core/host_name.ts";
-import { CLIENT_HELLO, gatherClientHello, HANDSHAKE_RECORD } from "./client_hello_records.ts";
+import { CLIENT_HELLO, HANDSHAKE_RECORD, HelloGatherer } from "./client_hello_records.ts";
 import { ALERT, Cursor, malformed, Refusal } from "./wire.ts";
 
 export { MAX_CLIENT_HELLO_BYTES } from "./client_hello_records.ts";
@@ -51,15 +51,25 @@ export type ClientHelloReading =
  * ```
  */
 export function readClientHello(bytes: Uint8Array): ClientHelloReading {
-  try {
-    const first = bytes[0];
-    if (first === undefined) return INCOMPLETE;
-    if (first !== HANDSHAKE_RECORD) return readOtherProtocol(bytes);
-    const message = gatherClientHello(bytes);
-    return message === undefined ? INCOMPLETE : { kind: "hello", hello: parseHello(message) };
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    return { kind: "invalid", reason: error.message, alert: ALERT[error.alert] };
+  return new ClientHelloReader().read(bytes);
+}
+
+/** The same for one connection, of which each byte is looked at once. */
+export class ClientHelloReader {
+  readonly #gatherer = new HelloGatherer();
+
+  /** @param bytes all that was received so far, again after each read */
+  read(bytes: Uint8Array): ClientHelloReading {
+    try {
+      const first = bytes[0];
+      if (first === undefined) return INCOMPLETE;
+      if (first !== HANDSHAKE_RECORD) return readOtherProtocol(bytes);
+      const message = this.#gatherer.gather(bytes);
+      return message === undefined ? INCOMPLETE : { kind: "hello", hello: parseHello(message) };
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return { kind: "invalid", reason: error.message, alert: ALERT[error.alert] };
+    }
   }
 }
 

@@ -14,34 +14,42 @@ const MESSAGE_HEADER_BYTES = 4;
 const MAX_FRAGMENT_BYTES = 2 ** 14;
 
 /**
- * The body of the ClientHello, put together from its records (RFC 8446, section 5.1); undefined
- * while some of it is missing. What the records announce is judged before it arrives.
- *
- * @throws {Refusal}
+ * Puts the body of a ClientHello together from its records (RFC 8446, section 5.1). What the records
+ * announce is judged before it arrives, and each record is looked at once, however few bytes come at
+ * a time: a client chooses both.
  */
-export function gatherClientHello(bytes: Uint8Array): Uint8Array | undefined {
-  const fragments: Uint8Array[] = [];
-  let gathered = 0;
-  let expected: number | undefined;
-  for (let offset = 0;;) {
-    const length = readRecordHeader(bytes, offset);
-    if (length === undefined) return undefined;
-    offset += RECORD_HEADER_BYTES;
+export class HelloGatherer {
+  readonly #fragments: Uint8Array[] = [];
+  #gathered = 0;
+  /** Of the message with its header, once that is known. */
+  #expected: number | undefined;
+  /** Where the next record begins. */
+  #offset = 0;
 
-    const fragment = bytes.subarray(offset, offset + length);
-    fragments.push(fragment);
-    gathered += fragment.length;
-    offset += length;
-
-    expected ??= readMessageHeader(fragments, gathered);
-    const announced = gathered - fragment.length + length;
-    if (expected !== undefined && announced > expected) {
-      // RFC 8446, section 5.1: a message before a change of keys ends with its record.
-      throw new Refusal("unexpected_message", "data after the ClientHello in its record");
-    }
-    if (fragment.length < length) return undefined;
-    if (gathered === expected) {
-      return concatenate(fragments, gathered).subarray(MESSAGE_HEADER_BYTES);
+  /**
+   * @param bytes all that was received so far, again after each read
+   * @returns undefined while some of it is missing
+   * @throws {Refusal}
+   */
+  gather(bytes: Uint8Array): Uint8Array | undefined {
+    for (;;) {
+      const length = readRecordHeader(bytes, this.#offset);
+      if (length === undefined) return undefined;
+      const start = this.#offset + RECORD_HEADER_BYTES;
+      const fragment = bytes.subarray(start, start + length);
+      this.#expected ??= readMessageHeader([...this.#fragments, fragment]);
+      if (this.#expected !== undefined && this.#gathered + length > this.#expected) {
+        // RFC 8446, section 5.1: a message before a change of keys ends with its record.
+        throw new Refusal("unexpected_message", "data after the ClientHello in its record");
+      }
+      if (fragment.length < length) return undefined;
+      // a copy, as what was received may move to a larger buffer
+      this.#fragments.push(fragment.slice());
+      this.#gathered += length;
+      this.#offset = start + length;
+      if (this.#gathered === this.#expected) {
+        return concatenate(this.#fragments, this.#gathered).subarray(MESSAGE_HEADER_BYTES);
+      }
     }
   }
 }
@@ -67,11 +75,12 @@ function readRecordHeader(bytes: Uint8Array, offset: number): number | undefined
 }
 
 /** Length of the message with its header; undefined while the header is incomplete. */
-function readMessageHeader(fragments: Uint8Array[], gathered: number): number | undefined {
+function readMessageHeader(fragments: readonly Uint8Array[]): number | undefined {
   const type = fragments[0]?.[0];
   if (type !== undefined && type !== CLIENT_HELLO) {
     throw new Refusal("unexpected_message", "a handshake message other than a ClientHello");
   }
+  const gathered = fragments.reduce((sum, { length }) => sum + length, 0);
   if (gathered < MESSAGE_HEADER_BYTES) return undefined;
   const header = new Cursor(concatenate(fragments, gathered));
   header.uint8();
@@ -84,7 +93,7 @@ function tooLong(): Refusal {
   return new Refusal("illegal_parameter", "a ClientHello over 64 KiB");
 }
 
-function concatenate(fragments: Uint8Array[], length: number): Uint8Array {
+function concatenate(fragments: readonly Uint8Array[], length: number): Uint8Array {
   const [only] = fragments;
   if (only !== undefined && fragments.length === 1) return only;
   const whole = new Uint8Array(length);

@@ -3,11 +3,12 @@ import type { ClientCertFacts } from "../../core/tls_facts.ts";
 import type { Address } from "../../core/address.ts";
 import { asProxyError, messageOf, ProxyError } from "../../core/errors.ts";
 import { BufferPool } from "../../io/buffer_pool.ts";
+import { GrowingBytes } from "../../io/growing_bytes.ts";
 import { closeQuietly } from "../../io/close_quietly.ts";
 import { PrefixedSocket } from "../../io/prefixed_socket.ts";
 import { SocketConnection } from "../../io/socket_connection.ts";
 import { type Admission, admit } from "../admission.ts";
-import { alertRecord, type ClientHello, readClientHello } from "../client_hello.ts";
+import { alertRecord, type ClientHello, ClientHelloReader } from "../client_hello.ts";
 import type { Place, TlsListenOptions } from "../engine.ts";
 import { plainHttpAnswer } from "../plain_http.ts";
 import { DEFAULT_POLICY } from "../policy.ts";
@@ -57,8 +58,11 @@ export class ServerHandshake {
   readonly #timer: ReturnType<typeof setTimeout>;
   #buffer: Bytes = BUFFERS.take();
   /** What was read of the ClientHello; undefined where nothing has come before. */
-  #gathered: Bytes | undefined;
+  #gathered: GrowingBytes | undefined;
+  readonly #reader = new ClientHelloReader();
   #received = 0;
+  /** Whether something is being read into the buffer. */
+  #reading = false;
   #over = false;
   #hello: ClientHello | undefined;
   #admitted: Admitted | undefined;
@@ -93,6 +97,7 @@ export class ServerHandshake {
   }
 
   #read(): void {
+    this.#reading = true;
     this.#tcp.read(this.#buffer).then(this.#onRead, this.#onError);
   }
 
@@ -104,10 +109,12 @@ export class ServerHandshake {
   };
 
   readonly #onError = (error: unknown): void => {
+    this.#reading = false;
     this.#fail(asProxyError(error, "handshake_failed"));
   };
 
   readonly #onRead = (count: number | null): void => {
+    this.#reading = false;
     if (this.#over) return;
     if (count === null) {
       const when = this.#received === 0 ? "before it said anything" : "amid its handshake";
@@ -117,11 +124,11 @@ export class ServerHandshake {
     this.#received += count;
     const bytes = this.#buffer.subarray(0, count);
     if (this.#session !== undefined) return this.#step(this.#session, bytes);
-    this.#readHello(this.#gathered === undefined ? bytes : joined(this.#gathered, bytes));
+    this.#readHello(this.#gathered === undefined ? bytes : this.#gathered.add(bytes));
   };
 
   #readHello(all: Bytes): void {
-    const reading = readClientHello(all);
+    const reading = this.#reader.read(all);
     switch (reading.kind) {
       case "incomplete":
         return this.#gather(all);
@@ -143,7 +150,10 @@ export class ServerHandshake {
 
   /** Keeps what has come, and reads on. */
   #gather(all: Bytes): void {
-    this.#gathered = all.buffer === this.#buffer.buffer ? all.slice() : all;
+    if (this.#gathered === undefined) {
+      this.#gathered = new GrowingBytes(BUFFER_BYTES);
+      this.#gathered.add(all);
+    }
     this.#read();
   }
 
@@ -255,7 +265,8 @@ export class ServerHandshake {
   #settle(): void {
     this.#over = true;
     clearTimeout(this.#timer);
-    BUFFERS.give(this.#buffer);
+    // else something may still come to lie in it
+    if (!this.#reading) BUFFERS.give(this.#buffer);
     this.#options.settled(this);
   }
 }
@@ -267,11 +278,4 @@ function clientCertFacts(
   if (own === undefined) return undefined;
   const fingerprint = createHash("sha256").update(own).digest("hex");
   return { subject: session.peerSubject() ?? "", fingerprint };
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Bytes {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
 }

@@ -80,6 +80,8 @@ export class TlsSession {
   #atHand = false;
   /** What reading has come to for good. */
   #end: number = READ.wantsMore;
+  /** Bytes of input that have brought no data, since some came. */
+  #barren = 0;
   #stepped = false;
   /** Why it has failed; undefined while it has not. */
   failure: string | undefined;
@@ -158,6 +160,11 @@ export class TlsSession {
       }
     }
     this.#leave();
+    this.#barren = at > 0 ? 0 : this.#barren + (input?.length ?? 0);
+    if (this.#barren > MAX_BARREN_BYTES) {
+      this.#end = READ.failed;
+      this.failure = "too many records without data";
+    }
     return at > 0 ? at : this.#end;
   }
 
@@ -377,6 +384,12 @@ export class Resumption {
 
 /** A record as it comes, at the most (RFC 8446, section 5.2; RFC 5246, section 6.2.3). */
 const RECORD_BYTES = 16 * 1024 + 2048 + 5;
+
+/**
+ * Input without any data in it that a peer may send, such as KeyUpdates, which the library does not
+ * count: thousands of them, and more than a record that comes in part.
+ */
+const MAX_BARREN_BYTES = 64 * 1024;
 
 /** The most that `write` takes at once. */
 export const MAX_PLAIN_BYTES = 64 * 1024;

@@ -9,6 +9,7 @@ import { Deadlines } from "./io/deadlines.ts";
 import { Live } from "./core/live.ts";
 import type { Observer } from "./core/event.ts";
 import type { Staged } from "./core/staged.ts";
+import { serveConnection } from "./proxy/serve_connection.ts";
 import { serveHttp } from "./proxy/http_session.ts";
 import { admitClient } from "./proxy/admit_client.ts";
 import { ConnectionLimit } from "./proxy/connection_limit.ts";
@@ -409,7 +410,7 @@ class RunningApp implements OneThreadApp {
       pass: (connection, sni) => servePassthrough(connection, sni, session),
       serve: mode === "tcp"
         ? (connection) => serveTcp(connection, session)
-        : (connection) => serveHttp(connection, session),
+        : (connection) => serveConnection(connection, session),
     });
     const running = { address: listener.address, mode, engine, engineReason };
     return { listener, running, listen, certificates };

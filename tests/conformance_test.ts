@@ -293,11 +293,13 @@ for (const engine of ENGINES) {
     const REFUSED = "alert 120"; // no_application_protocol (RFC 7301, section 3.2)
     for (
       const [{ port }, offered, picked] of [
-        [http, "h2,http/1.1", "http/1.1"],
+        [http, "h2,http/1.1", "h2"],
+        [http, "http/1.1,h2", "h2"],
         [http, "http/1.1", "http/1.1"],
         [http, "http/1.0,http/1.1", "http/1.1"],
         [http, "http/1.0", "http/1.0"],
-        [http, "h2", REFUSED],
+        [http, "h2", "h2"],
+        [http, "h3", REFUSED],
         [http, "http/1,HTTP/1.1", REFUSED],
         [http, undefined, "none"],
         [tcp, "h2", "none"],
@@ -309,7 +311,7 @@ for (const engine of ENGINES) {
         assert.equal(await pickedAlpn(port, flags), picked, `${offered} with ${version}`);
       }
     }
-    await http.log.count(/ info handshake /, 10);
+    await http.log.count(/ info handshake /, 14);
     await http.log.count(/ warning handshake failed .*error=handshake_failed /, 4);
   });
 

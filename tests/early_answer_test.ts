@@ -36,6 +36,7 @@ Deno.test("an exchange keeps no connection alive while a part of the request is 
       slowStart: 0,
       proxyProtocol: undefined,
       tls: undefined,
+      protocol: "http1",
     },
     load: OWN_COUNTERS.count("load"),
     checked: true,
@@ -61,7 +62,7 @@ Deno.test("an exchange keeps no connection alive while a part of the request is 
     router: new Router([{ hosts: [], paths: [], target: backend }]),
     certificates: undefined,
     clientAuth: new ClientAuthRules([]),
-    limits: { ...limits, body: 0, bodyRate: 0, connections: 0, connectionsPerIp: 0 },
+    limits: { ...limits, streams: 1, body: 0, bodyRate: 0, connections: 0, connectionsPerIp: 0 },
     forwarded: { trusted: new AddressSet([]), standard: false, via: false },
     timeouts: { header: 60_000, bodyIdle: 60_000, keepAlive: 60_000, tunnelIdle: 60_000 },
   };

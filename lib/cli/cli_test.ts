@@ -18,6 +18,7 @@ Deno.test("runCli() runs the proxy with what the flags say", async () => {
       listen: { host: "::1", port: 9443 },
       mode: "tcp",
       engine: "openssl",
+      http2: true,
       alpn: [],
       tls: {
         minVersion: "1.2",

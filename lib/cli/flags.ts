@@ -66,6 +66,7 @@ export function configFromFlags(flags: Flags): Config {
       listen: parseFlagAddress("--listen", flags.listen),
       mode: flags.mode,
       engine: flags.engine,
+      http2: true,
       alpn: [],
       tls: TLS_DEFAULTS,
       proxyProtocol: undefined,

@@ -11,6 +11,7 @@ Deno.test("configFromFlags() leaves certificate and backend open when no flag is
       listen: { host: "127.0.0.1", port: 8443 },
       mode: "http",
       engine: "auto",
+      http2: true,
       alpn: [],
       tls: {
         minVersion: "1.2",
@@ -46,6 +47,7 @@ Deno.test("configFromFlags() takes every flag over", () => {
       listen: { host: "::", port: 443 },
       mode: "tcp",
       engine: "openssl",
+      http2: true,
       alpn: [],
       tls: {
         minVersion: "1.2",

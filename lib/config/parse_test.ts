@@ -65,6 +65,7 @@ Deno.test("parseConfig() reads every key of the file", () => {
       listen: { host: "0.0.0.0", port: 8443 },
       mode: "http",
       engine: "auto",
+      http2: true,
       alpn: [],
       tls: {
         minVersion: "1.3",
@@ -108,8 +109,10 @@ Deno.test("parseConfig() reads every key of the file", () => {
       { address: { kind: "dns", host: "api.internal", port: 8001 }, ...SERVER_DEFAULTS },
     ],
     balance: "least_connections",
+    protocol: "http1",
     health: {
       type: "http",
+      service: "",
       method: "HEAD",
       path: "/healthz?a",
       host: "h",
@@ -210,6 +213,7 @@ Deno.test("parseConfig() fills in the defaults of the contract", () => {
     connectionsPerIp: 0,
     headerBytes: 16 * 1024,
     headers: 100,
+    streams: 100,
     body: 0,
     bodyRate: 240,
   });

@@ -38,6 +38,8 @@ export interface TlsListenerConfig {
   readonly listen: Address;
   readonly mode: Mode;
   readonly engine: EngineName | "auto";
+  /** Whether HTTP/2 is offered in http mode. */
+  readonly http2: boolean;
   /** Protocols offered by ALPN in tcp mode, best first. */
   readonly alpn: readonly string[];
   readonly tls: TlsConfig;
@@ -96,6 +98,8 @@ export interface ClientAuthConfig {
 export interface BackendConfig {
   readonly servers: readonly ServerConfig[];
   readonly balance: Balance;
+  /** `auto`: by ALPN. */
+  readonly protocol: "http1" | "h2" | "auto";
   readonly health: HealthConfig;
   readonly ejection: EjectionConfig;
   /** Until a server that has returned has its whole share; 0 for at once. */
@@ -155,7 +159,9 @@ export interface ServerConfig {
 export type HealthConfig =
   | { readonly type: "none" }
   | {
-    readonly type: "http" | "tcp";
+    readonly type: "http" | "tcp" | "grpc";
+    /** Of a gRPC check; empty for the server as a whole. */
+    readonly service: string;
     readonly method: string;
     readonly path: string;
     /** Undefined for the server's own address. */
@@ -225,6 +231,8 @@ export interface LimitsConfig {
   readonly connectionsPerIp: number;
   readonly headerBytes: number;
   readonly headers: number;
+  /** Requests at a time on one connection of HTTP/2; never 0. */
+  readonly streams: number;
   readonly body: number;
   /** Bytes a second. */
   readonly bodyRate: number;

@@ -34,6 +34,7 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...unverifiedServers(config),
     ...namelessServers(config),
     ...adminInTheOpen(config),
+    ...protocolNeeds(config),
     ...httpKeysOfTcpChecks(config).filter(({ path }) => says(path)),
     ...idleServers(config),
     ...repeatedServers(config),
@@ -279,13 +280,36 @@ function adminInTheOpen({ admin, listeners }: Config): Finding[] {
   return findings;
 }
 
+/** What the protocol of a backend's servers takes of its other settings. */
+function protocolNeeds({ backends }: Config): Finding[] {
+  return [...backends].flatMap(([name, { protocol, proxyProtocol, health, tls }]): Finding[] => {
+    const findings: Finding[] = [];
+    if (protocol === "auto" && tls === undefined) {
+      const message = `"auto" goes by ALPN, so it takes "tls"; without, write http1 or h2`;
+      findings.push(error(["backends", name, "protocol"], message));
+    }
+    if (protocol !== "http1" && proxyProtocol !== "none") {
+      const message =
+        "connections by HTTP/2 are shared by clients: they cannot tell of one address";
+      findings.push(error(["backends", name, "proxy_protocol"], message));
+    }
+    if (health.type === "grpc" && protocol !== "h2") {
+      const message = `gRPC goes by HTTP/2: it takes "protocol: h2"`;
+      findings.push(error(["backends", name, "health", "type"], message));
+    }
+    return findings;
+  });
+}
+
 /** What a check by connection alone never looks at. */
 function httpKeysOfTcpChecks({ backends }: Config): Finding[] {
   return [...backends].filter(([, { health }]) => health.type === "tcp").flatMap(([name]) =>
-    ["method", "path", "host", "expect", "body"].map((key) =>
+    ["service", "method", "path", "host", "expect", "body"].map((key) =>
       warning(
         ["backends", name, "health", key],
-        `"${key}" means nothing for a tcp check, did you mean "type: http"?`,
+        `"${key}" means nothing for a tcp check, did you mean "type: ${
+          key === "service" ? "grpc" : "http"
+        }"?`,
       )
     )
   );

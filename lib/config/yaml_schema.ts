@@ -152,7 +152,7 @@ const proxyProtocol = z.strictObject({
   description: "The PROXY protocol (v1 and v2) ahead of all else, which tells the client's address",
 });
 
-const TLS_ONLY = ["mode", "engine", "alpn", "tls"] as const;
+const TLS_ONLY = ["mode", "engine", "http2", "alpn", "tls"] as const;
 
 const cipher = z.string().refine((name) => cipherSuite(name) !== undefined, {
   error: ({ input }) => {
@@ -204,12 +204,16 @@ export const TLS_DEFAULTS: TlsConfig = tls.parse({});
 const listener = z.strictObject({
   listen: address("Where to listen: host:port or [v6]:port"),
   mode: z.enum(["http", "tcp"]).optional().meta({
-    description: "HTTP/1.1 requests, or opaque bytes",
+    description: "HTTP requests, or opaque bytes",
     default: "http",
   }),
   engine: z.enum(["auto", "openssl", "deno"], { error: unknownEngine }).optional().meta({
     description: "What does the TLS; auto takes the best that this machine has",
     default: "auto",
+  }),
+  http2: z.boolean().optional().meta({
+    description: "Offer HTTP/2 to clients, by ALPN; false speaks HTTP/1.1 alone",
+    default: true,
   }),
   alpn: z.array(alpnName).optional().meta({
     description: "In tcp mode the protocols offered, best first; in http mode they are HTTP's own",
@@ -220,8 +224,13 @@ const listener = z.strictObject({
   }),
   proxy_protocol: proxyProtocol.optional(),
 }).transform((parsed, context): ListenerConfig => {
-  const { listen, redirect, mode, engine, alpn, tls, proxy_protocol: proxyProtocol } = parsed;
+  const { listen, redirect, mode, engine, http2, alpn, tls, proxy_protocol: proxyProtocol } =
+    parsed;
   if (redirect === undefined) {
+    if (mode === "tcp" && http2 !== undefined) {
+      const message = `"http2" means nothing in tcp mode`;
+      context.addIssue({ code: "custom", path: ["http2"], message });
+    }
     if (alpn !== undefined && mode !== "tcp") {
       const message = '"alpn" is for tcp mode: in http mode it is what HTTP asks for';
       context.addIssue({ code: "custom", path: ["alpn"], message });
@@ -231,12 +240,13 @@ const listener = z.strictObject({
       listen,
       mode: mode ?? "http",
       engine: engine ?? "auto",
+      http2: http2 ?? true,
       alpn: alpn ?? [],
       tls: tls ?? TLS_DEFAULTS,
       proxyProtocol,
     };
   }
-  const given = { mode, engine, alpn, tls };
+  const given = { mode, engine, http2, alpn, tls };
   for (const key of TLS_ONLY.filter((key) => given[key] !== undefined)) {
     const message = `"${key}" means nothing for a listener that redirects`;
     context.addIssue({ code: "custom", path: [key], message });
@@ -424,8 +434,11 @@ const statusRanges = text(
 ).prefault("200-399");
 
 const health = z.strictObject({
-  type: z.enum(["http", "tcp", "none"]).default("tcp").meta({
-    description: "A request, or only a connection",
+  type: z.enum(["http", "tcp", "grpc", "none"]).default("tcp").meta({
+    description: "A request, only a connection, or grpc.health.v1, which takes protocol: h2",
+  }),
+  service: z.string().max(200).default("").meta({
+    description: "What a grpc check asks for; nothing asks for the server as a whole",
   }),
   method: z.enum(["GET", "HEAD", "OPTIONS"]).default("GET"),
   path: z.string().regex(/^\/[\x21-\x7e]*$/, { error: "a path begins with / and has no spaces" })
@@ -485,6 +498,10 @@ const backend = z.strictObject({
   servers: z.array(server).min(1),
   balance: z.enum(["round_robin", "least_connections", "random", "source_hash"])
     .default("round_robin").meta({ description: "How a server is chosen" }),
+  protocol: z.enum(["http1", "h2", "auto"]).default("http1").meta({
+    description:
+      "What servers are spoken to by: HTTP/1.1; HTTP/2, by prior knowledge where there is no TLS; or what they choose by ALPN, which takes TLS",
+  }),
   health: health.prefault({ type: "none" }).meta({ description: "How servers are checked" }),
   ejection: ejection.prefault({}).meta({
     description: "When real requests that fail take a server out",
@@ -593,6 +610,7 @@ const limits = z.strictObject({
   }),
   header_bytes: size("Of a head", "16KiB"),
   headers: count("Fields of a head", { least: 1, byDefault: 100 }),
+  streams: count("Requests at a time on one connection of HTTP/2", { least: 1, byDefault: 100 }),
   body: size("Of a request's body; 0 is no limit", 0),
   body_rate: count(
     "Bytes a second that a request's body has to come with, averaged over body_idle; 0 asks for none",

@@ -48,6 +48,10 @@ function describeServer({ address, ...rest }: ServerConfig): string {
 function describeHealth(health: HealthConfig): string {
   if (health.type === "none") return "no checks, only what becomes of requests";
   const { interval, rise, fall } = health;
-  const what = health.type === "tcp" ? "a connection" : `${health.method} ${health.path}`;
+  const what = health.type === "tcp"
+    ? "a connection"
+    : health.type === "grpc"
+    ? `grpc.health.v1 for ${health.service === "" ? "the server" : health.service}`
+    : `${health.method} ${health.path}`;
   return `${what} every ${interval / 1000} s, ${fall} failures take out, ${rise} bring back`;
 }

@@ -10,6 +10,7 @@ import { formatAddress } from "../core/address.ts";
 import type { ServerAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Observer } from "../core/event.ts";
+import { HTTP2 } from "../http2/wire.ts";
 import type { FileStamps } from "../io/file_stamp.ts";
 import type { Policy } from "../proxy/policy.ts";
 import { Router } from "../proxy/router.ts";
@@ -121,6 +122,7 @@ function backendOptions(
       health: checked ? healthSettings(backend.health, address) : undefined,
       ejection: backend.ejection,
       slowStart: backend.slowStart,
+      protocol: backend.protocol,
       proxyProtocol,
       tls,
     },
@@ -155,13 +157,16 @@ function backendOptions(
 
 function healthSettings(health: HealthConfig, address: ServerAddress): HealthSettings | undefined {
   if (health.type === "none") return undefined;
-  const { interval, fastInterval, timeout, rise, fall, method, path, expect, body } = health;
+  const { type, interval, fastInterval, timeout, rise, fall } = health;
+  const { service, method, path, expect, body } = health;
   const host = health.host ?? (address.kind === "unix" ? "localhost" : formatAddress(address));
   return {
     ...{ interval, fastInterval, timeout, rise, fall },
-    probe: health.type === "tcp"
-      ? { type: "tcp" }
-      : { type: "http", method, path, host, expect, body },
+    probe: type === "tcp"
+      ? { type }
+      : type === "grpc"
+      ? { type, service, host }
+      : { type, method, path, host, expect, body },
   };
 }
 
@@ -209,8 +214,9 @@ function thisMachine(): Machine {
 }
 
 /** The protocols that a listener offers by ALPN (RFC 7301), best first. */
-export function alpnOf({ mode, alpn }: TlsListenerConfig): readonly string[] {
-  return mode === "http" ? ["http/1.1", "http/1.0"] : alpn;
+export function alpnOf({ mode, http2, alpn }: TlsListenerConfig): readonly string[] {
+  if (mode === "tcp") return alpn;
+  return [...(http2 ? [HTTP2] : []), "http/1.1", "http/1.0"];
 }
 
 /** What a listener asks of its clients' TLS, in the engines' words. */

@@ -27,6 +27,9 @@ export const ERROR_CODES = {
   truncated_request: "client",
   client_gone: "client",
   idle_timeout: "client",
+  // HTTP/2 connections
+  bad_frame: "client",
+  flood: "client",
   // TLS
   not_tls: "client",
   plain_http: "client",

@@ -12,6 +12,8 @@ const CODES = Object.keys(ERROR_CODES) as ErrorCode[];
 const SILENT: readonly ErrorCode[] = [
   "keep_alive_timeout",
   "client_gone",
+  "bad_frame",
+  "flood",
   "not_tls",
   "bad_proxy_header",
   "bad_client_hello",

@@ -1,6 +1,6 @@
 import { ProxyError } from "../core/errors.ts";
 import { ROLE } from "./field_name.ts";
-import { hasRole, valuesOf } from "./field.ts";
+import { type Field, hasRole, valuesOf } from "./field.ts";
 import type { RequestHead } from "./message.ts";
 
 /**
@@ -10,7 +10,9 @@ import type { RequestHead } from "./message.ts";
  *
  * @throws {ProxyError} `expectation_failed`
  */
-export function checkExpectation({ minor, fields }: RequestHead): void {
+export function checkExpectation(
+  { minor, fields }: Pick<RequestHead, "minor" | "fields">,
+): void {
   if (minor === 0 || !hasRole(fields, ROLE.expect)) return;
   for (const member of valuesOf(fields, "expect").join(",").split(",")) {
     const expectation = member.trim().toLowerCase();
@@ -18,4 +20,9 @@ export function checkExpectation({ minor, fields }: RequestHead): void {
       throw new ProxyError("expectation_failed", "Expect asks for other than 100-continue");
     }
   }
+}
+
+/** An empty list (RFC 9110, section 5.6.1) is not passed on: servers might not take it for none. */
+export function expectsNothing({ role, value }: Field): boolean {
+  return (role & ROLE.expect) !== 0 && /^[\s,]*$/.test(value);
 }

@@ -40,7 +40,7 @@ function absoluteForm({ method, target }: RequestHead, host: string | undefined)
     throw new ProxyError("bad_target", "The request target is neither a path nor an http(s) URI");
   }
   const authority = withoutEmptyPort(written);
-  if (host !== undefined && placeOf(host, scheme) !== placeOf(authority, scheme)) {
+  if (host !== undefined && !isSamePlace(host, authority, scheme)) {
     throw new ProxyError("bad_host", "Host names another place than the request target");
   }
   const path = rest.startsWith("/") ? rest : rest === "" && method === "OPTIONS" ? "*" : `/${rest}`;
@@ -61,8 +61,13 @@ function hostOf({ minor, fields }: RequestHead): string | undefined {
 }
 
 /** An empty port is none (RFC 3986, section 6.2.3). */
-function withoutEmptyPort(authority: string): string {
+export function withoutEmptyPort(authority: string): string {
   return authority.endsWith(":") ? authority.slice(0, -1) : authority;
+}
+
+/** Whether two authorities, both well-formed, name the same place under a scheme. */
+export function isSamePlace(a: string, b: string, scheme: string): boolean {
+  return a === b || placeOf(a, scheme) === placeOf(b, scheme);
 }
 
 /** In one spelling: lower case, and with the port that the scheme means where none is said. */

@@ -10,5 +10,10 @@ const PSEUDONYM = "tls-proxy";
  * @param minor of the HTTP/1 version in which the message was received
  */
 export function viaField(before: readonly string[], minor: 0 | 1): Field {
-  return field("Via", [...before, `1.${minor} ${PSEUDONYM}`].join(", "));
+  return viaFieldOf(before, `1.${minor}`);
+}
+
+/** @param version of HTTP in which the message was received */
+export function viaFieldOf(before: readonly string[], version: "1.0" | "1.1" | "2.0"): Field {
+  return field("Via", [...before, `${version} ${PSEUDONYM}`].join(", "));
 }

@@ -124,14 +124,16 @@ export class IncomingAnswer implements AnswerFacts {
     const sent = this.#sent;
     if (sent.isDone) return sent;
     const { bytes } = this.#buffer;
-    const isRewritten = this.#text === undefined &&
-      this.#plain.rewrite(bytes, terms, this.#clock);
+    const isRewritten = terms.changes === undefined && this.#text === undefined &&
+      this.#plain.rewrite(bytes, terms, this.#clock());
     if (isRewritten) sent.set(bytes, this.#plain.line.start, this.end);
     else sent.put(this.#asText().toHttp1(terms, this.#clock()), bytes, this.end);
     return sent;
   }
 
   each(put: PutField, changes: FieldChanges | undefined): void {
+    const isPlain = changes === undefined && this.#text === undefined && !this.#sent.isDone;
+    if (isPlain) return this.#plain.each(this.#buffer.bytes, put, this.#clock());
     const { method } = this.#asked;
     this.#asText().each(put, { method, changes, now: this.#clock() });
   }

@@ -14,8 +14,7 @@ import { ProxyError } from "../core/errors.ts";
 import { type Field, hasRole, valuesOf } from "../http/field.ts";
 import { ROLE } from "../http/field_name.ts";
 import { endToEndFields } from "../http/hop_fields.ts";
-import { changedFields } from "../http/changed_fields.ts";
-import type { AnswerTerms, FieldChanges, Range } from "../http/message.ts";
+import type { AnswerTerms, Range } from "../http/message.ts";
 import { HEAD_ROOM, RoomyBuffer } from "../io/roomy_buffer.ts";
 import { bodyOf } from "./framing.ts";
 import { parseResponseHead } from "./head.ts";
@@ -25,20 +24,12 @@ import { keepsAlive } from "./persistence.ts";
 import { PlainAnswer } from "./plain_answer.ts";
 import { ResponseDecoder } from "./response_decoder.ts";
 import { clientAnswer } from "./response_rewrite.ts";
+import { TextAnswer } from "./text_answer.ts";
 import { upgradeFields } from "./upgrade.ts";
 
 /** Milliseconds since 1970, of every answer that does not say so itself. */
 const NOW = 7_000;
 const LIMITS = { headerBytes: 1024, headers: 20 };
-
-const CHANGES: readonly (FieldChanges | undefined)[] = [
-  undefined,
-  {
-    remove: new Set(["server", "set-cookie", "strict-transport-security", "a"]),
-    add: [{ name: "Strict-Transport-Security", value: "max-age=1" }],
-  },
-  { remove: new Set(["via", "date", "content-length"]), add: [{ name: "B", value: "" }] },
-];
 
 const TERMS: readonly AnswerTerms[] = [0, 1].flatMap((minor) =>
   [true, false].flatMap((keepAlive) =>
@@ -47,9 +38,6 @@ const TERMS: readonly AnswerTerms[] = [0, 1].flatMap((minor) =>
     ))
   )
 );
-
-/** With rules, too. */
-const ALL_TERMS = TERMS.flatMap((terms) => CHANGES.map((changes) => ({ ...terms, changes })));
 
 const ASKED: readonly Asked[] = [
   { method: "GET" },
@@ -78,7 +66,6 @@ const ALL_ANSWERS = [
 Deno.test("IncomingAnswer says what the slow way says, whole and byte by byte", () => {
   for (const text of ALL_ANSWERS) {
     for (const asked of ASKED) for (const terms of TERMS) check(text, asked, terms);
-    for (const changes of CHANGES) check(text, { method: "GET" }, { ...GET, changes });
   }
 });
 
@@ -86,7 +73,7 @@ Deno.test("IncomingAnswer says what the slow way says of damaged heads", () => {
   const real = Object.values(REAL_ANSWERS).map((make) => make(3));
   const cases = fc.oneof(mutated(real), mutated(ALL_ANSWERS)).map(latin1);
   fc.assert(
-    fc.property(cases, fc.constantFrom(...ASKED), fc.constantFrom(...ALL_TERMS), check),
+    fc.property(cases, fc.constantFrom(...ASKED), fc.constantFrom(...TERMS), check),
     { numRuns: 2000 },
   );
 });
@@ -100,19 +87,9 @@ for (const name of PLAIN) {
     plain.begin(HEAD_ROOM);
     const read = plain.read(buffer, buffer.bytes.length, { method: "GET", maxFields: 100 });
     assert.equal(read, "whole");
-    assert.equal(plain.rewrite(buffer.bytes, { ...GET, keepAlive: false }, () => NOW), true);
+    assert.equal(plain.rewrite(buffer.bytes, { ...GET, keepAlive: false }, NOW), true);
   });
 }
-
-Deno.test("PlainAnswer does what a rule says, but for fields that are written here", () => {
-  for (const [changes, isPlain] of [[CHANGES[1], true], [CHANGES[2], false]] as const) {
-    const buffer = filled(REAL_ANSWERS["nginx"]?.(7) ?? "");
-    const plain = new PlainAnswer();
-    plain.begin(HEAD_ROOM);
-    plain.read(buffer, buffer.bytes.length, { method: "GET", maxFields: 100 });
-    assert.equal(plain.rewrite(buffer.bytes, { ...GET, changes }, () => NOW), isPlain);
-  }
-});
 
 Deno.test("IncomingAnswer.makeRoom() leaves so many bytes free between head and body", () => {
   for (const name of ["an old server", "nginx", "a cache", "apache"]) {
@@ -141,7 +118,7 @@ Deno.test("IncomingAnswer.toHttp1() does what a rule says, and keeps the framing
   const sent = textOf(answer.toHttp1({ ...GET, changes }));
   assert.match(sent, /\r\nContent-Length: 711\r\n/);
   assert.doesNotMatch(sent, /nginx|Date:|Connection/);
-  assert.match(sent, /\r\nStrict-Transport-Security: max-age=1\r\n/);
+  assert.ok(sent.endsWith("\r\nStrict-Transport-Security: max-age=1\r\n\r\n"));
 });
 
 Deno.test("IncomingAnswer.each() gives what HTTP/2 may have", () => {
@@ -163,18 +140,27 @@ Deno.test("IncomingAnswer.each() gives what HTTP/2 may have", () => {
   ]);
 });
 
-Deno.test("IncomingAnswer tells the time of an answer, not of the one before it", () => {
-  let now = 0;
-  const answer = new IncomingAnswer(() => now);
-  const text = head("HTTP/1.1 200 OK", "Content-Length: 0");
-  const seconds = [0, 999, 1000, 1999, 3000].map((at) => {
-    now = at;
-    const buffer = filled(text);
-    answer.begin(HEAD_ROOM, { method: "GET" }, LIMITS);
-    assert.equal(answer.read(buffer, buffer.bytes.length), true);
-    return /\r\nDate: .*(\d\d) GMT\r\n/.exec(textOf(answer.toHttp1(GET)))?.[1];
-  });
-  assert.deepEqual(seconds, ["00", "00", "01", "01", "03"]);
+Deno.test("IncomingAnswer.each() gives of a plain head what it gives of any other", () => {
+  for (const text of ALL_ANSWERS) {
+    for (const asked of ASKED) {
+      const buffer = filled(text);
+      const slow = new TextAnswer(LIMITS);
+      try {
+        incoming.begin(HEAD_ROOM, asked, LIMITS);
+        if (!incoming.read(buffer, buffer.bytes.length)) continue;
+        slow.read(fromLatin1(text), asked);
+      } catch {
+        continue;
+      }
+      const [fast, expected]: [string[], string[]] = [[], []];
+      incoming.each((name, value) => fast.push(`${name}: ${value}`), undefined);
+      const { method } = asked;
+      const terms = { method, changes: undefined, now: NOW };
+      slow.each((name, value) => expected.push(`${name}: ${value}`), terms);
+      // the length of a body may stand anywhere
+      assert.deepEqual(fast.sort(), expected.sort(), JSON.stringify(text));
+    }
+  }
 });
 
 Deno.test("IncomingAnswer reads the answer behind an interim one", () => {
@@ -287,10 +273,6 @@ function slowFacts({ head, framing }: JudgedAnswer, terms: AnswerTerms) {
 }
 
 function slowFields(answer: JudgedAnswer, terms: AnswerTerms): readonly Field[] {
-  return changedFields(unchangedFields(answer, terms), terms.changes);
-}
-
-function unchangedFields(answer: JudgedAnswer, terms: AnswerTerms): readonly Field[] {
   const { status, fields } = answer.head;
   if (status >= 200) return clientAnswer(answer, terms, NOW).fields;
   const upgrade = status === 101 ? upgradeFields(valuesOf(fields, "upgrade")) : [];

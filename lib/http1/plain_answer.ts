@@ -1,12 +1,13 @@
+import { dateField } from "../http/date.ts";
 import { ROLE } from "../http/field_name.ts";
-import { type AnswerTerms, NO_BODY, UNKNOWN_LENGTH } from "../http/message.ts";
+import { type AnswerTerms, NO_BODY, type PutField, UNKNOWN_LENGTH } from "../http/message.ts";
 import { NO_BYTES } from "../io/buffer_pool.ts";
 import type { RoomyBuffer } from "../io/roomy_buffer.ts";
 import { cutLines, type CutRoles } from "./cut_lines.ts";
 import { ADD, answerLines, dateLine } from "./answer_lines.ts";
 import { isText, isWord, moveBytes, plainNumber } from "./head_bytes.ts";
 import { HeadLines, type Reading } from "./head_lines.ts";
-import { PlainChanges } from "./plain_changes.ts";
+import { putPlainFields } from "./put_plain_fields.ts";
 import { StatusLine } from "./status_line.ts";
 
 /**
@@ -23,7 +24,6 @@ export class PlainAnswer {
   /** Whether the server's connection can take another request. */
   goesOn = true;
   #lineRead = false;
-  readonly #changes = new PlainChanges();
 
   begin(at: number): void {
     this.line.begin(at);
@@ -55,29 +55,34 @@ export class PlainAnswer {
   /**
    * Makes of the head, where it lies, what a client gets, like `PlainRequest.rewrite`.
    *
-   * @param clock tells milliseconds since 1970, for one that does not say when it was made
+   * @param now milliseconds since 1970, for one that does not say when it was made
    * @returns whether it could
    */
-  rewrite(bytes: Uint8Array, terms: AnswerTerms, clock: () => number): boolean {
+  rewrite(bytes: Uint8Array, terms: AnswerTerms, now: number): boolean {
     const { line, lines } = this;
     if (terms.via && (lines.roles & ROLE.via) !== 0) return false;
-    const changes = this.#changes;
-    if (!changes.use(terms.changes)) return false;
     const added = answerLines(this.#added(terms));
     const isDated = line.status < 200 || (lines.roles & ROLE.date) !== 0;
-    const date = isDated ? NO_BYTES : dateLine(clock());
-    const size = added.length + changes.lines.length + date.length;
+    const date = isDated ? NO_BYTES : dateLine(now);
+    const size = added.length + date.length;
     if (size > line.start) return false;
-    const cut = cutLines(bytes, lines, this.#cut(terms.minor));
-    const start = changes.remove(bytes, cut, lines.end);
+    const start = cutLines(bytes, lines, this.#cut(terms.minor));
     line.move(bytes, start - size - line.end);
     // the date behind the others, as the slow way has it
     moveBytes(bytes, start, lines.end, -date.length);
     bytes.set(date, lines.end - date.length);
     lines.start = start - date.length;
     bytes.set(added, line.end);
-    bytes.set(changes.lines, line.end + added.length);
     return true;
+  }
+
+  /** The fields that a client gets by HTTP/2. @param now as `rewrite` */
+  each(bytes: Uint8Array, put: PutField, now: number): void {
+    const { line: { status }, lines: { start, end, roles } } = this;
+    const tellsLength = status >= 200 && status !== 204;
+    const cut = { left: ROLE.hopByHop, kept: tellsLength ? ROLE.contentLength : 0 };
+    putPlainFields(bytes, { from: start, to: end, ...cut }, put);
+    if (status >= 200 && (roles & ROLE.date) === 0) put("date", dateField(now).value);
   }
 
   /** Makes room behind the head, by moving it to the left. */

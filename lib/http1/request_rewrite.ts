@@ -7,7 +7,8 @@ import {
 import { framingFields } from "./framing.ts";
 import { type Field, field, hasRole, hasToken, valuesOf } from "../http/field.ts";
 import { endToEndFields } from "../http/hop_fields.ts";
-import { hopsLeft, nextMaxForwards } from "../http/max_forwards.ts";
+import { countHop } from "../http/max_forwards.ts";
+import { expectsNothing } from "../http/expect.ts";
 import type { JudgedRequest } from "./judge_request.ts";
 import { upgradeFields } from "./upgrade.ts";
 import { viaField } from "../http/via.ts";
@@ -62,21 +63,7 @@ export function requestFields(
 const REPLACED = ROLE.host | ROLE.requestId | ROLE.forwarded;
 
 const HOST = fieldName("Host");
-const MAX_FORWARDS = fieldName("Max-Forwards");
 const X_REQUEST_ID = fieldName("X-Request-Id");
-
-/** An empty list (RFC 9110, section 5.6.1): servers might not take it for none. */
-function expectsNothing({ role, value }: Field): boolean {
-  return (role & ROLE.expect) !== 0 && /^[\s,]*$/.test(value);
-}
-
-/** This hop is one of those that the request may go. */
-function countHop(fields: Field[], method: string): void {
-  const left = hopsLeft(method, valuesOf(fields, "max-forwards"));
-  if (left === undefined || left === 0) return;
-  const others = fields.filter(({ role }) => (role & ROLE.maxForwards) === 0);
-  fields.splice(0, fields.length, ...others, field(MAX_FORWARDS, nextMaxForwards(left)));
-}
 
 /** An IPv6 address is in brackets there, and without its zone (RFC 3986, section 3.2.2). */
 function asAuthority(host: string): string {

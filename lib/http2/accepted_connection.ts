@@ -5,10 +5,10 @@ import { BlockCache } from "./hpack/block_cache.ts";
 import { Http2Error } from "./http2_error.ts";
 import { NO_PRIORITY } from "./priority.ts";
 import { type Http2RequestHead, readRequestHead, withPath } from "./request_head.ts";
-import type { SentField } from "./sender.ts";
+import type { FieldSource } from "./sender.ts";
 import { Stream, UNKNOWN } from "./stream.ts";
 import { mayReceive, maySend, outcomeOf, type StreamState } from "./stream_state.ts";
-import { ERROR, MAX_STREAM_ID, SETTING } from "./wire.ts";
+import { ERROR, FRAME_HEADER_BYTES, MAX_STREAM_ID, SETTING } from "./wire.ts";
 
 /** What the connection to a client tells. */
 export interface AcceptedEvents<Owner> extends ConnectionEvents<Owner> {
@@ -51,7 +51,7 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
   }
 
   /** An answer that is not the last (1xx). */
-  inform(stream: Stream<Owner>, status: number, fields: readonly SentField[]): void {
+  inform(stream: Stream<Owner>, status: number, fields: FieldSource): void {
     this.respond(stream, status, fields, false);
   }
 
@@ -59,7 +59,7 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
   respond(
     stream: Stream<Owner>,
     status: number,
-    fields: readonly SentField[],
+    fields: FieldSource,
     ended: boolean,
   ): void {
     if (!maySend(stream.state)) return;
@@ -104,7 +104,7 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
   }
 
   headerBlock(block: BlockFrame): void {
-    const { id, ended } = block;
+    const { id } = block;
     if ((id & 1) === 0) {
       throw new Http2Error(ERROR.protocolError, "A client opens streams of odd numbers");
     }
@@ -126,7 +126,7 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
       if (this.live.size >= this.options.maxStreams) {
         return this.refuse(id, ERROR.refusedStream);
       }
-      this.#open(id, head, ended);
+      this.#open(block, head);
     } catch (error) {
       if (error instanceof Http2Error) throw error;
       this.events.malformed(id, asProxyError(error, "internal"));
@@ -171,7 +171,8 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
     return head;
   }
 
-  #open(id: number, head: Http2RequestHead | undefined, ended: boolean): void {
+  #open({ id, ended, from, to }: BlockFrame, head: Http2RequestHead | undefined): void {
+    const headBytes = FRAME_HEADER_BYTES + to - from;
     const length = head?.length ?? UNKNOWN;
     if (length > 0 && (ended || head?.method === "CONNECT")) {
       throw new ProxyError("bad_length", "Content-Length promises a body that cannot follow");
@@ -184,6 +185,7 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
     };
     const stream = new Stream<Owner>(id, windows, head?.priority ?? NO_PRIORITY);
     stream.hasHead = true;
+    stream.headBytes = headBytes;
     stream.bodyLeft = length;
     stream.state = ended ? "half_closed_remote" : "open";
     this.live.set(id, stream);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ServerEnd } from "../../tests/support/http2_end.ts";
+import { ServerEnd, sourceOf } from "../../tests/support/http2_end.ts";
+import { MALFORMED_HTTP2 } from "../../tests/support/http2_malformed.ts";
 import {
   block,
   briefFrames,
@@ -94,88 +95,8 @@ Deno.test("requests, bodies and trailers mean the same however they are cut", ()
   }
 });
 
-/** Requests that nobody behind is to see, and why. */
-const MALFORMED: readonly [why: string, fields: readonly RawField[]][] = [
-  ...["\r", "\n", "\0", "\r\nx: y", "\x0b", "\x7f"].flatMap((bad): [string, RawField[]][] => {
-    const shown = JSON.stringify(bad);
-    return [
-      [`${shown} in a value`, requestFields({}, [["x-a", `a${bad}b`]])],
-      [`${shown} at the end of a value`, requestFields({}, [["x-a", `a${bad}`]])],
-      [`${shown} in a name`, requestFields({}, [[`x${bad}a`, "b"]])],
-      [`${shown} in :path`, requestFields({ ":path": `/a${bad}b` })],
-      [`${shown} in :method`, requestFields({ ":method": `GE${bad}T` })],
-      [`${shown} in :authority`, requestFields({ ":authority": `a${bad}b` })],
-      [`${shown} in :scheme`, requestFields({ ":scheme": `http${bad}s` })],
-      [`${shown} in a cookie`, requestFields({}, [["cookie", `a${bad}`]])],
-      [`${shown} in content-length`, requestFields({}, [["content-length", `0${bad}`]])],
-    ];
-  }),
-  ...[" ", "\t"].flatMap((blank): [string, RawField[]][] => [
-    ["a blank before a value", requestFields({}, [["x-a", `${blank}b`]])],
-    ["a blank behind a value", requestFields({}, [["x-a", `b${blank}`]])],
-    ["a blank in a name", requestFields({}, [[`x${blank}a`, "b"]])],
-    ["a blank behind a name", requestFields({}, [[`x-a${blank}`, "b"]])],
-    ["a blank in :path", requestFields({ ":path": `/a${blank}b` })],
-    ["a blank in :method", requestFields({ ":method": `GET${blank}/x` })],
-    ["a blank in :authority", requestFields({ ":authority": `a${blank}b` })],
-    ["a blank before :path", requestFields({ ":path": `${blank}/` })],
-  ]),
-  ["a colon in a name", requestFields({}, [["x:a", "b"]])],
-  ["a colon behind a name", requestFields({}, [["x-a:", "b"]])],
-  ["an empty name", requestFields({}, [["", "b"]])],
-  ["upper case in a name", requestFields({}, [["X-a", "b"]])],
-  ["a byte beyond ASCII in a name", requestFields({}, [["x\xe9", "b"]])],
-  ["a byte beyond ASCII in :path", requestFields({ ":path": "/\xe9" })],
-  ["a fragment in :path", requestFields({ ":path": "/a#b" })],
-  ["no :method", requestFields({ ":method": undefined })],
-  ["no :path", requestFields({ ":path": undefined })],
-  ["no :scheme", requestFields({ ":scheme": undefined })],
-  ["no :authority and no host", requestFields({ ":authority": undefined })],
-  ["an empty :method", requestFields({ ":method": "" })],
-  ["an empty :path", requestFields({ ":path": "" })],
-  ["an empty :authority", requestFields({ ":authority": "" })],
-  ["a :path that is no path", requestFields({ ":path": "a" })],
-  ["a :path with scheme and host", requestFields({ ":path": "https://other/" })],
-  ["a :path for OPTIONS alone", requestFields({ ":path": "*" })],
-  ["another scheme", requestFields({ ":scheme": "ftp" })],
-  ["userinfo in :authority", requestFields({ ":authority": "me@example.com" })],
-  ["two hosts in :authority", requestFields({ ":authority": "a,b" })],
-  ["a path in :authority", requestFields({ ":authority": "a/b" })],
-  ["host unlike :authority", requestFields({}, [["host", "other.example"]])],
-  ["host with another port", requestFields({}, [["host", "example.com:8443"]])],
-  ["host twice", requestFields({}, [["host", "example.com"], ["host", "example.com"]])],
-  ["host that is none", requestFields({ ":authority": undefined }, [["host", "a b"]])],
-  ["two :method", [[":method", "GET"], ...requestFields()]],
-  ["two :path", [[":path", "/b"], ...requestFields()]],
-  ["two :scheme", [[":scheme", "https"], ...requestFields()]],
-  ["two :authority", [[":authority", "example.com"], ...requestFields()]],
-  ["an unknown pseudo-field", [[":unknown", "1"], ...requestFields()]],
-  ["a pseudo-field of answers", [[":status", "200"], ...requestFields()]],
-  ["a pseudo-field behind a field", [["x-a", "b"], ...requestFields()]],
-  ["the last pseudo-field behind a field", [
-    ...requestFields({ ":path": undefined }),
-    ["x-a", "b"],
-    [":path", "/"],
-  ]],
-  ["connection", requestFields({}, [["connection", "close"]])],
-  ["keep-alive", requestFields({}, [["keep-alive", "timeout=1"]])],
-  ["proxy-connection", requestFields({}, [["proxy-connection", "close"]])],
-  ["transfer-encoding", requestFields({}, [["transfer-encoding", "chunked"]])],
-  ["upgrade", requestFields({}, [["upgrade", "websocket"]])],
-  ["te of other than trailers", requestFields({}, [["te", "gzip"]])],
-  ["te of more than trailers", requestFields({}, [["te", "trailers, gzip"]])],
-  ["content-length twice", requestFields({}, [["content-length", "0"], ["content-length", "0"]])],
-  ["content-length that is a list", requestFields({}, [["content-length", "0, 0"]])],
-  ["content-length with a sign", requestFields({}, [["content-length", "+0"]])],
-  ["content-length that is no number", requestFields({}, [["content-length", "0x0"]])],
-  ["content-length without a body", requestFields({}, [["content-length", "3"]])],
-  ["CONNECT with a path", requestFields({ ":method": "CONNECT", ":scheme": undefined })],
-  [":protocol without CONNECT", requestFields({ ":protocol": "websocket" })],
-  [":protocol that is no token", requestFields({ ":method": "CONNECT", ":protocol": "a b" })],
-];
-
 Deno.test("a request that HTTP/1.1 cannot say without doubt is reset, and nothing of it told", () => {
-  for (const [why, fields] of MALFORMED) {
+  for (const [why, fields] of MALFORMED_HTTP2) {
     const end = opened();
     assert.deepEqual(
       framesAfter(end, headers(1, fields)),
@@ -337,7 +258,7 @@ const FATAL: readonly [why: string, code: number, bytes: readonly Uint8Array[]][
 Deno.test("what breaks the connection's rules ends it with GOAWAY, once", () => {
   for (const [why, code, bytes] of FATAL) {
     const end = opened();
-    end.onEnd = (stream) => end.connection.respond(stream, 204, [], true);
+    end.onEnd = (stream) => end.connection.respond(stream, 204, sourceOf([]), true);
     const frames = framesAfter(end, ...bytes);
     assert.match(frames.at(-1) ?? "", new RegExp(`^goaway \\d+ ${code}$`), why);
     assert.equal(end.connection.hasFailed, true, why);
@@ -513,7 +434,7 @@ Deno.test("an answer goes as far as the windows let it, and on as they grow", ()
   end.connection.feed(headers(1, requestFields()));
   end.output();
   const stream = end.streams.get(1) as never;
-  end.connection.respond(stream, 200, [], false);
+  end.connection.respond(stream, 200, sourceOf([]), false);
   const body = new Uint8Array(100);
   assert.equal(end.connection.sendData(stream, body, 0, 100, true), false);
   assert.deepEqual(end.frames(), ["headers 1", "data 1 10"]);
@@ -534,7 +455,7 @@ Deno.test("urgent answers go before others, and small ones amid large ones", () 
     const fields = priority === undefined ? [] : [["priority", priority] as const];
     end.connection.feed(headers(id, requestFields({}, fields)));
     const stream = end.streams.get(id) as never;
-    end.connection.respond(stream, 200, [], false);
+    end.connection.respond(stream, 200, sourceOf([]), false);
     end.connection.sendData(stream, body, 0, id === 5 ? 100 : body.length, true);
   };
   for (const id of [1, 3, 5]) ask(id);
@@ -561,7 +482,9 @@ Deno.test("a shutdown lets in what was on its way, then nothing, and is over wit
     [],
   );
   assert.equal(end.connection.isOver, false);
-  for (const stream of end.streams.values()) end.connection.respond(stream, 204, [], true);
+  for (const stream of end.streams.values()) {
+    end.connection.respond(stream, 204, sourceOf([]), true);
+  }
   assert.equal(end.connection.isOver, true);
   assert.equal(end.facts.filter((fact) => fact.startsWith("request")).length, 2);
 });
@@ -657,7 +580,7 @@ Deno.test("floods end the connection with ENHANCE_YOUR_CALM, soon", () => {
 
 Deno.test("clients that refuse nothing and reset little are left alone", () => {
   const end = opened();
-  end.onEnd = (stream) => end.connection.respond(stream, 204, [], true);
+  end.onEnd = (stream) => end.connection.respond(stream, 204, sourceOf([]), true);
   for (let i = 0; i < 5000; i++) {
     const id = 2 * i + 1;
     end.connection.feed(headers(id, requestFields(), { ended: i % 10 !== 0 }));
@@ -697,7 +620,7 @@ Deno.test("whatever comes, a connection ends or goes on, and tells nothing behin
   fc.assert(
     fc.property(fc.array(pieces, { maxLength: 20 }), fc.nat(7), (pieces, cut) => {
       const end = opened();
-      end.onRequest = (stream) => end.connection.respond(stream, 200, [], false);
+      end.onRequest = (stream) => end.connection.respond(stream, 200, sourceOf([]), false);
       end.onEnd = (stream) => end.connection.sendData(stream, new Uint8Array(30), 0, 30, true);
       const bytes = joined(pieces);
       const step = cut === 0 ? bytes.length || 1 : cut;

@@ -8,7 +8,7 @@ import { HeaderDecoder, type ListLimits } from "./hpack/decoder.ts";
 import type { HeaderField } from "./hpack/header_field.ts";
 import { Http2Error } from "./http2_error.ts";
 import { parsePriority } from "./priority.ts";
-import { Sender, type SentField } from "./sender.ts";
+import { type FieldSource, Sender } from "./sender.ts";
 import { PeerSettings } from "./settings.ts";
 import { type Stream, UNKNOWN } from "./stream.ts";
 import { isOver, mayReceive, maySend, outcomeOf, type StreamState } from "./stream_state.ts";
@@ -127,6 +127,11 @@ export abstract class Connection<
     return this.#failed;
   }
 
+  /** Whether something has begun to come that tells nothing before it is whole. */
+  get isInside(): boolean {
+    return this.#frames.isInside;
+  }
+
   /** Takes bytes of the peer. What they say is told before it returns; it does not throw. */
   feed(bytes: Uint8Array): void {
     if (this.#failed) return;
@@ -163,7 +168,7 @@ export abstract class Connection<
   }
 
   /** Ends a body with fields behind it; what waits on the stream must be taken before. */
-  sendTrailers(stream: Stream<Owner>, fields: readonly SentField[]): void {
+  sendTrailers(stream: Stream<Owner>, fields: FieldSource): void {
     if (!maySend(stream.state)) return;
     this.sender.head(stream, { pseudo: [], fields, ended: true });
     this.events.output();

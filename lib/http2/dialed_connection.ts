@@ -4,7 +4,7 @@ import type { BlockFrame } from "./frame_decoder.ts";
 import { Http2Error } from "./http2_error.ts";
 import { NO_PRIORITY } from "./priority.ts";
 import { type Http2ResponseHead, readResponseHead } from "./response_head.ts";
-import type { SentField } from "./sender.ts";
+import type { FieldSource } from "./sender.ts";
 import { Stream, UNKNOWN } from "./stream.ts";
 import { mayReceive, outcomeOf, type StreamState } from "./stream_state.ts";
 import { ERROR, MAX_STREAM_ID, SETTING } from "./wire.ts";
@@ -30,7 +30,7 @@ export interface SentRequest {
   /** For an extended CONNECT (RFC 8441). */
   readonly protocol?: string | undefined;
   /** In lower case, without those of HTTP/1.1 connections. */
-  readonly fields: readonly SentField[];
+  readonly fields: FieldSource;
 }
 
 /** The client's end of a connection: requests go out, answers come in. */
@@ -80,6 +80,14 @@ export class DialedConnection<Owner> extends Connection<Owner, DialedEvents<Owne
     this.sender.head(stream, { pseudo: pseudoFields(request), fields: request.fields, ended });
     this.events.output();
     return stream;
+  }
+
+  /** Says that no more requests will come (RFC 9113, section 6.8). */
+  finish(): void {
+    if (this.hasFailed || this.#isGoingAway) return;
+    this.#isGoingAway = true;
+    this.sender.writer.goaway(0, ERROR.noError, "");
+    this.events.output();
   }
 
   /** A server opens no streams: nobody lets it push. */

@@ -61,6 +61,11 @@ export class FrameDecoder implements FrameSink {
     this.#reader.feed(bytes);
   }
 
+  /** Whether a frame or a header block has begun that tells nothing before it is whole. */
+  get isInside(): boolean {
+    return this.#block.id !== 0 || this.#reader.isInside;
+  }
+
   /** Nothing more is looked at. */
   stop(): void {
     this.#reader.stop();

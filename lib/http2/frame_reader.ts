@@ -48,6 +48,11 @@ export class FrameReader {
     this.#prefaceLeft = awaitsPreface ? PREFACE.length : 0;
   }
 
+  /** Whether a frame has begun that is no DATA, or may yet become any. */
+  get isInside(): boolean {
+    return this.#headerHave > 0 || (this.#left > 0 && !this.#isPieces);
+  }
+
   /** Drops everything from here on, also what is left of the bytes that are being fed. */
   stop(): void {
     this.#stopped = true;

@@ -2,6 +2,8 @@ import { ProxyError } from "../core/errors.ts";
 import { type Field, field } from "../http/field.ts";
 import { fieldName, ROLE } from "../http/field_name.ts";
 import { HOST, TARGET_CHARACTERS, TOKEN } from "../http/grammar.ts";
+import { isSamePlace, withoutEmptyPort } from "../http/target.ts";
+import { NO_BYTES } from "../io/buffer_pool.ts";
 import { readFields, type SectionErrors } from "./field_section.ts";
 import type { HeaderField } from "./hpack/header_field.ts";
 import { NO_PRIORITY, parsePriority, type Priority } from "./priority.ts";
@@ -24,11 +26,20 @@ export interface RequestSection {
   readonly fields: readonly Field[];
   /** `Content-Length`; undefined where there is none. */
   readonly length: number | undefined;
+  /** Bits of `ROLE` of all fields, those of `Host` and `Content-Length` included. */
+  readonly roles: number;
   readonly priority: Priority;
   /** Bytes as HTTP/1.1 would write it, but for the path. */
   readonly bytes: number;
-  /** The same for all of them, so that what is made of it can be found again. */
-  readonly identity: object;
+  /** What was made of it last: the same object for all of them. */
+  readonly rendering: Rendering;
+}
+
+/** Lines for a server that are the same for every request of a section. */
+export interface Rendering {
+  /** What they were made for besides. */
+  for: unknown;
+  lines: Uint8Array;
 }
 
 /**
@@ -45,6 +56,7 @@ export function readRequestHead(
   const pseudo: PseudoFields = {};
   let at = 0;
   let bytes = 0;
+  let roles = 0;
   for (; at < list.length; at++) {
     const { kind, name, value } = list[at] as HeaderField;
     if (kind !== "pseudo") break;
@@ -57,10 +69,14 @@ export function readRequestHead(
     pseudo[name] = value;
     if (name !== ":path") bytes += value.length;
   }
-  for (const { line } of list.slice(at)) bytes += line.length;
+  for (let i = at; i < list.length; i++) {
+    const { line, role } = list[i] as HeaderField;
+    bytes += line.length;
+    roles |= role;
+  }
   const section = readFields(list, at, ERRORS);
   const { method, scheme, path, protocol } = controlData(pseudo);
-  const authority = authorityOf(pseudo[":authority"], section.fields);
+  const authority = authorityOf(pseudo[":authority"], section.fields, scheme);
   const fields = joinCookies(section.fields.filter(({ role }) => (role & ROLE.host) === 0));
   const priority = fields.find(({ key }) => key === "priority")?.value;
   return {
@@ -72,8 +88,9 @@ export function readRequestHead(
     fields,
     length: section.length,
     priority: priority === undefined ? NO_PRIORITY : parsePriority(priority),
+    roles,
     bytes,
-    identity: fields,
+    rendering: { for: undefined, lines: NO_BYTES },
   };
 }
 
@@ -84,8 +101,7 @@ export function readRequestHead(
  */
 export function withPath(head: Http2RequestHead, path: string): Http2RequestHead {
   checkPath(path, head.method);
-  const { method, scheme, authority, protocol, fields, length, priority, bytes, identity } = head;
-  return { method, scheme, authority, path, protocol, fields, length, priority, bytes, identity };
+  return { ...head, path };
 }
 
 type RequestPseudo = ":method" | ":scheme" | ":authority" | ":path" | ":protocol";
@@ -137,24 +153,26 @@ function checkPath(path: string, method: string): void {
 }
 
 /** `:authority` and `Host` may both stand, and must say the same (RFC 9113, section 8.3.1). */
-function authorityOf(authority: string | undefined, fields: readonly Field[]): string {
+function authorityOf(
+  authority: string | undefined,
+  fields: readonly Field[],
+  scheme: string,
+): string {
   let host: string | undefined;
   for (const { role, value } of fields) {
     if ((role & ROLE.host) === 0) continue;
     if (host !== undefined) throw new ProxyError("bad_host", "Host stands more than once");
     host = value;
   }
-  if (authority !== undefined && host !== undefined && !isSameHost(authority, host)) {
-    throw new ProxyError("bad_host", "Host names another place than :authority");
-  }
   const named = authority ?? host;
   if (named === undefined) throw new ProxyError("bad_host", ":authority is missing");
-  if (!HOST.test(named)) throw new ProxyError("bad_host", ":authority is no host name");
-  return named;
-}
-
-function isSameHost(a: string, b: string): boolean {
-  return a === b || a.toLowerCase() === b.toLowerCase();
+  if (!HOST.test(named) || (host !== undefined && !HOST.test(host))) {
+    throw new ProxyError("bad_host", ":authority or Host is no host name");
+  }
+  if (host !== undefined && !isSamePlace(host, named, scheme)) {
+    throw new ProxyError("bad_host", "Host names another place than :authority");
+  }
+  return withoutEmptyPort(named);
 }
 
 /** HTTP/1.1 has one field, where HTTP/2 may cut it into crumbs (RFC 9113, section 8.2.3). */

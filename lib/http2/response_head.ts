@@ -4,7 +4,7 @@ import type { HeaderField } from "./hpack/header_field.ts";
 
 /** An answer's head, well-formed. */
 export interface Http2ResponseHead extends FieldSection {
-  /** 100 to 599, without 101. */
+  /** 100 to 999, without 101. */
   readonly status: number;
 }
 
@@ -27,5 +27,5 @@ export function readResponseHead(list: readonly HeaderField[]): Http2ResponseHea
   return { status: Number(first.value), fields, length };
 }
 
-const STATUS = /^[1-5]\d\d$/;
+const STATUS = /^[1-9]\d\d$/;
 const ERRORS: SectionErrors = { field: "bad_response", length: "bad_response" };

@@ -1,9 +1,10 @@
 import type { ConnectionBudgets } from "./budgets.ts";
 import { FrameWriter, OUTPUT_BYTES } from "./frame_writer.ts";
 import { HeaderEncoder } from "./hpack/encoder.ts";
+import type { PutField } from "../http/message.ts";
 import { SendQueue } from "./send_queue.ts";
 import type { Stream } from "./stream.ts";
-import { DEFAULT_FRAME_BYTES, DEFAULT_WINDOW } from "./wire.ts";
+import { DEFAULT_FRAME_BYTES, DEFAULT_WINDOW, FRAME_HEADER_BYTES } from "./wire.ts";
 import { SendWindow } from "./window.ts";
 
 /** What a `Sender` tells of. */
@@ -14,12 +15,8 @@ export interface SenderEvents<Owner> {
   sentEnd(stream: Stream<Owner>): void;
 }
 
-/** A field as it is sent. */
-export interface SentField {
-  /** The name in lower case. */
-  readonly key: string;
-  readonly value: string;
-}
+/** Gives the fields of a head, in order: names in lower case, none that frames or connections say. */
+export type FieldSource = (put: PutField) => void;
 
 /** Frames what is sent, as far as windows, queue and output allow. */
 export class Sender<Owner> {
@@ -49,18 +46,16 @@ export class Sender<Owner> {
     stream: Stream<Owner>,
     { pseudo, fields, ended }: {
       pseudo: readonly (readonly [name: string, value: string])[];
-      fields: readonly SentField[];
+      fields: FieldSource;
       ended: boolean;
     },
   ): void {
     const encoder = this.#encoder;
     encoder.begin();
     for (const [name, value] of pseudo) encoder.put(name, value);
-    for (let i = 0; i < fields.length; i++) {
-      const { key, value } = fields[i] as SentField;
-      encoder.put(key, value);
-    }
+    fields(encoder.put);
     const { block, length } = encoder;
+    stream.bytesSent += FRAME_HEADER_BYTES + length;
     // the least that every peer takes
     this.writer.headers(stream.id, { block, length, ended, frameBytes: DEFAULT_FRAME_BYTES });
     if (ended) this.#events.sentEnd(stream);
@@ -134,6 +129,7 @@ export class Sender<Owner> {
       const isLast = from + length === to;
       const ended = isLast && stream.endsWaiting;
       this.writer.data(stream.id, { bytes, from, to: from + length, ended });
+      stream.bytesSent += FRAME_HEADER_BYTES + length;
       this.window.take(length);
       sendWindow.take(length);
       stream.from += length;

@@ -207,6 +207,8 @@ function requestLine(event: RequestServed): EventLine {
     ["attempts", event.attempts],
     ["wait", event.waitMs === undefined ? undefined : milliseconds(event.waitMs)],
     ["first_byte", event.firstByteMs === undefined ? undefined : milliseconds(event.firstByteMs)],
+    // what was there before HTTP/2 is as it was
+    ...(event.version === "HTTP/2" ? [["version", "2"] as const] : []),
   ]);
 }
 

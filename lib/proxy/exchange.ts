@@ -445,7 +445,8 @@ export class Exchange implements RequestReader, AnswerReader {
     }
     this.#move("retry");
     this.#deadline.disarm();
-    tries.add(server, { again: seen === "perhaps" });
+    // a server that has only refused, or closed in the wrong moment, is as good as any other
+    tries.add(server, { again: seen !== "yes" && error.code === "upstream_gone" });
     this.#lastError = told;
     this.#claim(performance.now());
   }

@@ -19,6 +19,8 @@ export interface Policy {
 }
 
 export interface SessionLimits extends RequestLimits, ConnectionLimits {
+  /** Requests at a time on one connection of HTTP/2. */
+  readonly streams: number;
   /** Bytes a second that a request's body has to come with; 0 asks for none. */
   readonly bodyRate: number;
 }

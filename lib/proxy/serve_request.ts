@@ -80,6 +80,14 @@ export class RequestService implements ExchangeOwner {
     this.exchange.start(order, this.#began);
   }
 
+  /** Answers the stream's request with why it is not served. */
+  refuse(error: ProxyError, policy: Policy): void {
+    this.#began = performance.now();
+    this.#policy = policy;
+    this.#isRouted = false;
+    this.exchange.refuse(error);
+  }
+
   /** Frees what is kept of the last request, which is worth it where none comes for a while. */
   forget(): void {
     this.#routed = undefined;

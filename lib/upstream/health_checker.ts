@@ -1,4 +1,4 @@
-import type { ProbeResult } from "./probe.ts";
+import type { ProbeResult } from "./probe_result.ts";
 
 export interface HealthCheckerOptions {
   readonly probe: () => Promise<ProbeResult>;

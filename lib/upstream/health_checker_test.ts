@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FakeTime } from "../../tests/support/fake_time.ts";
 import { HealthChecker } from "./health_checker.ts";
-import type { ProbeResult } from "./probe.ts";
+import type { ProbeResult } from "./probe_result.ts";
 
 const PASSED: ProbeResult = { outcome: "passed", reason: "" };
 

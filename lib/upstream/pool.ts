@@ -1,4 +1,6 @@
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
+import type { HeadLimits } from "../http1/request_decoder.ts";
+import type { Connection } from "../io/connection.ts";
 import { dial } from "./dial.ts";
 import type { Endpoint } from "../core/endpoint.ts";
 import type { TlsClient } from "../tls/tls_client.ts";
@@ -82,6 +84,11 @@ export class Pool implements ServerConnections, Home {
     const connection = await dial(this.#endpoint, {
       ...{ timeout, preamble, tls: this.#tls, alpn: HTTP_1 },
     });
+    return this.adopt(connection, limits);
+  }
+
+  /** Takes a new connection to the server as one of its own. */
+  adopt(connection: Connection, limits: HeadLimits): Http1Connection {
     return new Http1Connection(connection, {
       home: this,
       limits,

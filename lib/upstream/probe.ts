@@ -3,14 +3,16 @@ import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { ByteSocket } from "../io/socket_connection.ts";
 import { writeAll } from "../io/write_all.ts";
 import { closeQuietly } from "../io/close_quietly.ts";
+import { HTTP2 } from "../http2/wire.ts";
 import { ResponseDecoder, type ResponsePart } from "../http1/response_decoder.ts";
 import type { TlsClient } from "../tls/tls_client.ts";
+import { askGrpc, type GrpcProbe } from "./grpc_probe.ts";
 import { isRefused, openSocket } from "./dial.ts";
-import type { Outcome } from "./health.ts";
+import type { ProbeResult } from "./probe_result.ts";
 import { encodeProxyHeader, type ProxyProtocolVersion } from "./proxy_protocol.ts";
 
 /** How a server is asked whether it is well. */
-export type ProbeRules = TcpProbe | HttpProbe;
+export type ProbeRules = TcpProbe | HttpProbe | GrpcProbe;
 
 /** A connection that is accepted is enough, with TLS a handshake. */
 export interface TcpProbe {
@@ -39,12 +41,6 @@ export interface ProbeOptions {
   readonly tls: TlsClient | undefined;
 }
 
-export interface ProbeResult {
-  readonly outcome: Outcome;
-  /** Why, for a person. */
-  readonly reason: string;
-}
-
 /** Asks a server once; it never rejects. */
 export async function probe(
   server: Endpoint,
@@ -54,7 +50,7 @@ export async function probe(
   const started = performance.now();
   const preamble = proxyProtocol && encodeProxyHeader(proxyProtocol, undefined);
   try {
-    const alpn = rules.type === "http" ? ["http/1.1"] : [];
+    const alpn = ALPN[rules.type];
     const { socket } = await openSocket(server, { timeout, preamble, tls, alpn });
     try {
       if (rules.type === "tcp") {
@@ -62,7 +58,11 @@ export async function probe(
         return { outcome: "passed", reason: `it ${what}` };
       }
       const left = Math.max(1, timeout - (performance.now() - started));
-      return await within(left, socket, () => ask(socket, rules));
+      return await within(
+        left,
+        socket,
+        () => rules.type === "grpc" ? askGrpc(socket, rules) : ask(socket, rules),
+      );
     } finally {
       closeQuietly(socket);
     }
@@ -71,6 +71,13 @@ export async function probe(
     return { outcome: isRefused(failed) ? "refused" : "failed", reason: failed.message };
   }
 }
+
+/** What is offered to a server that is spoken TLS to. */
+const ALPN: Readonly<Record<ProbeRules["type"], readonly string[]>> = {
+  tcp: [],
+  http: ["http/1.1"],
+  grpc: [HTTP2],
+};
 
 /** Enough for any status page; what comes behind is not looked at. */
 const MAX_BODY_BYTES = 64 * 1024;

@@ -9,6 +9,8 @@ import { isRefused } from "./dial.ts";
 import { Ejection, type EjectionRules } from "./ejection.ts";
 import { HealthChecker } from "./health_checker.ts";
 import { HealthCounter, type HealthRules, type Outcome } from "./health.ts";
+import { AutoPool } from "./auto_pool.ts";
+import { Http2Pool } from "./http2_pool.ts";
 import { Pool, type PoolOptions } from "./pool.ts";
 import { probe, type ProbeRules } from "./probe.ts";
 import type { ProxyProtocolVersion } from "./proxy_protocol.ts";
@@ -27,6 +29,8 @@ export interface ServerSettings {
   readonly proxyProtocol: ProxyProtocolVersion | undefined;
   /** Undefined where it is spoken to in plain text. */
   readonly tls: ServerTls | undefined;
+  /** What requests are sent by; `auto` is what it chooses, which takes TLS. */
+  readonly protocol: "http1" | "h2" | "auto";
 }
 
 /** What a server is asked, how often, and what its answers lead to. */
@@ -82,7 +86,7 @@ export class Server {
 
   constructor(options: ServerOptions) {
     const { backend, endpoint, deadlines, settings } = options;
-    const { ejection, health, pool, proxyProtocol, tls } = settings;
+    const { ejection, health, pool, protocol, proxyProtocol, tls } = settings;
     this.#options = options;
     this.#load = options.load;
     this.backend = backend;
@@ -92,7 +96,12 @@ export class Server {
     this.tls = tls && new TlsClient({ tls, host });
     // the header at its beginning ties a connection to one client
     const mayPool = proxyProtocol === undefined;
-    this.connections = new Pool({ ...pool, endpoint, tls: this.tls, mayPool }, deadlines);
+    const pooled = { ...pool, endpoint, tls: this.tls, mayPool };
+    this.connections = protocol === "http1"
+      ? new Pool(pooled, deadlines)
+      : protocol === "h2"
+      ? new Http2Pool(pooled, deadlines)
+      : new AutoPool(pooled, deadlines);
     this.#ejection = new Ejection(ejection);
     if (health === undefined) return;
     this.#health = new HealthCounter(health);

@@ -23,6 +23,7 @@ const KEY: ServerKey = {
     slowStart: 0,
     proxyProtocol: undefined,
     tls: undefined,
+    protocol: "http1",
   },
 };
 

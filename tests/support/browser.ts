@@ -28,11 +28,15 @@ export interface Page {
   accessible(): Promise<readonly { readonly role: string; readonly name: string }[]>;
 }
 
-export async function startBrowser(): Promise<Browser> {
+/** @param anyCertificate whether it takes certificates of authorities that it does not know */
+export async function startBrowser(
+  { anyCertificate = false }: { readonly anyCertificate?: boolean } = {},
+): Promise<Browser> {
   const profile = await Deno.makeTempDir({ prefix: "tls-proxy-browser-" });
   const child = new Deno.Command("chromium", {
     args: [
       ...["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+      ...(anyCertificate ? ["--ignore-certificate-errors"] : []),
       ...["--no-first-run", "--disable-extensions", "--disable-background-networking"],
       ...[`--user-data-dir=${profile}`, "--remote-debugging-port=0", "about:blank"],
     ],

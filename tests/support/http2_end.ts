@@ -3,6 +3,7 @@ import { AcceptedConnection } from "../../lib/http2/accepted_connection.ts";
 import { type ConnectionEvents, WINDOWS } from "../../lib/http2/connection.ts";
 import { DialedConnection, type DialedEvents } from "../../lib/http2/dialed_connection.ts";
 import { giveOutput } from "../../lib/http2/frame_writer.ts";
+import type { FieldSource } from "../../lib/http2/sender.ts";
 import type { Stream } from "../../lib/http2/stream.ts";
 import { errorName } from "../../lib/http2/wire.ts";
 import { latin1 } from "./connection.ts";
@@ -20,6 +21,18 @@ export const OPTIONS: AcceptedOptions = {
   extendedConnect: true,
   now: () => 0,
 };
+
+/** A field as it is sent. */
+export interface SentField {
+  readonly key: string;
+  readonly value: string;
+}
+
+export function sourceOf(fields: readonly SentField[]): FieldSource {
+  return (put) => {
+    for (const { key, value } of fields) put(key, value);
+  };
+}
 
 type Options = Partial<typeof OPTIONS>;
 

@@ -1,11 +1,10 @@
 import { AcceptedConnection } from "../../lib/http2/accepted_connection.ts";
 import type { ConnectionEvents } from "../../lib/http2/connection.ts";
-import { DialedConnection, type SentRequest } from "../../lib/http2/dialed_connection.ts";
+import { DialedConnection } from "../../lib/http2/dialed_connection.ts";
 import { giveOutput, type Output } from "../../lib/http2/frame_writer.ts";
-import type { SentField } from "../../lib/http2/sender.ts";
+import { OPTIONS, type SentField, sourceOf } from "./http2_end.ts";
 import type { Stream } from "../../lib/http2/stream.ts";
 import { errorName } from "../../lib/http2/wire.ts";
-import { OPTIONS } from "./http2_end.ts";
 
 /** A request or an answer that has come as a whole. */
 export interface Message {
@@ -27,6 +26,14 @@ export interface TestAnswer {
   readonly fields?: readonly SentField[];
   readonly body?: Uint8Array;
   readonly trailers?: readonly SentField[];
+}
+
+/** A request, as a test has its client send it. */
+export interface TestRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly fields: readonly SentField[];
+  readonly body?: Uint8Array;
 }
 
 /** Serves HTTP/2 with prior knowledge by the library under test, to hold it against its peers. */
@@ -54,7 +61,7 @@ export function startHttp2Server(answer: (request: Message) => TestAnswer): Http
 /** Sends requests to a server, all at once, and gives its answers in their order. */
 export async function askHttp2(
   port: number,
-  requests: readonly (Omit<SentRequest, "scheme" | "authority"> & { body?: Uint8Array })[],
+  requests: readonly TestRequest[],
 ): Promise<readonly Message[]> {
   const conn = await Deno.connect({ hostname: "127.0.0.1", port });
   const answers = requests.map(() => Promise.withResolvers<Message>());
@@ -75,8 +82,9 @@ export async function askHttp2(
   const answer = (stream: Stream<number>) => {
     answers[stream.owner as number]?.resolve(collector.take(stream));
   };
-  requests.forEach(({ body, ...request }, i) => {
-    const sent = { scheme: "http", authority: `127.0.0.1:${port}`, ...request } as const;
+  requests.forEach(({ method, path, fields, body }, i) => {
+    const place = { scheme: "http", authority: `127.0.0.1:${port}` } as const;
+    const sent = { ...place, method, path, fields: sourceOf(fields) };
     const stream = client.open(i, sent, body === undefined);
     if (body !== undefined) client.sendData(stream, body, 0, body.length, true);
   });
@@ -100,10 +108,10 @@ async function serve(
     const { status, fields = [], body = new Uint8Array(0), trailers: behind } = answer(
       collector.take(stream),
     );
-    server.respond(stream, status, fields, body.length === 0 && behind === undefined);
+    server.respond(stream, status, sourceOf(fields), body.length === 0 && behind === undefined);
     if (behind !== undefined) trailers.set(stream, behind);
     const taken = server.sendData(stream, body, 0, body.length, behind === undefined);
-    if (taken && behind !== undefined) server.sendTrailers(stream, behind);
+    if (taken && behind !== undefined) server.sendTrailers(stream, sourceOf(behind));
   };
   const server: AcceptedConnection<number> = new AcceptedConnection<number>({
     ...collector.events(() => server, respond),
@@ -111,8 +119,8 @@ async function serve(
       collector.begin(stream, `${method} ${path}`, fields);
       if (ended) respond(stream);
     },
-    taken: (stream) => server.sendTrailers(stream, trailers.get(stream) ?? []),
-    tooLarge: (stream) => server.respond(stream, 431, [], true),
+    taken: (stream) => server.sendTrailers(stream, sourceOf(trailers.get(stream) ?? [])),
+    tooLarge: (stream) => server.respond(stream, 431, sourceOf([]), true),
     malformed: () => {},
     failed: ({ code, message }) => errors.push(`${errorName(code)}: ${message}`),
   }, OPTIONS);

@@ -27,7 +27,7 @@ export class HeaderEncoder {
   }
 
   /** @param name in lower case; value and name have a character a byte */
-  put(name: string, value: string): void {
+  readonly put = (name: string, value: string): void => {
     reserve(name.length + value.length + 16);
     const known = knownName(name);
     const exact = known.exact?.get(value);
@@ -42,7 +42,7 @@ export class HeaderEncoder {
     }
     blockLength = writeInteger(block, blockLength, 0, 7, value.length);
     writeText(value);
-  }
+  };
 
   /** Where the block stands that was written last, until the next one begins. */
   get block(): Uint8Array {

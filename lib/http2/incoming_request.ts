@@ -1,0 +1,194 @@
+import { encodeLatin1, writeLatin1 } from "../core/latin1.ts";
+import { changedFields } from "../http/changed_fields.ts";
+import { expectsNothing } from "../http/expect.ts";
+import { countHop } from "../http/max_forwards.ts";
+import { type Field, field, fieldLines, hasToken, valuesOf } from "../http/field.ts";
+import { fieldName, ROLE } from "../http/field_name.ts";
+import { appendedForwardedFields, forwardedFields } from "../http/forwarded.ts";
+import {
+  type Forwarding,
+  NO_BODY,
+  type PutField,
+  type Range,
+  type RequestChanges,
+  type RequestFacts,
+  UNKNOWN_LENGTH,
+} from "../http/message.ts";
+import { requestId } from "../http/request_id.ts";
+import { viaFieldOf } from "../http/via.ts";
+import { NO_BYTES } from "../io/buffer_pool.ts";
+import type { Http2RequestHead } from "./request_head.ts";
+
+/**
+ * A request that came by HTTP/2, and what it says. One object serves all requests of a client
+ * stream, in turn. What servers get of it is written from the lines that the last request with the
+ * same fields has left.
+ */
+export class IncomingRequest implements RequestFacts {
+  readonly version = "HTTP/2";
+  body = NO_BODY;
+  wireBytes = 0;
+  #head: Http2RequestHead = NO_HEAD;
+  #id: string | undefined;
+  /** What a server gets, once it was asked for. */
+  #sent: Range | undefined;
+  #buffer: Uint8Array<ArrayBuffer> = NO_BYTES;
+
+  /** @param ended whether it has no body */
+  begin(head: Http2RequestHead, { ended, wireBytes }: { ended: boolean; wireBytes: number }): void {
+    const hasBody = !ended && head.protocol === undefined;
+    this.body = hasBody ? head.length ?? UNKNOWN_LENGTH : NO_BODY;
+    this.wireBytes = wireBytes;
+    this.#head = head;
+    this.#id = undefined;
+    this.#sent = undefined;
+  }
+
+  /** It is over: what it said is not kept. */
+  end(): void {
+    this.#head = NO_HEAD;
+    this.#sent = undefined;
+    if (this.#buffer.length > MAX_KEPT_BYTES) this.#buffer = NO_BYTES;
+  }
+
+  /** An extended CONNECT is what GET with `Upgrade` is in HTTP/1.1 (RFC 8441, section 5). */
+  get method(): string {
+    return this.#head.protocol === undefined ? this.#head.method : "GET";
+  }
+
+  get path(): string {
+    return this.#head.path;
+  }
+
+  get target(): string {
+    return this.#head.path;
+  }
+
+  get authority(): string {
+    return this.#head.authority;
+  }
+
+  get upgrade(): readonly string[] | undefined {
+    const { protocol } = this.#head;
+    return protocol === undefined ? undefined : [protocol];
+  }
+
+  get expectsContinue(): boolean {
+    const { roles, fields } = this.#head;
+    return this.body !== NO_BODY && (roles & ROLE.expect) !== 0 &&
+      hasToken(fields, "expect", "100-continue");
+  }
+
+  get id(): string {
+    return this.#id ??= requestId(this.#head.fields);
+  }
+
+  has(role: number): boolean {
+    return (this.#head.roles & role) !== 0;
+  }
+
+  values(name: string): readonly string[] {
+    const { fields, length, authority } = this.#head;
+    if (name === "host") return [authority];
+    if (name === "content-length") return length === undefined ? [] : [String(length)];
+    return valuesOf(fields, name);
+  }
+
+  toHttp1(forwarding: Forwarding, changes: RequestChanges | undefined): Range {
+    return this.#sent ??= this.#write(forwarding, changes);
+  }
+
+  each(put: PutField, forwarding: Forwarding, changes: RequestChanges | undefined): void {
+    const { roles, length } = this.#head;
+    const fields = [...this.#fields(forwarding), field(X_REQUEST_ID, this.id)];
+    for (const { key, role, value } of changedFields(fields, changes)) {
+      if ((role & ROLE.host) === 0) put(key, value);
+    }
+    if ((roles & ROLE.te) !== 0) put("te", "trailers");
+    if (length !== undefined && this.body !== NO_BODY) put("content-length", String(length));
+  }
+
+  #write(forwarding: Forwarding, changes: RequestChanges | undefined): Range {
+    const line = `${this.method} ${changes?.path ?? this.path} HTTP/1.1\r\n`;
+    const lines = changes === undefined
+      ? this.#lines(forwarding)
+      : encodeLatin1(fieldLines(changedFields(this.#fields(forwarding), changes)));
+    const tail = this.#tail();
+    const size = line.length + lines.length + tail.length;
+    if (size > this.#buffer.length) this.#buffer = new Uint8Array(size + SPARE_BYTES);
+    writeLatin1(line, this.#buffer, 0);
+    this.#buffer.set(lines, line.length);
+    writeLatin1(tail, this.#buffer, line.length + lines.length);
+    return { bytes: this.#buffer, from: 0, to: size };
+  }
+
+  /** Those that are the same for the next request with these fields. */
+  #lines(forwarding: Forwarding): Uint8Array {
+    const { rendering } = this.#head;
+    if (rendering.for !== forwarding) {
+      rendering.for = forwarding;
+      rendering.lines = encodeLatin1(fieldLines(this.#fields(forwarding)));
+    }
+    return rendering.lines;
+  }
+
+  /** What a server gets, but for its framing, its connection and the request's id. */
+  #fields(forwarding: Forwarding): readonly Field[] {
+    const { fields: received, authority, roles, method } = this.#head;
+    const dropped = REPLACED | (forwarding.via ? ROLE.via : 0) |
+      (forwarding.trusted ? 0 : ROLE.claim);
+    const kept = (roles & (dropped | ROLE.expect)) === 0
+      ? received
+      : received.filter((field) => (field.role & dropped) === 0 && !expectsNothing(field));
+    const facts = { ...forwarding, host: authority };
+    const forwarded = forwarding.trusted
+      ? appendedForwardedFields(facts, received)
+      : forwardedFields(facts);
+    const fields = [field(HOST, authority), ...kept, ...forwarded];
+    if ((roles & ROLE.maxForwards) !== 0) countHop(fields, method);
+    if (forwarding.via) fields.push(viaFieldOf(valuesOf(received, "via"), "2.0"));
+    return fields;
+  }
+
+  /** The request's own lines, and the empty one. */
+  #tail(): string {
+    const { method, length, protocol, roles } = this.#head;
+    let tail = `X-Request-Id: ${this.id}\r\n`;
+    if (protocol !== undefined) {
+      // RFC 6455, section 4.1; in HTTP/2 nobody needs it
+      const key = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16))));
+      tail += `Connection: upgrade\r\nUpgrade: ${protocol}\r\nSec-WebSocket-Key: ${key}\r\n`;
+    } else if ((roles & ROLE.te) !== 0) tail += "TE: trailers\r\nConnection: TE\r\n";
+    if (this.body === UNKNOWN_LENGTH) tail += "Transfer-Encoding: chunked\r\n";
+    else if (this.body !== NO_BODY) tail += `Content-Length: ${this.body}\r\n`;
+    else if (length !== undefined || SENDS_CONTENT.has(method)) tail += "Content-Length: 0\r\n";
+    return tail + "\r\n";
+  }
+}
+
+const HOST = fieldName("Host");
+const X_REQUEST_ID = fieldName("X-Request-Id");
+
+/** What the proxy writes itself in any case, and what goes no further. */
+const REPLACED = ROLE.hopByHop | ROLE.host | ROLE.requestId | ROLE.forwarded;
+
+/** Of which a server expects to be told that there is no content (RFC 9110, section 8.6). */
+const SENDS_CONTENT: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"]);
+
+/** What the next request may be longer by, in the same buffer. */
+const SPARE_BYTES = 256;
+const MAX_KEPT_BYTES = 4096;
+
+const NO_HEAD: Http2RequestHead = {
+  method: "",
+  scheme: "",
+  authority: "",
+  path: "",
+  protocol: undefined,
+  fields: [],
+  length: undefined,
+  roles: 0,
+  priority: { urgency: 3, incremental: false },
+  bytes: 0,
+  rendering: { for: undefined, lines: NO_BYTES },
+};

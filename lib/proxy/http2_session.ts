@@ -1,0 +1,397 @@
+import type { Receiver, Sender } from "../io/connection.ts";
+import { asProxyError, type ErrorCode, ProxyError } from "../core/errors.ts";
+import type { Live } from "../core/live.ts";
+import type { Field } from "../http/field.ts";
+import { idOf, nextIdNumber } from "../http/request_id.ts";
+import { AcceptedConnection, type AcceptedEvents } from "../http2/accepted_connection.ts";
+import { type StreamReset, WINDOWS } from "../http2/connection.ts";
+import { giveOutput, type Output } from "../http2/frame_writer.ts";
+import { Http2Error } from "../http2/http2_error.ts";
+import { judgeRequest, tooLarge } from "../http2/judge_request.ts";
+import type { Http2RequestHead } from "../http2/request_head.ts";
+import type { Stream } from "../http2/stream.ts";
+import { ERROR, errorName } from "../http2/wire.ts";
+import { NO_BYTES, READ_POOL } from "../io/buffer_pool.ts";
+import type { Deadline } from "../io/deadlines.ts";
+import { ClientIdentity } from "./client_identity.ts";
+import type { HttpConnection } from "./http_connection.ts";
+import { Http2Stream, type StreamHome } from "./http2_stream.ts";
+import type { Policy } from "./policy.ts";
+import { requestRefused } from "./request_served.ts";
+import type { ServeOptions } from "./serve_request.ts";
+import type { Session } from "./session.ts";
+
+export interface Http2SessionOptions extends ServeOptions {
+  readonly policy: Live<Policy>;
+}
+
+/** Serves the requests of one connection by HTTP/2, as many at a time as the limits allow. */
+export function serveHttp2(
+  client: HttpConnection,
+  options: Http2SessionOptions,
+): Session {
+  return new Http2Session(client, options);
+}
+
+/** Bytes to read into while little comes: what an idle connection costs. */
+const SMALL_BYTES = 4 * 1024;
+/** Output beyond which nothing is read from a client, who may not read what it is answered. */
+const MAX_OUTPUT_BYTES = 96 * 1024;
+/** Stream objects that are kept for the next requests of a connection. */
+const MAX_FREE = 32;
+/** How long a client has for the acknowledgement of a GOAWAY. */
+const ANNOUNCE_MS = 1_000;
+/** How long a client that has half-closed may wait for its answers to begin. */
+const GRACE_MS = 1_500;
+/** How long a client that is being refused may go on sending before the connection is cut. */
+const LINGER_MS = 2_000;
+
+/** What the client is waited for: nothing, the first head, the next one, or the end of one. */
+type Waiting = "nothing" | "first" | "next" | "head";
+
+class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver, Sender, Session {
+  readonly done: Promise<void>;
+  readonly connection: AcceptedConnection<Http2Stream>;
+  readonly identity: ClientIdentity;
+  readonly options: Http2SessionOptions;
+  readonly #client: HttpConnection;
+  #finish: () => void = () => {};
+  readonly #started = performance.now();
+  readonly #waitDeadline: Deadline;
+  readonly #writeDeadline: Deadline;
+  #waiting: Waiting = "nothing";
+  readonly #small = new Uint8Array(SMALL_BYTES);
+  /** What is being read into. */
+  #buffer: Uint8Array<ArrayBuffer> = NO_BYTES;
+  #reading = false;
+  /** Whether the client has half-closed. */
+  #ended = false;
+  /** Streams that have something for their servers. */
+  readonly #ready: Http2Stream[] = [];
+  readonly #free: Http2Stream[] = [];
+  #feeding = false;
+  #flushes = false;
+  /** What is being written. */
+  #output: Output | undefined;
+  #served = 0;
+  /** How the connection is about to end. */
+  #how: string | undefined;
+  #isLeaving = false;
+  #over = false;
+
+  constructor(client: HttpConnection, options: Http2SessionOptions) {
+    this.done = new Promise((resolve) => this.#finish = resolve);
+    this.#client = client;
+    this.options = options;
+    this.identity = new ClientIdentity(client);
+    this.#waitDeadline = options.deadlines.watch();
+    this.#writeDeadline = options.deadlines.watch();
+    const { headerBytes, headers, streams } = this.policy.limits;
+    this.connection = new AcceptedConnection<Http2Stream>(this, {
+      ...WINDOWS,
+      headers: {
+        // what is a little over the limits is to be told by how much
+        bytes: headerBytes * 2 + (headers + PSEUDO_FIELDS) * FIELD_OVERHEAD,
+        // a cookie may come in as many fields as it has parts
+        fields: headers * 2 + PSEUDO_FIELDS,
+      },
+      maxStreams: streams,
+      extendedConnect: true,
+      now: () => performance.now(),
+    });
+    this.#wait();
+    this.#receive();
+  }
+
+  get policy(): Policy {
+    return this.options.policy.current;
+  }
+
+  // What the proxy does with it.
+
+  drain(): void {
+    if (this.#over || this.#how !== undefined) return;
+    this.connection.shutDown();
+    this.#waitDeadline.arm(ANNOUNCE_MS, () => this.connection.finishShutdown());
+    this.#waiting = "nothing";
+  }
+
+  abort(): void {
+    this.#close(new ProxyError("draining", "The proxy is stopping"));
+  }
+
+  ready(stream: Http2Stream): void {
+    this.#ready.push(stream);
+    // a stream that is told of by nobody who reads has nobody else to wait for
+    if (!this.#feeding) queueMicrotask(this.#proceed);
+  }
+
+  over(stream: Http2Stream): void {
+    this.#served++;
+    if (this.#free.length < MAX_FREE && !this.#over) this.#free.push(stream);
+    else stream[Symbol.dispose]();
+  }
+
+  // What the connection tells.
+
+  request(stream: Stream<Http2Stream>, head: Http2RequestHead, ended: boolean): void {
+    let refusal: ProxyError | undefined;
+    try {
+      judgeRequest(head, this.policy.limits);
+    } catch (error) {
+      refusal = asProxyError(error, "internal");
+    }
+    const own = this.#free.pop() ?? new Http2Stream(this);
+    own.open(stream, head, { ended, refusal });
+  }
+
+  tooLarge(stream: Stream<Http2Stream>): void {
+    const error = tooLarge(this.policy.limits);
+    const bytesOut = () => stream.bytesSent;
+    this.connection.respond(stream, 431, () => {}, true);
+    this.connection.reset(stream, ERROR.noError);
+    this.#observeRefusal(error, { status: 431, bytesOut: bytesOut() });
+  }
+
+  malformed(_id: number, error: ProxyError): void {
+    this.#observeRefusal(error, { status: 400, bytesOut: 0 });
+  }
+
+  data(
+    stream: Stream<Http2Stream>,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    ended: boolean,
+  ): void {
+    stream.owner?.received(bytes, from, to, ended);
+  }
+
+  trailers(stream: Stream<Http2Stream>, fields: readonly Field[]): void {
+    stream.owner?.receivedTrailers(fields);
+  }
+
+  reset(stream: Stream<Http2Stream>, reset: StreamReset): void {
+    stream.owner?.failed(reset);
+  }
+
+  taken(stream: Stream<Http2Stream>): void {
+    stream.owner?.taken();
+  }
+
+  idle(): void {
+    if (!this.#feeding) this.#wait();
+    this.output();
+  }
+
+  output(): void {
+    if (this.#flushes || this.#output !== undefined || this.#feeding || this.#over) return;
+    this.#flushes = true;
+    queueMicrotask(this.#flushSoon);
+  }
+
+  failed({ code, message }: Http2Error): void {
+    const flood = code === ERROR.enhanceYourCalm;
+    const error = new ProxyError(flood ? "flood" : "bad_frame", `${message} (${errorName(code)})`);
+    this.#how ??= `${error.code}: ${error.message}`;
+    this.#observeRefusal(error, { status: 0, bytesOut: 0 });
+  }
+
+  // What the socket tells.
+
+  received(count: number): void {
+    this.#reading = false;
+    if (this.#over) return this.#giveBuffer();
+    if (count === 0) return this.#halfClosed();
+    const bytes = count === this.#buffer.length ? this.#buffer : this.#buffer.subarray(0, count);
+    if (this.#how === undefined) this.#feed(bytes);
+    const isFull = count === this.#buffer.length;
+    this.#giveBuffer();
+    if (this.#over) return;
+    this.#receive(isFull);
+  }
+
+  receiveFailed(error: Error): void {
+    this.#reading = false;
+    this.#giveBuffer();
+    // one that is asked for nothing may leave as it likes
+    const isIdle = this.connection.streams.size === 0 && !this.connection.isInside;
+    this.#close(isIdle ? undefined : error);
+  }
+
+  sent(): void {
+    const output = this.#output;
+    this.#output = undefined;
+    this.#writeDeadline.disarm();
+    if (output !== undefined) giveOutput(output);
+    this.#flush();
+    if (!this.#over) this.#receive();
+  }
+
+  sendFailed(error: Error): void {
+    this.#output = undefined;
+    this.#close(error);
+  }
+
+  // How it goes on.
+
+  #feed(bytes: Uint8Array): void {
+    this.#feeding = true;
+    try {
+      this.connection.feed(bytes);
+      this.#proceed();
+    } catch (error) {
+      this.#close(asProxyError(error, "internal"));
+    } finally {
+      this.#feeding = false;
+    }
+    if (this.#over) return;
+    this.#wait();
+    this.#flush();
+  }
+
+  readonly #proceed = (): void => {
+    for (let i = 0; i < this.#ready.length; i++) (this.#ready[i] as Http2Stream).proceed();
+    this.#ready.length = 0;
+  };
+
+  /** What is answered in one turn goes in one write. */
+  readonly #flushSoon = (): void => {
+    queueMicrotask(this.#flushNow);
+  };
+
+  readonly #flushNow = (): void => {
+    this.#flushes = false;
+    this.#flush();
+  };
+
+  #flush(): void {
+    if (this.#output !== undefined || this.#over) return;
+    const output = this.#output = this.connection.takeOutput();
+    if (output === undefined) return this.#endIfDone();
+    const { bodyIdle } = this.policy.timeouts;
+    this.#writeDeadline.arm(bodyIdle, () => this.#close(timeout("idle_timeout", bodyIdle)));
+    this.#client.send(output, this);
+  }
+
+  #receive(isBusy = false): void {
+    if (this.#reading || this.#ended || this.#over) return;
+    if (this.connection.outputBytes > MAX_OUTPUT_BYTES) return;
+    this.#reading = true;
+    this.#buffer = isBusy ? READ_POOL.take() : this.#small;
+    this.#client.receive(this.#buffer, this);
+  }
+
+  #giveBuffer(): void {
+    if (this.#buffer !== this.#small && !this.#client.reading) READ_POOL.give(this.#buffer);
+    this.#buffer = NO_BYTES;
+  }
+
+  /** A client that sends no more may still be answered, if it need not wait for long. */
+  #halfClosed(): void {
+    this.#ended = true;
+    this.connection.finishShutdown();
+    this.#flush();
+    if (!this.#over) this.#waitDeadline.arm(GRACE_MS, this.#onGraceOver);
+  }
+
+  readonly #onGraceOver = (): void => {
+    for (const stream of [...this.connection.streams.values()]) {
+      if (stream.bytesSent === 0) stream.owner?.abandon();
+    }
+  };
+
+  /** Sets the clock on the client for what is to come from it. */
+  #wait(): void {
+    if (this.#how !== undefined || this.connection.isOver) return;
+    const { header, keepAlive } = this.policy.timeouts;
+    const waiting: Waiting = this.connection.isInside
+      ? "head"
+      : this.connection.streams.size > 0
+      ? "nothing"
+      : this.#served === 0
+      ? "first"
+      : "next";
+    if (waiting === this.#waiting && waiting !== "next") return;
+    this.#waiting = waiting;
+    if (waiting === "nothing") this.#waitDeadline.disarm();
+    else if (waiting === "next") this.#waitDeadline.arm(keepAlive, this.#onIdle);
+    else this.#waitDeadline.arm(header, this.#onHeaderLate);
+  }
+
+  /** Nobody asks for anything any more. */
+  readonly #onIdle = (): void => this.connection.finishShutdown();
+
+  readonly #onHeaderLate = (): void => {
+    const error = timeout("header_timeout", this.policy.timeouts.header);
+    this.#how = `${error.code}: ${error.message}`;
+    if (this.connection.isInside) this.#observeRefusal(error, { status: 408, bytesOut: 0 });
+    this.connection.fail(new Http2Error(ERROR.noError, "Nothing came in time"));
+  };
+
+  #endIfDone(): void {
+    if (this.#how !== undefined) return void this.#leave();
+    if (this.connection.isOver) void this.#leave();
+  }
+
+  /** All has been said: what the client still sends is dropped, for a short while. */
+  async #leave(): Promise<void> {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#waitDeadline.arm(LINGER_MS, () => this.#close());
+    await this.#client.endWrites().catch(() => {});
+    if (this.#ended || this.#how === undefined) this.#close();
+    else this.#receive();
+  }
+
+  #close(reason?: Error): void {
+    if (this.#over) return;
+    this.#over = true;
+    const broken = reason === undefined ? undefined : asProxyError(reason, "internal");
+    this.connection.lost(broken?.message ?? "The connection is over");
+    this.#client.close(reason);
+    this.#waitDeadline[Symbol.dispose]();
+    this.#writeDeadline[Symbol.dispose]();
+    for (const stream of this.#free.splice(0)) stream[Symbol.dispose]();
+    const { peer, bytes, tls } = this.#client;
+    this.options.observe({
+      kind: "connection_end",
+      peer,
+      bytesIn: bytes.read,
+      bytesOut: bytes.written,
+      durationMs: performance.now() - this.#started,
+      requests: this.#served,
+      route: undefined,
+      backend: undefined,
+      server: undefined,
+      waitMs: undefined,
+      tls,
+      how: this.#how ?? (broken === undefined ? "done" : `${broken.code}: ${broken.message}`),
+    });
+    this.#finish();
+  }
+
+  /** Tells of what was no request, or of none that was read. */
+  #observeRefusal(
+    error: ProxyError,
+    { status, bytesOut }: { status: number; bytesOut: number },
+  ): void {
+    this.options.observe(requestRefused({
+      client: this.#client,
+      id: idOf(nextIdNumber()),
+      status,
+      error,
+      began: performance.now(),
+      bytesOut,
+    }));
+  }
+}
+
+/** `:method`, `:scheme`, `:authority`, `:path` and `:protocol`. */
+const PSEUDO_FIELDS = 5;
+/** What a field counts for besides its name and its value (RFC 9113, section 6.5.2). */
+const FIELD_OVERHEAD = 32;
+
+function timeout(code: ErrorCode, ms: number): ProxyError {
+  return new ProxyError(code, `Nothing useful came for ${ms / 1000} s`);
+}

@@ -1,0 +1,385 @@
+import type { Deadline, Deadlines } from "../io/deadlines.ts";
+import { ProxyError } from "../core/errors.ts";
+import { dateField } from "../http/date.ts";
+import type { Field } from "../http/field.ts";
+import { grpcMessage, grpcStatus, isGrpc } from "../http/grpc.ts";
+import { endToEndTrailers } from "../http/hop_fields.ts";
+import type { AnswerFacts, FieldChanges, PutField } from "../http/message.ts";
+import type { OwnAnswer } from "../http/own_answer.ts";
+import { viaField } from "../http/via.ts";
+import type { AcceptedConnection } from "../http2/accepted_connection.ts";
+import type { StreamReset } from "../http2/connection.ts";
+import { IncomingRequest } from "../http2/incoming_request.ts";
+import type { Http2RequestHead } from "../http2/request_head.ts";
+import type { Stream } from "../http2/stream.ts";
+import { ERROR } from "../http2/wire.ts";
+import { NO_BYTES } from "../io/buffer_pool.ts";
+import { Inbox } from "../io/inbox.ts";
+import { Http2Tunnel } from "../upstream/http2_tunnel.ts";
+import type { OpaqueEnd } from "../upstream/server_stream.ts";
+import { BodyClock } from "./body_clock.ts";
+import type { ClientIdentity } from "./client_identity.ts";
+import type { HttpClient } from "./http_client.ts";
+import type { Policy } from "./policy.ts";
+import { RequestService, type ServeOptions } from "./serve_request.ts";
+import { StallClock } from "./stall_clock.ts";
+import type { ClientStream } from "./streams.ts";
+
+/** Who has streams, and takes them back. */
+export interface StreamHome {
+  readonly connection: AcceptedConnection<Http2Stream>;
+  readonly identity: ClientIdentity;
+  readonly options: ServeOptions;
+  readonly policy: Policy;
+  /** A stream has something for the server, once all that has come is read. */
+  ready(stream: Http2Stream): void;
+  /** Request and answer are over: the object may serve another. */
+  over(stream: Http2Stream): void;
+}
+
+/** One request of a connection by HTTP/2, and its answer. The object serves one after another. */
+export class Http2Stream implements ClientStream {
+  readonly client: HttpClient;
+  readonly request = new IncomingRequest();
+  readonly pins = undefined;
+  readonly takesChunks = false;
+  readonly givesChunks = false;
+  bodyBytes = 0;
+  readonly #home: StreamHome;
+  readonly #service: RequestService;
+  readonly #inbox = new Inbox();
+  #stream: Stream<Http2Stream> | undefined;
+  #sentBefore = 0;
+  #maxBody = Infinity;
+  /** Why it is not to be served. */
+  #refusal: ProxyError | undefined;
+  /** What becomes of the request's body: nobody has asked for it, or somebody takes it. */
+  #upload: "unread" | "wanted" | "given" | "done" = "unread";
+  #givenBytes = 0;
+  #ended = false;
+  #trailers: readonly Field[] | undefined;
+  /** The answer's head, until the body's first range goes with it. */
+  #answer: AnswerFacts | undefined;
+  #changes: FieldChanges | undefined;
+  /** Whether what the server answers is of no use to the client (see `begin`). */
+  #drops = false;
+  #tunnel: Http2Tunnel<Http2Stream> | undefined;
+  /** Made for the first body: most streams never see one. */
+  #reading: BodyClock | undefined;
+  #readDeadline: Deadline | undefined;
+  #writing: StallClock | undefined;
+  /** Whether the exchange waits for what is being sent. */
+  #isWaiting = false;
+  /** Whether the request is being served, and whether a first range of its body was given. */
+  #isBegun = false;
+  #wasAsked = false;
+
+  constructor(home: StreamHome) {
+    this.#home = home;
+    this.client = home.identity.client;
+    this.#service = new RequestService(this, home.identity, home.options);
+  }
+
+  // What the connection does.
+
+  /** A request has come. @param refusal why it is not to be served, if it is not */
+  open(
+    stream: Stream<Http2Stream>,
+    head: Http2RequestHead,
+    { ended, refusal }: { ended: boolean; refusal: ProxyError | undefined },
+  ): void {
+    stream.owner = this;
+    this.#stream = stream;
+    this.#refusal = refusal;
+    this.#maxBody = this.#home.policy.limits.body || Infinity;
+    this.#upload = "unread";
+    this.#ended = ended;
+    this.bodyBytes = 0;
+    this.request.begin(head, { ended, wireBytes: stream.headBytes });
+    this.#home.ready(this);
+  }
+
+  /** All that has come is read: what waits for that is done now. */
+  proceed(): void {
+    if (this.#stream === undefined) return;
+    const { policy } = this.#home;
+    if (this.#upload === "wanted" && (!this.#inbox.isEmpty || this.#ended)) return this.#give();
+    if (this.#isBegun) return;
+    this.#isBegun = true;
+    if (this.#refusal === undefined) this.#service.serve(policy);
+    else this.#service.refuse(this.#refusal, policy);
+  }
+
+  received(bytes: Uint8Array, from: number, to: number, ended: boolean): void {
+    if (this.#tunnel !== undefined) return this.#tunnel.received(bytes, from, to, ended);
+    this.bodyBytes += to - from;
+    this.#ended = ended;
+    if (this.bodyBytes > this.#maxBody) {
+      const reason = `The body is larger than ${this.#maxBody} bytes`;
+      return this.#fail(new ProxyError("body_too_large", reason));
+    }
+    this.#inbox.put(bytes, from, to);
+    this.#reading?.stop(to - from);
+    if (this.#upload === "wanted") this.#home.ready(this);
+  }
+
+  receivedTrailers(fields: readonly Field[]): void {
+    this.#ended = true;
+    this.#trailers = fields;
+    this.#reading?.stop(0);
+    if (this.#tunnel !== undefined) this.#tunnel.received(NO_BYTES, 0, 0, true);
+    else if (this.#upload === "wanted") this.#home.ready(this);
+  }
+
+  /** What waited to be sent is framed. */
+  taken(): void {
+    this.#writing?.stop();
+    if (this.#tunnel !== undefined) this.#tunnel.taken();
+    else if (this.#isWaiting) {
+      this.#isWaiting = false;
+      this.#service.exchange.taken();
+    }
+  }
+
+  /** The stream is over before its time. */
+  failed({ by, code, reason }: StreamReset): void {
+    const isFault = by === "us" && code === ERROR.protocolError;
+    this.#fail(new ProxyError(isFault ? "truncated_request" : "client_gone", reason));
+  }
+
+  /** Nobody waits for its answer any more. */
+  abandon(): void {
+    this.#fail(new ProxyError("client_gone", "The client has closed its connection"));
+  }
+
+  [Symbol.dispose](): void {
+    this.#service[Symbol.dispose]();
+    this.#readDeadline?.[Symbol.dispose]();
+    this.#writing?.[Symbol.dispose]();
+  }
+
+  // What the exchange does.
+
+  get bytesOut(): number {
+    return this.#stream === undefined ? this.#sentBefore : this.#stream.bytesSent;
+  }
+
+  readBody(): void {
+    this.#upload = "wanted";
+    this.#clock().renew();
+    this.#give();
+  }
+
+  resume(): void {
+    this.#inbox.free();
+    if (this.#stream !== undefined) {
+      this.#home.connection.consumed(this.#stream, this.#givenBytes);
+    }
+    this.#givenBytes = 0;
+    if (this.#upload !== "given") return;
+    this.#upload = "wanted";
+    if (!this.#inbox.isEmpty || this.#ended) this.#give();
+    else this.#clock().start();
+  }
+
+  inform(answer: AnswerFacts): void {
+    if (this.#stream !== undefined) {
+      const fields = (put: PutField) => answer.each(put, undefined);
+      this.#home.connection.respond(this.#stream, answer.status, fields, false);
+    }
+    this.#service.exchange.taken();
+  }
+
+  begin(answer: AnswerFacts, changes: FieldChanges | undefined): void {
+    this.#answer = answer;
+    this.#changes = changes;
+  }
+
+  body(bytes: Uint8Array, from: number, to: number, ended: boolean): void {
+    const answer = this.#answer;
+    this.#answer = undefined;
+    if (answer !== undefined) this.#begin(answer, ended && from === to);
+    if (answer !== undefined && from === to) return this.#service.exchange.taken();
+    this.#send(bytes, from, to, ended);
+  }
+
+  trailers(fields: readonly Field[]): void {
+    if (this.#stream !== undefined) {
+      this.#home.connection.sendTrailers(this.#stream, (put) => {
+        for (const { key, value } of endToEndTrailers(fields)) put(key, value);
+      });
+    }
+    this.#service.exchange.taken();
+  }
+
+  respond(answer: OwnAnswer): void {
+    if (this.#stream === undefined) return this.#service.exchange.taken();
+    const { connection } = this.#home;
+    if (isGrpc(this.request) && answer.status >= 400) {
+      connection.respond(this.#stream, 200, grpcFields(answer), true);
+      return this.#service.exchange.taken();
+    }
+    const body = this.request.method === "HEAD" ? NO_BYTES : answer.body;
+    const ended = body.length === 0;
+    connection.respond(this.#stream, answer.status, (put) => {
+      for (const { key, value } of answer.fields) put(key, value);
+      put("date", dateField(Date.now()).value);
+      put("content-length", String(answer.body.length));
+    }, ended);
+    if (ended) this.#service.exchange.taken();
+    else this.#send(body, 0, body.length, true);
+  }
+
+  tunnel(answer: AnswerFacts): Promise<OpaqueEnd> {
+    const stream = this.#stream;
+    if (stream === undefined) {
+      return Promise.reject(new ProxyError("client_gone", "The client has reset the stream"));
+    }
+    const { connection } = this.#home;
+    const tunnel = this.#tunnel = new Http2Tunnel(connection, stream);
+    connection.respond(stream, 200, (put) => {
+      answer.each((name, value) => {
+        if (name !== "sec-websocket-accept") put(name, value);
+      }, undefined);
+    }, false);
+    // what has come before the server has switched
+    for (let range = this.#inbox.take(); range !== undefined; range = this.#inbox.take()) {
+      tunnel.received(range.bytes, range.from, range.to, false);
+      this.#inbox.free();
+    }
+    if (this.#ended) tunnel.received(NO_BYTES, 0, 0, true);
+    return Promise.resolve(tunnel);
+  }
+
+  done(): void {
+    // a client need not send what nobody reads (RFC 9113, section 8.1)
+    this.#end(ERROR.noError);
+  }
+
+  reset(error: ProxyError): void {
+    this.#end(error.source === "client" ? ERROR.cancel : ERROR.internalError);
+  }
+
+  /**
+   * The head of an answer. One of success would have the client take the stream for the tunnel it
+   * has asked for, though the server has not switched.
+   */
+  #begin(answer: AnswerFacts, ended: boolean): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    const { connection } = this.#home;
+    const { status } = answer;
+    if (this.request.upgrade !== undefined && status < 300) {
+      this.#drops = true;
+      return connection.respond(stream, 502, () => {}, true);
+    }
+    connection.respond(stream, status, this.#fieldsOf(answer), ended);
+  }
+
+  #fieldsOf(answer: AnswerFacts): (put: PutField) => void {
+    const changes = this.#changes;
+    if (!this.#home.policy.forwarded.via) return (put) => answer.each(put, changes);
+    return (put) => {
+      const before: string[] = [];
+      answer.each((name, value) => {
+        if (name === "via") before.push(value);
+        else put(name, value);
+      }, changes);
+      put("via", viaField(before, 1).value);
+    };
+  }
+
+  #send(bytes: Uint8Array, from: number, to: number, ended: boolean): void {
+    const stream = this.#stream;
+    const taken = stream === undefined || this.#drops ||
+      this.#home.connection.sendData(stream, bytes, from, to, ended);
+    if (taken) return this.#service.exchange.taken();
+    this.#isWaiting = true;
+    this.#writing ??= new StallClock(this.#deadlines.watch());
+    this.#writing.start(
+      this.#home.policy.timeouts.bodyIdle,
+      () => stream.bytesSent,
+      (ms) => this.#fail(new ProxyError("idle_timeout", `Nothing was taken for ${ms / 1000} s`)),
+    );
+  }
+
+  /** Gives what waits of the request's body, maybe nothing. */
+  #give(): void {
+    const range = this.#inbox.take();
+    const isLast = this.#ended && this.#inbox.isEmpty;
+    const trailers = this.#trailers;
+    const { exchange } = this.#service;
+    if (isLast && range === undefined && trailers !== undefined && this.#wasAsked) {
+      this.#upload = "done";
+      return exchange.requestTrailers(trailers);
+    }
+    const ended = isLast && trailers === undefined;
+    this.#wasAsked = true;
+    this.#upload = ended ? "done" : "given";
+    this.#givenBytes = range === undefined ? 0 : range.to - range.from;
+    if (range === undefined) exchange.requestBody(NO_BYTES, 0, 0, ended);
+    else exchange.requestBody(range.bytes, range.from, range.to, ended);
+  }
+
+  #fail(error: ProxyError): void {
+    const tunnel = this.#tunnel;
+    this.#reading?.stop(0);
+    tunnel?.failed(error);
+    if (this.#isBegun) this.#service.exchange.clientFailed(error);
+    // nobody knows of it yet; one whose stream is over is not served at all
+    else if (error.code === "client_gone") this.#end(ERROR.cancel);
+    else this.#refusal ??= error;
+  }
+
+  #end(code: number): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    this.#home.connection.reset(stream, code);
+    this.#stream = undefined;
+    this.#sentBefore = stream.bytesSent;
+    stream.owner = undefined;
+    this.#reading?.stop(0);
+    this.#writing?.stop();
+    this.#inbox.clear();
+    this.request.end();
+    this.#refusal = undefined;
+    this.#trailers = undefined;
+    this.#answer = undefined;
+    this.#changes = undefined;
+    this.#tunnel = undefined;
+    this.#drops = false;
+    this.#isBegun = false;
+    this.#isWaiting = false;
+    this.#wasAsked = false;
+    this.#home.over(this);
+  }
+
+  get #deadlines(): Deadlines {
+    return this.#home.options.deadlines;
+  }
+
+  #clock(): BodyClock {
+    const { limits: { bodyRate: rate }, timeouts: { bodyIdle: idle } } = this.#home.policy;
+    if (this.#reading?.idle === idle && this.#reading.rate === rate) return this.#reading;
+    const slow = rate === 0 ? "" : `, or less than ${rate} bytes a second`;
+    const reason = `Nothing of the body came for ${idle / 1000} s${slow}`;
+    this.#readDeadline ??= this.#deadlines.watch();
+    return this.#reading = new BodyClock({
+      deadline: this.#readDeadline,
+      idle,
+      rate,
+      onLate: () => this.#fail(new ProxyError("body_timeout", reason)),
+    });
+  }
+}
+
+/** What a client of gRPC is told instead of an answer by HTTP. */
+function grpcFields({ status, fields, body }: OwnAnswer): (put: PutField) => void {
+  return (put) => {
+    put("content-type", "application/grpc");
+    put("grpc-status", String(grpcStatus(status)));
+    const [line = ""] = new TextDecoder().decode(body).split("\n");
+    put("grpc-message", grpcMessage(line === "" ? `HTTP ${status}` : line));
+    for (const { key, value } of fields) if (key !== "content-type") put(key, value);
+  };
+}

@@ -1,0 +1,10 @@
+import { HTTP2 } from "../http2/wire.ts";
+import { serveHttp2 } from "./http2_session.ts";
+import type { HttpConnection } from "./http_connection.ts";
+import { type HttpSessionOptions, serveHttp } from "./http_session.ts";
+import type { Session } from "./session.ts";
+
+/** Serves a connection by the version of HTTP that its handshake has settled. */
+export function serveConnection(client: HttpConnection, options: HttpSessionOptions): Session {
+  return client.tls?.alpn === HTTP2 ? serveHttp2(client, options) : serveHttp(client, options);
+}

@@ -1,0 +1,145 @@
+import { ProxyError } from "../core/errors.ts";
+import type { Field } from "../http/field.ts";
+import { valuesOf } from "../http/field.ts";
+import { type StreamReset, WINDOWS } from "../http2/connection.ts";
+import { DialedConnection, type DialedEvents } from "../http2/dialed_connection.ts";
+import { giveOutput } from "../http2/frame_writer.ts";
+import type { Http2Error } from "../http2/http2_error.ts";
+import type { Http2ResponseHead } from "../http2/response_head.ts";
+import type { Stream } from "../http2/stream.ts";
+import type { ByteSocket } from "../io/socket_connection.ts";
+import { writeAll } from "../io/write_all.ts";
+import type { ProbeResult } from "./probe_result.ts";
+
+/** A server that says by `grpc.health.v1` that it serves. */
+export interface GrpcProbe {
+  readonly type: "grpc";
+  /** Empty for the server as a whole. */
+  readonly service: string;
+  /** The `:authority`. */
+  readonly host: string;
+}
+
+const LIMITS = { bytes: 16 * 1024, fields: 100 };
+/** Enough for any answer of a check; what comes behind is not looked at. */
+const MAX_BYTES = 1024;
+
+/**
+ * Asks over a connection that has just been made.
+ *
+ * @throws {ProxyError} where what comes is no answer
+ */
+export async function askGrpc(socket: ByteSocket, rules: GrpcProbe): Promise<ProbeResult> {
+  const check = new Check(rules);
+  const buffer = new Uint8Array(4 * 1024);
+  while (check.result === undefined) {
+    await flush(socket, check);
+    const count = await socket.read(buffer);
+    if (count === null) throw new ProxyError("upstream_gone", "the connection ended early");
+    check.protocol.feed(buffer.subarray(0, count));
+  }
+  check.protocol.finish();
+  await flush(socket, check).catch(() => {});
+  return check.result;
+}
+
+async function flush(socket: ByteSocket, { protocol }: Check): Promise<void> {
+  for (let out = protocol.takeOutput(); out !== undefined; out = protocol.takeOutput()) {
+    await writeAll(socket, out);
+    giveOutput(out);
+  }
+}
+
+/** One call of `grpc.health.v1.Health/Check`. */
+class Check implements DialedEvents<Check> {
+  readonly protocol: DialedConnection<Check>;
+  result: ProbeResult | undefined;
+  #body = new Uint8Array(0);
+
+  constructor({ service, host }: GrpcProbe) {
+    const now = () => performance.now();
+    this.protocol = new DialedConnection<Check>(this, { ...WINDOWS, headers: LIMITS, now });
+    const stream = this.protocol.open(this, {
+      method: "POST",
+      scheme: "http",
+      authority: host,
+      path: "/grpc.health.v1.Health/Check",
+      fields: (put) => {
+        put("te", "trailers");
+        put("content-type", "application/grpc");
+        put("user-agent", "tls-proxy-health");
+      },
+    }, false);
+    const message = checkRequest(service);
+    this.protocol.sendData(stream, message, 0, message.length, true);
+  }
+
+  response(stream: Stream<Check>, { status, fields }: Http2ResponseHead, ended: boolean): void {
+    if (status >= 200 && status !== 200) this.#fail(`status ${status}`);
+    // an answer of trailers alone
+    else if (ended) this.trailers(stream, fields);
+  }
+
+  data(stream: Stream<Check>, bytes: Uint8Array, from: number, to: number, ended: boolean): void {
+    this.protocol.consumed(stream, to - from);
+    if (this.#body.length + to - from > MAX_BYTES) return this.#fail("an answer that is too long");
+    const both = new Uint8Array(this.#body.length + to - from);
+    both.set(this.#body);
+    both.set(bytes.subarray(from, to), this.#body.length);
+    this.#body = both;
+    if (ended) this.#fail("an answer without a grpc-status");
+  }
+
+  trailers(_stream: Stream<Check>, fields: readonly Field[]): void {
+    const [status] = valuesOf(fields, "grpc-status");
+    const [message = ""] = valuesOf(fields, "grpc-message");
+    if (status !== "0") {
+      return this.#fail(
+        `grpc-status ${status ?? "missing"}${message === "" ? "" : `: ${message}`}`,
+      );
+    }
+    const state = servingStatus(this.#body);
+    const reason = STATES[state ?? 0] ?? `status ${state}`;
+    if (state === SERVING) this.result ??= { outcome: "passed", reason };
+    else this.#fail(reason);
+  }
+
+  reset(_stream: Stream<Check>, { reason }: StreamReset): void {
+    this.#fail(reason);
+  }
+
+  failed({ message }: Http2Error): void {
+    this.#fail(`it does not speak HTTP/2: ${message}`);
+  }
+
+  taken(): void {}
+  idle(): void {}
+  output(): void {}
+  settled(): void {}
+  goingAway(): void {}
+  pong(): void {}
+
+  #fail(reason: string): void {
+    this.result ??= { outcome: "failed", reason };
+  }
+}
+
+const SERVING = 1;
+const STATES: readonly string[] = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
+
+/** A message of gRPC that holds a `HealthCheckRequest`: field 1 is the service. */
+function checkRequest(service: string): Uint8Array {
+  const name = new TextEncoder().encode(service);
+  const length = name.length < 0x80
+    ? [name.length]
+    : [(name.length & 0x7f) | 0x80, name.length >> 7];
+  const message = name.length === 0 ? [] : [0x0a, ...length, ...name];
+  return Uint8Array.from([0, 0, 0, message.length >> 8, message.length & 0xff, ...message]);
+}
+
+/** Field 1 of a `HealthCheckResponse`, which is not written where it is 0; undefined for no message. */
+function servingStatus(bytes: Uint8Array): number | undefined {
+  const isMessage = bytes.length >= 5 && bytes[0] === 0;
+  if (!isMessage) return undefined;
+  return bytes[5] === 0x08 ? bytes[6] : 0;
+}

@@ -1,0 +1,303 @@
+import { asProxyError, ProxyError } from "../core/errors.ts";
+import type { Field } from "../http/field.ts";
+import type { StreamReset } from "../http2/connection.ts";
+import { WINDOWS } from "../http2/connection.ts";
+import {
+  DialedConnection,
+  type DialedEvents,
+  type SentRequest,
+} from "../http2/dialed_connection.ts";
+import { giveOutput, type Output } from "../http2/frame_writer.ts";
+import type { Http2Error } from "../http2/http2_error.ts";
+import type { Http2ResponseHead } from "../http2/response_head.ts";
+import type { Stream } from "../http2/stream.ts";
+import { errorName } from "../http2/wire.ts";
+import type { HeadLimits } from "../http1/request_decoder.ts";
+import { NO_BYTES, READ_POOL } from "../io/buffer_pool.ts";
+import type { Connection, Receiver, Sender } from "../io/connection.ts";
+import type { Deadline, Deadlines } from "../io/deadlines.ts";
+import { Http2ServerStream, type StreamCarrier } from "./http2_server_stream.ts";
+
+export interface Http2ConnectionOptions {
+  readonly limits: HeadLimits;
+  /** That of the URIs of its requests. */
+  readonly scheme: "https" | "http";
+  readonly deadlines: Deadlines;
+  /** Milliseconds that it may do nothing for. */
+  readonly idleTimeout: number;
+  /** It takes no more requests. */
+  readonly onGone: () => void;
+}
+
+/** Bytes to read into while little comes: what an idle connection costs. */
+const SMALL_BYTES = 4 * 1024;
+/** Output beyond which nothing is read from a server. */
+const MAX_OUTPUT_BYTES = 96 * 1024;
+/** `:status`, and what a field counts for besides its name and its value (RFC 9113, section 6.5.2). */
+const PSEUDO_FIELDS = 1;
+const FIELD_OVERHEAD = 32;
+
+/** A connection to a server that speaks HTTP/2: many requests at a time. */
+export class Http2Connection
+  implements StreamCarrier, DialedEvents<Http2ServerStream>, Receiver, Sender {
+  readonly protocol: DialedConnection<Http2ServerStream>;
+  /** Requests that were answered. */
+  served = 0;
+  /** When it became idle, as `performance.now()` has it. */
+  idleSince = performance.now();
+  /** Streams that were given and not opened so far. */
+  reserved = 0;
+  /** Settles when the server has said what it allows. */
+  readonly settling: PromiseWithResolvers<void> = Promise.withResolvers();
+  readonly #connection: Connection;
+  readonly #options: Http2ConnectionOptions;
+  readonly #idleDeadline: Deadline;
+  readonly #small = new Uint8Array(SMALL_BYTES);
+  #buffer: Uint8Array<ArrayBuffer> = NO_BYTES;
+  #reading = false;
+  readonly #ready: Http2ServerStream[] = [];
+  #feeding = false;
+  #flushes = false;
+  #output: Output | undefined;
+  #closed = false;
+  #isRetired = false;
+  #onPong: (() => void)[] = [];
+
+  constructor(connection: Connection, options: Http2ConnectionOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#idleDeadline = options.deadlines.watch();
+    this.settling.promise.catch(() => {});
+    const { headerBytes, headers } = options.limits;
+    this.protocol = new DialedConnection<Http2ServerStream>(this, {
+      ...WINDOWS,
+      headers: {
+        bytes: headerBytes + (headers + PSEUDO_FIELDS) * FIELD_OVERHEAD,
+        fields: headers + PSEUDO_FIELDS,
+      },
+      now: () => performance.now(),
+    });
+    this.#receive(false);
+  }
+
+  /** How many more requests it can take now. */
+  get available(): number {
+    return this.#closed || this.#isRetired ? 0 : this.protocol.available - this.reserved;
+  }
+
+  get isIdle(): boolean {
+    return !this.#closed && this.protocol.streams.size + this.reserved === 0;
+  }
+
+  /** Whether it takes no more requests. */
+  get isGone(): boolean {
+    return this.#closed || this.protocol.isGoingAway;
+  }
+
+  /** Bytes that the server has sent. */
+  get bytesRead(): number {
+    return this.#connection.bytes.read;
+  }
+
+  /** A stream for one request. */
+  reserve(): Http2ServerStream {
+    this.reserved++;
+    this.#idleDeadline.disarm();
+    return new Http2ServerStream(this);
+  }
+
+  /** Sends a request's head. */
+  open(owner: Http2ServerStream, request: SentRequest, ended: boolean): Stream<Http2ServerStream> {
+    this.reserved--;
+    return this.protocol.open(owner, request, ended);
+  }
+
+  /** A stream that was given is not needed. */
+  unreserve(): void {
+    this.reserved--;
+    this.idle();
+  }
+
+  /** A stream has something for its reader, once all that has come is read. */
+  ready(stream: Http2ServerStream): void {
+    this.#ready.push(stream);
+    if (!this.#feeding) queueMicrotask(this.#proceed);
+  }
+
+  /** Whether the server answers within so many milliseconds; one that does not is left. */
+  check(ms: number): Promise<boolean> {
+    if (this.isGone) return Promise.resolve(false);
+    const deadline = this.#options.deadlines.watch();
+    return new Promise<boolean>((resolve) => {
+      deadline.arm(ms, () => {
+        this.close(new ProxyError("upstream_gone", "The server does not answer a PING"));
+        resolve(false);
+      });
+      this.#onPong.push(() => resolve(!this.isGone));
+      this.protocol.ping();
+    }).finally(() => deadline[Symbol.dispose]());
+  }
+
+  /** Ends it once nothing runs on it. */
+  retire(): void {
+    this.#isRetired = true;
+    this.idle();
+  }
+
+  get scheme(): "https" | "http" {
+    return this.#options.scheme;
+  }
+
+  /** Ends it; requests that run on it fail. */
+  close(reason?: Error): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const message = reason?.message ?? "The connection to the server was closed";
+    this.protocol.lost(message);
+    this.settling.reject(asProxyError(reason ?? new Error(message), "upstream_gone"));
+    this.#connection.close(reason);
+    this.#idleDeadline[Symbol.dispose]();
+    for (const resolve of this.#onPong.splice(0)) resolve();
+    this.#options.onGone();
+  }
+
+  // What the protocol tells.
+
+  response(stream: Stream<Http2ServerStream>, head: Http2ResponseHead, ended: boolean): void {
+    stream.owner?.answered(head, ended);
+  }
+
+  data(
+    stream: Stream<Http2ServerStream>,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    ended: boolean,
+  ): void {
+    stream.owner?.received(bytes, from, to, ended);
+  }
+
+  trailers(stream: Stream<Http2ServerStream>, fields: readonly Field[]): void {
+    stream.owner?.receivedTrailers(fields);
+  }
+
+  reset(stream: Stream<Http2ServerStream>, reset: StreamReset): void {
+    stream.owner?.failed(reset);
+  }
+
+  taken(stream: Stream<Http2ServerStream>): void {
+    stream.owner?.taken();
+  }
+
+  settled(): void {
+    this.settling.resolve();
+  }
+
+  goingAway(): void {
+    this.#options.onGone();
+    this.idle();
+  }
+
+  pong(): void {
+    for (const resolve of this.#onPong.splice(0)) resolve();
+  }
+
+  idle(): void {
+    if (!this.isIdle) return;
+    this.idleSince = performance.now();
+    const { idleTimeout } = this.#options;
+    const isOver = this.protocol.isGoingAway || this.#isRetired || idleTimeout === 0;
+    if (isOver) return this.close();
+    this.#idleDeadline.arm(idleTimeout, () => this.close());
+  }
+
+  output(): void {
+    if (this.#flushes || this.#output !== undefined || this.#feeding || this.#closed) return;
+    this.#flushes = true;
+    queueMicrotask(this.#flushSoon);
+  }
+
+  failed({ code, message }: Http2Error): void {
+    const error = new ProxyError("bad_response", `${message} (${errorName(code)})`);
+    this.#flush();
+    this.close(error);
+  }
+
+  // What the socket tells.
+
+  received(count: number): void {
+    this.#reading = false;
+    if (this.#closed) return this.#giveBuffer();
+    if (count === 0) {
+      this.#giveBuffer();
+      return this.close(new ProxyError("upstream_gone", "The server closed the connection"));
+    }
+    const isFull = count === this.#buffer.length;
+    this.#feed(isFull ? this.#buffer : this.#buffer.subarray(0, count));
+    this.#giveBuffer();
+    this.#receive(isFull);
+  }
+
+  receiveFailed(error: Error): void {
+    this.#reading = false;
+    this.#giveBuffer();
+    this.close(asProxyError(error, "upstream_gone"));
+  }
+
+  sent(): void {
+    const output = this.#output;
+    this.#output = undefined;
+    if (output !== undefined) giveOutput(output);
+    this.#flush();
+    this.#receive(false);
+  }
+
+  /** What the server has said before it stopped listening is on its way yet. */
+  sendFailed(): void {}
+
+  #feed(bytes: Uint8Array): void {
+    this.#feeding = true;
+    try {
+      this.protocol.feed(bytes);
+      this.#proceed();
+    } catch (error) {
+      this.close(asProxyError(error, "internal"));
+    } finally {
+      this.#feeding = false;
+    }
+    this.#flush();
+  }
+
+  readonly #proceed = (): void => {
+    for (let i = 0; i < this.#ready.length; i++) (this.#ready[i] as Http2ServerStream).proceed();
+    this.#ready.length = 0;
+  };
+
+  readonly #flushSoon = (): void => {
+    queueMicrotask(this.#flushNow);
+  };
+
+  readonly #flushNow = (): void => {
+    this.#flushes = false;
+    this.#flush();
+  };
+
+  #flush(): void {
+    if (this.#output !== undefined || this.#closed) return;
+    const output = this.#output = this.protocol.takeOutput();
+    if (output !== undefined) this.#connection.send(output, this);
+  }
+
+  #receive(isBusy: boolean): void {
+    if (this.#reading || this.#closed) return;
+    if (this.protocol.outputBytes > MAX_OUTPUT_BYTES) return;
+    this.#reading = true;
+    this.#buffer = isBusy ? READ_POOL.take() : this.#small;
+    this.#connection.receive(this.#buffer, this);
+  }
+
+  #giveBuffer(): void {
+    if (this.#buffer !== this.#small && !this.#connection.reading) READ_POOL.give(this.#buffer);
+    this.#buffer = NO_BYTES;
+  }
+}

@@ -1,0 +1,125 @@
+import { messageOf, ProxyError } from "../core/errors.ts";
+import { formatServerAddress } from "../core/endpoint.ts";
+import { HTTP2 } from "../http2/wire.ts";
+import type { Connection } from "../io/connection.ts";
+import type { Deadlines } from "../io/deadlines.ts";
+import { dial } from "./dial.ts";
+import { Http2Connection } from "./http2_connection.ts";
+import type { PooledServer } from "./pool.ts";
+import type { Origin } from "./proxy_protocol.ts";
+import type { Dialing, ServerConnections, ServerStream } from "./server_stream.ts";
+
+/** How long a connection may have been idle and yet be taken without a look at it. */
+const FRESH_MS = 1_000;
+/** How long a server has to answer a PING. */
+const PING_MS = 2_000;
+
+/**
+ * The connections to a server that speaks HTTP/2: few, each with as many requests at a time as the
+ * server allows. Another is made only when all are full.
+ */
+export class Http2Pool implements ServerConnections {
+  readonly #server: PooledServer;
+  readonly #deadlines: Deadlines;
+  readonly #connections: Http2Connection[] = [];
+  /** The connection that is being made: who needs one waits for it. */
+  #dialing: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(server: PooledServer, deadlines: Deadlines) {
+    this.#server = server;
+    this.#deadlines = deadlines;
+  }
+
+  get idleCount(): number {
+    return this.#connections.filter(({ isIdle }) => isIdle).length;
+  }
+
+  take(careful: boolean): ServerStream | undefined | Promise<ServerStream | undefined> {
+    const connection = this.#withRoom();
+    if (connection === undefined || !careful || !connection.isIdle) return connection?.reserve();
+    const isFresh = performance.now() - connection.idleSince < FRESH_MS;
+    return isFresh ? connection.reserve() : this.#takeChecked(connection);
+  }
+
+  async open(_origin: Origin, dialing: Dialing): Promise<ServerStream> {
+    for (;;) {
+      const connection = this.#withRoom();
+      if (connection !== undefined) return connection.reserve();
+      // whoever comes while one is made shares it, or its failure
+      this.#dialing ??= this.#dial(dialing).finally(() => this.#dialing = undefined);
+      await this.#dialing;
+    }
+  }
+
+  clear(): void {
+    for (const connection of [...this.#connections]) if (connection.isIdle) connection.close();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const connection of [...this.#connections]) connection.retire();
+  }
+
+  #withRoom(): Http2Connection | undefined {
+    return this.#connections.find(({ available }) => available > 0);
+  }
+
+  async #takeChecked(connection: Http2Connection): Promise<ServerStream | undefined> {
+    const isThere = await connection.check(PING_MS);
+    return isThere && connection.available > 0 ? connection.reserve() : undefined;
+  }
+
+  /**
+   * Takes a new connection to the server, and waits until it has begun to speak.
+   *
+   * @throws {ProxyError} `connect_failed` or `connect_timeout`
+   */
+  async adopt(socket: Connection, { connectTimeout: timeout, limits }: Dialing): Promise<void> {
+    const name = formatServerAddress(this.#server.endpoint);
+    const connection: Http2Connection = new Http2Connection(socket, {
+      limits,
+      scheme: this.#server.tls === undefined ? "http" : "https",
+      deadlines: this.#deadlines,
+      idleTimeout: this.#server.idleTimeout,
+      onGone: () => this.#remove(connection),
+    });
+    using deadline = this.#deadlines.watch();
+    deadline.arm(timeout, () => {
+      const late = `${name} did not begin to speak HTTP/2 within ${timeout} ms`;
+      connection.close(new ProxyError("connect_timeout", late));
+    });
+    try {
+      // what it allows is known once it has said so
+      await connection.settling.promise;
+    } catch (error) {
+      if (error instanceof ProxyError && error.code === "connect_timeout") throw error;
+      throw new ProxyError("connect_failed", `${name} does not speak HTTP/2: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+    if (connection.available < 1) {
+      connection.close();
+      throw new ProxyError("connect_failed", `${name} allows no requests`);
+    }
+    this.#connections.push(connection);
+    if (this.#closed) connection.retire();
+  }
+
+  async #dial(dialing: Dialing): Promise<void> {
+    const { endpoint, tls } = this.#server;
+    const timeout = dialing.connectTimeout;
+    const socket = await dial(endpoint, { timeout, tls, alpn: [HTTP2] });
+    if (tls !== undefined && socket.alpn !== HTTP2) {
+      socket.close();
+      const name = formatServerAddress(endpoint);
+      throw new ProxyError("connect_failed", `${name} does not choose HTTP/2 by ALPN`);
+    }
+    await this.adopt(socket, dialing);
+  }
+
+  #remove(connection: Http2Connection): void {
+    const index = this.#connections.indexOf(connection);
+    if (index >= 0) this.#connections.splice(index, 1);
+  }
+}

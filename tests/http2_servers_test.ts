@@ -1,0 +1,222 @@
+import assert from "node:assert/strict";
+import { startBackend } from "./support/backends.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
+import { encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
+import { fieldOf, Http2Client } from "./support/http2_client.ts";
+import { data, headers, requestFields, resetFrame } from "./support/http2_frames.ts";
+import { startNodeHttp2 } from "./support/node_http2_server.ts";
+import { connectTls } from "./support/tls_client.ts";
+import { runOk } from "./support/tools.ts";
+import { ERROR } from "../lib/http2/wire.ts";
+
+/** Servers that speak HTTP/2, with prior knowledge. */
+
+function startProxy(address: string, more: Record<string, unknown> = {}, settings = {}) {
+  return startConfigured({
+    engine: "deno",
+    backends: { default: { servers: [address], protocol: "h2", ...more } },
+    settings,
+  });
+}
+
+/** Says what it got, after what it got. */
+const ECHO = `
+  const parts = [];
+  let trailers = {};
+  stream.on("data", (part) => parts.push(part));
+  stream.on("trailers", (got) => trailers = got);
+  stream.on("end", () => {
+    const body = Buffer.concat(parts);
+    if (head[":path"] === "/early") return;
+    stream.additionalHeaders({ ":status": 103, link: "</a>" });
+    stream.respond({
+      ":status": 200, "x-line": head[":method"] + " " + head[":path"], "x-host": head[":authority"],
+      "x-for": head["x-forwarded-for"], "x-te": head.te ?? "-", "x-session": stream.session.number,
+      "x-trailer": trailers["x-trailer"] ?? "-",
+    }, { waitForTrailers: true });
+    stream.on("wantTrailers", () => stream.sendTrailers({ "x-sum": String(body.length) }));
+    stream.end(body);
+  });
+`;
+
+Deno.test("clients of both versions get what a server by HTTP/2 answers", async () => {
+  await using server = await startNodeHttp2(ECHO);
+  await using proxy = await startProxy(server.address);
+  using client = await Http2Client.connect(proxy.port);
+  await client.ask(1, "/a?b", { method: "POST", fields: [["te", "trailers"]], ended: false });
+  await client.send(data(1, "body"), headers(1, [["x-trailer", "t"]]));
+  const answer = await client.answer(1);
+  assert.deepEqual([answer.status, answer.body], [200, "body"]);
+  assert.deepEqual(answer.interim.map(({ status }) => status), [103]);
+  assert.deepEqual(answer.trailers, [["x-sum", "4"]]);
+  assert.equal(fieldOf(answer.fields, "x-line"), "POST /a?b");
+  assert.equal(fieldOf(answer.fields, "x-host"), "localhost");
+  assert.equal(fieldOf(answer.fields, "x-for"), "127.0.0.1");
+  assert.equal(fieldOf(answer.fields, "x-te"), "trailers");
+  assert.equal(fieldOf(answer.fields, "x-trailer"), "t");
+
+  using old = await connectTls(proxy.port, ["http/1.1"]);
+  await old.write(encodeRequest("/one", { method: "POST", body: "1234567" }));
+  const one = await readAnswer(old);
+  assert.deepEqual([one.status, one.body, one.framing], [200, "1234567", "chunked"]);
+  assert.deepEqual(one.interim.map(({ status }) => status), [103]);
+  assert.deepEqual(one.trailers.map(([name, value]) => [name.toLowerCase(), value]), [[
+    "x-sum",
+    "7",
+  ]]);
+  await old.write(encodeRequest("/two", { method: "HEAD" }));
+  assert.equal((await readAnswer(old, { method: "HEAD" })).status, 200);
+  assert.deepEqual(valuesOf(one, "x-session"), ["1"]);
+  assert.equal(server.lines.matching(/^session \d/).length, 1, "one connection for all");
+});
+
+Deno.test("large bodies go through from end to end by HTTP/2", async () => {
+  await using server = await startNodeHttp2(`
+    let got = 0;
+    stream.on("data", (part) => got += part.length);
+    stream.on("end", () => {
+      stream.respond({ ":status": 200, "x-got": got });
+      stream.end(Buffer.alloc(2_000_000, "a"));
+    });
+  `);
+  await using proxy = await startProxy(server.address);
+  const input = new Uint8Array(2_000_000).fill(0x62);
+  const url = `https://localhost:${proxy.port}/`;
+  const said = await runOk("curl", [
+    "-sk",
+    "--http2",
+    "--data-binary",
+    "@-",
+    "-o",
+    "/dev/null",
+    "-w",
+    "%{size_download} %header{x-got}",
+    url,
+  ], { input });
+  assert.equal(said, "2000000 2000000");
+});
+
+Deno.test("streams up to the server's limit go on one connection, then there is another", async () => {
+  await using server = await startNodeHttp2(
+    `
+    setTimeout(() => { stream.respond({ ":status": 200, "x-session": stream.session.number }); stream.end("x"); }, 300);
+  `,
+    { maxConcurrentStreams: 3 },
+  );
+  await using proxy = await startProxy(server.address);
+  using client = await Http2Client.connect(proxy.port);
+  const ids = Array.from({ length: 7 }, (_, i) => 2 * i + 1);
+  for (const id of ids) await client.ask(id, "/");
+  const answers = await Promise.all(ids.map((id) => client.answer(id)));
+  assert.deepEqual(answers.map(({ status }) => status), ids.map(() => 200));
+  const sessions = answers.map(({ fields }) => fieldOf(fields, "x-session"));
+  assert.equal(new Set(sessions).size, 3);
+});
+
+Deno.test("a stream that the client resets is reset at the server, and no other", async () => {
+  await using server = await startNodeHttp2(`
+    tell("asked " + head[":path"]);
+    if (head[":path"] === "/good") { stream.respond({ ":status": 200 }); stream.end("good"); }
+  `);
+  await using proxy = await startProxy(server.address);
+  using client = await Http2Client.connect(proxy.port);
+  await client.ask(1, "/never");
+  await server.lines.first(/^asked \/never/);
+  await client.send(resetFrame(1, ERROR.cancel));
+  await server.lines.first(/^aborted \/never 8/);
+  assert.equal((await client.get(3, "/good")).body, "good");
+  assert.equal(server.lines.matching(/^session \d/).length, 1);
+});
+
+Deno.test("what a server says that it has not served is asked again, anything else is not", async () => {
+  await using server = await startNodeHttp2(`
+    globalThis.asked = (globalThis.asked ?? 0) + 1;
+    if (head[":path"] === "/refused" && globalThis.asked === 1) return stream.close(7);
+    if (head[":path"] === "/reset") return stream.close(2);
+    stream.respond({ ":status": 200 });
+    stream.end("asked " + globalThis.asked);
+  `);
+  await using proxy = await startProxy(server.address);
+  using client = await Http2Client.connect(proxy.port);
+  await client.ask(1, "/refused", { method: "POST", body: "" });
+  assert.equal((await client.answer(1)).body, "asked 2");
+  await client.ask(3, "/reset", { method: "POST", body: "" });
+  assert.equal((await client.answer(3)).status, 502);
+});
+
+Deno.test("a server that goes away finishes what runs, and gets no more", async () => {
+  await using server = await startNodeHttp2(`
+    tell("asked " + head[":path"]);
+    if (head[":path"] === "/goaway") stream.session.goaway(0);
+    setTimeout(() => {
+      stream.respond({ ":status": 200, "x-session": stream.session.number });
+      stream.end("x");
+    }, head[":path"] === "/goaway" ? 500 : 0);
+  `);
+  await using proxy = await startProxy(server.address);
+  using client = await Http2Client.connect(proxy.port);
+  await client.ask(1, "/goaway");
+  await server.lines.first(/^asked \/goaway/);
+  const after = await client.until(() => client.frames.length > 1 || undefined, "settings")
+    .then(() => new Promise((resolve) => setTimeout(resolve, 100)))
+    .then(() => client.get(3, "/after"));
+  assert.equal(fieldOf(after.fields, "x-session"), "2");
+  assert.equal(fieldOf((await client.answer(1)).fields, "x-session"), "1");
+});
+
+Deno.test("a server that does not speak HTTP/2 is no server", async () => {
+  await using server = await startBackend(async (connection) => {
+    await connection.readUntil("\r\n\r\n");
+    await connection.write("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+  }, { brokenOff: true });
+  await using proxy = await startProxy(server.address);
+  using client = await Http2Client.connect(proxy.port);
+  assert.equal((await client.get(1, "/")).status, 502);
+  await proxy.log.first(/does not speak HTTP\/2/);
+});
+
+Deno.test("an answer that is malformed, or breaks off, is seen to be", async () => {
+  await using server = await startNodeHttp2(`
+    stream.respond({ ":status": 200, "content-length": 10 });
+    stream.write("abc");
+    setTimeout(() => head[":path"] === "/reset" ? stream.close(2) : stream.session.destroy(), 100);
+  `);
+  await using proxy = await startProxy(server.address);
+  using client = await Http2Client.connect(proxy.port);
+  for (const [id, path] of [[1, "/reset"], [3, "/lost"]] as const) {
+    const answer = await client.get(id, path);
+    assert.deepEqual([answer.status, answer.body, answer.ended], [200, "abc", false]);
+    assert.equal(answer.reset, ERROR.internalError);
+  }
+  using old = await connectTls(proxy.port, ["http/1.1"]);
+  await old.write(encodeRequest("/reset"));
+  await assert.rejects(readAnswer(old));
+});
+
+Deno.test("a WebSocket goes by extended CONNECT where the server has it", async () => {
+  await using server = await startNodeHttp2(
+    `
+    tell(head[":method"] + " " + head[":protocol"] + " " + head[":path"]);
+    stream.respond({ ":status": 200, "sec-websocket-protocol": "chat" });
+    stream.pipe(stream);
+  `,
+    { enableConnectProtocol: true },
+  );
+  await using proxy = await startProxy(server.address);
+  using client = await Http2Client.connect(proxy.port);
+  const pseudo = {
+    ":method": "CONNECT",
+    ":protocol": "websocket",
+    ":path": "/ws",
+    ":authority": "localhost",
+  };
+  await client.send(
+    headers(1, requestFields(pseudo, [["sec-websocket-version", "13"]]), { ended: false }),
+  );
+  await client.send(data(1, "hello"));
+  await client.until(() => client.seen(1).body === "hello" || undefined, "an echo");
+  assert.equal(client.seen(1).status, 200);
+  await server.lines.first(/^CONNECT websocket \/ws/);
+  await client.send(data(1, "", true));
+  assert.equal((await client.answer(1)).ended, true);
+});

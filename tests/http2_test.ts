@@ -1,0 +1,481 @@
+import assert from "node:assert/strict";
+import { startBackend, startHttp, unusedPort } from "./support/backends.ts";
+import { testCertificates } from "./support/certificates.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
+import { eventually } from "./support/deadline.ts";
+import { encodeAnswer, readRequestHead, valuesOf } from "./support/http.ts";
+import { fieldOf, Http2Client } from "./support/http2_client.ts";
+import {
+  data,
+  frame,
+  headers,
+  requestFields,
+  resetFrame,
+  settings,
+  windowUpdate,
+} from "./support/http2_frames.ts";
+import { MALFORMED_HTTP2 } from "./support/http2_malformed.ts";
+import { ENGINES, startProxyFor } from "./support/start_proxy.ts";
+import { openTls } from "./support/tls_client.ts";
+import { run, runOk } from "./support/tools.ts";
+import type { EngineName } from "../lib/tls/engine.ts";
+import { ERROR, FRAME, SETTING } from "../lib/http2/wire.ts";
+
+/** What holds for one holds for the other: nothing below knows the engine. */
+const ENGINE: EngineName = "deno";
+/** One that tells the name that was asked for. */
+const SEEING_ENGINE = ENGINES.find((engine) => engine !== "deno");
+
+for (const engine of ENGINES) {
+  Deno.test(`HTTP/2 is preferred where a client speaks it, and can be turned off (${engine})`, async () => {
+    await using backend = await startHttp();
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    const chosen = async (port: number, alpn: readonly string[] | undefined) => {
+      const conn = await openTls(port, alpn);
+      const { alpnProtocol } = await conn.handshake();
+      conn.close();
+      return alpnProtocol;
+    };
+    assert.equal(await chosen(proxy.port, ["http/1.1", "h2"]), "h2");
+    assert.equal(await chosen(proxy.port, ["http/1.1"]), "http/1.1");
+    assert.ok(!await chosen(proxy.port, undefined));
+    const { ec } = await testCertificates();
+    await using plain = await startConfigured(JSON.stringify({
+      listeners: [{ listen: "127.0.0.1:0", engine, http2: false }],
+      certificates: [ec],
+      backends: { a: { servers: [backend.address] } },
+      routes: [{ backend: "a" }],
+    }));
+    assert.equal(await chosen(plain.port, ["h2", "http/1.1"]), "http/1.1");
+  });
+
+  Deno.test(`requests by HTTP/2 are served as those by HTTP/1.1 are (${engine})`, async () => {
+    await using backend = await startHttp(({ method, target, body }) =>
+      encodeAnswer(`${method} ${target} ${body}`, {
+        fields: ["X-Own: 1", "Connection: x-hop", "X-Hop: 1"],
+      })
+    );
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    using client = await Http2Client.connect(proxy.port);
+    await client.ask(1, "/a?b", {
+      fields: [["cookie", "a=1"], ["cookie", "b=2"], ["x-forwarded-for", "1.1.1.1"]],
+    });
+    await client.ask(3, "/post", { method: "POST", body: "body" });
+    await client.ask(5, "/head", { method: "HEAD" });
+    const [get, post, head] = [
+      await client.answer(1),
+      await client.answer(3),
+      await client.answer(5),
+    ];
+    assert.deepEqual([get.status, get.body], [200, "GET /a?b "]);
+    assert.equal(fieldOf(get.fields, "x-own"), "1");
+    assert.equal(fieldOf(get.fields, "connection") ?? fieldOf(get.fields, "x-hop"), undefined);
+    assert.equal(post.body, "POST /post body");
+    assert.deepEqual([head.status, head.body, fieldOf(head.fields, "content-length")], [
+      200,
+      "",
+      "11",
+    ]);
+    const request = backend.requests.find(({ target }) => target === "/a?b");
+    assert.ok(request !== undefined);
+    assert.deepEqual(valuesOf(request, "Host"), ["localhost"]);
+    assert.deepEqual(valuesOf(request, "Cookie"), ["a=1; b=2"]);
+    assert.deepEqual(valuesOf(request, "X-Forwarded-For"), ["127.0.0.1"]);
+    assert.deepEqual(valuesOf(request, "X-Forwarded-Proto"), ["https"]);
+    const chunked = backend.requests.find(({ target }) => target === "/post");
+    assert.deepEqual(chunked && valuesOf(chunked, "Transfer-Encoding"), ["chunked"]);
+    client.connection.close();
+    const line = await proxy.log.first(/ request .*target=\/a\?b .*/);
+    assert.match(line[0], /method=GET target=\/a\?b status=200 in=\d+ out=\d+ .*version=2$/);
+  });
+
+  Deno.test(`curl moves large bodies by HTTP/2, both ways (${engine})`, async () => {
+    await using backend = await startHttp(({ body }) => encodeAnswer(body));
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    const { ca } = await testCertificates();
+    const sent = crypto.getRandomValues(new Uint8Array(60_000));
+    const input = new Uint8Array(3_000_000);
+    for (let at = 0; at < input.length; at += sent.length) input.set(sent, at);
+    const url = `https://localhost:${proxy.port}/echo`;
+    const args = ["-s", "--http2", "--cacert", ca, "-w", "%{stderr}%{http_version}"];
+    const echoed = await run("curl", [...args, "--data-binary", "@-", url], { input });
+    assert.equal(echoed.stderr, "2");
+    assert.deepEqual(echoed.bytes, input);
+  });
+}
+
+Deno.test("nothing that is malformed reaches a server, in every place", async () => {
+  await using backend = await startHttp();
+  await using proxy = await startProxyFor({ engine: ENGINE, backend: backend.address });
+  let client: Http2Client | undefined;
+  let id = 1;
+  for (const [why, fields] of MALFORMED_HTTP2) {
+    // a client that is at fault too often is closed
+    if (client === undefined || id > 160) {
+      client?.[Symbol.dispose]();
+      client = await Http2Client.connect(proxy.port);
+      id = 1;
+    }
+    await client.send(headers(id, fields));
+    const answer = await client.answer(id);
+    assert.equal(answer.reset, ERROR.protocolError, why);
+    id += 2;
+  }
+  assert.equal((await client?.get(id, "/good"))?.status, 200);
+  client?.[Symbol.dispose]();
+  assert.deepEqual(backend.requests.map(({ target }) => target), ["/good"]);
+});
+
+Deno.test("a body that lies about its length never looks whole to a server", async () => {
+  await using backend = await startBackend(async (connection) => {
+    const { target } = await readRequestHead(connection);
+    await assert.rejects(connection.readText(10), /too early|reset|closed/i, target);
+  }, { brokenOff: true });
+  await using proxy = await startProxyFor({ engine: ENGINE, backend: backend.address });
+  using client = await Http2Client.connect(proxy.port);
+  const fields = requestFields({ ":method": "POST" }, [["content-length", "10"]]);
+  for (const [id, text] of [[1, "abc"], [3, "a longer one"]] as const) {
+    await client.send(headers(id, fields, { ended: false }));
+    await backend.accepted((id + 1) / 2);
+    await client.send(data(id, text, true));
+    assert.equal((await client.answer(id)).reset, ERROR.protocolError);
+  }
+  await backend.allGone();
+});
+
+Deno.test("what a proxy refuses is refused by HTTP/2 as by HTTP/1.1", async () => {
+  await using backend = await startHttp();
+  await using proxy = await startConfigured({
+    engine: ENGINE,
+    backends: { default: backend.address, gone: `127.0.0.1:${await unusedPort()}` },
+    settings: {
+      routes: [{ paths: ["/gone"], backend: "gone" }, { paths: ["/a"], backend: "default" }],
+      limits: { header_bytes: "2KiB", headers: 20, body: 10 },
+    },
+  });
+  using client = await Http2Client.connect(proxy.port);
+  const many = Array.from({ length: 21 }, (_, i) => [`x-${i}`, "1"] as const);
+  const cases: readonly [
+    status: number,
+    path: string,
+    options?: Parameters<Http2Client["ask"]>[2],
+  ][] = [
+    [200, "/a"],
+    [404, "/none"],
+    [502, "/gone"],
+    [405, "/a", { method: "TRACE" }],
+    [413, "/a", { method: "POST", body: "x".repeat(11) }],
+    [413, "/a", { method: "POST", body: "x".repeat(11), fields: [["content-length", "11"]] }],
+    [414, `/${"a".repeat(3000)}`],
+    [417, "/a", { fields: [["expect", "a-miracle"]] }],
+    [431, "/a", { fields: [["x-a", "a".repeat(3000)]] }],
+    [431, "/a", { fields: many }],
+    [431, "/a", { fields: [["x-a", "a".repeat(12_000)]] }],
+    [200, "/a"],
+  ];
+  for (const [i, [status, path, options]] of cases.entries()) {
+    const id = 2 * i + 1;
+    await client.ask(id, path, options);
+    const answer = await client.answer(id);
+    assert.equal(answer.status, status, `${status} ${path.slice(0, 20)}`);
+  }
+  // who asks for JSON gets it, and a client of gRPC what that means there
+  await client.ask(101, "/none", { fields: [["accept", "application/json"]] });
+  assert.equal(JSON.parse((await client.answer(101)).body).status, 404);
+  await client.ask(103, "/gone", {
+    method: "POST",
+    fields: [["content-type", "application/grpc"], ["te", "trailers"]],
+    body: "",
+  });
+  const grpc = await client.answer(103);
+  assert.deepEqual([grpc.status, fieldOf(grpc.fields, "grpc-status"), grpc.body], [200, "14", ""]);
+  await client.send(
+    headers(105, requestFields({ ":method": "CONNECT", ":scheme": undefined, ":path": undefined })),
+  );
+  assert.equal((await client.answer(105)).status, 405);
+});
+
+Deno.test("a request for a host of another certificate is misdirected (421)", async () => {
+  await using backend = await startHttp();
+  const { ec, api } = await testCertificates();
+  await using proxy = await startConfigured(JSON.stringify({
+    listeners: [{ listen: "127.0.0.1:0", engine: SEEING_ENGINE }],
+    certificates: [ec, api],
+    backends: { a: { servers: [backend.address] } },
+    routes: [{ backend: "a" }],
+  }));
+  using client = await Http2Client.connect(proxy.port);
+  await client.send(headers(1, requestFields({ ":authority": "api.example.test" })));
+  await client.send(headers(3, requestFields({ ":authority": "localhost" })));
+  assert.equal((await client.answer(3)).status, 200);
+  assert.equal((await client.answer(1)).status, 421);
+});
+
+Deno.test("trailers and interim answers pass, both ways", async () => {
+  await using backend = await startHttp(({ trailers }) =>
+    [
+      "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n",
+      `3\r\nabc\r\n0\r\nX-Sum: ${trailers.map(([name, value]) => `${name}=${value}`)}\r\n`,
+      "Content-Length: 5\r\n\r\n",
+    ].join("")
+  );
+  await using proxy = await startProxyFor({ engine: ENGINE, backend: backend.address });
+  using client = await Http2Client.connect(proxy.port);
+  await client.ask(1, "/", { method: "POST", ended: false });
+  await client.send(data(1, "body"), headers(1, [["x-trailer", "t"], ["host", "evil"]]));
+  const answer = await client.answer(1);
+  assert.deepEqual(answer.interim.map(({ status }) => status), [103]);
+  assert.equal(answer.body, "abc");
+  assert.deepEqual(answer.trailers, [["x-sum", "x-trailer=t"]]);
+});
+
+Deno.test("an answer before the upload has ended resets the stream, and the connection goes on", async () => {
+  await using backend = await startBackend(async (connection) => {
+    await readRequestHead(connection);
+    await connection.write(encodeAnswer("enough", { fields: ["Connection: close"] }));
+  }, { brokenOff: true });
+  await using proxy = await startProxyFor({ engine: ENGINE, backend: backend.address });
+  using client = await Http2Client.connect(proxy.port);
+  await client.ask(1, "/", { method: "POST", ended: false });
+  await client.send(data(1, "a".repeat(1000)));
+  const answer = await client.until(
+    () => client.seen(1).reset === undefined ? undefined : client.seen(1),
+    "a reset",
+  );
+  assert.deepEqual([answer.status, answer.body, answer.ended, answer.reset], [
+    200,
+    "enough",
+    true,
+    0,
+  ]);
+  // what was on its way
+  await client.send(data(1, "more", true));
+  await client.ask(3, "/", { method: "POST", body: "x" });
+  assert.equal((await client.answer(3)).status, 200);
+});
+
+Deno.test("a stream that its client resets ends its request at the server", async () => {
+  await using backend = await startBackend(async (connection) => {
+    await readRequestHead(connection);
+    await connection.untilGone();
+  }, { brokenOff: true });
+  await using proxy = await startProxyFor({ engine: ENGINE, backend: backend.address });
+  using client = await Http2Client.connect(proxy.port);
+  await client.ask(1, "/");
+  await backend.accepted(1);
+  await client.send(resetFrame(1, ERROR.cancel));
+  await backend.allGone();
+  await proxy.log.first(/ request .* error=client_gone/);
+});
+
+Deno.test("an answer that breaks off is seen to be broken", async () => {
+  await using backend = await startBackend(async (connection) => {
+    await readRequestHead(connection);
+    await connection.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
+  }, { brokenOff: true });
+  await using proxy = await startProxyFor({ engine: ENGINE, backend: backend.address });
+  using client = await Http2Client.connect(proxy.port);
+  const answer = await client.get(1, "/");
+  assert.deepEqual([answer.status, answer.body, answer.ended], [200, "abc", false]);
+  assert.equal(answer.reset, ERROR.internalError);
+});
+
+Deno.test("a stream that takes nothing stops no other, and is given up after a while", async () => {
+  const large = "a".repeat(3_000_000);
+  await using backend = await startHttp(({ target }) =>
+    encodeAnswer(target === "/large" ? large : "small")
+  );
+  await using proxy = await startConfigured({
+    engine: ENGINE,
+    backends: { default: backend.address },
+    settings: { timeouts: { body_idle: "3s" } },
+  });
+  using client = await Http2Client.connect(proxy.port, {
+    grants: false,
+    settings: [[SETTING.initialWindowSize, 1000]],
+  });
+  await client.send(windowUpdate(0, 10_000_000));
+  await client.ask(1, "/large");
+  await client.until(() => client.seen(1).body.length === 1000 || undefined, "a window's worth");
+  for (const id of [3, 5, 7]) assert.equal((await client.get(id, "/small")).body, "small");
+  assert.equal((await client.answer(1)).reset, ERROR.cancel);
+  assert.equal((await client.get(9, "/small")).body, "small");
+});
+
+Deno.test("uploads go on while another stands still, and are asked for by windows", async () => {
+  const waiting = Promise.withResolvers<void>();
+  await using backend = await startBackend(async (connection) => {
+    const { target } = await readRequestHead(connection);
+    if (target === "/slow") await waiting.promise;
+    else await connection.readUntil("0\r\n\r\n");
+    await connection.write(encodeAnswer("done"));
+  }, { brokenOff: true });
+  await using proxy = await startProxyFor({ engine: ENGINE, backend: backend.address });
+  using client = await Http2Client.connect(proxy.port);
+  await client.ask(1, "/slow", { method: "POST", ended: false });
+  let window = 65_535;
+  const frames = Math.floor(window / 16_000);
+  for (let i = 0; i < frames; i++) await client.send(data(1, "a".repeat(16_000)));
+  await client.ask(3, "/fast", { method: "POST", ended: false });
+  let seen = 0;
+  for (let sent = 0; sent < 2_000_000; sent += 16_000) {
+    await client.until(() => {
+      for (; seen < client.frames.length; seen++) {
+        const { type, id, payload } = client.frames[seen] as (typeof client.frames)[number];
+        if (type === FRAME.windowUpdate && id === 3) {
+          window += new DataView(payload.buffer, payload.byteOffset).getUint32(0);
+        }
+      }
+      return window >= 16_000 || undefined;
+    }, "the stream's window");
+    window -= 16_000;
+    await client.send(data(3, "b".repeat(16_000)));
+  }
+  await client.send(data(3, "", true));
+  assert.equal((await client.answer(3)).body, "done");
+  waiting.resolve();
+});
+
+Deno.test("more streams than are allowed are refused, and may be asked again", async () => {
+  const open = Promise.withResolvers<void>();
+  await using backend = await startHttp(async () => {
+    await open.promise;
+    return encodeAnswer("hello");
+  });
+  await using proxy = await startConfigured({
+    engine: ENGINE,
+    backends: { default: backend.address },
+    settings: { limits: { streams: 2 } },
+  });
+  using client = await Http2Client.connect(proxy.port);
+  for (const id of [1, 3, 5]) await client.ask(id, "/");
+  assert.equal((await client.answer(5)).reset, ERROR.refusedStream);
+  open.resolve();
+  assert.deepEqual([(await client.answer(1)).status, (await client.answer(3)).status], [200, 200]);
+  assert.equal((await client.get(7, "/")).status, 200);
+});
+
+Deno.test("floods end the connection with ENHANCE_YOUR_CALM and a line", async () => {
+  await using backend = await startHttp();
+  await using proxy = await startProxyFor({ engine: ENGINE, backend: backend.address });
+  const floods: readonly [what: string, frames: (i: number) => Uint8Array][] = [
+    ["rapid reset", (i) => {
+      const [head, reset] = [headers(2 * i + 1, requestFields()), resetFrame(2 * i + 1, 8)];
+      const both = new Uint8Array(head.length + reset.length);
+      both.set(head);
+      both.set(reset, head.length);
+      return both;
+    }],
+    ["PING", () => frame(FRAME.ping, { payload: new Uint8Array(8) })],
+    ["SETTINGS", () => settings()],
+    ["CONTINUATION", (i) => frame(i === 0 ? FRAME.headers : FRAME.continuation, { id: 1 })],
+  ];
+  for (const [i, [what, frames]] of floods.entries()) {
+    using client = await Http2Client.connect(proxy.port);
+    for (let sent = 0; sent < 5000 && client.goaways.length === 0 && !client.closed; sent++) {
+      await client.send(frames(sent)).catch(() => {});
+    }
+    await client.untilClosed();
+    assert.equal(client.goaways[0]?.code, ERROR.enhanceYourCalm, what);
+    await proxy.log.count(/ request .*error=flood/, i + 1);
+  }
+  assert.ok(backend.requests.length < 10, "streams that are reset at once cost the server nothing");
+});
+
+Deno.test("a client that is silent, or stops amid a head, is left", async () => {
+  await using backend = await startHttp(undefined, { brokenOff: true });
+  await using proxy = await startConfigured({
+    engine: ENGINE,
+    backends: { default: backend.address },
+    settings: { timeouts: { keep_alive: "2s", header: "2s", body_idle: "2s" } },
+  });
+  using idle = await Http2Client.connect(proxy.port);
+  using late = await Http2Client.connect(proxy.port);
+  using slow = await Http2Client.connect(proxy.port);
+  assert.equal((await idle.get(1, "/")).status, 200);
+  await late.send(frame(FRAME.headers, { id: 1, length: 100 }));
+  await slow.ask(1, "/", { method: "POST", ended: false });
+  assert.equal((await slow.answer(1)).status, 408);
+  await Promise.all([idle.untilClosed(), late.untilClosed()]);
+  assert.deepEqual(idle.goaways, [{ lastId: 1, code: 0 }]);
+  await proxy.log.first(/ request .*status=408 .*error=header_timeout/);
+});
+
+Deno.test("a stop says so twice, and lets what runs come to its end", async () => {
+  const open = Promise.withResolvers<void>();
+  await using backend = await startHttp(async () => {
+    await open.promise;
+    return encodeAnswer("hello");
+  });
+  await using proxy = await startProxyFor({ engine: ENGINE, backend: backend.address });
+  using client = await Http2Client.connect(proxy.port);
+  using idle = await Http2Client.connect(proxy.port);
+  await idle.until(() => idle.frames.length > 1 || undefined, "settings");
+  await client.ask(1, "/");
+  await backend.accepted(1);
+  proxy.signal("SIGTERM");
+  await client.until(() => client.goaways.length === 2 || undefined, "two GOAWAY");
+  assert.deepEqual(client.goaways, [{ lastId: 0x7fff_ffff, code: 0 }, { lastId: 1, code: 0 }]);
+  await client.ask(3, "/");
+  open.resolve();
+  assert.equal((await client.answer(1)).body, "hello");
+  await client.untilClosed();
+  await idle.untilClosed();
+  assert.equal(client.seen(3).status, 0);
+  assert.equal((await proxy.status).code, 0);
+});
+
+Deno.test("a reload reaches an open connection at its next request", async () => {
+  await using a = await startHttp(() => encodeAnswer("a"));
+  await using b = await startHttp(() => encodeAnswer("b"));
+  await using proxy = await startConfigured({ engine: ENGINE, backends: { default: a.address } });
+  using client = await Http2Client.connect(proxy.port);
+  assert.equal((await client.get(1, "/")).body, "a");
+  await proxy.reload({ engine: ENGINE, backends: { default: b.address } });
+  assert.equal((await client.get(3, "/")).body, "b");
+});
+
+Deno.test("what a server closed just then is asked again, unless it may have been done", async () => {
+  await using backend = await startBackend(async (connection, index) => {
+    await readRequestHead(connection);
+    await connection.write(encodeAnswer(`${index}`));
+    if (index === 0) {
+      await readRequestHead(connection);
+      connection.reset();
+    } else await readRequestHead(connection).catch(() => {});
+  }, { brokenOff: true });
+  await using proxy = await startProxyFor({ engine: ENGINE, backend: backend.address });
+  using client = await Http2Client.connect(proxy.port);
+  assert.equal((await client.get(1, "/")).body, "0");
+  assert.equal((await client.get(3, "/")).body, "1");
+});
+
+Deno.test("h2load's requests are all answered, with bodies, many at a time", async () => {
+  await using backend = await startHttp(({ target }) => encodeAnswer(target.padEnd(1024)));
+  await using proxy = await startProxyFor({ engine: ENGINE, backend: backend.address });
+  const urls = Array.from({ length: 50 }, (_, i) => `https://localhost:${proxy.port}/path/${i}`);
+  const said = await runOk("h2load", ["-n", "3000", "-c", "4", "-m", "40", ...urls]);
+  assert.match(said, /3000 succeeded, 0 failed, 0 errored/);
+  const one = await runOk("nghttp", ["-nv", "--no-verify-peer", ...urls.slice(0, 10)]).catch(() =>
+    ""
+  );
+  assert.equal(one.match(/:status: 200/g)?.length, 10);
+});
+
+Deno.test("a connection that breaks off takes its requests with it", async () => {
+  await using backend = await startBackend(async (connection) => {
+    await readRequestHead(connection);
+    await connection.untilGone();
+  }, { brokenOff: true });
+  await using proxy = await startProxyFor({ engine: ENGINE, backend: backend.address });
+  const client = await Http2Client.connect(proxy.port);
+  for (const id of [1, 3, 5]) await client.ask(id, "/");
+  await backend.accepted(3);
+  client.connection.close();
+  await backend.allGone();
+  await eventually(
+    () => Promise.resolve(proxy.log.matching(/error=client_gone/).length === 3 || undefined),
+    "three lines",
+  );
+});

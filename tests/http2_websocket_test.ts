@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import { WebSocketServer } from "ws";
+import { startBackend } from "./support/backends.ts";
+import { startBrowser } from "./support/browser.ts";
+import { encodeAnswer, readRequestHead, valuesOf } from "./support/http.ts";
+import { fieldOf, Http2Client } from "./support/http2_client.ts";
+import { data, headers, type RawField, requestFields, resetFrame } from "./support/http2_frames.ts";
+import { startProxyFor } from "./support/start_proxy.ts";
+import { ERROR, FRAME, SETTING } from "../lib/http2/wire.ts";
+
+/** WebSocket over HTTP/2 (RFC 8441), to servers that speak HTTP/1.1. */
+
+const CONNECT: readonly RawField[] = [
+  ["sec-websocket-version", "13"],
+  ["sec-websocket-protocol", "chat"],
+  ["origin", "https://localhost"],
+];
+
+function connectFrame(id: number, path: string, changes: Record<string, string> = {}): Uint8Array {
+  const pseudo = { ":method": "CONNECT", ":protocol": "websocket", ":path": path, ...changes };
+  return headers(id, requestFields({ ":authority": "localhost", ...pseudo }, CONNECT), {
+    ended: false,
+  });
+}
+
+/** A server that switches, and then sends back what it gets. */
+function startSwitching() {
+  return startBackend(async (connection) => {
+    const request = await readRequestHead(connection);
+    if (request.target === "/refused") {
+      return await connection.write(encodeAnswer("no", { status: 403 }));
+    }
+    if (request.target === "/ignored") return await connection.write(encodeAnswer("plain"));
+    const [key = ""] = valuesOf(request, "Sec-WebSocket-Key");
+    const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+      .digest("base64");
+    assert.equal(request.method, "GET");
+    assert.deepEqual(valuesOf(request, "Upgrade"), ["websocket"]);
+    assert.deepEqual(valuesOf(request, "Connection"), ["upgrade"]);
+    assert.equal(atob(key).length, 16);
+    await connection.write([
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n",
+      `Sec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: chat\r\n\r\n`,
+    ].join(""));
+    for (let some; (some = await connection.readSome()) !== undefined;) {
+      await connection.write(some);
+    }
+  }, { brokenOff: true });
+}
+
+Deno.test("an extended CONNECT carries bytes both ways, and its end", async () => {
+  await using backend = await startSwitching();
+  await using proxy = await startProxyFor({ engine: "deno", backend: backend.address });
+  using client = await Http2Client.connect(proxy.port);
+  await client.until(() => client.frames.length > 0 || undefined, "settings");
+  const { payload } = client.frames[0] as (typeof client.frames)[number];
+  const offered = Array.from({ length: payload.length / 6 }, (_, i) => payload[i * 6 + 1]);
+  assert.ok(offered.includes(SETTING.enableConnectProtocol));
+  await client.send(connectFrame(1, "/ws"), data(1, "at once"));
+  await client.until(() => client.seen(1).body === "at once" || undefined, "an echo");
+  const { status, fields } = client.seen(1);
+  assert.equal(status, 200);
+  assert.equal(fieldOf(fields, "sec-websocket-protocol"), "chat");
+  assert.equal(fieldOf(fields, "sec-websocket-accept") ?? fieldOf(fields, "upgrade"), undefined);
+  // much of it, and others beside it
+  for (let i = 0; i < 10; i++) await client.send(data(1, `${i}`.repeat(5000)));
+  await client.until(() => client.seen(1).body.length === 50_007 || undefined, "echoes");
+  await client.send(connectFrame(3, "/ws"), data(3, "another"));
+  await client.until(() => client.seen(3).body === "another" || undefined, "another echo");
+  await client.send(data(1, "", true));
+  assert.equal((await client.answer(1)).ended, true);
+  await client.send(resetFrame(3, ERROR.cancel));
+  await backend.allGone();
+  await proxy.log.count(/ request .*method=GET target=\/ws status=101 .*version=2/, 2);
+});
+
+Deno.test("a server that does not switch is no tunnel", async () => {
+  await using backend = await startSwitching();
+  await using proxy = await startProxyFor({ engine: "deno", backend: backend.address });
+  using client = await Http2Client.connect(proxy.port);
+  await client.send(connectFrame(1, "/refused"), connectFrame(3, "/ignored"));
+  await client.send(connectFrame(5, "/ws", { ":protocol": "connect-udp" }));
+  assert.equal((await client.answer(1)).status, 403);
+  const ignored = await client.answer(3);
+  assert.deepEqual([ignored.status, ignored.body], [502, ""]);
+  assert.equal((await client.answer(5)).status, 405);
+});
+
+Deno.test("a server that vanishes is seen to have gone", async () => {
+  await using backend = await startSwitching();
+  await using proxy = await startProxyFor({ engine: "deno", backend: backend.address });
+  using client = await Http2Client.connect(proxy.port);
+  await client.send(connectFrame(1, "/ws"), data(1, "x"));
+  await client.until(() => client.seen(1).body === "x" || undefined, "an echo");
+  backend.connections[0]?.reset();
+  const { ended, reset } = await client.answer(1);
+  assert.ok(reset !== undefined && !ended);
+  assert.ok(!client.frames.some(({ type }) => type === FRAME.goaway));
+});
+
+Deno.test("Chromium loads 200 images, cancels, and opens a WebSocket, all by HTTP/2", async () => {
+  await using server = await startSite();
+  await using proxy = await startProxyFor({ engine: "deno", backend: server.address });
+  await using browser = await startBrowser({ anyCertificate: true });
+  const page = await browser.open(`https://localhost:${proxy.port}/`);
+  await page.until(
+    "document.images.length === 200 && [...document.images].every((i) => i.complete && i.naturalWidth === 1)",
+    "the images",
+  );
+  assert.equal(
+    await page.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol"),
+    "h2",
+  );
+  const cancelled = await page.evaluate(`(async () => {
+    const abort = new AbortController();
+    const asked = fetch("/never", { signal: abort.signal });
+    setTimeout(() => abort.abort(), 200);
+    return await asked.then(() => "answered", (error) => error.name);
+  })()`);
+  assert.equal(cancelled, "AbortError");
+  const echoed = await page.evaluate(`new Promise((resolve, reject) => {
+    const socket = new WebSocket("wss://" + location.host + "/ws");
+    socket.onopen = () => socket.send("hello ".repeat(20000));
+    socket.onmessage = ({ data }) => { resolve(data.length); socket.close(); };
+    socket.onerror = () => reject(new Error("failed"));
+  })`);
+  assert.equal(echoed, 120_000);
+  await proxy.log.first(/ request .*target=\/never .*error=client_gone .*version=2/);
+  await proxy.log.first(/ request .*method=GET target=\/ws status=101 .*version=2/);
+  const peers = new Set(
+    proxy.log.matching(/ request .*target=\/image/).map((line) => /peer=(\S+)/.exec(line)?.[1]),
+  );
+  assert.equal(peers.size, 1, "one connection for all");
+});
+
+/** A page of 200 images, something that is never answered, and a WebSocket that echoes. */
+async function startSite() {
+  const pixel = Uint8Array.fromBase64(
+    "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7",
+  );
+  const images = Array.from({ length: 200 }, (_, i) => `<img src="/image/${i}" alt="">`).join("");
+  const server = http.createServer((request, response) => {
+    if (request.url === "/never") return;
+    if (request.url?.startsWith("/image/")) {
+      response.setHeader("Content-Type", "image/gif");
+      response.end(pixel);
+    } else {
+      response.setHeader("Content-Type", "text/html");
+      response.end(`<!doctype html><title>images</title>${images}`);
+    }
+  });
+  const sockets = new WebSocketServer({ server, path: "/ws" });
+  sockets.on("connection", (socket) => socket.on("message", (text) => socket.send(String(text))));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    address: `127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      for (const client of sockets.clients) client.terminate();
+      sockets.close();
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}

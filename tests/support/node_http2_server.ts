@@ -1,0 +1,51 @@
+import { Lines } from "./lines.ts";
+import { start } from "./tools.ts";
+
+/** A server by node:http2, in a process of its own. */
+export interface NodeHttp2Server extends AsyncDisposable {
+  /** `host:port` */
+  readonly address: string;
+  /** What it tells: `session` for each connection, and a line for each request and reset. */
+  readonly lines: Lines;
+}
+
+/**
+ * Starts a server of HTTP/2 without TLS.
+ *
+ * @param handler the body of a JavaScript function that gets `stream`, `head`, and the `tell` that
+ *   writes a line; it answers
+ * @param settings of the server, as node:http2 has them
+ */
+export async function startNodeHttp2(handler: string, settings = {}): Promise<NodeHttp2Server> {
+  const program = PROGRAM.replace("HANDLER", handler).replace("SETTINGS", JSON.stringify(settings));
+  const node = start("node", ["-e", program]);
+  const lines = new Lines(node.child.stdout);
+  const [, port] = await lines.first(/^port (\d+)/);
+  return {
+    address: `127.0.0.1:${port}`,
+    lines,
+    async [Symbol.asyncDispose]() {
+      await node[Symbol.asyncDispose]();
+      await lines.ended;
+    },
+  };
+}
+
+const PROGRAM = `
+const http2 = require("node:http2");
+const server = http2.createServer({ settings: SETTINGS });
+const tell = (line) => console.log(line);
+let sessions = 0;
+server.on("session", (session) => {
+  session.number = ++sessions;
+  tell("session " + session.number);
+  session.on("error", () => {});
+  session.on("close", () => tell("session over"));
+});
+server.on("stream", (stream, head) => {
+  stream.on("error", () => {});
+  stream.on("aborted", () => tell("aborted " + head[":path"] + " " + stream.rstCode));
+  HANDLER
+});
+server.listen(0, "127.0.0.1", () => tell("port " + server.address().port));
+`;

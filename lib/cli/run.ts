@@ -337,7 +337,7 @@ async function applyAll(
 }
 
 function watch(
-  { config, certificates, stamps }: LoadedConfig,
+  { config, certificates, trust, stamps }: LoadedConfig,
   { path, expiry, filesWatch, configWatch }: {
     path: string | undefined;
     expiry: ExpiryWatch;
@@ -345,7 +345,7 @@ function watch(
     configWatch: FileWatch;
   },
 ): void {
-  expiry.watch(certificates, new Date());
+  expiry.watch([...certificates, ...trust.shown.values()], new Date());
   filesWatch.watch(config.watch.certificates ? filesOf(config) : [], stamps);
   configWatch.watch(config.watch.config && path !== undefined ? [path] : [], stamps);
 }

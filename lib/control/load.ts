@@ -21,7 +21,14 @@ import type { Objection } from "./fence.ts";
 import { runConfigTests } from "./config_tests.ts";
 import { certificateStore, engineOf, type LoadedConfig, tlsPolicyOf } from "./snapshot.ts";
 import { policyRefusal } from "../tls/openssl/policy_refusal.ts";
-import { loadTrust, refusedTrust, type Trust, trustParts, type TrustRead } from "./trust.ts";
+import {
+  loadTrust,
+  refusedTrust,
+  type Trust,
+  trustParts,
+  type TrustRead,
+  trustWarnings,
+} from "./trust.ts";
 
 /** What reading a configuration file came to. */
 export interface LoadedFile {
@@ -90,6 +97,11 @@ export async function loadConfigFile(path: string, options: LoadOptions): Promis
     ...await refusedCertificates(loaded, { file, trials: options.trials ?? new EngineTrials() }),
     ...refusedTrust(loaded).map(({ at, message }): Problem => ({
       severity: "error",
+      place: file.locate(at),
+      message,
+    })),
+    ...trustWarnings(loaded).map(({ at, message }): Problem => ({
+      severity: "warning",
       place: file.locate(at),
       message,
     })),

@@ -5,7 +5,7 @@ import type { Certificate } from "../certificates/certificate.ts";
 import { readAuthorities, readRevocations, type TrustText } from "../certificates/trust_files.ts";
 import { ClientAuthRules } from "../tls/client_auth.ts";
 import type { ServerTls } from "../tls/server_trust.ts";
-import { crlRefusal, serverTlsRefusal } from "../tls/trust_trial.ts";
+import { crlRefusal, isCrlOutdated, serverTlsRefusal } from "../tls/trust_trial.ts";
 
 /** What the files hold that say whom to trust, and what servers are shown. */
 export interface Trust {
@@ -124,6 +124,17 @@ export interface TrustRefusal {
   /** Where the configuration names it. */
   readonly at: KeyPath;
   readonly message: string;
+}
+
+/** What will surprise whoever goes on with it. */
+export function trustWarnings({ config, trust }: LoadedTrust): readonly TrustRefusal[] {
+  return config.clientAuth.flatMap(({ crl }, index) => {
+    const text = crl === undefined ? undefined : trust.texts.get(crl);
+    if (text === undefined || !isCrlOutdated(text.pem)) return [];
+    const message =
+      `${crl} is out of date: clients of its CA are refused until there is a newer one`;
+    return [{ at: ["client_auth", index, "crl"], message }];
+  });
 }
 
 /** Tries what was read: it would otherwise show to the first client, or with the first request. */

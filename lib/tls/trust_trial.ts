@@ -29,3 +29,25 @@ export function crlRefusal(pem: string): string | undefined {
   const blocks = pem.match(/-----BEGIN X509 CRL-----/g)?.length ?? 0;
   return lists.length === blocks ? undefined : `list ${lists.length + 1} of it is damaged`;
 }
+
+/**
+ * Whether one of these lists was to have a successor by now (RFC 5280, section 5.1.2.5): then no
+ * client of its authority is believed.
+ */
+export function isCrlOutdated(pem: string): boolean {
+  if (openSslUnavailable() !== undefined) return false;
+  const openssl = openSsl();
+  const { crypto } = openssl;
+  return readCrls(openssl, pem).map((list) => {
+    const next = crypto.X509_CRL_get0_nextUpdate(list);
+    const [days, seconds] = [new Int32Array(1), new Int32Array(1)];
+    const isKnown = next !== null &&
+      crypto.ASN1_TIME_diff(bytesOf(days), bytesOf(seconds), null, next) === 1;
+    crypto.X509_CRL_free(list);
+    return isKnown && (days[0] ?? 0) + (seconds[0] ?? 0) < 0;
+  }).includes(true);
+}
+
+function bytesOf({ buffer }: Int32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(buffer);
+}

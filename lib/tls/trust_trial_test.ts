@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createTestAuthority } from "../../tests/support/authority.ts";
-import { crlRefusal, serverTlsRefusal } from "./trust_trial.ts";
+import { crlRefusal, isCrlOutdated, serverTlsRefusal } from "./trust_trial.ts";
 
 Deno.test("crlRefusal() finds the list that is damaged", async () => {
   const authority = await createTestAuthority();
@@ -10,6 +10,15 @@ Deno.test("crlRefusal() finds the list that is damaged", async () => {
   assert.equal(crlRefusal(crl + crl), undefined);
   assert.equal(crlRefusal(damaged), "list 1 of it is damaged");
   assert.equal(crlRefusal(crl + damaged), "list 2 of it is damaged");
+});
+
+Deno.test("isCrlOutdated() is so once the next list is due", async () => {
+  const authority = await createTestAuthority();
+  const fresh = await Deno.readTextFile(await authority.revoke());
+  assert.equal(isCrlOutdated(fresh), false);
+  const old = await Deno.readTextFile(await authority.outdatedList());
+  assert.equal(isCrlOutdated(old), true);
+  assert.equal(isCrlOutdated(fresh + old), true);
 });
 
 Deno.test("serverTlsRefusal() refuses a key that is not the certificate's", async () => {

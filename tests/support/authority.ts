@@ -23,6 +23,8 @@ export interface Authority {
   intermediate(subject: string): Promise<Authority>;
   /** A list of what is revoked: these and all before. @returns its path */
   revoke(...certificates: readonly CertificateFiles[]): Promise<string>;
+  /** The same list as of years ago. @returns its path */
+  outdatedList(): Promise<string>;
 }
 
 /** Makes an authority. */
@@ -75,12 +77,19 @@ function authorityIn(folder: string, { ca, key }: { ca: string; key: string }): 
     return crl;
   }
 
+  async function outdatedList(): Promise<string> {
+    await revoke();
+    const dates = ["-crl_lastupdate", "20200101000000Z", "-crl_nextupdate", "20200201000000Z"];
+    await openssl("ca", "-config", config, "-gencrl", ...dates, "-out", `${crl}.old`);
+    return `${crl}.old`;
+  }
+
   async function intermediate(subject: string): Promise<Authority> {
     const files = await issue({ subject, ca: true });
     return authorityIn(folder, { ca: files.cert, key: files.key });
   }
 
-  return { ca, folder, issue, revoke, intermediate };
+  return { ca, folder, issue, revoke, outdatedList, intermediate };
 }
 
 function caConfig({ folder, name, ca, key }: Record<"folder" | "name" | "ca" | "key", string>) {

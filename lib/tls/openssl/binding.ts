@@ -98,6 +98,8 @@ export const CRYPTO_SYMBOLS = {
   X509_get_subject_name: { parameters: ["pointer"], result: "pointer" },
   X509_NAME_print_ex: { parameters: ["pointer", "pointer", "i32", "u64"], result: "i32" },
   X509_CRL_free: { parameters: ["pointer"], result: "void" },
+  X509_CRL_get0_nextUpdate: { parameters: ["pointer"], result: "pointer" },
+  ASN1_TIME_diff: { parameters: ["buffer", "buffer", "pointer", "pointer"], result: "i32" },
   X509_verify_cert_error_string: { parameters: ["i64"], result: "pointer" },
   X509_STORE_add_cert: { parameters: ["pointer", "pointer"], result: "i32" },
   X509_STORE_add_crl: { parameters: ["pointer", "pointer"], result: "i32" },

@@ -452,13 +452,13 @@ export class Exchange implements RequestReader, AnswerReader {
   }
 
   /**
-   * Whether a failure says something of its server. A server may well close an idle connection, also
-   * in the wrong moment; what breaks behind an answer that came early or behind a switch of
-   * protocols may be anybody's doing.
+   * Whether a failure is worth telling of its server. A server may well close an idle connection,
+   * also in the wrong moment, or one that it says it has seen no request on; what breaks behind an
+   * answer that came early or behind a switch of protocols may be anybody's doing.
    */
   #tells({ error, seen }: FailedTryFacts): boolean {
     if (error.source !== "upstream" || this.#early || this.status === 101) return false;
-    return seen !== "perhaps";
+    return error.code !== "upstream_gone" || seen === "yes";
   }
 
   #mayRetry({ error: { code }, seen }: FailedTryFacts): boolean {

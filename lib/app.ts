@@ -16,6 +16,11 @@ import { ConnectionLimit } from "./proxy/connection_limit.ts";
 import { openListener } from "./proxy/listener.ts";
 import { openPlainListener } from "./proxy/plain_listener.ts";
 import type { Policy } from "./proxy/policy.ts";
+import { PathSet } from "./proxy/router.ts";
+import { type PasswordCheck, Passwords } from "./proxy/passwords.ts";
+import type { RuleServices } from "./proxy/route_rules.ts";
+import { rateMemory, RateTable } from "./core/rate_table.ts";
+import { ProxyError } from "./core/errors.ts";
 import { Sessions } from "./proxy/session.ts";
 import { servePassthrough, serveTcp } from "./proxy/tcp_session.ts";
 import { DeafListeners } from "./control/deaf_listeners.ts";
@@ -130,6 +135,10 @@ export interface AppOptions {
   readonly descriptors?: number | undefined;
   /** What session tickets are sealed with; by default what nobody else knows. */
   readonly ticketKeys?: TicketKeySets | undefined;
+  /** Where rates are kept, together with other threads. */
+  readonly rates?: SharedArrayBuffer | undefined;
+  /** Checks passwords on a thread of its own. */
+  readonly checkPassword?: PasswordCheck | undefined;
   /** Whether servers are checked here; else somebody else does it for several threads. */
   readonly checked?: boolean;
 }
@@ -162,6 +171,7 @@ class RunningApp implements OneThreadApp {
   readonly #servers: ServerRegistry;
   readonly #sessions = new Sessions();
   /** What a CA may ask for. */
+  readonly #rules: RuleServices;
   readonly #challenges = new Live<PendingChallenges>(NO_CHALLENGES);
   #challengeCertificates: ReadonlyMap<string, Certificate> = new Map();
   /** What session tickets are sealed with, on all listeners. */
@@ -176,7 +186,16 @@ class RunningApp implements OneThreadApp {
 
   constructor(
     loaded: LoadedConfig,
-    { observe, traced = false, counters = OWN_COUNTERS, checked = true, descriptors, ticketKeys }:
+    {
+      observe,
+      traced = false,
+      counters = OWN_COUNTERS,
+      checked = true,
+      descriptors,
+      rates,
+      checkPassword,
+      ticketKeys,
+    }:
       & AppOptions
       & {
         observe: Observer;
@@ -188,6 +207,10 @@ class RunningApp implements OneThreadApp {
       observe(event);
     };
     this.#traced = traced;
+    this.#rules = {
+      rates: new RateTable(rates ?? rateMemory()),
+      passwords: new Passwords(checkPassword ?? noPasswords),
+    };
     this.#counters = counters;
     this.#descriptors = descriptors;
     this.#tickets = new TicketKeys(ticketKeys);
@@ -378,15 +401,18 @@ class RunningApp implements OneThreadApp {
       deadlines: this.#deadlines,
       observe: this.#observe,
       traced: this.#traced,
+      rules: this.#rules,
     };
-    if (config.kind === "redirect") {
+    if (config.kind !== "tls") {
+      const redirect = config.kind === "redirect" ? new PathSet(config.except) : undefined;
       const listener = await openPlainListener({
         ...shared,
         serve: (connection) =>
-          serveHttp(connection, { ...session, redirect: true, challenges: this.#challenges }),
+          serveHttp(connection, { ...session, redirect, challenges: this.#challenges }),
       });
       const { address } = listener;
-      const running = { address, mode: "redirect", engine: undefined, engineReason: "" } as const;
+      const mode = config.kind === "redirect" ? "redirect" : "http";
+      const running = { address, mode, engine: undefined, engineReason: "" } as const;
       return { listener, running, listen, certificates: undefined };
     }
     const { mode } = config;
@@ -432,6 +458,11 @@ class RunningApp implements OneThreadApp {
   }
 }
 
+/** Where nobody checks passwords there is no route that asks for one. */
+function noPasswords(): Promise<boolean> {
+  return Promise.reject(new ProxyError("internal", "No thread checks passwords here"));
+}
+
 /** Has listeners give the certificates of a configuration. */
 async function give(listeners: readonly OpenListener[], loaded: LoadedConfig): Promise<void> {
   for (const { certificates } of listeners) certificates?.replace(certificateStore(loaded));
@@ -452,16 +483,14 @@ function listenerKey(
   const address = formatAddress(listener.listen);
   const { proxyProtocol } = listener;
   const { handshake } = config.timeouts;
-  const facts = listener.kind === "redirect"
-    ? ["redirect", proxyProtocol && [proxyProtocol, handshake]]
-    : [
-      listener.mode,
-      listener.alpn,
-      listener.tls,
-      engineOf(listener, config).engine,
-      proxyProtocol,
-      handshake,
-    ];
+  const facts = listener.kind !== "tls" ? [listener, proxyProtocol && handshake] : [
+    listener.mode,
+    listener.alpn,
+    listener.tls,
+    engineOf(listener, config).engine,
+    proxyProtocol,
+    handshake,
+  ];
   // port 0 may stand there more than once
   for (let count = 0;; count++) {
     const key = JSON.stringify([address, count, ...facts]);

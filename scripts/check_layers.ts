@@ -81,7 +81,7 @@ const MAY_IMPORT = {
   app: ["control", "config", "permissions", "proxy", "upstream", ...BELOW],
   control: ["config", "permissions", "proxy", "upstream", "admin", ...BELOW],
   permissions: ["config", "ports", "core"],
-  config: ["acme", "certificates", "tls", "io", "core"],
+  config: ["acme", "certificates", "tls", "http", "io", "core"],
   proxy: ["upstream", ...BELOW],
   upstream: ["http1", "http2", "http", "tls", "certificates", "log", "io", "core"],
   admin: ["metrics", "log", "http1", "http", "io", "ports", "core"],

@@ -6,6 +6,8 @@ import { Live } from "../lib/core/live.ts";
 import { Deadlines } from "../lib/io/deadlines.ts";
 import { serveHttp } from "../lib/proxy/http_session.ts";
 import type { Policy } from "../lib/proxy/policy.ts";
+import { rateMemory, RateTable } from "../lib/core/rate_table.ts";
+import { Passwords } from "../lib/proxy/passwords.ts";
 import { Router } from "../lib/proxy/router.ts";
 import { ClientAuthRules } from "../lib/tls/client_auth.ts";
 import type { Backend } from "../lib/upstream/backend.ts";
@@ -59,7 +61,11 @@ Deno.test("an exchange keeps no connection alive while a part of the request is 
       Promise.resolve(new Http1Connection(far, { home, limits, deadline: deadlines.watch() })),
   } as unknown as Backend;
   const policy: Policy = {
-    router: new Router([{ hosts: [], paths: [], target: backend }]),
+    router: new Router([{
+      ...{ hosts: [], paths: [] },
+      target: { action: { kind: "backend", backend }, rules: undefined, bodyLimit: 0 },
+    }]),
+    errorPages: new Map(),
     certificates: undefined,
     clientAuth: new ClientAuthRules([]),
     limits: { ...limits, streams: 1, body: 0, bodyRate: 0, connections: 0, connectionsPerIp: 0 },
@@ -68,7 +74,13 @@ Deno.test("an exchange keeps no connection alive while a part of the request is 
   };
 
   const client = new ScriptedConnection();
-  const session = serveHttp(client, { policy: new Live(policy), deadlines, observe: ignoreEvents });
+  const session = serveHttp(client, {
+    ...{ policy: new Live(policy), deadlines, observe: ignoreEvents },
+    rules: {
+      rates: new RateTable(rateMemory()),
+      passwords: new Passwords(() => Promise.resolve(false)),
+    },
+  });
   // the head is taken, then nothing more; and the body is answered as soon as it is there to be sent
   far.takes = (text) => {
     if (text.startsWith("POST ")) return true;

@@ -35,7 +35,14 @@ function details({ config, certificates }: LoadedConfig, now: Date): string[] {
     const behind = proxyProtocol === undefined
       ? ""
       : `, PROXY header required from ${proxyProtocol.from.join(", ")}`;
-    if (listener.kind === "redirect") return `  listener ${address}: redirects to https${behind}`;
+    if (listener.kind === "redirect") {
+      const { except } = listener;
+      const but = except.length === 0 ? "" : `, but for ${except.join(", ")}`;
+      return `  listener ${address}: redirects to https${but}${behind}`;
+    }
+    if (listener.kind === "plain") {
+      return `  listener ${address}: plain HTTP by the routes${behind}`;
+    }
     const { engine, reason } = engineOf(listener, config);
     const tls = describeTls(listener).map((text) => `; ${text}`).join("");
     return `  listener ${address}: ${listener.mode}, ${engine} engine (${reason})${tls}${behind}`;

@@ -1,4 +1,4 @@
-import { DEFAULT_BACKEND, DEFAULT_CONFIG } from "../config/defaults.ts";
+import { DEFAULT_BACKEND, DEFAULT_CONFIG, routeTo } from "../config/defaults.ts";
 import type {
   BackendConfig,
   CertificateConfig,
@@ -93,7 +93,7 @@ export function withBackend(config: Config, servers: readonly ServerAddress[]): 
   return {
     ...config,
     backends: new Map([[BACKEND_NAME, backend]]),
-    routes: [{ hosts: [], paths: [], backend: BACKEND_NAME, passthrough: false }],
+    routes: [routeTo(BACKEND_NAME)],
   };
 }
 

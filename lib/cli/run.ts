@@ -1,6 +1,7 @@
 import { type App, startApp } from "../app.ts";
 import { type Fleet, startFleet } from "../workers/fleet.ts";
 import { filesOf } from "../config/files.ts";
+import { PasswordThread } from "../workers/password_thread.ts";
 import type { Config } from "../config/schema.ts";
 import type { PendingChallenges } from "../acme/challenges.ts";
 import type { AcmeStore } from "../acme/store.ts";
@@ -109,11 +110,13 @@ async function serve(
   const traced = telemetry !== undefined;
   const tickets = cleanUp.use(new TicketTurns((sets) => void app.setTicketKeys(sets)));
   const ticketKeys = tickets.sets;
+  const passwords = cleanUp.use(new PasswordThread(Deno.mainModule));
   const workers = workersOf(config);
   if (workers > 1) {
     fleet = await startFleet(start.loaded, {
       ...{ workers, observe, traced, ticketKeys },
       program: Deno.mainModule,
+      checkPassword: (question) => passwords.check(question),
       notice: (event) => monitor.notice(event),
       log: (lines) => log.append(lines),
       terminal: terminal ? { coloured } : undefined,
@@ -123,6 +126,7 @@ async function serve(
     await startApp(start.loaded, observe, {
       ...{ traced, ticketKeys },
       descriptors: descriptorLimit(),
+      checkPassword: (password, hash) => passwords.check({ password, hash }),
     });
   const admin = cleanUp.use(
     new AdminService(monitor, {

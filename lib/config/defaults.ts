@@ -1,7 +1,7 @@
-import type { BackendConfig, Config } from "./schema.ts";
+import type { BackendConfig, Config, RouteConfig } from "./schema.ts";
 import { YAML_SCHEMA } from "./yaml_schema.ts";
 
-const { client_auth: clientAuth, ...parsed } = YAML_SCHEMA.parse({
+const { client_auth: clientAuth, error_pages: _, ...parsed } = YAML_SCHEMA.parse({
   listeners: [{ listen: "127.0.0.1:0" }],
   backends: { default: { servers: ["127.0.0.1:1"] } },
 });
@@ -12,6 +12,7 @@ export const DEFAULT_CONFIG: Config = {
   clientAuth,
   listeners: [],
   backends: new Map(),
+  errorPages: new Map(),
   admin: undefined,
   acme: undefined,
   cluster: undefined,
@@ -25,4 +26,15 @@ function backendDefaults(): Omit<BackendConfig, "servers"> {
   if (backend === undefined) throw new TypeError("The schema dropped a backend");
   const { servers: _, ...defaults } = backend;
   return defaults;
+}
+
+/** A route that sends everything to a backend and asks nothing. */
+export function routeTo(backend: string): RouteConfig {
+  const noFields = { set: {}, add: {}, remove: [] };
+  return {
+    ...{ hosts: [], paths: [], conditions: { methods: [], headers: {} }, backend },
+    ...{ passthrough: false, redirect: undefined, respond: undefined, stripPrefix: undefined },
+    ...{ requestHeaders: noFields, responseHeaders: noFields, allow: [], deny: [] },
+    ...{ rateLimit: undefined, basicAuth: undefined, limits: { body: undefined }, compress: false },
+  };
 }

@@ -15,6 +15,12 @@ export function filesOf(config: Config): readonly string[] {
   const ofServers = [...config.backends.values()].flatMap(({ tls }) =>
     tls === undefined ? [] : [tls.ca, tls.cert, tls.key]
   );
-  const trust = [...ofClients, ...ofServers].filter((path) => path !== undefined);
-  return [...new Set([...files, ...trust])];
+  const ofRoutes = config.routes.flatMap(({ respond, basicAuth }) => [
+    respond?.file,
+    basicAuth?.file,
+  ]);
+  const more = [...ofClients, ...ofServers, ...ofRoutes, ...config.errorPages.values()].filter((
+    path,
+  ) => path !== undefined);
+  return [...new Set([...files, ...more])];
 }

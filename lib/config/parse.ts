@@ -130,7 +130,7 @@ function toConfig(data: z.output<typeof YAML_SCHEMA>, file: string): Config {
   const slash = file.lastIndexOf("/");
   const folder = slash < 0 ? "" : file.slice(0, slash + 1);
   const resolve = (path: string) => path.startsWith("/") ? path : folder + path;
-  const { client_auth: clientAuth, ...rest } = data;
+  const { client_auth: clientAuth, error_pages: errorPages, ...rest } = data;
   return {
     ...rest,
     clientAuth: clientAuth.map(({ ca, crl, ...rest }) => ({
@@ -161,6 +161,17 @@ function toConfig(data: z.output<typeof YAML_SCHEMA>, file: string): Config {
         name,
         { ...backend, tls: tls && withPaths(tls, resolve) },
       ]),
+    ),
+    routes: data.routes.map((route) => ({
+      ...route,
+      respond: route.respond && {
+        ...route.respond,
+        file: route.respond.file && resolve(route.respond.file),
+      },
+      basicAuth: route.basicAuth && { ...route.basicAuth, file: resolve(route.basicAuth.file) },
+    })),
+    errorPages: new Map(
+      Object.entries(errorPages).map(([status, page]) => [Number(status), resolve(page)]),
     ),
     log: { ...data.log, file: data.log.file && resolve(data.log.file) },
     admin: data.admin && {
@@ -251,7 +262,11 @@ function mistakesOf(issue: Issue, base: KeyPath, locator: Locator): Mistake[] {
   }
   if (issue.code === "invalid_key") {
     const key = String(issue.path.at(-1));
-    const message = `"${key}" is not a name: letters, digits, "_", "." and "-" only`;
+    const [inner] = issue.issues;
+    // the schema's own words, where it has some
+    const message = inner === undefined || inner.message.startsWith("Invalid")
+      ? `"${key}" is not a name: letters, digits, "_", "." and "-" only`
+      : `"${key}": ${inner.message}`;
     return [mistake(path, locator.key(path.slice(0, -1), key), message)];
   }
   return [mistake(path, locator.value(path), describe(issue, path))];

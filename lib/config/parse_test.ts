@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { routeTo } from "./defaults.ts";
 import { parseConfig } from "./parse.ts";
 import { formatProblem, sortProblems } from "./problem.ts";
 import { SERVER_DEFAULTS } from "./yaml_schema.ts";
@@ -76,7 +77,10 @@ Deno.test("parseConfig() reads every key of the file", () => {
       },
       proxyProtocol: { from: ["10.0.0.0/8"] },
     },
-    { kind: "redirect", listen: { host: "::1", port: 8080 }, proxyProtocol: undefined },
+    {
+      ...{ kind: "redirect", listen: { host: "::1", port: 8080 } },
+      ...{ except: [], proxyProtocol: undefined },
+    },
   ]);
   assert.deepEqual(config.certificates, [
     {
@@ -152,7 +156,7 @@ Deno.test("parseConfig() reads every key of the file", () => {
     { hosts: ["admin.example"], ca: "etc/clients.pem", mode: "optional", crl: "/abs/clients.crl" },
     { hosts: [], ca: "etc/clients.pem", mode: "require", crl: undefined },
   ]);
-  const common = { paths: [], passthrough: false, backend: "api" };
+  const common = routeTo("api");
   assert.deepEqual(config.routes, [
     { ...common, hosts: ["api.example.com", "*.api.example.com"], paths: ["/v1"] },
     { ...common, hosts: ["old.example.com"], passthrough: true, backend: "old" },
@@ -173,6 +177,7 @@ Deno.test("parseConfig() reads every key of the file", () => {
     headers: 3,
     body: 0,
     bodyRate: 500,
+    streams: 100,
   });
   assert.equal(config.workers, 2);
   assert.deepEqual(config.log, {
@@ -195,6 +200,8 @@ Deno.test("parseConfig() reads every key of the file", () => {
     backend: "api",
     certificate: "api.example.com",
     status: 200,
+    redirect: undefined,
+    header: undefined,
   });
 });
 

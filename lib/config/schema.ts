@@ -1,5 +1,8 @@
 import type { Address } from "../core/address.ts";
 import type { ServerAddress } from "../core/endpoint.ts";
+import type { Rate } from "../core/rate_table.ts";
+import type { Conditions } from "../http/conditions.ts";
+import type { FieldRules } from "../http/field_rules.ts";
 import type { EngineName } from "../tls/engine.ts";
 
 /**
@@ -14,6 +17,8 @@ export interface Config {
   readonly clientAuth: readonly ClientAuthConfig[];
   /** By name. */
   readonly backends: ReadonlyMap<string, BackendConfig>;
+  /** HTML files for the proxy's own errors, by status. */
+  readonly errorPages: ReadonlyMap<number, string>;
   /** First match wins. */
   readonly routes: readonly RouteConfig[];
   readonly forwarded: ForwardedConfig;
@@ -31,7 +36,7 @@ export interface Config {
   readonly tests: readonly TestConfig[];
 }
 
-export type ListenerConfig = TlsListenerConfig | RedirectListenerConfig;
+export type ListenerConfig = TlsListenerConfig | PlainListenerConfig | RedirectListenerConfig;
 
 export interface TlsListenerConfig {
   readonly kind: "tls";
@@ -56,10 +61,19 @@ export interface TlsConfig {
   readonly sessionTickets: boolean;
 }
 
-/** Plain HTTP that answers every request with 308 to https. */
+/** Plain HTTP by the routes. */
+export interface PlainListenerConfig {
+  readonly kind: "plain";
+  readonly listen: Address;
+  readonly proxyProtocol: ProxyProtocolConfig | undefined;
+}
+
+/** Plain HTTP that answers requests with 308 to https. */
 export interface RedirectListenerConfig {
   readonly kind: "redirect";
   readonly listen: Address;
+  /** Prefixes of paths that go by the routes instead. */
+  readonly except: readonly string[];
   readonly proxyProtocol: ProxyProtocolConfig | undefined;
 }
 
@@ -202,9 +216,37 @@ export interface RouteConfig {
   readonly hosts: readonly string[];
   /** Prefixes of the path, on segment borders; empty matches every path. */
   readonly paths: readonly string[];
-  readonly backend: string;
+  /** What else a request has to be. */
+  readonly conditions: Conditions;
+  /** One of this and the next two says what is done. */
+  readonly backend: string | undefined;
   /** Whether TLS is the server's: connections for these names go there as they come. */
   readonly passthrough: boolean;
+  /** A template, and the status. */
+  readonly redirect:
+    | { readonly to: string; readonly status: 301 | 302 | 303 | 307 | 308 }
+    | undefined;
+  readonly respond: RespondConfig | undefined;
+  /** Taken off the path. */
+  readonly stripPrefix: string | undefined;
+  readonly requestHeaders: FieldRules;
+  readonly responseHeaders: FieldRules;
+  /** Addresses (CIDR) of clients; empty for all. */
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  readonly rateLimit: Rate | undefined;
+  readonly basicAuth: { readonly file: string; readonly realm: string } | undefined;
+  /** Undefined for the limit of all. */
+  readonly limits: { readonly body: number | undefined };
+  readonly compress: boolean;
+}
+
+export interface RespondConfig {
+  readonly status: number;
+  readonly type: string;
+  /** Where there is no file. */
+  readonly body: string;
+  readonly file: string | undefined;
 }
 
 export interface ForwardedConfig {
@@ -315,4 +357,8 @@ export interface TestExpectation {
   /** A name that the certificate given covers, or the path of its file. */
   readonly certificate: string | undefined;
   readonly status: number | undefined;
+  /** Where a redirect leads to. */
+  readonly redirect: string | undefined;
+  /** What a route puts into answers, by name. */
+  readonly header: Readonly<Record<string, string>> | undefined;
 }

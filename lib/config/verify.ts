@@ -5,6 +5,7 @@ import { isWithin, type KeyPath } from "./key_path.ts";
 import type { ParsedFile } from "./parse.ts";
 import type { Problem } from "./problem.ts";
 import type { Config } from "./schema.ts";
+import { isUnconditional } from "../http/conditions.ts";
 import { nearest } from "./suggest.ts";
 
 /** A finding about a value, before it has a place. */
@@ -172,7 +173,9 @@ function unusedBackends({ routes, backends }: Config): Finding[] {
 }
 
 function unreachableRoutes({ routes }: Config): Finding[] {
-  const all = routes.findIndex(({ hosts, paths }) => hosts.length === 0 && paths.length === 0);
+  const all = routes.findIndex(({ hosts, paths, conditions }) =>
+    hosts.length === 0 && paths.length === 0 && isUnconditional(conditions)
+  );
   if (all < 0) return [];
   return routes.slice(all + 1).map((_, index) =>
     warning(["routes", all + 1 + index], `route ${all + 1} matches everything before this one`)
@@ -197,11 +200,14 @@ function passthroughRoutes({ routes, backends }: Config): Finding[] {
     if (!passthrough) return [];
     const at = ["routes", index];
     const findings: Finding[] = [];
+    if (backend === undefined) {
+      findings.push(error(at, "a connection that passes through needs a backend"));
+    }
     if (paths.length > 0) {
       const message = "a connection that passes through shows no path: take paths out";
       findings.push(error([...at, "paths"], message));
     }
-    if (backends.get(backend)?.tls !== undefined) {
+    if (backend !== undefined && backends.get(backend)?.tls !== undefined) {
       const message = `the client's TLS is for the servers of "${backend}", which have tls of ours`;
       findings.push(error([...at, "backend"], message));
     }

@@ -2,10 +2,8 @@ import * as z from "zod";
 import { isIP } from "node:net";
 import { parseAddress } from "../core/address.ts";
 import { parseServerAddress } from "../core/endpoint.ts";
-import { messageOf } from "../core/errors.ts";
 import { CIPHER_SUITES, cipherSuite, GROUP_NAMES } from "../core/cipher_suites.ts";
-import { networkEnds } from "../core/ip.ts";
-import { ipAddress, normalizeHostName, normalizeHostPattern } from "../core/host_name.ts";
+import { ipAddress, normalizeHostPattern } from "../core/host_name.ts";
 import type {
   AcmeConfig,
   AdminConfig,
@@ -20,14 +18,25 @@ import type {
   LimitsConfig,
   ListenerConfig,
   LogConfig,
-  RouteConfig,
   ServerConfig,
   TestConfig,
   TimeoutsConfig,
   TlsConfig,
 } from "./schema.ts";
 import { nearest } from "./suggest.ts";
-import { parseDuration, parseSize } from "./units.ts";
+import { pathPrefix, route } from "./route_schema.ts";
+import {
+  address,
+  cidr,
+  count,
+  duration,
+  hostOrAddress,
+  hostPattern,
+  plainDuration,
+  plainSize,
+  size,
+  text,
+} from "./schema_parts.ts";
 
 /** What to say to who still asks for the engine that there was on `node:tls`. */
 export const NODE_ENGINE_GONE =
@@ -54,78 +63,8 @@ export const SERVER_DEFAULTS: Omit<ServerConfig, "address"> = {
  * error.
  */
 
-/** A string that means something else; what `parse` throws is the error. */
-function text<T>(description: string, example: string, parse: (text: string) => T) {
-  const error = `text, such as ${example}`;
-  return z.string({ error }).meta({ description, examples: [example] }).transform(
-    (value, context): T => {
-      try {
-        return parse(value);
-      } catch (error) {
-        context.addIssue({ code: "custom", message: messageOf(error) });
-        return z.NEVER;
-      }
-    },
-  );
-}
-
-function duration(description: string, byDefault: string) {
-  return plainDuration(description).prefault(byDefault);
-}
-
-function plainDuration(description: string) {
-  return text(description, "5s", (value) => {
-    const parsed = parseDuration(value);
-    if (parsed === undefined) {
-      throw new Error(`"${value}" is not a duration; write 300ms, 5s, 10m or 1h`);
-    }
-    return parsed;
-  });
-}
-
-function size(description: string, byDefault: string | 0) {
-  return plainSize(description).prefault(byDefault);
-}
-
-function plainSize(description: string) {
-  const sized = text(description, "16KiB", (value) => {
-    const parsed = parseSize(value);
-    if (parsed === undefined) throw new Error(`"${value}" is not a size; write 16KiB or 1MiB`);
-    return parsed;
-  });
-  return z.union([sized, z.int().min(0)]);
-}
-
-function address(description: string) {
-  return text(description, "127.0.0.1:8443", parseAddress);
-}
-
-function count(description: string, { least, byDefault }: { least: number; byDefault: number }) {
-  return z.int().min(least).max(1_000_000_000).default(byDefault).meta({ description });
-}
-
 /** The directory of Let's Encrypt. */
 const LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory";
-
-const HOST_DESCRIPTION =
-  "A host name, *. and a host name for one label more, or an IP address without brackets";
-
-const hostPattern = text(HOST_DESCRIPTION, "*.example.com", (value) => {
-  const pattern = normalizeHostPattern(value);
-  if (pattern !== undefined) return pattern;
-  const hint = value === "*"
-    ? "; leave hosts out for every host"
-    : /^[^:]+:\d+$/.test(value)
-    ? "; leave the port out, it does not matter here"
-    : "";
-  throw new Error(`"${value}" is not a host name${hint}`);
-});
-
-const hostOrAddress = text("A host name or an IP address", "api.example.com", (value) => {
-  const name = ipAddress(value) ?? normalizeHostName(value);
-  if (name === undefined) throw new Error(`"${value}" is not a host name`);
-  return name;
-});
 
 function unknownEngine({ input }: { readonly input?: unknown }): string | undefined {
   return input === "node" ? NODE_ENGINE_GONE : undefined;
@@ -136,13 +75,6 @@ const tlsVersion = z.union([
   z.enum(["1.2", "1.3"]),
   z.literal([1.2, 1.3]).transform((version) => version === 1.3 ? "1.3" : "1.2"),
 ]);
-
-const cidr = z.string().meta({ examples: ["10.0.0.0/8"] }).refine(
-  (range) => networkEnds(range) !== undefined,
-  {
-    error: "not an address range; write 10.0.0.0/8 or 2001:db8::/32",
-  },
-);
 
 const proxyProtocol = z.strictObject({
   from: z.array(cidr).min(1).meta({
@@ -218,14 +150,41 @@ const listener = z.strictObject({
   alpn: z.array(alpnName).optional().meta({
     description: "In tcp mode the protocols offered, best first; in http mode they are HTTP's own",
   }),
-  tls: tls.optional(),
+  tls: z.union([z.literal(false), tls]).optional().meta({
+    description: "Details of TLS; false for plain HTTP by the same routes",
+  }),
   redirect: z.literal("https").optional().meta({
     description: "Plain HTTP that answers 308 to the same URL with https; no TLS beside it",
   }),
+  except: z.array(pathPrefix).min(1).optional().meta({
+    description: "Beside redirect: paths that go by the routes instead",
+    examples: [["/.well-known/"]],
+  }),
   proxy_protocol: proxyProtocol.optional(),
 }).transform((parsed, context): ListenerConfig => {
-  const { listen, redirect, mode, engine, http2, alpn, tls, proxy_protocol: proxyProtocol } =
-    parsed;
+  const {
+    listen,
+    redirect,
+    mode,
+    engine,
+    http2,
+    alpn,
+    tls,
+    except,
+    proxy_protocol: proxyProtocol,
+  } = parsed;
+  if (redirect === undefined && except !== undefined) {
+    const message = '"except" is for a listener that redirects';
+    context.addIssue({ code: "custom", path: ["except"], message });
+  }
+  if (redirect === undefined && tls === false) {
+    for (const [key, value] of Object.entries({ mode, engine, alpn })) {
+      if (value === undefined || value === "http") continue;
+      const message = `"${key}" means nothing for a listener of plain HTTP`;
+      context.addIssue({ code: "custom", path: [key], message });
+    }
+    return { kind: "plain", listen, proxyProtocol };
+  }
   if (redirect === undefined) {
     if (mode === "tcp" && http2 !== undefined) {
       const message = `"http2" means nothing in tcp mode`;
@@ -242,7 +201,7 @@ const listener = z.strictObject({
       engine: engine ?? "auto",
       http2: http2 ?? true,
       alpn: alpn ?? [],
-      tls: tls ?? TLS_DEFAULTS,
+      tls: tls || TLS_DEFAULTS,
       proxyProtocol,
     };
   }
@@ -251,7 +210,7 @@ const listener = z.strictObject({
     const message = `"${key}" means nothing for a listener that redirects`;
     context.addIssue({ code: "custom", path: [key], message });
   }
-  return { kind: "redirect", listen, proxyProtocol };
+  return { kind: "redirect", listen, except: except ?? [], proxyProtocol };
 });
 
 const fileCertificate = z.strictObject({
@@ -551,40 +510,6 @@ const backend = z.strictObject({
   pool: { maxIdle: pool.max_idle, idleTimeout: pool.idle_timeout },
 }));
 
-const pathPrefix = z.string().regex(/^\/[\x21\x22\x24-\x3e\x40-\x7e]*$/, {
-  error: "a path begins with / and has no ?, # or space",
-  abort: true,
-}).refine((path) => !path.includes("*"), {
-  error: ({ input }) => {
-    const prefix = String(input).replace(/\*.*$/, "");
-    return `"${input}" holds a *, but a path is a prefix and covers all below it: write "${prefix}"`;
-  },
-}).meta({
-  description:
-    "On segment borders: /v1, or /v1/, is for /v1, /v1/x and /v1?q, not for /v10; compared as sent",
-  examples: ["/v1"],
-});
-
-const route = z.strictObject({
-  hosts: z.array(hostPattern).min(1, {
-    error: '"hosts" must not be empty: leave it out for every host',
-  }).default([]).meta({
-    description:
-      "What a request's Host, or in tcp mode the SNI, must be; *. stands for one label; none matches every host",
-  }),
-  paths: z.array(pathPrefix).min(1, {
-    error: '"paths" must not be empty: leave it out for every path',
-  }).default([]).meta({
-    description: "Prefixes of the path; none matches every path",
-  }),
-  backend: z.string().meta({
-    description: "Name of a backend; the first route that matches has the request",
-  }),
-  passthrough: z.boolean().default(false).meta({
-    description: "TLS stays the server's: what asks for these names (SNI) goes there as it comes",
-  }),
-}).transform((parsed): RouteConfig => parsed);
-
 const timeouts = z.strictObject({
   handshake: duration("For a TLS handshake", "10s"),
   header: duration("For a request's head, from its first byte", "30s"),
@@ -675,8 +600,12 @@ const test = z.strictObject({
     status: z.int().min(100).max(599).optional().meta({
       description: "Status that the proxy answers by itself, such as 404 or 421",
     }),
+    redirect: z.string().optional().meta({ description: "URL that a redirect leads to" }),
+    header: z.record(z.string(), z.string()).optional().meta({
+      description: "Header fields that the route puts into answers, as the file has them",
+    }),
   }).refine((expect) => Object.values(expect).some((value) => value !== undefined), {
-    error: "expects nothing; say backend, certificate or status",
+    error: "expects nothing; say backend, certificate, status, redirect or header",
   }),
 }).transform(({ sni, host, path, expect }): TestConfig => ({
   sni,
@@ -686,6 +615,8 @@ const test = z.strictObject({
     backend: expect.backend,
     certificate: expect.certificate,
     status: expect.status,
+    redirect: expect.redirect,
+    header: expect.header,
   },
 }));
 
@@ -696,6 +627,13 @@ export const YAML_SCHEMA = z.strictObject({
   client_auth: z.array(clientAuth).default([]).meta({ description: "Certificates of clients" }),
   backends: z.record(z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/), backend).default({}),
   routes: z.array(route).default([]),
+  error_pages: z.record(
+    z.string().regex(/^[45]\d\d$/, { error: "not a status of an error" }),
+    z.string().min(1),
+  ).default({}).meta({
+    description:
+      "HTML files for the proxy's own errors, by status; clients that prefer JSON get JSON all the same",
+  }),
   forwarded: z.strictObject({
     trusted: z.array(cidr).default([]).meta({
       description: "Proxies in front of this one, which are believed what they say of clients",

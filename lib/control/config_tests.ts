@@ -1,5 +1,6 @@
 import type { KeyPath } from "../config/key_path.ts";
-import type { TestConfig } from "../config/schema.ts";
+import type { RouteConfig, TestConfig } from "../config/schema.ts";
+import { ownAnswerOf } from "./own_answers.ts";
 import { normalizeHostName } from "../core/host_name.ts";
 import { certificateCovers } from "../certificates/certificate_store.ts";
 import { type Resolution, resolveRequest } from "./resolve.ts";
@@ -29,7 +30,7 @@ export function runConfigTests(loaded: LoadedConfig): FailedTest[] {
     const found = resolveRequest(loaded, {
       ...{ sni, host, path: test.path, strictSni, seesCertificate },
     });
-    return failures(test, found).map(({ key, message }) => ({
+    return failures(test, found, { host, path: test.path }).map(({ key, message }) => ({
       path: ["tests", index, "expect", key],
       message,
     }));
@@ -39,10 +40,11 @@ export function runConfigTests(loaded: LoadedConfig): FailedTest[] {
 function failures(
   { expect }: TestConfig,
   found: Resolution,
-): { key: "backend" | "certificate" | "status"; message: string }[] {
+  asked: { host: string | undefined; path: string },
+): { key: "backend" | "certificate" | "status" | "redirect" | "header"; message: string }[] {
   const failed: ReturnType<typeof failures> = [];
   const isRouted = found.kind === "route" || found.kind === "passthrough";
-  const backend = isRouted ? found.backend : undefined;
+  const backend = isRouted ? found.found.backend : undefined;
   if (expect.backend !== undefined && expect.backend !== backend) {
     const instead = backend === undefined ? describe(found) : `it goes to "${backend}"`;
     failed.push({ key: "backend", message: `expected backend "${expect.backend}", ${instead}` });
@@ -58,10 +60,34 @@ function failures(
       failed.push({ key: "certificate", message });
     }
   }
-  if (expect.status !== undefined && expect.status !== statusOf(found)) {
+  const own = isRouted ? ownAnswerOf(found.found, asked) : undefined;
+  if (expect.redirect !== undefined && expect.redirect !== own?.location) {
+    const instead = own?.location === undefined ? describe(found) : `it leads to ${own.location}`;
+    failed.push({
+      key: "redirect",
+      message: `expected redirect to ${expect.redirect}, ${instead}`,
+    });
+  }
+  for (const [name, value] of Object.entries(expect.header ?? {})) {
+    const set = isRouted ? setHeader(found.found, name) : undefined;
+    if (set === value) continue;
+    const instead = set === undefined ? "its route sets none" : `its route sets "${set}"`;
+    failed.push({ key: "header", message: `expected header ${name}: ${value}, ${instead}` });
+  }
+  const status = statusOf(found) ?? own?.status;
+  if (expect.status !== undefined && expect.status !== status) {
     failed.push({ key: "status", message: `expected status ${expect.status}, ${describe(found)}` });
   }
   return failed;
+}
+
+/** What a route puts into answers under a name; undefined for nothing. */
+function setHeader(
+  { responseHeaders: { set, add } }: RouteConfig,
+  name: string,
+): string | undefined {
+  const all = [...Object.entries(set), ...Object.entries(add)];
+  return all.find(([other]) => other.toLowerCase() === name.toLowerCase())?.[1];
 }
 
 /** The status this proxy would answer itself; undefined where a backend answers. */
@@ -78,7 +104,7 @@ function describe(found: Resolution): string {
     case "refused_name":
       return "the handshake is refused (strict_sni)";
     case "passthrough":
-      return `it passes through to "${found.backend}"`;
+      return `it passes through to "${found.found.backend}"`;
     case "other_policy":
       return `it gets 421 (${found.reason})`;
     case "misdirected":
@@ -86,6 +112,9 @@ function describe(found: Resolution): string {
     case "no_route":
       return "it gets 404 (no route matches)";
     case "route":
-      return `it goes to "${found.backend}"`;
+      if (found.found.backend !== undefined) return `it goes to "${found.found.backend}"`;
+      return found.found.redirect === undefined
+        ? `route ${found.route + 1} responds ${found.found.respond?.status}`
+        : `route ${found.route + 1} redirects to ${found.found.redirect.to}`;
   }
 }

@@ -1,13 +1,16 @@
-import type { Config, ListenerConfig, TlsListenerConfig } from "../config/schema.ts";
+import type { Config, ListenerConfig, RouteConfig, TlsListenerConfig } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
 import { normalizeHostName } from "../core/host_name.ts";
 import { ProxyError } from "../core/errors.ts";
 import { daysUntilExpiry } from "../certificates/certificate.ts";
+import { PathSet } from "../proxy/router.ts";
+import { ownAnswerOf } from "./own_answers.ts";
+import { describeRules } from "./describe_route.ts";
 import { describeBackend } from "./describe_backend.ts";
 import { clientAuthRules } from "./trust.ts";
 import { describeTls } from "./describe_tls.ts";
 import { resolveRequest } from "./resolve.ts";
-import { engineOf, type LoadedConfig } from "./snapshot.ts";
+import { engineOf, type LoadedConfig, routerOf } from "./snapshot.ts";
 
 /** What would become of a request, and why: a value for programs, `explanationLines` for people. */
 export interface Explanation {
@@ -33,7 +36,11 @@ export interface Explanation {
     readonly number: number;
     readonly hosts: readonly string[];
     readonly paths: readonly string[];
+    readonly methods?: readonly string[];
+    readonly headers?: Readonly<Record<string, string>>;
   };
+  /** What the route asks and changes, in the order in which it acts. */
+  readonly rules?: readonly string[];
   readonly backend?: {
     readonly name: string;
     /** Each with what sets it apart from the others. */
@@ -67,6 +74,9 @@ export interface ExplainQuestion {
 export function explainRequest(loaded: LoadedConfig, question: ExplainQuestion): Explanation {
   const url = parseUrl(question.url);
   const listener = listenerFor(url, loaded.config);
+  if (listener.kind === "plain" || isExcepted(listener, url)) {
+    return explainPlain(loaded, { url, listener });
+  }
   if (listener.kind === "redirect") {
     return {
       url: url.href,
@@ -78,6 +88,29 @@ export function explainRequest(loaded: LoadedConfig, question: ExplainQuestion):
     };
   }
   return explainTls(loaded, { url, listener, question });
+}
+
+/** By the same routes, without TLS. */
+function explainPlain(
+  loaded: LoadedConfig,
+  { url, listener }: { url: URL; listener: ListenerConfig },
+): Explanation {
+  const [host, path] = [hostOf(url), targetOf(url)];
+  const common = { url: url.href, listener: explainedListener(listener, "http") };
+  const found = routerOf(loaded.config).route(normalizeHostName(host) ?? host, path, {
+    method: "GET",
+    values: () => [],
+  });
+  if (found === undefined) {
+    return { ...common, answer: { status: 404, reason: "no route matches" } };
+  }
+  const asked = { route: found.index, found: found.target };
+  return { ...common, ...routed(loaded.config, asked, url), ...added(found.target, url, listener) };
+}
+
+/** Whether a path goes by the routes though its listener redirects. */
+function isExcepted(listener: ListenerConfig, url: URL): boolean {
+  return listener.kind === "redirect" && new PathSet(listener.except).covers(targetOf(url));
 }
 
 function explainTls(
@@ -102,7 +135,7 @@ function explainTls(
     engine: { name: engine.engine, reason: engine.reason },
   };
   if (found.kind === "passthrough") {
-    return { ...common, passthrough: true, ...routed(loaded.config, found) };
+    return { ...common, passthrough: true, ...routed(loaded.config, found, url) };
   }
   if (found.kind === "refused_name") {
     const reason = "strict_sni: no certificate covers the name, the handshake is refused";
@@ -138,8 +171,8 @@ function explainTls(
     case "route":
       return {
         ...withCertificate,
-        ...routed(loaded.config, found),
-        ...(tcp ? {} : { addedHeaders: addedHeaders(url, listener) }),
+        ...routed(loaded.config, found, url),
+        ...(tcp ? {} : added(found.found, url, listener)),
       };
   }
 }
@@ -153,19 +186,44 @@ function explainedListener(
   return { address, mode, proxyProtocolFrom: proxyProtocol.from };
 }
 
-function routed(config: Config, { route, backend }: { route: number; backend: string }) {
-  const { hosts = [], paths = [] } = config.routes[route] ?? {};
-  const found = config.backends.get(backend);
+function routed(
+  config: Config,
+  { route, found }: { route: number; found: RouteConfig },
+  url: URL,
+) {
+  const { hosts, paths, backend: name, conditions: { methods, headers } } = found;
+  const backend = name === undefined ? undefined : config.backends.get(name);
+  const rules = describeRules(found);
+  const own = ownAnswerOf(found, { host: url.hostname, path: targetOf(url) });
+  const conditions = { ...(methods.length > 0 ? { methods } : {}), ...headersOf(headers) };
   return {
-    route: { number: route + 1, hosts, paths },
-    ...(found === undefined ? {} : { backend: { name: backend, ...describeBackend(found) } }),
+    route: { number: route + 1, hosts, paths, ...conditions },
+    ...(rules.length === 0 ? {} : { rules }),
+    ...(backend === undefined || name === undefined
+      ? {}
+      : { backend: { name, ...describeBackend(backend) } }),
+    ...(own === undefined ? {} : {
+      answer: {
+        status: own.status,
+        reason: own.location === undefined ? "the route responds" : `Location: ${own.location}`,
+      },
+    }),
   };
 }
 
-function addedHeaders(url: URL, { listen }: ListenerConfig): Record<string, string> {
+function headersOf(headers: Readonly<Record<string, string>>) {
+  return Object.keys(headers).length > 0 ? { headers } : {};
+}
+
+/** What a backend gets beyond what the client sends, where there is one. */
+function added({ backend }: RouteConfig, url: URL, listener: ListenerConfig) {
+  return backend === undefined ? {} : { addedHeaders: addedHeaders(url, listener) };
+}
+
+function addedHeaders(url: URL, { kind, listen }: ListenerConfig): Record<string, string> {
   return {
     "X-Forwarded-For": "the client's address",
-    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Proto": kind === "tls" ? "https" : "http",
     "X-Forwarded-Host": url.host,
     "X-Forwarded-Port": String(listen.port),
   };
@@ -173,7 +231,8 @@ function addedHeaders(url: URL, { listen }: ListenerConfig): Record<string, stri
 
 /** An explanation as lines for a terminal. */
 export function explanationLines(explanation: Explanation): string[] {
-  const { listener, engine, certificate, route, backend, addedHeaders, answer } = explanation;
+  const { listener, engine, certificate, route, rules, backend, addedHeaders, answer } =
+    explanation;
   const { clientAuth, passthrough, tls } = explanation;
   const lines = [explanation.url];
   const say = (label: string, text: string) => lines.push(`  ${label.padEnd(12)} ${text}`);
@@ -198,8 +257,14 @@ export function explanationLines(explanation: Explanation): string[] {
   if (route !== undefined) {
     const hosts = route.hosts.length === 0 ? "every host" : route.hosts.join(", ");
     const paths = route.paths.length === 0 ? "every path" : route.paths.join(", ");
-    say("route", `${route.number}, the first that matches: ${hosts}; ${paths}`);
+    const methods = route.methods === undefined ? "" : `; ${route.methods.join(", ")}`;
+    const headers = Object.entries(route.headers ?? {}).map(([name, value]) =>
+      `; ${name}: ${value}`
+    );
+    const more = methods + headers.join("");
+    say("route", `${route.number}, the first that matches: ${hosts}; ${paths}${more}`);
   }
+  for (const rule of rules ?? []) say("rule", rule);
   if (backend !== undefined) {
     say("backend", `${backend.name}: ${backend.servers.join(", ")}`);
     say("balance", backend.balance);
@@ -249,8 +314,8 @@ function hostOf({ hostname }: URL): string {
 
 /** By the port the URL names, else the first of its kind. */
 function listenerFor(url: URL, { listeners }: Config): ListenerConfig {
-  const kind = url.protocol === "https:" ? "tls" : "redirect";
-  const candidates = listeners.filter((listener) => listener.kind === kind);
+  const secure = url.protocol === "https:";
+  const candidates = listeners.filter(({ kind }) => (kind === "tls") === secure);
   const listener = url.port === ""
     ? candidates[0]
     : candidates.find(({ listen }) => listen.port === Number(url.port));

@@ -16,10 +16,18 @@ import {
 } from "../certificates/certificate.ts";
 import { certificateCovers } from "../certificates/certificate_store.ts";
 import { orStandIn } from "./acme_certificate.ts";
+import { contentFiles, type Contents, readContent, readContents } from "./content_files.ts";
 import { EngineTrials } from "./engine_trial.ts";
 import type { Objection } from "./fence.ts";
 import { runConfigTests } from "./config_tests.ts";
-import { certificateStore, engineOf, type LoadedConfig, tlsPolicyOf } from "./snapshot.ts";
+import { isUnconditional } from "../http/conditions.ts";
+import {
+  certificateStore,
+  engineOf,
+  type LoadedConfig,
+  routerOf,
+  tlsPolicyOf,
+} from "./snapshot.ts";
 import { policyRefusal } from "../tls/openssl/policy_refusal.ts";
 import {
   loadTrust,
@@ -88,11 +96,12 @@ export async function loadConfigFile(path: string, options: LoadOptions): Promis
   const stamps = new Map([...own, ...await stampsBeforeReading(filesOf(draft))]);
   const certificates = await readCertificates(file, options, problems);
   const trust = await readTrust(file, options, problems);
+  const contents = await readContentFiles(file, problems);
   const complete = certificates.length === draft.certificates.length;
   if (config === undefined || !complete || hasErrors(problems)) {
     return { source, problems: sortProblems(problems), loaded: undefined };
   }
-  const loaded = { config, certificates, trust, stamps };
+  const loaded = { config, certificates, trust, contents, stamps };
   problems.push(
     ...await refusedCertificates(loaded, { file, trials: options.trials ?? new EngineTrials() }),
     ...refusedTrust(loaded).map(({ at, message }): Problem => ({
@@ -106,6 +115,7 @@ export async function loadConfigFile(path: string, options: LoadOptions): Promis
       message,
     })),
     ...uncoveredNames(loaded, file),
+    ...shadowedRoutes(loaded, file),
     ...failedTests(loaded, file),
   );
   return {
@@ -159,7 +169,7 @@ export async function loadFiles(
   const trust = await loadTrust(config, read);
   const [distrust] = refusedTrust({ config, trust });
   if (distrust !== undefined) throw new ProxyError("bad_config", distrust.message);
-  return { config, certificates, trust, stamps };
+  return { config, certificates, trust, contents: await readContents(config), stamps };
 }
 
 const readOne: CertificateReader = orStandIn(loadCertificate);
@@ -254,6 +264,24 @@ async function readTrust(
   return read;
 }
 
+/** Files of answers, pages and passwords; what is wrong with others is added to `problems`. */
+async function readContentFiles(
+  { draft, locate, broken }: ParsedFile,
+  problems: Problem[],
+): Promise<Contents> {
+  const read = new Map<string, Uint8Array<ArrayBuffer>>();
+  for (const file of draft === undefined ? [] : contentFiles(draft)) {
+    if (broken.some((path) => isWithin(file.at, path))) continue;
+    try {
+      read.set(file.path, await readContent(file));
+    } catch (error) {
+      if (!(error instanceof ProxyError)) throw error;
+      problems.push({ severity: "error", place: locate(file.at), message: error.message });
+    }
+  }
+  return read;
+}
+
 /** What is to be said of a certificate's dates. */
 function validityProblems(
   certificate: Certificate,
@@ -335,6 +363,21 @@ function uncoveredNames(loaded: LoadedConfig, { locate }: ParsedFile): Problem[]
         }]
       )
   );
+}
+
+/** Routes that can never match; those behind one for everything are told of already. */
+function shadowedRoutes({ config }: LoadedConfig, { locate }: ParsedFile): Problem[] {
+  const router = routerOf(config);
+  const end = config.routes.findIndex(({ hosts, paths, conditions }) =>
+    hosts.length === 0 && paths.length === 0 && isUnconditional(conditions)
+  );
+  const reached = end < 0 ? config.routes : config.routes.slice(0, end);
+  return reached.flatMap((_, index): Problem[] => {
+    const shadow = router.shadowOf(index);
+    if (shadow === undefined) return [];
+    const message = `this route never matches: route ${shadow + 1} takes all of it before`;
+    return [{ severity: "warning", place: locate(["routes", index]), message }];
+  });
 }
 
 function failedTests(loaded: LoadedConfig, { locate }: ParsedFile): Problem[] {

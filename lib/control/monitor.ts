@@ -112,7 +112,10 @@ export class Monitor implements Disposable {
         daysLeft: daysUntilExpiry(certificate, now),
         warningDays: warningDays(certificate),
       })),
-      routes: config.routes.map((route) => ({ name: routeName(route), backend: route.backend })),
+      routes: config.routes.map((route) => ({
+        name: routeName(route),
+        backend: route.backend ?? (route.redirect === undefined ? "respond" : "redirect"),
+      })),
       backends: [...config.backends.keys()].map((name) => ({
         name,
         servers: servers.filter(({ backend }) => backend === name)

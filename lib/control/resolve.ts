@@ -1,3 +1,5 @@
+import type { RouteConfig } from "../config/schema.ts";
+import type { ConditionFacts } from "../http/conditions.ts";
 import type { LoadedConfig } from "./snapshot.ts";
 import { certificateStore, routerOf } from "./snapshot.ts";
 import { clientAuthRules } from "./trust.ts";
@@ -11,6 +13,8 @@ export interface RequestQuestion {
   readonly host: string | undefined;
   readonly path: string | undefined;
   readonly strictSni: boolean;
+  /** What conditions of routes look at; by default a GET without header fields. */
+  readonly request?: ConditionFacts | undefined;
   /** Whether the engine knows which certificate a client was given. */
   readonly seesCertificate: boolean;
 }
@@ -20,7 +24,7 @@ export type Resolution =
   /** `strict_sni`: the handshake ends with unrecognized_name. */
   | { readonly kind: "refused_name" }
   /** TLS is the server's. */
-  | { readonly kind: "passthrough"; readonly route: number; readonly backend: string }
+  | { readonly kind: "passthrough"; readonly route: number; readonly found: RouteConfig }
   /** The Host is under another `client_auth` than the connection's name, or its TLS is a server's. */
   | { readonly kind: "other_policy"; readonly certificate: Selection; readonly reason: string }
   | { readonly kind: "misdirected"; readonly certificate: Selection }
@@ -30,8 +34,10 @@ export type Resolution =
     readonly certificate: Selection;
     /** From 0. */
     readonly route: number;
-    readonly backend: string;
+    readonly found: RouteConfig;
   };
+
+const PLAIN_REQUEST: ConditionFacts = { method: "GET", values: () => [] };
 
 /** Decides as the data path does, by the same store, rule and router. */
 export function resolveRequest(loaded: LoadedConfig, question: RequestQuestion): Resolution {
@@ -40,7 +46,7 @@ export function resolveRequest(loaded: LoadedConfig, question: RequestQuestion):
   if (router.passes(sni)) {
     const found = router.route(sni, undefined);
     if (found !== undefined) {
-      return { kind: "passthrough", route: found.index, backend: found.target };
+      return { kind: "passthrough", route: found.index, found: found.target };
     }
   }
   const store = certificateStore(loaded);
@@ -56,11 +62,12 @@ export function resolveRequest(loaded: LoadedConfig, question: RequestQuestion):
     const reason = "the host is under another client_auth than the connection's name";
     return { kind: "other_policy", certificate, reason };
   }
-  const found = router.route(host ?? sni, path);
+  const request = path === undefined ? undefined : question.request ?? PLAIN_REQUEST;
+  const found = router.route(host ?? sni, path, request);
   if (found?.passthrough === true) {
     const reason = "TLS is the server's own under this host";
     return { kind: "other_policy", certificate, reason };
   }
   if (found === undefined) return { kind: "no_route", certificate };
-  return { kind: "route", certificate, route: found.index, backend: found.target };
+  return { kind: "route", certificate, route: found.index, found: found.target };
 }

@@ -39,7 +39,7 @@ Deno.test("resolveRequest() says what becomes of a request", () => {
     });
     assert.ok("certificate" in found);
     const { certificate: { certificate, match } } = found;
-    const end = found.kind === "route" ? `${found.route} ${found.backend}` : found.kind;
+    const end = found.kind === "route" ? `${found.route} ${found.found.backend}` : found.kind;
     assert.equal(`${certificate.label} ${match} ${end}`, outcome, `${sni} ${host}${path}`);
   }
 });

@@ -2,13 +2,13 @@ import type {
   BackendConfig,
   Config,
   HealthConfig,
+  RouteConfig,
   ServerConfig,
   TlsListenerConfig,
 } from "../config/schema.ts";
 import { AddressSet } from "../core/address_set.ts";
 import { formatAddress } from "../core/address.ts";
 import type { ServerAddress } from "../core/endpoint.ts";
-import { ProxyError } from "../core/errors.ts";
 import type { Observer } from "../core/event.ts";
 import { HTTP2 } from "../http2/wire.ts";
 import type { FileStamps } from "../io/file_stamp.ts";
@@ -21,6 +21,8 @@ import {
 } from "../certificates/certificate_store.ts";
 import { chooseEngine, type EngineChoice, type Need } from "../tls/choose_engine.ts";
 import { denoEngine, denoEngineUnavailable } from "../tls/deno_engine.ts";
+import type { Contents } from "./content_files.ts";
+import { largestBody, routesOf } from "./route_targets.ts";
 import { clientAuthRules, serverTls, type Trust } from "./trust.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
 import type { EngineName } from "../tls/engine.ts";
@@ -37,6 +39,8 @@ export interface LoadedConfig {
   readonly config: Config;
   /** One for each of `config.certificates`, in its order. */
   readonly certificates: readonly Certificate[];
+  /** What answers, pages and passwords are in its files. */
+  readonly contents: Contents;
   /** What it says of whom to trust. */
   readonly trust: Trust;
   /** The files that it was read from, as each stood before. */
@@ -70,9 +74,9 @@ export function workersOf({ workers }: Config): number {
   return Deno.build.os === "linux" ? navigator.hardwareConcurrency : 1;
 }
 
-/** The routes of a configuration, to the names of backends. */
-export function routerOf({ routes }: Config): Router<string> {
-  return new Router(routes.map(({ backend, ...route }) => ({ ...route, target: backend })));
+/** The routes of a configuration, as it has them. */
+export function routerOf({ routes }: Config): Router<RouteConfig> {
+  return new Router(routes.map((route) => ({ ...route, target: route })));
 }
 
 /** What sessions are to go by. */
@@ -85,22 +89,21 @@ export function policyOf(
     name,
     new Backend(backendOptions(name, { backend, loaded, servers }), observe),
   ]));
-  const routes = config.routes.map(({ hosts, paths, backend, passthrough }) => {
-    const target = backends.get(backend);
-    if (target === undefined) {
-      throw new ProxyError("bad_config", `There is no backend "${backend}"`);
-    }
-    return { hosts, paths, target, passthrough };
-  });
+  const { contents } = loaded;
   return {
-    router: new Router(routes),
+    router: new Router(routesOf(config, { backends, contents })),
+    errorPages: new Map(
+      [...config.errorPages].map(([status, path]) => [status, contents.get(path) ?? NO_PAGE]),
+    ),
     certificates: loaded.certificates.length === 0 ? undefined : certificateStore(loaded),
     clientAuth: clientAuthRules(loaded),
-    limits: config.limits,
+    limits: { ...config.limits, body: largestBody(config) },
     forwarded: { ...config.forwarded, trusted: new AddressSet(config.forwarded.trusted) },
     timeouts: config.timeouts,
   };
 }
+
+const NO_PAGE = new Uint8Array(0);
 
 function backendOptions(
   name: string,

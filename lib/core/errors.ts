@@ -25,6 +25,9 @@ export const ERROR_CODES = {
   body_timeout: "client",
   keep_alive_timeout: "client",
   truncated_request: "client",
+  forbidden: "client",
+  rate_limited: "client",
+  unauthorized: "client",
   client_gone: "client",
   idle_timeout: "client",
   // HTTP/2 connections

@@ -97,6 +97,8 @@ export interface RequestServed {
   readonly durationMs: number;
   /** The hosts and paths of the route, as one text; undefined where none matched. */
   readonly route: string | undefined;
+  /** The rule of the route that has answered it: `deny`, `rate_limit`, `redirect` and the like. */
+  readonly rule: string | undefined;
   readonly backend: string | undefined;
   readonly server: string | undefined;
   /** How many servers were asked; 0 where the proxy answered by itself. */

@@ -17,6 +17,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   bad_chunk: 400,
   truncated_request: 400,
   plain_http: 400,
+  unauthorized: 401,
+  forbidden: 403,
   no_route: 404,
   method_not_allowed: 405,
   header_timeout: 408,
@@ -25,6 +27,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   target_too_long: 414,
   expectation_failed: 417,
   misdirected: 421,
+  rate_limited: 429,
   head_too_large: 431,
   internal: 500,
   unsupported_transfer_coding: 501,
@@ -55,6 +58,10 @@ export interface ErrorAnswerOptions {
   readonly id?: string | undefined;
   /** Seconds after which it may be worth asking again (RFC 9110, section 10.2.3). */
   readonly retryAfter?: number | undefined;
+  /** `WWW-Authenticate` (RFC 9110, section 11.6.1). */
+  readonly challenge?: string | undefined;
+  /** HTML in the place of the text, where the client does not prefer JSON. */
+  readonly page?: Uint8Array | undefined;
 }
 
 /**
@@ -64,11 +71,14 @@ export interface ErrorAnswerOptions {
 export function errorAnswer(error: ProxyError, options: ErrorAnswerOptions): OwnAnswer {
   const status = statusOf(error) ?? 500;
   const json = options.accept !== undefined && prefersJson(options.accept);
-  const body = encodeLatin1(json ? jsonBody(error, options) : textBody(error, options));
+  const page = json ? undefined : options.page;
+  const body = page ?? encodeLatin1(json ? jsonBody(error, options) : textBody(error, options));
+  const type = json ? "application/json" : page === undefined ? "text/plain" : "text/html";
   // who drains is replaced by another in a moment
   const retryAfter = options.retryAfter ?? (error.code === "draining" ? 1 : undefined);
   const fields = [
-    field("Content-Type", json ? "application/json" : "text/plain; charset=utf-8"),
+    field("Content-Type", json ? type : `${type}; charset=utf-8`),
+    ...(options.challenge === undefined ? [] : [field("WWW-Authenticate", options.challenge)]),
     ...(status === 405 ? [field("Allow", ALLOWED_METHODS)] : []),
     ...(retryAfter === undefined ? [] : [field("Retry-After", String(retryAfter))]),
     ...(options.id === undefined ? [] : [field("X-Request-Id", options.id)]),

@@ -1,4 +1,4 @@
-import { ProxyError } from "../core/errors.ts";
+import { bodyTooLarge } from "../http/body_limit.ts";
 import { checkExpectation } from "../http/expect.ts";
 import type { RequestHead } from "../http/message.ts";
 import { type RequestTarget, requestTarget } from "../http/target.ts";
@@ -33,8 +33,4 @@ export function judgeRequest(
   // a length that is too large is refused before any of the body
   if (framing.kind === "length" && framing.length > maxBody) throw bodyTooLarge(maxBody);
   return { head, target, framing, upgrade, size };
-}
-
-export function bodyTooLarge(maxBody: number): ProxyError {
-  return new ProxyError("body_too_large", `The body is larger than ${maxBody} bytes`);
 }

@@ -36,6 +36,7 @@ const CASES: readonly { event: ProxyEvent; json: Record<string, unknown> }[] = [
       bytes_in: 0,
       bytes_out: 5,
       route: "localhost/x",
+      rule: null,
       backend: "default",
       server: "127.0.0.1:8000",
       attempts: 1,

@@ -199,6 +199,7 @@ function requestLine(event: RequestServed): EventLine {
     ["in", event.bytesIn],
     ["out", event.bytesOut],
     ["time", milliseconds(event.durationMs)],
+    ...(event.rule === undefined ? [] : [["rule", event.rule] as const]),
     ["backend", event.backend],
     ["server", event.server],
     ["error", event.error?.code],

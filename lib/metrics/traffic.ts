@@ -38,6 +38,7 @@ export class Traffic {
   readonly #routes = new Map<string, Map<string, RouteCounts>>();
   readonly #handshakes = new Map<string, number>();
   readonly #handshakeTime = new Histogram(LATENCY_BOUNDS);
+  readonly #rules = new Map<string, Map<string, number>>();
   readonly #errors = new Map<string, number>();
   readonly #ends = new Map<string, number>();
   readonly #serverFailures = new Map<string, Map<string, number>>();
@@ -89,6 +90,7 @@ export class Traffic {
       }
       if (route !== NONE && !routes.has(route)) this.#routes.delete(route);
     }
+    for (const route of this.#rules.keys()) if (!routes.has(route)) this.#rules.delete(route);
     for (const server of this.#serverFailures.keys()) {
       if (!backends.has(server.split(" ", 1)[0] ?? "")) this.#serverFailures.delete(server);
     }
@@ -176,6 +178,13 @@ export class Traffic {
         ...routes.map((counts) => [{ ...where(counts), connection: "new" }, counts.fresh] as const),
       ]),
       counter(
+        "tls_proxy_rule_answers",
+        "Requests that a rule of their route has answered.",
+        [...this.#rules].flatMap(([route, rules]) =>
+          [...rules].map(([rule, count]) => [{ route, rule }, count] as const)
+        ),
+      ),
+      counter(
         "tls_proxy_server_failures",
         "Failures of servers, by error.",
         [...this.#serverFailures].flatMap(([key, codes]) => {
@@ -204,6 +213,7 @@ export class Traffic {
     counts.bytesIn += event.bytesIn;
     counts.bytesOut += event.bytesOut;
     this.requests++;
+    if (event.rule !== undefined) this.#ruled(event.route ?? NONE, event.rule);
     if (attempts > 0) {
       counts.retries += attempts - 1;
       if (event.reused) counts.reused++;
@@ -212,6 +222,12 @@ export class Traffic {
     if (error === undefined) return;
     increment(this.#errors, error.code);
     if (error.source !== "client") this.failures++;
+  }
+
+  #ruled(route: string, rule: string): void {
+    let rules = this.#rules.get(route);
+    if (rules === undefined) this.#rules.set(route, rules = new Map());
+    increment(rules, rule);
   }
 
   #counts(route: string, backend: string): RouteCounts {

@@ -192,11 +192,16 @@ function unixGrants(...paths: string[]): SomeGrants {
   return { net: paths.map((path) => `unix:${path}`), read: paths, write: paths };
 }
 
+/** Whether there is another thread, which reads the program anew: to serve, or to check passwords. */
+function hasThreads({ workers, routes }: Config): boolean {
+  return workers !== 1 || routes.some(({ basicAuth }) => basicAuth !== undefined);
+}
+
 function filesRead(config: Config, { configFile, program }: Surroundings): string[] {
   return [
     ...(configFile === undefined ? [] : [configFile]),
     ...filesOf(config),
-    ...(config.workers === 1 ? [] : program),
+    ...(hasThreads(config) ? program : []),
     ...(config.admin?.tokenFile === undefined ? [] : [config.admin.tokenFile]),
   ];
 }

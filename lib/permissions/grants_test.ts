@@ -171,7 +171,12 @@ function certificate(cert: string): Partial<Config> {
 
 function listening(host: string): Partial<Config> {
   return {
-    listeners: [{ kind: "redirect", listen: { host, port: 80 }, proxyProtocol: undefined }],
+    listeners: [{
+      kind: "redirect",
+      listen: { host, port: 80 },
+      except: [],
+      proxyProtocol: undefined,
+    }],
   };
 }
 
@@ -195,6 +200,7 @@ Deno.test("permissionFlags() never grants a kind as a whole", () => {
       listeners: addresses.map((listen) => ({
         kind: "redirect",
         listen,
+        except: [],
         proxyProtocol: undefined,
       })),
     }, { ...SURROUNDINGS, configFile: key });

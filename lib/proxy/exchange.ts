@@ -18,6 +18,7 @@ import { Tries } from "../upstream/tries.ts";
 import { EXCHANGE_STATES, type ExchangeEvent, type ExchangeState } from "./exchange_states.ts";
 import { tunnel } from "./relay.ts";
 import { isRepeatable, mayRetry } from "./retry.ts";
+import { bodyTooLarge, isBeyond } from "../http/body_limit.ts";
 import type { ClientStream, RequestReader } from "./streams.ts";
 
 /** What is to be done with a request: everything that its route and the settings say of it. */
@@ -26,6 +27,8 @@ export interface ExchangeOrder {
   readonly forwarding: Forwarding;
   readonly requestChanges: RequestChanges | undefined;
   readonly answerChanges: FieldChanges | undefined;
+  /** Bytes of the request's body; 0 for any. */
+  readonly bodyLimit: number;
   /** Milliseconds without a byte either way behind a switch of protocols. */
   readonly tunnelIdle: number;
 }
@@ -115,8 +118,27 @@ export class Exchange implements RequestReader, AnswerReader {
   start(order: ExchangeOrder, began: number): void {
     this.#begin();
     this.#move("start");
+    this.proceed(order, began);
+  }
+
+  /**
+   * Begins with a request of which it is yet to be found out what is to be done: `proceed` or
+   * `respondTo` follows.
+   *
+   * @returns whether anybody still waits for that
+   */
+  hold(): () => boolean {
+    this.#begin();
+    this.#move("start");
+    const number = this.#number;
+    return () => this.#number === number && this.#state === "leasing";
+  }
+
+  /** Goes on with a request that was held. */
+  proceed(order: ExchangeOrder, began: number): void {
     this.#order = order;
     const { request } = this.#client;
+    if (isBeyond(request.body, order.bodyLimit)) return this.#fail(bodyTooLarge(order.bodyLimit));
     this.#expecting = request.expectsContinue;
     this.#upload = request.body === NO_BODY ? "last" : "client";
     this.#claim(began);
@@ -130,6 +152,16 @@ export class Exchange implements RequestReader, AnswerReader {
   respond(answer: OwnAnswer, mayGoOn: boolean): void {
     this.#begin();
     this.#respond(answer, mayGoOn);
+  }
+
+  /**
+   * The same for a request that was held.
+   *
+   * @param error what the answer stands for, where it tells of a failure
+   */
+  respondTo(answer: OwnAnswer, error: ProxyError | undefined): void {
+    this.#error = error;
+    this.#respond(answer, true);
   }
 
   /** Answers the client's request with why it is not served. */
@@ -148,6 +180,10 @@ export class Exchange implements RequestReader, AnswerReader {
   requestBody(bytes: Uint8Array, from: number, to: number, ended: boolean): void {
     const stream = this.#stream;
     if (stream === undefined) return;
+    const { bodyLimit } = this.#order;
+    if (isBeyond(this.#client.bodyBytes, bodyLimit)) {
+      return this.clientFailed(bodyTooLarge(bodyLimit));
+    }
     this.#took(ended);
     stream.body(bytes, from, to, ended);
   }

@@ -10,7 +10,7 @@ import { type AnswerFacts, type FieldChanges, NO_BODY, UNKNOWN_LENGTH } from "..
 import type { OwnAnswer } from "../http/own_answer.ts";
 import { requestId } from "../http/request_id.ts";
 import type { IncomingRequest } from "../http1/incoming_request.ts";
-import { bodyTooLarge } from "../http1/judge_request.ts";
+import { bodyTooLarge } from "../http/body_limit.ts";
 import { encodeOwnAnswer } from "../http1/own_answer.ts";
 import { Pins } from "../upstream/pins.ts";
 import type { OpaqueEnd } from "../upstream/server_stream.ts";

@@ -3,16 +3,19 @@ import type { RequestLimits } from "../http1/request_decoder.ts";
 import type { ConnectionLimits } from "./connection_limit.ts";
 import type { CertificateStore } from "../certificates/certificate_store.ts";
 import type { ClientAuthRules } from "../tls/client_auth.ts";
-import type { Backend } from "../upstream/backend.ts";
+import type { RouteTarget } from "./route_target.ts";
 import type { Router } from "./router.ts";
 
 /** What sessions go by: replaced whole by a reload, and read anew for every request. */
 export interface Policy {
-  readonly router: Router<Backend>;
+  readonly router: Router<RouteTarget>;
   /** Undefined where no listener does TLS. */
   readonly certificates: CertificateStore | undefined;
   /** What clients have to prove, by the name that they ask for. */
   readonly clientAuth: ClientAuthRules;
+  /** Pages for the proxy's own errors, as HTML, by status. */
+  readonly errorPages: ReadonlyMap<number, Uint8Array>;
+  /** Of heads and bodies; of bodies the largest that any route takes. */
   readonly limits: SessionLimits;
   readonly forwarded: ForwardedPolicy;
   readonly timeouts: SessionTimeouts;

@@ -17,12 +17,14 @@ export interface ServedRequest {
   /** When it began, as `performance.now()` has it. */
   readonly began: number;
   readonly routed:
-    | { readonly name: string | undefined; readonly backend: { readonly name: string } }
+    | { readonly name: string | undefined; readonly backend: { readonly name: string } | undefined }
     | undefined;
   /** The proxies that are believed, where the peer is one of them. */
   readonly trusted: AddressSet | undefined;
   /** Whether the trace that it belongs to is to be told. */
   readonly traced: boolean;
+  /** The rule that has answered it, where one has. */
+  readonly rule: string | undefined;
   /** How it failed, where it did. */
   readonly error: ProxyError | undefined;
 }
@@ -45,7 +47,8 @@ export function requestServed(served: ServedRequest): RequestServed {
     bytesOut: served.bytesOut,
     durationMs: performance.now() - began,
     route: routed?.name,
-    backend: routed?.backend.name,
+    backend: routed?.backend?.name,
+    rule: served.rule,
     server: exchange.server?.name,
     attempts: exchange.attempts,
     reused: exchange.reused,
@@ -58,7 +61,10 @@ export function requestServed(served: ServedRequest): RequestServed {
 }
 
 /** The client behind the trusted proxies. */
-function clientBehind({ client, request }: ServedRequest, trusted: AddressSet): string | undefined {
+export function clientBehind(
+  { client, request }: Pick<ServedRequest, "client" | "request">,
+  trusted: AddressSet,
+): string | undefined {
   const chain = request.values("x-forwarded-for").join(",").split(",");
   return clientOf([...chain, client.peer.host], (address) => trusted.has(address));
 }
@@ -91,6 +97,7 @@ export function requestRefused(
     bytesOut,
     durationMs: performance.now() - began,
     route: undefined,
+    rule: undefined,
     backend: undefined,
     server: undefined,
     attempts: 0,

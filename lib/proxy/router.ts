@@ -149,6 +149,20 @@ export class Router<Target> {
   }
 }
 
+/** Paths below some prefixes. */
+export class PathSet {
+  readonly #prefixes: readonly string[];
+
+  constructor(prefixes: readonly string[]) {
+    this.#prefixes = prefixes;
+  }
+
+  /** @param path maybe with a query */
+  covers(path: string): boolean {
+    return this.#prefixes.some((prefix) => isUnder(path, prefix));
+  }
+}
+
 function isMet(conditions: Conditions | undefined, request: ConditionFacts | undefined): boolean {
   if (conditions === undefined || isUnconditional(conditions)) return true;
   return request !== undefined && meets(request, conditions);

@@ -10,25 +10,33 @@ import { errorAnswer, statusOf } from "../http/error_answer.ts";
 import { ROLE } from "../http/field_name.ts";
 import { hopsLeft } from "../http/max_forwards.ts";
 import { optionsAnswer } from "../http/options_answer.ts";
-import type { RequestFacts } from "../http/message.ts";
+import type { FieldChanges, RequestChanges, RequestFacts } from "../http/message.ts";
+import { stripPrefix } from "../http/strip_prefix.ts";
+import type { Variables } from "../http/template.ts";
 import type { OwnAnswer } from "../http/own_answer.ts";
 import { redirectAnswer } from "../http/redirect_answer.ts";
 import type { ClientIdentity } from "./client_identity.ts";
 import { Exchange, type ExchangeOrder, type ExchangeOwner } from "./exchange.ts";
 import { isMisdirected, isUnderOtherAuth } from "./misdirected.ts";
 import type { Policy } from "./policy.ts";
-import { requestServed } from "./request_served.ts";
+import { clientBehind, requestServed } from "./request_served.ts";
+import { routeAnswer, withChanges } from "./respond.ts";
+import { judge, type RouteRules, RuleRefusal, type RuleServices } from "./route_rules.ts";
+import type { RouteTarget } from "./route_target.ts";
+import type { PathSet } from "./router.ts";
 import type { ClientStream } from "./streams.ts";
 
 export interface ServeOptions {
   readonly deadlines: Deadlines;
   readonly observe: Observer;
-  /** Answers every request by sending the client to https, and asks no backend. */
-  readonly redirect?: boolean;
+  /** Sends clients to https, but for what these paths cover; undefined to send nobody. */
+  readonly redirect?: PathSet | undefined;
   /** What a CA may ask for, ahead of routes and redirects; undefined where it asks nothing. */
   readonly challenges?: Live<PendingChallenges>;
   /** Whether the trace that a request belongs to is to be told. */
   readonly traced?: boolean;
+  /** What rules of routes are judged with. */
+  readonly rules: RuleServices;
 }
 
 /** Failures that asking again may get around: no server has seen the request. */
@@ -52,9 +60,13 @@ export class RequestService implements ExchangeOwner {
   #began = 0;
   #policy: Policy | undefined;
   /** The last request that was routed, what it was routed by, and where it went. */
-  #routed: RoutedOrder | undefined;
+  #routed: Routed | undefined;
   /** Whether that is where this request goes. */
   #isRouted = false;
+  /** What is made of the fields of its answer, also of one of the proxy's own. */
+  #answerChanges: FieldChanges | undefined;
+  /** The rule that has answered it. */
+  #rule: string | undefined;
 
   constructor(stream: ClientStream, identity: ClientIdentity, options: ServeOptions) {
     this.#stream = stream;
@@ -68,16 +80,70 @@ export class RequestService implements ExchangeOwner {
     this.#began = performance.now();
     this.#policy = policy;
     this.#isRouted = false;
+    this.#answerChanges = undefined;
+    this.#rule = undefined;
     const { request } = this.#stream;
     const answer = this.#answerTo(request);
     if (answer !== undefined) return this.exchange.respond(answer, true);
-    let order: ExchangeOrder;
+    let routed: Routed;
     try {
-      order = this.#route(request, policy);
+      routed = this.#route(request, policy);
     } catch (reason) {
       return this.exchange.refuse(asProxyError(reason, "internal"));
     }
-    this.exchange.start(order, this.#began);
+    if (routed.order === undefined) void this.#serveByRules(routed, policy);
+    else this.exchange.start(routed.order, this.#began);
+  }
+
+  /** The same where a route asks something of a request, changes it or answers by itself. */
+  async #serveByRules({ target, host }: Routed, policy: Policy): Promise<void> {
+    const isWaitedFor = this.exchange.hold();
+    const { request } = this.#stream;
+    const { action, rules } = target;
+    const variables = this.#variables(host, policy);
+    this.#answerChanges = rules?.answerFields?.(variables);
+    try {
+      const judged = rules &&
+        judge(rules, { request, client: variables.client }, this.#options.rules);
+      if (judged !== undefined) await judged;
+    } catch (reason) {
+      if (isWaitedFor()) this.#refuseByRule(asProxyError(reason, "internal"));
+      return;
+    }
+    if (!isWaitedFor()) return;
+    if (action.kind !== "backend") {
+      this.#rule = action.kind;
+      const answer = routeAnswer(action, request, variables);
+      return this.exchange.respondTo(withChanges(answer, this.#answerChanges), undefined);
+    }
+    this.exchange.proceed({
+      backend: action.backend,
+      forwarding: this.#identity.forwarding(policy),
+      requestChanges: rules && requestChanges(rules, request, variables),
+      answerChanges: this.#answerChanges,
+      bodyLimit: target.bodyLimit,
+      tunnelIdle: policy.timeouts.tunnelIdle,
+    }, this.#began);
+  }
+
+  #refuseByRule(error: ProxyError): void {
+    if (error instanceof RuleRefusal) this.#rule = error.rule;
+    const answer = this.answerFor(error);
+    if (answer === undefined) return this.exchange.abort(error);
+    this.exchange.respondTo(answer, error);
+  }
+
+  #variables(host: string | undefined, policy: Policy): Variables & { readonly client: string } {
+    const { request, client: { peer, tls } } = this.#stream;
+    const { forwarded: { trusted } } = policy;
+    return {
+      client: trusted.has(peer.host) ? clientBehind(this.#stream, trusted) ?? peer.host : peer.host,
+      host,
+      path: request.path.split("?", 1)[0],
+      sni: tls?.sni,
+      id: request.id,
+      "client_cert.subject": tls?.clientCert?.subject,
+    };
   }
 
   /** Answers the stream's request with why it is not served. */
@@ -101,12 +167,15 @@ export class RequestService implements ExchangeOwner {
   answerFor(error: ProxyError): OwnAnswer | undefined {
     if (statusOf(error) === undefined) return undefined;
     const { request } = this.#stream;
-    const retryAfter = this.#isRouted ? this.#routed?.backend.retryAfter : undefined;
-    return errorAnswer(error, {
+    const { retryAfter, challenge } = error instanceof RuleRefusal ? error : NOTHING_SAID;
+    const answer = errorAnswer(error, {
       id: request.id,
       accept: request.values("accept").join(","),
-      retryAfter: MAY_PASS.has(error.code) ? retryAfter : undefined,
+      retryAfter: retryAfter ?? (MAY_PASS.has(error.code) ? this.#retryAfter : undefined),
+      challenge,
+      page: this.#policy?.errorPages.get(statusOf(error) ?? 0),
     });
+    return withChanges(answer, this.#answerChanges);
   }
 
   exchangeOver(error: ProxyError | undefined): void {
@@ -120,11 +189,17 @@ export class RequestService implements ExchangeOwner {
       bytesOut,
       exchange: this.exchange,
       began: this.#began,
-      routed: this.#isRouted ? this.#routed : undefined,
+      routed: this.#isRouted ? routeFacts(this.#routed) : undefined,
+      rule: this.#rule,
       trusted: this.#identity.forwarding(policy).trusted ? policy.forwarded.trusted : undefined,
       traced: this.#options.traced === true,
       error,
     }));
+  }
+
+  get #retryAfter(): number | undefined {
+    const action = this.#isRouted ? this.#routed?.target.action : undefined;
+    return action?.kind === "backend" ? action.backend.retryAfter : undefined;
   }
 
   /** What is answered here whatever the routes say. */
@@ -135,51 +210,52 @@ export class RequestService implements ExchangeOwner {
       const fields = [field("Content-Type", "application/octet-stream")];
       return { status: 200, fields, body: encodeLatin1(token) };
     }
-    if (redirect === true) return redirectAnswer(request);
+    if (redirect?.covers(request.path) === false) return redirectAnswer(request);
     return mayGoNoFurther(request) ? optionsAnswer(request) : undefined;
   }
 
   /** @throws {ProxyError} `misdirected` or `no_route` */
-  #route(request: RequestFacts, policy: Policy): RoutedOrder {
+  #route(request: RequestFacts, policy: Policy): Routed {
     const { authority, path } = request;
     let routed = this.#routed;
     const sameHost = routed?.policy === policy && routed.authority === authority;
-    if (routed === undefined || !sameHost || routed.path !== path) {
+    const isSame = sameHost && routed?.path === path && !policy.router.conditional;
+    if (routed === undefined || !isSame) {
       const known = sameHost ? routed?.host : undefined;
-      routed = this.#routed = this.#routeAnew({ authority, path }, policy, known);
+      routed = this.#routed = this.#routeAnew(request, policy, known);
     }
     this.#isRouted = true;
     return routed;
   }
 
   #routeAnew(
-    { authority, path }: Pick<RequestFacts, "authority" | "path">,
+    request: RequestFacts,
     policy: Policy,
     known: string | undefined,
-  ): RoutedOrder {
+  ): Routed {
+    const { authority, path } = request;
     const { defaultHost } = this.#identity;
     const host = known ?? (authority === undefined ? defaultHost : hostOfAuthority(authority));
     if (known === undefined) this.#checkHost(host, policy);
     const { router, timeouts: { tunnelIdle } } = policy;
-    const route = router.route(host, path);
+    const route = router.route(host, path, request);
     if (route?.passthrough === true) {
       throw new ProxyError("misdirected", "TLS is the server's own under this host");
     }
     if (route === undefined) {
       throw new ProxyError("no_route", "No route matches this host and path");
     }
-    return {
-      policy,
-      authority,
-      path,
-      host,
-      name: router.nameAt(route.index),
-      backend: route.target,
+    const { target } = route;
+    const { action, rules, bodyLimit } = target;
+    const order = action.kind !== "backend" || rules !== undefined ? undefined : {
+      backend: action.backend,
       forwarding: this.#identity.forwarding(policy),
       requestChanges: undefined,
       answerChanges: undefined,
+      bodyLimit,
       tunnelIdle,
     };
+    return { policy, authority, path, host, name: router.nameAt(route.index), target, order };
   }
 
   /** @throws {ProxyError} `misdirected` for a host that this connection was not made for */
@@ -201,12 +277,45 @@ function mayGoNoFurther(request: RequestFacts): boolean {
     hopsLeft(request.method, request.values("max-forwards")) === 0;
 }
 
+function routeFacts(routed: Routed | undefined) {
+  if (routed === undefined) return undefined;
+  const { name, target: { action } } = routed;
+  return { name, backend: action.kind === "backend" ? action.backend : undefined };
+}
+
+/** What a server gets that differs from what the client has sent. */
+function requestChanges(
+  { requestFields, stripPrefix: prefix, login }: RouteRules,
+  request: RequestFacts,
+  variables: Variables,
+): RequestChanges | undefined {
+  const fields = requestFields?.(variables);
+  const path = prefix === undefined ? undefined : stripPrefix(request.path, prefix);
+  const told = path === undefined || prefix === undefined ? [] : [
+    { name: "X-Forwarded-Prefix", value: prefix.replace(/\/$/, "") },
+  ];
+  const remove = [
+    ...fields?.remove ?? [],
+    // what it said was for the proxy, and has no one to be shown to behind it
+    ...(login === undefined ? [] : ["authorization"]),
+    ...told.map(({ name }) => name.toLowerCase()),
+  ];
+  const add = [...fields?.add ?? [], ...told];
+  if (path === undefined && remove.length + add.length === 0) return undefined;
+  return { remove: new Set(remove), add, path };
+}
+
+const NOTHING_SAID = { retryAfter: undefined, challenge: undefined };
+
 /** Where a request goes, and what that was decided by. */
-interface RoutedOrder extends ExchangeOrder {
+interface Routed {
   readonly policy: Policy;
   readonly authority: string | undefined;
   readonly path: string;
   readonly host: string | undefined;
   /** The route's. */
   readonly name: string | undefined;
+  readonly target: RouteTarget;
+  /** Where nothing depends on the request. */
+  readonly order: ExchangeOrder | undefined;
 }

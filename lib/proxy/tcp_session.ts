@@ -76,8 +76,10 @@ function carry(client: Connection, options: CarryOptions): Session {
       const found = router.route(tls.sni, undefined);
       if (found?.passthrough !== passthrough) throw new ProxyError("no_route", "No route matches");
       route = router.nameAt(found.index);
-      backend = found.target.name;
-      using upstream = await connect(origin, found.target);
+      const { action } = found.target;
+      if (action.kind !== "backend") throw new ProxyError("no_route", "The route is for HTTP");
+      backend = action.backend.name;
+      using upstream = await connect(origin, action.backend);
       server = upstream.server.name;
       waitMs = performance.now() - started;
       await relay(client, upstream.connection, {

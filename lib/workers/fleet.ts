@@ -4,6 +4,8 @@ import { DeafListeners } from "../control/deaf_listeners.ts";
 import { planReload } from "../control/reload_plan.ts";
 import { type LoadedConfig, policyOf } from "../control/snapshot.ts";
 import { NO_CHALLENGES, type PendingChallenges } from "../acme/challenges.ts";
+import { rateMemory } from "../core/rate_table.ts";
+import type { PasswordQuestion } from "./password_thread.ts";
 import { OWN_COUNTERS } from "../core/counters.ts";
 import { Deadlines } from "../io/deadlines.ts";
 import { within } from "../io/within.ts";
@@ -35,6 +37,8 @@ export interface FleetOptions {
   readonly workers: number;
   /** The URL of the program, which each worker runs as well. */
   readonly program: string;
+  /** Whether a password is that of a hash, on a thread of its own. */
+  readonly checkPassword: (question: PasswordQuestion) => Promise<boolean>;
   /** For what happens in this thread. */
   readonly observe: Observer;
   /** For what has happened in a worker, and was counted and logged there. */
@@ -84,6 +88,7 @@ export class Fleet implements App {
   readonly #options: FleetOptions & { readonly unavailable: string | undefined };
   readonly #ports: PortGroups;
   readonly #counters: SharedArrayBuffer;
+  readonly #rates = rateMemory();
   readonly #servers: ServerRegistry;
   readonly #drained = new Map<string, ServerName>();
   #challenges = NO_CHALLENGES;
@@ -416,6 +421,7 @@ export class Fleet implements App {
       const started = worker.channel.call("start", {
         ...{ loaded, traced, terminal, index, unavailable },
         counters: this.#counters,
+        rates: this.#rates,
         descriptors: descriptorLimit(),
         beats: this.#hearts.memory,
         ticketKeys: this.#ticketKeys,
@@ -491,6 +497,7 @@ export class Fleet implements App {
   #procedures(worker: WorkerThread): ControlProcedures {
     const ports = this.#ports;
     return {
+      checkPassword: (question) => this.#options.checkPassword(question),
       claim: (address) => ports.claim(worker.index, address),
       turn: () => ports.turn(worker.index),
       opened: (opened) => ports.opened(worker.index, opened),

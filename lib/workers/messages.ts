@@ -1,6 +1,7 @@
 import type { RunningListener } from "../app.ts";
 import type { LoadedConfig } from "../control/snapshot.ts";
 import type { PendingChallenges } from "../acme/challenges.ts";
+import type { PasswordQuestion } from "./password_thread.ts";
 import type { Address } from "../core/address.ts";
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
 import type { ProxyEvent } from "../core/event.ts";
@@ -39,6 +40,8 @@ export interface WorkerStart {
   /** Whether the log is for a person at a terminal, and in colours. */
   readonly terminal: { readonly coloured: boolean } | undefined;
   readonly counters: SharedArrayBuffer;
+  /** Where rates are kept. */
+  readonly rates: SharedArrayBuffer;
   /** How many descriptors the process may have; undefined where that is not known. */
   readonly descriptors: number | undefined;
   readonly ticketKeys: TicketKeySets;
@@ -68,6 +71,8 @@ export interface WorkerReport {
 
 /** What a worker asks of the control plane. */
 export interface ControlProcedures {
+  /** Whether a password is that of a hash. */
+  checkPassword(question: PasswordQuestion): Promise<boolean>;
   /** See `PortKeeper.claim`. */
   claim(address: Address): number;
   /** Settles when it is this worker's turn to open a socket. */

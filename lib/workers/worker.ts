@@ -85,6 +85,7 @@ class DataPlane implements WorkerProcedures {
       traced,
       terminal,
       counters,
+      rates,
       beats,
       index,
       unavailable,
@@ -103,6 +104,8 @@ class DataPlane implements WorkerProcedures {
     this.#app = await startApp(loaded, (event) => this.#observe(event), {
       ...{ traced, ticketKeys, checked: false },
       counters: new SharedCounters(counters, index),
+      rates,
+      checkPassword: (password, hash) => control.call("checkPassword", { password, hash }),
       descriptors,
     });
     return this.#app.listeners;

@@ -30,6 +30,7 @@ export const REQUEST: RequestServed = {
   bytesOut: 5,
   durationMs: 1.25,
   route: "localhost/x",
+  rule: undefined,
   backend: "default",
   server: "127.0.0.1:8000",
   attempts: 1,

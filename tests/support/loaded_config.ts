@@ -35,5 +35,5 @@ export function loadedConfig(
   assert.deepEqual(problems, []);
   assert.ok(config !== undefined);
   const certificates = config.certificates.map(({ cert }) => certificateFor(cert));
-  return { config, certificates, trust: NO_TRUST, stamps: new Map() };
+  return { config, certificates, trust: NO_TRUST, contents: new Map(), stamps: new Map() };
 }

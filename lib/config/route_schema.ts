@@ -1,0 +1,209 @@
+import * as z from "zod";
+import { isUntouchable } from "../http/field_rules.ts";
+import { TOKEN } from "../http/grammar.ts";
+import { parseRate } from "../http/rate.ts";
+import { isConstant, names, parseTemplate } from "../http/template.ts";
+import { cidr, hostPattern, plainSize, text } from "./schema_parts.ts";
+import type { RouteConfig } from "./schema.ts";
+
+/** What routes are in the file: see `yaml_schema`. */
+
+export const pathPrefix = z.string().regex(/^\/[\x21\x22\x24-\x3e\x40-\x7e]*$/, {
+  error: "a path begins with / and has no ?, # or space",
+  abort: true,
+}).refine((path) => !path.includes("*"), {
+  error: ({ input }) => {
+    const prefix = String(input).replace(/\*.*$/, "");
+    return `"${input}" holds a *, but a path is a prefix and covers all below it: write "${prefix}"`;
+  },
+}).meta({
+  description:
+    "On segment borders: /v1, or /v1/, is for /v1, /v1/x and /v1?q, not for /v10; compared as sent",
+  examples: ["/v1"],
+});
+
+const method = z.string().regex(TOKEN, { error: "not a method, such as GET" }).refine(
+  (method) => method === method.toUpperCase(),
+  { error: "methods are written in capitals" },
+);
+
+const fieldName = z.string().regex(TOKEN, { error: "not the name of a header field" });
+
+const fieldValue = text(
+  "The value; {client}, {host}, {path}, {sni}, {id} stand for what a request has",
+  "{client}",
+  (value) => {
+    if (/[^\t\x20-\x7e]/.test(value)) {
+      throw new Error(
+        "a header holds visible ASCII and spaces only",
+      );
+    }
+    parseTemplate(value);
+    return value;
+  },
+);
+
+/** Names that nobody but the proxy may touch are an error. */
+const touchable = fieldName.refine((name) => !isUntouchable(name), {
+  error: "this header is the proxy's own business: it says where requests come from, or ends them",
+});
+
+const fields = z.record(touchable, fieldValue);
+
+const fieldRules = z.strictObject({
+  set: fields.default({}).meta({ description: "Put in, in the place of all of the same name" }),
+  add: fields.default({}).meta({ description: "Put in beside what is there" }),
+  remove: z.array(touchable).default([]).meta({ description: "Names that do not go on" }),
+});
+
+const redirect = z.strictObject({
+  to: text("Where to, with variables; the query is kept", "https://example.com{path}", (value) => {
+    const template = parseTemplate(value);
+    const start = template.parts[0] ?? "";
+    const leads = /^https?:\/\/[^/]/.test(value) || start.startsWith("/") ||
+      (start === "" && names(template, "path") && value.startsWith("{path}"));
+    if (!leads || start.startsWith("//")) {
+      throw new Error("a redirect leads to a URL, such as https://example.com{path}, or a path");
+    }
+    if (/[^\x21-\x7e]/.test(value)) throw new Error("a URL holds no blanks and no such characters");
+    return value;
+  }),
+  status: z.union([
+    ...[z.literal(301), z.literal(302), z.literal(303), z.literal(307), z.literal(308)] as const,
+  ]).default(308).meta({ description: "308 keeps method and body, for good" }),
+});
+
+const respond = z.strictObject({
+  status: z.int().min(200).max(599).default(200).meta({ description: "Of the answer" }),
+  type: z.string().regex(/^[\x20-\x7e]+$/, { error: "not a media type" }).default(
+    "text/plain; charset=utf-8",
+  ).meta({ description: "Content-Type" }),
+  body: z.string().optional().meta({ description: "The body, as UTF-8" }),
+  file: z.string().min(1).optional().meta({
+    description: "File of at most 1 MiB that is the body; looked at for changes",
+  }),
+}).refine(({ body, file }) => body === undefined || file === undefined, {
+  error: "a body or a file, not both",
+});
+
+const rateLimit = z.strictObject({
+  requests: text("On the average: 100/s, 5/m, 1000/h or 10000/d", "100/s", (value) => {
+    const interval = parseRate(value);
+    if (interval === undefined) throw new Error(`"${value}" is not a rate; write 100/s or 5/m`);
+    return interval;
+  }),
+  burst: z.int().min(1).max(1_000_000).default(1).meta({
+    description: "How many may come at once after a rest",
+  }),
+});
+
+const ACTIONS = ["backend", "redirect", "respond"] as const;
+
+export const route = z.strictObject({
+  hosts: z.array(hostPattern).min(1, {
+    error: '"hosts" must not be empty: leave it out for every host',
+  }).default([]).meta({
+    description:
+      "What a request's Host, or in tcp mode the SNI, must be; *. stands for one label; none matches every host",
+  }),
+  paths: z.array(pathPrefix).min(1, {
+    error: '"paths" must not be empty: leave it out for every path',
+  }).default([]).meta({
+    description: "Prefixes of the path; none matches every path",
+  }),
+  methods: z.array(method).min(1).optional().meta({
+    description: "Methods of requests; every method where it is left out",
+    examples: [["GET", "HEAD"]],
+  }),
+  headers: z.record(fieldName, z.string().min(1)).optional().meta({
+    description:
+      "Values that header fields must have; * for any; of Cookie one pair, as name=value or name=*",
+  }),
+  backend: z.string().optional().meta({
+    description: "Name of a backend; the first route that matches has the request",
+  }),
+  passthrough: z.boolean().default(false).meta({
+    description: "TLS stays the server's: what asks for these names (SNI) goes there as it comes",
+  }),
+  redirect: redirect.optional().meta({ description: "Sends clients elsewhere" }),
+  respond: respond.optional().meta({ description: "Answers by itself" }),
+  strip_prefix: pathPrefix.optional().meta({
+    description:
+      "Taken off the path for the backend, on segment borders, and told as X-Forwarded-Prefix; Location and the paths of cookies stay as they are",
+  }),
+  request_headers: fieldRules.optional().meta({ description: "Header fields of requests" }),
+  response_headers: fieldRules.optional().meta({
+    description: "Header fields of answers, of the proxy's own too",
+  }),
+  allow: z.array(cidr).min(1).optional().meta({
+    description: "Addresses of clients that may; 403 for all others",
+  }),
+  deny: z.array(cidr).min(1).optional().meta({
+    description: "Addresses of clients that may not: 403",
+  }),
+  rate_limit: rateLimit.optional().meta({
+    description: "How often one client (a /64 for IPv6) may ask; 429 beyond that",
+  }),
+  basic_auth: z.strictObject({
+    file: z.string().min(1).meta({ description: "Users and bcrypt hashes, as htpasswd -B writes" }),
+    realm: z.string().regex(/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/, {
+      error: "a realm is visible ASCII without quotes",
+    }).default("restricted").meta({ description: "What browsers show" }),
+  }).optional().meta({ description: "Asks for a user and a password; 401 without" }),
+  limits: z.strictObject({
+    body: plainSize("Of a request's body; 0 is no limit").optional(),
+  }).optional().meta({ description: "In the place of the limits of all" }),
+  compress: z.boolean().default(false).meta({
+    description:
+      "Compresses texts of 1 KiB and more for clients that take it; see BREACH in the docs",
+  }),
+}).superRefine((route, context) => {
+  const said = ACTIONS.filter((key) => route[key] !== undefined);
+  if (said.length === 0) {
+    const message = '"backend" is missing; a route has a backend, a redirect or respond';
+    context.addIssue({ code: "custom", path: [], message });
+  }
+  for (const key of said.slice(1)) {
+    const message = `a route that has "${said[0]}" cannot have "${key}" too`;
+    context.addIssue({ code: "custom", path: [key], message });
+  }
+  if (route.redirect !== undefined && route.hosts.length === 0) {
+    const template = parseTemplate(route.redirect.to);
+    if (!isConstant(template) && names(template, "host")) {
+      const message = "{host} is whatever a client says: with it a route has to name its hosts";
+      context.addIssue({ code: "custom", path: ["redirect", "to"], message });
+    }
+  }
+}).transform((route): RouteConfig => ({
+  hosts: route.hosts,
+  paths: route.paths,
+  conditions: {
+    methods: route.methods ?? [],
+    headers: Object.fromEntries(
+      Object.entries(route.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
+    ),
+  },
+  backend: route.backend,
+  passthrough: route.passthrough,
+  redirect: route.redirect,
+  respond: route.respond && {
+    status: route.respond.status,
+    type: route.respond.type,
+    body: route.respond.body ?? "",
+    file: route.respond.file,
+  },
+  stripPrefix: route.strip_prefix,
+  requestHeaders: route.request_headers ?? NO_FIELD_RULES,
+  responseHeaders: route.response_headers ?? NO_FIELD_RULES,
+  allow: route.allow ?? [],
+  deny: route.deny ?? [],
+  rateLimit: route.rate_limit && {
+    interval: route.rate_limit.requests,
+    burst: route.rate_limit.burst,
+  },
+  basicAuth: route.basic_auth,
+  limits: { body: route.limits?.body },
+  compress: route.compress,
+}));
+
+const NO_FIELD_RULES = { set: {}, add: {}, remove: [] };

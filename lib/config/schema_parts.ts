@@ -1,0 +1,86 @@
+import * as z from "zod";
+import { parseAddress } from "../core/address.ts";
+import { messageOf } from "../core/errors.ts";
+import { ipAddress, normalizeHostName, normalizeHostPattern } from "../core/host_name.ts";
+import { networkEnds } from "../core/ip.ts";
+import { parseDuration, parseSize } from "./units.ts";
+
+/** A string that means something else; what `parse` throws is the error. */
+export function text<T>(description: string, example: string, parse: (text: string) => T) {
+  const error = `text, such as ${example}`;
+  return z.string({ error }).meta({ description, examples: [example] }).transform(
+    (value, context): T => {
+      try {
+        return parse(value);
+      } catch (error) {
+        context.addIssue({ code: "custom", message: messageOf(error) });
+        return z.NEVER;
+      }
+    },
+  );
+}
+
+export function duration(description: string, byDefault: string) {
+  return plainDuration(description).prefault(byDefault);
+}
+
+export function plainDuration(description: string) {
+  return text(description, "5s", (value) => {
+    const parsed = parseDuration(value);
+    if (parsed === undefined) {
+      throw new Error(`"${value}" is not a duration; write 300ms, 5s, 10m or 1h`);
+    }
+    return parsed;
+  });
+}
+
+export function size(description: string, byDefault: string | 0) {
+  return plainSize(description).prefault(byDefault);
+}
+
+export function plainSize(description: string) {
+  const sized = text(description, "16KiB", (value) => {
+    const parsed = parseSize(value);
+    if (parsed === undefined) throw new Error(`"${value}" is not a size; write 16KiB or 1MiB`);
+    return parsed;
+  });
+  return z.union([sized, z.int().min(0)]);
+}
+
+export function address(description: string) {
+  return text(description, "127.0.0.1:8443", parseAddress);
+}
+
+export function count(
+  description: string,
+  { least, byDefault }: { least: number; byDefault: number },
+) {
+  return z.int().min(least).max(1_000_000_000).default(byDefault).meta({ description });
+}
+
+const HOST_DESCRIPTION =
+  "A host name, *. and a host name for one label more, or an IP address without brackets";
+
+export const hostPattern = text(HOST_DESCRIPTION, "*.example.com", (value) => {
+  const pattern = normalizeHostPattern(value);
+  if (pattern !== undefined) return pattern;
+  const hint = value === "*"
+    ? "; leave hosts out for every host"
+    : /^[^:]+:\d+$/.test(value)
+    ? "; leave the port out, it does not matter here"
+    : "";
+  throw new Error(`"${value}" is not a host name${hint}`);
+});
+
+export const hostOrAddress = text("A host name or an IP address", "api.example.com", (value) => {
+  const name = ipAddress(value) ?? normalizeHostName(value);
+  if (name === undefined) throw new Error(`"${value}" is not a host name`);
+  return name;
+});
+
+export const cidr = z.string().meta({ examples: ["10.0.0.0/8"] }).refine(
+  (range) => networkEnds(range) !== undefined,
+  {
+    error: "not an address range; write 10.0.0.0/8 or 2001:db8::/32",
+  },
+);

@@ -1,0 +1,73 @@
+import { stat } from "node:fs/promises";
+import type { Config } from "../config/schema.ts";
+import type { KeyPath } from "../config/key_path.ts";
+import { messageOf, ProxyError } from "../core/errors.ts";
+import { parseHtpasswd } from "../http/basic_auth.ts";
+
+/** Bytes of a file that is an answer. */
+const MAX_BYTES = 1024 * 1024;
+
+/** What files hold that are answers, pages or passwords, by their path. */
+export type Contents = ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+
+/** A file whose content the configuration names. */
+export interface ContentFile {
+  readonly path: string;
+  /** Where the configuration names it. */
+  readonly at: KeyPath;
+  /** @throws {ProxyError} `bad_config` where it holds something else than it has to */
+  readonly check?: (content: Uint8Array) => void;
+}
+
+/** All files of this kind that a configuration names. */
+export function contentFiles({ routes, errorPages }: Config): readonly ContentFile[] {
+  return [
+    ...routes.flatMap(({ respond, basicAuth }, index): ContentFile[] => [
+      ...(respond?.file === undefined ? [] : [{
+        path: respond.file,
+        at: ["routes", index, "respond", "file"],
+      }]),
+      ...(basicAuth === undefined ? [] : [{
+        path: basicAuth.file,
+        at: ["routes", index, "basic_auth", "file"],
+        check: (content: Uint8Array) =>
+          void parseHtpasswd(new TextDecoder().decode(content), basicAuth.file),
+      }]),
+    ]),
+    ...[...errorPages].map(([status, path]) => ({ path, at: ["error_pages", String(status)] })),
+  ];
+}
+
+/** Reads such a file. @throws {ProxyError} `bad_config` */
+export async function readContent({ path, check }: ContentFile): Promise<Uint8Array<ArrayBuffer>> {
+  let content: Uint8Array<ArrayBuffer>;
+  try {
+    const { size } = await regularFile(path);
+    if (size > MAX_BYTES) throw new Error("is larger than 1 MiB");
+    content = await Deno.readFile(path);
+  } catch (error) {
+    const why = error instanceof Deno.errors.NotFound || codeOf(error) === "ENOENT"
+      ? "does not exist"
+      : messageOf(error);
+    throw new ProxyError("bad_config", `Cannot read ${path}: it ${why}`, { cause: error });
+  }
+  check?.(content);
+  return content;
+}
+
+/** All of them, or the first trouble. @throws {ProxyError} `bad_config` */
+export async function readContents(config: Config): Promise<Contents> {
+  const contents = new Map<string, Uint8Array<ArrayBuffer>>();
+  for (const file of contentFiles(config)) contents.set(file.path, await readContent(file));
+  return contents;
+}
+
+async function regularFile(path: string) {
+  const found = await stat(path);
+  if (!found.isFile()) throw new Error("is no regular file");
+  return found;
+}
+
+function codeOf(error: unknown): unknown {
+  return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+}

@@ -1,0 +1,29 @@
+import type { RouteConfig } from "../config/schema.ts";
+import { redirectTarget } from "../http/redirect_target.ts";
+import { parseTemplate, type Variables } from "../http/template.ts";
+
+/** What a route without a backend answers. */
+export interface OwnAnswerFacts {
+  readonly status: number;
+  /** Where to, where it is a redirect. */
+  readonly location: string | undefined;
+}
+
+/** What a route would answer a request itself; undefined where a backend does. */
+export function ownAnswerOf(
+  { redirect, respond }: RouteConfig,
+  { host, path }: { readonly host: string | undefined; readonly path: string | undefined },
+): OwnAnswerFacts | undefined {
+  if (redirect !== undefined) {
+    const variables: Variables = {
+      ...{ host, path, client: "192.0.2.1", sni: host, id: "id" },
+      "client_cert.subject": undefined,
+    };
+    const rule = { to: parseTemplate(redirect.to), status: redirect.status };
+    return {
+      status: redirect.status,
+      location: redirectTarget(rule, { path: path ?? "/", variables }),
+    };
+  }
+  return respond === undefined ? undefined : { status: respond.status, location: undefined };
+}

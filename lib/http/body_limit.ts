@@ -1,0 +1,10 @@
+import { ProxyError } from "../core/errors.ts";
+
+/** Whether a body has more bytes than it may; a limit of 0 is none. */
+export function isBeyond(bytes: number, limit: number): boolean {
+  return limit !== 0 && bytes > limit;
+}
+
+export function bodyTooLarge(limit: number): ProxyError {
+  return new ProxyError("body_too_large", `The body is larger than ${limit} bytes`);
+}

@@ -1,0 +1,71 @@
+import { ProxyError } from "../core/errors.ts";
+import { Channel, type MessageEnd } from "./channel.ts";
+
+/** What the thread for passwords does. */
+export interface PasswordProcedures {
+  /** Whether a password is that of a bcrypt hash. */
+  check(question: PasswordQuestion): Promise<boolean>;
+}
+
+export interface PasswordQuestion {
+  readonly password: string;
+  readonly hash: string;
+}
+
+/** The name by which a thread of the program finds that it is for passwords. */
+const PASSWORD_THREAD = "passwords";
+
+/** Whether this thread is the one for passwords. */
+export function isPasswordThread(): boolean {
+  return "WorkerGlobalScope" in globalThis && globalThis.name === PASSWORD_THREAD;
+}
+
+/** What the thread does, from its start on. */
+export function servePasswords(end: MessageEnd = self as unknown as MessageEnd): void {
+  const procedures: PasswordProcedures = {
+    async check({ password, hash }) {
+      const { compare } = await import("bcryptjs");
+      return await compare(password, hash);
+    },
+  };
+  new Channel(end, procedures);
+}
+
+/**
+ * A thread in which passwords are checked, so that what each takes of a core holds up no request. It
+ * is started for the first one.
+ */
+export class PasswordThread implements Disposable {
+  readonly #program: string;
+  #channel: Channel<PasswordProcedures> | undefined;
+  #worker: Worker | undefined;
+
+  /** @param program the URL of the program, which finds what it is for by the thread's name */
+  constructor(program: string) {
+    this.#program = program;
+  }
+
+  /** @throws {ProxyError} `internal` where the thread has died */
+  check(question: PasswordQuestion): Promise<boolean> {
+    return (this.#channel ?? this.#start()).call("check", question);
+  }
+
+  [Symbol.dispose](): void {
+    this.#channel?.close(new ProxyError("draining", "The proxy is stopping"));
+    this.#worker?.terminate();
+  }
+
+  #start(): Channel<PasswordProcedures> {
+    const worker = new Worker(this.#program, { type: "module", name: PASSWORD_THREAD });
+    const channel = new Channel<PasswordProcedures>(worker, {});
+    worker.addEventListener("error", (event) => {
+      // else it would end the whole process
+      event.preventDefault();
+      channel.close(new ProxyError("internal", `The thread for passwords died: ${event.message}`));
+      // the next password starts another
+      if (this.#channel === channel) this.#channel = this.#worker = undefined;
+    });
+    this.#worker = worker;
+    return this.#channel = channel;
+  }
+}

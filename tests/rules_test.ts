@@ -1,0 +1,321 @@
+import assert from "node:assert/strict";
+import { startHttp } from "./support/backends.ts";
+import { issueCertificate, testCertificates } from "./support/certificates.ts";
+import { ConfigFile } from "./support/config_file.ts";
+import { type ConfiguredProxy, startConfigured } from "./support/configured_proxy.ts";
+import { encodeAnswer } from "./support/http.ts";
+import { run, runOk } from "./support/tools.ts";
+import { runCommand } from "./support/start_proxy.ts";
+
+/** `htpasswd -nbB -C 5 ann sesame` */
+const ANN = "ann:$2y$05$I27P/XlNfxApsHeC9DyVwu90lrPh4nvLgDBIWIWNrM3oFG/yGiqHW";
+
+interface Answer {
+  readonly status: number;
+  readonly headers: string;
+  readonly body: string;
+}
+
+/** What curl gets, with its flags. */
+async function ask(proxy: ConfiguredProxy, path: string, flags: readonly string[] = []) {
+  const { ca } = await testCertificates();
+  const { stdout } = await run("curl", [
+    ...["-s", "-i", "--http1.1", "--max-time", "20", "--cacert", ca, "--path-as-is", ...flags],
+    `https://localhost:${proxy.port}${path}`,
+  ]);
+  const end = stdout.indexOf("\r\n\r\n");
+  const head = stdout.slice(0, end);
+  return {
+    status: Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1]),
+    headers: head,
+    body: stdout.slice(end + 4),
+  } satisfies Answer;
+}
+
+/** A proxy whose routes are these, in front of a backend that answers with what it was asked. */
+async function start(routes: readonly unknown[], more: Record<string, unknown> = {}) {
+  const stack = new AsyncDisposableStack();
+  const backend = stack.use(
+    await startHttp((request) =>
+      encodeAnswer(`${request.head.replaceAll("\r", "")}\n`, {
+        fields: ["Server: secret", "X-Old: 1", "Content-Type: text/plain"],
+      })
+    ),
+  );
+  const { ec } = await testCertificates();
+  const config = stack.use(
+    await ConfigFile.create(JSON.stringify({
+      listeners: [{ listen: "127.0.0.1:0" }],
+      certificates: [ec],
+      backends: { site: { servers: [backend.address] } },
+      routes,
+      ...more,
+    })),
+  );
+  await Deno.writeTextFile(`${config.folder}/users`, `# people\n${ANN}\n`);
+  await Deno.writeTextFile(`${config.folder}/page.html`, "<h1>gone</h1>");
+  await Deno.writeTextFile(`${config.folder}/robots.txt`, "User-agent: *\n");
+  const proxy = stack.use(await startConfigured(config));
+  return { proxy, config, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+Deno.test("header rules act on requests and answers, with what a request has for variables", async () => {
+  await using at = await start([{
+    backend: "site",
+    request_headers: {
+      set: { "X-Env": "prod", "X-Who": "{client} {host} {path} {sni}" },
+      add: { "X-More": "2" },
+      remove: ["X-Debug"],
+    },
+    response_headers: { set: { "Strict-Transport-Security": "max-age=1" }, remove: ["Server"] },
+  }]);
+  const flags = ["-H", "X-Env: mine", "-H", "X-More: 1", "-H", "X-Debug: 1", "-H", "X-Keep: 1"];
+  const { headers, body } = await ask(at.proxy, "/a/b?c=1", flags);
+  assert.match(body, /^GET \/a\/b\?c=1 /);
+  assert.match(body, /^X-Env: prod$/m);
+  assert.doesNotMatch(body, /mine|X-Debug/i);
+  assert.match(body, /^X-Who: 127\.0\.0\.1 localhost \/a\/b localhost$/m);
+  for (const line of [/^X-More: 1$/m, /^X-More: 2$/m]) assert.match(body, line);
+  assert.match(body, /^X-Keep: 1$/m);
+  assert.match(headers, /^Strict-Transport-Security: max-age=1\r?$/m);
+  assert.doesNotMatch(headers, /^Server:/m);
+  assert.match(headers, /^X-Old: 1\r?$/m);
+});
+
+Deno.test("answer rules hold for the proxy's own answers, which pages and JSON share", async () => {
+  await using at = await start([
+    { paths: ["/down"], backend: "down", response_headers: { set: { "X-Route": "down" } } },
+    { backend: "site" },
+  ], {
+    error_pages: { 502: "page.html" },
+    backends: { site: { servers: ["127.0.0.1:1"] }, down: { servers: ["127.0.0.1:1"] } },
+  });
+  const html = await ask(at.proxy, "/down");
+  assert.equal(html.status, 502);
+  assert.equal(html.body, "<h1>gone</h1>");
+  assert.match(html.headers, /^Content-Type: text\/html; charset=utf-8\r?$/m);
+  assert.match(html.headers, /^X-Route: down\r?$/m);
+  const json = await ask(at.proxy, "/down", ["-H", "Accept: application/json"]);
+  assert.equal(JSON.parse(json.body).status, 502);
+});
+
+Deno.test("strip_prefix, methods and headers choose and change", async () => {
+  await using at = await start([
+    { paths: ["/api"], backend: "site", strip_prefix: "/api" },
+    { paths: ["/m"], methods: ["POST"], respond: { body: "posted" } },
+    { paths: ["/m"], headers: { Cookie: "canary=1" }, respond: { body: "canary" } },
+    { paths: ["/m"], respond: { body: "rest" } },
+    { paths: ["/only"], methods: ["PUT"], backend: "site" },
+  ]);
+  const cases: [string, RegExp][] = [
+    ["/api/x?q=1", /^GET \/x\?q=1 /],
+    ["/api", /^GET \/ /],
+    ["/api?q", /^GET \/\?q /],
+    ["/api//evil.test/x", /^GET \/evil\.test\/x /],
+  ];
+  for (const [path, expected] of cases) {
+    const { body } = await ask(at.proxy, path, ["-H", "X-Forwarded-Prefix: /forged"]);
+    assert.match(body, expected);
+    assert.match(body, /^X-Forwarded-Prefix: \/api$/m);
+    assert.doesNotMatch(body, /forged/);
+  }
+  assert.equal((await ask(at.proxy, "/apix")).status, 404);
+  assert.equal((await ask(at.proxy, "/m", ["-d", "x"])).body, "posted");
+  assert.equal((await ask(at.proxy, "/m", ["-b", "a=b; canary=1"])).body, "canary");
+  assert.equal((await ask(at.proxy, "/m")).body, "rest");
+  assert.equal((await ask(at.proxy, "/only")).status, 404);
+});
+
+Deno.test("redirect keeps path and query and never leads where a client says", async () => {
+  await using at = await start([
+    { paths: ["/r"], redirect: { to: "https://example.com{path}", status: 301 } },
+    { paths: ["/p"], redirect: { to: "{path}" } },
+  ]);
+  const moved = await ask(at.proxy, "/r/x?a=b");
+  assert.equal(moved.status, 301);
+  assert.match(moved.headers, /^Location: https:\/\/example\.com\/r\/x\?a=b\r?$/m);
+  const own = await ask(at.proxy, "/p/x");
+  assert.match(own.headers, /^HTTP\/1\.1 308 [^]*^Location: \/p\/x\r?$/m);
+  // the connection goes on
+  assert.doesNotMatch(own.headers, /^Connection: close/m);
+});
+
+Deno.test("respond has a body or a file, an ETag, and answers HEAD", async () => {
+  await using at = await start([
+    { paths: ["/robots.txt"], respond: { file: "robots.txt" } },
+    { paths: ["/gone"], respond: { status: 410, type: "text/html", body: "<p>gone</p>" } },
+    { paths: ["/empty"], respond: { status: 204 } },
+  ]);
+  const { status, headers, body } = await ask(at.proxy, "/robots.txt");
+  assert.deepEqual([status, body], [200, "User-agent: *\n"]);
+  const [, etag = ""] = /^ETag: (".+")\r?$/m.exec(headers) ?? [];
+  const known = await ask(at.proxy, "/robots.txt", ["-H", `If-None-Match: ${etag}`]);
+  assert.deepEqual([known.status, known.body], [304, ""]);
+  const head = await ask(at.proxy, "/robots.txt", ["-I"]);
+  assert.match(head.headers, /^Content-Length: 14\r?$/m);
+  assert.equal(head.body, "");
+  const gone = await ask(at.proxy, "/gone");
+  assert.deepEqual([gone.status, gone.body], [410, "<p>gone</p>"]);
+  assert.equal((await ask(at.proxy, "/empty")).status, 204);
+  // a file that changes is another answer
+  await Deno.writeTextFile(`${at.config.folder}/robots.txt`, "User-agent: none\n");
+  await at.proxy.reload();
+  assert.equal((await ask(at.proxy, "/robots.txt")).body, "User-agent: none\n");
+});
+
+Deno.test("allow and deny go by the client that a trusted proxy tells", async () => {
+  await using at = await start([
+    { paths: ["/in"], backend: "site", allow: ["10.0.0.0/8", "2001:db8::/32"], deny: ["10.6.6.6"] },
+    { backend: "site", deny: ["192.0.2.0/24"] },
+  ], { forwarded: { trusted: ["127.0.0.1"] } });
+  const cases: [string, string, number][] = [
+    ["/in", "10.1.1.1", 200],
+    ["/in", "10.6.6.6", 403],
+    ["/in", "11.0.0.1", 403],
+    ["/in", "2001:db8::1", 200],
+    ["/", "192.0.2.9", 403],
+    ["/", "192.0.3.9", 200],
+  ];
+  for (const [path, client, expected] of cases) {
+    const { status } = await ask(at.proxy, path, ["-H", `X-Forwarded-For: ${client}`]);
+    assert.equal(status, expected, `${path} ${client}`);
+  }
+  await at.proxy.log.first(/request .*status=403 .*rule=deny/);
+  await at.proxy.log.first(/request .*status=403 .*rule=allow/);
+});
+
+Deno.test("rate_limit counts a client over all workers, and says when to come again", async () => {
+  await using at = await start([
+    { paths: ["/l"], respond: { body: "in" }, rate_limit: { requests: "1/h", burst: 3 } },
+    { respond: { body: "free" } },
+  ], { forwarded: { trusted: ["127.0.0.1"] }, workers: 2 });
+  const from = (client: string) => ["-H", `X-Forwarded-For: ${client}`];
+  const statuses: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    statuses.push((await ask(at.proxy, "/l", from("2001:db8::1"))).status);
+  }
+  assert.deepEqual(statuses, [200, 200, 200, 429, 429]);
+  // of the same /64, and of another
+  const same = await ask(at.proxy, "/l", from("2001:db8::ffff:2"));
+  assert.equal(same.status, 429);
+  assert.match(same.headers, /^Retry-After: \d+\r?$/m);
+  assert.equal((await ask(at.proxy, "/l", from("2001:db8:0:1::1"))).status, 200);
+  assert.equal((await ask(at.proxy, "/", from("2001:db8::1"))).status, 200);
+});
+
+Deno.test("basic_auth asks, lets in, and tells the backend nothing of it", async () => {
+  await using at = await start([
+    { backend: "site", basic_auth: { file: "users", realm: "staff" } },
+  ]);
+  const none = await ask(at.proxy, "/");
+  assert.equal(none.status, 401);
+  assert.match(none.headers, /^WWW-Authenticate: Basic realm="staff", charset="UTF-8"\r?$/m);
+  assert.equal((await ask(at.proxy, "/", ["-u", "ann:wrong"])).status, 401);
+  assert.equal((await ask(at.proxy, "/", ["-u", "eve:sesame"])).status, 401);
+  for (let i = 0; i < 2; i++) {
+    const { status, body } = await ask(at.proxy, "/", ["-u", "ann:sesame"]);
+    assert.equal(status, 200);
+    assert.doesNotMatch(body, /authorization/i);
+  }
+  assert.doesNotMatch(at.proxy.log.text, /sesame|\$2y/);
+});
+
+Deno.test("limits.body of a route holds in the place of that of all, either way", async () => {
+  await using at = await start([
+    { paths: ["/small"], backend: "site", limits: { body: 10 } },
+    { paths: ["/large"], backend: "site", limits: { body: "1MiB" } },
+    { backend: "site" },
+  ], { limits: { body: 100 } });
+  const send = async (path: string, bytes: number, chunked = false) => {
+    const flags = chunked ? ["-H", "Transfer-Encoding: chunked"] : [];
+    return (await ask(at.proxy, path, [...flags, "-d", "x".repeat(bytes)])).status;
+  };
+  for (const chunked of [false, true]) {
+    assert.deepEqual(
+      [
+        await send("/small", 10, chunked),
+        await send("/small", 11, chunked),
+        await send("/large", 5_000, chunked),
+        await send("/", 100, chunked),
+        await send("/", 101, chunked),
+      ],
+      [200, 413, 200, 200, 413],
+      `chunked: ${chunked}`,
+    );
+  }
+});
+
+Deno.test("plain listeners go by the routes, and a redirect's exceptions too", async () => {
+  await using at = await start([{ backend: "site" }], {
+    listeners: [
+      { listen: "127.0.0.1:0", tls: false },
+      { listen: "127.0.0.1:0", redirect: "https", except: ["/.well-known/x/"] },
+    ],
+    certificates: [],
+  });
+  const ports = at.proxy.says.all.flatMap((line) =>
+    [...line.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port))
+  );
+  const [plain = 0, redirecting = 0] = [...new Set(ports)];
+  const plainly = (port: number, path: string) =>
+    runOk("curl", ["-s", "-i", "--max-time", "20", `http://127.0.0.1:${port}${path}`]);
+  const answer = await plainly(plain, "/x");
+  assert.match(answer, /^HTTP\/1\.1 200 [^]*GET \/x [^]*^X-Forwarded-Proto: http$/m);
+  assert.match(await plainly(redirecting, "/x"), /^HTTP\/1\.1 308 /);
+  assert.match(await plainly(redirecting, "/.well-known/x/y"), /^HTTP\/1\.1 200 /);
+});
+
+Deno.test("check and explain know rules, and say what is wrong with them in its place", async () => {
+  const { cert, key } = await issueCertificate({ names: ["a.test"] });
+  const yaml = (route: string) =>
+    `listeners:\n  - { listen: 127.0.0.1:8443 }\ncertificates:\n  - { cert: ${cert}, key: ${key} }\n` +
+    `backends: { s: { servers: [127.0.0.1:1] } }\nroutes:\n  - ${route}\n`;
+  const wrong: [string, RegExp][] = [
+    ["{ hosts: [a.test] }", /7:5: "backend" is missing/],
+    ["{ backend: s, redirect: { to: 'https://x.test/' } }", /cannot have "redirect" too/],
+    ["{ redirect: { to: 'https://{host}/' } }", /7:\d+: \{host\} is whatever a client says/],
+    ["{ redirect: { to: '{hots}' } }", /there is no \{hots\}/],
+    ["{ redirect: { to: '//x' } }", /a redirect leads to a URL/],
+    [
+      "{ backend: s, request_headers: { set: { X-Forwarded-For: x } } }",
+      /the proxy's own business/,
+    ],
+    ["{ backend: s, request_headers: { remove: [connection] } }", /the proxy's own business/],
+    ['{ backend: s, response_headers: { set: { A: "x\\ny" } } }', /visible ASCII/],
+    [
+      "{ backend: s, rate_limit: { requests: fast } }",
+      /"fast" is not a rate; write 100\/s or 5\/m/,
+    ],
+    ["{ backend: s, allow: [x] }", /not an address range/],
+    ["{ backend: s, basic_auth: { file: nobody } }", /nobody: it does not exist/],
+    ["{ backend: s, methods: [get] }", /capitals/],
+    ["{ backend: s, redirct: {} }", /unknown key "redirct", did you mean "redirect"/],
+  ];
+  for (const [route, message] of wrong) {
+    await using file = await ConfigFile.create(yaml(route));
+    const { code, stderr } = await runCommand(["check", "--config", file.path]);
+    assert.equal(code, 1, route);
+    assert.match(stderr, message, route);
+  }
+  await using file = await ConfigFile.create(
+    yaml(
+      "{ hosts: [a.test], backend: s, strip_prefix: /v1, deny: [10.0.0.1], rate_limit: { requests: 5/m } }",
+    ) +
+      "  - { hosts: [b.test], redirect: { to: 'https://a.test{path}', status: 301 } }\n" +
+      "  - { hosts: [a.test], paths: [/x], backend: s }\n" +
+      "tests:\n  - { host: b.test, path: /q, expect: { redirect: 'https://a.test/q', status: 301 } }\n",
+  );
+  const checked = await runCommand(["check", "--config", file.path]);
+  assert.equal(checked.code, 0, checked.stderr);
+  assert.match(
+    checked.stderr,
+    /9:5: warning: this route never matches: route 1 takes all of it before/,
+  );
+  const { stdout } = await runCommand([
+    ...["explain", "--config", file.path, "https://a.test/v1/x"],
+  ]);
+  assert.match(
+    stdout,
+    /rule +deny 10\.0\.0\.1: 403\n[^]*rule +rate_limit [^]*rule +strip_prefix \/v1/,
+  );
+});

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { createTestAuthority } from "./support/authority.ts";
 import { startEcho, startHttp } from "./support/backends.ts";
-import { type CertificateFiles, fingerprintOf, issueCertificate } from "./support/certificates.ts";
+import {
+  type CertificateFiles,
+  fingerprintOf,
+  issueCertificate,
+  testCertificates,
+} from "./support/certificates.ts";
 import { type ConfiguredProxy, startConfigured } from "./support/configured_proxy.ts";
 import { encodeAnswer, encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
 import { connectNodeTls } from "./support/tls_client.ts";
@@ -269,4 +274,48 @@ Deno.test("in tcp mode the name alone decides", async () => {
   await proxy.log.first(
     / info handshake .*client_cert="?CN=alice,O=Example"? fingerprint=[0-9a-f]{64}$/,
   );
+});
+
+Deno.test("HTTP/2 streams are held to the policy of their connection, and servers told of its client", async () => {
+  await using backend = await startTelling();
+  await using proxy = await startAsking(backend.address, {
+    auth: [{ hosts: ["admin.test"], ca: authority.ca }],
+  });
+  const { ca } = await testCertificates();
+  const ask = async (name: string, host: string, shown: readonly string[]) => {
+    const { stdout } = await run("curl", [
+      ...[
+        "-s",
+        "--http2",
+        "--cacert",
+        ca,
+        "--resolve",
+        `${name}:${proxy.port}:127.0.0.1`,
+        ...shown,
+      ],
+      ...[
+        "-H",
+        `Host: ${host}`,
+        "-H",
+        "Client-Cert: :AAAA:",
+        "-w",
+        "\\n%{http_version} %{http_code}",
+      ],
+      `https://${name}:${proxy.port}/`,
+    ]);
+    const lines = stdout.split("\n");
+    return { body: lines[0] ?? "", version: lines.at(-1) ?? "" };
+  };
+  const shown = ["--cert", alice.cert, "--key", alice.key];
+  const told = await ask("admin.test", "admin.test", shown);
+  assert.equal(told.version, "2 200");
+  assert.equal(JSON.parse(told.body).cert.length, 1);
+  assert.notEqual(JSON.parse(told.body).cert[0], ":AAAA:");
+  const open = await ask("open.test", "open.test", []);
+  assert.deepEqual([open.version, JSON.parse(open.body).cert], ["2 200", []]);
+  const around = await Promise.all([
+    ask("open.test", "admin.test", shown),
+    ask("admin.test", "open.test", shown),
+  ]);
+  assert.deepEqual(around.map(({ version }) => version), ["2 421", "2 421"]);
 });

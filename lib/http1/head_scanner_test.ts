@@ -114,3 +114,15 @@ Deno.test("HeadScanner.scan() tells a first word that is too large, however it i
     }
   }
 });
+
+Deno.test("HeadScanner.scan() refuses a CR without its LF, however it is cut", () => {
+  for (const text of ["A\r\r\n", "\r\r\n", "A\rB", "A\r\n\rB"]) {
+    for (let cut = 0; cut <= text.length; cut++) {
+      const one = scanner();
+      assert.throws(() => {
+        one.scan(encodeLatin1(text.slice(0, cut)), 0);
+        one.scan(encodeLatin1(text.slice(cut)), 0);
+      }, { code: "bad_field", message: "A CR stands without its LF" });
+    }
+  }
+});

@@ -173,3 +173,12 @@ Deno.test("errorAnswer() names the request it answers, as text and as JSON", () 
     request_id: "i",
   });
 });
+
+Deno.test("errorResponse() tells the length of its body, in text and in JSON", () => {
+  for (const accept of [undefined, "application/json"]) {
+    for (const keepAlive of [true, false]) {
+      const [head = "", body = ""] = answer("bad_host", { accept, keepAlive }).split("\r\n\r\n");
+      assert.ok(head.split("\r\n").includes(`Content-Length: ${body.length}`), head);
+    }
+  }
+});

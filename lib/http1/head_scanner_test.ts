@@ -126,3 +126,10 @@ Deno.test("HeadScanner.scan() refuses a CR without its LF, however it is cut", (
     }
   }
 });
+
+Deno.test("HeadScanner.scan() leaves a head alone that it has given", () => {
+  const one = scanner();
+  const first = [HEAD.slice(0, 3), HEAD.slice(3)].map((part) => one.scan(encodeLatin1(part), 0));
+  one.scan(encodeLatin1("X".repeat(HEAD.length)), 0);
+  assert.equal(first[1] && decodeLatin1(first[1].head), HEAD);
+});

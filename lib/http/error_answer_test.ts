@@ -78,6 +78,7 @@ for (const code of CODES.filter((code) => !SILENT.includes(code))) {
 
 Deno.test("errorAnswer() tells a client what it did wrong", () => {
   assert.match(answer("bad_host"), /\r\n\r\n400 Bad Request\nthe message\n$/);
+  assert.match(answer("answer_has_too_many_fields"), /\n502 Bad Gateway\nthe message\n$/);
   assert.match(answer("answer_too_large"), /\r\n\r\n502 Bad Gateway\nthe message\n$/);
   assert.match(answer("no_route"), /\r\n\r\n404 Not Found\nthe message\n$/);
 });
@@ -174,7 +175,7 @@ Deno.test("errorAnswer() names the request it answers, as text and as JSON", () 
   });
 });
 
-Deno.test("errorResponse() tells the length of its body, in text and in JSON", () => {
+Deno.test("errorAnswer() tells the length of its body, in text and in JSON", () => {
   for (const accept of [undefined, "application/json"]) {
     for (const keepAlive of [true, false]) {
       const [head = "", body = ""] = answer("bad_host", { accept, keepAlive }).split("\r\n\r\n");

@@ -205,6 +205,7 @@ Deno.test("clientOf() takes ports and brackets as RFC 7239, section 6, writes th
     ["[::1]:1", "::1"],
     ["[::1]:12345", "::1"],
     ["[::1]:123456", undefined],
+    ["[::1]:", undefined],
     ["[::1", undefined],
     ["x[::1]", undefined],
     ["::1", "::1"],

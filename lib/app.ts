@@ -485,7 +485,7 @@ function listenerKey(
   const { handshake } = config.timeouts;
   const facts = listener.kind !== "tls" ? [listener, proxyProtocol && handshake] : [
     listener.mode,
-    listener.alpn,
+    alpnOf(listener),
     listener.tls,
     engineOf(listener, config).engine,
     proxyProtocol,

@@ -436,6 +436,33 @@ Deno.test("a reload reaches an open connection at its next request", async () =>
   assert.equal((await client.get(3, "/")).body, "b");
 });
 
+Deno.test("a listener that goes asks its clients to come again, and finishes what runs", async () => {
+  const open = Promise.withResolvers<void>();
+  await using backend = await startHttp(async ({ target }) => {
+    if (target === "/slow") await open.promise;
+    return encodeAnswer("hello");
+  });
+  await using proxy = await startConfigured({
+    engine: ENGINE,
+    backends: { default: backend.address },
+  });
+  using client = await Http2Client.connect(proxy.port);
+  await client.ask(1, "/slow");
+  await backend.accepted(1);
+  const { ec } = await testCertificates();
+  await proxy.config.write(JSON.stringify({
+    listeners: [{ listen: "127.0.0.1:0", engine: ENGINE, http2: false }],
+    certificates: [ec],
+    backends: { default: { servers: [backend.address] } },
+    routes: [{ backend: "default" }],
+  }));
+  await proxy.reload();
+  await client.until(() => client.goaways.length === 2 || undefined, "two GOAWAY");
+  open.resolve();
+  assert.equal((await client.answer(1)).body, "hello");
+  await client.untilClosed();
+});
+
 Deno.test("what a server closed just then is asked again, unless it may have been done", async () => {
   await using backend = await startBackend(async (connection, index) => {
     await readRequestHead(connection);

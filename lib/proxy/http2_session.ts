@@ -116,6 +116,10 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
     this.#waiting = "nothing";
   }
 
+  retire(): void {
+    this.drain();
+  }
+
   abort(): void {
     this.#close(new ProxyError("draining", "The proxy is stopping"));
   }

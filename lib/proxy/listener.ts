@@ -46,6 +46,7 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
   const { engine, address, beside, certificates, alpn, policy, tickets } = options;
   const { handshakeTimeout } = options;
   const { admit, proxies, limit, sessions, observe, challenge } = options;
+  const served = new Set<Session>();
   const listener = await engine.listen({
     address,
     beside,
@@ -68,7 +69,11 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
       }
       observe({ kind: "handshake", peer, tls });
       const session = options.serve(connection);
-      session.done.then(() => place.leave());
+      served.add(session);
+      session.done.then(() => {
+        served.delete(session);
+        place.leave();
+      });
       sessions.add(session);
     },
     onPassthrough: (connection, { sni }, place) => {
@@ -96,6 +101,7 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
     refresh: () => listener.refresh(),
     settle: () => listener.settle(),
     close: async (options) => {
+      for (const session of served) session.retire?.();
       await listener.close(options);
       limit.close();
     },

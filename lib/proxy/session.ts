@@ -8,6 +8,11 @@ export interface Session {
   drain(): void;
   /** Ends it now. */
   abort(): void;
+  /**
+   * Its listener is no more: asks the client to come again by another connection. Where the protocol
+   * has no words for that, the connection goes on as it is.
+   */
+  retire?(): void;
 }
 
 /** All sessions that run, so that a stop can wait for them and then end them. */

@@ -154,7 +154,7 @@ export class Http2Client implements Disposable {
         bytes.set(some, this.#rest.length);
         const { frames, rest } = splitFrames(bytes);
         this.#rest = rest.slice();
-        for (const one of frames) await this.#take(one);
+        for (const one of frames) this.#take(one);
       }
     } catch {
       // broken off
@@ -162,17 +162,22 @@ export class Http2Client implements Disposable {
     this.closed = true;
   }
 
-  async #take(one: RawFrame): Promise<void> {
+  /** What is answered to a proxy that has gone meanwhile is lost. */
+  #reply(...frames: readonly Uint8Array[]): void {
+    this.send(...frames).catch(() => {});
+  }
+
+  #take(one: RawFrame): void {
     this.frames.push(one);
     const { type, flags, id, payload } = one;
     const answer = this.seen(id);
     switch (type) {
       case FRAME.settings:
-        if ((flags & FLAG.ack) === 0) await this.send(frame(FRAME.settings, { flags: FLAG.ack }));
+        if ((flags & FLAG.ack) === 0) this.#reply(frame(FRAME.settings, { flags: FLAG.ack }));
         return;
       case FRAME.ping:
         if ((flags & FLAG.ack) === 0) {
-          await this.send(frame(FRAME.ping, { flags: FLAG.ack, payload }));
+          this.#reply(frame(FRAME.ping, { flags: FLAG.ack, payload }));
         }
         return;
       case FRAME.headers:
@@ -181,7 +186,7 @@ export class Http2Client implements Disposable {
       case FRAME.data:
         answer.body += latin1(payload);
         if (this.#grants && payload.length > 0) {
-          await this.send(windowUpdate(0, payload.length), windowUpdate(id, payload.length));
+          this.#reply(windowUpdate(0, payload.length), windowUpdate(id, payload.length));
         }
         break;
       case FRAME.rstStream:

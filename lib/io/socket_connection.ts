@@ -4,7 +4,7 @@ import type { Connection, Receiver, Sender } from "./connection.ts";
 import { asProxyError, type ErrorCode, ProxyError } from "../core/errors.ts";
 import { ReadBuffers } from "./read_buffers.ts";
 import { StreamPair } from "./stream_pair.ts";
-import { inTurn } from "./turns.ts";
+import { TurnTaker } from "./turns.ts";
 
 /** What this needs of a socket; `Deno.TcpConn` and `Deno.TlsConn` have it. */
 export interface ByteSocket {
@@ -67,6 +67,7 @@ export class SocketConnection implements Connection {
   /** What a look for more has brought to `#target` after nobody waited any longer. */
   #found: number | null | ReadFailure | undefined;
   #lookTurns = 0;
+  readonly #turn = new TurnTaker();
   #sender: Sender | undefined;
   #unsent: Uint8Array = NO_BYTES;
 
@@ -179,7 +180,7 @@ export class SocketConnection implements Connection {
   #readOn(): void {
     this.#reading = true;
     this.#target = this.#filled === 0 ? this.#into : this.#into.subarray(this.#filled);
-    inTurn(this.#readNow);
+    this.#turn.take(this.#readNow);
   }
 
   readonly #readNow = (): void => {

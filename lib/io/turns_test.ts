@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { eventually } from "../../tests/support/deadline.ts";
-import { inTurn } from "./turns.ts";
+import { inTurn, TurnTaker } from "./turns.ts";
 
 Deno.test("inTurn() starts some at once and the others in order, a bounded number at a time", async () => {
   const started: number[] = [];
@@ -39,4 +39,25 @@ Deno.test("inTurn() goes on when what it starts asks for another turn", async ()
 Deno.test("inTurn() starts the rest though what was started asks for nothing", async () => {
   const all = Array.from({ length: 300 }, () => new Promise<void>((resolve) => inTurn(resolve)));
   await Promise.all(all);
+});
+
+Deno.test("TurnTaker keeps nobody waiting while few are busy, and bounds what a crowd begins", async () => {
+  /** Has each of so many take a turn, over and over, and gives the most that began at once. */
+  const play = async (count: number, rounds: number): Promise<number> => {
+    const takers = Array.from({ length: count }, () => new TurnTaker());
+    let most = 0;
+    for (let round = 0; round < rounds; round++) {
+      let started = 0;
+      const all = takers.map((taker) =>
+        new Promise<void>((resolve) => taker.take(() => (started++, resolve())))
+      );
+      most = round < rounds / 2 ? 0 : Math.max(most, started);
+      await Promise.all(all);
+    }
+    return most;
+  };
+  assert.equal(await play(100, 50), 100);
+  assert.ok(await play(600, 6) <= 64);
+  // once the crowd has gone
+  assert.equal(await play(100, 80), 100);
 });

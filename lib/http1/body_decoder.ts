@@ -8,11 +8,8 @@ import { HeadScanner } from "./head_scanner.ts";
 
 /** A piece of a body. */
 export type BodyPart =
-  /**
-   * A view into the bytes that were fed: as short-lived as they. So many bytes right before it, its
-   * message's head, are over and may be written to.
-   */
-  | { readonly kind: "data"; readonly bytes: Uint8Array; readonly room?: number }
+  /** A view into the bytes that were fed: as short-lived as they. */
+  | { readonly kind: "data"; readonly bytes: Uint8Array }
   | { readonly kind: "end"; readonly trailers: readonly Field[] };
 
 /** Whom to blame, and how much to take. */
@@ -34,11 +31,10 @@ export interface BodyDecoder {
   /**
    * Takes bytes from `at` on, and emits what they hold, at last one `end`.
    *
-   * @param room bytes before `at` that are over
    * @returns where it stopped: past the body's end, or at the end of `bytes`
    * @throws {ProxyError} as `BodyRules` says
    */
-  feed(bytes: Uint8Array, at: number, emit: (part: BodyPart) => void, room?: number): number;
+  feed(bytes: Uint8Array, at: number, emit: (part: BodyPart) => void): number;
   readonly done: boolean;
   /**
    * The connection has ended.
@@ -74,9 +70,9 @@ class LengthDecoder implements BodyDecoder {
     this.#rules = rules;
   }
 
-  feed(bytes: Uint8Array, at: number, emit: (part: BodyPart) => void, room = 0): number {
+  feed(bytes: Uint8Array, at: number, emit: (part: BodyPart) => void): number {
     const end = Math.min(bytes.length, at + this.#left);
-    if (end > at) emit({ kind: "data", bytes: bytes.subarray(at, end), room });
+    if (end > at) emit({ kind: "data", bytes: bytes.subarray(at, end) });
     this.#left -= end - at;
     if (this.#left === 0) {
       this.done = true;

@@ -2,7 +2,7 @@ import type { Field } from "../http/field.ts";
 import { UNKNOWN_LENGTH } from "../http/message.ts";
 import type { RoomyBuffer } from "../io/roomy_buffer.ts";
 import { bodyDecoder, type BodyRules } from "./body_decoder.ts";
-import { LAST_CHUNK } from "./body_encoder.ts";
+import { LAST_CHUNK } from "./last_chunk.ts";
 import { BodyOutput, frameSize } from "./body_output.ts";
 import { ChunkWalk } from "./chunk_walk.ts";
 

@@ -2,7 +2,7 @@ import type { Field } from "../http/field.ts";
 import { CR, LF } from "../http/grammar.ts";
 import { encodeLatin1 } from "../core/latin1.ts";
 import { type BodyDecoder, bodyDecoder, type BodyPart, type BodyRules } from "./body_decoder.ts";
-import { LAST_CHUNK, lastChunkText } from "./body_encoder.ts";
+import { LAST_CHUNK, lastChunkText } from "./last_chunk.ts";
 import type { BodyOutput } from "./body_output.ts";
 
 /**

@@ -6,28 +6,32 @@ import { acceptedRequests } from "../../tests/support/accepted_requests.ts";
 import { fromLatin1, latin1 } from "../../tests/support/connection.ts";
 import { within } from "../../tests/support/deadline.ts";
 import { head } from "../../tests/support/good_requests.ts";
-import { encodeBodyPart } from "./body_encoder.ts";
 import type { Field } from "../http/field.ts";
+import { type Forwarding, type Range, UNKNOWN_LENGTH } from "../http/message.ts";
+import { HEAD_ROOM, RoomyBuffer } from "../io/roomy_buffer.ts";
+import type { BodyRules } from "./body_decoder.ts";
+import { BodyWalk } from "./body_walk.ts";
 import { parseRequestHead } from "./head.ts";
-import { RequestDecoder } from "./request_decoder.ts";
-import { type ForwardedRequest, RequestStream } from "./request_stream.ts";
+import { IncomingRequest } from "./incoming_request.ts";
+import { lastChunkText } from "./last_chunk.ts";
 
 const CASES = 100;
 const SENTINEL = head("GET /sentinel HTTP/1.1", "Host: sentinel");
 
 Deno.test({
-  name: "RequestStream forwards what another parser reads in the same way",
+  name: "IncomingRequest and BodyWalk forward what another parser reads in the same way",
   sanitizeOps: true,
   sanitizeResources: true,
   async fn() {
     await using server = await startServer();
-    for (const text of fc.sample(acceptedRequests, CASES)) {
-      const { request, wire, body } = await forwarded(text);
+    const cases = fc.tuple(acceptedRequests, fc.nat(100), fc.boolean());
+    for (const [text, cut, chunks] of fc.sample(cases, CASES)) {
+      const { request, headText, wire, body } = forwarded(text, { cut, chunks });
       // what comes behind one is no HTTP
       if (request.upgrade !== undefined) continue;
       // what comes next on the connection shows whether the two agree on where the body ends
       const [first, second, ...more] = await server.read(wire + SENTINEL);
-      const { method, target, fields } = parseRequestHead(fromLatin1(request.forwarded), 200);
+      const { method, target, fields } = parseRequestHead(fromLatin1(headText), 200);
       assert.deepEqual(first, { method, target, lines: linesOf(fields), body }, text);
       assert.equal(second?.target, "/sentinel", text);
       assert.deepEqual(more, []);
@@ -48,26 +52,74 @@ function linesOf(fields: readonly Field[]): string[] {
   return fields.flatMap(({ name, value }) => [name, value]);
 }
 
-/** What a backend gets for a request, and its body alone. */
-async function forwarded(
-  text: string,
-): Promise<{ request: ForwardedRequest; wire: string; body: string }> {
-  const decoder = new RequestDecoder({ headerBytes: 16 * 1024, headers: 100 });
-  const origin = { peer: "192.0.2.7", port: 8443, proto: "https", defaultHost: "b" } as const;
-  const stream = new RequestStream(decoder, origin, () => {});
-  const parts = (await Array.fromAsync(ReadableStream.from([fromLatin1(text)]).pipeThrough(stream)))
-    .flat();
-  const [request, ...bodyParts] = parts;
-  assert.ok(request?.kind === "head", text);
-  let wire = request.forwarded;
+/**
+ * What a server gets for a request, and its body alone.
+ *
+ * @param cut where the text is cut in two, in percent of its length
+ * @param chunks whether a body of unknown length goes on in chunks as it comes, or is framed behind
+ */
+function forwarded(text: string, { cut, chunks }: { cut: number; chunks: boolean }) {
+  const bytes = fromLatin1(text);
+  const buffer = new RoomyBuffer(HEAD_ROOM + bytes.length);
+  const request = new IncomingRequest();
+  const walk = new BodyWalk();
+  request.begin(HEAD_ROOM, LIMITS);
+  let headText: string | undefined;
   let body = "";
-  for (const part of bodyParts) {
-    assert.ok(part.kind === "data" || part.kind === "end");
-    encodeBodyPart(part, request.framing, (piece) => wire += latin1(piece));
-    if (part.kind === "data") body += latin1(part.bytes);
+  for (const place of [Math.floor(bytes.length * cut / 100), bytes.length]) {
+    buffer.bytes.set(bytes.subarray(0, place), HEAD_ROOM);
+    const filled = HEAD_ROOM + place;
+    if (headText === undefined) {
+      if (!request.read(buffer, filled)) continue;
+      walk.begin(request.body, true, RULES);
+      walk.chunks = chunks;
+      walk.at = request.end;
+      headText = textOf(request.toHttp1(ORIGIN, undefined));
+    }
+    walk.take(buffer, walk.at, filled);
+    body += textOf({ bytes: walk.buffer, from: walk.from, to: walk.to });
   }
-  return { request, wire, body };
+  assert.ok(headText !== undefined && walk.ended, text);
+  const isOpen = request.body === UNKNOWN_LENGTH;
+  const size = body === "" ? "" : `${body.length.toString(16)}\r\n${body}\r\n`;
+  const framed = isOpen && !chunks ? size + lastChunkText(walk.trailers) : body;
+  const data = isOpen && chunks ? dechunked(body) : body;
+  return { request, headText, wire: headText + framed, body: data };
 }
+
+/** The data of chunks that are spelled as this proxy spells them. */
+function dechunked(text: string): string {
+  const [line = ""] = /^[0-9a-f]+\r\n/.exec(text) ?? [];
+  const size = parseInt(line, 16);
+  assert.ok(line !== "", JSON.stringify(text));
+  if (size === 0) return "";
+  const end = line.length + size;
+  return text.slice(line.length, end) + dechunked(text.slice(end + 2));
+}
+
+function textOf({ bytes, from, to }: Range): string {
+  return latin1(bytes.subarray(from, to));
+}
+
+const LIMITS = { headerBytes: 16 * 1024, headers: 100 };
+
+const RULES: BodyRules = {
+  malformed: "bad_chunk",
+  field: "bad_field",
+  truncated: "truncated_request",
+  maxTrailerBytes: 16 * 1024,
+  maxTrailers: 100,
+};
+
+const ORIGIN: Forwarding = {
+  peer: "192.0.2.7",
+  port: 8443,
+  proto: "https",
+  defaultHost: "b",
+  trusted: false,
+  standard: false,
+  via: false,
+};
 
 /** A server of the runtime, which knows nothing of this proxy's parser. */
 async function startServer() {

@@ -9,14 +9,9 @@ import { COLON, CR, HTAB, HTTP_VERSION, SP, TARGET_CHARACTERS, TOKEN } from "../
  * Reads a request's head: request line, field lines and the empty line, as `HeadScanner` cut it
  * out, so lines end in CRLF and hold no control characters (RFC 9112, sections 2 to 5).
  *
- * @param known what the fields say, where that is known already
  * @throws {ProxyError} `bad_request_line`, `bad_version`, `bad_target` or `bad_field`
  */
-export function parseRequestHead(
-  bytes: Uint8Array,
-  maxFields: number,
-  known?: readonly Field[],
-): RequestHead {
+export function parseRequestHead(bytes: Uint8Array, maxFields: number): RequestHead {
   const text = decodeLatin1(bytes);
   const lineEnd = text.indexOf("\r\n");
   const methodEnd = text.indexOf(" ");
@@ -40,7 +35,7 @@ export function parseRequestHead(
     ? 1
     : parseVersion(text.slice(targetEnd + 1, lineEnd), "bad_request_line", "bad_version");
   const at = lineEnd + 2;
-  const fields = known ?? parseFields(bytes, { text, at, maxFields, code: "bad_field" });
+  const fields = parseFields(bytes, { text, at, maxFields, code: "bad_field" });
   return { method, target, minor, fields };
 }
 

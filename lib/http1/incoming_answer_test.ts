@@ -163,6 +163,20 @@ Deno.test("IncomingAnswer.each() gives of a plain head what it gives of any othe
   }
 });
 
+Deno.test("IncomingAnswer tells the time of an answer, not of the one before it", () => {
+  let now = 0;
+  const answer = new IncomingAnswer(() => now);
+  const text = head("HTTP/1.1 200 OK", "Content-Length: 0");
+  const seconds = [0, 999, 1000, 1999, 3000].map((at) => {
+    now = at;
+    const buffer = filled(text);
+    answer.begin(HEAD_ROOM, { method: "GET" }, LIMITS);
+    assert.equal(answer.read(buffer, buffer.bytes.length), true);
+    return /\r\nDate: .*(\d\d) GMT\r\n/.exec(textOf(answer.toHttp1(GET)))?.[1];
+  });
+  assert.deepEqual(seconds, ["00", "00", "01", "01", "03"]);
+});
+
 Deno.test("IncomingAnswer reads the answer behind an interim one", () => {
   const buffer = filled(head("HTTP/1.1 100 Continue") + head("HTTP/1.1 200 OK", "A: b"));
   const answer = read("", { buffer });

@@ -1,7 +1,7 @@
 import { encodeLatin1, writeLatin1 } from "../core/latin1.ts";
-import { type Field, fieldLines } from "../http/field.ts";
-import { endToEndTrailers } from "../http/hop_fields.ts";
+import type { Field } from "../http/field.ts";
 import type { Range } from "../http/message.ts";
+import { LAST_CHUNK, lastChunkText } from "./last_chunk.ts";
 
 /**
  * A head, where there is one, and a range of the body behind it as one piece: without a copy where
@@ -26,7 +26,7 @@ export function joined(
 /** The same with the range as a chunk (RFC 9112, section 7.1), and the last chunk at the end. */
 export function framed(head: Range | undefined, { bytes, from, to }: Range, ended: boolean) {
   const size = to === from ? "" : (to - from).toString(16) + "\r\n";
-  const behind = (size === "" ? "" : "\r\n") + (ended ? "0\r\n\r\n" : "");
+  const behind = (size === "" ? "" : "\r\n") + (ended ? LAST_CHUNK : "");
   const before = head === undefined ? 0 : head.to - head.from;
   const whole = new Uint8Array(before + size.length + to - from + behind.length);
   if (head !== undefined) whole.set(head.bytes.subarray(head.from, head.to));
@@ -38,5 +38,5 @@ export function framed(head: Range | undefined, { bytes, from, to }: Range, ende
 
 /** The last chunk, with those of the trailers that may go on. */
 export function lastChunk(trailers: readonly Field[]): Uint8Array {
-  return encodeLatin1(`0\r\n${fieldLines(endToEndTrailers(trailers))}\r\n`);
+  return encodeLatin1(lastChunkText(trailers));
 }

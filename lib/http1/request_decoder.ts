@@ -6,7 +6,6 @@ import { bodyTooLarge } from "../http/body_limit.ts";
 import { type JudgedRequest, judgeRequest } from "./judge_request.ts";
 import type { RequestHead } from "../http/message.ts";
 import { HeadScanner, REQUEST_SCAN_ERRORS } from "./head_scanner.ts";
-import { LastHead } from "./last_head.ts";
 
 /** What the bytes of a connection say, one fact at a time and in order. */
 export type RequestPart = RequestHeadPart | BodyPart | FailurePart;
@@ -46,7 +45,6 @@ export class RequestDecoder {
   readonly #limits: RequestLimits;
   readonly #maxBody: number;
   readonly #scanner: HeadScanner;
-  readonly #last = new LastHead<RequestHeadPart>();
   #body: BodyDecoder | undefined;
   #refused: RequestHead | undefined;
   /** Bytes of the body so far. */
@@ -73,11 +71,6 @@ export class RequestDecoder {
     return this.#refused;
   }
 
-  /** Frees what it keeps of the last request, which is worth it where none comes for a while. */
-  forget(): void {
-    this.#last.forget();
-  }
-
   feed(bytes: Uint8Array): RequestPart[] {
     const parts: RequestPart[] = [];
     if (this.#failed) return parts;
@@ -86,18 +79,14 @@ export class RequestDecoder {
         if (part.kind === "data") this.#checkBody(this.#bodyBytes += part.bytes.length);
         parts.push(part);
       };
-      /** Bytes of a head before `at`. */
-      let room = 0;
       for (let at = 0; at < bytes.length;) {
         if (this.#opaque) {
           parts.push({ kind: "data", bytes: bytes.subarray(at) });
           break;
         }
-        const end: number = this.#body === undefined
+        at = this.#body === undefined
           ? this.#feedHead(bytes, at, emit)
-          : this.#feedBody(this.#body, { bytes, at, emit, room });
-        room = this.#body === undefined ? 0 : end - at;
-        at = end;
+          : this.#feedBody(this.#body, { bytes, at, emit });
       }
     } catch (error) {
       parts.push(this.#fail(error));
@@ -114,14 +103,9 @@ export class RequestDecoder {
   #feedHead(bytes: Uint8Array, start: number, emit: (part: RequestPart) => void): number {
     const at = this.#skipEmptyLine(bytes, start);
     if (at === bytes.length) return at;
-    let part = this.#scanner.started ? undefined : this.#last.find(bytes, at);
-    let end = at + (part?.size ?? 0);
-    if (part === undefined) {
-      const found = this.#scanner.scan(bytes, at);
-      if (found === undefined) return bytes.length;
-      part = this.#readHead(found.head);
-      end = found.end;
-    }
+    const found = this.#scanner.scan(bytes, at);
+    if (found === undefined) return bytes.length;
+    const part = this.#readHead(found.head);
     emit(part);
     this.#bodyBytes = 0;
     const { framing, upgrade } = part;
@@ -130,22 +114,18 @@ export class RequestDecoder {
       : bodyDecoder(framing, bodyRules(this.#limits));
     if (this.#body === undefined) this.#emptyLine = "possible";
     else if (framing.kind === "length" && framing.length === 0) {
-      this.#feedBody(this.#body, { bytes, at: end, emit });
+      this.#feedBody(this.#body, { bytes, at: found.end, emit });
     }
     this.#opaque = upgrade !== undefined;
-    return end;
+    return found.end;
   }
 
   #readHead(bytes: Uint8Array): RequestHeadPart {
-    const fieldsAt = bytes.indexOf(LF) + 1;
-    const known = this.#last.findByFields(bytes, fieldsAt);
-    const head = parseRequestHead(bytes, this.#limits.headers, known?.head.fields);
+    const head = parseRequestHead(bytes, this.#limits.headers);
     this.#refused = head;
     const judged = judgeRequest(head, { size: bytes.length, maxBody: this.#maxBody });
-    const part = { kind: "head", ...judged } as const;
     this.#refused = undefined;
-    this.#last.keep(bytes, part, fieldsAt);
-    return part;
+    return { kind: "head", ...judged };
   }
 
   #checkBody(bytes: number): void {
@@ -154,14 +134,9 @@ export class RequestDecoder {
 
   #feedBody(
     body: BodyDecoder,
-    { bytes, at, emit, room }: {
-      bytes: Uint8Array;
-      at: number;
-      emit: (part: RequestPart) => void;
-      room?: number;
-    },
+    { bytes, at, emit }: { bytes: Uint8Array; at: number; emit: (part: RequestPart) => void },
   ): number {
-    const end = body.feed(bytes, at, emit, room);
+    const end = body.feed(bytes, at, emit);
     if (body.done) {
       this.#body = undefined;
       this.#emptyLine = "possible";

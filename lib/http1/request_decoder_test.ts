@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BAD_REQUESTS } from "../../tests/support/bad_requests.ts";
-import { fromLatin1, latin1 } from "../../tests/support/connection.ts";
+import { fromLatin1 } from "../../tests/support/connection.ts";
 import { brief, cutAt, type Fact, factsOf, feed, SMALL_LIMITS } from "../../tests/support/feed.ts";
 import { GOOD_REQUESTS, head } from "../../tests/support/good_requests.ts";
 import { mutated } from "../../tests/support/mutate.ts";
@@ -172,38 +172,4 @@ Deno.test("RequestDecoder says the same of a request whatever it has read before
     }),
     { numRuns: 2000 },
   );
-});
-
-Deno.test("RequestDecoder has a request that is sent again say the same, until it is to forget", () => {
-  const decoder = new RequestDecoder(SMALL_LIMITS);
-  const bytes = fromLatin1(head("GET /a HTTP/1.1", "Host: a", "B: c"));
-  const heads = () => decoder.feed(bytes.slice()).map((part) => part.kind === "head" && part);
-  const [first] = heads();
-  assert.ok(first);
-  assert.equal(heads()[0], first);
-  const [other] = decoder.feed(fromLatin1(head("HEAD /b HTTP/1.1", "Host: a", "B: c")));
-  assert.ok(other?.kind === "head");
-  assert.equal(other.head.fields, first.head.fields);
-  assert.deepEqual([other.head.method, other.target.path], ["HEAD", "/b"]);
-  decoder.forget();
-  const [again] = heads();
-  assert.notEqual(again, first);
-  assert.deepEqual(again, first);
-});
-
-Deno.test("RequestDecoder says of a body's bytes that the head right before them is over", () => {
-  const request = head("POST /a HTTP/1.1", "Host: a", "Content-Length: 3");
-  const bytes = fromLatin1(`${request}abc${request}abc`);
-  const rooms = new RequestDecoder(SMALL_LIMITS).feed(bytes).flatMap((part) =>
-    part.kind === "data"
-      ? [latin1(bytes.subarray(part.bytes.byteOffset - (part.room ?? 0), part.bytes.byteOffset))]
-      : []
-  );
-  assert.deepEqual(rooms, [request, request]);
-  // what came earlier lies somewhere else
-  const decoder = new RequestDecoder(SMALL_LIMITS);
-  decoder.feed(fromLatin1(request.slice(0, -2)));
-  const [, later, end] = decoder.feed(fromLatin1("\r\nabc"));
-  assert.ok(later?.kind === "data" && end?.kind === "end");
-  assert.equal(later.room, 2);
 });

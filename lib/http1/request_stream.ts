@@ -1,6 +1,5 @@
 import type { BodyPart } from "./body_decoder.ts";
-import { fieldLines } from "../http/field.ts";
-import { requestLine } from "./head.ts";
+import { requestHeadText } from "./head.ts";
 import type { PartDecoder } from "./part_reader.ts";
 import type {
   FailurePart,
@@ -29,9 +28,6 @@ export class ForwardingDecoder implements PartDecoder<ForwardedPart> {
   readonly #decoder: RequestDecoder;
   readonly #origin: ConnectionOrigin;
   readonly #onHeadBegun: () => void;
-  /** The last request, and the fields that a backend gets for it, up to its id. */
-  #last: RequestHeadPart | undefined;
-  #lines = "";
 
   /** @param onHeadBegun called when a head has begun but not yet ended */
   constructor(decoder: RequestDecoder, origin: ConnectionOrigin, onHeadBegun: () => void) {
@@ -55,48 +51,15 @@ export class ForwardingDecoder implements PartDecoder<ForwardedPart> {
     return this.#decoder.end().map((part) => this.#forward(part));
   }
 
-  /** Frees what is kept of the last request, which is worth it where none comes for a while. */
-  forget(): void {
-    this.#decoder.forget();
-    this.#last = undefined;
-    this.#lines = "";
-  }
-
   #forward(part: RequestPart): ForwardedPart {
     if (part.kind !== "head") return part;
     const { head, target, framing, upgrade, size } = part;
     const id = requestId(head.fields);
-    // the decoder gives the same part for the same bytes, and the same fields for the same fields
-    const last = this.#last;
-    if (part !== last) {
-      if (last === undefined || !haveSameFields(part, last)) {
-        this.#lines = linesBeforeId(part, this.#origin);
-      }
-      this.#last = part;
-    }
-    const forwarded = requestLine(head.method, target.path) + this.#lines + id + END;
+    const fields = requestFields(part, this.#origin, id);
+    const forwarded = requestHeadText({ method: head.method, target: target.path, fields });
     return { kind: "head", head, target, framing, upgrade, size, forwarded, id };
   }
 }
-
-/** Whether two requests of a connection give a backend the same fields but for the id. */
-function haveSameFields(a: RequestHeadPart, b: RequestHeadPart): boolean {
-  return a.head.fields === b.head.fields && a.head.minor === b.head.minor &&
-    a.target.authority === b.target.authority && countsHops(a) === countsHops(b);
-}
-
-/** Whether the method is one for which `Max-Forwards` counts. */
-function countsHops({ head: { method } }: RequestHeadPart): boolean {
-  return method === "OPTIONS";
-}
-
-/** The fields that a backend gets, up to the value of the last, which is the id. */
-function linesBeforeId(part: RequestHeadPart, origin: ConnectionOrigin): string {
-  return fieldLines(requestFields(part, origin, "")).slice(0, -CRLF.length);
-}
-
-const CRLF = "\r\n";
-const END = CRLF + CRLF;
 
 /**
  * The same as a stream: one array of parts for each piece of input, so that a piece costs one turn

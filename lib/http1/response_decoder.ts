@@ -3,7 +3,6 @@ import { type BodyDecoder, bodyDecoder, type BodyPart, type BodyRules } from "./
 import { parseResponseHead } from "./head.ts";
 import { ANSWER_SCAN_ERRORS, HeadScanner } from "./head_scanner.ts";
 import { judgeAnswer, type JudgedAnswer } from "./judge_answer.ts";
-import { LastHead } from "./last_head.ts";
 import type { FailurePart, HeadLimits } from "./request_decoder.ts";
 
 export type ResponsePart = ResponseHeadPart | BodyPart | FailurePart;
@@ -17,14 +16,6 @@ export interface ResponseHeadPart extends JudgedAnswer {
   readonly kind: "head";
 }
 
-/** What a head has meant to a request of a method. */
-interface KnownHead {
-  readonly part: ResponseHeadPart;
-  readonly method: string;
-  /** Bytes of the head on the wire. */
-  readonly size: number;
-}
-
 /**
  * Cuts a server's bytes into answers, without I/O and without throwing, like `RequestDecoder`.
  * It is told each request's method; bytes that no request has asked for are a failure, so that one
@@ -34,7 +25,6 @@ export class ResponseDecoder {
   readonly #limits: HeadLimits;
   readonly #scanner: HeadScanner;
   readonly #bodyRules: BodyRules;
-  readonly #last = new LastHead<KnownHead>();
   /** The method of the request whose answer is due. */
   #method: string | undefined;
   /** The protocols that this request asks for. */
@@ -75,8 +65,6 @@ export class ResponseDecoder {
     if (this.#failed) return parts;
     try {
       const emit = (part: ResponsePart) => parts.push(part);
-      /** Bytes of a head before `at`. */
-      let room = 0;
       for (let at = 0; at < bytes.length;) {
         if (this.#method === undefined) {
           throw new ProxyError("bad_response", "The server sent bytes that no request asked for");
@@ -85,11 +73,9 @@ export class ResponseDecoder {
           emit({ kind: "data", bytes: bytes.subarray(at) });
           break;
         }
-        const end: number = this.#body === undefined
+        at = this.#body === undefined
           ? this.#feedHead(bytes, { at, method: this.#method, emit })
-          : this.#feedBody(this.#body, { bytes, at, emit, room });
-        room = this.#body === undefined ? 0 : end - at;
-        at = end;
+          : this.#feedBody(this.#body, { bytes, at, emit });
       }
     } catch (error) {
       parts.push(this.#fail(error));
@@ -120,46 +106,32 @@ export class ResponseDecoder {
     bytes: Uint8Array,
     { at, method, emit }: { at: number; method: string; emit: (part: ResponsePart) => void },
   ): number {
-    const known = this.#scanner.started ? undefined : this.#last.find(bytes, at);
-    let part = known?.method === method ? known.part : undefined;
-    let end = at + (known?.size ?? 0);
-    if (part === undefined) {
-      const found = this.#scanner.scan(bytes, at);
-      if (found === undefined) return bytes.length;
-      part = this.#readHead(found.head, method);
-      end = found.end;
-    }
+    const found = this.#scanner.scan(bytes, at);
+    if (found === undefined) return bytes.length;
+    const part = this.#readHead(found.head, method);
     emit(part);
     const { head: { status }, framing } = part;
-    if (status < 200) return end;
+    if (status < 200) return found.end;
     this.#body = bodyDecoder(framing, this.#bodyRules);
     if (this.#body === undefined) this.#method = undefined;
     else if (framing.kind === "length" && framing.length === 0) {
-      this.#feedBody(this.#body, { bytes, at: end, emit });
+      this.#feedBody(this.#body, { bytes, at: found.end, emit });
     }
-    return end;
+    return found.end;
   }
 
   #readHead(bytes: Uint8Array, method: string): ResponseHeadPart {
     const head = parseResponseHead(bytes, this.#limits.headers);
     const judged = judgeAnswer(head, { method, upgrade: this.#upgrade });
     this.#opaque = head.status === 101;
-    const part = { kind: "head", ...judged } as const;
-    // what an interim answer means is for each request to say
-    if (head.status >= 200) this.#last.keep(bytes, { part, method, size: bytes.length });
-    return part;
+    return { kind: "head", ...judged };
   }
 
   #feedBody(
     body: BodyDecoder,
-    { bytes, at, emit, room }: {
-      bytes: Uint8Array;
-      at: number;
-      emit: (part: ResponsePart) => void;
-      room?: number;
-    },
+    { bytes, at, emit }: { bytes: Uint8Array; at: number; emit: (part: ResponsePart) => void },
   ): number {
-    const end = body.feed(bytes, at, emit, room);
+    const end = body.feed(bytes, at, emit);
     if (body.done) {
       this.#body = undefined;
       this.#method = undefined;

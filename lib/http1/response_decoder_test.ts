@@ -178,16 +178,3 @@ Deno.test("ResponseDecoder says the same of an answer whatever it has read befor
     { numRuns: 2000 },
   );
 });
-
-Deno.test("ResponseDecoder has an answer that comes again say the same to the same method", () => {
-  const decoder = new ResponseDecoder(SMALL_LIMITS);
-  const bytes = fromLatin1(head("HTTP/1.1 200 OK", "Content-Length: 0"));
-  const answer = (method: string) => {
-    decoder.expect(method);
-    return decoder.feed(bytes)[0];
-  };
-  const first = answer("GET");
-  assert.equal(answer("GET"), first);
-  assert.notEqual(answer("HEAD"), first);
-  assert.deepEqual(answer("GET"), first);
-});

@@ -2,9 +2,7 @@ import { type Framing, framingFields } from "./framing.ts";
 import { dateField } from "../http/date.ts";
 import { type Field, field, hasRole, valuesOf } from "../http/field.ts";
 import { ROLE } from "../http/field_name.ts";
-import { responseHeadText } from "./head.ts";
 import { endToEndAnswerFields } from "../http/hop_fields.ts";
-import { keepsAlive } from "./persistence.ts";
 import type { JudgedAnswer } from "./judge_answer.ts";
 import { upgradeFields } from "./upgrade.ts";
 import { viaField } from "../http/via.ts";
@@ -18,53 +16,6 @@ export interface ClientSide {
   readonly keepAlive: boolean;
   /** Whether `Via` is written (RFC 9110, section 7.6.3). */
   readonly via?: boolean;
-}
-
-/** An answer's head as the client gets it, and what follows from it. */
-export interface ClientHead {
-  /** One character a byte. */
-  readonly text: string;
-  /** How the body is delimited towards the client. */
-  readonly framing: Framing;
-  /** Whether the client's connection goes on. */
-  readonly keepAlive: boolean;
-  /** Whether the server's connection can take another request. */
-  readonly reusable: boolean;
-}
-
-/** Writes the heads of answers that come on one connection; the last is kept, as many are alike. */
-export class ClientHeads {
-  #answer: JudgedAnswer | undefined;
-  #client: ClientSide | undefined;
-  #head: ClientHead | undefined;
-  /** The date in it, where the server has told none. */
-  #date: Field | undefined;
-  readonly #clock: () => number;
-
-  /** @param clock tells milliseconds since 1970 */
-  constructor(clock: () => number = Date.now) {
-    this.#clock = clock;
-  }
-
-  write(answer: JudgedAnswer, client: ClientSide): ClientHead {
-    // the decoder gives the same part for the same bytes
-    if (this.#head !== undefined && answer === this.#answer && isSame(client, this.#client)) {
-      if (this.#date === undefined || this.#date === dateField(this.#clock())) return this.#head;
-    }
-    const now = this.#clock();
-    const { fields, framing, keepAlive } = clientAnswer(answer, client, now);
-    this.#date = fields.find((field) => field === dateField(now));
-    this.#answer = answer;
-    this.#client = client;
-    const text = responseHeadText(answer.head, fields);
-    const reusable = answer.framing.kind !== "until_close" && keepsAlive(answer.head);
-    return this.#head = { text, framing, keepAlive, reusable };
-  }
-}
-
-function isSame(a: ClientSide, b: ClientSide | undefined): boolean {
-  return a.method === b?.method && a.minor === b.minor && a.keepAlive === b.keepAlive &&
-    a.via === b.via;
 }
 
 /** An answer as the client gets it. */

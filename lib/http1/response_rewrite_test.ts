@@ -2,10 +2,7 @@ import assert from "node:assert/strict";
 import { type Framing, responseFraming } from "./framing.ts";
 import { dateField } from "../http/date.ts";
 import { field } from "../http/field.ts";
-import { responseHeadText } from "./head.ts";
-import { keepsAlive } from "./persistence.ts";
-import type { JudgedAnswer } from "./judge_answer.ts";
-import { clientAnswer, ClientHeads, type ClientSide } from "./response_rewrite.ts";
+import { clientAnswer, type ClientSide } from "./response_rewrite.ts";
 
 const GET: ClientSide = { method: "GET", minor: 1, keepAlive: true };
 const HEAD: ClientSide = { ...GET, method: "HEAD" };
@@ -117,55 +114,6 @@ Deno.test("clientAnswer() sends no framing field with 204 (RFC 9110 8.6, RFC 911
   }
 });
 
-Deno.test("ClientHeads.write() writes what clientAnswer() says, whatever it wrote before", () => {
-  const answers = [[200, "A: b", "Content-Length: 3"], [200], [304, "Connection: close"]] as const;
-  const parts = answers.map(([status, ...lines]) => partOf(status, ...lines));
-  const clients = [GET, HEAD, OLD, { ...GET, keepAlive: false }, { ...GET, via: true }];
-  let now = 0;
-  const heads = new ClientHeads(() => now);
-  const pairs = parts.flatMap((part) => clients.map((client) => [part, client] as const));
-  for (
-    const [part, client] of [
-      ...pairs,
-      ...pairs.toReversed(),
-      ...parts.map((p) => [p, GET] as const),
-    ]
-  ) {
-    const { fields, framing, keepAlive } = clientAnswer(part, client, now);
-    const expected = {
-      text: responseHeadText(part.head, fields),
-      framing,
-      keepAlive,
-      reusable: part.framing.kind !== "until_close" && keepsAlive(part.head),
-    };
-    assert.deepEqual(heads.write(part, client), expected);
-    assert.equal(heads.write(part, { ...client }), heads.write(part, client));
-    now += 300;
-  }
-});
-
-Deno.test("ClientHeads.write() tells clients apart that differ in one thing", () => {
-  const clients: ClientSide[] = [
-    GET,
-    HEAD,
-    OLD,
-    { ...GET, keepAlive: false },
-    { ...GET, via: true },
-    { ...OLD, via: true },
-    { ...OLD, keepAlive: false },
-  ];
-  for (const part of [partOf(200), partOf(304, "Content-Length: 3"), partOf(204, "Via: 1.0 a")]) {
-    for (const first of clients) {
-      for (const second of clients) {
-        const heads = new ClientHeads(() => 0);
-        heads.write(part, first);
-        const { fields } = clientAnswer(part, second, 0);
-        assert.equal(heads.write(part, second).text, responseHeadText(part.head, fields));
-      }
-    }
-  }
-});
-
 Deno.test("clientAnswer() writes Via where that is asked for (RFC 9110 7.6.3)", () => {
   const client = { ...GET, via: true };
   const lines = (...via: readonly string[]) =>
@@ -180,21 +128,6 @@ Deno.test("clientAnswer() writes Via where that is asked for (RFC 9110 7.6.3)", 
   assert.deepEqual(fields.filter(({ key }) => key === "via").map(({ value }) => value), [
     "1.0 tls-proxy",
   ]);
-});
-
-Deno.test("ClientHeads.write() tells the time of an answer, not of the one before it", () => {
-  let now = 0;
-  const heads = new ClientHeads(() => now);
-  const part = partOf(200, "Content-Length: 0");
-  const dates = [0, 999, 1000, 1999, 3000].map((at) => {
-    now = at;
-    return /\r\nDate: .*(\d\d) GMT\r\n/.exec(heads.write(part, GET).text)?.[1];
-  });
-  assert.deepEqual(dates, ["00", "00", "01", "01", "03"]);
-  const dated = partOf(200, "Content-Length: 0", "Date: theirs");
-  const first = heads.write(dated, GET);
-  now = 9000;
-  assert.equal(heads.write(dated, GET), first);
 });
 
 Deno.test("clientAnswer() tells the time of an answer that does not (RFC 9110 6.6.1)", () => {
@@ -230,9 +163,3 @@ Deno.test("clientAnswer() keeps Proxy-Authenticate in a 407 alone (RFC 9110 15.5
     assert.deepEqual(rewritten(GET, status, ...fields).lines, ["Content-Length: 0"]);
   }
 });
-
-function partOf(status: number, ...lines: readonly string[]): JudgedAnswer {
-  const fields = lines.map((line) => field(...line.split(": ") as [string, string]));
-  const head = { minor: 1, status, reason: "R", fields } as const;
-  return { head, framing: responseFraming(head, "GET") };
-}

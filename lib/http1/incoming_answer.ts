@@ -124,8 +124,8 @@ export class IncomingAnswer implements AnswerFacts {
     const sent = this.#sent;
     if (sent.isDone) return sent;
     const { bytes } = this.#buffer;
-    const isRewritten = terms.changes === undefined && this.#text === undefined &&
-      this.#plain.rewrite(bytes, terms, this.#clock());
+    const isRewritten = this.#text === undefined &&
+      this.#plain.rewrite(bytes, terms, this.#clock);
     if (isRewritten) sent.set(bytes, this.#plain.line.start, this.end);
     else sent.put(this.#asText().toHttp1(terms, this.#clock()), bytes, this.end);
     return sent;

@@ -7,6 +7,7 @@ import { cutLines, type CutRoles } from "./cut_lines.ts";
 import { ADD, answerLines, dateLine } from "./answer_lines.ts";
 import { isText, isWord, moveBytes, plainNumber } from "./head_bytes.ts";
 import { HeadLines, type Reading } from "./head_lines.ts";
+import { PlainChanges } from "./plain_changes.ts";
 import { putPlainFields } from "./put_plain_fields.ts";
 import { StatusLine } from "./status_line.ts";
 
@@ -24,6 +25,7 @@ export class PlainAnswer {
   /** Whether the server's connection can take another request. */
   goesOn = true;
   #lineRead = false;
+  readonly #changes = new PlainChanges();
 
   begin(at: number): void {
     this.line.begin(at);
@@ -55,24 +57,28 @@ export class PlainAnswer {
   /**
    * Makes of the head, where it lies, what a client gets, like `PlainRequest.rewrite`.
    *
-   * @param now milliseconds since 1970, for one that does not say when it was made
+   * @param clock tells milliseconds since 1970, for one that does not say when it was made
    * @returns whether it could
    */
-  rewrite(bytes: Uint8Array, terms: AnswerTerms, now: number): boolean {
+  rewrite(bytes: Uint8Array, terms: AnswerTerms, clock: () => number): boolean {
     const { line, lines } = this;
     if (terms.via && (lines.roles & ROLE.via) !== 0) return false;
+    const changes = this.#changes;
+    if (!changes.use(terms.changes)) return false;
     const added = answerLines(this.#added(terms));
     const isDated = line.status < 200 || (lines.roles & ROLE.date) !== 0;
-    const date = isDated ? NO_BYTES : dateLine(now);
-    const size = added.length + date.length;
+    const date = isDated ? NO_BYTES : dateLine(clock());
+    const size = added.length + changes.lines.length + date.length;
     if (size > line.start) return false;
-    const start = cutLines(bytes, lines, this.#cut(terms.minor));
+    const cut = cutLines(bytes, lines, this.#cut(terms.minor));
+    const start = changes.remove(bytes, cut, lines.end);
     line.move(bytes, start - size - line.end);
     // the date behind the others, as the slow way has it
     moveBytes(bytes, start, lines.end, -date.length);
     bytes.set(date, lines.end - date.length);
     lines.start = start - date.length;
     bytes.set(added, line.end);
+    bytes.set(changes.lines, line.end + added.length);
     return true;
   }
 

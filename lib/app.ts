@@ -10,6 +10,7 @@ import { Live } from "./core/live.ts";
 import type { Observer } from "./core/event.ts";
 import type { Staged } from "./core/staged.ts";
 import { serveConnection } from "./proxy/serve_connection.ts";
+import { servePlain } from "./proxy/serve_plain.ts";
 import { serveHttp } from "./proxy/http_session.ts";
 import { admitClient } from "./proxy/admit_client.ts";
 import { ConnectionLimit } from "./proxy/connection_limit.ts";
@@ -407,8 +408,12 @@ class RunningApp implements OneThreadApp {
       const redirect = config.kind === "redirect" ? new PathSet(config.except) : undefined;
       const listener = await openPlainListener({
         ...shared,
-        serve: (connection) =>
-          serveHttp(connection, { ...session, redirect, challenges: this.#challenges }),
+        serve: (connection) => {
+          const options = { ...session, redirect, challenges: this.#challenges };
+          return redirect === undefined
+            ? servePlain(connection, options)
+            : serveHttp(connection, options);
+        },
       });
       const { address } = listener;
       const mode = config.kind === "redirect" ? "redirect" : "http";

@@ -9,6 +9,7 @@ import {
   data,
   frame,
   headers,
+  opening,
   requestFields,
   resetFrame,
   settings,
@@ -16,7 +17,7 @@ import {
 } from "./support/http2_frames.ts";
 import { MALFORMED_HTTP2 } from "./support/http2_malformed.ts";
 import { ENGINES, startProxyFor } from "./support/start_proxy.ts";
-import { openTls } from "./support/tls_client.ts";
+import { connectTcp, openTls } from "./support/tls_client.ts";
 import { run, runOk } from "./support/tools.ts";
 import type { EngineName } from "../lib/tls/engine.ts";
 import { ERROR, FRAME, SETTING } from "../lib/http2/wire.ts";
@@ -434,6 +435,29 @@ Deno.test("a reload reaches an open connection at its next request", async () =>
   assert.equal((await client.get(1, "/")).body, "a");
   await proxy.reload({ engine: ENGINE, backends: { default: b.address } });
   assert.equal((await client.get(3, "/")).body, "b");
+});
+
+Deno.test("a plain listener speaks HTTP/2 to who begins with it, and HTTP/1.1 to all others", async () => {
+  await using backend = await startHttp(({ target }) => encodeAnswer(target));
+  await using proxy = await startConfigured(JSON.stringify({
+    listeners: [{ listen: "127.0.0.1:0", tls: false }],
+    backends: { a: { servers: [backend.address] } },
+    routes: [{ backend: "a" }],
+  }));
+  const connection = await connectTcp(proxy.port);
+  using client = new Http2Client(connection);
+  // in pieces, as nobody says where a packet ends
+  const bytes = opening();
+  await client.send(bytes.subarray(0, 5));
+  await client.send(bytes.subarray(5));
+  assert.equal((await client.get(1, "/two")).body, "/two");
+  const url = `http://127.0.0.1:${proxy.port}`;
+  for (const [flag, version] of [["--http2-prior-knowledge", "2"], ["--http1.1", "1.1"]] as const) {
+    const said = await runOk("curl", ["-s", flag, "-w", " %{http_version}", `${url}/a`]);
+    assert.equal(said, `/a ${version}`);
+  }
+  const seen = backend.requests[0];
+  assert.deepEqual(seen && valuesOf(seen, "X-Forwarded-Proto"), ["http"]);
 });
 
 Deno.test("a listener that goes asks its clients to come again, and finishes what runs", async () => {

@@ -1,0 +1,83 @@
+import type { Receiver } from "../io/connection.ts";
+import type { Deadline } from "../io/deadlines.ts";
+import { ProxyError } from "../core/errors.ts";
+import { PREFACE } from "../http2/wire.ts";
+import { serveHttp2 } from "./http2_session.ts";
+import type { HttpConnection } from "./http_connection.ts";
+import { type HttpSessionOptions, serveHttp } from "./http_session.ts";
+import { RewoundConnection } from "./rewound_connection.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * Serves a connection without TLS by the version of HTTP that it begins with: a client that knows
+ * that HTTP/2 is spoken begins with its preface (RFC 9113, section 3.3), which is no request of
+ * HTTP/1.
+ */
+export function servePlain(client: HttpConnection, options: HttpSessionOptions): Session {
+  return new PlainSession(client, options);
+}
+
+class PlainSession implements Session, Receiver {
+  readonly done: Promise<void>;
+  readonly #client: HttpConnection;
+  readonly #options: HttpSessionOptions;
+  readonly #deadline: Deadline;
+  readonly #begun = new Uint8Array(PREFACE.length);
+  #filled = 0;
+  #finish: () => void = () => {};
+  /** What serves it, once its first bytes have told. */
+  #served: Session | undefined;
+  #closed = false;
+
+  constructor(client: HttpConnection, options: HttpSessionOptions) {
+    this.done = new Promise((resolve) => this.#finish = resolve);
+    this.#client = client;
+    this.#options = options;
+    this.#deadline = options.deadlines.watch();
+    const { header } = options.policy.current.timeouts;
+    this.#deadline.arm(
+      header,
+      () => this.#close(new ProxyError("header_timeout", "No request came")),
+    );
+    client.receive(this.#begun, this);
+  }
+
+  drain(): void {
+    if (this.#served !== undefined) this.#served.drain();
+    else if (this.#filled === 0) this.#close();
+  }
+
+  retire(): void {
+    this.#served?.retire?.();
+  }
+
+  abort(): void {
+    if (this.#served !== undefined) this.#served.abort();
+    else this.#close(new ProxyError("draining", "The proxy is stopping"));
+  }
+
+  received(count: number): void {
+    if (this.#closed) return;
+    this.#filled += count;
+    const isPreface = this.#begun.subarray(0, this.#filled).every((byte, i) => byte === PREFACE[i]);
+    const isOver = count === 0 || !isPreface || this.#filled === PREFACE.length;
+    if (!isOver) return this.#client.receive(this.#begun.subarray(this.#filled), this);
+    this.#deadline[Symbol.dispose]();
+    const client = new RewoundConnection(this.#client, this.#begun.subarray(0, this.#filled));
+    const serve = isPreface && this.#filled === PREFACE.length ? serveHttp2 : serveHttp;
+    this.#served = serve(client, this.#options);
+    this.#served.done.then(this.#finish);
+  }
+
+  receiveFailed(): void {
+    this.#close();
+  }
+
+  #close(reason?: Error): void {
+    if (this.#closed || this.#served !== undefined) return;
+    this.#closed = true;
+    this.#deadline[Symbol.dispose]();
+    this.#client.close(reason);
+    this.#finish();
+  }
+}

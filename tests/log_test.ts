@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { startEcho, startHttp, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
+import { eventually } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
 import { ENGINE_CAN, ENGINES, startProxy, startProxyFor } from "./support/start_proxy.ts";
 import { connectTcp, connectTls } from "./support/tls_client.ts";
@@ -101,6 +103,29 @@ for (const engine of ENGINES) {
     await proxy.log.first(
       new RegExp(`${FAILED}${sni} error=handshake_failed reason="[^"]*(UnknownCA|unknown)[^"]*"$`),
     );
+  });
+
+  Deno.test(`the log tells nothing of who connects and closes, which is counted (${engine})`, async () => {
+    await using backend = await startHttp();
+    await using proxy = await startConfigured({
+      engine,
+      backends: { default: backend.address },
+      settings: { admin: { listen: "127.0.0.1:0" } },
+    });
+    const [, admin = ""] = await proxy.says.first(/admin page: (http:\S+)\/$/);
+    for (let i = 0; i < 20; i++) (await connectTcp(proxy.port)).close();
+    for (let i = 0; i < 10; i++) {
+      using polite = await connectTcp(proxy.port);
+      await polite.end();
+      await polite.untilGone();
+    }
+    await eventually(async () => {
+      const metrics = await (await fetch(`${admin}/metrics`)).text();
+      return /^tls_proxy_probes_total 30$/m.test(metrics) || undefined;
+    }, "all to be counted");
+    const status = await (await fetch(`${admin}/status`)).json();
+    assert.deepEqual([status.probes, status.handshakeFailures.total], [30, 0]);
+    assert.equal(proxy.log.text, "");
   });
 
   Deno.test(`the log tells whose fault a failed request was (${engine})`, async () => {

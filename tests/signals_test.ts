@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { startBackend, startEcho, startHttp } from "./support/backends.ts";
+import { testCertificates } from "./support/certificates.ts";
+import { ConfigFile } from "./support/config_file.ts";
 import { eventually, within } from "./support/deadline.ts";
 import { encodeAnswer, encodeRequest, readAnswer, readRequest, valuesOf } from "./support/http.ts";
 import { Lines } from "./support/lines.ts";
+import { startNameServer } from "./support/name_server.ts";
 import { ENGINES, proxyArgs, startProxyFor } from "./support/start_proxy.ts";
 import { connectTcp, connectTls } from "./support/tls_client.ts";
-import { runOk } from "./support/tools.ts";
 
 /** What a client needs who asks again after the drain began. */
 const REFUSED = /refused|ECONNREFUSED/;
@@ -117,31 +119,26 @@ for (const engine of ENGINES) {
 }
 
 Deno.test("SIGTERM ends a proxy that is still waiting for something to start with", async () => {
-  const folder = await Deno.makeTempDir();
-  // a file that never says anything
-  await runOk("mkfifo", [`${folder}/proxy.yaml`]);
+  await using names = await startNameServer({ a: "silent", aaaa: "silent" });
+  const { ec } = await testCertificates();
+  await using config = await ConfigFile.create(`
+listeners: [{ listen: "127.0.0.1:0" }]
+certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
+backends:
+  app: { servers: ["dns:app.test:80"], dns: { server: "${names.address}", timeout: 1h } }
+routes: [{ backend: app }]
+`);
   const child = new Deno.Command(Deno.execPath(), {
-    args: proxyArgs(["--config", `${folder}/proxy.yaml`]),
+    args: proxyArgs(["--config", config.path]),
     stdin: "null",
     stdout: "null",
     stderr: "piped",
   }).spawn();
   const says = new Lines(child.stderr);
-  // the signals are the first that it takes over
-  await takesSignals(child.pid);
+  await eventually(() => Promise.resolve(names.questions > 0 || undefined), "its question");
   child.kill("SIGTERM");
   const { code } = await within(child.status, "the proxy's end");
   assert.equal(code, 0);
   await says.first(/^tls-proxy: SIGTERM: stopped before it served$/);
   await says.ended;
-  await Deno.remove(folder, { recursive: true });
 });
-
-/** Settles when a process has a handler for SIGTERM. */
-function takesSignals(pid: number): Promise<true> {
-  return eventually(async () => {
-    const [, caught] = /^SigCgt:\s+(\w+)$/m.exec(await runOk("cat", [`/proc/${pid}/status`])) ?? [];
-    // a bit for each signal, from 1
-    return ((BigInt(`0x${caught}`) >> 14n) & 1n) === 1n || undefined;
-  }, "a handler for SIGTERM");
-}

@@ -92,7 +92,7 @@ export class Monitor implements Disposable {
     const now = new Date();
     const { config, certificates } = watched.loaded;
     const servers = this.#servers.look(watched.servers(), now);
-    const { open, requests, failures, ledger } = this.totals;
+    const { open, requests, failures, ledger, probes } = this.totals;
     const { rss, heapUsed } = Deno.memoryUsage();
     return {
       version: manifest.version,
@@ -125,6 +125,7 @@ export class Monitor implements Disposable {
       connections: { open },
       requests: { total: requests, failed: failures },
       handshakeFailures: ledger,
+      probes,
       reload: this.#reload,
       log: { dropped: this.#dropped },
       memory: { rss, heapUsed },

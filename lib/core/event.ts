@@ -7,6 +7,7 @@ export type ProxyEvent =
   | HandshakeDone
   | PassthroughBegun
   | HandshakeFailed
+  | Probed
   | ConnectionEnded
   | RequestServed
   | ServerFailed
@@ -49,6 +50,12 @@ export interface HandshakeFailed {
   readonly peer: Address | undefined;
   readonly sni: string | undefined;
   readonly error: ProxyError;
+}
+
+/** Somebody has connected and left without a word, as probes of a port do. */
+export interface Probed {
+  readonly kind: "probed";
+  readonly listen: Address;
 }
 
 export interface ConnectionEnded {

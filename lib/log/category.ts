@@ -13,6 +13,7 @@ export function categoryOf(event: ProxyEvent): Category {
     case "handshake":
     case "passthrough":
     case "handshake_failed":
+    case "probed":
     case "certificate_expiring":
     case "certificate_obtained":
     case "certificate_failed":

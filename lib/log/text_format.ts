@@ -39,6 +39,7 @@ export function levelOf(event: ProxyEvent): EventLevel {
     case "certificate_obtained":
     case "servers_resolved":
     case "listener_recovered":
+    case "probed":
       return "info";
     case "cluster":
     case "server_state":
@@ -136,6 +137,8 @@ export function lineOf(event: ProxyEvent): EventLine {
       ]);
     case "listener_trouble":
       return line("listener trouble", [["listen", event.listen], ["reason", event.reason]]);
+    case "probed":
+      return line("probed", [["listen", event.listen]]);
     case "listener_recovered":
       return line("listener recovered", [["listen", event.listen]]);
     case "connections_refused":

@@ -41,7 +41,8 @@ export class History {
   /** Ends a second. */
   sample(now: Date, { backends }: Pick<Status, "backends">): SecondSample {
     const last = this.#last;
-    const { latency, requests, failures, ledger, open } = this.#totals();
+    const totals = this.#totals();
+    const { latency, requests, failures, ledger, open } = totals;
     const counts = latency.counts.map((count, index) => count - (last.latency.counts[index] ?? 0));
     const ms = (share: number) => {
       const seconds = quantile(latency.bounds, counts, share);
@@ -61,7 +62,7 @@ export class History {
         ),
       ),
     };
-    this.#last = copyOf({ latency, requests, failures, ledger, open });
+    this.#last = copyOf(totals);
     this.#samples.push(sample);
     return sample;
   }

@@ -18,6 +18,8 @@ export interface Status {
   readonly connections: { readonly open: number };
   readonly requests: { readonly total: number; readonly failed: number };
   readonly handshakeFailures: LedgerReport;
+  /** Connections that were closed without a word, as probes of a port are. */
+  readonly probes: number;
   readonly reload: ReloadStatus | undefined;
   readonly log: { readonly dropped: number };
   readonly memory: { readonly rss: number; readonly heapUsed: number };

@@ -11,6 +11,8 @@ export interface Totals {
   /** Of all requests together, in seconds; counts as a `Histogram` has them. */
   readonly latency: { readonly bounds: readonly number[]; readonly counts: Float64Array };
   readonly ledger: LedgerReport;
+  /** Connections that were closed without a word. */
+  readonly probes: number;
 }
 
 /** @param all one at the least; their histograms have the same bounds */
@@ -29,5 +31,6 @@ export function sumTotals(all: readonly [Totals, ...Totals[]]): Totals {
       ),
     },
     ledger: sumLedgers(all.map(({ ledger }) => ledger)),
+    probes: sum(({ probes }) => probes),
   };
 }

@@ -57,8 +57,11 @@ export class Traffic {
 
   get totals(): Totals {
     const { requests, failures, latency } = this;
-    return { open: this.#open, requests, failures, latency, ledger: this.ledger.report() };
+    const [open, probes] = [this.#open, this.#probes];
+    return { open, requests, failures, latency, ledger: this.ledger.report(), probes };
   }
+
+  #probes = 0;
 
   readonly observe = (event: ProxyEvent): void => {
     switch (event.kind) {
@@ -73,6 +76,8 @@ export class Traffic {
         return this.#end(event);
       case "handshake_failed":
         return this.ledger.add(event);
+      case "probed":
+        return void this.#probes++;
       case "server_failed":
         return this.#serverFailed(event);
       case "reloaded":
@@ -123,6 +128,9 @@ export class Traffic {
         "Connections that went on to a server with their TLS as it is.",
         [[{}, this.#passed]],
       ),
+      counter("tls_proxy_probes", "Connections that were closed without a word, as probes are.", [
+        [{}, this.#probes],
+      ]),
       counter("tls_proxy_handshakes_resumed", "TLS handshakes that resumed a session.", [
         [{}, this.#resumed],
       ]),

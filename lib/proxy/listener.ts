@@ -1,5 +1,4 @@
 import type { Address } from "../core/address.ts";
-import { ProxyError } from "../core/errors.ts";
 import type { AddressSet } from "../core/address_set.ts";
 import type { Observer } from "../core/event.ts";
 import type { CertificateStore } from "../certificates/certificate_store.ts";
@@ -83,13 +82,7 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
       sessions.add(session);
     },
     onHandshakeFailure: (failure) => observe({ kind: "handshake_failed", ...failure }),
-    onGone: () => {
-      const error = new ProxyError(
-        "handshake_failed",
-        "The client had gone before it was accepted",
-      );
-      observe({ kind: "handshake_failed", peer: undefined, sni: undefined, error });
-    },
+    onGone: () => observe({ kind: "probed", listen: address }),
     onTrouble: (reason) =>
       observe({ kind: "listener_trouble", listen: address, reason, accepts: true }),
     onShortage: (reason) =>

@@ -195,6 +195,8 @@ async function handshake(
       : asProxyError(error, "handshake_failed");
     place.leave();
     if (gaveWay) return;
+    // what came before the end the runtime does not say
+    if (!late && isEnd(error)) return options.onGone?.();
     options.onHandshakeFailure({ peer, sni: undefined, error: failed });
   } finally {
     clearTimeout(timer);
@@ -222,6 +224,10 @@ class DenoConnection extends SocketConnection implements TlsConnection {
     this.tls = tls;
     this.certificate = certificate;
   }
+}
+
+function isEnd(error: unknown): boolean {
+  return error instanceof Deno.errors.UnexpectedEof;
 }
 
 /** What `port_keeper` has done for all of a listener, where the runtime can do it itself. */

@@ -100,7 +100,7 @@ export interface TlsListenOptions {
   /** A connection whose TLS is another's: it begins with the ClientHello that was read. */
   readonly onPassthrough?: (connection: Connection, hello: ClientHello, place: Place) => void;
   readonly onHandshakeFailure: (failure: HandshakeFailure) => void;
-  /** A client had gone before it was accepted: nothing is known of it. */
+  /** A client has gone without a word, maybe before it was accepted; its place has been left. */
   readonly onGone?: () => void;
   /** Something is wrong for a reason that is no client's. */
   readonly onTrouble: (reason: string) => void;

@@ -91,7 +91,7 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
       });
       if (finishHandshakes) return;
       for (const tcp of unnamed) closeQuietly(tcp);
-      for (const handshake of pending) handshake.cut();
+      for (const handshake of pending) handshake.abort();
     },
   };
 

@@ -89,6 +89,11 @@ export class ServerHandshake {
     closeQuietly(this.#tcp);
   }
 
+  /** Ends it, as its listener does not wait for it. */
+  abort(): void {
+    this.#fail(new ProxyError("handshake_failed", "The listener was closed amid the handshake"));
+  }
+
   #begin(first: Bytes | undefined): void {
     if (this.#over) return;
     if (first === undefined || first.length === 0) return this.#read();
@@ -110,6 +115,7 @@ export class ServerHandshake {
 
   readonly #onError = (error: unknown): void => {
     this.#reading = false;
+    if (this.#received === 0) return this.#gone();
     this.#fail(asProxyError(error, "handshake_failed"));
   };
 
@@ -117,8 +123,8 @@ export class ServerHandshake {
     this.#reading = false;
     if (this.#over) return;
     if (count === null) {
-      const when = this.#received === 0 ? "before it said anything" : "amid its handshake";
-      return this.#fail(new ProxyError("handshake_failed", `The client closed ${when}`));
+      if (this.#received === 0) return this.#gone();
+      return this.#fail(new ProxyError("handshake_failed", "The client closed amid its handshake"));
     }
     if (this.#received === 0) this.#options.place.spoke();
     this.#received += count;
@@ -245,6 +251,13 @@ export class ServerHandshake {
       }),
       place,
     );
+  }
+
+  /** It has come and gone without a word. */
+  #gone(): void {
+    if (this.#over) return;
+    this.cut();
+    this.#options.options.onGone?.();
   }
 
   #refuse({ alert, error }: { alert: AlertName; error: ProxyError }): void {

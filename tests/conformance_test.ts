@@ -202,6 +202,12 @@ const RESUMPTION: readonly (
   },
 ];
 
+/** Of the garbage below, what is no more than a probe: where the engine does not say what came. */
+const LIKE_PROBES: Readonly<Record<EngineName, readonly string[]>> = {
+  openssl: ["nothing"],
+  deno: ["nothing", "a byte", "half a ClientHello"],
+};
+
 /** What a client may send in place of a ClientHello. */
 const GARBAGE: Readonly<Record<string, string>> = {
   "zeros": "\0".repeat(1000),
@@ -479,15 +485,15 @@ for (const engine of ENGINES) {
         [BROKEN_OFF, ""].includes(words) || isWholeRecords(words),
         `${name} gets ${JSON.stringify(words)}`,
       );
+      if (LIKE_PROBES[engine].includes(name)) continue;
       await proxy.log.count(/ warning handshake failed .*error=/, ++failed);
     }
     for (let i = 0; i < 20; i++) {
       const client = await connectTcp(proxy.port);
+      // who says nothing is no failure: it is as a probe of the port does
       if (i % 2 === 0) client.close();
       else client.reset();
-      failed++;
     }
-    await proxy.log.count(/ warning handshake failed .*error=/, failed);
     for (const client of [early, await connectTls(proxy.port)]) {
       using used = client;
       await used.write("ping");

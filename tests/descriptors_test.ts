@@ -21,7 +21,10 @@ listeners:
   - { listen: "127.0.0.1:${port}", engine: ${engine} }
   - { listen: "127.0.0.1:${redirect}", redirect: https }
 certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
-backends: { app: { servers: ["${backend.address}"] } }
+backends:
+  app:
+    servers: ["${backend.address}"]
+    health: { type: tcp, interval: 200ms, fast_interval: 100ms, timeout: 500ms, fall: 1 }
 routes: [{ backend: app }]
 admin: { listen: "127.0.0.1:${admin}" }
 `);
@@ -56,6 +59,8 @@ admin: { listen: "127.0.0.1:${admin}" }
     assert.equal((await readAnswer(plain)).status, 308);
     await eventually(async () => await asked("/readyz") === 200 || undefined, "it to be ready");
     assert.ok(told() <= 8, proxy.log.text);
+    // that there was no room for a connection to it says nothing of the server
+    assert.deepEqual(proxy.log.matching(/ server (?:down|failed|ejected) /), []);
   });
 }
 

@@ -227,7 +227,9 @@ class DenoConnection extends SocketConnection implements TlsConnection {
 }
 
 function isEnd(error: unknown): boolean {
-  return error instanceof Deno.errors.UnexpectedEof;
+  // probes of some balancers end by a reset
+  return error instanceof Deno.errors.UnexpectedEof ||
+    error instanceof Deno.errors.ConnectionReset;
 }
 
 /** What `port_keeper` has done for all of a listener, where the runtime can do it itself. */

@@ -5,6 +5,7 @@ import { closeQuietly } from "../io/close_quietly.ts";
 import type { Connection } from "../io/connection.ts";
 import { type Endpoint, formatServerAddress } from "../core/endpoint.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
+import { isShortage } from "../io/shortage.ts";
 import { inTurn } from "../io/turns.ts";
 import {
   type ByteSocket,
@@ -68,7 +69,8 @@ type RawSocket = Deno.TcpConn | Deno.UnixConn;
  * Connects to a server and shakes hands with it, with Nagle's algorithm off: a head and a body that
  * come in two writes must not wait for an acknowledgement in between.
  *
- * @throws {ProxyError} `connect_failed` or `connect_timeout`
+ * @throws {ProxyError} `connect_failed` or `connect_timeout`; `overloaded` where this process lacks
+ *   descriptors, which is no fault of the server
  */
 export async function openSocket(
   server: Endpoint,
@@ -83,7 +85,7 @@ export async function openSocket(
   }, timeout);
   try {
     await new Promise<void>((resolve) => inTurn(resolve));
-    raw = await connect(server, abort.signal);
+    raw = await connectWithRoom(server, abort.signal);
     abort.signal.throwIfAborted();
     if (preamble !== undefined) await writeAll(raw, preamble);
     const ends = { peer: addressOf(raw.remoteAddr), local: addressOf(raw.localAddr) };
@@ -92,6 +94,7 @@ export async function openSocket(
     return { socket, ...ends, alpn: socket.alpn };
   } catch (error) {
     if (raw !== undefined) closeQuietly(raw);
+    if (error instanceof ProxyError && error.code === "overloaded") throw error;
     const name = formatServerAddress(server);
     const what = raw === undefined || tls === undefined ? "accept" : "shake hands";
     throw abort.signal.aborted
@@ -101,6 +104,24 @@ export async function openSocket(
       });
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** Milliseconds after which it is tried again where this process had no room for a connection. */
+const ROOM_MS = 50;
+
+/** Waits for descriptors where there are none: clients that leave give some back. */
+async function connectWithRoom(server: Endpoint, signal: AbortSignal): Promise<RawSocket> {
+  for (;;) {
+    try {
+      return await connect(server, signal);
+    } catch (error) {
+      if (!isShortage(error)) throw error;
+      if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, ROOM_MS));
+      if (!signal.aborted) continue;
+      const why = `There is no room for a connection to ${formatServerAddress(server)}`;
+      throw new ProxyError("overloaded", `${why}: ${messageOf(error)}`, { cause: error });
+    }
   }
 }
 

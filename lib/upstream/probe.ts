@@ -68,6 +68,7 @@ export async function probe(
     }
   } catch (error) {
     const failed = asProxyError(error, "upstream_gone");
+    if (failed.code === "overloaded") return { outcome: "untold", reason: failed.message };
     return { outcome: isRefused(failed) ? "refused" : "failed", reason: failed.message };
   }
 }

@@ -113,7 +113,7 @@ export class Server {
           ...{ timeout: health.timeout, proxyProtocol, tls: this.tls },
         }),
       onResult: ({ outcome, reason }) => {
-        this.#record(outcome, `check: ${reason}`);
+        if (outcome !== "untold") this.#record(outcome, `check: ${reason}`);
         return this.#health?.changing ?? false;
       },
     });

@@ -149,6 +149,26 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
   [{ backends: "{ api: { servers: ['h:1'], tls: { name: x } } }" }, []],
   [{ backends: "{ api: { servers: ['h:1'], tls: false } }" }, []],
   [
+    { backends: "{ api: { servers: ['h:1'], protocol: auto } }" },
+    [`error "auto" goes by ALPN, so it takes "tls"; without, write http1 or h2`],
+  ],
+  [{ backends: "{ api: { servers: ['h:1'], protocol: auto, tls: true } }" }, []],
+  [{ backends: "{ api: { servers: ['h:1'], protocol: h2, health: { type: grpc } } }" }, []],
+  [
+    { backends: "{ api: { servers: ['h:1'], protocol: h2, proxy_protocol: v2 } }" },
+    ["error connections by HTTP/2 are shared by clients: they cannot tell of one address"],
+  ],
+  [
+    { backends: "{ api: { servers: ['h:1'], health: { type: grpc } } }" },
+    [`error gRPC goes by HTTP/2: it takes "protocol: h2"`],
+  ],
+  [
+    { backends: "{ api: { servers: ['h:1'], protocol: h2, health: { type: http } } }" },
+    [
+      'error an http check goes by HTTP/1.1; of servers by HTTP/2 write "type: grpc" or "type: tcp"',
+    ],
+  ],
+  [
     { backends: "{ api: { servers: ['h:1'], tls: { ca: x, verify: false } } }" },
     [
       `warning the servers of "api" are not verified: whoever is in between can be them`,

@@ -13,6 +13,7 @@ const REASONS: Readonly<Record<string, string>> = {
   "compile read": "the configuration to be compiled for stands anywhere",
   "chaos read": "files in temporary folders, of which the names are not known before",
   "fuzz read": "the same",
+  "fuzz ffi": "a client that sends records which no library sends, with the keys of OpenSSL",
   "test ffi": "the same, for tests of it",
   "test net": "servers and clients on ports of the system's choice",
   "test read": "files in temporary folders, of which the names are not known before",

@@ -112,7 +112,7 @@ const tls = z.strictObject({
   }),
   ciphers: z.array(cipher).optional().meta({
     description:
-      "Cipher suites, best first, of TLS 1.2 and 1.3 alike; a version of which there is none is not spoken; by default all with forward secrecy and authenticated encryption, in the client's order",
+      "Cipher suites, best first, of TLS 1.2 and 1.3 alike; a version of which there is none is not spoken; by default all with forward secrecy and authenticated encryption, ChaCha20 first for a client that has it first",
   }),
   groups: z.array(group).optional().meta({
     description:

@@ -12,7 +12,7 @@ export interface CipherSuite {
  * there is of TLS 1.2 is no choice.
  */
 export const CIPHER_SUITES: readonly CipherSuite[] = [
-  ...["AES_256_GCM_SHA384", "CHACHA20_POLY1305_SHA256", "AES_128_GCM_SHA256", "AES_128_CCM_SHA256"]
+  ...["AES_256_GCM_SHA384", "AES_128_GCM_SHA256", "CHACHA20_POLY1305_SHA256", "AES_128_CCM_SHA256"]
     .map((suite) => suiteOf13(`TLS_${suite}`)),
   ...["ECDSA", "RSA"].flatMap((key) =>
     [["AES_256_GCM_SHA384", "AES256-GCM-SHA384"], ["AES_128_GCM_SHA256", "AES128-GCM-SHA256"], [

@@ -7,7 +7,7 @@ export interface TlsPolicy {
   readonly strictSni: boolean;
   /**
    * The cipher suites that may be taken, by their names of IANA, best first; undefined for all that
-   * `CIPHER_SUITES` has but CCM, in the client's order. A version of which there is none is refused.
+   * `CIPHER_SUITES` has but CCM. A version of which there is none is refused.
    */
   readonly ciphers?: readonly string[] | undefined;
   /** The groups of the key exchange, see `GROUP_NAMES`; undefined for the library's modern ones. */

@@ -42,12 +42,11 @@ export class RecordClient implements Disposable {
     this.#keys = keysOf(secret);
   }
 
-  /** One at a time. */
   static async connect(port: number): Promise<RecordClient> {
     const { ssl, crypto } = library();
     const tcp = await Deno.connect({ hostname: "127.0.0.1", port });
     const { keyLog } = library();
-    keyLog.secret = undefined;
+    let secret: Uint8Array | undefined;
     const context = ssl.SSL_CTX_new(ssl.TLS_client_method());
     ssl.SSL_CTX_set_ciphersuites(context, bytesOf("TLS_AES_128_GCM_SHA256\0"));
     ssl.SSL_CTX_set_keylog_callback(context, keyLog.callback.pointer);
@@ -61,7 +60,9 @@ export class RecordClient implements Disposable {
     ssl.SSL_set_connect_state(session);
     const buffer = new Uint8Array(20_000);
     for (let done = false; !done;) {
+      keyLog.secret = undefined;
       done = ssl.SSL_do_handshake(session) === 1;
+      secret = keyLog.secret ?? secret;
       const count = crypto.BIO_read(output, buffer, buffer.length);
       if (count > 0) await writeAll(tcp, buffer.subarray(0, count));
       if (done) break;
@@ -69,7 +70,6 @@ export class RecordClient implements Disposable {
       if (read === null) throw new Error("The server has gone amid the handshake");
       crypto.BIO_write(input, buffer, read);
     }
-    const { secret } = keyLog;
     if (secret === undefined) throw new Error("There is no secret: it is not TLS 1.3");
     return new RecordClient(tcp, { ssl: session, input, secret });
   }
@@ -200,7 +200,7 @@ function open() {
   return { crypto: crypto.symbols, ssl: ssl.symbols, keyLog: new KeyLog() };
 }
 
-/** What OpenSSL tells of keys (the lines of SSLKEYLOGFILE), for one handshake at a time. */
+/** What OpenSSL tells of keys (the lines of SSLKEYLOGFILE), for the step of a handshake that is under way. */
 class KeyLog {
   /** The secret of what the client sends behind its handshake. */
   secret: Uint8Array | undefined;

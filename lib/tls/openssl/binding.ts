@@ -138,6 +138,7 @@ export const CTRL = {
 export const OPTION = {
   no_ticket: 1n << 14n,
   no_compression: 1n << 17n,
+  prioritize_chacha: 1n << 21n,
   cipher_server_preference: 1n << 22n,
   no_renegotiation: 1n << 30n,
 } as const;

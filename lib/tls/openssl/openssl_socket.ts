@@ -99,18 +99,19 @@ export class OpenSslSocket implements ByteSocket {
   readonly #onRead = (count: number | null): Promise<number | null> | number | null => {
     if (this.#closed) throw closedError();
     if (count === null) throw new Deno.errors.UnexpectedEof("TCP ended without close_notify");
-    return this.#decrypt(this.#into.subarray(0, count));
+    return this.#decrypt(count);
   };
 
   #readAtHand(): Promise<number | null> {
     return Promise.try(this.#decryptAtHand);
   }
 
-  readonly #decryptAtHand = (): Promise<number | null> | number | null => this.#decrypt(undefined);
+  readonly #decryptAtHand = (): Promise<number | null> | number | null => this.#decrypt(0);
 
-  #decrypt(input: Bytes | undefined): Promise<number | null> | number | null {
+  /** @param received how many bytes have come to the buffer, in which they are decrypted */
+  #decrypt(received: number): Promise<number | null> | number | null {
     const session = this.#session;
-    const count = session.read(input, this.#into);
+    const count = session.read(this.#into, this.#into, received);
     const unasked = session.takeUnsent();
     if (unasked !== undefined) void this.#enqueue(unasked);
     if (count > 0) return count;

@@ -14,6 +14,8 @@ export class RecordRing {
   readonly inner: Pointer;
   readonly #outer: Pointer;
   readonly #crypto: OpenSsl["crypto"];
+  /** Whether a session works on it: to ask the library whether it is empty would be four calls. */
+  #busy = false;
 
   constructor({ crypto }: OpenSsl) {
     this.#crypto = crypto;
@@ -24,13 +26,23 @@ export class RecordRing {
     this.#outer = made(outer.read(crypto));
   }
 
-  /** To be called before a session works on it. @throws {ProxyError} `internal` where it is not empty */
-  expectEmpty(): void {
-    if (this.unread === 0 && this.unsent === 0) return;
-    // nobody may ever get it
-    this.takeUnread();
-    this.takeUnsent();
-    throw new ProxyError("internal", "A TLS session has left records behind");
+  /**
+   * To be called before a session works on it; `end` follows, once it is empty again.
+   *
+   * @throws {ProxyError} `internal` where another has not come to its end: nobody gets what it left
+   */
+  begin(): void {
+    if (this.#busy) {
+      this.takeUnread();
+      this.takeUnsent();
+      this.#busy = false;
+      throw new ProxyError("internal", "A TLS session has left records behind");
+    }
+    this.#busy = true;
+  }
+
+  end(): void {
+    this.#busy = false;
   }
 
   /** Bytes that the session has not read yet. */
@@ -43,11 +55,11 @@ export class RecordRing {
     return this.#crypto.BIO_ctrl_pending(this.#outer);
   }
 
-  /** Lets the session read these bytes. */
-  feed(bytes: Bytes): void {
-    if (bytes.length === 0) return;
-    if (this.#crypto.BIO_write(this.#outer, bytes, bytes.length) !== bytes.length) {
-      throw new ProxyError("internal", `${bytes.length} bytes are too many for a TLS session`);
+  /** Lets the session read the first bytes of these. */
+  feed(bytes: Bytes, count: number): void {
+    if (count === 0) return;
+    if (this.#crypto.BIO_write(this.#outer, bytes, count) !== count) {
+      throw new ProxyError("internal", `${count} bytes are too many for a TLS session`);
     }
   }
 

@@ -106,7 +106,8 @@ export class TlsSession {
 
   /** Goes on with the handshake as far as these bytes allow. */
   handshake(input: Bytes | undefined): HandshakeStep {
-    const live = this.#enter(input);
+    const live = this.#enter();
+    this.#feed(input, input?.length ?? 0);
     const { ssl, alpn } = this.#openssl;
     const { tickets } = this.#context;
     if (this.#role.side === "server") {
@@ -133,12 +134,14 @@ export class TlsSession {
   /**
    * Decrypts.
    *
-   * @param input what has come behind all that was given before; it may lie in `into`
+   * @param input begins with what has come behind all that was given before; it may be `into`
+   * @param inputBytes how many bytes of it are that
    * @returns how many bytes lie in `into`, or one of `READ`
    */
-  read(input: Bytes | undefined, into: Bytes): number {
+  read(input: Bytes | undefined, into: Bytes, inputBytes = input?.length ?? 0): number {
     if (this.#end !== READ.wantsMore) return this.#end;
-    const live = this.#enter(input);
+    const live = this.#enter();
+    this.#feed(input, inputBytes);
     const { ssl } = this.#openssl;
     let count = ssl.SSL_read(live, into, into.length);
     let at = 0;
@@ -150,7 +153,7 @@ export class TlsSession {
       count = ssl.SSL_read(live, into.subarray(at), into.length - at);
     }
     this.#atHand = count > 0 && holds;
-    this.#held = holds ? Math.min(this.#held + (input?.length ?? 0) - at, RECORD_BYTES) : 0;
+    this.#held = holds ? Math.min(this.#held + inputBytes - at, RECORD_BYTES) : 0;
     if (count <= 0) {
       const error = ssl.SSL_get_error(live, count);
       if (error === SSL_ERROR.zero_return) this.#end = READ.ended;
@@ -159,8 +162,8 @@ export class TlsSession {
         this.failure = takeError(this.#openssl);
       }
     }
-    this.#leave();
-    this.#barren = at > 0 ? 0 : this.#barren + (input?.length ?? 0);
+    this.#leave(holds);
+    this.#barren = at > 0 ? 0 : this.#barren + inputBytes;
     if (this.#barren > MAX_BARREN_BYTES) {
       this.#end = READ.failed;
       this.failure = "too many records without data";
@@ -188,7 +191,7 @@ export class TlsSession {
    * @returns how many bytes of `out` are to be sent; -1 where it failed, `failure` says why
    */
   write(bytes: Bytes, out: Bytes): number {
-    const live = this.#enter(undefined);
+    const live = this.#enter();
     const { ssl } = this.#openssl;
     const written = ssl.SSL_write(live, bytes, bytes.length);
     if (written !== bytes.length) {
@@ -197,13 +200,15 @@ export class TlsSession {
       return -1;
     }
     const count = this.#ring.drainInto(out);
-    this.#leave();
+    // what fills it may not be all
+    if (count === out.length) this.#leave();
+    else this.#ring.end();
     return count;
   }
 
   /** Says that nothing more will be written (RFC 8446, section 6.1). */
   endWrites(): void {
-    const live = this.#enter(undefined);
+    const live = this.#enter();
     if (this.#openssl.ssl.SSL_shutdown(live) < 0) this.#openssl.crypto.ERR_clear_error();
     this.#leave();
   }
@@ -306,21 +311,28 @@ export class TlsSession {
     return this.#ssl;
   }
 
-  #enter(input: Bytes | undefined): Pointer {
+  #enter(): Pointer {
     const live = this.#live();
-    this.#ring.expectEmpty();
-    if (this.#unread !== undefined) {
-      this.#ring.feed(this.#unread);
-      this.#unread = undefined;
-    }
-    if (input !== undefined) this.#ring.feed(input);
+    this.#ring.begin();
     return live;
   }
 
-  /** Leaves nothing in the ring. */
-  #leave(): void {
-    if (this.#ring.unread > 0) this.#unread = this.#ring.takeUnread();
-    if (this.#ring.unsent > 0) this.#unsent = joined(this.#unsent, this.#ring.takeUnsent());
+  /** Lets the library have what it has left, and what is new. */
+  #feed(input: Bytes | undefined, count: number): void {
+    const unread = this.#unread;
+    if (unread !== undefined) {
+      this.#ring.feed(unread, unread.length);
+      this.#unread = undefined;
+    }
+    if (input !== undefined) this.#ring.feed(input, count);
+  }
+
+  /** Leaves nothing in the ring. @param holds whether the library may have left some of the input */
+  #leave(holds = true): void {
+    const ring = this.#ring;
+    if (holds && ring.unread > 0) this.#unread = ring.takeUnread();
+    if (ring.unsent > 0) this.#unsent = joined(this.#unsent, ring.takeUnsent());
+    ring.end();
   }
 
   /** A certificate that is not believed says more than the library's "certificate verify failed". */

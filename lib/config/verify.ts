@@ -36,6 +36,7 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...namelessServers(config),
     ...adminInTheOpen(config),
     ...protocolNeeds(config),
+    ...rulesOfPassthrough(config).filter(({ path }) => says(path)),
     ...httpKeysOfTcpChecks(config).filter(({ path }) => says(path)),
     ...idleServers(config),
     ...repeatedServers(config),
@@ -219,6 +220,23 @@ function passthroughRoutes({ routes, backends }: Config): Finding[] {
     }
     return findings;
   });
+}
+
+/** What looks at requests, or changes them: of a connection that passes there are none to see. */
+const REQUEST_KEYS = [
+  ...["methods", "headers", "strip_prefix", "request_headers", "response_headers"],
+  ...["allow", "deny", "rate_limit", "basic_auth", "limits", "compress"],
+];
+
+/** An error, as who writes `allow` must not believe that it holds. */
+function rulesOfPassthrough({ routes }: Config): Finding[] {
+  return routes.flatMap(({ passthrough }, index) =>
+    passthrough
+      ? REQUEST_KEYS.map((key) =>
+        error(["routes", index, key], `"${key}" cannot hold for a connection that passes through`)
+      )
+      : []
+  );
 }
 
 function repeatedClientAuth({ clientAuth, routes }: Config): Finding[] {

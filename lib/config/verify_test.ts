@@ -111,6 +111,10 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
     ["error a connection that passes through shows no path: take paths out"],
   ],
   [
+    { routes: "[{ hosts: [a], passthrough: true, allow: [10.0.0.0/8], backend: api }]" },
+    [`error "allow" cannot hold for a connection that passes through`],
+  ],
+  [
     {
       routes: "[{ hosts: [a], paths: [/x], backend: api }, " +
         "{ hosts: [b, a], passthrough: true, backend: api }]",

@@ -166,10 +166,10 @@ export class SocketConnection implements Connection {
     if (receiver === undefined) return;
     const found = this.#found;
     if (this.#readError !== undefined || this.#readsEnded || found === undefined) {
+      this.#filled = 0;
+      if (this.#readError === undefined) return this.#give();
       this.#receiver = undefined;
-      if (this.#readError !== undefined) receiver.receiveFailed(this.#readError);
-      else receiver.received(0);
-      return;
+      return receiver.receiveFailed(this.#readError);
     }
     this.#found = undefined;
     if (found instanceof ReadFailure) this.#onReadError(found.cause);
@@ -239,7 +239,22 @@ export class SocketConnection implements Connection {
   #give(): void {
     const receiver = this.#receiver;
     this.#receiver = undefined;
-    receiver?.received(this.#filled);
+    try {
+      receiver?.received(this.#filled);
+    } catch (error) {
+      this.#endBy(error, (bug) => receiver?.receiveFailed(bug));
+    }
+  }
+
+  /** Ends it by a bug of its user, who is told of it: nobody else would hear of what is thrown here. */
+  #endBy(error: unknown, tell: (bug: ProxyError) => void): void {
+    const bug = asProxyError(error, "internal");
+    try {
+      tell(bug);
+    } catch {
+      // it ends all the same
+    }
+    this.close(bug);
   }
 
   /**
@@ -268,7 +283,11 @@ export class SocketConnection implements Connection {
     }
     this.#unsent = NO_BYTES;
     this.#sender = undefined;
-    sender?.sent();
+    try {
+      sender?.sent();
+    } catch (error) {
+      this.#endBy(error, (bug) => sender?.sendFailed(bug));
+    }
   };
 
   /**

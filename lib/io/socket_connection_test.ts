@@ -163,6 +163,28 @@ Deno.test("SocketConnection goes on reading what has come when a write fails", a
   assert.equal(socket.closed, 1);
 });
 
+Deno.test("SocketConnection ends by a bug of its user, who is told of it once", async () => {
+  for (const failing of ["received", "sent"] as const) {
+    const socket = new ScriptedSocket([5]);
+    const connection = connect(socket);
+    const told: string[] = [];
+    const tell = (what: string) => {
+      told.push(what);
+      throw new TypeError(`a bug in ${what}`);
+    };
+    const receiver = {
+      received: () => tell("received"),
+      receiveFailed: ({ message }: Error) => tell(message),
+    };
+    const sender = { sent: () => tell("sent"), sendFailed: ({ message }: Error) => tell(message) };
+    if (failing === "received") connection.receive(new Uint8Array(10), receiver);
+    else connection.send(bytes("a"), sender);
+    await settled();
+    assert.deepEqual(told, [failing, `a bug in ${failing}`]);
+    assert.equal(socket.closed, 1);
+  }
+});
+
 Deno.test("SocketConnection closes when readable is cancelled or writable aborted", async () => {
   for (const leave of ["cancel", "abort"] as const) {
     const socket = new ScriptedSocket([]);

@@ -210,9 +210,13 @@ export class Exchange implements RequestReader, AnswerReader {
   }
 
   clientFailed(error: ProxyError): void {
-    this.#dropServer(error);
-    if (this.#state === "responding") return this.#breakOff(this.#error ?? error);
-    if (this.#state !== "over") this.#fail(error);
+    try {
+      this.#dropServer(error);
+      if (this.#state === "responding") return this.#breakOff(this.#error ?? error);
+      if (this.#state !== "over") this.#fail(error);
+    } catch (bug) {
+      this.#onBug(bug);
+    }
   }
 
   /** Ends it at once, with nothing more said to the client. */
@@ -220,6 +224,9 @@ export class Exchange implements RequestReader, AnswerReader {
     this.#dropServer(error);
     if (this.#state !== "over") this.#breakOff(error);
   }
+
+  /** What goes wrong here ends this exchange, and nothing else. */
+  readonly #onBug = (reason: unknown): void => this.abort(asProxyError(reason, "internal"));
 
   // What the server does.
 
@@ -233,7 +240,7 @@ export class Exchange implements RequestReader, AnswerReader {
   answer(head: AnswerFacts): void {
     const { status } = head;
     if (status >= 200) return this.#answer(head);
-    if (status === 101) return void this.#tunnel(head);
+    if (status === 101) return void this.#tunnel(head).catch(this.#onBug);
     if (status === 100) this.#expecting = false;
     if (this.#isClientsTurn) this.#deadline.disarm();
     // HTTP/1.0 knows of none (RFC 9110, section 15.2)
@@ -257,7 +264,11 @@ export class Exchange implements RequestReader, AnswerReader {
     this.#stream = undefined;
     this.#isLost ||= this.#isLent;
     this.#leavePlace();
-    this.#tryFailed(error, seen);
+    try {
+      this.#tryFailed(error, seen);
+    } catch (bug) {
+      this.#onBug(bug);
+    }
   }
 
   // From the place at a server to its answer.
@@ -292,23 +303,26 @@ export class Exchange implements RequestReader, AnswerReader {
       pin.server.enter(0);
       return this.#ask(pin.server, pin.stream, now);
     }
+    let claimed: Server | Promise<Server>;
     try {
-      const claimed = backend.claim(client.peer.host, this.#tries);
-      if (claimed instanceof Promise) return void this.#leaseLater(claimed);
-      const idle = this.#takeIdle(claimed);
-      if (idle === undefined || idle instanceof Promise) {
-        return void this.#leaseLater(claimed, idle);
-      }
-      this.#ask(claimed, idle, now);
+      claimed = backend.claim(client.peer.host, this.#tries);
     } catch (error) {
-      this.#noServer(error);
+      return this.#noServer(error);
     }
+    if (claimed instanceof Promise) return this.#wait(claimed);
+    const idle = this.#takeIdle(claimed);
+    if (idle === undefined || idle instanceof Promise) return this.#wait(claimed, idle);
+    this.#ask(claimed, idle, now);
   }
 
   /** One that has served before, unless it is the very thing that has just failed. */
   #takeIdle(server: Server): ServerStream | undefined | Promise<ServerStream | undefined> {
     if (this.#tries !== undefined) return undefined;
     return server.connections.take(!isRepeatable(this.#client.request));
+  }
+
+  #wait(claimed: Server | Promise<Server>, idle?: Promise<ServerStream | undefined>): void {
+    this.#leaseLater(claimed, idle).catch(this.#onBug);
   }
 
   /** Waits for what is not at hand. */

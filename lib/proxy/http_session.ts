@@ -178,11 +178,10 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     this.#service.serve(this.#policy);
   }
 
-  readonly #onHeaderLate = (): void => {
-    this.#refuse(timeout("header_timeout", this.#policy.timeouts.header));
-  };
+  readonly #onHeaderLate = (): void =>
+    this.#try(() => this.#refuse(timeout("header_timeout", this.#policy.timeouts.header)));
 
-  readonly #onKeepAliveLate = (): void => this.#leave();
+  readonly #onKeepAliveLate = (): void => this.#try(() => this.#leave());
 
   /** Answers bytes that are no request; where nobody waits for an answer, it just ends. */
   #refuse(error: ProxyError): void {
@@ -344,7 +343,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   get #bodyClock(): BodyClock {
     const { limits: { bodyRate: rate }, timeouts: { bodyIdle: idle } } = this.#policy;
     if (this.#clock?.idle === idle && this.#clock.rate === rate) return this.#clock;
-    const onLate = () => this.#failBody(bodyTimeout(idle, rate));
+    const onLate = () => this.#try(() => this.#failBody(bodyTimeout(idle, rate)));
     return this.#clock = new BodyClock({ deadline: this.#readDeadline, idle, rate, onLate });
   }
 
@@ -407,7 +406,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
 
   written(): void {
     this.#writeDeadline.disarm();
-    if (this.#state === "leaving") return void this.#goodbye();
+    if (this.#state === "leaving") return void this.#goodbye().catch(this.#onBug);
     if (this.#state === "serving") this.#service.exchange.taken();
   }
 
@@ -523,6 +522,17 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     });
     this.#onEnded();
   }
+
+  /** What happens because of the time: what goes wrong in it ends this connection, and nothing else. */
+  #try(play: () => void): void {
+    try {
+      play();
+    } catch (error) {
+      this.#onBug(error);
+    }
+  }
+
+  readonly #onBug = (reason: unknown): void => this.abort(asProxyError(reason, "internal"));
 
   #move(event: SessionEvent): void {
     const next = SESSION_STATES[this.#state][event];

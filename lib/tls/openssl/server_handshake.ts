@@ -59,12 +59,14 @@ export class ServerHandshake {
   #buffer: Bytes = BUFFERS.take();
   /** What was read of the ClientHello; undefined where nothing has come before. */
   #gathered: GrowingBytes | undefined;
-  readonly #reader = new ClientHelloReader();
+  /** Until the hello is whole. */
+  #reader: ClientHelloReader | undefined = new ClientHelloReader();
   #received = 0;
   /** Whether something is being read into the buffer. */
   #reading = false;
   #over = false;
-  #hello: ClientHello | undefined;
+  /** All that is kept of the hello: with ten thousand handshakes under way the rest would show. */
+  #sni: string | undefined;
   #admitted: Admitted | undefined;
   #session: TlsSession | undefined;
   /** What is being sent, and whether the handshake is done then. */
@@ -134,7 +136,8 @@ export class ServerHandshake {
   };
 
   #readHello(all: Bytes): void {
-    const reading = this.#reader.read(all);
+    const reading = this.#reader?.read(all);
+    if (reading === undefined) return;
     switch (reading.kind) {
       case "incomplete":
         return this.#gather(all);
@@ -150,6 +153,7 @@ export class ServerHandshake {
         );
       case "hello":
         this.#gathered = undefined;
+        this.#reader = undefined;
         return this.#admit(reading.hello, all);
     }
   }
@@ -164,7 +168,7 @@ export class ServerHandshake {
   }
 
   #admit(hello: ClientHello, all: Bytes): void {
-    this.#hello = hello;
+    this.#sni = hello.sni;
     const { options, contextFor } = this.#options;
     const admission = options.admit?.(hello, this.#options.ends.peer) ??
       admit(hello, { policy: DEFAULT_POLICY, ...options });
@@ -241,7 +245,7 @@ export class ServerHandshake {
     const clientCertificates = clientAuth === undefined ? [] : session.peerCertificates();
     const tls = {
       ...session.facts(),
-      sni: this.#hello?.sni,
+      sni: this.#sni,
       clientCert: clientCertFacts(session, clientCertificates),
       handshakeMs: performance.now() - this.#started,
     };
@@ -272,7 +276,7 @@ export class ServerHandshake {
     else void closeWithLastWords(this.#tcp, this.#tcp.write(lastWord));
     const { ends: { peer }, place, options } = this.#options;
     place.leave();
-    options.onHandshakeFailure({ peer, sni: this.#hello?.sni, error });
+    options.onHandshakeFailure({ peer, sni: this.#sni, error });
   }
 
   #settle(): void {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { latin1 } from "../../tests/support/connection.ts";
+import { fromLatin1, latin1 } from "../../tests/support/connection.ts";
 import { brief, feed } from "../../tests/support/feed.ts";
 import { ERROR_CODES, type ErrorCode, ProxyError } from "../core/errors.ts";
 import { encodeOwnAnswer, type OwnAnswerTerms } from "../http1/own_answer.ts";
@@ -182,4 +182,21 @@ Deno.test("errorAnswer() tells the length of its body, in text and in JSON", () 
       assert.ok(head.split("\r\n").includes(`Content-Length: ${body.length}`), head);
     }
   }
+});
+
+Deno.test("errorAnswer() shows a page to those who do not prefer JSON", () => {
+  const page = fromLatin1("<p>sorry");
+  const html = answer("no_server", { page });
+  assert.match(html, /\r\nContent-Type: text\/html; charset=utf-8\r\n.*\r\n\r\n<p>sorry$/s);
+  const json = answer("no_server", { page, accept: "application/json" });
+  assert.match(json, /\r\nContent-Type: application\/json\r\n/);
+  assert.doesNotMatch(json, /sorry/);
+  assert.match(answer("no_server"), /\r\nContent-Type: text\/plain; charset=utf-8\r\n/);
+});
+
+Deno.test("errorAnswer() challenges where it is to (RFC 9110 11.6.1)", () => {
+  const challenge = 'Basic realm="a"';
+  const asked = answer("no_route", { challenge });
+  assert.ok(asked.includes(`\r\nWWW-Authenticate: ${challenge}\r\n`), asked);
+  assert.doesNotMatch(answer("no_route"), /WWW-Authenticate/);
 });

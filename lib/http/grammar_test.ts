@@ -40,3 +40,27 @@ Deno.test("HTTP_VERSION, CONTENT_LENGTH and HOST match whole texts only", () => 
     }
   }
 });
+
+Deno.test("CONTENT_LENGTH and HOST match texts within their bounds", () => {
+  const good: readonly [RegExp, string][] = [
+    [CONTENT_LENGTH, "0"],
+    [CONTENT_LENGTH, "9".repeat(15)],
+    [HOST, "a".repeat(255)],
+    [HOST, "a:1"],
+    [HOST, "a:12345"],
+    [HOST, "a:"],
+    [HOST, "[::]"],
+    [HOST, `[${":".repeat(45)}]`],
+  ];
+  const bad: readonly [RegExp, string][] = [
+    [CONTENT_LENGTH, ""],
+    [CONTENT_LENGTH, "9".repeat(16)],
+    [HOST, ""],
+    [HOST, "a".repeat(256)],
+    [HOST, "a:123456"],
+    [HOST, "[:]"],
+    [HOST, `[${":".repeat(46)}]`],
+  ];
+  for (const [pattern, text] of good) assert.ok(pattern.test(text), text);
+  for (const [pattern, text] of bad) assert.ok(!pattern.test(text), text);
+});

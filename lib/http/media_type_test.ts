@@ -15,6 +15,10 @@ const CASES: readonly [accept: string, json: boolean][] = [
   ["application/json, */*;q=0.1", true],
   ["application/json;q=0", false],
   ["application/json;q=x", false],
+  ["application/json;q=2, text/plain", false],
+  ["application/json;q=-1, text/plain;q=0", false],
+  ["application/json;q=0, text/plain;q=-1", false],
+  ["application/json;q=1, text/plain;q=0.999", true],
   ["text/html, application/json", true],
   ["application/jsonp", false],
 ];

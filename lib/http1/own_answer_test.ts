@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { latin1 } from "../../tests/support/connection.ts";
+import { fromLatin1, latin1 } from "../../tests/support/connection.ts";
 import { optionsAnswer } from "../http/options_answer.ts";
 import { redirectAnswer } from "../http/redirect_answer.ts";
 import { encodeOwnAnswer } from "./own_answer.ts";
@@ -31,4 +31,26 @@ Deno.test("encodeOwnAnswer() gives HEAD the length and no body (RFC 9110 9.3.2)"
   const answer = { status: 200, fields: [], body: new Uint8Array(3) };
   const written = latin1(encodeOwnAnswer(answer, { ...GET, method: "HEAD" }));
   assert.equal(written, `HTTP/1.1 200 OK\r\n${DATE}Content-Length: 3\r\n\r\n`);
+});
+
+Deno.test("encodeOwnAnswer() puts the body behind the head", () => {
+  const answer = { status: 200, fields: [], body: fromLatin1("abc") };
+  const head = `HTTP/1.1 200 OK\r\n${DATE}Content-Length: 3\r\n\r\n`;
+  assert.equal(latin1(encodeOwnAnswer(answer, GET)), `${head}abc`);
+});
+
+Deno.test("encodeOwnAnswer() tells of no length where there is no body by definition", () => {
+  for (const [status, reason] of [[204, "No Content"], [304, "Not Modified"]] as const) {
+    const answer = { status, fields: [], body: new Uint8Array(0) };
+    const head = `HTTP/1.1 ${status} ${reason}\r\n${DATE}\r\n`;
+    assert.equal(latin1(encodeOwnAnswer(answer, GET)), head);
+  }
+});
+
+Deno.test("encodeOwnAnswer() has words for every status", () => {
+  const lineOf = (status: number) =>
+    latin1(encodeOwnAnswer({ status, fields: [], body: new Uint8Array(0) }, GET)).split("\r\n")[0];
+  assert.equal(lineOf(299), "HTTP/1.1 299 OK");
+  assert.equal(lineOf(399), "HTTP/1.1 399 OK");
+  assert.equal(lineOf(499), "HTTP/1.1 499 Error");
 });

@@ -223,3 +223,25 @@ Deno.test("requestFields() tells servers of clients that take trailers (RFC 9110
   );
   assert.deepEqual(lines, ["Host: a", "TE: trailers", "Connection: TE", ...OWN]);
 });
+
+Deno.test("requestFields() leaves Via alone unless it is asked for (RFC 9110 7.6.3)", () => {
+  const request = headOf(head("GET / HTTP/1.1", "Host: a", "Via: 1.0 x", "Via: 1.1 y"));
+  const viaOf = (via: boolean) => valuesOf(requestFields(request, { ...ORIGIN, via }, "id"), "via");
+  assert.deepEqual(viaOf(false), ["1.0 x", "1.1 y"]);
+  assert.deepEqual(viaOf(true), ["1.0 x, 1.1 y, 1.1 tls-proxy"]);
+});
+
+Deno.test("requestFields() passes an expectation of HTTP/1.1 on, and none of HTTP/1.0", () => {
+  const of = (version: string) =>
+    forwardedLines(`POST / HTTP/${version}`, "Host: a", "Expect: 100-continue")
+      .includes("Expect: 100-continue");
+  assert.deepEqual([of("1.1"), of("1.0")], [true, false]);
+});
+
+Deno.test("requestFields() asks for an upgrade anew (RFC 9110 7.8)", () => {
+  const fields = ["Host: a", "Connection: keep-alive, Upgrade", "Upgrade: websocket, h2c"];
+  assert.deepEqual(forwardedLines("GET / HTTP/1.1", ...fields), [
+    ...["Host: a", "Connection: upgrade", "Upgrade: websocket"],
+    ...OWN,
+  ]);
+});

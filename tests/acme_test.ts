@@ -137,10 +137,14 @@ Deno.test("two replicas that start at once place one order, and go on without Re
   ]);
   try {
     const told = () => proxies.map(({ log }) => log.text).join("\n");
-    const serials = await eventually(async () => {
-      const both = [await serialIn(a), await serialIn(b)];
-      return both.includes(undefined) ? undefined : both;
-    }, told);
+    const serials = await eventually(
+      async () => {
+        const both = [await serialIn(a), await serialIn(b)];
+        return both.includes(undefined) ? undefined : both;
+      },
+      told,
+      120_000,
+    );
     assert.equal(serials[0], serials[1]);
     assert.equal(pebble.log.matching(/Issued certificate serial/).length, 1, pebble.log.text);
     const root = `${a.folder}/root.pem`;

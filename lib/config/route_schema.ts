@@ -154,8 +154,7 @@ export const route = z.strictObject({
     body: plainSize("Of a request's body; 0 is no limit").optional(),
   }).optional().meta({ description: "In the place of the limits of all" }),
   compress: z.boolean().default(false).meta({
-    description:
-      "Compresses texts of 1 KiB and more for clients that take it; see BREACH in the docs",
+    description: "To compress answers; this version does not do it yet, and says so",
   }),
 }).superRefine((route, context) => {
   const said = ACTIONS.filter((key) => route[key] !== undefined);

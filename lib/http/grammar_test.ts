@@ -64,3 +64,14 @@ Deno.test("CONTENT_LENGTH and HOST match texts within their bounds", () => {
   for (const [pattern, text] of good) assert.ok(pattern.test(text), text);
   for (const [pattern, text] of bad) assert.ok(!pattern.test(text), text);
 });
+
+Deno.test("TOKEN and TARGET_CHARACTERS match whole texts only", () => {
+  for (const [pattern, text] of [[TOKEN, "ab"], [TARGET_CHARACTERS, "/ab"]] as const) {
+    assert.ok(pattern.test(text));
+    for (const other of ["\n", " ", "\0", "\x85", "\xe9"]) {
+      for (const mixed of [text + other, other + text, text + other + text]) {
+        assert.ok(!pattern.test(mixed), JSON.stringify(mixed));
+      }
+    }
+  }
+});

@@ -59,6 +59,8 @@ const BAD: readonly [target: string, asked: Asked, code: string][] = [
   ["*", {}, "bad_target"],
   ["b", {}, "bad_target"],
   ["http:/a", {}, "bad_target"],
+  ["xhttp://a/", {}, "bad_target"],
+  ["a?http://a/", {}, "bad_target"],
   ["http://", {}, "bad_target"],
   ["http://u@a/", {}, "bad_target"],
   ["ws://a/", {}, "bad_target"],

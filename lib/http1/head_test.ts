@@ -123,3 +123,12 @@ Deno.test("hasToken() finds a token in a list on any line, whatever its case (RF
     assert.equal(hasToken(fields, "connection", "close"), found, lines.join(" | "));
   }
 });
+
+Deno.test("hasToken() looks at whole members of lists of one field", () => {
+  const fields = [field("A", "x, Y ,z"), field("B", "w"), field("a", "v")];
+  for (const token of ["x", "y", "z", "v"]) assert.equal(hasToken(fields, "a", token), true, token);
+  for (const token of ["w", "x, y", "", "xy"]) {
+    assert.equal(hasToken(fields, "a", token), false, token);
+  }
+  assert.equal(hasToken([field("A", "xy")], "a", "x"), false);
+});

@@ -351,7 +351,7 @@ for (const engine of ENGINES) {
       assert.equal(await runOk("curl", ["-sS", "--cacert", ca, ...args, url]), "hello");
     }
     const head = await runOk("curl", ["-sS", "-I", "--cacert", ca, url]);
-    assert.match(head, /^HTTP\/1\.1 200 .*\r\nContent-Length: 5\r\n/);
+    assert.match(head, /^HTTP\/(?:1\.1|2) 200 .*\r\nContent-Length: 5\r\n/i);
     const twice = await run("curl", ["-sS", "-v", "--cacert", ca, url, url]);
     assert.equal(twice.stdout, "hellohello");
     assert.match(twice.stderr, /Re-using existing connection/);

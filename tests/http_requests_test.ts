@@ -232,7 +232,7 @@ for (const engine of ENGINES) {
         ...["-sS", "-D", "-", "--cacert", ca, "--data-binary", "@-", ...args],
         `https://localhost:${proxy.port}/`,
       ], { input: Uint8Array.from(body) });
-      assert.match(stdout, new RegExp(`^X-Framing: ${framing}\r$`, "m"));
+      assert.match(stdout, new RegExp(`^X-Framing: ${framing}\r$`, "im"));
       assert.ok(stdout.endsWith(hash), stdout);
     }
 

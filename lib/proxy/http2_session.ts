@@ -16,6 +16,7 @@ import type { Deadline } from "../io/deadlines.ts";
 import { ClientIdentity } from "./client_identity.ts";
 import type { HttpConnection } from "./http_connection.ts";
 import { Http2Stream, type StreamHome } from "./http2_stream.ts";
+import { LateResets } from "./late_resets.ts";
 import type { Policy } from "./policy.ts";
 import { requestRefused } from "./request_served.ts";
 import type { ServeOptions } from "./serve_request.ts";
@@ -59,6 +60,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
   readonly #started = performance.now();
   readonly #waitDeadline: Deadline;
   readonly #writeDeadline: Deadline;
+  readonly #resets: LateResets<Http2Stream>;
   #waiting: Waiting = "nothing";
   readonly #small = new Uint8Array(SMALL_BYTES);
   /** What is being read into. */
@@ -86,6 +88,10 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
     this.identity = new ClientIdentity(client);
     this.#waitDeadline = options.deadlines.watch();
     this.#writeDeadline = options.deadlines.watch();
+    this.#resets = new LateResets(
+      options.deadlines,
+      (stream) => this.connection.reset(stream, ERROR.noError),
+    );
     const { headerBytes, headers, streams } = this.policy.limits;
     this.connection = new AcceptedConnection<Http2Stream>(this, {
       ...WINDOWS,
@@ -136,6 +142,10 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
     else stream[Symbol.dispose]();
   }
 
+  resetSoon(stream: Stream<Http2Stream>): void {
+    this.#resets.add(stream);
+  }
+
   // What the connection tells.
 
   request(stream: Stream<Http2Stream>, head: Http2RequestHead, ended: boolean): void {
@@ -168,7 +178,9 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
     to: number,
     ended: boolean,
   ): void {
-    stream.owner?.received(bytes, from, to, ended);
+    // what nobody reads any more makes room for others
+    if (stream.owner === undefined) this.connection.consumed(stream, to - from);
+    else stream.owner.received(bytes, from, to, ended);
   }
 
   trailers(stream: Stream<Http2Stream>, fields: readonly Field[]): void {
@@ -356,6 +368,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
     this.#client.close(reason);
     this.#waitDeadline[Symbol.dispose]();
     this.#writeDeadline[Symbol.dispose]();
+    this.#resets[Symbol.dispose]();
     for (const stream of this.#free.splice(0)) stream[Symbol.dispose]();
     const { peer, bytes, tls } = this.#client;
     this.options.observe({

@@ -35,6 +35,8 @@ export interface StreamHome {
   ready(stream: Http2Stream): void;
   /** Request and answer are over: the object may serve another. */
   over(stream: Http2Stream): void;
+  /** An answer has ended before its request: what still comes of that is refused. */
+  resetSoon(stream: Stream<Http2Stream>): void;
 }
 
 /** One request of a connection by HTTP/2, and its answer. The object serves one after another. */
@@ -252,8 +254,10 @@ export class Http2Stream implements ClientStream {
   }
 
   done(): void {
+    const stream = this.#stream;
     // a client need not send what nobody reads (RFC 9113, section 8.1)
-    this.#end(ERROR.noError);
+    if (stream !== undefined && !this.#ended) this.#home.resetSoon(stream);
+    this.#end(this.#ended ? ERROR.noError : undefined);
   }
 
   reset(error: ProxyError): void {
@@ -331,10 +335,11 @@ export class Http2Stream implements ClientStream {
     else this.#refusal ??= error;
   }
 
-  #end(code: number): void {
+  /** @param code to reset the stream with; undefined where that is left to others */
+  #end(code: number | undefined): void {
     const stream = this.#stream;
     if (stream === undefined) return;
-    this.#home.connection.reset(stream, code);
+    if (code !== undefined) this.#home.connection.reset(stream, code);
     this.#stream = undefined;
     this.#sentBefore = stream.bytesSent;
     stream.owner = undefined;

@@ -96,8 +96,8 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
   }
 
   function fail(why: string): void {
+    if (!failing || why !== reason) onFailure(why);
     reason = why;
-    if (!failing) onFailure(why);
     failing = true;
   }
 
@@ -121,7 +121,8 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
         failing = false;
         if (dropped === 0) reason = undefined;
       } catch (error) {
-        if (isGone(error)) return silence();
+        // who has given up on it has closed it
+        if (over || isGone(error)) return silence();
         const taken = error instanceof WriteFailed ? error.taken : 0;
         drop(lines - countLines(batch.bytes.subarray(0, taken)));
         dropped += untold;

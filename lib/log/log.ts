@@ -139,11 +139,15 @@ class EventLog implements Log {
   };
 
   async append(lines: Uint8Array): Promise<void> {
+    const output = this.#output;
     try {
-      await this.#output?.write(lines);
+      await output?.write(lines);
     } catch (error) {
       const taken = error instanceof WriteFailed ? error.taken : 0;
-      this.#writer?.lost(countLines(lines.subarray(taken)), messageOf(error));
+      const lost = countLines(lines.subarray(taken));
+      // one that has been replaced says nothing of the one that took its place
+      if (output === this.#output) this.#writer?.lost(lost, messageOf(error));
+      else this.#droppedBefore += lost;
     }
   }
 

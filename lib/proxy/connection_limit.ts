@@ -38,6 +38,9 @@ export interface ConnectionLimitOptions {
   readonly onRefused: (refused: RefusedConnections) => void;
 }
 
+/** Handshakes that are let go on in any case, as long as there is a place. */
+const FEW = 4;
+
 /** Milliseconds between two tellings: a flood of connections must not become one of lines. */
 export const TELL_EVERY_MS = 1_000;
 
@@ -104,10 +107,12 @@ export class ConnectionLimit {
     const { limits, descriptors = Infinity } = this.#options;
     // a connection takes a descriptor, and mostly one more to its server
     const room = Math.min(limits().connections || Infinity, descriptors / 2);
+    // of a handful half would be gone before anybody could have said a word
+    const most = Math.max(room / 2, FEW);
     let unproven = this.#options.unproven.add(1);
     for (const some of [this.#silent, this.#speaking]) {
       for (const oldest of some) {
-        if (unproven <= room / 2) return;
+        if (unproven <= most) return;
         if (oldest === place) continue;
         if (oldest.giveWay()) this.#refuse(oldest.peer, "handshakes");
         unproven = this.#options.unproven.value;

@@ -35,7 +35,9 @@ Deno.test("dns: servers follow the addresses of their name", async () => {
     dns: { server: names.address, interval: "100ms" },
     slow_start: "0s",
   };
-  const config: ProxyConfig = { backends: { api } };
+  // each worker looks names up by itself
+  const settings = { workers: 1 };
+  const config: ProxyConfig = { backends: { api }, settings };
   await using proxy = await startConfigured(config);
   const placesOf = async (count: number) => (await askAll(proxy.port, count)).toSorted();
   // also for the very first request
@@ -62,7 +64,7 @@ Deno.test("dns: servers follow the addresses of their name", async () => {
 
   // a reload that leaves them leaves what is known of them
   const lookedUp = proxy.log.matching(/ servers resolved /).length;
-  await proxy.reload({ backends: { api: { ...api, balance: "random" } } });
+  await proxy.reload({ backends: { api: { ...api, balance: "random" } }, settings });
   await askAll(proxy.port, 2);
   assert.equal(proxy.log.matching(/ servers resolved /).length, lookedUp);
   await stopAll(servers);
@@ -76,7 +78,6 @@ Deno.test("dns: servers are found where nobody answers for the other kind of add
     dns: { server: names.address, interval: "100ms" },
     slow_start: "0s",
   };
-  // each worker looks names up by itself
   await using proxy = await startConfigured({ backends: { api }, settings: { workers: 1 } });
   const placesOf = async (count: number) => (await askAll(proxy.port, count)).toSorted();
   assert.deepEqual(await placesOf(2), [A, A]);

@@ -26,7 +26,7 @@ for (const engine of ENGINES) {
     ]);
     const url = `https://127.0.0.1:${proxy.port}`;
     assert.equal(await runOk("curl", ["-sSk", `${url}/`]), "<p>hello</p>\n");
-    assert.match(await runOk("curl", ["-sSk", "-I", `${url}/index.html`]), /^HTTP\/1\.1 200 /);
+    assert.match(await runOk("curl", ["-sSk", "-I", `${url}/index.html`]), /^HTTP\/2 200 /);
     assert.equal((await run("curl", ["-sSkf", `${url}/missing`])).code, 22);
 
     const connect = ["s_client", "-connect", `127.0.0.1:${proxy.port}`, "-tls1_2"];

@@ -244,7 +244,7 @@ async function takeEarlyDataTicket(
   const server = new Deno.Command("openssl", {
     args: [
       ...["s_server", "-accept", `127.0.0.1:${port}`, "-cert", cert, "-key", key],
-      ...["-early_data", "-max_early_data", "16384", "-quiet", "-naccept", "1"],
+      ...["-early_data", "-max_early_data", "16384", "-quiet"],
     ],
     stdin: "piped",
     stdout: "null",

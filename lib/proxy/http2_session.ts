@@ -1,5 +1,6 @@
+import { howEnded, httpConnectionEnded, nothingCame } from "./connection_end.ts";
 import type { Receiver, Sender } from "../io/connection.ts";
-import { asProxyError, type ErrorCode, ProxyError } from "../core/errors.ts";
+import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { Live } from "../core/live.ts";
 import type { Field } from "../http/field.ts";
 import { idOf, nextIdNumber } from "../http/request_id.ts";
@@ -209,7 +210,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
   failed({ code, message }: Http2Error): void {
     const flood = code === ERROR.enhanceYourCalm;
     const error = new ProxyError(flood ? "flood" : "bad_frame", `${message} (${errorName(code)})`);
-    this.#how ??= `${error.code}: ${error.message}`;
+    this.#how ??= howEnded(error);
     this.#observeRefusal(error, { status: 0, bytesOut: 0 });
   }
 
@@ -286,7 +287,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
     const output = this.#output = this.connection.takeOutput();
     if (output === undefined) return this.#endIfDone();
     const { bodyIdle } = this.policy.timeouts;
-    this.#writeDeadline.arm(bodyIdle, () => this.#close(timeout("idle_timeout", bodyIdle)));
+    this.#writeDeadline.arm(bodyIdle, () => this.#close(nothingCame("idle_timeout", bodyIdle)));
     this.#client.send(output, this);
   }
 
@@ -339,8 +340,8 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
   readonly #onIdle = (): void => this.connection.finishShutdown();
 
   readonly #onHeaderLate = (): void => {
-    const error = timeout("header_timeout", this.policy.timeouts.header);
-    this.#how = `${error.code}: ${error.message}`;
+    const error = nothingCame("header_timeout", this.policy.timeouts.header);
+    this.#how = howEnded(error);
     if (this.connection.isInside) this.#observeRefusal(error, { status: 408, bytesOut: 0 });
     this.connection.fail(new Http2Error(ERROR.noError, "Nothing came in time"));
   };
@@ -370,21 +371,11 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
     this.#writeDeadline[Symbol.dispose]();
     this.#resets[Symbol.dispose]();
     for (const stream of this.#free.splice(0)) stream[Symbol.dispose]();
-    const { peer, bytes, tls } = this.#client;
-    this.options.observe({
-      kind: "connection_end",
-      peer,
-      bytesIn: bytes.read,
-      bytesOut: bytes.written,
-      durationMs: performance.now() - this.#started,
+    this.options.observe(httpConnectionEnded(this.#client, {
+      started: this.#started,
       requests: this.#served,
-      route: undefined,
-      backend: undefined,
-      server: undefined,
-      waitMs: undefined,
-      tls,
-      how: this.#how ?? (broken === undefined ? "done" : `${broken.code}: ${broken.message}`),
-    });
+      how: this.#how ?? howEnded(broken),
+    }));
     this.#finish();
   }
 
@@ -408,7 +399,3 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
 const PSEUDO_FIELDS = 5;
 /** What a field counts for besides its name and its value (RFC 9113, section 6.5.2). */
 const FIELD_OVERHEAD = 32;
-
-function timeout(code: ErrorCode, ms: number): ProxyError {
-  return new ProxyError(code, `Nothing useful came for ${ms / 1000} s`);
-}

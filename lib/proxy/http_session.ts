@@ -1,5 +1,6 @@
+import { howEnded, httpConnectionEnded, nothingCame } from "./connection_end.ts";
 import type { Deadline } from "../io/deadlines.ts";
-import { asProxyError, type ErrorCode, ProxyError } from "../core/errors.ts";
+import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { Live } from "../core/live.ts";
 import { NO_BYTES } from "../io/buffer_pool.ts";
 import { OpaqueRest } from "../io/opaque_rest.ts";
@@ -179,7 +180,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   }
 
   readonly #onHeaderLate = (): void =>
-    this.#try(() => this.#refuse(timeout("header_timeout", this.#policy.timeouts.header)));
+    this.#try(() => this.#refuse(nothingCame("header_timeout", this.#policy.timeouts.header)));
 
   readonly #onKeepAliveLate = (): void => this.#try(() => this.#leave());
 
@@ -463,7 +464,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   }
 
   readonly #onWriteLate = (): void => {
-    this.abort(timeout("idle_timeout", this.#policy.timeouts.bodyIdle));
+    this.abort(nothingCame("idle_timeout", this.#policy.timeouts.bodyIdle));
   };
 
   // Its end.
@@ -505,21 +506,11 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     this.#lookDeadline[Symbol.dispose]();
     this.#service[Symbol.dispose]();
     this.pins.close();
-    const { peer, bytes, tls } = this.client;
-    this.#options.observe({
-      kind: "connection_end",
-      peer,
-      bytesIn: bytes.read,
-      bytesOut: bytes.written,
-      durationMs: performance.now() - this.#started,
+    this.#options.observe(httpConnectionEnded(this.client, {
+      started: this.#started,
       requests: this.#served,
-      route: undefined,
-      backend: undefined,
-      server: undefined,
-      waitMs: undefined,
-      tls,
-      how: error === undefined ? "done" : `${error.code}: ${error.message}`,
-    });
+      how: howEnded(error),
+    }));
     this.#onEnded();
   }
 
@@ -556,8 +547,4 @@ function checkBody(bytes: number, max: number | undefined): void {
 function bodyTimeout(idle: number, rate: number): ProxyError {
   const slow = rate === 0 ? "" : `, or less than ${rate} bytes a second`;
   return new ProxyError("body_timeout", `Nothing of the body came for ${idle / 1000} s${slow}`);
-}
-
-function timeout(code: ErrorCode, ms: number): ProxyError {
-  return new ProxyError(code, `Nothing useful came for ${ms / 1000} s`);
 }

@@ -1,3 +1,4 @@
+import { howEnded } from "./connection_end.ts";
 import type { Deadlines } from "../io/deadlines.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { Observer } from "../core/event.ts";
@@ -103,7 +104,7 @@ function carry(client: Connection, options: CarryOptions): Session {
       waitMs,
       tls,
       passthrough,
-      how: error === undefined ? "done" : `${error.code}: ${error.message}`,
+      how: howEnded(error),
       error,
     });
   }

@@ -1,0 +1,34 @@
+import { type ErrorCode, ProxyError } from "../core/errors.ts";
+import type { ConnectionEnded } from "../core/event.ts";
+import type { HttpConnection } from "./http_connection.ts";
+
+/** What the log is told of a connection that requests came by, whatever their version. */
+export function httpConnectionEnded(
+  { peer, bytes, tls }: HttpConnection,
+  { started, requests, how }: { started: number; requests: number; how: string },
+): ConnectionEnded {
+  return {
+    kind: "connection_end",
+    peer,
+    bytesIn: bytes.read,
+    bytesOut: bytes.written,
+    durationMs: performance.now() - started,
+    requests,
+    route: undefined,
+    backend: undefined,
+    server: undefined,
+    waitMs: undefined,
+    tls,
+    how,
+  };
+}
+
+/** How a connection came to its end. @param error undefined for a clean one */
+export function howEnded(error: ProxyError | undefined): string {
+  return error === undefined ? "done" : `${error.code}: ${error.message}`;
+}
+
+/** A client was waited for in vain. @param ms for how long */
+export function nothingCame(code: ErrorCode, ms: number): ProxyError {
+  return new ProxyError(code, `Nothing useful came for ${ms / 1000} s`);
+}

@@ -4,7 +4,7 @@ import { certificateFiles } from "../acme/store_layout.ts";
 import { isWithin, type KeyPath } from "./key_path.ts";
 import { knownKeys } from "./known_keys.ts";
 import { mend } from "./mend.ts";
-import type { Place, Problem, SourceFile } from "./problem.ts";
+import { lowerFirst, type Place, type Problem, type SourceFile } from "./problem.ts";
 import type { BackendTlsConfig, Config } from "./schema.ts";
 import { nearest } from "./suggest.ts";
 import { syntaxProblems } from "./syntax_problems.ts";
@@ -356,7 +356,3 @@ const KINDS: Readonly<Record<string, string>> = {
   record: "a map of names",
   string: "text",
 };
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
-}

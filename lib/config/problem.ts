@@ -44,3 +44,8 @@ export function formatProblem(
   const indent = line.slice(0, place.column - 1).replace(/[^\t]/g, " ");
   return `${first}\n    ${line}\n    ${indent}^`;
 }
+
+/** A message of a library, as it stands behind a place and a colon. */
+export function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

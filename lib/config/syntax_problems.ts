@@ -1,5 +1,5 @@
 import { type Document, isMap, type LineCounter, visit } from "yaml";
-import type { Place, Problem } from "./problem.ts";
+import { lowerFirst, type Place, type Problem } from "./problem.ts";
 
 /**
  * What a file that is no YAML is told: the library's words, but for mistakes that it words for
@@ -90,8 +90,4 @@ function unique(problems: readonly Problem[]): Problem[] {
     const id = `${line}:${column} ${message}`;
     return !seen.has(id) && seen.add(id);
   });
-}
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
 }

@@ -1,4 +1,4 @@
-import { type Field, field } from "./field.ts";
+import { type Field, field, valuesOf } from "./field.ts";
 
 /** What this proxy calls itself where it need not say its host's name. */
 const PSEUDONYM = "tls-proxy";
@@ -13,7 +13,17 @@ export function viaField(before: readonly string[], minor: 0 | 1): Field {
   return viaFieldOf(before, `1.${minor}`);
 }
 
-/** @param version of HTTP in which the message was received */
-export function viaFieldOf(before: readonly string[], version: "1.0" | "1.1" | "2.0"): Field {
+/** Of HTTP, as `Via` has it. */
+type HttpVersion = "1.0" | "1.1" | "2.0";
+
+/** @param version in which the message was received */
+export function viaFieldOf(before: readonly string[], version: HttpVersion): Field {
   return field("Via", [...before, `${version} ${PSEUDONYM}`].join(", "));
+}
+
+/** Makes of the `Via` among an answer's fields one with this proxy at its end, behind the others. */
+export function appendVia(fields: Field[], version: HttpVersion): void {
+  const via = viaFieldOf(valuesOf(fields, "via"), version);
+  const others = fields.filter(({ key }) => key !== "via");
+  fields.splice(0, fields.length, ...others, via);
 }

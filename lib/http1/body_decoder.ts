@@ -243,8 +243,8 @@ class ChunkedDecoder implements BodyDecoder {
   }
 }
 
-/** 16^12 - 1 is 256 TiB and still exact in a number. */
-const MAX_SIZE_DIGITS = 12;
+/** Of a chunk's size: 16^12 - 1 is 256 TiB and still exact in a number. */
+export const MAX_SIZE_DIGITS = 12;
 /**
  * Bytes that extensions may be longer than what is free, in one body together: each chunk has some
  * for nothing, and two for each byte it carries, so that small ones add up to no error however long

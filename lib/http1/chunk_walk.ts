@@ -1,7 +1,13 @@
 import type { Field } from "../http/field.ts";
 import { CR, LF } from "../http/grammar.ts";
 import { encodeLatin1 } from "../core/latin1.ts";
-import { type BodyDecoder, bodyDecoder, type BodyPart, type BodyRules } from "./body_decoder.ts";
+import {
+  type BodyDecoder,
+  bodyDecoder,
+  type BodyPart,
+  type BodyRules,
+  MAX_SIZE_DIGITS,
+} from "./body_decoder.ts";
 import { LAST_CHUNK, lastChunkText } from "./last_chunk.ts";
 import type { BodyOutput } from "./body_output.ts";
 
@@ -111,7 +117,7 @@ export class ChunkWalk {
     }
     const digit = digitOf(byte);
     const isPadded = this.#digits > 0 && this.#size === 0;
-    if (digit < 0 || isPadded || this.#digits === MAX_DIGITS) return false;
+    if (digit < 0 || isPadded || this.#digits === MAX_SIZE_DIGITS) return false;
     if (this.#digits === 0) this.#lineAt = at;
     this.#digits++;
     this.#size = this.#size * 16 + digit;
@@ -197,8 +203,6 @@ const READ_SO_FAR: readonly ((size: string) => string)[] = [
 
 const CRLF = "\r\n";
 const MAX_LAST = CRLF.length + LAST_CHUNK.length;
-/** The decoder takes as many. */
-const MAX_DIGITS = 12;
 const NO_TRAILERS: readonly Field[] = [];
 
 function chunkedDecoder(rules: BodyRules): BodyDecoder {

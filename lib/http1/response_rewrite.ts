@@ -5,7 +5,7 @@ import { ROLE } from "../http/field_name.ts";
 import { endToEndAnswerFields } from "../http/hop_fields.ts";
 import type { JudgedAnswer } from "./judge_answer.ts";
 import { upgradeFields } from "./upgrade.ts";
-import { viaField } from "../http/via.ts";
+import { appendVia } from "../http/via.ts";
 
 /** What the client's side of an answer depends on. */
 export interface ClientSide {
@@ -44,7 +44,7 @@ export function clientAnswer(
   const isDated = hasRole(fields, ROLE.date);
   fields.push(...lengthWithoutBody(answer, client), ...framingFields(framing));
   if (!isDated) fields.push(dateField(now));
-  if (client.via === true) appendVia(fields, answer.head.minor);
+  if (client.via === true) appendVia(fields, `1.${answer.head.minor}`);
   const upgrade = answer.head.status === 426 ? valuesOf(answer.head.fields, "upgrade") : [];
   if (upgrade.length > 0) fields.push(...upgradeFields(upgrade));
   if (!keepAlive) fields.push(CLOSE);
@@ -54,12 +54,6 @@ export function clientAnswer(
 
 const CLOSE = field("Connection", "close");
 const KEEP_ALIVE = field("Connection", "keep-alive");
-
-function appendVia(fields: Field[], minor: 0 | 1): void {
-  const via = viaField(valuesOf(fields, "via"), minor);
-  const others = fields.filter(({ key }) => key !== "via");
-  fields.splice(0, fields.length, ...others, via);
-}
 
 function clientFraming(framing: Framing, minor: 0 | 1): Framing {
   switch (framing.kind) {

@@ -14,7 +14,7 @@ import {
   UNKNOWN_LENGTH,
 } from "../http/message.ts";
 import { reasonOf } from "../http/status.ts";
-import { viaFieldOf } from "../http/via.ts";
+import { appendVia } from "../http/via.ts";
 import type { Http2ResponseHead } from "./response_head.ts";
 
 /** An answer's head that came by HTTP/2, and what it says. */
@@ -50,7 +50,7 @@ export class IncomingAnswer implements AnswerFacts {
   toHttp1({ minor, keepAlive, via, changes }: AnswerTerms): Range {
     const fields = [...this.#fields()];
     if (this.body === UNKNOWN_LENGTH && minor === 1) fields.push(CHUNKED);
-    if (via) appendVia(fields);
+    if (via) appendVia(fields, "2.0");
     if (this.status >= 200 && !keepAlive) fields.push(CLOSE);
     else if (this.status >= 200 && minor === 0) fields.push(KEEP_ALIVE);
     const lines = fieldLines(changedFields(fields, changes));
@@ -80,9 +80,3 @@ export class IncomingAnswer implements AnswerFacts {
 const CHUNKED = field("Transfer-Encoding", "chunked");
 const CLOSE = field("Connection", "close");
 const KEEP_ALIVE = field("Connection", "keep-alive");
-
-function appendVia(fields: Field[]): void {
-  const via = viaFieldOf(valuesOf(fields, "via"), "2.0");
-  const others = fields.filter(({ key }) => key !== "via");
-  fields.splice(0, fields.length, ...others, via);
-}

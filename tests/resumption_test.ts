@@ -3,7 +3,8 @@ import { startEcho, startHttp } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import { sClient } from "./support/engine_looks.ts";
-import { run, runOk } from "./support/tools.ts";
+import { resumes, sessionFile } from "./support/resumption.ts";
+import { run } from "./support/tools.ts";
 
 /** What becomes of sessions beyond one worker and one name; see also `conformance_test.ts`. */
 
@@ -73,16 +74,3 @@ workers: 1
   assert.equal(await agreed(["-alpn", "h2"]), "120");
   assert.equal(await agreed([]), "none");
 });
-
-/** Whether openssl tells of a session that was resumed. */
-async function resumes(port: number, flags: readonly string[]): Promise<string> {
-  // a session of TLS 1.3 comes behind the handshake, with the answer at the latest
-  const input = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-  const shown = await runOk("openssl", sClient(port, [...flags, "-ign_eof"]), { input });
-  return /^(New|Reused), TLS/m.exec(shown)?.[1] ?? shown;
-}
-
-async function sessionFile(): Promise<{ path: string } & AsyncDisposable> {
-  const path = await Deno.makeTempFile({ prefix: "tls-proxy-session-" });
-  return { path, [Symbol.asyncDispose]: () => Deno.remove(path) };
-}

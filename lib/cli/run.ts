@@ -24,7 +24,8 @@ import { descriptorLimit } from "../ports/descriptors.ts";
 import { type Log, openLog } from "../log/log.ts";
 import { ledgerLines, startTally } from "../metrics/tally.ts";
 import { openTelemetry } from "../metrics/telemetry.ts";
-import { TicketTurns } from "../tls/openssl/ticket_turns.ts";
+import type { TicketKeySets } from "../tls/openssl/ticket_keys.ts";
+import { TICKET_SECRET, TicketTurns } from "../tls/openssl/ticket_turns.ts";
 import { painter } from "../log/terminal_format.ts";
 import {
   DEVELOPMENT_HOSTS,
@@ -108,7 +109,11 @@ async function serve(
     tellReload(event, say);
   };
   const traced = telemetry !== undefined;
-  const tickets = cleanUp.use(new TicketTurns((sets) => void app.setTicketKeys(sets)));
+  const publish = (pending: PendingChallenges): Promise<void> => app.setChallenges(pending);
+  const cluster = config.cluster &&
+    cleanUp.use(await clusterLink(config.cluster, { publish, observe }));
+  const onTurn = (sets: TicketKeySets) => void app.setTicketKeys(sets);
+  const tickets = cluster?.secret(TICKET_SECRET, onTurn) ?? cleanUp.use(new TicketTurns(onTurn));
   const ticketKeys = tickets.sets;
   const passwords = cleanUp.use(new PasswordThread(Deno.mainModule));
   const workers = workersOf(config);
@@ -122,7 +127,7 @@ async function serve(
       terminal: terminal ? { coloured } : undefined,
     });
   }
-  const app = fleet ??
+  const app: App = fleet ??
     await startApp(start.loaded, observe, {
       ...{ traced, ticketKeys },
       descriptors: descriptorLimit(),
@@ -151,10 +156,6 @@ async function serve(
       reload: () => reloader.reload("POST /reload"),
     }),
   );
-  const publish = (pending: PendingChallenges) => app.setChallenges(pending);
-  const cluster = config.cluster && cleanUp.use(
-    await clusterLink(config.cluster, { publish, observe, reconnected: () => acme.look() }),
-  );
   const acme = cleanUp.use(
     new AcmeService({
       publish: cluster === undefined ? publish : (pending) => cluster.challenges.put(pending),
@@ -166,6 +167,7 @@ async function serve(
       }),
     }),
   );
+  cluster?.redis.onArrival(() => acme.look());
   const reloader = startReloading({ app, log, monitor, admin, acme }, {
     source,
     loaded: start.loaded,

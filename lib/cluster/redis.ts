@@ -14,6 +14,7 @@ export interface RedisOptions {
 
 /** Milliseconds for an answer: whoever is slower counts as down. */
 const ANSWER_MS = 2_000;
+const NO_ANSWER = `No answer within ${ANSWER_MS / 1000} s`;
 /** Milliseconds between two tries to connect. */
 const RECONNECT_MS = 1_000;
 
@@ -35,21 +36,20 @@ export class Redis implements Disposable {
   #client: Client | undefined;
   #subscriber: Client | undefined;
   #state: "up" | "down" | undefined;
-  #reconnected: () => void = () => {};
+  readonly #arrivals: (() => void)[] = [];
+  /** What it has refused, by its own words' first: told once. */
+  readonly #refused = new Set<string>();
 
-  /** @param onChange called when it has come or gone, once for each */
+  /** @param onChange called when it has come or gone, or refuses, once for each */
   constructor(options: RedisOptions, onChange: (state: "up" | "down", reason: string) => void) {
     this.#options = options;
     this.#onChange = onChange;
   }
 
   /**
-   * Begins to connect, and settles after the first try, be it in vain.
-   *
-   * @param reconnected called each time it is there (again): what was missed can be looked up
+   * Begins to connect, and settles after the first try, be it in vain, or after `ANSWER_MS`.
    */
-  async open(reconnected: () => void): Promise<void> {
-    this.#reconnected = reconnected;
+  async open(): Promise<void> {
     const { createClient } = await import("@redis/client");
     const { host, port, tls, ca, password } = this.#options;
     const client = createClient({
@@ -74,7 +74,13 @@ export class Redis implements Disposable {
     for (const event of ["ready", "error"]) subscriber.once(event, () => first.resolve());
     client.connect().then(() => subscriber.connect()).catch(() => {});
     client.once("error", () => first.resolve());
+    // one that is connected to and says nothing is no error yet
+    const timer = setTimeout(() => {
+      this.#turn("down", NO_ANSWER);
+      first.resolve();
+    }, ANSWER_MS);
     await first.promise;
+    clearTimeout(timer);
   }
 
   /** @throws {RedisDown} */
@@ -98,14 +104,31 @@ export class Redis implements Disposable {
   /** Removes a key that has this value and no other. @throws {RedisDown} */
   async release(key: string, value: string): Promise<void> {
     const script = 'if redis.call("get", KEYS[1]) == ARGV[1] then redis.call("del", KEYS[1]) end';
-    await this.#ask((client) =>
-      client.eval(script, { keys: [this.#name(key)], arguments: [value] })
-    );
+    await this.run(script, { keys: [key], values: [value] });
+  }
+
+  /**
+   * Runs a script, which nothing else comes between.
+   *
+   * @param keys what it gets as KEYS: names of keys, and of channels that it publishes on
+   * @throws {RedisDown}
+   */
+  async run(
+    script: string,
+    { keys, values }: { keys: readonly string[]; values: readonly string[] },
+  ): Promise<unknown> {
+    const options = { keys: keys.map((key) => this.#name(key)), arguments: [...values] };
+    return await this.#ask((client) => client.eval(script, options));
   }
 
   /** @returns how many were told, this one included @throws {RedisDown} */
   async publish(channel: string, message: string): Promise<number> {
     return Number(await this.#ask((client) => client.publish(this.#name(channel), message)));
+  }
+
+  /** Calls back each time it is there, and again: what was missed can be looked up. */
+  onArrival(listener: () => void): void {
+    this.#arrivals.push(listener);
   }
 
   subscribe(channel: string, listener: (message: string) => void): void {
@@ -136,7 +159,7 @@ export class Redis implements Disposable {
         await this.#subscriber?.subscribe(this.#name(channel), listener);
       }
       this.#turn("up", "");
-      this.#reconnected();
+      for (const listener of this.#arrivals) listener();
     } catch {
       // it has gone again
     }
@@ -150,13 +173,22 @@ export class Redis implements Disposable {
     if (isNews) this.#onChange(state, reason);
   }
 
+  /** It is there and does not do what it is asked, as it forbids it to this user or has no memory. */
+  #tellRefusal(words: string): void {
+    const code = words.split(" ", 1)[0] ?? "";
+    // such as NOPERM: what is no code is the client's own, of a connection that ends
+    if (!/^[A-Z]+$/.test(code) || this.#refused.has(code)) return;
+    this.#refused.add(code);
+    this.#onChange("down", words);
+  }
+
   async #ask<T>(command: (client: Client) => Promise<T>): Promise<T> {
     const client = this.#client;
     if (client === undefined) throw new RedisDown("It is closed");
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        const error = new RedisDown(`No answer within ${ANSWER_MS / 1000} s`);
+        const error = new RedisDown(NO_ANSWER);
         this.#turn("down", error.message);
         reject(error);
       }, ANSWER_MS);
@@ -167,6 +199,7 @@ export class Redis implements Disposable {
       return answer;
     } catch (error) {
       if (error instanceof RedisDown) throw error;
+      if (error instanceof Error && client.isReady) this.#tellRefusal(error.message);
       throw new RedisDown(messageOf(error), { cause: error });
     } finally {
       clearTimeout(timer);

@@ -1,5 +1,7 @@
 import type { PendingChallenges } from "../acme/challenges.ts";
 import { Redis } from "../cluster/redis.ts";
+import { type SecretOptions, SharedSecret } from "../cluster/shared_secret.ts";
+import type { SecretSets } from "../cluster/secret_sets.ts";
 import { SharedChallenges } from "../cluster/shared_challenges.ts";
 import type { ClusterConfig } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
@@ -10,7 +12,16 @@ import { readNamed } from "./read_named.ts";
 export interface ClusterLink extends Disposable {
   readonly redis: Redis;
   readonly challenges: SharedChallenges;
-  /** Begins to connect, once everybody who listens is there. */
+  /**
+   * A secret of all replicas, to be asked for before the link is opened.
+   *
+   * @param onChange told of every change, for all who use it
+   */
+  secret(options: SecretOptions, onChange: (sets: SecretSets) => void): SharedSecret;
+  /**
+   * Begins to connect, once everybody who listens is there; settles once what is shared is at hand,
+   * or after some seconds.
+   */
   open(): Promise<void>;
 }
 
@@ -18,15 +29,13 @@ export interface ClusterLink extends Disposable {
  * The link to the other replicas.
  *
  * @param publish has all workers of this one answer a CA
- * @param reconnected called each time the others can be asked again
  * @throws {ProxyError} `bad_config` where a file cannot be read
  */
 export async function clusterLink(
   config: ClusterConfig,
-  { publish, observe, reconnected }: {
+  { publish, observe }: {
     publish: (pending: PendingChallenges) => Promise<void>;
     observe: Observer;
-    reconnected: () => void;
   },
 ): Promise<ClusterLink> {
   const { redis: address, tls, caFile, passwordFile, prefix } = config;
@@ -39,10 +48,22 @@ export async function clusterLink(
   }, (state, reason) => {
     observe({ kind: "cluster", state, redis: formatAddress(address), reason });
   });
+  const secrets: SharedSecret[] = [];
   return {
     redis,
     challenges: new SharedChallenges(redis, publish),
-    open: () => redis.open(reconnected),
-    [Symbol.dispose]: () => redis[Symbol.dispose](),
+    secret(options, onChange) {
+      const secret = new SharedSecret(redis, options, onChange);
+      secrets.push(secret);
+      return secret;
+    },
+    async open() {
+      await redis.open();
+      await Promise.all(secrets.map((secret) => secret.look()));
+    },
+    [Symbol.dispose]() {
+      for (const secret of secrets) secret[Symbol.dispose]();
+      redis[Symbol.dispose]();
+    },
   };
 }

@@ -1,28 +1,56 @@
 import { unusedPort } from "./backends.ts";
 import { Lines } from "./lines.ts";
-import { start } from "./tools.ts";
+import { type RunningTool, runOk, start } from "./tools.ts";
 
 export interface Redis extends AsyncDisposable {
   /** `host:port` */
   readonly address: string;
+  /** Ends it, with all that it holds. */
+  stop(): Promise<void>;
+  /** Starts it again where it was, empty. */
+  start(): Promise<void>;
+  /** What `redis-cli` prints for a command. */
+  cli(...command: readonly string[]): Promise<string>;
+  /** Has it answer nobody, as one that hangs; its connections stay. */
+  hang(): void;
+  /** Has it go on. */
+  goOn(): void;
 }
 
 /** Starts a Redis on a port of its own that keeps nothing on disk. */
-export async function startRedis(): Promise<Redis> {
+export async function startRedis({ password }: { password?: string } = {}): Promise<Redis> {
   const folder = await Deno.makeTempDir({ prefix: "tls-proxy-redis-" });
   const port = await unusedPort();
-  const redis = start("redis-server", [
-    ...["--bind", "127.0.0.1", "--port", String(port), "--dir", folder],
-    ...["--save", "", "--appendonly", "no"],
-  ]);
-  const lines = new Lines(redis.child.stdout);
-  await lines.first(/Ready to accept connections/);
-  return {
+  let running: { redis: RunningTool; lines: Lines } | undefined;
+  const cli = async (...command: readonly string[]) => {
+    const login = password === undefined ? [] : ["-a", password, "--no-auth-warning"];
+    return (await runOk("redis-cli", ["-p", String(port), ...login, ...command])).trim();
+  };
+  const server: Redis = {
     address: `127.0.0.1:${port}`,
+    cli,
+    async start() {
+      const redis = start("redis-server", [
+        ...["--bind", "127.0.0.1", "--port", String(port), "--dir", folder],
+        ...["--save", "", "--appendonly", "no"],
+        ...(password === undefined ? [] : ["--requirepass", password]),
+      ]);
+      const lines = new Lines(redis.child.stdout);
+      running = { redis, lines };
+      await lines.first(/Ready to accept connections/);
+    },
+    async stop() {
+      await running?.redis[Symbol.asyncDispose]();
+      await running?.lines.ended;
+      running = undefined;
+    },
+    hang: () => running?.redis.child.kill("SIGSTOP"),
+    goOn: () => running?.redis.child.kill("SIGCONT"),
     async [Symbol.asyncDispose]() {
-      await redis[Symbol.asyncDispose]();
-      await lines.ended;
+      await server.stop();
       await Deno.remove(folder, { recursive: true });
     },
   };
+  await server.start();
+  return server;
 }

@@ -2,16 +2,16 @@ import { TICKET_KEY_BYTES } from "./binding.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Sets of keys, the newest first, each of `TICKET_KEY_BYTES`. */
-export type TicketKeySets = readonly [newest: Bytes, ...before: Bytes[]];
+/** Sets of keys, each of `TICKET_KEY_BYTES`: the one in use, and those that are taken as well. */
+export type TicketKeySets = readonly [newest: Bytes, ...alsoTaken: Bytes[]];
 
 /** Of a set of keys the part that stands in front of every ticket (RFC 5077, section 4). */
 const NAME_BYTES = 16;
 
 /**
- * The keys that session tickets are sealed with: new tickets with the newest set, and those that
- * were sealed with one before are still taken. Whoever has the same sets, such as the other
- * workers, takes them as well.
+ * The keys that session tickets are sealed with: new tickets with the first set, and those that
+ * were sealed with another are taken too: one before, or one that other replicas have in use a moment
+ * sooner. Whoever has the same sets, such as the other workers, takes them as well.
  */
 export class TicketKeys {
   #sets: TicketKeySets;

@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { startHttp } from "./support/backends.ts";
+import { testCertificates } from "./support/certificates.ts";
+import { ConfigFile } from "./support/config_file.ts";
+import { type ConfiguredProxy, startConfigured } from "./support/configured_proxy.ts";
+import { eventually } from "./support/deadline.ts";
+import { type Redis, startRedis } from "./support/redis.ts";
+import { resumes, sessionFile } from "./support/resumption.ts";
+
+/** What replicas share by Redis beside certificates, for which see `acme_test.ts`. */
+
+/** Milliseconds for which ticket keys are in use. */
+const TURN_MS = 12 * 60 * 60 * 1000;
+const VERSIONS = ["-tls1_2", "-tls1_3"];
+const PASSWORD = "correct horse";
+
+/** Replicas with the same configuration, which start at once. */
+async function startReplicas(
+  redis: Redis,
+  { count = 2, password, settings = {} }: {
+    count?: number;
+    password?: string;
+    settings?: Record<string, unknown>;
+  } = {},
+) {
+  await using stack = new AsyncDisposableStack();
+  const backend = stack.use(await startHttp());
+  const { ec } = await testCertificates();
+  const starting = Array.from({ length: count }, async () => {
+    const config = stack.use(
+      await ConfigFile.create(JSON.stringify({
+        listeners: [{ listen: "127.0.0.1:0", engine: "openssl" }],
+        certificates: [ec],
+        backends: { a: { servers: [backend.address] } },
+        routes: [{ backend: "a" }],
+        cluster: {
+          redis: redis.address,
+          ...(password === undefined ? {} : { password_file: "redis.pw" }),
+        },
+        ...settings,
+      })),
+    );
+    if (password !== undefined) {
+      await Deno.writeTextFile(`${config.folder}/redis.pw`, `${password}\n`);
+    }
+    return stack.use(await startConfigured(config));
+  });
+  const replicas = await Promise.all(starting);
+  const owned = stack.move();
+  return { replicas, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** What becomes of a session of one replica at each. */
+async function resumed(from: ConfiguredProxy, at: readonly ConfiguredProxy[], version: string) {
+  await using session = await sessionFile();
+  assert.equal(await resumes(from.port, [version, "-sess_out", session.path]), "New");
+  const told: string[] = [];
+  for (const { port } of at) told.push(await resumes(port, [version, "-sess_in", session.path]));
+  return told;
+}
+
+async function allResume(replicas: readonly ConfiguredProxy[]): Promise<void> {
+  for (const version of VERSIONS) {
+    for (const from of replicas) {
+      assert.deepEqual(await resumed(from, replicas, version), replicas.map(() => "Reused"));
+    }
+  }
+}
+
+for (const password of [undefined, PASSWORD]) {
+  const how = password === undefined ? "without a password" : "with a password";
+  Deno.test(`a ticket of one replica resumes with every other, ${how}`, async () => {
+    await using redis = await startRedis(password === undefined ? {} : { password });
+    await using at = await startReplicas(redis, password === undefined ? {} : { password });
+    await allResume(at.replicas);
+    const key = "tls-proxy:ticket-keys";
+    const before = await redis.cli("HMGET", key, "in_use", "next");
+
+    // it goes, with all that it held, and comes back: the keys that are in use are put back
+    await redis.stop();
+    for (const { log } of at.replicas) await log.first(/warning cluster down redis=/);
+    await allResume(at.replicas);
+    await redis.start();
+    for (const { log } of at.replicas) await log.first(/cluster up redis=/);
+    await eventually(
+      async () => await redis.cli("HMGET", key, "in_use", "next") === before || undefined,
+      "the keys to be there again",
+    );
+    await allResume(at.replicas);
+    for (const { log, says } of at.replicas) {
+      assert.equal(log.matching(/cluster down/).length, 1, log.text);
+      for (const secret of [...before.split("\n"), PASSWORD]) {
+        assert.ok(!`${log.text}${says.text}`.includes(secret));
+      }
+    }
+  });
+}
+
+Deno.test("ticket keys turn for all replicas, and tickets are taken for one turn more", async () => {
+  await using redis = await startRedis();
+  await using at = await startReplicas(redis);
+  const [a, b] = at.replicas as [ConfiguredProxy, ConfiguredProxy];
+  const key = "tls-proxy:ticket-keys";
+  await using old = await sessionFile();
+  assert.equal(await resumes(a.port, ["-tls1_3", "-sess_out", old.path]), "New");
+  const turn = async () => {
+    const next = await redis.cli("HGET", key, "next");
+    // as if they had been made so long ago
+    await redis.cli("HINCRBY", key, "turned", String(-TURN_MS));
+    await redis.cli("PUBLISH", `${key}:news`, "");
+    await eventually(
+      async () => await redis.cli("HGET", key, "in_use") === next || undefined,
+      "the turn",
+    );
+  };
+  await turn();
+  await allResume(at.replicas);
+  assert.equal(await resumes(b.port, ["-tls1_3", "-sess_in", old.path]), "Reused");
+  await turn();
+  await allResume(at.replicas);
+  await eventually(
+    async () => await resumes(b.port, ["-tls1_3", "-sess_in", old.path]) === "New" || undefined,
+    "the first keys to be forgotten",
+  );
+});
+
+Deno.test("a replica that starts without Redis has keys of its own, and the others' later", async () => {
+  await using redis = await startRedis();
+  await redis.stop();
+  await using at = await startReplicas(redis, { settings: { workers: 1 } });
+  const [a, b] = at.replicas as [ConfiguredProxy, ConfiguredProxy];
+  for (const { log } of at.replicas) await log.first(/warning cluster down redis=/);
+  assert.deepEqual(await resumed(a, [a, b], "-tls1_3"), ["Reused", "New"]);
+  await using session = await sessionFile();
+  assert.equal(await resumes(b.port, ["-tls1_3", "-sess_out", session.path]), "New");
+  await redis.start();
+  await eventually(
+    async () =>
+      (await resumed(a, [b], "-tls1_3"))[0] === "Reused" &&
+        (await resumed(b, [a], "-tls1_3"))[0] === "Reused" || undefined,
+    "the replicas to meet",
+  );
+  // what it has sealed by itself it still takes
+  assert.equal(await resumes(b.port, ["-tls1_3", "-sess_in", session.path]), "Reused");
+  for (const { log } of at.replicas) assert.equal(log.matching(/cluster down/).length, 1, log.text);
+});
+
+Deno.test("a Redis that hangs holds up neither the start nor clients", async () => {
+  await using redis = await startRedis();
+  redis.hang();
+  await using at = await startReplicas(redis);
+  const [a, b] = at.replicas as [ConfiguredProxy, ConfiguredProxy];
+  for (const { log } of at.replicas) await log.first(/cluster down redis=.*No answer within 2 s/);
+  assert.deepEqual(await resumed(a, [a, b], "-tls1_3"), ["Reused", "New"]);
+  redis.goOn();
+  for (const { log } of at.replicas) await log.first(/cluster up redis=/);
+  await eventually(
+    async () => (await resumed(a, [b], "-tls1_3"))[0] === "Reused" || undefined,
+    "the replicas to meet",
+  );
+});
+
+Deno.test("a Redis that refuses is told of once, and the proxy serves", async () => {
+  await using redis = await startRedis({ password: PASSWORD });
+  await using at = await startReplicas(redis, { count: 1, password: "wrong" });
+  const [proxy] = at.replicas as [ConfiguredProxy];
+  await proxy.log.first(/warning cluster down redis=.*WRONGPASS/);
+  assert.deepEqual(await resumed(proxy, [proxy], "-tls1_3"), ["Reused"]);
+  await redis.cli("ACL", "SETUSER", "default", ">wrong", "-eval");
+  await proxy.log.first(/cluster up/);
+  await proxy.log.first(/warning cluster down redis=.*NOPERM/);
+  assert.equal(proxy.log.matching(/cluster down/).length, 2, proxy.log.text);
+});

@@ -93,7 +93,7 @@ Deno.test("requests fail at once while all servers are down, and say when to com
       const started = performance.now();
       await client.write(encodeRequest("/", { fields: ["Accept: application/json"] }));
       const answer = await readAnswer(client);
-      assert.ok(performance.now() - started < 500);
+      assert.ok(performance.now() - started < 2000);
       assert.equal(answer.status, when_down);
       assert.deepEqual(valuesOf(answer, "Retry-After"), ["3"]);
       const error = when_down === 502 ? "no_server" : "backend_unavailable";

@@ -72,7 +72,7 @@ for (const engine of ENGINES) {
     const started = performance.now();
     await client.write(encodeRequest("/"));
     const text = await readAnswer(client);
-    assert.ok(performance.now() - started < 500);
+    assert.ok(performance.now() - started < 2000);
     assert.equal(text.status, 502);
     assert.deepEqual(valuesOf(text, "Content-Type"), ["text/plain; charset=utf-8"]);
     assert.match(text.body, /^502 Bad Gateway\nrequest [0-9a-f]{8}-\w+\n$/);

@@ -77,7 +77,7 @@ export class FileWatch implements Disposable {
     const now = performance.now();
     if (changed.size === 0) {
       this.#changing = changed;
-      return this.#next(Math.max(interval, busy / SHARE));
+      return this.#next(untilNextLook(interval, busy));
     }
     if (this.#changing.size === 0) this.#changingSince = now;
     if (!isSame(changed, this.#changing) && now - this.#changingSince < patience) {
@@ -89,6 +89,16 @@ export class FileWatch implements Disposable {
     this.#next(interval);
     this.#onChange();
   }
+}
+
+/**
+ * How long to wait after a look so that looking takes no more than its share of a core.
+ *
+ * @param interval milliseconds, at least
+ * @param busy milliseconds that the look took
+ */
+export function untilNextLook(interval: number, busy: number): number {
+  return Math.max(interval, busy / SHARE);
 }
 
 interface Look {

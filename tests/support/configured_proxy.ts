@@ -13,7 +13,7 @@ export interface ProxyConfig {
    * takes everything but the paths below the names of the others.
    */
   readonly backends: Readonly<Record<string, string | Readonly<Record<string, unknown>>>>;
-  /** More keys of the configuration file. */
+  /** More keys of the configuration file. One worker, unless they say otherwise. */
   readonly settings?: Readonly<Record<string, unknown>>;
 }
 
@@ -88,6 +88,7 @@ async function text(of: string | ProxyConfig): Promise<string> {
         .map((backend) => ({ paths: [`/${backend}`], backend })),
       { backend: other },
     ],
+    workers: 1,
     ...settings,
   });
 }

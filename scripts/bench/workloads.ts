@@ -1,5 +1,5 @@
 import { ABOUT_1_KIB, type BackendKind, SIZES } from "./backend.ts";
-import { usageOf } from "./cpu.ts";
+import { cpuMsBetween, usageOf } from "./cpu.ts";
 import {
   atRate,
   browse,
@@ -295,8 +295,7 @@ async function counted<T>(
   const before = await usageOf(pid);
   const result = await load();
   await pause(SETTLE_MS);
-  const after = await usageOf(pid);
-  return { cpuMs: after.cpuMs - before.cpuMs, result };
+  return { cpuMs: cpuMsBetween(before, await usageOf(pid)), result };
 }
 
 async function settled(pid: number): Promise<number> {

@@ -50,6 +50,7 @@ import {
   type ServerView,
   type StagedServers,
 } from "./upstream/server_registry.ts";
+import { newStickyKey, type StickyKeys } from "./upstream/sticky_cookie.ts";
 
 /** A listener that is up. */
 export interface RunningListener {
@@ -78,6 +79,8 @@ export interface App {
   setChallenges(pending: PendingChallenges): Promise<void>;
   /** What session tickets are sealed with from now on; settles once all do. */
   setTicketKeys(sets: TicketKeySets): Promise<void>;
+  /** What cookies of `sticky` are made with from now on; settles once all do. */
+  setStickyKeys(keys: StickyKeys): Promise<void>;
   /** Milliseconds for which `drain` waits, by the configuration in force. */
   readonly drainTime: number;
   /**
@@ -136,6 +139,8 @@ export interface AppOptions {
   readonly descriptors?: number | undefined;
   /** What session tickets are sealed with; by default what nobody else knows. */
   readonly ticketKeys?: TicketKeySets | undefined;
+  /** What cookies of `sticky` are made with; by default what nobody else knows. */
+  readonly stickyKeys?: StickyKeys | undefined;
   /** Where rates are kept, together with other threads. */
   readonly rates?: SharedArrayBuffer | undefined;
   /** Checks passwords on a thread of its own. */
@@ -177,6 +182,7 @@ class RunningApp implements OneThreadApp {
   #challengeCertificates: ReadonlyMap<string, Certificate> = new Map();
   /** What session tickets are sealed with, on all listeners. */
   readonly #tickets: TicketKeys;
+  readonly #stickyKeys: Live<StickyKeys>;
   readonly #policy: Live<Policy>;
   /** What it starts with. */
   readonly #staged: StagedPolicy;
@@ -196,6 +202,7 @@ class RunningApp implements OneThreadApp {
       rates,
       checkPassword,
       ticketKeys,
+      stickyKeys,
     }:
       & AppOptions
       & {
@@ -215,6 +222,7 @@ class RunningApp implements OneThreadApp {
     this.#counters = counters;
     this.#descriptors = descriptors;
     this.#tickets = new TicketKeys(ticketKeys);
+    this.#stickyKeys = new Live(stickyKeys ?? [newStickyKey()]);
     this.#servers = new ServerRegistry({
       deadlines: this.#deadlines,
       ...{ observe, counters, checked },
@@ -258,6 +266,11 @@ class RunningApp implements OneThreadApp {
 
   setTicketKeys(sets: TicketKeySets): Promise<void> {
     this.#tickets.replace(sets);
+    return Promise.resolve();
+  }
+
+  setStickyKeys(keys: StickyKeys): Promise<void> {
+    this.#stickyKeys.replace(keys);
     return Promise.resolve();
   }
 
@@ -344,7 +357,8 @@ class RunningApp implements OneThreadApp {
 
   #stage(loaded: LoadedConfig): StagedPolicy {
     const servers = this.#servers.stage();
-    return { policy: policyOf(loaded, { servers, observe: this.#observe }), servers };
+    const options = { servers, observe: this.#observe, stickyKeys: this.#stickyKeys };
+    return { policy: policyOf(loaded, options), servers };
   }
 
   /** Everything of a new configuration that can fail. */

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { startHttp } from "./support/backends.ts";
+import { ask } from "./support/ask.ts";
+import { startHttp, startNamed } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { type ConfiguredProxy, startConfigured } from "./support/configured_proxy.ts";
 import { eventually } from "./support/deadline.ts";
+import { valuesOf } from "./support/http.ts";
 import { type Redis, startRedis } from "./support/redis.ts";
 import { resumes, sessionFile } from "./support/resumption.ts";
 
@@ -170,4 +172,39 @@ Deno.test("a Redis that refuses is told of once, and the proxy serves", async ()
   await proxy.log.first(/cluster up/);
   await proxy.log.first(/warning cluster down redis=.*NOPERM/);
   assert.equal(proxy.log.matching(/cluster down/).length, 2, proxy.log.text);
+});
+
+Deno.test("the cookie of one replica keeps its client with every other, and with the next", async () => {
+  await using redis = await startRedis();
+  const names = ["a", "b"] as const;
+  const settings = { backends: { a: { servers: [] as string[], sticky: {} } } };
+  await using servers = new AsyncDisposableStack();
+  for (const name of names) {
+    settings.backends.a.servers.push(servers.use(await startNamed(name)).address);
+  }
+  /** What a client sends back, by the server that it was given. */
+  const clients = new Map<string, string>();
+  const askAs = async ({ port }: ConfiguredProxy, cookie: string) => {
+    const fields = [`Cookie: ${cookie}`];
+    const answer = await ask(port, { sni: undefined, fields });
+    return { name: answer.body, cookies: valuesOf(answer, "Set-Cookie") };
+  };
+  const isKept = async (replica: ConfiguredProxy) => {
+    for (const [name, cookie] of clients) {
+      assert.deepEqual(await askAs(replica, cookie), { name, cookies: [] });
+    }
+  };
+  {
+    await using at = await startReplicas(redis, { settings });
+    await eventually(async () => {
+      for (const replica of at.replicas) {
+        const { name, cookies } = await askAs(replica, "x=1");
+        clients.set(name, cookies[0]?.split(";")[0] ?? "");
+      }
+      return clients.size === names.length || undefined;
+    }, "clients of both servers");
+    for (const replica of at.replicas) await isKept(replica);
+  }
+  await using next = await startReplicas(redis, { count: 1, settings });
+  for (const replica of next.replicas) await isKept(replica);
 });

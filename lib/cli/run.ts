@@ -26,6 +26,7 @@ import { ledgerLines, startTally } from "../metrics/tally.ts";
 import { openTelemetry } from "../metrics/telemetry.ts";
 import type { TicketKeySets } from "../tls/openssl/ticket_keys.ts";
 import { TICKET_SECRET, TicketTurns } from "../tls/openssl/ticket_turns.ts";
+import { newStickyKey, STICKY_SECRET, type StickyKeys } from "../upstream/sticky_cookie.ts";
 import { painter } from "../log/terminal_format.ts";
 import {
   DEVELOPMENT_HOSTS,
@@ -115,11 +116,13 @@ async function serve(
   const onTurn = (sets: TicketKeySets) => void app.setTicketKeys(sets);
   const tickets = cluster?.secret(TICKET_SECRET, onTurn) ?? cleanUp.use(new TicketTurns(onTurn));
   const ticketKeys = tickets.sets;
+  const onSticky = (keys: StickyKeys) => void app.setStickyKeys(keys);
+  const stickyKeys = cluster?.secret(STICKY_SECRET, onSticky).sets ?? [newStickyKey()];
   const passwords = cleanUp.use(new PasswordThread(Deno.mainModule));
   const workers = workersOf(config);
   if (workers > 1) {
     fleet = await startFleet(start.loaded, {
-      ...{ workers, observe, traced, ticketKeys },
+      ...{ workers, observe, traced, ticketKeys, stickyKeys },
       program: Deno.mainModule,
       checkPassword: (question) => passwords.check(question),
       notice: (event) => monitor.notice(event),
@@ -129,7 +132,7 @@ async function serve(
   }
   const app: App = fleet ??
     await startApp(start.loaded, observe, {
-      ...{ traced, ticketKeys },
+      ...{ traced, ticketKeys, stickyKeys },
       descriptors: descriptorLimit(),
       checkPassword: (password, hash) => passwords.check({ password, hash }),
     });

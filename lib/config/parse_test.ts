@@ -24,6 +24,7 @@ backends:
       - unix:/run/app.sock
       - dns:api.internal:8001
     balance: least_connections
+    sticky: { cookie: at, ttl: 90s }
     health:
       { type: http, method: HEAD, path: /healthz?a, host: h, expect: "200-299,404", body: fine,
         interval: 300ms, fast_interval: 100ms, timeout: 2s, rise: 1, fall: 5 }
@@ -113,6 +114,7 @@ Deno.test("parseConfig() reads every key of the file", () => {
       { address: { kind: "dns", host: "api.internal", port: 8001 }, ...SERVER_DEFAULTS },
     ],
     balance: "least_connections",
+    sticky: { cookie: "at", ttl: 90_000 },
     protocol: "http1",
     health: {
       type: "http",
@@ -341,6 +343,34 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   [ok("certificates: [{ cert: '', key: a }]"), `2:24: "cert" must not be empty`],
   [ok("certificates: [{ cert: a, key: b, hosts: ['a b'] }]"), `2:43: "a b" is not a host name`],
   [ok("certificates: [{ cert: a, key: b, hosts: ['*.*.a'] }]"), `2:43: "*.*.a" is not a host`],
+  [
+    ok("backends: { a: { servers: ['h:1'], sticky: { cookie: 'a b' } } }"),
+    `2:54: "a b" is not the name of a cookie; write up to 64 letters, digits, - and _, such as lb`,
+  ],
+  [
+    ok("backends: { a: { servers: ['h:1'], sticky: { cookie: 'a=b' } } }"),
+    `2:54: "a=b" is not the name of a cookie`,
+  ],
+  [
+    ok("backends: { a: { servers: ['h:1'], sticky: { cookie: '' } } }"),
+    `2:54: "" is not the name of a cookie`,
+  ],
+  [
+    ok("backends: { a: { servers: ['h:1'], sticky: { ttl: 999ms } } }"),
+    `2:51: "999ms" is no time that a cookie is kept for: write 1s to 400d`,
+  ],
+  [
+    ok("backends: { a: { servers: ['h:1'], sticky: { ttl: 401d } } }"),
+    `2:51: "401d" is no time that a cookie is kept for: write 1s to 400d`,
+  ],
+  [
+    ok("backends: { a: { servers: ['h:1'], sticky: { ttl: 1w } } }"),
+    `2:51: "1w" is not a duration; write 300s, 10m or 1h`,
+  ],
+  [
+    ok("backends: { a: { servers: ['h:1'], sticky: { cokie: lb } } }"),
+    `2:46: unknown key "cokie", did you mean "cookie"?`,
+  ],
   [ok("backends: { a: { servers: [] } }"), `2:27: "servers" must not be empty`],
   [ok("backends: { a: { servers: [1] } }"), `2:28: "servers" must be text, such as 127.0.0.1:8001`],
   [ok("backends: { a: { servers: ['h:0'] } }"), `2:28: "h:0": a server needs a port`],

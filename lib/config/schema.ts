@@ -112,6 +112,8 @@ export interface ClientAuthConfig {
 export interface BackendConfig {
   readonly servers: readonly ServerConfig[];
   readonly balance: Balance;
+  /** How clients keep their servers; undefined where they do not. */
+  readonly sticky: StickyConfig | undefined;
   /** `auto`: by ALPN. */
   readonly protocol: "http1" | "h2" | "auto";
   readonly health: HealthConfig;
@@ -154,6 +156,13 @@ export interface BackendTlsConfig {
   readonly key: string | undefined;
   /** Whether servers have to prove who they are. */
   readonly verify: boolean;
+}
+
+export interface StickyConfig {
+  /** The cookie's name. */
+  readonly cookie: string;
+  /** Without a request. */
+  readonly ttl: number;
 }
 
 export type Balance = "round_robin" | "least_connections" | "random" | "source_hash";

@@ -1,19 +1,15 @@
 import { formatAddress, isLoopback, overlap } from "../core/address.ts";
 import { cipherSuite } from "../core/cipher_suites.ts";
 import { formatServerAddress } from "../core/endpoint.ts";
+import { error, type Finding, warning } from "./finding.ts";
 import { isWithin, type KeyPath } from "./key_path.ts";
 import type { ParsedFile } from "./parse.ts";
 import type { Problem } from "./problem.ts";
 import type { Config } from "./schema.ts";
 import { isUnconditional } from "../http/conditions.ts";
 import { nearest } from "./suggest.ts";
-
-/** A finding about a value, before it has a place. */
-interface Finding {
-  readonly severity: Problem["severity"];
-  readonly path: KeyPath;
-  readonly message: string;
-}
+import { verifyHsts } from "./verify_hsts.ts";
+import { verifySticky } from "./verify_sticky.ts";
 
 /** What is wrong between the parts of a configuration whose form is right; no file is opened. */
 export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
@@ -37,6 +33,8 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...adminInTheOpen(config),
     ...protocolNeeds(config),
     ...uncompressedAnswers(config),
+    ...verifySticky(config),
+    ...verifyHsts(config),
     ...rulesOfPassthrough(config).filter(({ path }) => says(path)),
     ...httpKeysOfTcpChecks(config).filter(({ path }) => says(path)),
     ...idleServers(config),
@@ -379,12 +377,4 @@ function repeatedServers({ backends }: Config): Finding[] {
         : [warning(["backends", name, "servers", index], `"${name}" has ${address} already`)]
     );
   });
-}
-
-function error(path: KeyPath, message: string): Finding {
-  return { severity: "error", path, message };
-}
-
-function warning(path: KeyPath, message: string): Finding {
-  return { severity: "warning", path, message };
 }

@@ -23,6 +23,7 @@ import type {
   TimeoutsConfig,
   TlsConfig,
 } from "./schema.ts";
+import { TOKEN } from "../http/grammar.ts";
 import { nearest } from "./suggest.ts";
 import { pathPrefix, route } from "./route_schema.ts";
 import {
@@ -37,6 +38,7 @@ import {
   size,
   text,
 } from "./schema_parts.ts";
+import { parseDuration } from "./units.ts";
 
 /** What to say to who still asks for the engine that there was on `node:tls`. */
 export const NODE_ENGINE_GONE =
@@ -453,10 +455,39 @@ const dns = z.strictObject({
   }),
 }).transform(({ server, ...rest }): DnsConfig => ({ ...rest, server }));
 
+/** Browsers keep no cookie for longer (RFC 6265bis, section 5.5). */
+const MAX_STICKY_DAYS = 400;
+
+const stickyTtl = text(
+  "Without a request until a client is dealt anew, 1s to 400d",
+  "1h",
+  (value) => {
+    const ttl = parseDuration(value);
+    if (ttl === undefined) throw new Error(`"${value}" is not a duration; write 300s, 10m or 1h`);
+    if (ttl < 1000 || ttl > MAX_STICKY_DAYS * 24 * 60 * 60 * 1000) {
+      throw new Error(`"${value}" is no time that a cookie is kept for: write 1s to 400d`);
+    }
+    return ttl;
+  },
+).prefault("1h");
+
+const sticky = z.strictObject({
+  cookie: z.string().refine((name) => TOKEN.test(name) && name.length <= 64, {
+    error: ({ input }) =>
+      `"${input}" is not the name of a cookie; write up to 64 letters, digits, - and _, such as lb`,
+  }).default("lb").meta({
+    description: "Name of the cookie; servers do not see it, and must not set one of this name",
+  }),
+  ttl: stickyTtl,
+});
+
 const backend = z.strictObject({
   servers: z.array(server).min(1),
   balance: z.enum(["round_robin", "least_connections", "random", "source_hash"])
     .default("round_robin").meta({ description: "How a server is chosen" }),
+  sticky: sticky.optional().meta({
+    description: "Clients keep their server, by a cookie that tells nothing of it",
+  }),
   protocol: z.enum(["http1", "h2", "auto"]).default("http1").meta({
     description:
       "What servers are spoken to by: HTTP/1.1; HTTP/2, by prior knowledge where there is no TLS; or what they choose by ALPN, which takes TLS",
@@ -501,9 +532,10 @@ const backend = z.strictObject({
     }),
     idle_timeout: duration("How long one is kept", "60s"),
   }).prefault({}),
-}).transform(({ pool, slow_start, when_down, proxy_protocol, tls, ...rest }): BackendConfig => ({
+}).transform(({ pool, slow_start, when_down, proxy_protocol, ...rest }): BackendConfig => ({
   ...rest,
-  tls,
+  sticky: rest.sticky,
+  tls: rest.tls,
   slowStart: slow_start,
   whenDown: when_down,
   proxyProtocol: proxy_protocol,

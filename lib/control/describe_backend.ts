@@ -3,6 +3,7 @@ import type {
   BackendTlsConfig,
   HealthConfig,
   ServerConfig,
+  StickyConfig,
 } from "../config/schema.ts";
 import { formatServerAddress } from "../core/endpoint.ts";
 
@@ -11,19 +12,26 @@ export interface BackendDescription {
   /** Each with what sets it apart from the others. */
   readonly servers: readonly string[];
   readonly balance: string;
+  /** How clients keep their servers; undefined where they do not. */
+  readonly sticky?: string;
   readonly health: string;
   /** How its servers are spoken TLS to; undefined for plain text. */
   readonly tls?: string;
 }
 
 export function describeBackend(backend: BackendConfig): BackendDescription {
-  const { servers, balance, health, tls } = backend;
+  const { servers, balance, sticky, health, tls } = backend;
   return {
     servers: servers.map(describeServer),
     balance,
+    ...(sticky === undefined ? {} : { sticky: describeSticky(sticky) }),
     health: describeHealth(health),
     ...(tls === undefined ? {} : { tls: describeTls(tls) }),
   };
+}
+
+function describeSticky({ cookie, ttl }: StickyConfig): string {
+  return `by the cookie ${cookie}, for ${ttl / 1000} s after the last request`;
 }
 
 function describeTls({ ca, name, cert, verify }: BackendTlsConfig): string {

@@ -24,6 +24,12 @@ Deno.test("describeBackend() says what sets servers apart", () => {
   ]);
 });
 
+Deno.test("describeBackend() says how clients keep their servers", () => {
+  assert.equal(describe(`{ servers: ["a:1"] }`).sticky, undefined);
+  const { sticky } = describe(`{ servers: ["a:1"], sticky: { cookie: at, ttl: 90s } }`);
+  assert.equal(sticky, "by the cookie at, for 90 s after the last request");
+});
+
 const HEALTH: readonly [health: string, text: string][] = [
   ["{ type: none }", "no checks, only what becomes of requests"],
   ["{}", "a connection every 5 s, 3 failures take out, 2 bring back"],

@@ -46,6 +46,8 @@ export interface Explanation {
     /** Each with what sets it apart from the others. */
     readonly servers: readonly string[];
     readonly balance: string;
+    /** How clients keep their servers; not there where they do not. */
+    readonly sticky?: string;
     readonly health: string;
     /** How its servers are spoken TLS to; not there for plain text. */
     readonly tls?: string;
@@ -268,6 +270,7 @@ export function explanationLines(explanation: Explanation): string[] {
   if (backend !== undefined) {
     say("backend", `${backend.name}: ${backend.servers.join(", ")}`);
     say("balance", backend.balance);
+    if (backend.sticky !== undefined) say("sticky", backend.sticky);
     say("health", backend.health);
     if (backend.tls !== undefined) say("tls", backend.tls);
   }

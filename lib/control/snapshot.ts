@@ -10,6 +10,7 @@ import { AddressSet } from "../core/address_set.ts";
 import { formatAddress } from "../core/address.ts";
 import type { ServerAddress } from "../core/endpoint.ts";
 import type { Observer } from "../core/event.ts";
+import type { Live } from "../core/live.ts";
 import { HTTP2 } from "../http2/wire.ts";
 import type { FileStamps } from "../io/file_stamp.ts";
 import type { Policy } from "../proxy/policy.ts";
@@ -33,6 +34,7 @@ import { Backend, type BackendOptions } from "../upstream/backend.ts";
 import { createBalancer } from "../upstream/balancer/create_balancer.ts";
 import type { HealthSettings } from "../upstream/server.ts";
 import type { StagedServers } from "../upstream/server_registry.ts";
+import type { StickyKeys } from "../upstream/sticky_cookie.ts";
 
 /** A configuration with its certificates read: all that serving takes, in one immutable value. */
 export interface LoadedConfig {
@@ -82,12 +84,16 @@ export function routerOf({ routes }: Config): Router<RouteConfig> {
 /** What sessions are to go by. */
 export function policyOf(
   loaded: LoadedConfig,
-  { servers, observe }: { servers: StagedServers; observe: Observer },
+  { servers, observe, stickyKeys }: {
+    servers: StagedServers;
+    observe: Observer;
+    stickyKeys: Live<StickyKeys>;
+  },
 ): Policy {
   const { config } = loaded;
   const backends = new Map([...config.backends].map(([name, backend]) => [
     name,
-    new Backend(backendOptions(name, { backend, loaded, servers }), observe),
+    new Backend(backendOptions(name, { backend, loaded, servers, stickyKeys }), observe),
   ]));
   const { contents } = loaded;
   return {
@@ -107,10 +113,11 @@ const NO_PAGE = new Uint8Array(0);
 
 function backendOptions(
   name: string,
-  { backend, loaded, servers }: {
+  { backend, loaded, servers, stickyKeys }: {
     backend: BackendConfig;
     loaded: LoadedConfig;
     servers: StagedServers;
+    stickyKeys: Live<StickyKeys>;
   },
 ): BackendOptions {
   const { config } = loaded;
@@ -149,6 +156,7 @@ function backendOptions(
     minHealthy: backend.ejection.minHealthy / 100,
     whenDown: backend.whenDown,
     retryAfter: retryAfter(backend),
+    sticky: backend.sticky && { ...backend.sticky, keys: stickyKeys },
     proxyProtocol,
     answerIdle: timeouts.idle ?? config.timeouts.bodyIdle,
     limits: {

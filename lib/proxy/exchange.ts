@@ -11,9 +11,10 @@ import {
   type RequestChanges,
 } from "../http/message.ts";
 import type { OwnAnswer } from "../http/own_answer.ts";
-import type { Backend } from "../upstream/backend.ts";
+import type { Backend, Claim } from "../upstream/backend.ts";
 import type { Server } from "../upstream/server.ts";
 import type { AnswerReader, Seen, ServerStream } from "../upstream/server_stream.ts";
+import type { KeptServer } from "../upstream/sticky_cookie.ts";
 import { Tries } from "../upstream/tries.ts";
 import { EXCHANGE_STATES, type ExchangeEvent, type ExchangeState } from "./exchange_states.ts";
 import { tunnel } from "./relay.ts";
@@ -27,6 +28,8 @@ export interface ExchangeOrder {
   readonly forwarding: Forwarding;
   readonly requestChanges: RequestChanges | undefined;
   readonly answerChanges: FieldChanges | undefined;
+  /** Undefined where clients of the backend do not keep their servers. */
+  readonly kept: KeptServer | undefined;
   /** Bytes of the request's body; 0 for any. */
   readonly bodyLimit: number;
   /** Milliseconds without a byte either way behind a switch of protocols. */
@@ -305,7 +308,7 @@ export class Exchange implements RequestReader, AnswerReader {
     }
     let claimed: Server | Promise<Server>;
     try {
-      claimed = backend.claim(client.peer.host, this.#tries);
+      claimed = backend.claim(client.peer.host, this.#claimed);
     } catch (error) {
       return this.#noServer(error);
     }
@@ -313,6 +316,13 @@ export class Exchange implements RequestReader, AnswerReader {
     const idle = this.#takeIdle(claimed);
     if (idle === undefined || idle instanceof Promise) return this.#wait(claimed, idle);
     this.#ask(claimed, idle, now);
+  }
+
+  /** What a place depends on besides the client; undefined where on nothing. */
+  get #claimed(): Claim | undefined {
+    const kept = this.#order.kept?.member;
+    const tries = this.#tries;
+    return kept === undefined && tries === undefined ? undefined : { kept, tries };
   }
 
   /** One that has served before, unless it is the very thing that has just failed. */
@@ -430,7 +440,19 @@ export class Exchange implements RequestReader, AnswerReader {
     this.status = head.status;
     this.#early = this.#upload !== "done";
     this.#tied ||= tiesConnection(this.#client.request, head);
-    this.#client.begin(head, this.#order.answerChanges, this.#sending.answerChunks);
+    this.#client.begin(
+      head,
+      this.#answerChanges(this.#order.answerChanges),
+      this.#sending.answerChunks,
+    );
+  }
+
+  /** What is made of the fields of the server's answer. */
+  #answerChanges(changes: FieldChanges | undefined): FieldChanges | undefined {
+    const { kept } = this.#order;
+    return kept === undefined || this.server === undefined
+      ? changes
+      : kept.answerChanges(changes, this.server);
   }
 
   #succeed(): void {
@@ -462,11 +484,15 @@ export class Exchange implements RequestReader, AnswerReader {
     const number = this.#number;
     let error: ProxyError | undefined;
     try {
-      await tunnel(await this.#client.tunnel(head), stream.tunnel(), {
-        deadlines: this.#deadlines,
-        idleTimeout: this.#order.tunnelIdle,
-        onSent: (bytes) => void (this.tunnelled += bytes),
-      });
+      await tunnel(
+        await this.#client.tunnel(head, this.#answerChanges(undefined)),
+        stream.tunnel(),
+        {
+          deadlines: this.#deadlines,
+          idleTimeout: this.#order.tunnelIdle,
+          onSent: (bytes) => void (this.tunnelled += bytes),
+        },
+      );
     } catch (reason) {
       error = asProxyError(reason, "internal");
     }

@@ -232,7 +232,7 @@ export class Http2Stream implements ClientStream {
     else this.#send(body, 0, body.length, true);
   }
 
-  tunnel(answer: AnswerFacts): Promise<OpaqueEnd> {
+  tunnel(answer: AnswerFacts, changes: FieldChanges | undefined): Promise<OpaqueEnd> {
     const stream = this.#stream;
     if (stream === undefined) {
       return Promise.reject(new ProxyError("client_gone", "The client has reset the stream"));
@@ -242,7 +242,7 @@ export class Http2Stream implements ClientStream {
     connection.respond(stream, 200, (put) => {
       answer.each((name, value) => {
         if (name !== "sec-websocket-accept") put(name, value);
-      }, undefined);
+      }, changes);
     }, false);
     // what has come before the server has switched
     for (let range = this.#inbox.take(); range !== undefined; range = this.#inbox.take()) {

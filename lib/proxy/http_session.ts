@@ -392,7 +392,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     );
   }
 
-  async tunnel(answer: AnswerFacts): Promise<OpaqueEnd> {
+  async tunnel(answer: AnswerFacts, changes: FieldChanges | undefined): Promise<OpaqueEnd> {
     this.#move("switched");
     this.#lookDeadline.disarm();
     if (this.#input.isReceiving) {
@@ -400,7 +400,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
       this.#pending.promise.catch(() => {});
     }
     const rest = this.#input.takeRest();
-    this.#setTerms(false, undefined);
+    this.#setTerms(false, changes);
     await this.client.write(this.#writer.headAlone(answer).slice());
     return new OpaqueRest(this.client, rest, this.#pending?.promise);
   }

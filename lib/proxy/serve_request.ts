@@ -95,7 +95,10 @@ export class RequestService implements ExchangeOwner {
     else this.exchange.start(routed.order, this.#began);
   }
 
-  /** The same where a route asks something of a request, changes it or answers by itself. */
+  /**
+   * The same where a route asks something of a request, changes it or answers by itself, or where
+   * clients keep their servers.
+   */
   async #serveByRules({ target, host }: Routed, policy: Policy): Promise<void> {
     const isWaitedFor = this.exchange.hold();
     const { request } = this.#stream;
@@ -116,11 +119,16 @@ export class RequestService implements ExchangeOwner {
       const answer = routeAnswer(action, request, variables);
       return this.exchange.respondTo(withChanges(answer, this.#answerChanges), undefined);
     }
+    const { backend } = action;
+    const forwarding = this.#identity.forwarding(policy);
+    const kept = backend.sticky?.read(request.values("cookie"), forwarding.proto === "https");
+    const changes = rules && requestChanges(rules, request, variables);
     this.exchange.proceed({
-      backend: action.backend,
-      forwarding: this.#identity.forwarding(policy),
-      requestChanges: rules && requestChanges(rules, request, variables),
+      backend,
+      forwarding,
+      requestChanges: kept === undefined ? changes : kept.requestChanges(changes),
       answerChanges: this.#answerChanges,
+      kept,
       bodyLimit: target.bodyLimit,
       tunnelIdle: policy.timeouts.tunnelIdle,
     }, this.#began);
@@ -247,11 +255,14 @@ export class RequestService implements ExchangeOwner {
     }
     const { target } = route;
     const { action, rules, bodyLimit } = target;
-    const order = action.kind !== "backend" || rules !== undefined ? undefined : {
+    const isPlain = action.kind === "backend" && action.backend.sticky === undefined &&
+      rules === undefined;
+    const order = !isPlain ? undefined : {
       backend: action.backend,
       forwarding: this.#identity.forwarding(policy),
       requestChanges: undefined,
       answerChanges: undefined,
+      kept: undefined,
       bodyLimit,
       tunnelIdle,
     };

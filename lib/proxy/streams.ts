@@ -64,7 +64,7 @@ export interface ClientStream {
    */
   respond(answer: OwnAnswer, mayGoOn: boolean): void;
   /** Passes a 101 on, behind which nothing is HTTP any more. */
-  tunnel(answer: AnswerFacts): Promise<OpaqueEnd>;
+  tunnel(answer: AnswerFacts, changes: FieldChanges | undefined): Promise<OpaqueEnd>;
   /**
    * The answer was taken to its end, or the tunnel has ended: the next request may come.
    *

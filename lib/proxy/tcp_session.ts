@@ -117,7 +117,7 @@ async function connect(client: Origin, backend: Backend): Promise<TunnelLease> {
   for (;;) {
     let server: Server | undefined;
     try {
-      server = await backend.claim(client.peer.host, tries);
+      server = await backend.claim(client.peer.host, { tries });
       return await backend.connect(server, client);
     } catch (error) {
       const failed = asProxyError(error, "internal");

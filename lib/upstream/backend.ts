@@ -1,5 +1,6 @@
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
 import type { Observer } from "../core/event.ts";
+import type { Live } from "../core/live.ts";
 import type { Balancer } from "./balancer/balancer.ts";
 import { dial } from "./dial.ts";
 import { mayEject, speaksOfServer } from "./ejection.ts";
@@ -8,6 +9,7 @@ import { encodeProxyHeader, type Origin } from "./proxy_protocol.ts";
 import type { Server } from "./server.ts";
 import type { ServerGroup } from "./server_group.ts";
 import type { Dialing, ServerStream } from "./server_stream.ts";
+import { StickyCookie, type StickyKeys, type StickyRules } from "./sticky_cookie.ts";
 import type { Tries } from "./tries.ts";
 import { TunnelLease } from "./tunnel_lease.ts";
 import type { WaitingRoom } from "./waiting_room.ts";
@@ -29,6 +31,16 @@ export interface BackendOptions extends Dialing {
   readonly whenDown: 502 | 503;
   /** Seconds after which a client may ask again when all servers are down. */
   readonly retryAfter: number;
+  /** Undefined where clients do not keep their servers. */
+  readonly sticky: (StickyRules & { readonly keys: Live<StickyKeys> }) | undefined;
+}
+
+/** What a claim depends on besides its client. */
+export interface Claim {
+  /** What has been tried in vain: other servers come first. */
+  readonly tries?: Tries | undefined;
+  /** The server that the client keeps, as long as it is well. */
+  readonly kept?: Member | undefined;
 }
 
 /** Some servers that can do the same work. */
@@ -38,6 +50,8 @@ export class Backend {
   readonly answerIdle: number;
   readonly retries: number;
   readonly retryAfter: number;
+  /** Undefined where clients do not keep their servers. */
+  readonly sticky: StickyCookie | undefined;
   readonly #options: BackendOptions;
   readonly #members: Members;
   readonly #observe: Observer;
@@ -49,23 +63,27 @@ export class Backend {
     this.retries = options.retries;
     this.retryAfter = options.retryAfter;
     this.#options = options;
-    this.#members = new Members(options.servers);
+    const members = this.#members = new Members(options.servers);
+    this.sticky = options.sticky &&
+      new StickyCookie({
+        ...{ ...options.sticky, backend: options.name },
+        members: () => members.current.all,
+      });
     this.#observe = observe;
   }
 
   /**
    * Takes a place at a server: at once, or, where all that are well have enough to do, once one is
-   * free. The place is the caller's, who
-   * gives it back by `Server.leave`, or hands it on to `connect`.
+   * free. The place is the caller's, who gives it back by `Server.leave`, or hands it on to
+   * `connect`.
    *
    * @param client the client's address
-   * @param tries what has been tried in vain: other servers come first
    * @throws {ProxyError} `no_server` where none is left, `overloaded` where too many wait; thrown at
    *   once or by the promise
    */
-  claim(client: string, tries?: Tries): Server | Promise<Server> {
-    return this.#enter(client, tries) ??
-      this.#options.room.wait(() => this.#enter(client, tries));
+  claim(client: string, claim?: Claim): Server | Promise<Server> {
+    return this.#enter(client, claim) ??
+      this.#options.room.wait(() => this.#enter(client, claim), claim?.kept !== undefined);
   }
 
   /**
@@ -125,8 +143,11 @@ export class Backend {
   }
 
   /** @returns undefined where one has to wait */
-  #enter(client: string, tries: Tries | undefined): Server | undefined {
-    const member = this.#choose(client, tries);
+  #enter(client: string, claim: Claim | undefined): Server | undefined {
+    const kept = claim?.kept;
+    const member = kept !== undefined && mayKeep(kept, claim?.tries)
+      ? kept
+      : this.#choose(client, claim?.tries);
     return member?.server.enter(member.options.maxConnections) ? member.server : undefined;
   }
 
@@ -141,7 +162,7 @@ export class Backend {
       const left = tries === undefined ? tier : without(tier, tries);
       const picked = balancer.pick(left, client);
       if (picked !== undefined) return picked;
-      if (left.some(isBusy)) return undefined;
+      if (left.some(takesWork)) return undefined;
     }
     const all = tries === undefined ? members.all : without(members.all, tries);
     const ejected = all.find(({ server, hasRoom }) => server.ejected && hasRoom);
@@ -164,6 +185,13 @@ const KEYS: Partial<Record<ErrorCode, string>> = {
   answer_has_too_many_fields: "limits.headers",
 };
 
+/** Whether a client stays with its server: also where it is busy, which is worth waiting for. */
+function mayKeep(kept: Member, tries: Tries | undefined): boolean {
+  const isTried = tries !== undefined && tries.servers.includes(kept.server) &&
+    !(tries.again && tries.servers.at(-1) === kept.server);
+  return takesWork(kept) && !isTried;
+}
+
 function without(members: readonly Member[], { servers }: Tries): readonly Member[] {
   return members.filter(({ server }) => !servers.includes(server));
 }
@@ -172,7 +200,7 @@ function without(members: readonly Member[], { servers }: Tries): readonly Membe
  * Well, and yet it was not picked: worth waiting for. Whether it has room by now says nothing, as
  * another thread may have left a place meanwhile.
  */
-function isBusy({ server, draining }: Member): boolean {
+function takesWork({ server, draining }: Member): boolean {
   return server.usable && !draining;
 }
 

@@ -35,9 +35,10 @@ export class WaitingRoom {
    * Waits for a place.
    *
    * @param enter takes a place where there is one now; what it throws ends the wait
+   * @param choosy whether not every place will do, so that those behind need not wait for this one
    * @throws {ProxyError} `overloaded` where too many wait, or for too long
    */
-  wait<Place>(enter: () => Place | undefined): Promise<Place> {
+  wait<Place>(enter: () => Place | undefined, choosy = false): Promise<Place> {
     const { max, timeout, deadlines, waiting } = this.#options;
     if (waiting.value >= max) {
       return Promise.reject(new ProxyError("overloaded", `${max} requests wait for a server`));
@@ -45,6 +46,7 @@ export class WaitingRoom {
     return new Promise<Place>((resolve, reject) => {
       const waiter: Waiter = {
         deadline: deadlines.watch(),
+        choosy,
         admit: () => {
           const place = enter();
           if (place !== undefined) resolve(place);
@@ -73,14 +75,14 @@ export class WaitingRoom {
 
   /** A place may have become free: lets in whom it can, in order. */
   admit(): void {
-    for (let first; (first = this.#waiting[0]) !== undefined;) {
+    for (let at = 0, waiter; (waiter = this.#waiting[at]) !== undefined;) {
       try {
-        if (!first.admit()) return;
+        if (waiter.admit()) this.#leave(waiter);
+        else if (waiter.choosy) at++;
+        else return;
       } catch (error) {
-        this.#refuse(first, asProxyError(error, "internal"));
-        continue;
+        this.#refuse(waiter, asProxyError(error, "internal"));
       }
-      this.#leave(first);
     }
   }
 
@@ -110,6 +112,7 @@ export class WaitingRoom {
 
 interface Waiter {
   readonly deadline: Deadline;
+  readonly choosy: boolean;
   /** @returns whether it got in */
   readonly admit: () => boolean;
   readonly reject: (why: ProxyError) => void;

@@ -29,6 +29,20 @@ Deno.test("WaitingRoom lets in first who came first", async () => {
   assert.equal(waiting.size, 0);
 });
 
+Deno.test("WaitingRoom lets in others while somebody waits for a place of his own", async () => {
+  const { waiting, free, wait } = room();
+  const own: string[] = [];
+  const choosy = waiting.wait(() => own.shift(), true);
+  const others = [wait(), wait()];
+  free("a");
+  assert.equal(await others[0], "a");
+  assert.equal(waiting.size, 2);
+  own.push("b");
+  free("c");
+  assert.deepEqual(await Promise.all([choosy, others[1]]), ["b", "c"]);
+  assert.equal(waiting.size, 0);
+});
+
 Deno.test("WaitingRoom turns away whom it has no room for", async () => {
   const { free, wait } = room({ max: 2 });
   const two = [wait(), wait()];

@@ -11,6 +11,7 @@ import { Deadlines } from "../io/deadlines.ts";
 import { within } from "../io/within.ts";
 import { asProxyError, messageOf, ProxyError } from "../core/errors.ts";
 import type { Observer, ProxyEvent } from "../core/event.ts";
+import { Live } from "../core/live.ts";
 import type { TallyCounts } from "../metrics/tally.ts";
 import { descriptorLimit } from "../ports/descriptors.ts";
 import { listeningSockets } from "../ports/listening_sockets.ts";
@@ -24,6 +25,7 @@ import {
   type ServerView,
   type StagedServers,
 } from "../upstream/server_registry.ts";
+import type { StickyKeys } from "../upstream/sticky_cookie.ts";
 import { type ControlProcedures, unpackEvent } from "./messages.ts";
 import { HANG_MS, Heartbeats } from "./heartbeats.ts";
 import { inTime, Patience } from "./patience.ts";
@@ -48,6 +50,8 @@ export interface FleetOptions {
   readonly traced: boolean;
   /** What session tickets are sealed with at first. */
   readonly ticketKeys: TicketKeySets;
+  /** What cookies of `sticky` are made with at first. */
+  readonly stickyKeys: StickyKeys;
   readonly terminal: { readonly coloured: boolean } | undefined;
 }
 
@@ -93,6 +97,7 @@ export class Fleet implements App {
   readonly #drained = new Map<string, ServerName>();
   #challenges = NO_CHALLENGES;
   #ticketKeys: TicketKeySets;
+  readonly #stickyKeys: Live<StickyKeys>;
   #staged: StagedServers | undefined;
   #workers: WorkerThread[] = [];
   /** Those that have opened the libraries and do not serve yet. */
@@ -118,6 +123,7 @@ export class Fleet implements App {
     this.#loaded = loaded;
     this.#options = options;
     this.#ticketKeys = options.ticketKeys;
+    this.#stickyKeys = new Live(options.stickyKeys);
     this.#ports = new PortGroups(
       options.unavailable === undefined ? listeningSockets() : undefined,
     );
@@ -244,6 +250,13 @@ export class Fleet implements App {
     );
   }
 
+  async setStickyKeys(keys: StickyKeys): Promise<void> {
+    this.#stickyKeys.replace(keys);
+    await Promise.allSettled(
+      this.#workers.map(({ channel }) => channel.call("setStickyKeys", keys)),
+    );
+  }
+
   async prepare(next: LoadedConfig): Promise<PreparedConfig> {
     const changes = planReload(this.#loaded, next);
     const workers = [...this.#workers];
@@ -336,7 +349,7 @@ export class Fleet implements App {
 
   #stage(loaded: LoadedConfig): StagedServers {
     const servers = this.#servers.stage();
-    policyOf(loaded, { servers, observe: this.#options.observe });
+    policyOf(loaded, { servers, observe: this.#options.observe, stickyKeys: this.#stickyKeys });
     return servers;
   }
 
@@ -353,6 +366,7 @@ export class Fleet implements App {
   /** A worker that was busy starting, or with a new configuration, has missed what was told. */
   #tellServers({ channel }: WorkerThread): void {
     channel.tell("setTicketKeys", this.#ticketKeys);
+    channel.tell("setStickyKeys", this.#stickyKeys.current);
     if (this.#challenges !== NO_CHALLENGES) channel.tell("setChallenges", this.#challenges);
     for (const name of this.#drained.values()) channel.tell("setDrained", { name, drained: true });
     for (const { backend, name: server, state } of this.#servers.views()) {
@@ -425,6 +439,7 @@ export class Fleet implements App {
         descriptors: descriptorLimit(),
         beats: this.#hearts.memory,
         ticketKeys: this.#ticketKeys,
+        stickyKeys: this.#stickyKeys.current,
       });
       const listeners = await this.#patience.wait(started, `worker ${index} did not start`);
       this.#workers.push(worker);

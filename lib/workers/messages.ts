@@ -12,6 +12,7 @@ import { isRefused } from "../upstream/dial.ts";
 import type { ConnectionEnds } from "../ports/stuck_sockets.ts";
 import type { TicketKeySets } from "../tls/openssl/ticket_keys.ts";
 import type { ServerName, ServerView } from "../upstream/server_registry.ts";
+import type { StickyKeys } from "../upstream/sticky_cookie.ts";
 
 /** What the control plane asks of a worker. */
 export interface WorkerProcedures {
@@ -25,8 +26,9 @@ export interface WorkerProcedures {
   commit(): Promise<readonly RunningListener[]>;
   drop(): Promise<void>;
   setDrained(order: { readonly name: ServerName; readonly drained: boolean }): Promise<void>;
-  /** What a CA may ask for from now on. */
+  /** See `App`, like the next two. */
   setTicketKeys(sets: TicketKeySets): void;
+  setStickyKeys(keys: StickyKeys): void;
   setChallenges(pending: PendingChallenges): void;
   believe(health: ServerHealth): void;
   report(options: { readonly metrics: boolean }): WorkerReport;
@@ -45,6 +47,7 @@ export interface WorkerStart {
   /** How many descriptors the process may have; undefined where that is not known. */
   readonly descriptors: number | undefined;
   readonly ticketKeys: TicketKeySets;
+  readonly stickyKeys: StickyKeys;
   /** Where it is to be seen that the worker goes on. */
   readonly beats: SharedArrayBuffer;
   /** Which of the workers this is, from 0. */

@@ -17,6 +17,7 @@ import { openSslUnavailable } from "../tls/openssl/library.ts";
 import type { TicketKeySets } from "../tls/openssl/ticket_keys.ts";
 import { keepPortsBy } from "../ports/port_keeper.ts";
 import type { ServerName } from "../upstream/server_registry.ts";
+import type { StickyKeys } from "../upstream/sticky_cookie.ts";
 import { beat } from "./heartbeats.ts";
 import { Channel, type MessageEnd } from "./channel.ts";
 import {
@@ -67,6 +68,7 @@ class DataPlane implements WorkerProcedures {
       setDrained: (order) => this.setDrained(order),
       setChallenges: (pending) => this.setChallenges(pending),
       setTicketKeys: (sets) => this.setTicketKeys(sets),
+      setStickyKeys: (keys) => this.setStickyKeys(keys),
       believe: (health) => this.believe(health),
       report: (options) => this.report(options),
       drain: () => this.drain(),
@@ -90,6 +92,7 @@ class DataPlane implements WorkerProcedures {
       index,
       unavailable,
       ticketKeys,
+      stickyKeys,
       descriptors,
     } = start;
     beat(beats, index);
@@ -102,7 +105,7 @@ class DataPlane implements WorkerProcedures {
       terminal: terminal && painter(terminal.coloured),
     });
     this.#app = await startApp(loaded, (event) => this.#observe(event), {
-      ...{ traced, ticketKeys, checked: false },
+      ...{ traced, ticketKeys, stickyKeys, checked: false },
       counters: new SharedCounters(counters, index),
       rates,
       checkPassword: (password, hash) => control.call("checkPassword", { password, hash }),
@@ -154,6 +157,10 @@ class DataPlane implements WorkerProcedures {
 
   setTicketKeys(sets: TicketKeySets): void {
     void this.#app?.setTicketKeys(sets);
+  }
+
+  setStickyKeys(keys: StickyKeys): void {
+    void this.#app?.setStickyKeys(keys);
   }
 
   believe({ name, state }: ServerHealth): void {

@@ -9,6 +9,8 @@ export interface AskOptions {
   /** The Host field, where it is not the SNI. */
   readonly host?: string;
   readonly path?: string;
+  /** More lines of the head. */
+  readonly fields?: readonly string[];
 }
 
 /** An answer, and the certificate of the connection it came over. */
@@ -26,9 +28,9 @@ export async function ask(port: number, options: AskOptions): Promise<Asked> {
 /** Asks over a connection that is there. */
 export async function askOver(
   client: TestConnection,
-  { sni, host = sni ?? "localhost", path = "/" }: AskOptions,
+  { sni, host = sni ?? "localhost", path = "/", fields = [] }: AskOptions,
 ): Promise<SeenAnswer> {
-  await client.write(encodeRequest(path, { host }));
+  await client.write(encodeRequest(path, { host, fields }));
   return await readAnswer(client);
 }
 

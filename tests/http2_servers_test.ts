@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+// @ts-types="@types/ws"
+import { type RawData, WebSocket } from "ws";
 import { startBackend } from "./support/backends.ts";
+import { testCertificates } from "./support/certificates.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
+import { within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
 import { fieldOf, Http2Client } from "./support/http2_client.ts";
 import { data, headers, requestFields, resetFrame } from "./support/http2_frames.ts";
-import { startNodeHttp2 } from "./support/node_http2_server.ts";
+import { ECHO_FRAMES, startNodeHttp2 } from "./support/node_http2_server.ts";
 import { connectTls } from "./support/tls_client.ts";
 import { runOk } from "./support/tools.ts";
 import { ERROR } from "../lib/http2/wire.ts";
@@ -15,7 +19,8 @@ function startProxy(address: string, more: Record<string, unknown> = {}, setting
   return startConfigured({
     engine: "deno",
     backends: { default: { servers: [address], protocol: "h2", ...more } },
-    settings,
+    // what is told of sessions is told of one worker's
+    settings: { workers: 1, ...settings },
   });
 }
 
@@ -220,3 +225,91 @@ Deno.test("a WebSocket goes by extended CONNECT where the server has it", async 
   await client.send(data(1, "", true));
   assert.equal((await client.answer(1)).ended, true);
 });
+
+Deno.test("a WebSocket client by HTTP/1.1 is served by extended CONNECT", async () => {
+  await using server = await startNodeHttp2(ECHO_FRAMES, { enableConnectProtocol: true });
+  await using proxy = await startProxy(server.address);
+  const { caPem: ca } = await testCertificates();
+  const socket = new WebSocket(`wss://localhost:${proxy.port}/ws?a`, ["chat"], { ca });
+  const { promise: closed, resolve: onClosed, reject } = Promise.withResolvers<string>();
+  socket.on("error", reject);
+  socket.on("close", (code: number, reason: Uint8Array) => onClosed(`${code} ${reason}`));
+  const texts = ["hello", "x".repeat(200), "y".repeat(300_000)];
+  const echoed: string[] = [];
+  socket.on("open", () => texts.forEach((text) => socket.send(text)));
+  socket.on("message", (data: RawData) => {
+    if (echoed.push(String(data)) === texts.length) socket.close(4001, "enough");
+  });
+  // its key was proved to have been read, or it would not have opened
+  assert.equal(await within(closed, "the end of a WebSocket"), "4001 enough");
+  assert.deepEqual(echoed, texts);
+  assert.equal(socket.protocol, "chat");
+  await server.lines.first(/^CONNECT websocket \/ws\?a -$/);
+  await proxy.log.first(/ request .*method=GET target=\/ws\?a status=101 .*error=- /);
+
+  const refused = new WebSocket(`wss://localhost:${proxy.port}/refused`, { ca });
+  const said = new Promise<string>((resolve) =>
+    refused.once("error", (error: Error) => resolve(error.message))
+  );
+  assert.match(await within(said, "a refusal"), /403/);
+});
+
+Deno.test("a server without extended CONNECT takes no WebSocket, and clients are told", async () => {
+  await using server = await startNodeHttp2(`stream.respond({ ":status": 200 }); stream.end("x");`);
+  await using proxy = await startProxy(server.address, { ejection: { failures: 1 } });
+  using old = await connectTls(proxy.port, ["http/1.1"]);
+  const fields = ["Connection: upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"];
+  await old.write(encodeRequest("/ws", { fields: [...fields, `Sec-WebSocket-Key: ${KEY}`] }));
+  const told = await readAnswer(old);
+  assert.equal(told.status, 501);
+  assert.match(told.body, /extended CONNECT.*backends\.default\.protocol: http1 /);
+  using client = await Http2Client.connect(proxy.port);
+  const pseudo = { ":method": "CONNECT", ":protocol": "websocket", ":path": "/ws" };
+  await client.send(
+    headers(1, requestFields({ ...pseudo, ":authority": "localhost" }), { ended: false }),
+  );
+  assert.equal((await client.answer(1)).status, 501);
+  await proxy.log.count(/ request .*target=\/ws status=501 .*error=websocket_unsupported/, 2);
+  // what asks for another protocol is served without: a server may always ignore it
+  using other = await connectTls(proxy.port, ["http/1.1"]);
+  await other.write(encodeRequest("/", { fields: ["Connection: upgrade", "Upgrade: other/1"] }));
+  assert.equal((await readAnswer(other)).body, "x");
+  assert.deepEqual(proxy.log.matching(/ ejected /), []);
+});
+
+Deno.test("an answer over a limit is told as such by HTTP/2 too, and says nothing of its server", async () => {
+  await using server = await startNodeHttp2(`
+    const path = head[":path"];
+    const fields = { ":status": 200 };
+    if (path === "/little") fields.a = "a".repeat(17_000);
+    if (path === "/large") fields.a = "a".repeat(60_000);
+    if (path === "/many") for (let i = 0; i < 120; i++) fields["x-" + i] = "b";
+    stream.respond(fields, { waitForTrailers: path === "/trailers" });
+    stream.on("wantTrailers", () => stream.sendTrailers({ a: "a".repeat(40_000) }));
+    stream.end("x");
+  `);
+  await using proxy = await startProxy(server.address, {
+    ejection: { failures: 1 },
+    health: { type: "none" },
+  });
+  using client = await Http2Client.connect(proxy.port);
+  const cases = [["/little", "header_bytes"], ["/large", "header_bytes"], ["/many", "headers"]];
+  let id = 1;
+  for (const [target = "", key] of cases) {
+    const { status, body } = await client.get(id, target);
+    assert.equal(status, 502, target);
+    assert.match(body, RegExp(`^502 Bad Gateway\n.* backends\\.default\\.limits\\.${key} `));
+    await proxy.log.first(RegExp(` request .*target=${target} .*status=502 .*error=answer_`));
+    id += 2;
+  }
+  const cut = await client.get(id, "/trailers");
+  assert.deepEqual([cut.status, cut.ended], [200, false]);
+  await proxy.log.first(/ request .*target=\/trailers .*status=200 .*error=answer_too_large/);
+  assert.equal((await client.get(id + 2, "/good")).body, "x");
+  await proxy.log.count(/ server failed /, 4);
+  assert.deepEqual(proxy.log.matching(/ ejected /), []);
+  assert.equal(server.lines.matching(/^session \d/).length, 1, "one connection for all");
+});
+
+/** Of a WebSocket handshake. */
+const KEY = "dGhlIHNhbXBsZSBub25jZQ==";

@@ -50,6 +50,7 @@ export const ERROR_CODES = {
   answer_too_large: "upstream",
   answer_has_too_many_fields: "upstream",
   truncated_response: "upstream",
+  websocket_unsupported: "upstream",
   resolve_failed: "upstream",
   // This proxy
   no_route: "self",

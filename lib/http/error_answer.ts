@@ -31,6 +31,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   head_too_large: 431,
   internal: 500,
   unsupported_transfer_coding: 501,
+  websocket_unsupported: 501,
   connect_failed: 502,
   upstream_gone: 502,
   bad_response: 502,
@@ -111,4 +112,5 @@ const TOLD: ReadonlySet<ErrorCode> = new Set([
   "no_route",
   "answer_too_large",
   "answer_has_too_many_fields",
+  "websocket_unsupported",
 ]);

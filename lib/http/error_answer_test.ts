@@ -146,7 +146,7 @@ const ANSWERS: Readonly<Record<string, readonly ErrorCode[]>> = {
   "421 Misdirected Request": ["misdirected"],
   "431 Request Header Fields Too Large": ["head_too_large"],
   "500 Internal Server Error": ["internal"],
-  "501 Not Implemented": ["unsupported_transfer_coding"],
+  "501 Not Implemented": ["unsupported_transfer_coding", "websocket_unsupported"],
   "502 Bad Gateway": [
     ...["connect_failed", "upstream_gone", "bad_response", "truncated_response"] as const,
     ...["answer_too_large", "answer_has_too_many_fields", "no_server"] as const,

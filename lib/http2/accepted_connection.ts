@@ -1,4 +1,5 @@
 import { asProxyError, ProxyError } from "../core/errors.ts";
+import { BLOCK_BYTES } from "./budgets.ts";
 import { Connection, type ConnectionEvents, type ConnectionOptions } from "./connection.ts";
 import { type BlockFrame, DEPENDS_ON_ITSELF } from "./frame_decoder.ts";
 import { BlockCache } from "./hpack/block_cache.ts";
@@ -34,7 +35,10 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
   #shutdown: "none" | "announced" | "final" = "none";
 
   constructor(events: AcceptedEvents<Owner>, options: AcceptedOptions) {
-    super(events, options, { awaitsPreface: true });
+    super(events, options, {
+      awaitsPreface: true,
+      blockBytes: Math.max(BLOCK_BYTES, options.headers.bytes),
+    });
     this.#extendedConnect = options.extendedConnect;
     this.#blocks = new BlockCache(this.decoder);
     this.begin([
@@ -143,6 +147,10 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
     if (this.#shutdown === "announced") this.finishShutdown();
   }
 
+  protected trailersTooLarge(): ProxyError {
+    return new ProxyError("bad_field", "The trailers are larger than is allowed");
+  }
+
   protected sentMessage(): void {
     this.budgets.earnMessage();
   }
@@ -165,7 +173,7 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
     if (known !== undefined) return path === undefined ? known : withPath(known, path);
     const { generation } = this.decoder;
     const list = this.decode(block);
-    if (this.decoder.overflowed) return undefined;
+    if (this.decoder.overflow !== undefined) return undefined;
     const head = readRequestHead(list, this.#extendedConnect);
     this.#blocks.keep(bytes, { from, to, generation, facts: head });
     return head;

@@ -44,6 +44,12 @@ export const MAX_CONTINUATIONS = 16;
 /** Bytes of a header block as it comes, compressed (CVE-2016-6581 and its kind make little of much). */
 export const BLOCK_BYTES = 32 * 1024;
 
+/**
+ * The same of a server, which is to be told that its answer is too large: a block that is not read
+ * to its end is the end of the connection, and of all other answers on it.
+ */
+export const ANSWER_BLOCK_BYTES = 256 * 1024;
+
 /** Identifiers of streams that we have reset and the peer may not know of yet. */
 export const REMEMBERED_RESETS = 256;
 

@@ -2,7 +2,12 @@ import type { Field } from "../http/field.ts";
 import { ProxyError } from "../core/errors.ts";
 import { ConnectionBudgets, HELD_BYTES, REMEMBERED_RESETS, SMALL_INCREMENT } from "./budgets.ts";
 import { checkTrailers } from "./field_section.ts";
-import { type BlockFrame, FrameDecoder, type FrameHandler } from "./frame_decoder.ts";
+import {
+  type BlockFrame,
+  FrameDecoder,
+  type FrameDecoderOptions,
+  type FrameHandler,
+} from "./frame_decoder.ts";
 import type { Output } from "./frame_writer.ts";
 import { HeaderDecoder, type ListLimits } from "./hpack/decoder.ts";
 import type { HeaderField } from "./hpack/header_field.ts";
@@ -25,6 +30,8 @@ export interface StreamReset {
   readonly untouched: boolean;
   /** For people. */
   readonly reason: string;
+  /** What the peer did wrong, where that was found here. */
+  readonly error?: ProxyError;
 }
 
 /** What a connection tells whoever uses it. Ranges of bytes are valid during the call. */
@@ -100,12 +107,12 @@ export abstract class Connection<
   constructor(
     events: Events,
     options: ConnectionOptions,
-    { awaitsPreface }: { awaitsPreface: boolean },
+    frames: FrameDecoderOptions,
   ) {
     this.events = events;
     this.options = options;
     this.budgets = new ConnectionBudgets(options.now);
-    this.#frames = new FrameDecoder(this, awaitsPreface);
+    this.#frames = new FrameDecoder(this, frames);
     this.#window = new ReceiveWindow(options.connectionWindow);
     this.sender = new Sender<Owner>({
       taken: (stream) => this.events.taken(stream),
@@ -232,6 +239,9 @@ export abstract class Connection<
   /** The peer has answered a `ping`. */
   protected abstract ponged(): void;
 
+  /** The trailers that were decoded last are larger than is allowed. */
+  protected abstract trailersTooLarge(): ProxyError;
+
   /** We have sent all of a message. */
   protected abstract sentMessage(): void;
 
@@ -268,9 +278,7 @@ export abstract class Connection<
     ended: boolean,
   ): void {
     try {
-      if (this.decoder.overflowed) {
-        throw new ProxyError("bad_field", "The trailers are larger than is allowed");
-      }
+      if (this.decoder.overflow !== undefined) throw this.trailersTooLarge();
       if (!ended) throw new ProxyError("bad_field", "A head stands within a body");
       if (stream.bodyLeft > 0) throw new ProxyError("bad_length", SHORT_BODY);
       checkTrailers(list, "bad_field");
@@ -286,7 +294,14 @@ export abstract class Connection<
   protected fault(stream: Stream<Owner>, code: number, reason: unknown): void {
     if (!stream.pass("send_reset")) return;
     this.#forget(stream);
-    this.events.reset(stream, { code, by: "us", untouched: false, reason: textOf(reason) });
+    const error = reason instanceof ProxyError ? { error: reason } : {};
+    this.events.reset(stream, {
+      code,
+      by: "us",
+      untouched: false,
+      reason: textOf(reason),
+      ...error,
+    });
     this.refuse(stream.id, code);
   }
 

@@ -1,7 +1,10 @@
 import type { ProxyError } from "../core/errors.ts";
+import { ANSWER_BLOCK_BYTES } from "./budgets.ts";
 import { Connection, type ConnectionEvents, type ConnectionOptions } from "./connection.ts";
 import type { BlockFrame } from "./frame_decoder.ts";
 import { Http2Error } from "./http2_error.ts";
+import { ENTRY_OVERHEAD } from "./hpack/header_field.ts";
+import { type AnswerLimits, answerTooLarge, judgeAnswer } from "./judge_answer.ts";
 import { NO_PRIORITY } from "./priority.ts";
 import { type Http2ResponseHead, readResponseHead } from "./response_head.ts";
 import type { FieldSource } from "./sender.ts";
@@ -33,14 +36,27 @@ export interface SentRequest {
   readonly fields: FieldSource;
 }
 
+export interface DialedOptions extends Omit<ConnectionOptions, "maxStreams" | "headers"> {
+  /** On the heads of answers, and on their trailers. */
+  readonly limits: AnswerLimits;
+}
+
 /** The client's end of a connection: requests go out, answers come in. */
 export class DialedConnection<Owner> extends Connection<Owner, DialedEvents<Owner>> {
   #nextId = 1;
   #isSettled = false;
   #isGoingAway = false;
+  readonly #limits: AnswerLimits;
 
-  constructor(events: DialedEvents<Owner>, options: Omit<ConnectionOptions, "maxStreams">) {
-    super(events, { ...options, maxStreams: 0 }, { awaitsPreface: false });
+  constructor(events: DialedEvents<Owner>, options: DialedOptions) {
+    const { headerBytes, headers } = options.limits;
+    const fields = headers + PSEUDO_FIELDS;
+    super(events, {
+      ...options,
+      maxStreams: 0,
+      headers: { bytes: headerBytes + fields * ENTRY_OVERHEAD, fields },
+    }, { awaitsPreface: false, blockBytes: Math.max(ANSWER_BLOCK_BYTES, headerBytes) });
+    this.#limits = options.limits;
     this.sender.writer.preface();
     this.begin([[SETTING.enablePush, 0]]);
   }
@@ -108,15 +124,18 @@ export class DialedConnection<Owner> extends Connection<Owner, DialedEvents<Owne
       return this.fault(stream, ERROR.streamClosed, "HEADERS stands behind the end");
     }
     if (stream.hasHead) return this.readTrailers(stream, list, ended);
-    if (this.decoder.overflowed) {
-      return this.fault(stream, ERROR.cancel, "The answer's head is larger than is allowed");
+    const { overflow } = this.decoder;
+    if (overflow !== undefined) {
+      return this.fault(stream, ERROR.cancel, answerTooLarge(overflow, this.#limits));
     }
     let head: Http2ResponseHead;
     try {
       head = readResponseHead(list);
     } catch (error) {
-      return this.fault(stream, ERROR.protocolError, (error as ProxyError).message);
+      return this.fault(stream, ERROR.protocolError, error);
     }
+    const tooLarge = judgeAnswer(head, this.#limits);
+    if (tooLarge !== undefined) return this.fault(stream, ERROR.cancel, tooLarge);
     this.#begin(stream, head, ended);
   }
 
@@ -135,6 +154,10 @@ export class DialedConnection<Owner> extends Connection<Owner, DialedEvents<Owne
 
   protected ponged(): void {
     this.events.pong();
+  }
+
+  protected trailersTooLarge(): ProxyError {
+    return answerTooLarge(this.decoder.overflow ?? "bytes", this.#limits);
   }
 
   protected sentMessage(): void {}
@@ -168,6 +191,8 @@ export class DialedConnection<Owner> extends Connection<Owner, DialedEvents<Owne
   }
 }
 
+/** `:status`. */
+const PSEUDO_FIELDS = 1;
 /** As many as everybody should allow (RFC 9113, section 6.5.2), before the server has said. */
 const STREAMS_BEFORE_SETTINGS = 100;
 

@@ -120,6 +120,47 @@ Deno.test("an answer that is malformed resets its stream", () => {
   }
 });
 
+Deno.test("an answer over a limit, as HTTP/1.1 would write it, resets its stream and says which", () => {
+  const limits = { headerBytes: 100, headers: 4 };
+  // "HTTP/1.1 200 " with its line end, "a: " with its, the value and the empty line
+  const fits = "v".repeat(100 - 15 - 5 - 2);
+  const four = ["b", "c", "d", "e"].map((name) => [name, "1"] as const);
+  const cases: readonly [why: string, fields: readonly RawField[], fact: string, code?: string][] =
+    [
+      ["bytes that fit", [["a", fits]], `response 1 end 200 a=${fits}`],
+      ["a byte too many", [["a", fits + "v"]], "reset 1 CANCEL by us", "answer_too_large"],
+      ["many too many", [["a", fits.repeat(9)]], "reset 1 CANCEL by us", "answer_too_large"],
+      ["lines that fit", four, "response 1 end 200 b=1 c=1 d=1 e=1"],
+      [
+        "a line too many",
+        [...four, ["f", "1"]],
+        "reset 1 CANCEL by us",
+        "answer_has_too_many_fields",
+      ],
+      [
+        "a length too many",
+        [...four, ["content-length", "0"]],
+        "reset 1 CANCEL by us",
+        "answer_has_too_many_fields",
+      ],
+    ];
+  for (const [why, fields, fact, code] of cases) {
+    const end = new ClientEnd({ limits });
+    end.connection.feed(settings());
+    end.connection.open({ body: "" }, GET, true);
+    end.connection.feed(answer([[":status", "200"], ...fields]));
+    assert.equal(end.facts.at(-1), fact, why);
+    assert.equal(end.errors.at(-1), code, why);
+    assert.equal(end.connection.hasFailed, false, why);
+  }
+  const end = new ClientEnd({ limits });
+  end.connection.feed(settings());
+  end.connection.open({ body: "" }, GET, true);
+  end.connection.feed(answer([[":status", "200"]], false));
+  end.connection.feed(answer([["a", "v".repeat(500)]]));
+  assert.equal(end.errors.at(-1), "answer_too_large");
+});
+
 Deno.test("answers without a body may say how long it would be", () => {
   for (const [method, status] of [["HEAD", "200"], ["GET", "304"]] as const) {
     const end = asked({ method });

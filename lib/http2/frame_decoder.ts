@@ -39,6 +39,13 @@ export interface BlockFrame {
   readonly dependsOnItself: boolean;
 }
 
+export interface FrameDecoderOptions {
+  /** Whether the peer is a client. */
+  readonly awaitsPreface: boolean;
+  /** Bytes of a header block in several frames, as it comes. */
+  readonly blockBytes: number;
+}
+
 /**
  * Reads frames as far as each is right by itself (RFC 9113, section 6): lengths, padding, on a
  * stream or on none, header blocks without anything in between. What they mean for a stream is for
@@ -47,12 +54,12 @@ export interface BlockFrame {
 export class FrameDecoder implements FrameSink {
   readonly #handler: FrameHandler;
   readonly #reader: FrameReader;
-  readonly #block = new HeaderBlock();
+  readonly #block: HeaderBlock;
   #hasSettings = false;
 
-  /** @param awaitsPreface whether the peer is a client */
-  constructor(handler: FrameHandler, awaitsPreface: boolean) {
+  constructor(handler: FrameHandler, { awaitsPreface, blockBytes }: FrameDecoderOptions) {
     this.#handler = handler;
+    this.#block = new HeaderBlock(blockBytes);
     this.#reader = new FrameReader(this, awaitsPreface);
   }
 

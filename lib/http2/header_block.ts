@@ -1,5 +1,5 @@
 import { NO_BYTES } from "../io/buffer_pool.ts";
-import { BLOCK_BYTES, MAX_CONTINUATIONS, tooMany } from "./budgets.ts";
+import { MAX_CONTINUATIONS, tooMany } from "./budgets.ts";
 
 /** A header block that comes in several frames (RFC 9113, section 4.3). */
 export class HeaderBlock {
@@ -10,6 +10,12 @@ export class HeaderBlock {
   #bytes: Uint8Array = NO_BYTES;
   #length = 0;
   #frames = 0;
+  readonly #maxBytes: number;
+
+  /** @param maxBytes of a block, as it comes */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
 
   begin(id: number, says: { ended: boolean; dependsOnItself: boolean }): void {
     this.id = id;
@@ -23,9 +29,9 @@ export class HeaderBlock {
   append(bytes: Uint8Array, from: number, to: number): void {
     if (this.#frames++ > MAX_CONTINUATIONS) throw tooMany("CONTINUATION frames");
     const needed = this.#length + to - from;
-    if (needed > BLOCK_BYTES) throw tooMany("bytes in a header block");
+    if (needed > this.#maxBytes) throw tooMany("bytes in a header block");
     if (needed > this.#bytes.length) {
-      const larger = new Uint8Array(Math.min(BLOCK_BYTES, needed * 2));
+      const larger = new Uint8Array(Math.min(this.#maxBytes, needed * 2));
       larger.set(this.#bytes.subarray(0, this.#length));
       this.#bytes = larger;
     }

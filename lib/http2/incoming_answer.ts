@@ -23,15 +23,21 @@ export class IncomingAnswer implements AnswerFacts {
   readonly body: number;
   readonly #head: Http2ResponseHead;
   readonly #isWithoutBody: boolean;
+  readonly #accept: string | undefined;
 
   /**
    * @param method of the request that it answers
    * @param ended whether nothing follows
+   * @param accept what proves to a client by HTTP/1.1 that its key for a WebSocket was read
    */
-  constructor(head: Http2ResponseHead, { method, ended }: { method: string; ended: boolean }) {
+  constructor(
+    head: Http2ResponseHead,
+    { method, ended, accept }: { method: string; ended: boolean; accept?: string | undefined },
+  ) {
     const { status, length } = head;
     this.#head = head;
     this.status = status;
+    this.#accept = accept;
     this.#isWithoutBody = method === "HEAD" || status < 200 || status === 204 || status === 304;
     this.body = this.#isWithoutBody ? NO_BODY : length ?? (ended ? 0 : UNKNOWN_LENGTH);
   }
@@ -50,6 +56,8 @@ export class IncomingAnswer implements AnswerFacts {
   toHttp1({ minor, keepAlive, via, changes }: AnswerTerms): Range {
     const fields = [...this.#fields()];
     if (this.body === UNKNOWN_LENGTH && minor === 1) fields.push(CHUNKED);
+    if (this.status === 101) fields.push(...SWITCHED);
+    if (this.#accept !== undefined) fields.push(field("Sec-WebSocket-Accept", this.#accept));
     if (via) appendVia(fields, "2.0");
     if (this.status >= 200 && !keepAlive) fields.push(CLOSE);
     else if (this.status >= 200 && minor === 0) fields.push(KEEP_ALIVE);
@@ -77,6 +85,8 @@ export class IncomingAnswer implements AnswerFacts {
   }
 }
 
+/** What an extended CONNECT that was granted is in HTTP/1.1 (RFC 8441, section 5). */
+const SWITCHED = [field("Connection", "upgrade"), field("Upgrade", "websocket")];
 const CHUNKED = field("Transfer-Encoding", "chunked");
 const CLOSE = field("Connection", "close");
 const KEEP_ALIVE = field("Connection", "keep-alive");

@@ -121,7 +121,7 @@ export class Backend {
    * @param begun whether an answer had begun, beyond interim ones
    */
   report(server: Server, failed: ProxyError, { begun }: { begun: boolean }): void {
-    const error = this.#withKey(failed);
+    const error = this.#withHint(failed);
     this.#observe({ kind: "server_failed", backend: this.name, server: server.name, error });
     if (speaksOfServer(error.code, begun)) server.fail(error, () => this.#mayEject());
   }
@@ -131,14 +131,14 @@ export class Backend {
     const down = error.code === "no_server" || error.code === "connect_failed";
     return down && this.#options.whenDown === 503
       ? new ProxyError("backend_unavailable", error.message, { cause: error })
-      : this.#withKey(error);
+      : this.#withHint(error);
   }
 
-  /** Where an answer has met a limit, with the key that sets it. */
-  #withKey(error: ProxyError): ProxyError {
-    const key = KEYS[error.code];
-    if (key === undefined) return error;
-    const message = `${error.message}; backends.${this.name}.${key} sets how much may be`;
+  /** With the key of the backend that would have it otherwise, where there is one. */
+  #withHint(error: ProxyError): ProxyError {
+    const hint = HINTS[error.code];
+    if (hint === undefined) return error;
+    const message = `${error.message}; backends.${this.name}.${hint}`;
     return new ProxyError(error.code, message, { cause: error });
   }
 
@@ -179,10 +179,11 @@ export class Backend {
   }
 }
 
-/** The keys of a backend that set what an answer was too large for. */
-const KEYS: Partial<Record<ErrorCode, string>> = {
-  answer_too_large: "limits.header_bytes",
-  answer_has_too_many_fields: "limits.headers",
+/** The keys of a backend that mend what servers did, and how. */
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  answer_too_large: "limits.header_bytes sets how much may be",
+  answer_has_too_many_fields: "limits.headers sets how much may be",
+  websocket_unsupported: "protocol: http1 has it sent as an upgrade",
 };
 
 /** Whether a client stays with its server: also where it is busy, which is worth waiting for. */

@@ -20,7 +20,7 @@ export interface GrpcProbe {
   readonly host: string;
 }
 
-const LIMITS = { bytes: 16 * 1024, fields: 100 };
+const LIMITS = { headerBytes: 16 * 1024, headers: 100 };
 /** Enough for any answer of a check; what comes behind is not looked at. */
 const MAX_BYTES = 1024;
 
@@ -58,7 +58,7 @@ class Check implements DialedEvents<Check> {
 
   constructor({ service, host }: GrpcProbe) {
     const now = () => performance.now();
-    this.protocol = new DialedConnection<Check>(this, { ...WINDOWS, headers: LIMITS, now });
+    this.protocol = new DialedConnection<Check>(this, { ...WINDOWS, limits: LIMITS, now });
     const stream = this.protocol.open(this, {
       method: "POST",
       scheme: "http",

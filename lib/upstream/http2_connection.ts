@@ -33,9 +33,6 @@ export interface Http2ConnectionOptions {
 const SMALL_BYTES = 4 * 1024;
 /** Output beyond which nothing is read from a server. */
 const MAX_OUTPUT_BYTES = 96 * 1024;
-/** `:status`, and what a field counts for besides its name and its value (RFC 9113, section 6.5.2). */
-const PSEUDO_FIELDS = 1;
-const FIELD_OVERHEAD = 32;
 
 /** A connection to a server that speaks HTTP/2: many requests at a time. */
 export class Http2Connection
@@ -68,13 +65,9 @@ export class Http2Connection
     this.#options = options;
     this.#idleDeadline = options.deadlines.watch();
     this.settling.promise.catch(() => {});
-    const { headerBytes, headers } = options.limits;
     this.protocol = new DialedConnection<Http2ServerStream>(this, {
       ...WINDOWS,
-      headers: {
-        bytes: headerBytes + (headers + PSEUDO_FIELDS) * FIELD_OVERHEAD,
-        fields: headers + PSEUDO_FIELDS,
-      },
+      limits: options.limits,
       now: () => performance.now(),
     });
     this.#receive(false);

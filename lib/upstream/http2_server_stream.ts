@@ -12,6 +12,7 @@ import { NO_BYTES } from "../io/buffer_pool.ts";
 import { Inbox } from "../io/inbox.ts";
 import { Http2Tunnel } from "./http2_tunnel.ts";
 import type { AnswerReader, OpaqueEnd, Seen, Sending, ServerStream } from "./server_stream.ts";
+import { acceptOf, asksWebSocket } from "./websocket.ts";
 
 /** The connection that a stream is on. */
 export interface StreamCarrier {
@@ -74,9 +75,7 @@ export class Http2ServerStream implements ServerStream {
   send(request: RequestFacts, { forwarding, changes }: Sending, reader: AnswerReader): void {
     this.#request = request;
     this.#reader = reader;
-    const { protocol } = this.#connection;
-    const [upgrade] = request.upgrade ?? [];
-    this.#asksTunnel = upgrade?.toLowerCase() === "websocket" && protocol.allowsExtendedConnect;
+    this.#asksTunnel = asksWebSocket(request);
     this.#head = {
       method: this.#asksTunnel ? "CONNECT" : request.method,
       scheme: this.#connection.scheme,
@@ -104,6 +103,9 @@ export class Http2ServerStream implements ServerStream {
     if (head !== undefined) {
       if (this.#connection.isGone) {
         return this.#fail("upstream_gone", "The server takes no more requests", "no");
+      }
+      if (this.#asksTunnel && !this.#connection.protocol.allowsExtendedConnect) {
+        return this.#fail("websocket_unsupported", NO_EXTENDED_CONNECT, "no");
       }
       this.#readBefore = this.#connection.bytesRead;
       this.#stream = this.#connection.open(this, head, endsNow && from === to);
@@ -191,12 +193,14 @@ export class Http2ServerStream implements ServerStream {
     this.#reader?.sent();
   }
 
-  failed({ by, code, untouched, reason }: StreamReset): void {
+  failed({ by, code, untouched, reason, error }: StreamReset): void {
     // who has answered need not hear the rest of the request (RFC 9113, section 8.1)
     if (this.#ended && by === "peer" && this.#tunnel === undefined) {
       this.#requestEnded = true;
       return;
     }
+    // a limit says more than that the answer is not whole
+    if (error !== undefined && isOfLimit(error)) return this.#fail(error.code, reason, "yes");
     if (this.#state === "body") return this.#fail("truncated_response", reason, "yes");
     const isFault = by === "us" && code !== ERROR.cancel;
     const isSilent = code === ERROR.cancel && this.reused &&
@@ -217,7 +221,8 @@ export class Http2ServerStream implements ServerStream {
   #tellHead(reader: AnswerReader): void {
     const next = this.#heads.shift();
     if (next === undefined) return;
-    const { method } = this.#request as RequestFacts;
+    const request = this.#request as RequestFacts;
+    const { method } = request;
     const { head } = next;
     if (head.status < 200) {
       this.#isWaiting = true;
@@ -227,7 +232,11 @@ export class Http2ServerStream implements ServerStream {
       (this.#ended && this.#inbox.isEmpty && this.#trailers === undefined);
     if (this.#asksTunnel && head.status < 300) {
       this.#isWaiting = true;
-      return reader.answer(new IncomingAnswer({ ...head, status: 101 }, { method, ended: false }));
+      const switched = { ...head, status: 101 };
+      const [key] = request.values("sec-websocket-key");
+      return reader.answer(
+        new IncomingAnswer(switched, { method, ended: false, accept: key && acceptOf(key) }),
+      );
     }
     this.#state = "body";
     reader.answer(new IncomingAnswer(head, { method, ended }));
@@ -271,4 +280,11 @@ export class Http2ServerStream implements ServerStream {
     else this.#connection.protocol.reset(stream, code);
     this.#inbox.clear();
   }
+}
+
+const NO_EXTENDED_CONNECT =
+  "The server speaks HTTP/2 without extended CONNECT (RFC 8441), so it takes no WebSocket by it";
+
+function isOfLimit({ code }: ProxyError): boolean {
+  return code === "answer_too_large" || code === "answer_has_too_many_fields";
 }

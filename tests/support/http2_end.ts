@@ -1,7 +1,11 @@
 import type { AcceptedEvents, AcceptedOptions } from "../../lib/http2/accepted_connection.ts";
 import { AcceptedConnection } from "../../lib/http2/accepted_connection.ts";
-import { type ConnectionEvents, WINDOWS } from "../../lib/http2/connection.ts";
-import { DialedConnection, type DialedEvents } from "../../lib/http2/dialed_connection.ts";
+import { type ConnectionEvents, type StreamReset, WINDOWS } from "../../lib/http2/connection.ts";
+import {
+  DialedConnection,
+  type DialedEvents,
+  type DialedOptions,
+} from "../../lib/http2/dialed_connection.ts";
 import { giveOutput } from "../../lib/http2/frame_writer.ts";
 import type { FieldSource } from "../../lib/http2/sender.ts";
 import type { Stream } from "../../lib/http2/stream.ts";
@@ -21,6 +25,9 @@ export const OPTIONS: AcceptedOptions = {
   extendedConnect: true,
   now: () => 0,
 };
+
+/** On answers. */
+export const LIMITS = { headerBytes: 16 * 1024, headers: 50 };
 
 /** A field as it is sent. */
 export interface SentField {
@@ -121,6 +128,8 @@ export class ServerEnd {
 
 /** The client's end, likewise. */
 export class ClientEnd {
+  /** What each reset was told to be, where it was found here. */
+  readonly errors: (string | undefined)[] = [];
   readonly connection: DialedConnection<Seen>;
   readonly #facts = new Facts();
   readonly #taken = new Map<Stream<Seen>, () => void>();
@@ -128,9 +137,13 @@ export class ClientEnd {
     this.connection.consumed(stream, bytes);
   onEnd: (stream: Stream<Seen>) => void = () => {};
 
-  constructor(options: Options = {}) {
+  constructor(options: Options & Partial<Pick<DialedOptions, "limits">> = {}) {
     const events: DialedEvents<Seen> = {
       ...commonEvents(this.#facts, () => this),
+      reset: (stream, reset) => {
+        tellReset(this.#facts, stream, reset);
+        this.errors.push(reset.error?.code);
+      },
       response: (stream, { status, length, fields }, ended) => {
         const line = [
           `response ${stream.id}${ended ? " end" : ""}`,
@@ -144,7 +157,11 @@ export class ClientEnd {
       goingAway: (code) => this.#facts.lines.push(`going away ${errorName(code)}`),
       pong: () => this.#facts.lines.push("pong"),
     };
-    this.connection = new DialedConnection(events, { ...OPTIONS, ...options });
+    this.connection = new DialedConnection(events, {
+      ...OPTIONS,
+      limits: LIMITS,
+      ...options,
+    });
   }
 
   get facts(): readonly string[] {
@@ -207,11 +224,7 @@ function commonEvents(facts: Facts, end: () => End): ConnectionEvents<Seen> {
       facts.lines.push([`trailers ${stream.id}`, ...line].join(" "));
       end().onEnd(stream);
     },
-    reset: (stream, { code, by, untouched }) => {
-      facts.lines.push(
-        `reset ${stream.id} ${errorName(code)} by ${by}${untouched ? ", untouched" : ""}`,
-      );
-    },
+    reset: (stream, reset) => tellReset(facts, stream, reset),
     taken: (stream) => {
       facts.lines.push(`taken ${stream.id}`);
       end().onTaken(stream);
@@ -220,6 +233,11 @@ function commonEvents(facts: Facts, end: () => End): ConnectionEvents<Seen> {
     output: () => {},
     failed: ({ code }) => facts.lines.push(`failed ${errorName(code)}`),
   };
+}
+
+function tellReset(facts: Facts, { id }: Stream<Seen>, reset: StreamReset): void {
+  const { code, by, untouched } = reset;
+  facts.lines.push(`reset ${id} ${errorName(code)} by ${by}${untouched ? ", untouched" : ""}`);
 }
 
 function drain(connection: AcceptedConnection<Seen> | DialedConnection<Seen>): Uint8Array {

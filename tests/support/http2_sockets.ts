@@ -2,7 +2,7 @@ import { AcceptedConnection } from "../../lib/http2/accepted_connection.ts";
 import type { ConnectionEvents } from "../../lib/http2/connection.ts";
 import { DialedConnection } from "../../lib/http2/dialed_connection.ts";
 import { giveOutput, type Output } from "../../lib/http2/frame_writer.ts";
-import { OPTIONS, type SentField, sourceOf } from "./http2_end.ts";
+import { LIMITS, OPTIONS, type SentField, sourceOf } from "./http2_end.ts";
 import type { Stream } from "../../lib/http2/stream.ts";
 import { errorName } from "../../lib/http2/wire.ts";
 
@@ -78,7 +78,7 @@ export async function askHttp2(
     settled: () => {},
     goingAway: () => {},
     pong: () => {},
-  }, OPTIONS);
+  }, { ...OPTIONS, limits: LIMITS });
   const answer = (stream: Stream<number>) => {
     answers[stream.owner as number]?.resolve(collector.take(stream));
   };

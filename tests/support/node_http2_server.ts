@@ -49,3 +49,28 @@ server.on("stream", (stream, head) => {
 });
 server.listen(0, "127.0.0.1", () => tell("port " + server.address().port));
 `;
+
+/** A handler that takes every stream for a WebSocket, and sends back each frame that it gets. */
+export const ECHO_FRAMES = `
+  tell([head[":method"], head[":protocol"], head[":path"], head["sec-websocket-key"] ?? "-"].join(" "));
+  if (head[":path"] === "/refused") { stream.respond({ ":status": 403 }); return stream.end("no"); }
+  stream.respond({ ":status": 200, "sec-websocket-protocol": "chat" });
+  let kept = Buffer.alloc(0);
+  stream.on("data", (part) => {
+    kept = Buffer.concat([kept, part]);
+    while (kept.length >= 10 || (kept.length >= 6 && (kept[1] & 127) < 126)) {
+      const short = kept[1] & 127;
+      const at = short === 127 ? 10 : short === 126 ? 4 : 2;
+      const length = short === 127 ? Number(kept.readBigUInt64BE(2)) : short === 126 ? kept.readUInt16BE(2) : short;
+      const end = at + 4 + length;
+      if (kept.length < end) return;
+      const frame = Buffer.from(kept.subarray(0, end));
+      const mask = frame.subarray(at, at + 4);
+      const body = Buffer.from(frame.subarray(at + 4)).map((byte, i) => byte ^ mask[i & 3]);
+      frame[1] = short;
+      stream.write(Buffer.concat([frame.subarray(0, at), body]));
+      if ((frame[0] & 15) === 8) stream.end();
+      kept = kept.subarray(end);
+    }
+  });
+`;

@@ -20,8 +20,8 @@ export const TABLE_BYTES = 4096;
 export class HeaderDecoder {
   readonly #table = new DynamicTable(TABLE_BYTES);
   #at = 0;
-  /** Whether the last block said more than the limits allow. */
-  overflowed = false;
+  /** The limit that the last block was over first. */
+  overflow: keyof ListLimits | undefined;
   /** Where a literal `:path` that enters no table stood in the last block; both 0 where none did. */
   pathFrom = 0;
   pathTo = 0;
@@ -36,7 +36,7 @@ export class HeaderDecoder {
     const fields: HeaderField[] = [];
     let size = 0;
     let mayResize = true;
-    this.overflowed = false;
+    this.overflow = undefined;
     this.pathFrom = this.pathTo = 0;
     this.#at = from;
     while (this.#at < to) {
@@ -54,7 +54,8 @@ export class HeaderDecoder {
         this.pathTo = this.#at;
       }
       size += field.size;
-      if (size > limits.bytes || fields.length >= limits.fields) this.overflowed = true;
+      if (size > limits.bytes) this.overflow ??= "bytes";
+      else if (fields.length >= limits.fields) this.overflow ??= "fields";
       else fields.push(field);
     }
     return fields;

@@ -8,6 +8,7 @@ import { eventually } from "./support/deadline.ts";
 import { valuesOf } from "./support/http.ts";
 import { type Redis, startRedis } from "./support/redis.ts";
 import { resumes, sessionFile } from "./support/resumption.ts";
+import { runOk } from "./support/tools.ts";
 
 /** What replicas share by Redis beside certificates, for which see `acme_test.ts`. */
 
@@ -207,4 +208,73 @@ Deno.test("the cookie of one replica keeps its client with every other, and with
   }
   await using next = await startReplicas(redis, { count: 1, settings });
   for (const replica of next.replicas) await isKept(replica);
+});
+
+const BURST = 5;
+const LIMITED = {
+  routes: [{ respond: { body: "in" }, rate_limit: { requests: "1/h", burst: BURST } }],
+  forwarded: { trusted: ["127.0.0.1"] },
+};
+
+let clients = 0;
+
+/** A client that nobody has seen before. */
+function newClient(): string {
+  clients++;
+  return `10.1.${Math.floor(clients / 256)}.${clients % 256}`;
+}
+
+/** What a client gets for so many requests in a row. */
+async function statusesOf(
+  proxy: ConfiguredProxy,
+  client: string,
+  count: number,
+): Promise<number[]> {
+  const { ca } = await testCertificates();
+  const shown = await runOk("curl", [
+    ...["-s", "-o", "/dev/null", "-w", "%{http_code}\n", "--max-time", "20", "--cacert", ca],
+    ...["-H", `X-Forwarded-For: ${client}`, `https://localhost:${proxy.port}/?[1-${count}]`],
+  ]);
+  return shown.trim().split("\n").map(Number);
+}
+
+const ALL_AND_NO_MORE = [...Array.from({ length: BURST }, () => 200), 429];
+
+/** Waits for a client that has used up its requests at one replica to have none at the other. */
+async function countTogether(from: ConfiguredProxy, at: ConfiguredProxy): Promise<void> {
+  await eventually(async () => {
+    const client = newClient();
+    assert.deepEqual(await statusesOf(from, client, BURST + 1), ALL_AND_NO_MORE);
+    return (await statusesOf(at, client, 1))[0] === 429 || undefined;
+  }, "replicas to count together");
+}
+
+Deno.test("rate_limit holds a client that spreads over replicas, and without Redis at each", async () => {
+  await using redis = await startRedis();
+  await using at = await startReplicas(redis, { settings: LIMITED });
+  const [a, b] = at.replicas as [ConfiguredProxy, ConfiguredProxy];
+  await countTogether(a, b);
+  await countTogether(b, a);
+
+  // one that asks both at once gets no more than a burst of each
+  const spread = newClient();
+  const statuses =
+    (await Promise.all([statusesOf(a, spread, BURST + 1), statusesOf(b, spread, BURST + 1)]))
+      .flat();
+  const letIn = statuses.filter((status) => status === 200).length;
+  assert.ok(letIn >= BURST && letIn <= 2 * BURST, statuses.join());
+  // no client is known to Redis
+  assert.equal(await redis.cli("KEYS", "*rate*"), "tls-proxy:rate-seeds");
+
+  await redis.stop();
+  for (const { log } of at.replicas) await log.first(/warning cluster down redis=/);
+  const alone = newClient();
+  for (const proxy of at.replicas) {
+    assert.deepEqual(await statusesOf(proxy, alone, BURST + 1), ALL_AND_NO_MORE);
+  }
+  await redis.start();
+  for (const { log } of at.replicas) await log.first(/cluster up redis=/);
+  await countTogether(a, b);
+  await countTogether(b, a);
+  for (const { log } of at.replicas) assert.equal(log.matching(/cluster down/).length, 1, log.text);
 });

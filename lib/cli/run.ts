@@ -18,6 +18,7 @@ import { type LoadedConfig, workersOf } from "../control/snapshot.ts";
 import { FileWatch } from "../control/file_watch.ts";
 import type { Observer, ProxyEvent } from "../core/event.ts";
 import { formatAddress } from "../core/address.ts";
+import { rateMemory } from "../core/rate_table.ts";
 import { messageOf } from "../core/errors.ts";
 import { stageAll } from "../core/staged.ts";
 import { descriptorLimit } from "../ports/descriptors.ts";
@@ -118,11 +119,13 @@ async function serve(
   const ticketKeys = tickets.sets;
   const onSticky = (keys: StickyKeys) => void app.setStickyKeys(keys);
   const stickyKeys = cluster?.secret(STICKY_SECRET, onSticky).sets ?? [newStickyKey()];
+  const rates = rateMemory({ told: cluster !== undefined });
+  cluster?.shareRates(rates);
   const passwords = cleanUp.use(new PasswordThread(Deno.mainModule));
   const workers = workersOf(config);
   if (workers > 1) {
     fleet = await startFleet(start.loaded, {
-      ...{ workers, observe, traced, ticketKeys, stickyKeys },
+      ...{ workers, observe, traced, ticketKeys, stickyKeys, rates },
       program: Deno.mainModule,
       checkPassword: (question) => passwords.check(question),
       notice: (event) => monitor.notice(event),
@@ -132,7 +135,7 @@ async function serve(
   }
   const app: App = fleet ??
     await startApp(start.loaded, observe, {
-      ...{ traced, ticketKeys, stickyKeys },
+      ...{ traced, ticketKeys, stickyKeys, rates },
       descriptors: descriptorLimit(),
       checkPassword: (password, hash) => passwords.check({ password, hash }),
     });

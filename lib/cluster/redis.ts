@@ -46,6 +46,11 @@ export class Redis implements Disposable {
     this.#onChange = onChange;
   }
 
+  /** Whether it has answered lately. */
+  get isUp(): boolean {
+    return this.#state === "up";
+  }
+
   /**
    * Begins to connect, and settles after the first try, be it in vain, or after `ANSWER_MS`.
    */
@@ -158,11 +163,15 @@ export class Redis implements Disposable {
       for (const [channel, listener] of this.#channels) {
         await this.#subscriber?.subscribe(this.#name(channel), listener);
       }
-      this.#turn("up", "");
-      for (const listener of this.#arrivals) listener();
+      this.#arrive();
     } catch {
       // it has gone again
     }
+  }
+
+  #arrive(): void {
+    this.#turn("up", "");
+    for (const listener of this.#arrivals) listener();
   }
 
   #turn(state: "up" | "down", reason: string): void {
@@ -194,9 +203,10 @@ export class Redis implements Disposable {
       }, ANSWER_MS);
     });
     try {
-      const answer = await Promise.race([command(client), late]);
-      this.#turn("up", "");
-      return answer;
+      const answered = command(client);
+      // one that comes too late says that it is back
+      answered.then(() => this.#state === "down" && this.#arrive(), () => {});
+      return await Promise.race([answered, late]);
     } catch (error) {
       if (error instanceof RedisDown) throw error;
       if (error instanceof Error && client.isReady) this.#tellRefusal(error.message);

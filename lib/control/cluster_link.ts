@@ -1,9 +1,11 @@
 import type { PendingChallenges } from "../acme/challenges.ts";
 import { Redis } from "../cluster/redis.ts";
+import { RATE_SEEDS, SharedRates } from "../cluster/shared_rates.ts";
 import { type SecretOptions, SharedSecret } from "../cluster/shared_secret.ts";
 import type { SecretSets } from "../cluster/secret_sets.ts";
 import { SharedChallenges } from "../cluster/shared_challenges.ts";
 import type { ClusterConfig } from "../config/schema.ts";
+import { RateTable } from "../core/rate_table.ts";
 import { formatAddress } from "../core/address.ts";
 import type { Observer } from "../core/event.ts";
 import { readNamed } from "./read_named.ts";
@@ -18,6 +20,8 @@ export interface ClusterLink extends Disposable {
    * @param onChange told of every change, for all who use it
    */
   secret(options: SecretOptions, onChange: (sets: SecretSets) => void): SharedSecret;
+  /** Has all replicas count rates together, in memory that was made for it. */
+  shareRates(memory: SharedArrayBuffer): void;
   /**
    * Begins to connect, once everybody who listens is there; settles once what is shared is at hand,
    * or after some seconds.
@@ -48,22 +52,28 @@ export async function clusterLink(
   }, (state, reason) => {
     observe({ kind: "cluster", state, redis: formatAddress(address), reason });
   });
+  const parts = new DisposableStack();
+  parts.use(redis);
   const secrets: SharedSecret[] = [];
+  const shareSecret: ClusterLink["secret"] = (options, onChange) => {
+    const secret = parts.use(new SharedSecret(redis, options, onChange));
+    secrets.push(secret);
+    return secret;
+  };
   return {
     redis,
     challenges: new SharedChallenges(redis, publish),
-    secret(options, onChange) {
-      const secret = new SharedSecret(redis, options, onChange);
-      secrets.push(secret);
-      return secret;
+    secret: shareSecret,
+    shareRates(memory) {
+      const table = new RateTable(memory);
+      const { sets } = shareSecret(RATE_SEEDS, ([seeds]) => table.seed(seeds));
+      table.seed(sets[0]);
+      parts.use(new SharedRates(redis, table));
     },
     async open() {
       await redis.open();
       await Promise.all(secrets.map((secret) => secret.look()));
     },
-    [Symbol.dispose]() {
-      for (const secret of secrets) secret[Symbol.dispose]();
-      redis[Symbol.dispose]();
-    },
+    [Symbol.dispose]: () => parts.dispose(),
   };
 }

@@ -1,4 +1,5 @@
 import { hashOf } from "./hash.ts";
+import { RateLog, rateLogBytes, type Taken } from "./rate_log.ts";
 
 /** Places of a row, which share what their hash leads to. */
 const WAYS = 8;
@@ -10,9 +11,17 @@ const HEAD_WORDS = 1;
 
 const BYTES = BigInt64Array.BYTES_PER_ELEMENT;
 
-/** Memory for a `RateTable`: a mebibyte, for 65,536 keys at a time. */
-export function rateMemory(): SharedArrayBuffer {
-  const memory = new SharedArrayBuffer(BYTES * (HEAD_WORDS + ROWS * WAYS * PLACE_WORDS));
+const TABLE_BYTES = BYTES * (HEAD_WORDS + ROWS * WAYS * PLACE_WORDS);
+/** Behind the table, where what is taken is told to others. */
+const LOG = { begin: TABLE_BYTES, rows: ROWS, ways: WAYS };
+
+/**
+ * Memory for a `RateTable`: a mebibyte, for 65,536 keys at a time.
+ *
+ * @param told whether others are told what is taken, which takes another mebibyte
+ */
+export function rateMemory({ told = false }: { told?: boolean } = {}): SharedArrayBuffer {
+  const memory = new SharedArrayBuffer(TABLE_BYTES + (told ? rateLogBytes(LOG) : 0));
   // strangers choose keys: they are not to choose who shares a row with whom
   new Uint8Array(memory, 0, BYTES).set(crypto.getRandomValues(new Uint8Array(BYTES)));
   return memory;
@@ -35,10 +44,18 @@ export interface Rate {
 export class RateTable {
   readonly #places: BigInt64Array;
   readonly #seeds: Int32Array;
+  readonly #log: RateLog | undefined;
 
   constructor(memory: SharedArrayBuffer) {
     this.#seeds = new Int32Array(memory, 0, 2);
-    this.#places = new BigInt64Array(memory, BYTES * HEAD_WORDS);
+    this.#places = new BigInt64Array(memory, BYTES * HEAD_WORDS, ROWS * WAYS * PLACE_WORDS);
+    this.#log = memory.byteLength > TABLE_BYTES ? new RateLog(memory, LOG) : undefined;
+  }
+
+  /** Has keys be known by the same numbers as elsewhere; whom it has known is a stranger then. */
+  seed(seeds: Uint8Array<ArrayBuffer>): void {
+    const view = new DataView(seeds.buffer, seeds.byteOffset, BYTES);
+    for (const at of [0, 1]) this.#seeds[at] = view.getInt32(4 * at, true);
   }
 
   /**
@@ -51,9 +68,8 @@ export class RateTable {
     const [low, high] = [hashOf(key, this.#seeds[0] ?? 0), hashOf(key, this.#seeds[1] ?? 0)];
     // 0 stands for a free place
     const whose = BigInt.asIntN(64, (BigInt(high) << 32n) | BigInt(low >>> 0)) || 1n;
-    const row = ((low ^ high) >>> 0) % ROWS;
+    const place = this.#find(whose, low ^ high);
     const time = micros(now);
-    const place = this.#find(row, whose, time);
     const step = micros(interval);
     const most = step * BigInt(burst);
     for (;;) {
@@ -61,13 +77,30 @@ export class RateTable {
       const begin = full > time ? full : time;
       const next = begin + step;
       if (next - time > most) return Math.max(1, Math.ceil(Number(next - time - most) / 1000));
-      if (Atomics.compareExchange(this.#places, place + 1, full, next) === full) return 0;
+      if (Atomics.compareExchange(this.#places, place + 1, full, next) !== full) continue;
+      this.#log?.note(place / PLACE_WORDS, { time, step });
+      return 0;
     }
   }
 
-  /** The place of a key, which it may get just now. */
-  #find(row: number, whose: bigint, time: bigint): number {
-    const first = row * WAYS * PLACE_WORDS;
+  /** What was taken here since it was last asked, of about so many keys; the rest is for later. */
+  news(most: number): Taken[] {
+    return this.#log?.take(most, (place) => this.#places[place * PLACE_WORDS] ?? 0n) ?? [];
+  }
+
+  /** Takes what was taken elsewhere, also where there is less than that: it is paid back then. */
+  add({ key, sum, alone }: Taken): void {
+    const place = this.#find(key, Number(BigInt.asIntN(32, key ^ (key >> 32n))));
+    for (;;) {
+      const full = Atomics.load(this.#places, place + 1);
+      const next = full + sum > alone ? full + sum : alone;
+      if (Atomics.compareExchange(this.#places, place + 1, full, next) === full) return;
+    }
+  }
+
+  /** The place of a key, which it may get just now. @param row both halves of it, exclusive-or */
+  #find(whose: bigint, row: number): number {
+    const first = ((row >>> 0) % ROWS) * WAYS * PLACE_WORDS;
     let oldest = first;
     let least: bigint | undefined;
     for (let way = 0; way < WAYS; way++) {
@@ -78,7 +111,9 @@ export class RateTable {
       if (least === undefined || full < least) [oldest, least] = [place, full];
     }
     Atomics.store(this.#places, oldest, whose);
-    Atomics.store(this.#places, oldest + 1, time);
+    // full, for as long as can be told
+    Atomics.store(this.#places, oldest + 1, 0n);
+    this.#log?.forget(oldest / PLACE_WORDS);
     return oldest;
   }
 }

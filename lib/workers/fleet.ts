@@ -4,7 +4,6 @@ import { DeafListeners } from "../control/deaf_listeners.ts";
 import { planReload } from "../control/reload_plan.ts";
 import { type LoadedConfig, policyOf } from "../control/snapshot.ts";
 import { NO_CHALLENGES, type PendingChallenges } from "../acme/challenges.ts";
-import { rateMemory } from "../core/rate_table.ts";
 import type { PasswordQuestion } from "./password_thread.ts";
 import { OWN_COUNTERS } from "../core/counters.ts";
 import { Deadlines } from "../io/deadlines.ts";
@@ -52,6 +51,8 @@ export interface FleetOptions {
   readonly ticketKeys: TicketKeySets;
   /** What cookies of `sticky` are made with at first. */
   readonly stickyKeys: StickyKeys;
+  /** Where rates are kept. */
+  readonly rates: SharedArrayBuffer;
   readonly terminal: { readonly coloured: boolean } | undefined;
 }
 
@@ -92,7 +93,6 @@ export class Fleet implements App {
   readonly #options: FleetOptions & { readonly unavailable: string | undefined };
   readonly #ports: PortGroups;
   readonly #counters: SharedArrayBuffer;
-  readonly #rates = rateMemory();
   readonly #servers: ServerRegistry;
   readonly #drained = new Map<string, ServerName>();
   #challenges = NO_CHALLENGES;
@@ -435,7 +435,7 @@ export class Fleet implements App {
       const started = worker.channel.call("start", {
         ...{ loaded, traced, terminal, index, unavailable },
         counters: this.#counters,
-        rates: this.#rates,
+        rates: this.#options.rates,
         descriptors: descriptorLimit(),
         beats: this.#hearts.memory,
         ticketKeys: this.#ticketKeys,

@@ -3,7 +3,7 @@ import { startBackend, startHttp, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import { eventually } from "./support/deadline.ts";
-import { encodeAnswer, readRequestHead, valuesOf } from "./support/http.ts";
+import { encodeAnswer, readAnswer, readRequestHead, valuesOf } from "./support/http.ts";
 import { fieldOf, Http2Client } from "./support/http2_client.ts";
 import {
   data,
@@ -458,6 +458,27 @@ Deno.test("a plain listener speaks HTTP/2 to who begins with it, and HTTP/1.1 to
   }
   const seen = backend.requests[0];
   assert.deepEqual(seen && valuesOf(seen, "X-Forwarded-Proto"), ["http"]);
+});
+
+Deno.test("a plain listener answers who says too little in time, whatever the version would be", async () => {
+  await using proxy = await startConfigured(JSON.stringify({
+    listeners: [{ listen: "127.0.0.1:0", tls: false }],
+    backends: { a: { servers: ["127.0.0.1:1"] } },
+    routes: [{ backend: "a" }],
+    timeouts: { header: "500ms" },
+  }));
+  const begun = ["", "P", "PRI * HTTP/2.0\r\n", "POST / HT", "G"];
+  await Promise.all(begun.map(async (text) => {
+    using client = await connectTcp(proxy.port);
+    if (text !== "") await client.write(text);
+    const answer = await readAnswer(client);
+    assert.deepEqual([answer.status, valuesOf(answer, "Connection")], [408, ["close"]], text);
+    // what still comes is dropped, and the end is a clean one
+    await client.write("more of it");
+    assert.equal(await client.readRest(), "");
+  }));
+  await proxy.log.count(/ request .*method=- .*status=408 .*error=header_timeout/, begun.length);
+  await proxy.log.count(/ end .*requests=0 /, begun.length);
 });
 
 Deno.test("a listener that goes asks its clients to come again, and finishes what runs", async () => {

@@ -35,6 +35,17 @@ export interface HttpSessionOptions extends ServeOptions {
 export function serveHttp(client: HttpConnection, options: HttpSessionOptions): Session {
   const session = new HttpSession(client, options);
   session.start();
+  return sessionOf(session);
+}
+
+/** Tells a client that has not sent a request in time that it has not, as `serveHttp` does. */
+export function refuseLate(client: HttpConnection, options: HttpSessionOptions): Session {
+  const session = new HttpSession(client, options);
+  session.refuseLate();
+  return sessionOf(session);
+}
+
+function sessionOf(session: HttpSession): Session {
   return {
     done: session.ended,
     drain: () => session.drain(),
@@ -113,6 +124,11 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   start(): void {
     this.#readDeadline.arm(this.#policy.timeouts.header, this.#onHeaderLate);
     this.#wait();
+  }
+
+  /** The time for the first request is over, which somebody else has waited for. */
+  refuseLate(): void {
+    this.#onHeaderLate();
   }
 
   /** Ends it as soon as what it is doing is done. */

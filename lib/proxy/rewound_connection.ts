@@ -7,13 +7,28 @@ import type { HttpConnection } from "./http_connection.ts";
 export class RewoundConnection implements HttpConnection {
   readonly #connection: Connection;
   #rest: Uint8Array;
+  /** Whether its maker still waits for some, and who has asked for them meanwhile. */
+  #isAwaited: boolean;
+  #asked: { readonly into: Uint8Array; readonly receiver: Receiver } | undefined;
 
-  constructor(connection: Connection, rest: Uint8Array) {
+  /** @param isAwaited whether more is being received: `came` is told of it */
+  constructor(connection: Connection, rest: Uint8Array, isAwaited: boolean) {
     this.#connection = connection;
     this.#rest = rest;
+    this.#isAwaited = isAwaited;
+  }
+
+  /** What was awaited has come; nothing where there was an end. */
+  came(bytes: Uint8Array): void {
+    this.#rest = bytes;
+    this.#isAwaited = false;
+    const asked = this.#asked;
+    this.#asked = undefined;
+    if (asked !== undefined) this.receive(asked.into, asked.receiver);
   }
 
   receive(into: Uint8Array, receiver: Receiver): void {
+    if (this.#isAwaited) return void (this.#asked = { into, receiver });
     const count = Math.min(this.#rest.length, into.length);
     if (count === 0) return this.#connection.receive(into, receiver);
     into.set(this.#rest.subarray(0, count));

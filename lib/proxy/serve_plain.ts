@@ -1,10 +1,11 @@
+import { NO_BYTES } from "../io/buffer_pool.ts";
 import type { Receiver } from "../io/connection.ts";
 import type { Deadline } from "../io/deadlines.ts";
 import { ProxyError } from "../core/errors.ts";
 import { PREFACE } from "../http2/wire.ts";
 import { serveHttp2 } from "./http2_session.ts";
 import type { HttpConnection } from "./http_connection.ts";
-import { type HttpSessionOptions, serveHttp } from "./http_session.ts";
+import { type HttpSessionOptions, refuseLate, serveHttp } from "./http_session.ts";
 import { RewoundConnection } from "./rewound_connection.ts";
 import type { Session } from "./session.ts";
 
@@ -27,6 +28,8 @@ class PlainSession implements Session, Receiver {
   #finish: () => void = () => {};
   /** What serves it, once its first bytes have told. */
   #served: Session | undefined;
+  /** What it is refused by, as it has not told in time. */
+  #refused: RewoundConnection | undefined;
   #closed = false;
 
   constructor(client: HttpConnection, options: HttpSessionOptions) {
@@ -35,10 +38,7 @@ class PlainSession implements Session, Receiver {
     this.#options = options;
     this.#deadline = options.deadlines.watch();
     const { header } = options.policy.current.timeouts;
-    this.#deadline.arm(
-      header,
-      () => this.#close(new ProxyError("header_timeout", "No request came")),
-    );
+    this.#deadline.arm(header, () => this.#refuse());
     client.receive(this.#begun, this);
   }
 
@@ -57,20 +57,39 @@ class PlainSession implements Session, Receiver {
   }
 
   received(count: number): void {
+    if (this.#refused !== undefined) {
+      return this.#refused.came(this.#begun.subarray(this.#filled, this.#filled + count));
+    }
     if (this.#closed) return;
     this.#filled += count;
     const isPreface = this.#begun.subarray(0, this.#filled).every((byte, i) => byte === PREFACE[i]);
     const isOver = count === 0 || !isPreface || this.#filled === PREFACE.length;
     if (!isOver) return this.#client.receive(this.#begun.subarray(this.#filled), this);
     this.#deadline[Symbol.dispose]();
-    const client = new RewoundConnection(this.#client, this.#begun.subarray(0, this.#filled));
+    const client = new RewoundConnection(
+      this.#client,
+      this.#begun.subarray(0, this.#filled),
+      false,
+    );
     const serve = isPreface && this.#filled === PREFACE.length ? serveHttp2 : serveHttp;
-    this.#served = serve(client, this.#options);
-    this.#served.done.then(this.#finish);
+    this.#serve(serve(client, this.#options));
   }
 
   receiveFailed(): void {
-    this.#close();
+    if (this.#refused !== undefined) this.#refused.came(NO_BYTES);
+    else this.#close();
+  }
+
+  #serve(session: Session): void {
+    this.#served = session;
+    session.done.then(this.#finish);
+  }
+
+  /** Nothing came that tells the version: it is told so by the one that everybody reads. */
+  #refuse(): void {
+    this.#deadline[Symbol.dispose]();
+    this.#refused = new RewoundConnection(this.#client, NO_BYTES, true);
+    this.#serve(refuseLate(this.#refused, this.#options));
   }
 
   #close(reason?: Error): void {

@@ -1,106 +1,92 @@
 /**
- * The server behind all contenders. It is not measured, so it only has to be quick: nginx with
- * files, or, where there is none, this file as a program: `deno run --allow-net backend.ts PORT`.
+ * The servers behind all contenders. They are not measured, so they only have to be quick: nginx with
+ * files, and `backend_program.ts`, which can do more.
  *
- * The path is the size of the answer: `/1024`, or `/b/asset-0.js` to `/b/asset-63.js` for about 1 KiB.
- * What is sent to `/upload` is answered with 2 bytes; the program reads large bodies of one size alone,
- * and echoes what comes over a WebSocket.
+ * The path is the size of the answer: `/1024`. There are more of about 1 KiB, `/b/asset-0.js` to
+ * `/b/asset-63.js` and `/items/0` to `/items/1999`, and `/chunked/4096` comes in chunks. What is sent to
+ * `/upload` is answered with 2 bytes; so is what is sent to `/take`, once it has come whole.
  */
-import { nginxConfig } from "./peers.ts";
+import type { ServerFiles } from "./contender.ts";
+import { message } from "./load/grpc.ts";
+import { nginxConfig } from "./peers/nginx.ts";
+import type { BackendKind } from "./setup.ts";
+import { ABOUT_1_KIB, ITEMS, SIZES } from "./sizes.ts";
 
-/** The sizes that it has answers of, in bytes. */
-export const SIZES = { tiny: 2, small: 1024, medium: 64 * 1024, large: 100_000_000 } as const;
+/** The method that answers, and bytes of its messages beside their frame. */
+export const GRPC = { path: "bench.Bench/Ask", bytes: 100 } as const;
 
-/** The sizes of about 1 KiB that it has answers of, too. */
-export const ABOUT_1_KIB: readonly number[] = Array.from({ length: 64 }, (_, i) => 992 + i);
+/** Ports of what stands behind contenders. */
+export type BackendPorts = Readonly<Record<BackendKind, number>>;
 
-/** Files, as quickly as possible, or the program, which can do more. */
-export type BackendKind = "files" | "app";
-
-export interface BackendSetting {
-  readonly port: number;
+export interface NginxSetting extends ServerFiles {
+  readonly ports: Omit<BackendPorts, "app">;
   /** A folder of its own. */
   readonly folder: string;
-  /** The nginx to use, where there is one. */
-  readonly nginx: string | undefined;
 }
 
-/** Makes its files, and gives the command line that runs it. */
-export async function backendCommand(
-  { port, folder, nginx }: BackendSetting,
+/** Makes the files that nginx has answers of, and gives the command line that runs it. */
+export async function nginxBackend(
+  nginx: string,
+  setting: NginxSetting,
 ): Promise<readonly string[]> {
-  if (nginx === undefined) {
-    const self = new URL(import.meta.url).pathname;
-    const flags = ["-q", "--no-prompt", "--allow-net=127.0.0.1"];
-    return [Deno.execPath(), "run", ...flags, self, String(port)];
-  }
-  for (const size of [...Object.values(SIZES), ...ABOUT_1_KIB]) {
-    using file = await Deno.create(`${folder}/${size}`);
+  const { folder } = setting;
+  for (const name of ["b", "items", "chunked"]) await Deno.mkdir(`${folder}/${name}`);
+  const sizes: readonly (readonly [path: string, size: number])[] = [
+    ...[...Object.values(SIZES), ...ABOUT_1_KIB].map((size) => [String(size), size] as const),
+    ...ABOUT_1_KIB.map((size, index) => [`b/asset-${index}.js`, size] as const),
+    ...ITEMS.map((size, index) => [`items/${index}`, size] as const),
+    [`chunked/${SIZES.chunked}`, SIZES.chunked],
+  ];
+  for (const [path, size] of sizes) {
+    using file = await Deno.create(`${folder}/${path}`);
     await file.truncate(size);
   }
-  await Deno.mkdir(`${folder}/b`);
-  for (const [index, size] of ABOUT_1_KIB.entries()) {
-    using file = await Deno.create(`${folder}/b/asset-${index}.js`);
-    await file.truncate(size);
-  }
+  await Deno.writeFile(`${folder}/grpc-answer`, message(GRPC.bytes));
   const config = `${folder}/backend.conf`;
-  await Deno.writeTextFile(
-    config,
-    nginxConfig(
-      folder,
-      `
-  sendfile on;
-  open_file_cache max=100;
-  server {
-    listen 127.0.0.1:${port};
-    root ${folder};
-    location = /upload { return 200 "ok"; }
-  }`,
-    ),
-  );
+  await Deno.writeTextFile(config, nginxConfig(folder, servers(setting)));
   return [nginx, "-e", "stderr", "-c", config];
 }
 
-function serve(port: number): void {
-  const zeros = new Uint8Array(SIZES.medium);
-  Deno.serve({ hostname: "127.0.0.1", port, onListen: () => {} }, async (request) => {
-    if (request.headers.get("upgrade") === "websocket") return echo(request);
-    const path = new URL(request.url).pathname;
-    if (path === "/upload") return await take(request);
-    const size = Number(path.slice(1));
-    return size <= zeros.length
-      ? new Response(zeros.subarray(0, size))
-      : new Response(stream(zeros, size), { headers: { "content-length": String(size) } });
-  });
+/** The command line that runs what does more. */
+export function programBackend(port: number): readonly string[] {
+  const script = new URL("backend_program.ts", import.meta.url).pathname;
+  const flags = ["-q", "--no-prompt", "--allow-net=127.0.0.1"];
+  return [Deno.execPath(), "run", ...flags, script, String(port)];
 }
 
-function echo(request: Request): Response {
-  const { socket, response } = Deno.upgradeWebSocket(request);
-  socket.binaryType = "arraybuffer";
-  socket.onmessage = ({ data }) => socket.send(data);
-  // a client that is done just closes
-  socket.onerror = (event) => event.preventDefault();
-  return response;
+function servers({ ports, folder, cert, key }: NginxSetting): string {
+  return `
+  sendfile on;
+  open_file_cache max=3000;
+  ssl_certificate ${cert};
+  ssl_certificate_key ${key};
+  ssl_protocols TLSv1.3;
+  upstream self {
+    server 127.0.0.1:${ports.files};
+    keepalive 64;
+    keepalive_requests 1000000000;
+  }
+  server {
+    listen 127.0.0.1:${ports.files};
+    listen 127.0.0.1:${ports.h2c} http2;
+    listen 127.0.0.1:${ports.tls} ssl;
+    root ${folder};
+    client_max_body_size 0;
+    # a body is read before anything is asked of the server behind, which is this one
+    client_body_buffer_size 2m;
+    proxy_pass_request_body off;
+    proxy_set_header Content-Length "";
+    proxy_set_header Connection "";
+    proxy_http_version 1.1;
+    proxy_method GET;
+    location = /upload { return 200 "ok"; }
+    location = /take { proxy_pass http://self/${SIZES.tiny}; }
+    # includes are looked for while it is sent, so that nobody knows its length
+    location /chunked/ { ssi on; ssi_types *; }
+    location = /grpc-answer { default_type application/grpc; }
+    location = /${GRPC.path} {
+      proxy_pass http://self/grpc-answer;
+      add_trailer grpc-status 0;
+    }
+  }`;
 }
-
-/** Answers when a body has come whole. */
-async function take(request: Request): Promise<Response> {
-  let bytes = 0;
-  for await (const chunk of request.body ?? []) bytes += chunk.length;
-  const whole = bytes === SIZES.large;
-  return new Response("ok", { status: whole ? 200 : 400 });
-}
-
-function stream(zeros: Uint8Array<ArrayBuffer>, size: number): ReadableStream<Uint8Array> {
-  let left = size;
-  return new ReadableStream({
-    pull(controller) {
-      const count = Math.min(left, zeros.length);
-      if (count > 0) controller.enqueue(zeros.subarray(0, count));
-      left -= count;
-      if (left === 0) controller.close();
-    },
-  });
-}
-
-if (import.meta.main) serve(Number(Deno.args[0]));

@@ -1,104 +1,57 @@
-import { facts, idleThatFit, pinSelf } from "./machine.ts";
+import { makeCertificates } from "./certificates.ts";
 import type { Contender } from "./contender.ts";
-import { BASELINES, CONTENDERS } from "./peers.ts";
+import { facts, idleThatFit, pinSelf } from "./machine.ts";
+import { CONTENDERS } from "./peers/contenders.ts";
 import type { Plan, Surroundings } from "./plan.ts";
 import { type Candidate, findPrograms } from "./programs.ts";
-import { type Findings, Samples } from "./report.ts";
-import {
-  end,
-  makeCertificate,
-  type Stable,
-  start,
-  startBackends,
-  type Started,
-  startWith,
-} from "./start.ts";
-import { type Workload, workloads } from "./workloads.ts";
+import { type Findings, groupsOf, Samples } from "./report.ts";
+import { ALL_SETUPS, type Setup } from "./setup.ts";
+import { end, type Stable, start, startBackends, type Started } from "./start.ts";
+import { workloads } from "./workloads/all.ts";
+import type { Workload } from "./workloads/workload.ts";
 
 /**
- * Runs every workload on every contender in each round, so that whatever else the machine does
- * hits all of them. Contenders run on the first core; load, backend and this program on the second.
+ * Runs every workload on every contender that can, in each round, so that whatever else the machine
+ * does hits all of them. Contenders run on the first core; load, what is behind them and this program
+ * on the second. Those that are set up for other workloads do not run meanwhile.
  *
  * @throws {Error} where nothing can be measured, or on `stop`
  */
 export async function runBench(plan: Plan, surroundings: Surroundings): Promise<Findings> {
-  const { processes, stop } = surroundings;
+  const { processes } = surroundings;
   const idle = await idleThatFit(processes, plan.idleConnections);
-  const chosen = choose(plan, workloads(surroundings, { ...plan, idleConnections: idle.count }));
+  const { requests } = plan;
+  const chosen = choose(
+    plan.only,
+    workloads({ tools: surroundings, requests, idleConnections: idle.count }),
+  );
   const pinned = await pinSelf(processes);
   const { found, skipped, versions } = await findPrograms(processes, chosen.contenders);
-  const certificate = await makeCertificate(surroundings);
-  const backendPorts = await startBackends(surroundings);
-  const stable = { ...surroundings, ...certificate, backendPorts, pinned };
-
-  const samples = new Samples();
-  const troubles: string[] = [];
-  /** Runs one step of a contender; what goes wrong there is a finding, not the end. */
-  const attempt = async <T>(what: string, step: () => Promise<T>): Promise<T | undefined> => {
-    stop.throwIfAborted();
-    try {
-      return await step();
-    } catch (error) {
-      stop.throwIfAborted();
-      const trouble = `${what}: ${error instanceof Error ? error.message : String(error)}`;
-      troubles.push(trouble);
-      surroundings.say(trouble);
-      return undefined;
-    }
-  };
-
-  const runners: Runner[] = [];
-  for (const candidate of found) {
-    const { name } = candidate.contender;
-    const subject = await attempt(`${name}, start`, () => start(candidate, stable));
-    if (subject !== undefined) runners.push({ ...candidate, subject });
-  }
-  for (let round = 0; round <= plan.rounds; round++) {
-    for (const workload of chosen.workloads) {
-      for (const runner of rotate(runners, round)) {
-        if (workload.once && round > 1) continue;
-        const { name } = runner.contender;
-        const when = round === 0 ? "warming up" : `round ${round}/${plan.rounds}`;
-        const what = `${when}, ${workload.name}, ${name}`;
-        await attempt(what, async () => {
-          if (round === 0) {
-            surroundings.say(what);
-            return await workload.warmUp(runner.subject);
-          }
-          const values = await runOnce(workload, runner, stable);
-          workload.measures.forEach((measure, index) => {
-            samples.add(values[index] ?? NaN, { contender: name, measure: measure.name, round });
-          });
-          surroundings.say(`${what}: ${values.map((value) => value.toFixed(2)).join(", ")}`);
-        });
-      }
-    }
-  }
-  for (const { contender, subject } of runners) {
-    await attempt(contender.name, () => end(subject, processes));
+  const certificates = await makeCertificates(surroundings);
+  const backendPorts = await startBackends(surroundings, certificates);
+  const bench = new Bench(plan.rounds, { ...surroundings, certificates, backendPorts, pinned });
+  for (const setup of ALL_SETUPS) {
+    const able = found.filter(({ contender }) => contender.setups.includes(setup));
+    const due = chosen.workloads.filter((workload) => workload.setup === setup);
+    if (due.length > 0) await bench.measure(setup, able, due);
   }
   return {
     facts: await facts(plan, { processes, versions, pinned }),
-    groups: (["http", "tcp"] as const).map((mode) => ({
-      title: `${mode} mode`,
-      contenders: found.map(({ contender }) => contender).filter((one) => one.mode === mode)
-        .map(({ name }) => name),
-      baseline: BASELINES[mode],
-    })).filter(({ contenders }) => contenders.length > 0),
-    measures: chosen.workloads.flatMap(({ measures }) => measures),
-    samples,
+    groups: groupsOf(found.map(({ contender }) => contender), chosen.workloads),
+    samples: bench.samples,
     skipped: [...skipped, ...idle.notes],
-    troubles,
+    troubles: bench.troubles,
   };
 }
 
-interface Runner extends Candidate {
-  readonly subject: Started;
-}
-
-/** @throws {Error} where `only` has a name that there is not */
-function choose(
-  { only }: Plan,
+/**
+ * What is to run.
+ *
+ * @param only names of contenders and workloads; of a kind that none is of, all are chosen
+ * @throws {Error} where there is no such name
+ */
+export function choose(
+  only: readonly string[],
   all: readonly Workload[],
 ): { contenders: readonly Contender[]; workloads: readonly Workload[] } {
   const named = <T extends { readonly name: string }>(things: readonly T[]) => {
@@ -113,17 +66,88 @@ function choose(
   return { contenders: named(CONTENDERS), workloads: named(all) };
 }
 
-async function runOnce(
-  workload: Workload,
-  runner: Runner,
-  stable: Stable,
-): Promise<readonly number[]> {
-  if (!workload.fresh) return await workload.run(runner.subject);
-  const subject = await startWith(workload.backend, { candidate: runner, stable });
-  try {
-    return await workload.run(subject);
-  } finally {
-    await end(subject, stable.processes);
+interface Runner extends Candidate {
+  readonly subject: Started;
+}
+
+/** The work itself, and what comes of it. */
+class Bench {
+  readonly samples = new Samples();
+  /** What went wrong. */
+  readonly troubles: string[] = [];
+  readonly #rounds: number;
+  readonly #stable: Stable;
+
+  constructor(rounds: number, stable: Stable) {
+    this.#rounds = rounds;
+    this.#stable = stable;
+  }
+
+  /** Starts contenders, has each do all workloads in every round, and ends them. */
+  async measure(
+    setup: Setup,
+    candidates: readonly Candidate[],
+    workloads: readonly Workload[],
+  ): Promise<void> {
+    const runners: Runner[] = [];
+    for (const candidate of candidates) {
+      const what = `${candidate.contender.name}, start for ${setup}`;
+      const subject = await this.#attempt(what, () => start(candidate, setup, this.#stable));
+      if (subject !== undefined) runners.push({ ...candidate, subject });
+    }
+    for (let round = 0; round <= this.#rounds; round++) {
+      for (const workload of workloads) {
+        for (const runner of rotate(runners, round)) await this.#turn(round, workload, runner);
+      }
+    }
+    for (const { contender, subject } of runners) {
+      await this.#attempt(contender.name, () => end(subject, this.#stable.processes));
+    }
+  }
+
+  /** One workload on one contender; the round of number 0 is for warming up. */
+  async #turn(round: number, workload: Workload, runner: Runner): Promise<void> {
+    const { say } = this.#stable;
+    if (workload.fresh && round !== 1) return;
+    const { name } = runner.contender;
+    const when = round === 0 ? "warming up" : `round ${round}/${this.#rounds}`;
+    const what = `${when}, ${workload.name}, ${name}`;
+    await this.#attempt(what, async () => {
+      if (round === 0) {
+        say(what);
+        return await workload.warmUp(runner.subject);
+      }
+      const values = await this.#run(workload, runner);
+      workload.measures.forEach((measure, index) => {
+        this.samples.add(values[index] ?? NaN, { contender: name, measure: measure.name, round });
+      });
+      say(`${what}: ${values.map((value) => value.toFixed(2)).join(", ")}`);
+    });
+  }
+
+  async #run(workload: Workload, runner: Runner): Promise<readonly number[]> {
+    if (!workload.fresh) return await workload.run(runner.subject);
+    const subject = await start(runner, workload.setup, this.#stable);
+    try {
+      return await workload.run(subject);
+    } finally {
+      await end(subject, this.#stable.processes);
+    }
+  }
+
+  /** Runs one step; what goes wrong there is a finding, not the end. */
+  async #attempt<T>(what: string, step: () => Promise<T>): Promise<T | undefined> {
+    const { stop, say } = this.#stable;
+    stop.throwIfAborted();
+    try {
+      return await step();
+    } catch (error) {
+      stop.throwIfAborted();
+      const trouble = `${what}: ${error instanceof Error ? error.message : String(error)}`;
+      this.troubles.push(trouble);
+      say(trouble);
+      return undefined;
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Plan } from "./plan.ts";
-import { BASELINES } from "./peers.ts";
+import { BASELINES } from "./peers/contenders.ts";
 import type { Processes } from "./processes.ts";
 
 /** The cores for contenders and for everything else. */
@@ -38,7 +38,7 @@ export async function facts(
     ["versions", [...versions].map(([product, version]) => `${product} ${version}`).join(", ")],
     [
       "method",
-      `medians of ${rounds} rounds of ${requests} requests, in parentheses the ratio to ${BASELINES.http} or, in tcp mode, ${BASELINES.tcp} (median of the rounds' ratios); ` +
+      `medians of ${rounds} rounds of ${requests} requests, in parentheses the ratio to ${BASELINES.http} or, where bytes are forwarded, ${BASELINES.tcp} (median of the rounds' ratios); ` +
       "TLS 1.3, ECDSA P-256; CPU of the proxy's processes only; " +
       (pinned ? "proxy on one core, load and backend on another" : "no process is tied to a core"),
     ],

@@ -15,7 +15,7 @@ import { type Findings, renderReport } from "./report.ts";
 const HELP = `Usage: deno task bench [--rounds N] [--requests N] [--only NAME,...]
                        [--quick] [--write]
 
-  --rounds N      how often everything is measured (default: 3; with --quick 1)
+  --rounds N      how often everything is measured (default: 5; with --quick 1)
   --requests N    requests of 1 KiB in a round, all else follows (default: 20000; with --quick 2000)
   --only NAMES    contenders and workloads to run; of a kind that is not named, all are
   --quick         only to see whether it works
@@ -86,7 +86,7 @@ function parseFlags(args: readonly string[]): Plan | "help" {
   const { quick, help, write } = values;
   if (help) return "help";
   return {
-    rounds: parseCount("--rounds", values.rounds ?? (quick ? "1" : "3")),
+    rounds: parseCount("--rounds", values.rounds ?? (quick ? "1" : "5")),
     requests: parseCount("--requests", values.requests ?? (quick ? "2000" : "20000")),
     idleConnections: quick ? 200 : 10_000,
     write,

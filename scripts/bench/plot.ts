@@ -1,5 +1,5 @@
 import type { Findings, Group } from "./report.ts";
-import type { Measure } from "./workloads.ts";
+import type { Measure } from "./workloads/workload.ts";
 
 /** Pixels. */
 const SIZE = { width: 760, label: 200, bar: 420, row: 20, heading: 34, margin: 12 } as const;
@@ -10,7 +10,7 @@ const SIZE = { width: 760, label: 200, bar: 420, row: 20, heading: 34, margin: 1
  */
 export function renderPlot(findings: Findings): string {
   const panels = findings.groups.flatMap((group) =>
-    findings.measures.filter(({ plot }) => plot === true)
+    group.measures.filter(({ plot }) => plot === true)
       .map((measure) => ({ group, measure, bars: barsOf(findings, { group, measure }) }))
       .filter(({ bars }) => bars.length > 0)
   );

@@ -10,8 +10,12 @@ function plotOf(values: Readonly<Record<string, number>>): string {
   }
   return renderPlot({
     facts: new Map(),
-    groups: [{ title: "http mode", contenders: [...Object.keys(values), "absent"], baseline: "a" }],
-    measures: [{ name: "CPU <µs>", digits: 1, plot: true }, { name: "speed", digits: 0 }],
+    groups: [{
+      title: "http mode",
+      measures: [{ name: "CPU <µs>", digits: 1, plot: true }, { name: "speed", digits: 0 }],
+      contenders: [...Object.keys(values), "absent"],
+      baseline: "a",
+    }],
     samples,
     skipped: [],
     troubles: [],

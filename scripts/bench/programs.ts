@@ -1,6 +1,9 @@
 import type { Contender } from "./contender.ts";
 import type { Processes } from "./processes.ts";
 
+/** Behind the name of what is missing. */
+export const NOT_INSTALLED = "is not installed (see scripts/install_peers)";
+
 /** @returns where to find it and its version; undefined where it is not installed */
 export async function findProgram(
   processes: Processes,
@@ -53,7 +56,7 @@ export async function findPrograms(
     const { name, product } = contender;
     const at = await findProgram(processes, contender);
     if (at === undefined) {
-      skipped.push(`${name} is left out: ${product} is not installed (see scripts/install_peers)`);
+      skipped.push(`${name} is left out: ${product} ${NOT_INSTALLED}`);
       continue;
     }
     found.push({ contender, program: at.program });
@@ -62,7 +65,7 @@ export async function findPrograms(
   for (const [product, flag] of [["h2load", "--version"], ["openssl", "version"]] as const) {
     const version = await versionOf(processes, [product, flag]);
     if (version === undefined) {
-      throw new Error(`${product} is not installed (see scripts/install_peers)`);
+      throw new Error(`${product} ${NOT_INSTALLED}`);
     }
     versions.set(product, version);
   }

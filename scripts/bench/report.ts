@@ -1,5 +1,8 @@
+import type { Contender } from "./contender.ts";
+import { BASELINES } from "./peers/contenders.ts";
+import { CHAPTERS, type Setup, SETUPS } from "./setup.ts";
 import { median } from "./statistics.ts";
-import type { Measure } from "./workloads.ts";
+import type { Measure, Workload } from "./workloads/workload.ts";
 
 /** Everything that a bench found. */
 export interface Findings {
@@ -7,7 +10,6 @@ export interface Findings {
   readonly facts: ReadonlyMap<string, string>;
   /** A table for each. */
   readonly groups: readonly Group[];
-  readonly measures: readonly Measure[];
   readonly samples: Samples;
   /** Which contenders are missing and why. */
   readonly skipped: readonly string[];
@@ -18,10 +20,47 @@ export interface Findings {
 /** Contenders that do the same work. */
 export interface Group {
   readonly title: string;
+  readonly measures: readonly Measure[];
   /** Names, in the order of the report. */
   readonly contenders: readonly string[];
   /** The contender that the others are compared with, should it be among them. */
   readonly baseline: string;
+}
+
+/**
+ * A table for each chapter and mode, and one for each contender that is only to be compared with
+ * another one.
+ */
+export function groupsOf(
+  contenders: readonly Contender[],
+  workloads: readonly Workload[],
+): readonly Group[] {
+  const names = (some: readonly Contender[]) => some.map(({ name }) => name);
+  const measuresOf = (setups: readonly Setup[]) =>
+    workloads.filter(({ setup }) => setups.includes(setup)).flatMap(({ measures }) => measures);
+  const chapters = Object.entries(CHAPTERS).flatMap(([chapter, title]) => {
+    const setups = (Object.keys(SETUPS) as Setup[])
+      .filter((setup) => SETUPS[setup].chapter === chapter);
+    const able = contenders.filter((one) =>
+      one.beside === undefined && one.setups.some((setup) => setups.includes(setup))
+    );
+    return (["http", "tcp"] as const).map((mode) => ({
+      title: mode === "tcp" ? `${title}, by forwarding bytes` : title,
+      measures: measuresOf(setups),
+      contenders: names(able.filter((one) => one.mode === mode)),
+      baseline: BASELINES[mode],
+    }));
+  });
+  const pairs = contenders.flatMap(({ name, beside, setups }) =>
+    beside === undefined ? [] : [{
+      title: `${name} beside ${beside}`,
+      measures: measuresOf(setups),
+      contenders: [beside, name],
+      baseline: beside,
+    }]
+  );
+  return [...chapters, ...pairs]
+    .filter((group) => group.contenders.length > 0 && group.measures.length > 0);
 }
 
 /** The numbers of all rounds, by contender and measure. */
@@ -75,7 +114,7 @@ function table(findings: Findings, group: Group): readonly string[] {
   return [
     row([group.title, ...group.contenders]),
     row(["---", ...group.contenders.map(() => "---:")]),
-    ...findings.measures.map((measure) =>
+    ...group.measures.map((measure) =>
       row([
         measure.name,
         ...group.contenders.map((name) => cell(findings, { name, group, measure })),

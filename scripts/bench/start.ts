@@ -1,11 +1,15 @@
-import { backendCommand, type BackendKind } from "./backend.ts";
-import type { Surroundings } from "./plan.ts";
-import { OpenConnections, type Target } from "./load.ts";
+import { type BackendPorts, nginxBackend, programBackend } from "./backend.ts";
+import type { Certificates } from "./certificates.ts";
+import type { ServerFiles } from "./contender.ts";
+import { OpenConnections } from "./load/connections.ts";
+import type { Target } from "./load/target.ts";
 import { CONTENDER_CORE } from "./machine.ts";
-import { CONTENDERS } from "./peers.ts";
+import { NGINX } from "./peers/nginx.ts";
+import type { Surroundings } from "./plan.ts";
 import type { Processes, Running } from "./processes.ts";
-import { type Candidate, findProgram } from "./programs.ts";
-import type { Subject } from "./workloads.ts";
+import { type Candidate, findProgram, NOT_INSTALLED } from "./programs.ts";
+import { type Setup, SETUPS } from "./setup.ts";
+import type { Subject } from "./workloads/workload.ts";
 
 /** Milliseconds a contender or the backend has to take its first connection. */
 const START_MS = 15_000;
@@ -18,32 +22,27 @@ export interface Started extends Subject {
 
 /** What is the same for all contenders. */
 export interface Stable extends Surroundings {
-  readonly cert: string;
-  readonly key: string;
-  readonly backendPorts: Readonly<Record<BackendKind, number>>;
+  readonly certificates: Certificates;
+  readonly backendPorts: BackendPorts;
   readonly pinned: boolean;
 }
 
 /** @throws {Error} where it does not answer in time */
-export function start(candidate: Candidate, stable: Stable): Promise<Started> {
-  return startWith("files", { candidate, stable });
-}
-
-/** @throws {Error} where it does not answer in time */
-export async function startWith(
-  kind: BackendKind,
-  { candidate: { contender, program }, stable }: { candidate: Candidate; stable: Stable },
+export async function start(
+  { contender, program }: Candidate,
+  setup: Setup,
+  stable: Stable,
 ): Promise<Started> {
-  const { processes, cert, key, pinned } = stable;
-  const backendPort = stable.backendPorts[kind];
+  const { processes, certificates, pinned } = stable;
   const port = freePort();
   const folder = await Deno.makeTempDir({ dir: stable.folder, prefix: contender.name });
-  const command = await contender.command(program, { port, backendPort, cert, key, folder });
-  const running = processes.start(command, {
+  const backendPort = stable.backendPorts[SETUPS[setup].backend];
+  const setting = { ...certificates, setup, port, backendPort, folder };
+  const running = processes.start(await contender.command(program, setting), {
     core: pinned ? CONTENDER_CORE : undefined,
     cwd: PROJECT,
   });
-  const target: Target = { port, ca: await Deno.readTextFile(cert) };
+  const target = await targetOf(setup, port, certificates);
   try {
     await answering(running, async () => {
       using connection = new OpenConnections(target);
@@ -57,34 +56,47 @@ export async function startWith(
   return { ...target, pid: running.pid, running };
 }
 
+async function targetOf(setup: Setup, port: number, files: Certificates): Promise<Target> {
+  const read = (path: string) => Deno.readTextFile(path);
+  const { cert, key } = files.client;
+  return {
+    port,
+    ca: await read(files.ca),
+    ...(setup === "clients" ? { client: { cert: await read(cert), key: await read(key) } } : {}),
+  };
+}
+
 /** @throws {Error} where it has to be killed */
 export async function end({ running }: Started, processes: Processes): Promise<void> {
   if (!await processes.stop(running)) throw new Error("It did not end on SIGTERM and was killed");
 }
 
-/** @returns their ports */
+/**
+ * Starts what stands behind contenders, for as long as the bench runs.
+ *
+ * @returns where
+ * @throws {Error} where something is missing, or does not answer in time
+ */
 export async function startBackends(
-  surroundings: Surroundings,
-): Promise<Record<BackendKind, number>> {
-  const nginx = CONTENDERS.find(({ name }) => name === "nginx");
-  const found = nginx && await findProgram(surroundings.processes, nginx);
-  return {
-    files: await startBackend(surroundings, found?.program),
-    app: await startBackend(surroundings, undefined),
-  };
-}
-
-async function startBackend(
   { processes, folder }: Surroundings,
-  nginx: string | undefined,
-): Promise<number> {
-  const port = freePort();
+  files: ServerFiles,
+): Promise<BackendPorts> {
+  const nginx = await findProgram(processes, NGINX);
+  if (nginx === undefined) throw new Error(`nginx ${NOT_INSTALLED}: it is the server behind all`);
+  const ports = { files: freePort(), app: freePort(), h2c: freePort(), tls: freePort() };
   const own = await Deno.makeTempDir({ dir: folder, prefix: "backend" });
-  const running = processes.start(await backendCommand({ port, folder: own, nginx }));
-  await answering(running, async () => {
-    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-  });
-  return port;
+  const setting = { ports, folder: own, ...files };
+  for (
+    const [command, port] of [
+      [await nginxBackend(nginx.program, setting), ports.files],
+      [programBackend(ports.app), ports.app],
+    ] as const
+  ) {
+    await answering(processes.start(command), async () => {
+      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    });
+  }
+  return ports;
 }
 
 /** Waits until a process that was just started passes a test. */
@@ -107,19 +119,4 @@ async function answering(running: Running, test: () => Promise<void>): Promise<v
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
-}
-
-export async function makeCertificate(
-  { processes, folder }: Surroundings,
-): Promise<{ cert: string; key: string }> {
-  const cert = `${folder}/cert.pem`;
-  const key = `${folder}/key.pem`;
-  await processes.run([
-    ...["openssl", "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"],
-    ...["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-keyout", key, "-out", cert],
-    ...["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-    // as a CA it would not be taken for a server's
-    ...["-addext", "basicConstraints=critical,CA:FALSE"],
-  ]);
-  return { cert, key };
 }

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import * as tls from "node:tls";
-import type { Target } from "./load.ts";
+import type { Target } from "./target.ts";
 
 /** Milliseconds in which something has to come. */
 const SILENCE_MS = 10_000;

@@ -1,5 +1,5 @@
-import type { Target } from "./load.ts";
-import type { Processes } from "./processes.ts";
+import type { Processes } from "../processes.ts";
+import type { Target } from "./target.ts";
 
 /**
  * Opens connections that resume a session, one after another, each for one tiny request, by

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { bytesInTurn, parseH2load, parseH2loadLog, parseWrk } from "./load.ts";
+import { bytesInTurn, parseH2load, parseH2loadLog } from "./h2load.ts";
 
 const OUTPUT = `starting benchmark...
 spawning thread #0: 16 total client(s). 2000 total requests
 TLS Protocol: TLSv1.3
 Cipher: TLS_AES_128_GCM_SHA256
+Application protocol: h2
 progress: 100% done
 
 finished in 47.26ms, 42319.98 req/s, 51.01MB/s
@@ -16,7 +17,7 @@ traffic: 2.41MB (2528000) total, 369.14KB (378000) headers (space savings 0.00%)
 
 Deno.test("parseH2load() reads the summary", () => {
   const { seconds, ...rest } = parseH2load(OUTPUT);
-  assert.deepEqual(rest, { protocol: "TLSv1.3", ok: 1999, bytes: 2_048_000 });
+  assert.deepEqual(rest, { tls: "TLSv1.3", protocol: "h2", ok: 1999, bytes: 2_048_000 });
   assert.ok(Math.abs(seconds - 0.04726) < 1e-9);
 });
 
@@ -28,7 +29,7 @@ Deno.test("parseH2load() knows the units of time", () => {
 });
 
 Deno.test("parseH2load() finds nothing in an output of failure", () => {
-  const nothing = { protocol: "no TLS", ok: 0, bytes: 0, seconds: 0 };
+  const nothing = { tls: "none", protocol: "none", ok: 0, bytes: 0, seconds: 0 };
   assert.deepEqual(parseH2load("connect: Connection refused\n"), nothing);
 });
 
@@ -38,18 +39,10 @@ Deno.test("bytesInTurn() counts what each connection asks for in turn", () => {
   assert.equal(bytesInTurn([1, 10, 100], { requests: 7, connections: 3 }), 111 + 11 + 11);
 });
 
-Deno.test("parseH2loadLog() gives what each request took", () => {
+Deno.test("parseH2loadLog() gives when each request began and what it took", () => {
   const log = "1700000000000000\t200\t850\n1700000000000900\t200\t12000\n\n";
-  assert.deepEqual(parseH2loadLog(log), [0.85, 12]);
-});
-
-Deno.test("parseWrk() reads requests and the slowest of them", () => {
-  const output = `  Thread Stats   Avg      Stdev     Max   +/- Stdev
-    Latency     3.10ms    1.20ms  40.51ms   91.02%
-    Req/Sec    20.53k     1.03k   21.63k    75.00%
-  81721 requests in 4.00s, 97.11MB read
-`;
-  assert.deepEqual(parseWrk(output), { requests: 81_721, slowest: 40.51 });
-  assert.deepEqual(parseWrk(output.replace("40.51ms", "1.02s")).slowest, 1020);
-  assert.deepEqual(parseWrk("unable to connect"), { requests: 0, slowest: 0 });
+  assert.deepEqual(parseH2loadLog(log), [
+    { began: 1_700_000_000_000, took: 0.85 },
+    { began: 1_700_000_000_000.9, took: 12 },
+  ]);
 });

@@ -1,10 +1,12 @@
-import type { Contender } from "./contender.ts";
+import type { Contender } from "../contender.ts";
+import { OF_BYTES } from "../setup.ts";
 
 /** Peers that forward bytes and know nothing of HTTP, in the order of the report. */
 export const TCP_PEERS: readonly Contender[] = [
   {
     name: "hitch",
     mode: "tcp",
+    setups: OF_BYTES,
     product: "hitch",
     programs: ["hitch", "/usr/sbin/hitch"],
     versionFlags: ["--version"],
@@ -32,6 +34,7 @@ ${byRoot ? 'user = "nobody"' : ""}
   {
     name: "stunnel",
     mode: "tcp",
+    setups: OF_BYTES,
     product: "stunnel",
     programs: ["stunnel4", "stunnel"],
     versionFlags: ["-version"],
@@ -72,7 +75,7 @@ sslVersionMin = TLSv1.3
 ];
 
 function nodePipe(name: string, product: string) {
-  return { name, product, mode: "tcp", versionFlags: ["--version"] } as const;
+  return { name, product, mode: "tcp", setups: OF_BYTES, versionFlags: ["--version"] } as const;
 }
 
 function pipeArguments(

@@ -1,0 +1,44 @@
+/** What stands behind a contender, all on 127.0.0.1; see `backend.ts`. */
+export type BackendKind = "files" | "app" | "h2c" | "tls";
+
+/** What a contender is set up to do; its configuration follows from it, and who can. */
+export type Setup = keyof typeof SETUPS;
+
+interface SetupFacts {
+  readonly backend: BackendKind;
+  /** The table of the report that its figures are in. */
+  readonly chapter: Chapter;
+}
+
+/** Tables of the report, in its order. */
+export const CHAPTERS = {
+  http1: "HTTP/1.1",
+  http2: "HTTP/2 in front, HTTP/1.1 behind",
+  grpc: "gRPC",
+  trust: "Trust",
+} as const;
+
+export type Chapter = keyof typeof CHAPTERS;
+
+/** In the order they are run. */
+export const SETUPS = {
+  /** HTTP/1.1 in front and behind. */
+  files: { backend: "files", chapter: "http1" },
+  /** The same, before a server that can do more, and is slower. */
+  app: { backend: "app", chapter: "http1" },
+  /** HTTP/2 in front, HTTP/1.1 behind. */
+  http2: { backend: "files", chapter: "http2" },
+  /** HTTP/2 in front and, in plaintext, behind. */
+  grpc: { backend: "h2c", chapter: "grpc" },
+  /** HTTP/1.1 in front and, over TLS that is verified, behind. */
+  tls: { backend: "tls", chapter: "trust" },
+  /** As `files`, for clients with a certificate alone, which the server is told of. */
+  clients: { backend: "files", chapter: "trust" },
+  /** Connections go on to the server by their name, ahead of TLS, which stays the server's. */
+  passthrough: { backend: "tls", chapter: "trust" },
+} as const satisfies Record<string, SetupFacts>;
+
+/** Setups of those that forward bytes and know nothing of them. */
+export const OF_BYTES: readonly Setup[] = ["files", "app"];
+
+export const ALL_SETUPS = Object.keys(SETUPS) as readonly Setup[];

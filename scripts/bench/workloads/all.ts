@@ -1,0 +1,11 @@
+import { grpcWorkloads } from "./grpc.ts";
+import { http1Workloads } from "./http1.ts";
+import { http2Workloads } from "./http2.ts";
+import { trustWorkloads } from "./trust.ts";
+import type { Amounts, Workload } from "./workload.ts";
+
+/** In the order of the report. */
+export function workloads(amounts: Amounts): readonly Workload[] {
+  return [http1Workloads, http2Workloads, grpcWorkloads, trustWorkloads]
+    .flatMap((of) => of(amounts));
+}

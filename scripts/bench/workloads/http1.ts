@@ -1,0 +1,221 @@
+import { blank } from "../load/blank.ts";
+import { handshakes, headOf } from "../load/connections.ts";
+import { answerOf, h2load, h2loadAtRate, type Load } from "../load/h2load.ts";
+import { resumptions } from "../load/resumption.ts";
+import { echoes } from "../load/websocket.ts";
+import { browse } from "../load/wrk.ts";
+import { ABOUT_1_KIB, SIZES } from "../sizes.ts";
+import { percentile } from "../statistics.ts";
+import { idle } from "./idle.ts";
+import {
+  type Amounts,
+  counted,
+  MIB,
+  repeated,
+  settledMemory,
+  type Subject,
+  type Workload,
+} from "./workload.ts";
+
+/** What browsers send comes first: it is what most proxies do all day. */
+export function http1Workloads(amounts: Amounts): readonly Workload[] {
+  return [
+    ...browsers(amounts),
+    ...kept(amounts),
+    ...openings(amounts),
+    ...transfers(amounts),
+    latency(amounts),
+    websocket(amounts),
+    after,
+    idle(amounts),
+  ];
+}
+
+/** Heads as browsers send them. */
+function browsers({ tools, requests }: Amounts): readonly Workload[] {
+  const seconds = Math.max(1, Math.round(requests / 10_000));
+  const work = (
+    name: string,
+    what: string,
+    crowd: { readonly connections: number; readonly browsers: number },
+  ): Workload => {
+    const load = { ...crowd, leastBytes: Math.min(...ABOUT_1_KIB) };
+    return {
+      name,
+      measures: [
+        { name: `${what}, CPU µs a request`, digits: 1, plot: name === "browser" },
+        { name: `${what}, slowest request, ms`, digits: 0 },
+      ],
+      ...STEADY,
+      warmUp: async (subject) =>
+        void await browse(tools, subject, { ...load, seconds: 3 * seconds }),
+      run: async (subject) => {
+        const { cpuMs, result } = await counted(
+          subject,
+          () => browse(tools, subject, { ...load, seconds }),
+        );
+        return [cpuMs * 1000 / result.requests, result.slowest];
+      },
+    };
+  };
+  return [
+    work("browser", "browser heads, 64 connections", { connections: 64, browsers: 1 }),
+    work("browsers", "browser heads, 256 connections, 16 browsers", {
+      ...{ connections: 256, browsers: 16 },
+    }),
+    work("crowd", "browser heads, 512 connections", { connections: 512, browsers: 16 }),
+  ];
+}
+
+/** Small things on connections that are kept alive. */
+function kept({ tools, requests }: Amounts): readonly Workload[] {
+  const small = { connections: 32, requests, asked: [answerOf(SIZES.small)] };
+  const medium = {
+    ...{ connections: 32, requests: Math.ceil(requests / 4) },
+    asked: [answerOf(SIZES.medium)],
+  };
+  const chunked = { path: `chunked/${SIZES.chunked}`, bytes: SIZES.chunked };
+  const of = (load: Load) => async (subject: Subject) => {
+    await h2load(tools, subject, load);
+    return load.requests;
+  };
+  return [
+    repeated({
+      ...{ name: "post", setup: "files", title: "POST of 1 KiB" },
+      load: async (subject) => {
+        const body = await blank(tools.folder, SIZES.small);
+        const asked = [{ path: "upload", bytes: SIZES.tiny }];
+        return await of({ requests, connections: 64, asked, body })(subject);
+      },
+    }),
+    rated("1k", "1 KiB kept alive", { tools, load: small }),
+    repeated({
+      ...{ name: "1k-varied", setup: "files", title: "about 1 KiB, no two alike in turn" },
+      load: of({ ...small, asked: ABOUT_1_KIB.map(answerOf) }),
+    }),
+    repeated({
+      ...{ name: "chunked", setup: "files", title: "4 KiB in chunks" },
+      check: async (subject) => {
+        const head = await headOf(subject, `/${chunked.path}`);
+        if (!/^transfer-encoding: chunked$/im.test(head)) throw new Error("It is not in chunks");
+      },
+      load: of({ ...small, asked: [chunked] }),
+    }),
+    rated("64k", "64 KiB kept alive", { tools, load: medium }),
+  ];
+}
+
+/** CPU for a request, and how many there are in a second. */
+function rated(
+  name: string,
+  what: string,
+  { tools, load }: { tools: Amounts["tools"]; load: Load },
+): Workload {
+  return {
+    name,
+    measures: [
+      { name: `${what}, CPU µs`, digits: 1, plot: true },
+      { name: `${what}, requests a second`, digits: 0 },
+    ],
+    ...STEADY,
+    warmUp: async (subject) => {
+      for (let i = 0; i < 3; i++) await h2load(tools, subject, load);
+    },
+    run: async (subject) => {
+      const { cpuMs, result } = await counted(subject, () => h2load(tools, subject, load));
+      return [cpuMs * 1000 / load.requests, load.requests / result];
+    },
+  };
+}
+
+/** Connections that are opened for one request each. */
+function openings({ tools, requests }: Amounts): readonly Workload[] {
+  const connections = Math.ceil(requests / 20);
+  return [
+    repeated({
+      ...{ name: "handshake", setup: "files", title: "full handshake and one request" },
+      ...{ unit: "ms", plot: true, warmUps: 1 },
+      load: async (subject) => {
+        await handshakes(subject, connections);
+        return connections;
+      },
+    }),
+    repeated({
+      ...{ name: "resume", setup: "files", title: "resumed handshake and one request" },
+      ...{ unit: "ms", plot: true, warmUps: 1 },
+      load: (subject) => resumptions(tools.processes, subject, 2),
+    }),
+  ];
+}
+
+/** 100 MB either way. */
+function transfers({ tools, requests }: Amounts): readonly Workload[] {
+  const times = Math.ceil(requests / 10_000);
+  const work = (
+    { name, setup }: Pick<Workload, "name" | "setup">,
+    load: (subject: Subject, requests: number) => Promise<number>,
+  ): Workload => ({
+    measures: [
+      { name: `100 MB ${name}, CPU ms`, digits: 0, plot: true },
+      { name: `100 MB ${name}, MB a second`, digits: 0 },
+    ],
+    ...{ name, setup, fresh: false },
+    warmUp: async (subject) => void await load(subject, 1),
+    run: async (subject) => {
+      const { cpuMs, result } = await counted(subject, () => load(subject, times));
+      return [cpuMs / times, times * SIZES.large / 1e6 / result];
+    },
+  });
+  return [
+    work({ name: "download", setup: "files" }, (subject, requests) => {
+      const asked = [answerOf(SIZES.large)];
+      return h2load(tools, subject, { requests, connections: 1, asked });
+    }),
+    work({ name: "upload", setup: "app" }, async (subject, requests) => {
+      const body = await blank(tools.folder, SIZES.large);
+      const asked = [{ path: "upload", bytes: SIZES.tiny }];
+      return await h2load(tools, subject, { requests, connections: 1, asked, body });
+    }),
+  ];
+}
+
+function latency({ tools, requests }: Amounts): Workload {
+  const load = { connections: 32, requests, asked: [answerOf(SIZES.small)] };
+  return {
+    name: "latency",
+    measures: [
+      { name: "1 KiB at half of its own saturation, p50 ms", digits: 2 },
+      { name: "1 KiB at half of its own saturation, p99 ms", digits: 2 },
+    ],
+    ...STEADY,
+    warmUp: () => Promise.resolve(),
+    run: async (subject) => {
+      const rate = requests / await h2load(tools, subject, load) / 2;
+      const times = (await h2loadAtRate(tools, subject, { ...load, rate })).map(({ took }) => took);
+      return [percentile(times, 50), percentile(times, 99)];
+    },
+  };
+}
+
+function websocket({ requests }: Amounts): Workload {
+  const echoed = { connections: 16, messages: Math.ceil(requests / 32) };
+  return repeated({
+    ...{ name: "websocket", setup: "app", title: "WebSocket message and its echo", warmUps: 1 },
+    load: async (subject) => {
+      await echoes(subject, echoed);
+      return echoed.connections * echoed.messages;
+    },
+  });
+}
+
+/** Behind all others on files. */
+const after: Workload = {
+  name: "after",
+  measures: [{ name: "memory after all of that, MiB", digits: 1 }],
+  ...{ setup: "files", fresh: false },
+  warmUp: () => Promise.resolve(),
+  run: async (subject) => [(await settledMemory(subject)) / MIB],
+};
+
+/** What most workloads are. */
+const STEADY = { setup: "files", fresh: false } as const;

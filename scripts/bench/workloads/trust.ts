@@ -1,0 +1,50 @@
+import { handshakes } from "../load/connections.ts";
+import { answerOf, h2load } from "../load/h2load.ts";
+import { SIZES } from "../sizes.ts";
+import { type Amounts, repeated, type Subject, type Workload } from "./workload.ts";
+
+/** TLS to servers, certificates of clients, and TLS that stays the servers'. */
+export function trustWorkloads({ tools, requests }: Amounts): readonly Workload[] {
+  const small = { connections: 32, requests, asked: [answerOf(SIZES.small)] };
+  const medium = {
+    ...{ connections: 32, requests: Math.ceil(requests / 4) },
+    asked: [answerOf(SIZES.medium)],
+  };
+  const connections = Math.ceil(requests / 20);
+  return [
+    repeated({
+      ...{ name: "tls", setup: "tls", title: "1 KiB kept alive, TLS to servers", plot: true },
+      load: async (subject) => {
+        await h2load(tools, subject, small);
+        return requests;
+      },
+    }),
+    repeated({
+      ...{ name: "clients", setup: "clients", unit: "ms", plot: true, warmUps: 1 },
+      title: "full handshake with a client's certificate and one request",
+      check: refusesOthers,
+      load: async (subject) => {
+        await handshakes(subject, connections);
+        return connections;
+      },
+    }),
+    repeated({
+      ...{ name: "passthrough", setup: "passthrough", plot: true },
+      title: "64 KiB kept alive, passed on with its TLS",
+      load: async (subject) => {
+        await h2load(tools, subject, medium);
+        return medium.requests;
+      },
+    }),
+  ];
+}
+
+/** @throws {Error} where somebody without a certificate is served */
+async function refusesOthers(subject: Subject): Promise<void> {
+  try {
+    await handshakes({ ...subject, client: undefined }, 1);
+  } catch {
+    return;
+  }
+  throw new Error("It serves clients without a certificate");
+}

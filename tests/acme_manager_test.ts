@@ -35,10 +35,10 @@ async function setUp(options: PebbleOptions = {}, { answers = true } = {}) {
   });
   let ahead = 0;
   let told = Promise.withResolvers<AcmeNews>();
-  const make = () =>
+  const make = (on: ChallengeBoard = board) =>
     stack.use(
       new CertificateManager({
-        ...{ store, board },
+        ...{ store, board: on },
         objection: () => Promise.resolve(undefined),
         onObtained: () => Promise.resolve(),
         tell: (one) => {
@@ -138,6 +138,55 @@ Deno.test("an order that fails is told in the CA's words, kept, and not repeated
   assert.ok((status?.due ?? 0) > Date.now() + 50_000);
 });
 
+Deno.test("an order that was cut short is taken up, by the same account and with the same key", async () => {
+  await using acme = await setUp();
+  // whoever runs it ends while it waits for the CA to look
+  const reached = Promise.withResolvers<void>();
+  const dies = new ChallengeBoard(() => {
+    reached.resolve();
+    return new Promise(() => {});
+  });
+  acme.make(dies).manage(acme.settings, [["cut.example.test"]]);
+  await within(reached.promise, "a challenge");
+  const order = await acme.store.order("cut.example.test");
+  const account = await acme.store.account(acme.settings.directory);
+  const told = acme.next();
+  const manager = acme.make();
+  manager.manage(acme.settings, [["cut.example.test"]]);
+  assert.equal((await told).kind, "obtained");
+  await manager.idle;
+  const orders = acme.pebble.log.matching(/Added order/);
+  assert.equal(orders.length, 1, acme.pebble.log.text);
+  assert.deepEqual(await acme.store.account(acme.settings.directory), account);
+  assert.equal((await acme.store.certificate("cut.example.test"))?.key, order?.key);
+  assert.equal(await acme.store.order("cut.example.test"), undefined);
+});
+
+Deno.test("an account whose making was cut short is found by its key", async () => {
+  await using acme = await setUp();
+  const { settings, store } = acme;
+  acme.make().manage(settings, [["one.example.test"]]);
+  await acme.next();
+  const account = await store.account(settings.directory);
+  assert.ok(account?.url !== undefined);
+  await store.saveAccount(settings.directory, { ...account, url: undefined });
+  const told = acme.next();
+  acme.make().manage(settings, [["two.example.test"]]);
+  assert.equal((await told).kind, "obtained");
+  assert.deepEqual(await store.account(settings.directory), account);
+});
+
+Deno.test("an order that the CA has forgotten is placed anew", async () => {
+  await using acme = await setUp();
+  const { settings: { directory }, store } = acme;
+  const key = "of no use";
+  const url = `${new URL(directory).origin}/my-order/none`;
+  await store.saveOrder("new.example.test", { directory, url, names: ["new.example.test"], key });
+  const told = acme.next();
+  acme.make().manage(acme.settings, [["new.example.test"]]);
+  assert.equal((await told).kind, "obtained");
+});
+
 Deno.test("a CA that is down costs nothing but time", async () => {
   await using acme = await setUp();
   await acme.pebble.stop();
@@ -156,7 +205,7 @@ Deno.test("a CA that is down costs nothing but time", async () => {
 });
 
 Deno.test("fifty certificates are got one after another", async () => {
-  await using acme = await setUp({ badNonces: 20 });
+  await using acme = await setUp({ badNonces: 50 });
   const names = Array.from({ length: 50 }, (_, index) => [`n${index}.example.test`]);
   const manager = acme.make();
   const first = acme.next();

@@ -131,10 +131,13 @@ Deno.test("two replicas that start at once place one order, and go on without Re
     }),
   );
   const grants = [`--allow-write=${a.folder}/acme,${b.folder}/acme`];
+  // a CA that looks while the first one does not listen yet would refuse, and rightly
+  await pebble.stop();
   const proxies = await Promise.all([
     startConfigured(a, { grants }),
     startConfigured(b, { grants }),
   ]);
+  await pebble.start();
   try {
     const told = () => proxies.map(({ log }) => log.text).join("\n");
     const serials = await eventually(
@@ -165,4 +168,28 @@ Deno.test("two replicas that start at once place one order, and go on without Re
   } finally {
     for (const proxy of proxies) await proxy[Symbol.asyncDispose]();
   }
+});
+
+Deno.test("a proxy that is killed amid an order goes on with its account, and gets the certificate", async () => {
+  await using pebble = await startPebble();
+  await using backend = await startNamed("site");
+  const https = await unusedPort();
+  await using config = await ConfigFile.create(
+    acmeYaml(pebble, { https, backend: backend.address, names: ["www.example.test"] }),
+  );
+  const grants = [`--allow-write=${config.folder}/acme`];
+  const order = `${config.folder}/acme/www.example.test/order.json`;
+  {
+    await using proxy = await startConfigured(config, { grants });
+    await eventually(() => Deno.stat(order).catch(() => undefined), () => proxy.log.text);
+    proxy.signal("SIGKILL");
+    await proxy.status;
+  }
+  await using again = await startConfigured(config, { grants });
+  await eventually(() => serialIn(config), () => again.log.text, 120_000);
+  assert.equal(pebble.log.matching(/There are now \d+ accounts/).length, 1, pebble.log.text);
+  await eventually(
+    async () => await Deno.stat(order).then(() => undefined, () => true),
+    "the order to be over",
+  );
 });

@@ -4,7 +4,7 @@ import { messageOf } from "../core/errors.ts";
 import type { ChallengeBoard, ChallengeType, PendingChallenges } from "./challenges.ts";
 import { NO_CHALLENGES } from "./challenges.ts";
 import { parseRenewalInfo, type RenewalWindow } from "./renewal.ts";
-import type { Account, IssuedCertificate } from "./keeper.ts";
+import type { Account, IssuedCertificate, PlacedOrder } from "./keeper.ts";
 
 /** Whom to ask for certificates, and as whom. */
 export interface AuthorityOptions {
@@ -28,6 +28,14 @@ export interface CertificateOrder {
   readonly replaces: string | undefined;
 }
 
+/** Where an order is remembered until it is over. */
+export interface OrderMemory {
+  /** One that was not seen to its end, be it by another process. */
+  readonly open: PlacedOrder | undefined;
+  /** Called once the CA has it, and ahead of all that follows. */
+  readonly placed: (order: PlacedOrder) => Promise<void>;
+}
+
 /** An order that a CA has refused, or could not be asked. */
 export class OrderError extends Error {
   override readonly name = "OrderError";
@@ -43,10 +51,13 @@ export class OrderError extends Error {
 /** Milliseconds that a CA has for each answer. */
 const ANSWER_MS = 30_000;
 
+/** Times in a row that a CA may refuse a nonce (RFC 8555, section 6.5) before an order fails by it. */
+const NONCE_TRIES = 20;
+
 /** A certification authority that speaks ACME (RFC 8555). */
 export class Authority {
   readonly #options: AuthorityOptions;
-  readonly #account: Account;
+  #account: Account;
   readonly #client: Client;
   readonly #acme: typeof import("acme-client");
 
@@ -67,6 +78,9 @@ export class Authority {
       backoffMin: 500,
       backoffMax: 10_000,
     });
+    // five by default, and its types do not know it
+    const { http } = this.#client as unknown as { http: { maxBadNonceRetries: number } };
+    http.maxBadNonceRetries = NONCE_TRIES;
   }
 
   /**
@@ -106,31 +120,63 @@ export class Authority {
         termsOfServiceAgreed: true,
         ...(email === undefined ? {} : { contact: [`mailto:${email}`] }),
       });
-      return { key: this.#account.key, url: this.#client.getAccountUrl() };
+      this.#account = { key: this.#account.key, url: this.#client.getAccountUrl() };
+      return this.#account;
     });
   }
 
   /**
-   * Gets a certificate; its challenges are on the board while the CA looks.
+   * Gets a certificate; its challenges are on the board while the CA looks. An order that is open is
+   * taken up where the CA still has it.
    *
    * @throws {OrderError}
    */
-  async order(order: CertificateOrder, board: ChallengeBoard): Promise<IssuedCertificate> {
-    const { names, replaces } = order;
+  async order(
+    order: CertificateOrder,
+    { board, memory }: { board: ChallengeBoard; memory: OrderMemory },
+  ): Promise<IssuedCertificate> {
     return await this.#told(async () => {
-      const identifiers = names.map((value) => ({ type: "dns", value }));
-      const request = { identifiers, ...(replaces === undefined ? {} : { replaces }) };
-      const placed = await this.#client.createOrder(request);
-      await this.#prove(placed, order, board);
-      const { createPrivateEcdsaKey, createPrivateRsaKey, createCsr } = this.#acme.crypto;
-      const key = this.#options.keyType === "rsa"
-        ? await createPrivateRsaKey(2048)
-        : await createPrivateEcdsaKey();
-      const [, csr] = await createCsr({ altNames: [...names] }, key);
-      const finalized = await this.#client.finalizeOrder(placed, csr);
-      const chain = await this.#client.getCertificate(finalized);
-      return { chain, key: key.toString() };
+      const { placed, key } = await this.#resume(order, memory.open) ??
+        await this.#place(order, memory);
+      if (placed.status === "pending") await this.#prove(placed, order, board);
+      const finalized = placed.status === "pending" || placed.status === "ready"
+        ? await this.#finalize(placed, { order, key })
+        : placed;
+      return { chain: await this.#client.getCertificate(finalized), key };
     });
+  }
+
+  async #place({ names, replaces }: CertificateOrder, { placed: remember }: OrderMemory) {
+    const { createPrivateEcdsaKey, createPrivateRsaKey } = this.#acme.crypto;
+    const made = this.#options.keyType === "rsa"
+      ? await createPrivateRsaKey(2048)
+      : await createPrivateEcdsaKey();
+    const key = made.toString();
+    const identifiers = names.map((value) => ({ type: "dns", value }));
+    const request = { identifiers, ...(replaces === undefined ? {} : { replaces }) };
+    const placed = await this.#client.createOrder(request);
+    await remember({ directory: this.#options.directory, url: placed.url, names, key });
+    return { placed, key };
+  }
+
+  /** @returns undefined where there is nothing that can be taken up */
+  async #resume({ names }: CertificateOrder, open: PlacedOrder | undefined) {
+    if (open === undefined || open.directory !== this.#options.directory) return undefined;
+    if (JSON.stringify(open.names) !== JSON.stringify(names)) return undefined;
+    try {
+      // all but its URL is asked for
+      const placed = await this.#client.getOrder({ url: open.url } as Order);
+      return placed.status === "invalid" ? undefined : { placed, key: open.key };
+    } catch (error) {
+      // it has forgotten it, or it is another account's
+      if (await this.#trouble() === undefined) return undefined;
+      throw error;
+    }
+  }
+
+  async #finalize(placed: Order, { order, key }: { order: CertificateOrder; key: string }) {
+    const [, csr] = await this.#acme.crypto.createCsr({ altNames: [...order.names] }, key);
+    return await this.#client.finalizeOrder(placed, csr);
   }
 
   /** When the CA would have a certificate renewed; undefined where it does not say. */
@@ -204,7 +250,8 @@ export class Authority {
       });
       await board.put(pending);
       try {
-        await this.#client.completeChallenge(challenge);
+        // of an order that was taken up the CA may be at it already
+        if (challenge.status === "pending") await this.#client.completeChallenge(challenge);
         await this.#client.waitForValidStatus(authorization);
       } catch (error) {
         throw new Error(await this.#refusal(authorization.url, name) ?? messageOf(error), {

@@ -24,6 +24,17 @@ export interface IssuedCertificate {
   readonly key: string;
 }
 
+/** An order that a CA has and that was not seen to its end. */
+export interface PlacedOrder {
+  /** The CA's directory. */
+  readonly directory: string;
+  /** The CA's name for it. */
+  readonly url: string;
+  readonly names: readonly string[];
+  /** PEM of the key that the certificate is for. */
+  readonly key: string;
+}
+
 /** Who keeps what is known of certificates: a folder, or a folder and what replicas share. */
 export interface Keeper {
   /** @returns undefined where there is none for this CA */
@@ -34,6 +45,10 @@ export interface Keeper {
   saveCertificate(name: string, certificate: IssuedCertificate): Promise<void>;
   state(name: string): Promise<CertificateState>;
   saveState(name: string, state: CertificateState): Promise<void>;
+  /** @returns undefined where none is open */
+  order(name: string): Promise<PlacedOrder | undefined>;
+  /** @param order undefined once it is over */
+  saveOrder(name: string, order: PlacedOrder | undefined): Promise<void>;
   /**
    * Runs what one alone of those who share all this may do at a time.
    *

@@ -3,7 +3,7 @@ import { Authority, type AuthorityOptions, OrderError } from "./authority.ts";
 import type { ChallengeBoard, ChallengeType } from "./challenges.ts";
 import { type IssuedLeaf, readIssuedLeaf } from "./issued_leaf.ts";
 import { pauseAfter, renewalTime, type RenewalWindow, retryPause } from "./renewal.ts";
-import type { Keeper } from "./keeper.ts";
+import type { Keeper, PlacedOrder } from "./keeper.ts";
 import { NO_FAILURE } from "./store.ts";
 
 /** How certificates are got. */
@@ -190,11 +190,20 @@ export class CertificateManager implements Disposable {
       const objected = await objection(names);
       if (objected !== undefined) return await this.#failed(one, objected, { unreachable: false });
       const authority = await this.#openShared(settings);
+      // kept before the CA knows it: the account is found again by its key
+      await store.saveAccount(settings.directory, authority.account);
       await store.saveAccount(settings.directory, await authority.register());
       const replaces = leaf?.identifier;
       const { challenges } = settings;
-      const issued = await authority.order({ names, challenges, replaces }, board);
+      const open = await store.order(name);
+      const memory = {
+        // one whose certificate is here is over
+        open: open?.key === (await store.certificate(name))?.key ? undefined : open,
+        placed: (order: PlacedOrder) => store.saveOrder(name, order),
+      };
+      const issued = await authority.order({ names, challenges, replaces }, { board, memory });
       await store.saveCertificate(name, issued);
+      await store.saveOrder(name, undefined);
       await store.saveState(name, NO_FAILURE);
       const got = readIssuedLeaf(issued.chain);
       const due = await this.#due(names, got);
@@ -203,6 +212,7 @@ export class CertificateManager implements Disposable {
       await onObtained();
     } catch (error) {
       const unreachable = error instanceof OrderError && error.unreachable;
+      if (!unreachable) await store.saveOrder(name, undefined).catch(() => {});
       await this.#failed(one, messageOf(error), { unreachable });
     }
   }

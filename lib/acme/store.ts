@@ -1,10 +1,16 @@
 import { messageOf, ProxyError } from "../core/errors.ts";
-import type { Account, CertificateState, IssuedCertificate, Keeper } from "./keeper.ts";
+import type {
+  Account,
+  CertificateState,
+  IssuedCertificate,
+  Keeper,
+  PlacedOrder,
+} from "./keeper.ts";
 import { folderName } from "./store_layout.ts";
 
 /**
  * What is kept of ACME, in a folder that only its owner may read: a folder for each certificate with
- * `fullchain.pem`, `privkey.pem` and `state.json`, and `accounts/` with a key for each CA. A file is
+ * `fullchain.pem`, `privkey.pem`, `state.json` and, while one is open, `order.json`, and `accounts/` with a key for each CA. A file is
  * written beside its place, synced, and renamed over it, so that it is the old one or the new one.
  */
 export class AcmeStore implements Keeper {
@@ -64,6 +70,20 @@ export class AcmeStore implements Keeper {
     await this.#write(`${folderName(name)}/state.json`, JSON.stringify(state));
   }
 
+  async order(name: string): Promise<PlacedOrder | undefined> {
+    const text = await this.#read(orderFile(name));
+    return text === undefined ? undefined : parseOrder(text);
+  }
+
+  async saveOrder(name: string, order: PlacedOrder | undefined): Promise<void> {
+    if (order !== undefined) return await this.#write(orderFile(name), JSON.stringify(order));
+    try {
+      await Deno.remove(`${this.#folder}/${orderFile(name)}`);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw cannotStore(this.#folder, error);
+    }
+  }
+
   /** Whoever has the folder is alone. */
   async exclusively(action: () => Promise<void>): Promise<boolean> {
     await action();
@@ -115,6 +135,18 @@ function accountFile(directory: string): string {
   const url = new URL(directory);
   const path = url.pathname.replaceAll(/[^A-Za-z0-9]+/g, "_");
   return `accounts/${url.hostname}_${url.port || "443"}${path}.json`;
+}
+
+function orderFile(name: string): string {
+  return `${folderName(name)}/order.json`;
+}
+
+/** @returns undefined where it is none */
+export function parseOrder(text: string): PlacedOrder | undefined {
+  const { directory, url, names, key } = parseObject(text) ?? {};
+  if (typeof directory !== "string" || typeof url !== "string" || typeof key !== "string") return;
+  if (!Array.isArray(names) || !names.every((name) => typeof name === "string")) return;
+  return { directory, url, names, key };
 }
 
 function parseAccount(text: string): Account | undefined {

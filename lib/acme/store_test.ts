@@ -23,6 +23,12 @@ Deno.test("AcmeStore keeps accounts, certificates and failures over a restart", 
   assert.equal(await again.account("https://other.example.com/dir"), undefined);
   assert.deepEqual(await again.certificate("a.test"), { chain: "CHAIN", key: "KEY" });
   assert.deepEqual(await again.state("a.test"), { failures: 2, notBefore: 3, reason: "no" });
+  assert.equal(await again.order("a.test"), undefined);
+  const order = { directory: DIRECTORY, url: "https://ca/1", names: ["a.test"], key: "KEY" };
+  await again.saveOrder("a.test", order);
+  assert.deepEqual(await new AcmeStore(folder).order("a.test"), order);
+  for (let i = 0; i < 2; i++) await again.saveOrder("a.test", undefined);
+  assert.equal(await again.order("a.test"), undefined);
   const { cert, key } = certificateFiles(folder, ["a.test", "b.test"]);
   assert.deepEqual([await Deno.readTextFile(cert), await Deno.readTextFile(key)], ["CHAIN", "KEY"]);
   for (const path of [key, cert]) assert.equal(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o600);
@@ -47,8 +53,10 @@ Deno.test("AcmeStore takes damaged files for none", async () => {
   for (const text of ["", "{", "[]", "null", '{"failures":"x"}']) {
     await Deno.writeTextFile(`${folder}/a.test/state.json`, text);
     await Deno.writeTextFile(`${folder}/accounts/${account?.name}`, text);
+    await Deno.writeTextFile(`${folder}/a.test/order.json`, text);
     assert.deepEqual(await store.state("a.test"), NO_FAILURE);
     assert.equal(await store.account(DIRECTORY), undefined);
+    assert.equal(await store.order("a.test"), undefined);
   }
   await Deno.remove(folder, { recursive: true });
 });

@@ -100,6 +100,11 @@ export class Redis implements Disposable {
     await this.#ask((client) => client.set(this.#name(key), value, expiration));
   }
 
+  /** @throws {RedisDown} */
+  async remove(key: string): Promise<void> {
+    await this.#ask((client) => client.del(this.#name(key)));
+  }
+
   /** Sets what is not there. @returns whether it was not @throws {RedisDown} */
   async claim(key: string, value: string, ms: number): Promise<boolean> {
     const options = { condition: "NX", expiration: { type: "PX", value: ms } } as const;

@@ -8,6 +8,10 @@ const KEPT_MS = 10 * 60_000;
 
 const PENDING = "acme:pending";
 const TAKEN = "acme:taken";
+/** Asks what is pending with others. */
+const ASKED = "acme:asked";
+/** Of what is told because somebody has asked: nobody waits for it to be taken. */
+const NO_NUMBER = 0;
 
 interface Told {
   readonly from: string;
@@ -17,7 +21,7 @@ interface Told {
 
 /**
  * The challenges of all replicas: a CA that looks at a name may meet any of them. Each tells the
- * others what is pending with it, and goes on once they answer so too.
+ * others what is pending with it, and goes on once they answer so too. Who comes later asks.
  */
 export class SharedChallenges {
   readonly #redis: Redis;
@@ -25,7 +29,7 @@ export class SharedChallenges {
   readonly #me = crypto.randomUUID();
   readonly #others = new Map<string, { pending: PendingChallenges; until: number }>();
   #own: PendingChallenges = NO_CHALLENGES;
-  #number = 0;
+  #number = NO_NUMBER;
   #taken = { number: 0, count: 0, wanted: Infinity, done: () => {} };
 
   /** @param publish has all workers here answer; to be made before Redis is opened */
@@ -34,6 +38,8 @@ export class SharedChallenges {
     this.#publish = publish;
     redis.subscribe(PENDING, (message) => void this.#take(message));
     redis.subscribe(TAKEN, (message) => this.#confirmed(message));
+    redis.subscribe(ASKED, () => void this.#tellAgain());
+    redis.onArrival(() => void redis.publish(ASKED, this.#me).catch(() => {}));
   }
 
   /** What is pending here: settles once all who can be reached answer so. */
@@ -57,6 +63,13 @@ export class SharedChallenges {
     }
   }
 
+  async #tellAgain(): Promise<void> {
+    const { tokens, certificates } = this.#own;
+    if (Object.keys(tokens).length + Object.keys(certificates).length === 0) return;
+    const told: Told = { from: this.#me, number: NO_NUMBER, pending: this.#own };
+    await this.#redis.publish(PENDING, JSON.stringify(told)).catch(() => {});
+  }
+
   async #take(message: string): Promise<void> {
     const told = parse<Told>(message);
     if (told === undefined || told.from === this.#me) return;
@@ -70,7 +83,8 @@ export class SharedChallenges {
 
   #confirmed(message: string): void {
     const told = parse<Pick<Told, "from" | "number">>(message);
-    if (told?.from !== this.#me || told.number !== this.#taken.number) return;
+    if (told?.from !== this.#me || told.number === NO_NUMBER) return;
+    if (told.number !== this.#taken.number) return;
     this.#taken.count++;
     if (this.#taken.count >= this.#taken.wanted) this.#taken.done();
   }

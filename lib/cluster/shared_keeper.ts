@@ -1,11 +1,13 @@
 import { readIssuedLeaf } from "../acme/issued_leaf.ts";
 import type { Keeper } from "../acme/keeper.ts";
-import type { Account, CertificateState, IssuedCertificate } from "../acme/keeper.ts";
+import type { Account, CertificateState, IssuedCertificate, PlacedOrder } from "../acme/keeper.ts";
 import type { AcmeStore } from "../acme/store.ts";
 import { type Redis, RedisDown } from "./redis.ts";
 
 /** Milliseconds that an order may take; whoever holds the lock says again and again that it lives. */
 const LOCK_MS = 30_000;
+/** Milliseconds for which an order is remembered: no CA keeps one open for longer. */
+const ORDER_MS = 7 * 86_400_000;
 /** Told with the name of a certificate that is new. */
 const NEWS = "acme:news";
 
@@ -67,6 +69,17 @@ export class SharedKeeper implements Keeper {
     await this.#share(stateKey(name), state);
   }
 
+  /** In Redis alone: without it none is placed, and none is taken up. */
+  async order(name: string): Promise<PlacedOrder | undefined> {
+    return await this.#shared<PlacedOrder>(orderKey(name));
+  }
+
+  async saveOrder(name: string, order: PlacedOrder | undefined): Promise<void> {
+    await (order === undefined
+      ? this.#redis.remove(orderKey(name))
+      : this.#redis.set(orderKey(name), JSON.stringify(order), ORDER_MS)).catch(ignoreDown);
+  }
+
   async exclusively(action: () => Promise<void>): Promise<boolean> {
     const me = crypto.randomUUID();
     try {
@@ -109,6 +122,10 @@ function accountKey(directory: string): string {
 
 function certificateKey(name: string): string {
   return `acme:certificate:${name}`;
+}
+
+function orderKey(name: string): string {
+  return `acme:order:${name}`;
 }
 
 function stateKey(name: string): string {

@@ -4,6 +4,7 @@ import { issueCertificate, testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { type ConfiguredProxy, startConfigured } from "./support/configured_proxy.ts";
 import { encodeAnswer } from "./support/http.ts";
+import { startNodeHttp2 } from "./support/node_http2_server.ts";
 import { run, runOk } from "./support/tools.ts";
 import { runCommand } from "./support/start_proxy.ts";
 
@@ -80,6 +81,42 @@ Deno.test("header rules act on requests and answers, with what a request has for
   assert.match(headers, /^Strict-Transport-Security: max-age=1\r?$/m);
   assert.doesNotMatch(headers, /^Server:/m);
   assert.match(headers, /^X-Old: 1\r?$/m);
+});
+
+Deno.test("a rule gives the server another Host, and what was asked for beside it", async () => {
+  await using at = await start([
+    { paths: ["/fixed"], backend: "site", request_headers: { set: { HOST: "up.test:8080" } } },
+    {
+      paths: ["/made"],
+      backend: "site",
+      request_headers: { set: { Host: "{host}.internal:", "X-Was": "{host}" } },
+    },
+    { paths: ["/wild"], backend: "site", request_headers: { set: { Host: "{path}" } } },
+  ]);
+  for (const version of ["--http1.1", "--http2"]) {
+    for (const [path, host] of [["/fixed", "up.test:8080"], ["/made", "localhost.internal"]]) {
+      const { body } = await ask(at.proxy, `${path}`, [version]);
+      assert.deepEqual(body.match(/^host: .*$/gim), [`Host: ${host}`]);
+      assert.match(body, new RegExp(`^X-Forwarded-Host: localhost:${at.proxy.port}$`, "m"));
+    }
+    const { status, body } = await ask(at.proxy, "/wild", [version]);
+    if (version === "--http1.1") assert.equal(status, 400);
+    assert.match(body, /The route's rule makes no Host of what the request says/);
+  }
+  await at.proxy.log.first(/ status=400 .*error=bad_host /);
+});
+
+Deno.test("a server by HTTP/2 gets another Host as its authority", async () => {
+  await using server = await startNodeHttp2(
+    `tell([head[":authority"], head.host, head["x-forwarded-host"]].join(" "));
+     stream.respond({ ":status": 200 }); stream.end();`,
+  );
+  const routes = [{ backend: "app", request_headers: { set: { Host: "up.test" } } }];
+  const app = { servers: [server.address], protocol: "h2" };
+  await using at = await start(routes, { backends: { app } });
+  for (const version of ["--http1.1", "--http2"]) await ask(at.proxy, "/", [version]);
+  const told = await server.lines.count(/^up\.test /, 2);
+  assert.deepEqual(told, Array(2).fill(`up.test  localhost:${at.proxy.port}`));
 });
 
 Deno.test("answer rules hold for the proxy's own answers, which pages and JSON share", async () => {
@@ -282,6 +319,22 @@ Deno.test("check and explain know rules, and say what is wrong with them in its 
     ],
     ["{ backend: s, request_headers: { remove: [connection] } }", /the proxy's own business/],
     ['{ backend: s, response_headers: { set: { A: "x\\ny" } } }', /visible ASCII/],
+    [
+      "{ backend: s, request_headers: { set: { Host: 'a b' } } }",
+      /7:\d+: "a b" is not a host; write a name or an address, maybe with a port/,
+    ],
+    ["{ backend: s, request_headers: { set: { host: '' } } }", /7:\d+: "" is not a host/],
+    ["{ backend: s, request_headers: { set: { Host: '::1' } } }", /7:\d+: "::1" is not a host/],
+    [
+      "{ backend: s, request_headers: { set: { Host: a, host: b } } }",
+      /7:\d+: a request has exactly one Host, and here are two/,
+    ],
+    [
+      "{ backend: s, request_headers: { add: { Host: a } } }",
+      /7:\d+: .* request_headers can set it/,
+    ],
+    ["{ backend: s, request_headers: { remove: [host] } }", /7:\d+: .* request_headers can set it/],
+    ["{ backend: s, response_headers: { set: { Host: a } } }", /7:\d+: .* request_headers can set/],
     [
       "{ backend: s, rate_limit: { requests: fast } }",
       /"fast" is not a rate; write 100\/s or 5\/m/,

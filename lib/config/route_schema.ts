@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { isUntouchable } from "../http/field_rules.ts";
-import { TOKEN } from "../http/grammar.ts";
+import { isHost, isUntouchable } from "../http/field_rules.ts";
+import { HOST, TOKEN } from "../http/grammar.ts";
 import { parseRate } from "../http/rate.ts";
 import { isConstant, names, parseTemplate } from "../http/template.ts";
 import { cidr, hostPattern, plainSize, text } from "./schema_parts.ts";
@@ -43,17 +43,45 @@ const fieldValue = text(
   },
 );
 
+const NOT_TOUCHABLE =
+  "this header is the proxy's own business: it says where requests come from, or ends them";
+
 /** Names that nobody but the proxy may touch are an error. */
 const touchable = fieldName.refine((name) => !isUntouchable(name), {
-  error: "this header is the proxy's own business: it says where requests come from, or ends them",
+  error: ({ input }) =>
+    isHost(String(input))
+      ? "a request has exactly one: request_headers can set it, and nothing else"
+      : NOT_TOUCHABLE,
 });
 
 const fields = z.record(touchable, fieldValue);
 
+const SET = "Put in, in the place of all of the same name";
+
 const fieldRules = z.strictObject({
-  set: fields.default({}).meta({ description: "Put in, in the place of all of the same name" }),
+  set: fields.default({}).meta({ description: SET }),
   add: fields.default({}).meta({ description: "Put in beside what is there" }),
   remove: z.array(touchable).default([]).meta({ description: "Names that do not go on" }),
+});
+
+/** Of a request `Host` can be another, but there is exactly one. */
+const hostedName = fieldName.refine((name) => isHost(name) || !isUntouchable(name), {
+  error: NOT_TOUCHABLE,
+});
+
+const requestRules = fieldRules.extend({
+  set: z.record(hostedName, fieldValue).superRefine((set, context) => {
+    const hosts = Object.keys(set).filter(isHost);
+    for (const [index, name] of hosts.entries()) {
+      const fail = (message: string) => context.addIssue({ code: "custom", path: [name], message });
+      const template = parseTemplate(set[name] ?? "");
+      const [text = ""] = template.parts;
+      if (index > 0) fail("a request has exactly one Host, and here are two");
+      else if (isConstant(template) && !HOST.test(text.trim())) {
+        fail(`"${text}" is not a host; write a name or an address, maybe with a port`);
+      }
+    }
+  }).default({}).meta({ description: `${SET}; Host can be set, and nothing else be done with it` }),
 });
 
 const redirect = z.strictObject({
@@ -131,7 +159,7 @@ export const route = z.strictObject({
     description:
       "Taken off the path for the backend, on segment borders, and told as X-Forwarded-Prefix; Location and the paths of cookies stay as they are",
   }),
-  request_headers: fieldRules.optional().meta({ description: "Header fields of requests" }),
+  request_headers: requestRules.optional().meta({ description: "Header fields of requests" }),
   response_headers: fieldRules.optional().meta({
     description: "Header fields of answers, of the proxy's own too",
   }),

@@ -4,7 +4,7 @@ import { AddressSet } from "../core/address_set.ts";
 import { ProxyError } from "../core/errors.ts";
 import { parseHtpasswd } from "../http/basic_auth.ts";
 import { field } from "../http/field.ts";
-import { fieldChanger } from "../http/field_rules.ts";
+import { fieldChanger, splitHost } from "../http/field_rules.ts";
 import { parseTemplate } from "../http/template.ts";
 import type { RouteRules } from "../proxy/route_rules.ts";
 import type { RouteAction, RouteTarget } from "../proxy/route_target.ts";
@@ -51,6 +51,7 @@ export function hasRules(route: RouteConfig): boolean {
 function rulesOf(route: RouteConfig, contents: Contents): RouteRules | undefined {
   if (!hasRules(route)) return undefined;
   const { allow, deny, rateLimit, basicAuth } = route;
+  const { host, rest } = splitHost(route.requestHeaders);
   return {
     deny: deny.length === 0 ? undefined : new AddressSet(deny),
     allow: allow.length === 0 ? undefined : new AddressSet(allow),
@@ -60,7 +61,8 @@ function rulesOf(route: RouteConfig, contents: Contents): RouteRules | undefined
       realm: basicAuth.realm,
     },
     stripPrefix: route.stripPrefix,
-    requestFields: fieldChanger(route.requestHeaders),
+    host,
+    requestFields: fieldChanger(rest),
     answerFields: fieldChanger(route.responseHeaders),
     compress: route.compress,
   };

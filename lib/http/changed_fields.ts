@@ -1,6 +1,6 @@
 import { ROLE } from "./field_name.ts";
 import { type Field, field } from "./field.ts";
-import type { FieldChanges } from "./message.ts";
+import type { FieldChanges, RequestChanges } from "./message.ts";
 
 /**
  * The fields that a rule leaves and adds. Those that frame a message or speak of one connection are
@@ -14,4 +14,16 @@ export function changedFields(
   const { remove, add } = changes;
   const kept = fields.filter(({ key, role }) => (role & ROLE.hopByHop) !== 0 || !remove.has(key));
   return [...kept, ...add.map(({ name, value }) => field(name, value))];
+}
+
+/** The same of a request, whose `Host` a rule may have made another. */
+export function changedRequestFields(
+  fields: readonly Field[],
+  changes: RequestChanges | undefined,
+): readonly Field[] {
+  const host = changes?.host;
+  const named = host === undefined
+    ? fields
+    : fields.map((one) => (one.role & ROLE.host) === 0 ? one : field("Host", host));
+  return changedFields(named, changes);
 }

@@ -120,6 +120,8 @@ export interface FieldChanges {
 export interface RequestChanges extends FieldChanges {
   /** What the server gets instead of `RequestFacts.path`. */
   readonly path: string | undefined;
+  /** What it gets as `Host`, or `:authority`, instead of `RequestFacts.authority`. */
+  readonly host?: string | undefined;
 }
 
 /** What an answer's head by HTTP/1 depends on besides itself. */

@@ -27,6 +27,25 @@ export function isWord(bytes: Uint8Array, from: number, to: number, word: string
   return true;
 }
 
+/**
+ * Whether the range holds this name of a field, whatever its case: unlike a word, it may hold any
+ * character of a token, such as `_`, and `^`, which is none of `~`.
+ *
+ * @param name in lower case
+ */
+export function isName(bytes: Uint8Array, from: number, to: number, name: string): boolean {
+  if (to - from !== name.length) return false;
+  for (let i = 0; i < name.length; i++) {
+    const byte = bytes[from + i] as number;
+    const isCapital = byte >= CAPITAL_A && byte <= CAPITAL_Z;
+    if ((isCapital ? byte | 0x20 : byte) !== name.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+const CAPITAL_A = 0x41;
+const CAPITAL_Z = 0x5a;
+
 /** Whether the range holds this text to the letter. */
 export function isText(bytes: Uint8Array, from: number, to: number, text: string): boolean {
   if (to - from !== text.length) return false;

@@ -39,6 +39,11 @@ const CHANGES: readonly (FieldChanges | undefined)[] = [
     add: [{ name: "Strict-Transport-Security", value: "max-age=1" }],
   },
   { remove: new Set(["via", "date", "content-length"]), add: [{ name: "B", value: "" }] },
+  // behind what is there of the same names
+  {
+    remove: new Set(["server"]),
+    add: [{ name: "C", value: "e" }, { name: "Set-Cookie", value: "a=b" }],
+  },
 ];
 
 const TERMS: readonly AnswerTerms[] = [0, 1].flatMap((minor) =>

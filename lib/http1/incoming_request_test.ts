@@ -10,7 +10,7 @@ import { SMUGGLING } from "../../tests/support/smuggling.ts";
 import { ProxyError } from "../core/errors.ts";
 import { type Field, hasRole, hasToken, valuesOf } from "../http/field.ts";
 import { ROLE } from "../http/field_name.ts";
-import { changedFields } from "../http/changed_fields.ts";
+import { changedRequestFields } from "../http/changed_fields.ts";
 import type { Forwarding, Range, RequestChanges, RequestHead } from "../http/message.ts";
 import { isRequestId } from "../http/request_id.ts";
 import { HEAD_ROOM, RoomyBuffer } from "../io/roomy_buffer.ts";
@@ -50,6 +50,11 @@ const CHANGES: readonly (RequestChanges | undefined)[] = [
   },
   { remove: new Set(["cookie", "accept"]), add: [], path: "/another/path?that=is&longer" },
   { remove: new Set(["content-length", "x-request-id", "via"]), add: [], path: "/" },
+  {
+    ...{ path: undefined, host: "other.example:8080", remove: new Set(["a"]) },
+    // behind what is there of the same names
+    add: [{ name: "X-B", value: "prod" }, { name: "Cookie", value: "a=b" }],
+  },
 ];
 
 /** As long as what is plain, and other than that by a little. */
@@ -346,7 +351,7 @@ function slowFacts(part: RequestHeadPart, { forwarding, changes }: Rules) {
     values: NAMES.map((name) => valuesOf(fields, name)),
     roles: Object.values(ROLE).filter((role) => hasRole(fields, role)),
     sentLine: `${method} ${changes?.path ?? target.path}`,
-    sent: sorted(changedFields(requestFields(part, forwarding, id), changes)),
+    sent: sorted(changedRequestFields(requestFields(part, forwarding, id), changes)),
   };
 }
 

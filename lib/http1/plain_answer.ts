@@ -73,12 +73,13 @@ export class PlainAnswer {
     const cut = cutLines(bytes, lines, this.#cut(terms.minor));
     const start = changes.remove(bytes, cut, lines.end);
     line.move(bytes, start - size - line.end);
-    // the date behind the others, as the slow way has it
+    // the date behind the others, and what a rule adds behind that, as the slow way has it
     moveBytes(bytes, start, lines.end, -date.length);
     bytes.set(date, lines.end - date.length);
-    lines.start = start - date.length;
+    changes.append(bytes, start - date.length, lines.end);
+    lines.start = start - date.length - changes.lines.length;
+    lines.end -= changes.lines.length;
     bytes.set(added, line.end);
-    bytes.set(changes.lines, line.end + added.length);
     return true;
   }
 

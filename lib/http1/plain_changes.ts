@@ -4,7 +4,7 @@ import { lineOf } from "../http/field.ts";
 import { COLON, CR } from "../http/grammar.ts";
 import type { FieldChanges } from "../http/message.ts";
 import { NO_BYTES } from "../io/buffer_pool.ts";
-import { isWord, moveBytes } from "./head_bytes.ts";
+import { isName, moveBytes } from "./head_bytes.ts";
 
 /**
  * What a rule makes of the fields of heads that stay where they lie. The changes of the last head
@@ -21,14 +21,17 @@ export class PlainChanges {
   /**
    * Goes by these from now on.
    *
+   * @param host of a request that gets another; the line of its own is not among those removed
    * @returns whether they concern no field that this proxy writes itself; those are for the slow way
    */
-  use(changes: FieldChanges | undefined): boolean {
+  use(changes: FieldChanges | undefined, host?: string): boolean {
     if (changes !== this.#changes) {
       this.#changes = changes;
       this.#removed = [...changes?.remove ?? NO_NAMES];
       const added = changes?.add ?? [];
-      this.lines = encodeLatin1(added.map(({ name, value }) => lineOf(name, value)).join(""));
+      const first = host === undefined ? "" : lineOf("Host", host);
+      const lines = added.map(({ name, value }) => lineOf(name, value)).join("");
+      this.lines = encodeLatin1(first + lines);
       const names = [...this.#removed, ...added.map(({ name }) => name)];
       this.#isPlain = names.every((name) => (fieldName(name).role & WRITTEN_HERE) === 0);
     }
@@ -55,8 +58,16 @@ export class PlainChanges {
     return start;
   }
 
+  /** Puts what is added behind the other lines, which move to the left for it. */
+  append(bytes: Uint8Array, from: number, to: number): void {
+    const { length } = this.lines;
+    if (length === 0) return;
+    moveBytes(bytes, from, to, -length);
+    bytes.set(this.lines, to - length);
+  }
+
   #isRemoved(bytes: Uint8Array, from: number, to: number): boolean {
-    for (const name of this.#removed) if (isWord(bytes, from, to, name)) return true;
+    for (const name of this.#removed) if (isName(bytes, from, to, name)) return true;
     return false;
   }
 }

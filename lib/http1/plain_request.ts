@@ -73,7 +73,7 @@ export class PlainRequest {
     const { line, lines } = this;
     if (forwarding.trusted && (lines.roles & BELIEVED) !== 0) return false;
     if (forwarding.via && (lines.roles & ROLE.via) !== 0) return false;
-    if (!this.#changes.use(changes)) return false;
+    if (!this.#changes.use(changes, changes?.host)) return false;
     const { lines: { length } } = this.#changes;
     const added = this.#added;
     added.make(forwarding, this.authority, line.minor);
@@ -81,12 +81,14 @@ export class PlainRequest {
     const size = added.size(told) + length;
     const path = changes?.path;
     if (size + (path?.length ?? 0) > line.start) return false;
-    const cut = cutLines(bytes, lines, REQUEST_CUT);
-    const start = lines.start = this.#changes.remove(bytes, cut, lines.end);
+    const cut = cutLines(bytes, lines, changes?.host === undefined ? REQUEST_CUT : CUT_WITH_HOST);
+    const start = this.#changes.remove(bytes, cut, lines.end);
     if (path === undefined) line.move(bytes, start - size - line.end);
     else line.write(bytes, start - size, path);
     added.put(bytes, start - length, told);
-    bytes.set(this.#changes.lines, start - length);
+    this.#changes.append(bytes, start, lines.end);
+    lines.start = start - length;
+    lines.end -= length;
     return true;
   }
 
@@ -163,6 +165,8 @@ export const REQUEST_CUT: CutRoles = {
   any: ROLE.hopByHop | BELIEVED,
   but: FRAMING_ROLES,
 };
+
+const CUT_WITH_HOST: CutRoles = { ...REQUEST_CUT, any: REQUEST_CUT.any | ROLE.host };
 
 function isNeverPlain(method: string): boolean {
   return method === "CONNECT" || method === "TRACE";

@@ -1,4 +1,4 @@
-import { changedFields } from "../http/changed_fields.ts";
+import { changedRequestFields } from "../http/changed_fields.ts";
 import { ROLE } from "../http/field_name.ts";
 import { type Field, hasToken } from "../http/field.ts";
 import type { Forwarding, PutField, RequestChanges, RequestHead } from "../http/message.ts";
@@ -77,7 +77,7 @@ export class TextRequest {
   }
 
   #fields(forwarding: Forwarding, changes: RequestChanges | undefined): readonly Field[] {
-    return changedFields(requestFields(this.facts, forwarding, this.id), changes);
+    return changedRequestFields(requestFields(this.facts, forwarding, this.id), changes);
   }
 }
 

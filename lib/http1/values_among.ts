@@ -1,5 +1,5 @@
 import { COLON, CR } from "../http/grammar.ts";
-import { isWord, textOf } from "./head_bytes.ts";
+import { isName, textOf } from "./head_bytes.ts";
 
 /**
  * The values of every line of a field among lines that are plain (`Name: value`), in order.
@@ -15,7 +15,7 @@ export function valuesAmong(
 ): string[] {
   const values: string[] = [];
   forEachLine(bytes, { from, to }, (colon, start, end) => {
-    if (isWord(bytes, start, colon, name)) values.push(textOf(bytes, colon + 2, end));
+    if (isName(bytes, start, colon, name)) values.push(textOf(bytes, colon + 2, end));
   });
   return values;
 }

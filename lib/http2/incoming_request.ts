@@ -1,5 +1,5 @@
 import { encodeLatin1, writeLatin1 } from "../core/latin1.ts";
-import { changedFields } from "../http/changed_fields.ts";
+import { changedRequestFields } from "../http/changed_fields.ts";
 import { expectsNothing } from "../http/expect.ts";
 import { countHop } from "../http/max_forwards.ts";
 import { type Field, field, fieldLines, hasToken, valuesOf } from "../http/field.ts";
@@ -100,8 +100,7 @@ export class IncomingRequest implements RequestFacts {
 
   each(put: PutField, forwarding: Forwarding, changes: RequestChanges | undefined): void {
     const { roles, length } = this.#head;
-    const fields = [...this.#fields(forwarding), field(X_REQUEST_ID, this.id)];
-    for (const { key, role, value } of changedFields(fields, changes)) {
+    for (const { key, role, value } of this.#changedFields(forwarding, changes)) {
       if ((role & ROLE.host) === 0) put(key, value);
     }
     if ((roles & ROLE.te) !== 0) put("te", "trailers");
@@ -112,8 +111,8 @@ export class IncomingRequest implements RequestFacts {
     const line = `${this.method} ${changes?.path ?? this.path} HTTP/1.1\r\n`;
     const lines = changes === undefined
       ? this.#lines(forwarding)
-      : encodeLatin1(fieldLines(changedFields(this.#fields(forwarding), changes)));
-    const tail = this.#tail();
+      : encodeLatin1(fieldLines(this.#changedFields(forwarding, changes)));
+    const tail = (changes === undefined ? `X-Request-Id: ${this.id}\r\n` : "") + this.#tail();
     const size = line.length + lines.length + tail.length;
     if (size > this.#buffer.length) this.#buffer = new Uint8Array(size + SPARE_BYTES);
     writeLatin1(line, this.#buffer, 0);
@@ -130,6 +129,12 @@ export class IncomingRequest implements RequestFacts {
       rendering.lines = encodeLatin1(fieldLines(this.#fields(forwarding)));
     }
     return rendering.lines;
+  }
+
+  /** What a server gets, as a rule changes it, but for its framing and its connection. */
+  #changedFields(forwarding: Forwarding, changes: RequestChanges | undefined): readonly Field[] {
+    const fields = [...this.#fields(forwarding), field(X_REQUEST_ID, this.id)];
+    return changedRequestFields(fields, changes);
   }
 
   /** What a server gets, but for its framing, its connection and the request's id. */
@@ -150,10 +155,10 @@ export class IncomingRequest implements RequestFacts {
     return fields;
   }
 
-  /** The request's own lines, and the empty one. */
+  /** Its framing and its connection, and the empty line. */
   #tail(): string {
     const { method, length, protocol, roles } = this.#head;
-    let tail = `X-Request-Id: ${this.id}\r\n`;
+    let tail = "";
     if (protocol !== undefined) {
       // RFC 6455, section 4.1; in HTTP/2 nobody needs it
       const key = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16))));

@@ -125,6 +125,20 @@ Deno.test("rules change path and fields, and a trusted peer is believed", () => 
   assert.doesNotMatch(text, /x-a/);
 });
 
+Deno.test("rules change Host and the id like other fields, which stand once", () => {
+  const request = begun(read(requestFields({}, [["x-request-id", "abc-1"]])));
+  const changes = {
+    ...{ path: undefined, host: "up.test:1", remove: new Set(["x-request-id"]) },
+    add: [{ name: "X-Request-Id", value: "mine" }],
+  };
+  const { bytes, from, to } = request.toHttp1(FORWARDING, changes);
+  const { fields } = parseRequestHead(bytes.subarray(from, to), 100);
+  const valuesOf = (key: string) => fields.filter((field) => field.key === key).map((f) => f.value);
+  assert.deepEqual(valuesOf("host"), ["up.test:1"]);
+  assert.deepEqual(valuesOf("x-request-id"), ["mine"]);
+  assert.deepEqual(valuesOf("x-forwarded-host"), ["example.com"]);
+});
+
 Deno.test("a server that speaks HTTP/2 gets the same without what frames say", () => {
   const request = begun(
     read(requestFields({ ":method": "POST" }, [

@@ -179,7 +179,9 @@ function authorityOf(
 function joinCookies(fields: readonly Field[]): readonly Field[] {
   const crumbs = fields.filter(({ key }) => key === "cookie");
   if (crumbs.length < 2) return fields;
-  const joined = field(COOKIE, crumbs.map(({ value }) => value).join("; "));
+  // an empty one would leave a blank at the end
+  const values = crumbs.map(({ value }) => value).filter((value) => value !== "");
+  const joined = field(COOKIE, values.join("; "));
   return [...fields.filter(({ key }) => key !== "cookie"), joined];
 }
 

@@ -3,7 +3,7 @@ import { type ErrorCode, ProxyError } from "../core/errors.ts";
 import { ipBytes } from "../core/ip.ts";
 import type { Rate, RateTable } from "../core/rate_table.ts";
 import { parseBasic, type PasswordHashes } from "../http/basic_auth.ts";
-import type { FieldChanger } from "../http/field_rules.ts";
+import type { FieldChanger, HostMaker } from "../http/field_rules.ts";
 import type { RequestFacts } from "../http/message.ts";
 import type { Passwords } from "./passwords.ts";
 
@@ -16,6 +16,8 @@ export interface RouteRules {
   readonly login: { readonly hashes: PasswordHashes; readonly realm: string } | undefined;
   /** Taken off the path. */
   readonly stripPrefix: string | undefined;
+  /** What the server gets as `Host`; undefined for that of the request. */
+  readonly host: HostMaker | undefined;
   readonly requestFields: FieldChanger | undefined;
   readonly answerFields: FieldChanger | undefined;
   readonly compress: boolean;

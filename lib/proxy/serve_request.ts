@@ -11,7 +11,6 @@ import { ROLE } from "../http/field_name.ts";
 import { hopsLeft } from "../http/max_forwards.ts";
 import { optionsAnswer } from "../http/options_answer.ts";
 import type { FieldChanges, RequestChanges, RequestFacts } from "../http/message.ts";
-import { stripPrefix } from "../http/strip_prefix.ts";
 import type { Variables } from "../http/template.ts";
 import type { OwnAnswer } from "../http/own_answer.ts";
 import { redirectAnswer } from "../http/redirect_answer.ts";
@@ -19,9 +18,10 @@ import type { ClientIdentity } from "./client_identity.ts";
 import { Exchange, type ExchangeOrder, type ExchangeOwner } from "./exchange.ts";
 import { isMisdirected, isUnderOtherAuth } from "./misdirected.ts";
 import type { Policy } from "./policy.ts";
+import { requestChanges } from "./request_changes.ts";
 import { clientBehind, requestServed } from "./request_served.ts";
 import { routeAnswer, withChanges } from "./respond.ts";
-import { judge, type RouteRules, RuleRefusal, type RuleServices } from "./route_rules.ts";
+import { judge, RuleRefusal, type RuleServices } from "./route_rules.ts";
 import type { RouteTarget } from "./route_target.ts";
 import type { PathSet } from "./router.ts";
 import type { ClientStream } from "./streams.ts";
@@ -105,10 +105,14 @@ export class RequestService implements ExchangeOwner {
     const { action, rules } = target;
     const variables = this.#variables(host, policy);
     this.#answerChanges = rules?.answerFields?.(variables);
+    let changes: RequestChanges | undefined;
     try {
       const judged = rules &&
         judge(rules, { request, client: variables.client }, this.#options.rules);
       if (judged !== undefined) await judged;
+      if (rules !== undefined && action.kind === "backend" && isWaitedFor()) {
+        changes = requestChanges(rules, request, variables);
+      }
     } catch (reason) {
       if (isWaitedFor()) this.#refuseByRule(asProxyError(reason, "internal"));
       return;
@@ -122,7 +126,6 @@ export class RequestService implements ExchangeOwner {
     const { backend } = action;
     const forwarding = this.#identity.forwarding(policy);
     const kept = backend.sticky?.read(request.values("cookie"), forwarding.proto === "https");
-    const changes = rules && requestChanges(rules, request, variables);
     this.exchange.proceed({
       backend,
       forwarding,
@@ -292,28 +295,6 @@ function routeFacts(routed: Routed | undefined) {
   if (routed === undefined) return undefined;
   const { name, target: { action } } = routed;
   return { name, backend: action.kind === "backend" ? action.backend : undefined };
-}
-
-/** What a server gets that differs from what the client has sent. */
-function requestChanges(
-  { requestFields, stripPrefix: prefix, login }: RouteRules,
-  request: RequestFacts,
-  variables: Variables,
-): RequestChanges | undefined {
-  const fields = requestFields?.(variables);
-  const path = prefix === undefined ? undefined : stripPrefix(request.path, prefix);
-  const told = path === undefined || prefix === undefined ? [] : [
-    { name: "X-Forwarded-Prefix", value: prefix.replace(/\/$/, "") },
-  ];
-  const remove = [
-    ...fields?.remove ?? [],
-    // what it said was for the proxy, and has no one to be shown to behind it
-    ...(login === undefined ? [] : ["authorization"]),
-    ...told.map(({ name }) => name.toLowerCase()),
-  ];
-  const add = [...fields?.add ?? [], ...told];
-  if (path === undefined && remove.length + add.length === 0) return undefined;
-  return { remove: new Set(remove), add, path };
 }
 
 const NOTHING_SAID = { retryAfter: undefined, challenge: undefined };

@@ -79,7 +79,7 @@ export class Http2ServerStream implements ServerStream {
     this.#head = {
       method: this.#asksTunnel ? "CONNECT" : request.method,
       scheme: this.#connection.scheme,
-      authority: request.authority ?? forwarding.defaultHost,
+      authority: changes?.host ?? request.authority ?? forwarding.defaultHost,
       path: changes?.path ?? request.path,
       protocol: this.#asksTunnel ? "websocket" : undefined,
       fields: (put) =>

@@ -167,7 +167,7 @@ export class KeptServer {
   requestChanges(changes: RequestChanges | undefined): RequestChanges | undefined {
     if (this.#others === undefined || changes?.remove.has("cookie")) return changes;
     return {
-      path: changes?.path,
+      ...{ path: changes?.path, host: changes?.host },
       remove: new Set([...changes?.remove ?? [], "cookie"]),
       add: [
         ...this.#others.map((value) => ({ name: "Cookie", value })),

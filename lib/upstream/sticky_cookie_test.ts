@@ -139,16 +139,18 @@ Deno.test("KeptServer.answerChanges() sets the cookie where the client's names a
 Deno.test("KeptServer.requestChanges() keeps the cookie, and no other, from servers", () => {
   const { pairOf, keptBy } = sticky();
   const added = [{ name: "X-A", value: "1" }];
-  const rules: RequestChanges = { path: "/x", remove: new Set(["x-b"]), add: added };
+  const rules: RequestChanges = { path: "/x", host: "h", remove: new Set(["x-b"]), add: added };
   assert.equal(keptBy("x=1").requestChanges(rules), rules);
   assert.equal(keptBy("x=1").requestChanges(undefined), undefined);
   assert.deepEqual(keptBy("x=1; lb=forged; y=2", pairOf(A), "z=3").requestChanges(rules), {
     path: "/x",
+    host: "h",
     remove: new Set(["x-b", "cookie"]),
     add: [{ name: "Cookie", value: "x=1; y=2" }, { name: "Cookie", value: "z=3" }, ...added],
   });
   assert.deepEqual(keptBy(pairOf(A)).requestChanges(undefined), {
     path: undefined,
+    host: undefined,
     remove: new Set(["cookie"]),
     add: [],
   });

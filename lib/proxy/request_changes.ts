@@ -1,0 +1,31 @@
+import type { RequestChanges, RequestFacts } from "../http/message.ts";
+import { stripPrefix } from "../http/strip_prefix.ts";
+import type { Variables } from "../http/template.ts";
+import type { RouteRules } from "./route_rules.ts";
+
+/**
+ * What a server gets that differs from what the client has sent, by the rules of a route.
+ *
+ * @throws {ProxyError} `bad_host` where a rule makes no `Host` of the request
+ */
+export function requestChanges(
+  { host: makeHost, requestFields, stripPrefix: prefix, login }: RouteRules,
+  request: RequestFacts,
+  variables: Variables,
+): RequestChanges | undefined {
+  const host = makeHost?.(variables);
+  const fields = requestFields?.(variables);
+  const path = prefix === undefined ? undefined : stripPrefix(request.path, prefix);
+  const told = path === undefined || prefix === undefined ? [] : [
+    { name: "X-Forwarded-Prefix", value: prefix.replace(/\/$/, "") },
+  ];
+  const remove = [
+    ...fields?.remove ?? [],
+    // what it said was for the proxy, and has no one to be shown to behind it
+    ...(login === undefined ? [] : ["authorization"]),
+    ...told.map(({ name }) => name.toLowerCase()),
+  ];
+  const add = [...fields?.add ?? [], ...told];
+  const isChanged = path !== undefined || host !== undefined || remove.length + add.length > 0;
+  return isChanged ? { remove: new Set(remove), add, path, host } : undefined;
+}

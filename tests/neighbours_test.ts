@@ -11,6 +11,9 @@ import {
   readRequestHead,
   valuesOf,
 } from "./support/http.ts";
+import { Http2Client } from "./support/http2_client.ts";
+import type { RawField } from "./support/http2_frames.ts";
+import { startNodeHttp2 } from "./support/node_http2_server.ts";
 import { ENGINES, startProxyFor } from "./support/start_proxy.ts";
 import { connectNodeTls, connectTls } from "./support/tls_client.ts";
 
@@ -19,22 +22,25 @@ import { connectNodeTls, connectTls } from "./support/tls_client.ts";
  * answers before the request was read, clients that leave, connections that are just being closed.
  */
 
+/** A server that knows who somebody is by the connection, once that has told it. */
+function startKnowing(scheme: string) {
+  return startBackend(async (connection) => {
+    let known = "nobody";
+    while (await connection.hasMore()) {
+      const { target, fields } = await readRequestHead(connection);
+      const [login] = fields.filter(([name]) => name.toLowerCase() === "authorization");
+      if (login !== undefined) known = target.slice(1);
+      const asks = known === "nobody" && target !== "/plain" ? [`WWW-Authenticate: ${scheme}`] : [];
+      const status = asks.length > 0 ? 401 : 200;
+      await connection.write(encodeAnswer(`you are ${known}`, { status, fields: asks }));
+    }
+  }, { brokenOff: true });
+}
+
 for (const engine of ENGINES) {
   for (const scheme of ["NTLM", "Negotiate"]) {
     Deno.test(`nobody gets a connection that knows its client by ${scheme} (${engine})`, async () => {
-      await using backend = await startBackend(async (connection) => {
-        let known = "nobody";
-        while (await connection.hasMore()) {
-          const { target, fields } = await readRequestHead(connection);
-          const [login] = fields.filter(([name]) => name.toLowerCase() === "authorization");
-          if (login !== undefined) known = target.slice(1);
-          const asks = known === "nobody" && target !== "/plain"
-            ? [`WWW-Authenticate: ${scheme}`]
-            : [];
-          const status = asks.length > 0 ? 401 : 200;
-          await connection.write(encodeAnswer(`you are ${known}`, { status, fields: asks }));
-        }
-      }, { brokenOff: true });
+      await using backend = await startKnowing(scheme);
       await using proxy = await startProxyFor({ engine, backend: backend.address });
       const ask = async (client: TestConnection, target: string, ...fields: string[]) => {
         await client.write(encodeRequest(target, { fields }));
@@ -152,6 +158,70 @@ for (const engine of ENGINES) {
     await client.write("GET / HTTP/1.0\r\nHost: a\r\n\r\n");
     await client.end();
     assert.match(await client.readRest(), /\r\n\r\nat last$/);
+  });
+}
+
+for (const scheme of ["NTLM", "Negotiate"]) {
+  Deno.test(`a login by ${scheme} is one client's alone by HTTP/2, too`, async () => {
+    await using backend = await startKnowing(scheme);
+    await using proxy = await startProxyFor({ engine: "deno", backend: backend.address });
+    const login: RawField[] = [["authorization", `${scheme} TlRMTVNTUAAB`]];
+    using ann = await Http2Client.connect(proxy.port);
+    using bob = await Http2Client.connect(proxy.port);
+    let id = 1;
+    const ask = async (client: Http2Client, path: string, fields: readonly RawField[] = []) => {
+      id += 2;
+      await client.ask(id, path, { fields });
+      return (await client.answer(id)).body;
+    };
+    assert.equal(await ask(bob, "/plain"), "you are nobody");
+    assert.equal(await ask(ann, "/plain"), "you are nobody");
+    assert.equal(backend.connections.length, 1);
+    assert.equal(await ask(ann, "/ann"), "you are nobody");
+    assert.equal(await ask(ann, "/ann", login), "you are ann");
+    for (let i = 0; i < 3; i++) {
+      assert.equal(await ask(bob, "/plain"), "you are nobody");
+      assert.equal(await ask(ann, "/other"), "you are ann");
+    }
+    assert.equal(backend.connections.length, 2);
+    // what she asks for beside is not to wait, and is hers or nobody's
+    const beside = [id + 2, id + 4, id + 6, id + 8];
+    id += 8;
+    for (const one of beside) await ann.ask(one, "/plain");
+    const said = await Promise.all(beside.map(async (one) => (await ann.answer(one)).body));
+    assert.ok(said.includes("you are ann"), String(said));
+    assert.equal(await ask(bob, "/bob", login), "you are bob");
+    ann.connection.close();
+    using eve = await Http2Client.connect(proxy.port);
+    using old = await connectTls(proxy.port, ["http/1.1"]);
+    for (let i = 0; i < 3; i++) {
+      assert.equal(await ask(eve, "/plain"), "you are nobody");
+      await old.write(encodeRequest("/plain"));
+      assert.equal((await readAnswer(old)).body, "you are nobody");
+    }
+    assert.equal(await ask(bob, "/other"), "you are bob");
+  });
+
+  Deno.test(`nobody gets a connection by HTTP/2 that somebody has logged in on by ${scheme}`, async () => {
+    await using server = await startNodeHttp2(`
+      if (head.authorization !== undefined) stream.session.known = head[":path"].slice(1);
+      stream.respond({ ":status": 200 });
+      stream.end("you are " + (stream.session.known ?? "nobody"));
+    `);
+    await using proxy = await startConfigured({
+      engine: "deno",
+      backends: { api: { servers: [server.address], protocol: "h2" } },
+    });
+    using ann = await Http2Client.connect(proxy.port);
+    using old = await connectTls(proxy.port, ["http/1.1"]);
+    assert.equal((await ann.get(1, "/")).body, "you are nobody");
+    await ann.ask(3, "/ann", { fields: [["authorization", `${scheme} TlRMTVNTUAAB`]] });
+    // at once, while she is being known
+    await old.write(encodeRequest("/plain"));
+    assert.equal((await ann.answer(3)).body, "you are ann");
+    assert.equal((await readAnswer(old)).body, "you are nobody");
+    assert.equal((await ann.get(5, "/")).body, "you are nobody");
+    await server.lines.first(/^session over/);
   });
 }
 

@@ -11,7 +11,12 @@ export function tiesConnection(
   answer: Pick<AnswerFacts, "has" | "values">,
 ): boolean {
   return (answer.has(ROLE.authenticate) && names(answer.values("www-authenticate"))) ||
-    (request.has(ROLE.authorization) && names(request.values("authorization")));
+    logsIn(request);
+}
+
+/** Whether a request tells a server who its client is for all that comes on the connection. */
+export function logsIn(request: Pick<RequestFacts, "has" | "values">): boolean {
+  return request.has(ROLE.authorization) && names(request.values("authorization"));
 }
 
 function names(values: readonly string[]): boolean {

@@ -299,7 +299,7 @@ export class Exchange implements RequestReader, AnswerReader {
   #claim(now: number): void {
     const { client, pins } = this.#client;
     const { backend } = this.#order;
-    const pin = pins?.take(backend.name);
+    const pin = pins.take(backend.name);
     if (pin !== undefined) {
       this.#tied = true;
       // its client is known there: no other place would do
@@ -467,10 +467,8 @@ export class Exchange implements RequestReader, AnswerReader {
 
   /** Gives a connection back that has served to the end. */
   #release(server: Server, stream: ServerStream): void {
-    if (!this.#tied) return stream.release();
-    const { pins } = this.#client;
-    if (pins === undefined) stream.abort();
-    else pins.keep(this.#order.backend.name, { server, stream });
+    if (this.#tied) this.#client.pins.keep(this.#order.backend.name, { server, stream });
+    else stream.release();
   }
 
   /** Passes a 101 on, which was asked for, and all that follows it. */

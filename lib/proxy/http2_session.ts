@@ -14,6 +14,7 @@ import type { Stream } from "../http2/stream.ts";
 import { ERROR, errorName } from "../http2/wire.ts";
 import { NO_BYTES, READ_POOL } from "../io/buffer_pool.ts";
 import type { Deadline } from "../io/deadlines.ts";
+import { Pins } from "../upstream/pins.ts";
 import { ClientIdentity } from "./client_identity.ts";
 import type { HttpConnection } from "./http_connection.ts";
 import { Http2Stream, type StreamHome } from "./http2_stream.ts";
@@ -56,6 +57,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
   readonly connection: AcceptedConnection<Http2Stream>;
   readonly identity: ClientIdentity;
   readonly options: Http2SessionOptions;
+  readonly pins = new Pins();
   readonly #client: HttpConnection;
   #finish: () => void = () => {};
   readonly #started = performance.now();
@@ -370,6 +372,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
     this.#waitDeadline[Symbol.dispose]();
     this.#writeDeadline[Symbol.dispose]();
     this.#resets[Symbol.dispose]();
+    this.pins.close();
     for (const stream of this.#free.splice(0)) stream[Symbol.dispose]();
     this.options.observe(httpConnectionEnded(this.#client, {
       started: this.#started,

@@ -16,6 +16,7 @@ import { ERROR } from "../http2/wire.ts";
 import { NO_BYTES } from "../io/buffer_pool.ts";
 import { Inbox } from "../io/inbox.ts";
 import { Http2Tunnel } from "../upstream/http2_tunnel.ts";
+import type { Pins } from "../upstream/pins.ts";
 import type { OpaqueEnd } from "../upstream/server_stream.ts";
 import { BodyClock } from "./body_clock.ts";
 import type { ClientIdentity } from "./client_identity.ts";
@@ -31,6 +32,8 @@ export interface StreamHome {
   readonly identity: ClientIdentity;
   readonly options: ServeOptions;
   readonly policy: Policy;
+  /** Of all streams: the connection is the client. */
+  readonly pins: Pins;
   /** A stream has something for the server, once all that has come is read. */
   ready(stream: Http2Stream): void;
   /** Request and answer are over: the object may serve another. */
@@ -43,7 +46,7 @@ export interface StreamHome {
 export class Http2Stream implements ClientStream {
   readonly client: HttpClient;
   readonly request = new IncomingRequest();
-  readonly pins = undefined;
+  readonly pins: Pins;
   readonly takesChunks = false;
   readonly givesChunks = false;
   bodyBytes = 0;
@@ -79,6 +82,7 @@ export class Http2Stream implements ClientStream {
   constructor(home: StreamHome) {
     this.#home = home;
     this.client = home.identity.client;
+    this.pins = home.pins;
     this.#service = new RequestService(this, home.identity, home.options);
   }
 

@@ -24,8 +24,8 @@ export interface ClientStream {
   /** Bytes of the request's body so far, and bytes sent to the client since it began. */
   readonly bodyBytes: number;
   readonly bytesOut: number;
-  /** Connections to servers that are this client's alone; undefined where it can have none. */
-  readonly pins: Pins | undefined;
+  /** Connections to servers that are this client's alone. */
+  readonly pins: Pins;
   /** Whether it can take bodies of unknown length in chunks, and give them: see `ServerStream`. */
   readonly takesChunks: boolean;
   readonly givesChunks: boolean;

@@ -1,4 +1,5 @@
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
+import { logsIn } from "../http/connection_login.ts";
 import type { Field } from "../http/field.ts";
 import { endToEndTrailers } from "../http/hop_fields.ts";
 import type { RequestFacts } from "../http/message.ts";
@@ -25,6 +26,8 @@ export interface StreamCarrier {
   readonly isGone: boolean;
   /** Bytes that the server has sent. */
   readonly bytesRead: number;
+  /** Takes no more requests, and ends once nothing runs on it. */
+  retire(): void;
   /** Sends a request's head. */
   open(owner: Http2ServerStream, request: SentRequest, ended: boolean): Stream<Http2ServerStream>;
   /** The stream is not needed. */
@@ -75,6 +78,8 @@ export class Http2ServerStream implements ServerStream {
   send(request: RequestFacts, { forwarding, changes }: Sending, reader: AnswerReader): void {
     this.#request = request;
     this.#reader = reader;
+    // whatever the server makes of it, the next client is not to be on it
+    if (logsIn(request)) this.#connection.retire();
     this.#asksTunnel = asksWebSocket(request);
     this.#head = {
       method: this.#asksTunnel ? "CONNECT" : request.method,
@@ -154,8 +159,12 @@ export class Http2ServerStream implements ServerStream {
     this.#over(this.#requestEnded ? ERROR.noError : ERROR.cancel);
   }
 
-  /** What a client says who it is by is not said by a connection here. */
+  /**
+   * A server that knows its clients by the connection knows all by one that they share: nobody gets
+   * it any more. Such logins are not for HTTP/2, whose servers ask for HTTP/1.1 instead.
+   */
   retain(): boolean {
+    this.#connection.retire();
     this.release();
     return false;
   }

@@ -7,31 +7,41 @@ export interface Pin {
   readonly stream: ServerStream;
 }
 
+/** Connections of a client to one backend at the most: as many as browsers make by HTTP/1.1. */
+const MAX_PINS = 6;
+
 /**
  * The connections to servers that are one client's alone: a server that knows who somebody is by the
- * connection (NTLM, Negotiate) must not hear anybody else on it. One for each backend.
+ * connection (NTLM, Negotiate) must not hear anybody else on it. A client that asks for one thing
+ * after another has one for each backend; one that asks for many at once, by HTTP/2, may have logged
+ * in on several.
  */
 export class Pins {
-  readonly #pins = new Map<string, Pin>();
+  readonly #pins = new Map<string, Pin[]>();
+  #closed = false;
 
-  /** The client's connection to a server of a backend, where there is one and it is not in use. */
+  /** The client's last connection to a server of a backend that is not in use; undefined for none. */
   take(backend: string): Pin | undefined {
-    const pin = this.#pins.get(backend);
-    this.#pins.delete(backend);
-    return pin;
+    return this.#pins.get(backend)?.pop();
   }
 
   /** Keeps one whose request has ended for the client's next; closes it where it is of no use. */
   keep(backend: string, pin: Pin): void {
+    const pins = this.#pins.get(backend) ?? [];
+    if (this.#closed || pins.length >= MAX_PINS) return pin.stream.abort();
     const onGone = () => {
-      if (this.#pins.get(backend) === pin) this.#pins.delete(backend);
+      const index = pins.indexOf(pin);
+      if (index >= 0) pins.splice(index, 1);
     };
-    if (pin.stream.retain(onGone)) this.#pins.set(backend, pin);
+    if (!pin.stream.retain(onGone)) return;
+    pins.push(pin);
+    this.#pins.set(backend, pins);
   }
 
   /** The client has gone. */
   close(): void {
-    for (const { stream } of this.#pins.values()) stream.abort();
+    this.#closed = true;
+    for (const pins of this.#pins.values()) for (const { stream } of pins) stream.abort();
     this.#pins.clear();
   }
 }

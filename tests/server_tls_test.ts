@@ -6,6 +6,7 @@ import { ConfigFile } from "./support/config_file.ts";
 import { type ConfiguredProxy, FAST_CHECKS, startConfigured } from "./support/configured_proxy.ts";
 import { eventually } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
+import { openssl } from "./support/openssl.ts";
 import { printedFlags } from "./support/printed_permissions.ts";
 import { type RealPeer, startHaproxy, startNginx } from "./support/real_peers.ts";
 import { runCommand } from "./support/start_proxy.ts";
@@ -227,6 +228,79 @@ Deno.test("a server that asks for a certificate gets ours, behind the PROXY head
   const [told] = await tellings(proxy, 1);
   assert.equal(told?.client, "CN=proxy,O=Example");
   assert.equal(told.peer, "127.0.0.1");
+});
+
+Deno.test("the key of what servers are shown may be encrypted, and is renewed with its passphrase", async () => {
+  await using server = await startTelling({
+    more: `ssl_verify_client on; ssl_client_certificate ${authority.ca};`,
+    keepAlive: false,
+  });
+  const folder = await Deno.makeTempDir({ prefix: "tls-proxy-shown-" });
+  await using _folder = {
+    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+  };
+  const tls = {
+    ca: authority.ca,
+    cert: `${folder}/proxy.crt`,
+    key: `${folder}/proxy.key`,
+    passphrase_file: `${folder}/proxy.pass`,
+  };
+  /** Puts a new certificate there, whose key another passphrase opens. */
+  const show = async (name: string, passphrase: string) => {
+    const own = await authority.issue({ subject: `/CN=${name}` });
+    await Deno.writeTextFile(tls.passphrase_file, `${passphrase}\n`);
+    await openssl(
+      ...["pkcs8", "-topk8", "-v2", "aes-256-cbc", "-passout", `pass:${passphrase}`],
+      ...["-in", own.key, "-out", tls.key],
+    );
+    await Deno.copyFile(own.cert, tls.cert);
+  };
+  await show("first", "open sesame");
+  const config = {
+    listeners: [{ listen: `127.0.0.1:${await unusedPort()}` }],
+    certificates: [(await testCertificates()).ec],
+    backends: { api: { servers: [`127.0.0.1:${server.port}`], tls } },
+    routes: [{ backend: "api" }],
+    workers: 1,
+  };
+  await using file = await ConfigFile.create(JSON.stringify(config));
+  // what is granted is what is read
+  const granted = await printedFlags(file.path);
+  await using proxy = await startConfigured(file, { granted });
+  assert.deepEqual((await tellings(proxy, 1)).map(({ client }) => client), ["CN=first"]);
+  await show("second", "another");
+  await eventually(
+    async () => (await tellings(proxy, 1))[0]?.client === "CN=second" || undefined,
+    "the new certificate to be shown",
+  );
+
+  await Deno.writeTextFile(tls.passphrase_file, "wrong");
+  const { tls: _, ...plain } = config.backends.api;
+  const written = (passphrase?: string) =>
+    file.write([
+      `listeners: [{ listen: "127.0.0.1:0" }]`,
+      `certificates: [${JSON.stringify(config.certificates[0])}]`,
+      `backends:`,
+      `  api:`,
+      `    servers: ${JSON.stringify(plain.servers)}`,
+      `    tls:`,
+      `      cert: ${tls.cert}`,
+      `      key: ${tls.key}`,
+      ...(passphrase === undefined ? [] : [`      passphrase_file: ${passphrase}`]),
+      `routes: [{ backend: api }]`,
+    ].join("\n"));
+  const cases: readonly [passphrase: string | undefined, place: string, why: RegExp][] = [
+    [tls.passphrase_file, "8:12", /passphrase in .*proxy\.pass does not open .*proxy\.key/],
+    [`${folder}/none`, "9:24", /Cannot read the passphrase: .*none does not exist/],
+    [undefined, "8:12", /holds an encrypted key, which needs a passphrase_file/],
+  ];
+  for (const [passphrase, place, why] of cases) {
+    await written(passphrase);
+    const { code, stderr } = await runCommand(["check", "--config", file.path]);
+    assert.equal(code, 1);
+    assert.match(stderr, why);
+    assert.ok(stderr.includes(`:${place}: `), stderr);
+  }
 });
 
 Deno.test("what a server says to a certificate that is missing is in the log", async () => {

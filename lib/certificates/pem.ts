@@ -86,3 +86,9 @@ export function derHint(text: string): string {
 export function cannotRead(role: PemRole, what: string, options?: ErrorOptions): ProxyError {
   return new ProxyError("bad_config", `Cannot read the ${role}: ${what}`, options);
 }
+
+/** The key of the configuration whose file an error of `cannotRead` is about. */
+export function keyToBlame({ message }: ProxyError): "cert" | "key" | "passphrase_file" {
+  if (message.startsWith("Cannot read the key: ")) return "key";
+  return message.startsWith("Cannot read the passphrase: ") ? "passphrase_file" : "cert";
+}

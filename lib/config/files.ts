@@ -13,7 +13,7 @@ export function filesOf(config: Config): readonly string[] {
   ]);
   const ofClients = config.clientAuth.flatMap(({ ca, crl }) => [ca, crl]);
   const ofServers = [...config.backends.values()].flatMap(({ tls }) =>
-    tls === undefined ? [] : [tls.ca, tls.cert, tls.key]
+    tls === undefined ? [] : [tls.ca, tls.cert, tls.key, tls.passphraseFile]
   );
   const ofRoutes = config.routes.flatMap(({ respond, basicAuth }) => [
     respond?.file,

@@ -182,12 +182,13 @@ function toConfig(data: z.output<typeof YAML_SCHEMA>, file: string): Config {
 }
 
 function withPaths(tls: BackendTlsConfig, resolve: (path: string) => string): BackendTlsConfig {
-  const { ca, cert, key } = tls;
+  const { ca, cert, key, passphraseFile } = tls;
   return {
     ...tls,
     ca: ca && resolve(ca),
     cert: cert && resolve(cert),
     key: key && resolve(key),
+    passphraseFile: passphraseFile && resolve(passphraseFile),
   };
 }
 

@@ -34,7 +34,7 @@ backends:
     retries: 1
     when_down: 503
     proxy_protocol: v2
-    tls: { ca: ca.pem, name: API.internal, cert: own.crt, key: /abs/own.key, verify: false }
+    tls: { ca: ca.pem, name: API.internal, cert: own.crt, key: /abs/own.key, passphrase_file: own.pass, verify: false }
     dns: { interval: 1m, timeout: 1s, server: 127.0.0.1:8600, networks: [10.0.0.0/8] }
     timeouts: { connect: 1s, response: 10m, idle: 1h }
     limits: { header_bytes: 64KiB, headers: 300 }
@@ -138,6 +138,7 @@ Deno.test("parseConfig() reads every key of the file", () => {
     proxyProtocol: "v2",
     tls: {
       ...{ ca: "etc/ca.pem", name: "api.internal", cert: "etc/own.crt", key: "/abs/own.key" },
+      passphraseFile: "etc/own.pass",
       verify: false,
     },
     dns: {
@@ -152,6 +153,7 @@ Deno.test("parseConfig() reads every key of the file", () => {
   });
   assert.deepEqual(config.backends.get("old")?.tls, {
     ...{ ca: undefined, name: undefined, cert: undefined, key: undefined },
+    passphraseFile: undefined,
     verify: true,
   });
   assert.deepEqual(config.clientAuth, [

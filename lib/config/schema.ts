@@ -154,6 +154,8 @@ export interface BackendTlsConfig {
   /** PEM files of what is shown to servers that ask; both or none. */
   readonly cert: string | undefined;
   readonly key: string | undefined;
+  /** File that holds the passphrase of an encrypted key. */
+  readonly passphraseFile: string | undefined;
   /** Whether servers have to prove who they are. */
   readonly verify: boolean;
 }

@@ -47,6 +47,7 @@ export const NODE_ENGINE_GONE =
 /** What `tls: true` means. */
 const BACKEND_TLS_DEFAULTS: BackendTlsConfig = {
   ...{ ca: undefined, name: undefined, cert: undefined, key: undefined },
+  passphraseFile: undefined,
   verify: true,
 };
 
@@ -344,13 +345,19 @@ const backendTls = z.union([
       description: "PEM file of the chain to show to servers that ask for one, leaf first",
     }),
     key: z.string().min(1).optional().meta({ description: "PEM file of its private key" }),
+    passphrase_file: z.string().min(1).optional().meta({
+      description: "File that holds the passphrase of that key, where it is encrypted",
+    }),
     verify: z.boolean().default(true).meta({
       description: "Whether servers have to prove who they are; false is for trying things out",
     }),
   }).refine(({ cert, key }) => (cert === undefined) === (key === undefined), {
     error: "cert and key go together: one of them is missing",
-  }).transform(({ ca, name, cert, key, verify }): BackendTlsConfig => ({
-    ...{ ca, name, cert, key, verify },
+  }).refine(({ key, passphrase_file }) => key !== undefined || passphrase_file === undefined, {
+    error: "there is no key that the passphrase is for",
+    path: ["passphrase_file"],
+  }).transform(({ passphrase_file, ca, name, cert, key, verify }): BackendTlsConfig => ({
+    ...{ ca, name, cert, key, passphraseFile: passphrase_file, verify },
   })),
 ]);
 

@@ -14,6 +14,7 @@ import {
   validityAt,
   warningDays,
 } from "../certificates/certificate.ts";
+import { keyToBlame } from "../certificates/pem.ts";
 import { certificateCovers } from "../certificates/certificate_store.ts";
 import { orStandIn } from "./acme_certificate.ts";
 import { contentFiles, type Contents, readContent, readContents } from "./content_files.ts";
@@ -254,7 +255,8 @@ async function readTrust(
       await part.read(read);
     } catch (error) {
       if (!(error instanceof ProxyError)) throw error;
-      problems.push({ severity: "error", place: locate(part.at), message: error.message });
+      const place = locate(part.blames?.(error) ?? part.at);
+      problems.push({ severity: "error", place, message: error.message });
     }
   }
   for (const [name, certificate] of read.shown) {
@@ -302,12 +304,6 @@ function validityProblems(
   return daysUntilExpiry(certificate, now) >= Math.min(SOON_DAYS, warningDays(certificate))
     ? []
     : [{ severity: "warning", place, message: `${label} expires on ${day(notAfter)}` }];
-}
-
-/** By the words of `cannotRead`. */
-function keyToBlame({ message }: ProxyError): "cert" | "key" | "passphrase_file" {
-  if (message.startsWith("Cannot read the key: ")) return "key";
-  return message.startsWith("Cannot read the passphrase: ") ? "passphrase_file" : "cert";
 }
 
 const SOON_DAYS = 14;

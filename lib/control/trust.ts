@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import type { CertificateConfig, Config } from "../config/schema.ts";
 import type { KeyPath } from "../config/key_path.ts";
+import type { ProxyError } from "../core/errors.ts";
+import { keyToBlame } from "../certificates/pem.ts";
 import type { Certificate } from "../certificates/certificate.ts";
 import { readAuthorities, readRevocations, type TrustText } from "../certificates/trust_files.ts";
 import { ClientAuthRules } from "../tls/client_auth.ts";
@@ -28,7 +30,7 @@ export const NO_TRUST: Trust = { texts: new Map(), shown: new Map() };
 export type PairReader = (pair: CertificateConfig) => Promise<Certificate>;
 
 const NO_PAIR = {
-  ...{ acme: undefined, passphraseFile: undefined, hosts: undefined },
+  ...{ acme: undefined, hosts: undefined },
   default: false,
 };
 
@@ -36,6 +38,8 @@ const NO_PAIR = {
 export interface TrustPart {
   /** Where the configuration names it. */
   readonly at: KeyPath;
+  /** Where it names the one file of several that an error is about. */
+  readonly blames?: (error: ProxyError) => KeyPath;
   /** Reads it, and adds it to what was read. @throws {ProxyError} `bad_config` */
   readonly read: (into: TrustRead) => Promise<void>;
 }
@@ -64,13 +68,14 @@ export function trustParts(config: Config, readPair: PairReader): readonly Trust
     ]),
     ...[...config.backends].flatMap(([name, { tls }]) => {
       const at = ["backends", name, "tls"];
-      const { cert, key } = tls ?? {};
+      const { cert, key, passphraseFile } = tls ?? {};
       return [
         ...text(tls?.ca, [...at, "ca"], readAuthorities),
         ...(cert === undefined || key === undefined ? [] : [{
           at: [...at, "cert"],
+          blames: (error: ProxyError) => [...at, keyToBlame(error)],
           read: async ({ shown }: TrustRead) =>
-            void shown.set(name, await readPair({ ...NO_PAIR, cert, key })),
+            void shown.set(name, await readPair({ ...NO_PAIR, cert, key, passphraseFile })),
         }]),
       ];
     }),

@@ -82,6 +82,25 @@ async function outcome(
   return status ?? /alert number (\d+)/.exec(stderr)?.[0] ?? stderr;
 }
 
+/** Whether a session was resumed, and the status of an answer behind it. */
+async function handshake(
+  { port }: ConfiguredProxy,
+  shown: CertificateFiles | undefined,
+  flags: readonly string[],
+): Promise<{ kind: string | undefined; status: string | undefined }> {
+  const cert = shown === undefined ? [] : ["-cert", shown.cert, "-key", shown.key];
+  const name = flags.includes("-servername") ? [] : ["-servername", "admin.test"];
+  const { stdout } = await run(
+    "openssl",
+    ["s_client", "-connect", `127.0.0.1:${port}`, "-ign_eof", ...name, ...cert, ...flags],
+    { input: GET },
+  );
+  return {
+    kind: /^(New|Reused), TLS/m.exec(stdout)?.[1],
+    status: /^HTTP\/1\.1 (\d+)/m.exec(stdout)?.[1],
+  };
+}
+
 /** What is shown, and what becomes of it under TLS 1.2 and 1.3 where required, and where optional. */
 const OUTCOMES: readonly [
   name: string,
@@ -233,7 +252,7 @@ Deno.test("no session gets anybody round a certificate", async () => {
   }
 });
 
-Deno.test("a new revocation list holds from the next connection on", async () => {
+Deno.test("a new revocation list holds from the next connection on, for sessions from before too", async () => {
   await using backend = await startTelling();
   const bob = await authority.issue({ subject: "/CN=bob" });
   const list = `${authority.folder}/changing.crl`;
@@ -242,12 +261,74 @@ Deno.test("a new revocation list holds from the next connection on", async () =>
     auth: [{ hosts: ["admin.test"], ca: authority.ca, crl: list }],
   });
   const session = `${authority.folder}/bob.session`;
-  assert.equal(await outcome(proxy, bob, ["-sess_out", session]), "200");
-  await assert.rejects(Deno.stat(session), "who proves himself does so for every connection");
+  const before = await handshake(proxy, bob, ["-sess_out", session]);
+  assert.deepEqual(before, { kind: "New", status: "200" });
+  assert.deepEqual(await handshake(proxy, bob, ["-sess_in", session]), {
+    kind: "Reused",
+    status: "200",
+  });
   await Deno.copyFile(await authority.revoke(bob), list);
   await proxy.says.first(/^tls-proxy: reloaded .*trust changed/);
+  assert.equal(await outcome(proxy, bob, ["-sess_in", session]), "alert number 44");
   assert.equal(await outcome(proxy, bob, []), "alert number 44");
   assert.equal(await outcome(proxy, alice, []), "200");
+});
+
+Deno.test("a session of a client that has proved itself is resumed under the same policy alone", async () => {
+  await using backend = await startTelling();
+  const ca = `${authority.folder}/changing.pem`;
+  await Deno.copyFile(authority.ca, ca);
+  await using proxy = await startAsking(backend.address, {
+    auth: [
+      { hosts: ["admin.test", "localhost"], ca },
+      { hosts: ["other.test"], ca, mode: "optional" },
+    ],
+    settings: { workers: 2 },
+  });
+  const session = `${authority.folder}/alice.session`;
+  const made = await handshake(proxy, alice, ["-sess_out", session]);
+  assert.deepEqual(made, { kind: "New", status: "200" });
+  const resumed = (name: string, shown?: CertificateFiles) =>
+    handshake(proxy, shown, ["-servername", name, "-sess_in", session]);
+  // on whichever worker, also by a client that would not show its certificate again
+  for (let i = 0; i < 4; i++) {
+    assert.deepEqual(await resumed("admin.test"), { kind: "Reused", status: "200" });
+  }
+  // the Host is under the same entry as the name of the connection
+  assert.deepEqual(await resumed("localhost"), { kind: "Reused", status: "200" });
+  assert.equal((await resumed("other.test", alice)).kind, "New");
+  assert.equal((await resumed("open.test", alice)).kind, "New");
+  // the facts of a resumed connection are those of the first
+  await proxy.log.count(
+    / info handshake .*sni=admin\.test .*resumed=yes .*client_cert="?CN=alice,O=Example"? /,
+    4,
+  );
+
+  // another list of authorities, though alice is believed as before
+  await Deno.writeTextFile(ca, await Deno.readTextFile(strangers.ca), { append: true });
+  await proxy.says.first(/^tls-proxy: reloaded .*trust changed/);
+  assert.deepEqual(await resumed("admin.test", alice), { kind: "New", status: "200" });
+});
+
+Deno.test("who cannot be verified again by its certificate alone resumes no session", async () => {
+  await using backend = await startTelling();
+  await using proxy = await startAsking(backend.address, {
+    auth: [{ hosts: ["admin.test"], ca: authority.ca, mode: "optional" }],
+  });
+  const cases: readonly [who: string, shown: CertificateFiles | undefined, flags: string[]][] = [
+    ["without a certificate", undefined, []],
+    ["with more of the chain", deep, ["-cert_chain", below.ca]],
+    ["by TLS 1.2", alice, ["-tls1_2"]],
+  ];
+  for (const [index, [who, shown, flags]] of cases.entries()) {
+    const session = `${authority.folder}/none${index}.session`;
+    const first = await handshake(proxy, shown, [...flags, "-sess_out", session]);
+    assert.deepEqual(first, { kind: "New", status: "200" }, who);
+    const kept = await Deno.stat(session).then(() => true, () => false);
+    if (!kept) continue;
+    const again = await handshake(proxy, shown, [...flags, "-sess_in", session]);
+    assert.deepEqual(again, { kind: "New", status: "200" }, who);
+  }
 });
 
 Deno.test("in tcp mode the name alone decides", async () => {

@@ -48,6 +48,11 @@ export interface ClientContextOptions {
 export class TlsContext {
   readonly pointer: Pointer;
   readonly tickets: TicketKeys | undefined;
+  /**
+   * Whether a client gets a ticket only for what it has proved, by TLS 1.3: see `client_proof`. One
+   * of TLS 1.2 gets none.
+   */
+  ticketsByProof = false;
   /** The newest set of ticket keys that it has been given. */
   #sealsWith: Uint8Array<ArrayBuffer> | undefined;
 
@@ -72,6 +77,7 @@ export class TlsContext {
     if (clientAuth !== undefined) {
       askForCertificate(openssl, pointer, clientAuth);
       keepNoSessions(openssl, pointer);
+      context.ticketsByProof = policy.sessionTickets !== false;
     }
     const { alpn, ssl, crypto } = openssl;
     if (alpn !== undefined) ssl.SSL_CTX_set_alpn_select_cb(pointer, alpn.pointer, null);
@@ -272,13 +278,9 @@ function keepSessions(
   ssl.SSL_CTX_ctrl(context, CTRL.session_cache_size, SESSIONS, null);
 }
 
-/**
- * Where clients prove who they are, they do so for every connection: a session that is resumed would
- * be looked at neither for its dates nor for what was revoked meanwhile.
- */
+/** Where clients prove who they are, no session is kept and no ticket given unasked. */
 function keepNoSessions({ ssl }: OpenSsl, context: Pointer): void {
   ssl.SSL_CTX_ctrl(context, CTRL.session_cache_mode, 0n, null);
-  ssl.SSL_CTX_set_options(context, OPTION.no_ticket);
   ssl.SSL_CTX_set_num_tickets(context, 0n);
 }
 

@@ -11,8 +11,9 @@ import { type Admission, admit } from "../admission.ts";
 import { alertRecord, type ClientHello, ClientHelloReader } from "../client_hello.ts";
 import type { Place, TlsListenOptions } from "../engine.ts";
 import { plainHttpAnswer } from "../plain_http.ts";
-import { DEFAULT_POLICY } from "../policy.ts";
+import { DEFAULT_POLICY, versionsOf } from "../policy.ts";
 import { ALERT, type AlertName } from "../wire.ts";
+import { VERSION } from "./binding.ts";
 import type { TlsContext } from "./context.ts";
 import { closeWithLastWords } from "./last_words.ts";
 import type { Bytes } from "./library.ts";
@@ -178,7 +179,11 @@ export class ServerHandshake {
     try {
       const { protocol } = admission;
       const context = contextFor(admission);
-      this.#session = new TlsSession(context, { side: "server", protocol, ticket: hello.ticket });
+      const isModern = hello.versions.includes(VERSION.tls13) &&
+        versionsOf(options.policy ?? DEFAULT_POLICY).includes("TLSv1.3");
+      this.#session = new TlsSession(context, {
+        ...{ side: "server", protocol, ticket: hello.ticket, isModern },
+      });
     } catch (error) {
       const why = `Cannot use the certificate ${admission.certificate.label}: ${messageOf(error)}`;
       return this.#refuse({ alert: "internal_error", error: new ProxyError("internal", why) });

@@ -1,5 +1,14 @@
 import { ProxyError } from "../../core/errors.ts";
-import { CTRL, HOST_NAME_TYPE, NAME_RFC2253, SHUT_BOTH, SSL_ERROR, VERSION } from "./binding.ts";
+import { giveTicket, staleProof } from "./client_proof.ts";
+import {
+  CTRL,
+  HOST_NAME_TYPE,
+  NAME_RFC2253,
+  OPTION,
+  SHUT_BOTH,
+  SSL_ERROR,
+  VERSION,
+} from "./binding.ts";
 import type { TlsContext } from "./context.ts";
 import { takeError } from "./error_queue.ts";
 import {
@@ -22,6 +31,8 @@ export type SessionRole =
     readonly protocol: string | undefined;
     /** The session ticket that the client offers, or how it begins; undefined where there is none. */
     readonly ticket: Uint8Array | undefined;
+    /** Whether the client offers TLS 1.3. */
+    readonly isModern?: boolean;
   }
   | {
     readonly side: "client";
@@ -100,8 +111,12 @@ export class TlsSession {
     crypto.BIO_up_ref(this.#ring.inner);
     ssl.SSL_set_bio(made, this.#ring.inner, this.#ring.inner);
     FORGOTTEN.register(this, made, this);
-    if (role.side === "server") ssl.SSL_set_accept_state(made);
-    else this.#prepareClient(made, role);
+    if (role.side === "server") {
+      ssl.SSL_set_accept_state(made);
+      if (context.ticketsByProof && role.isModern !== true) {
+        ssl.SSL_set_options(made, OPTION.no_ticket);
+      }
+    } else this.#prepareClient(made, role);
   }
 
   /** Goes on with the handshake as far as these bytes allow. */
@@ -127,8 +142,24 @@ export class TlsSession {
         this.failure = this.#takeFailure(live);
       }
     }
+    if (step === "done" && this.#context.ticketsByProof) step = this.#endProof(live);
     this.#leave();
     return step;
+  }
+
+  /** What a client has proved has to hold now, and is good for a ticket then. */
+  #endProof(live: Pointer): HandshakeStep {
+    const { ssl } = this.#openssl;
+    const context = this.#context.pointer;
+    const stale = ssl.SSL_session_reused(live) === 1
+      ? staleProof(this.#openssl, { context, live })
+      : undefined;
+    if (stale !== undefined) {
+      this.failure = `the certificate of a resumed session is refused: ${stale}`;
+      return "failed";
+    }
+    if (ssl.SSL_version(live) === VERSION.tls13) giveTicket(this.#openssl, live);
+    return "done";
   }
 
   /**

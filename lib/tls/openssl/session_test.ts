@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { createTestAuthority } from "../../../tests/support/authority.ts";
 import { type CertificateFiles, testCertificates } from "../../../tests/support/certificates.ts";
-import { DEFAULT_POLICY, type TlsPolicy } from "../policy.ts";
-import { TlsContext } from "./context.ts";
+import { type ClientAuth, DEFAULT_POLICY, type TlsPolicy } from "../policy.ts";
+import { STORE_FLAG } from "./binding.ts";
+import { type ClientContextOptions, TlsContext } from "./context.ts";
+import { openSsl } from "./library.ts";
+import { readCrls } from "./pem_objects.ts";
 import { READ, type Resumption, sealedBytes, type SessionRole, TlsSession } from "./session.ts";
 import { newTicketKeys, TicketKeys, turnTicketKeys } from "./ticket_keys.ts";
 
@@ -20,6 +24,10 @@ interface PairOptions {
   readonly alpn?: readonly string[];
   readonly protocol?: string;
   readonly ca?: string;
+  readonly clientAuth?: ClientAuth;
+  /** What the client shows, and whether the server is told that it offers TLS 1.3. */
+  readonly shown?: ClientContextOptions["shown"];
+  readonly isModern?: boolean;
 }
 
 /** Both ends of a handshake in memory. */
@@ -28,10 +36,10 @@ class Pair implements Disposable {
   readonly client: TlsSession;
 
   constructor(options: PairOptions = {}) {
-    const { role, alpn, protocol, ca } = options;
+    const { role, alpn, protocol, ca, shown, isModern = false } = options;
     this.client = new TlsSession(
       TlsContext.forClient({
-        ...{ ca, shown: undefined, verify: ca !== undefined },
+        ...{ ca, shown, verify: ca !== undefined },
         alpn: alpn ?? [],
       }),
       {
@@ -46,6 +54,7 @@ class Pair implements Disposable {
       side: "server",
       protocol,
       ticket: ticketOf(hello),
+      isModern,
     });
     this.failures = this.#shake(hello);
   }
@@ -72,12 +81,14 @@ class Pair implements Disposable {
   }
 }
 
-function contextOf({ certificate = ec, keys = tickets, policy = DEFAULT_POLICY }: PairOptions) {
+function contextOf(
+  { certificate = ec, keys = tickets, policy = DEFAULT_POLICY, clientAuth }: PairOptions,
+) {
   const [certPem, keyPem] = [certificate.cert, certificate.key].map((path) =>
     Deno.readTextFileSync(path)
   );
   assert.ok(certPem && keyPem);
-  return TlsContext.forServer({ certPem, keyPem, policy, tickets: keys });
+  return TlsContext.forServer({ certPem, keyPem, policy, clientAuth, tickets: keys });
 }
 
 /** The client's first ticket, from behind its extension; good enough for what OpenSSL sends. */
@@ -309,5 +320,36 @@ Deno.test("TlsSession leaves nothing to another session, whatever it is given", 
       },
     ),
     { numRuns: 100 },
+  );
+});
+
+Deno.test("TlsSession verifies the certificate of a resumed session as it does at first", async () => {
+  const authority = await createTestAuthority("/CN=Clients CA");
+  const own = await authority.issue({ subject: "/CN=bob" });
+  const list = await Deno.readTextFile(await authority.revoke(own));
+  const [certPem, keyPem, ca] = [own.cert, own.key, authority.ca].map((path) =>
+    Deno.readTextFileSync(path)
+  ) as [string, string, string];
+  const server = contextOf({ clientAuth: { id: "a", mode: "require", ca, crl: undefined } });
+  const first = new Pair({ server, shown: { certPem, keyPem }, isModern: true });
+  assert.deepEqual(first.failures, [undefined, undefined]);
+  const resume = resumptionOf(first);
+  {
+    using second = new Pair({ server, role: { resume }, isModern: true });
+    assert.deepEqual(second.failures, [undefined, undefined]);
+    assert.equal(second.server.facts().resumed, true);
+    assert.equal(second.server.peerSubject(), "CN=bob");
+  }
+  const { ssl, crypto } = openSsl();
+  const store = ssl.SSL_CTX_get_cert_store(server.pointer);
+  for (const crl of readCrls(openSsl(), list)) {
+    crypto.X509_STORE_add_crl(store, crl);
+    crypto.X509_CRL_free(crl);
+  }
+  crypto.X509_STORE_set_flags(store, STORE_FLAG.crl_check);
+  using third = new Pair({ server, role: { resume }, isModern: true });
+  assert.equal(
+    third.failures[0],
+    "the certificate of a resumed session is refused: certificate revoked",
   );
 });

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { AddressSet } from "../lib/core/address_set.ts";
 import { OWN_COUNTERS } from "../lib/core/counters.ts";
-import { ignoreEvents } from "../lib/core/event.ts";
 import { Live } from "../lib/core/live.ts";
 import { Deadlines } from "../lib/io/deadlines.ts";
 import { serveHttp } from "../lib/proxy/http_session.ts";
@@ -47,7 +46,7 @@ Deno.test("an exchange keeps no connection alive while a part of the request is 
       waiting: OWN_COUNTERS.count("waiting"),
     }),
     deadlines,
-    observe: ignoreEvents,
+    observe: () => {},
   });
   let pooled = 0;
   const far = new ScriptedConnection();
@@ -75,7 +74,7 @@ Deno.test("an exchange keeps no connection alive while a part of the request is 
 
   const client = new ScriptedConnection();
   const session = serveHttp(client, {
-    ...{ policy: new Live(policy), deadlines, observe: ignoreEvents },
+    ...{ policy: new Live(policy), deadlines, observe: () => {} },
     rules: {
       rates: new RateTable(rateMemory()),
       passwords: new Passwords(() => Promise.resolve(false)),

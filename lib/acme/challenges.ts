@@ -26,14 +26,6 @@ export function tokenAnswer(path: string, { tokens }: PendingChallenges): string
   return Object.hasOwn(tokens, token) ? tokens[token] : undefined;
 }
 
-/** The certificate for a CA that asks by `ACME_PROTOCOL`; undefined where nothing is pending. */
-export function challengeCertificate(
-  name: string,
-  { certificates }: PendingChallenges,
-): IssuedCertificate | undefined {
-  return Object.hasOwn(certificates, name) ? certificates[name] : undefined;
-}
-
 /** Challenges that come and go; who serves is told of each change before a CA is. */
 export class ChallengeBoard {
   readonly #publish: (challenges: PendingChallenges) => Promise<void>;

@@ -2,13 +2,13 @@ import { asProxyError, ProxyError } from "../core/errors.ts";
 import { encodeLatin1 } from "../core/latin1.ts";
 import { encodeResponseHead } from "../http1/head.ts";
 import { encodeOwnAnswer } from "../http1/own_answer.ts";
-import { PartReader } from "../http1/part_reader.ts";
 import { keepsAlive } from "../http1/persistence.ts";
 import {
   RequestDecoder,
   type RequestHeadPart,
   type RequestPart,
 } from "../http1/request_decoder.ts";
+import { RequestStream } from "../http1/request_stream.ts";
 import { errorAnswer, statusOf } from "../http/error_answer.ts";
 import { field } from "../http/field.ts";
 import type { Connection } from "../io/connection.ts";
@@ -41,14 +41,16 @@ export class AdminConnection {
   readonly #connection: Connection;
   readonly #options: AdminConnectionOptions;
   readonly #decoder = new RequestDecoder(LIMITS);
-  readonly #reader: PartReader<RequestPart>;
+  readonly #parts: ReadableStreamDefaultReader<RequestPart>;
+  /** A part that was asked for before anybody needs it. */
+  #ahead: Promise<ReadableStreamReadResult<RequestPart>> | undefined;
   #draining = false;
   #endStream: (() => void) | undefined;
 
   constructor(connection: Connection, options: AdminConnectionOptions) {
     this.#connection = connection;
     this.#options = options;
-    this.#reader = new PartReader<RequestPart>(connection, this.#decoder);
+    this.#parts = connection.readable.pipeThrough(new RequestStream(this.#decoder)).getReader();
     this.done = this.#serve();
   }
 
@@ -102,7 +104,7 @@ export class AdminConnection {
     }, REQUEST_MS);
     try {
       for (;;) {
-        const part = await this.#reader.next();
+        const part = await this.#next();
         if (part === undefined) return undefined;
         if (part.kind === "head") head = part;
         const over = part.kind === "end" || part.kind === "head" &&
@@ -113,6 +115,15 @@ export class AdminConnection {
       clearTimeout(timer);
       this.waitingSince = Infinity;
     }
+  }
+
+  /** @throws {ProxyError} where it is no HTTP, or the connection broke */
+  async #next(): Promise<RequestPart | undefined> {
+    const next = this.#ahead ?? this.#parts.read();
+    this.#ahead = undefined;
+    const { value } = await next;
+    if (value?.kind === "failure") throw value.error;
+    return value;
   }
 
   async #answer(
@@ -150,7 +161,9 @@ export class AdminConnection {
       const chunked = part.head.minor === 1;
       const coding = chunked ? { "transfer-encoding": "chunked" } : {};
       await this.#write(headOf(response, { ...coding, ...connection(goesOn && chunked) }));
-      this.#reader.watch(leave, leave);
+      // another request comes only once this one has been answered: whatever comes is the end
+      this.#ahead = this.#parts.read();
+      this.#ahead.then(leave, leave);
       for (let next = await events.read(); !next.done; next = await events.read()) {
         await this.#write(chunked ? chunk(next.value) : next.value);
       }
@@ -191,7 +204,7 @@ export class AdminConnection {
   async #linger(): Promise<void> {
     const timer = setTimeout(() => this.close(), LINGER_MS);
     try {
-      while (await this.#connection.read() !== undefined) { /* dropped */ }
+      while (!(await this.#parts.read()).done) { /* dropped */ }
     } finally {
       clearTimeout(timer);
     }

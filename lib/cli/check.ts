@@ -1,3 +1,4 @@
+import { plural } from "../core/plural.ts";
 import { renewalTime } from "../acme/renewal.ts";
 import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
@@ -91,8 +92,4 @@ function renewalDay({ notBefore, notAfter }: Certificate, { acme }: Config): str
   const life = { notBefore: notBefore.getTime(), notAfter: notAfter.getTime() };
   const time = renewalTime(life, { renewBefore: acme?.renewBefore, chance: 0 });
   return new Date(time).toISOString().slice(0, 10);
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -3,7 +3,7 @@ export type ErrorSource = "client" | "upstream" | "self";
 
 /**
  * Every failure this proxy names, with who caused it. The HTTP status of each stands in
- * `http1/error_response.ts`; one that never reaches an HTTP client has none.
+ * `http/error_answer.ts`; one that never reaches an HTTP client has none.
  */
 export const ERROR_CODES = {
   // HTTP requests

@@ -28,9 +28,6 @@ export type ProxyEvent =
 /** Takes events; it must not throw and must not block. */
 export type Observer = (event: ProxyEvent) => void;
 
-/** An observer for those who watch nothing. */
-export const ignoreEvents: Observer = () => {};
-
 export interface HandshakeDone {
   readonly kind: "handshake";
   readonly peer: Address;

@@ -16,8 +16,6 @@ export interface Conditions {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export const NO_CONDITIONS: Conditions = { methods: [], headers: {} };
-
 /** Whether there is nothing to be met. */
 export function isUnconditional({ methods, headers }: Conditions): boolean {
   return methods.length === 0 && Object.keys(headers).length === 0;

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { isUnconditional, meets, NO_CONDITIONS } from "./conditions.ts";
+import { type Conditions, isUnconditional, meets } from "./conditions.ts";
+
+const NO_CONDITIONS: Conditions = { methods: [], headers: {} };
 
 function facts(method: string, fields: Record<string, string[]> = {}) {
   return { method, values: (name: string) => fields[name] ?? [] };

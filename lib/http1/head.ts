@@ -91,13 +91,6 @@ export function responseHeadText(
   return "HTTP/1.1 " + status + " " + reason + "\r\n" + fieldLines(fields) + "\r\n";
 }
 
-/** The bytes of a request's head. */
-export function encodeRequestHead(
-  head: Pick<RequestHead, "method" | "target" | "fields">,
-): Uint8Array {
-  return encodeLatin1(requestHeadText(head));
-}
-
 /** The bytes of an answer's head. */
 export function encodeResponseHead(
   head: Pick<ResponseHead, "status" | "reason" | "fields">,

@@ -71,8 +71,3 @@ export interface ReloadStatus {
   readonly reason: string;
   readonly details: readonly string[];
 }
-
-/** What the page and the metrics ask for. */
-export interface StatusSource {
-  status(): Status;
-}

@@ -1,3 +1,4 @@
+import { plural } from "../core/plural.ts";
 import type { Observer, ProxyEvent } from "../core/event.ts";
 import type { LedgerReport } from "./ledger.ts";
 import { quoteValue } from "../log/text_format.ts";
@@ -78,8 +79,4 @@ export function ledgerLines({ rows }: LedgerReport): readonly string[] {
     `${plural(count, "failed handshake")}: ${reason}, from ${source}, ` +
     (sni === undefined ? "for no name" : `for ${quoteValue(sni)}`)
   );
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -6,14 +6,6 @@ import type { Grants } from "./grants.ts";
 /** Whether this process holds a permission; `Deno.permissions.querySync` in the end. */
 export type Holds = (permission: Deno.PermissionDescriptor) => boolean;
 
-/**
- * What is needed and not held, as the flags that would grant it. Libraries are not asked for: their
- * permission is given up at start, and an engine that was not given its own says so itself.
- */
-export function missingFlags(needs: Grants, holds: Holds): readonly string[] {
-  return missingGrants(needs, holds).map(({ flag }) => flag);
-}
-
 /** A single permission. */
 export interface Grant {
   readonly kind: keyof Grants;
@@ -22,7 +14,10 @@ export interface Grant {
   readonly flag: string;
 }
 
-/** The same with their parts. */
+/**
+ * What is needed and not held. Libraries are not asked for: their permission is given up at start,
+ * and an engine that was not given its own says so itself.
+ */
 export function missingGrants(needs: Grants, holds: Holds): readonly Grant[] {
   return KINDS.filter((kind) => kind !== "ffi").flatMap((kind) =>
     needs[kind]

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Holds, missingFlags, surplusFlags } from "./fence.ts";
+import { type Holds, missingGrants, surplusFlags } from "./fence.ts";
 import type { Grants } from "./grants.ts";
 
 const NEEDS: Grants = {
@@ -15,7 +15,7 @@ const EXACT = [
   ...["read=/etc/tls", "write=/run/a", "env=NOTIFY_SOCKET", "ffi=/lib/libc.so.6"],
 ];
 
-Deno.test("missingFlags() names what is needed and not held, but for the C library", () => {
+Deno.test("missingGrants() names what is needed and not held, but for the C library", () => {
   assert.deepEqual(missingFlags(NEEDS, holding(EXACT)), []);
   assert.deepEqual(missingFlags(NEEDS, holding(["net", "read", "write", "env"])), []);
   assert.deepEqual(
@@ -28,7 +28,7 @@ Deno.test("missingFlags() names what is needed and not held, but for the C libra
   }
 });
 
-Deno.test("missingFlags() asks for both ends of a range, as ranges cannot be asked for", () => {
+Deno.test("missingGrants() asks for both ends of a range, as ranges cannot be asked for", () => {
   const CASES = [
     ["10.0.0.0/8:80", ["10.0.0.0:80", "10.255.255.255:80"]],
     ["0.0.0.0/0:8001", ["0.0.0.0:8001", "255.255.255.255:8001"]],
@@ -79,4 +79,8 @@ function holding(granted: readonly string[]): Holds {
     const host = value.replace(/:\d+$/, "");
     return [name, `${name}=${value}`, `${name}=${host}`].some((grant) => granted.includes(grant));
   };
+}
+
+function missingFlags(needs: Grants, holds: Holds): readonly string[] {
+  return missingGrants(needs, holds).map(({ flag }) => flag);
 }

@@ -37,6 +37,3 @@ export const EXCHANGE_STATES: Readonly<
   tunnel: { end: "over" },
   responding: { end: "over" },
 };
-
-/** Where the request's body is: not there yet, with the server, or done with. */
-export type UploadState = "none" | "client" | "server" | "last" | "done";

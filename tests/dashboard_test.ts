@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { startHttp } from "./support/backends.ts";
+import type { Status } from "../lib/metrics/status.ts";
+import { startHttp, unusedPort } from "./support/backends.ts";
 import { type Browser, startBrowser } from "./support/browser.ts";
 import { testCertificates } from "./support/certificates.ts";
+import { ConfigFile } from "./support/config_file.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
 import { connectTcp, connectTls } from "./support/tls_client.ts";
@@ -77,6 +79,46 @@ admin: { listen: "127.0.0.1:0" }
     await page.evaluate(`getComputedStyle(${alarm}).backgroundColor`),
     /^rgb\(2\d\d, \d{1,2}, \d{1,2}\)$/,
   );
+});
+
+Deno.test("the dashboard tells of a certificate that a CA does not give, in its words", async () => {
+  await using backend = await startHttp();
+  const { ca } = await testCertificates();
+  await using config = await ConfigFile.create(`
+listeners: [{ listen: "127.0.0.1:0" }]
+certificates: [{ acme: [www.example.test, example.test] }]
+acme: { directory: "https://localhost:${await unusedPort()}/dir", accept_terms: true, ca_file: ${ca} }
+backends: { app: { servers: ["${backend.address}"] } }
+routes: [{ backend: app }]
+admin: { listen: "127.0.0.1:0" }
+`);
+  await using proxy = await startConfigured(config, {
+    grants: [`--allow-write=${config.folder}/acme`],
+  });
+  await proxy.log.first(/certificate not obtained .*cannot be reached/);
+  const [, url = ""] = await proxy.says.first(/admin page: (http:\S+)/);
+  const { acme: [told] }: Status = await (await fetch(`${url}status`)).json();
+  assert.deepEqual(told?.names, ["www.example.test", "example.test"]);
+  assert.match(told.reason, /^the CA cannot be reached: /);
+  const metrics = await (await fetch(`${url}metrics`)).text();
+  const page = await Deno.readTextFile(new URL("../docs/metrics-and-admin.md", import.meta.url));
+  for (const name of ["certificate_held", "due_timestamp_seconds", "failures"]) {
+    const line = new RegExp(`^tls_proxy_acme_${name}\\{certificate="www.example.test"\\} \\d`, "m");
+    assert.match(metrics, line);
+    assert.ok(page.includes(`\`acme_${name}\``));
+  }
+  assert.match(metrics, /^tls_proxy_acme_certificate_held\{.*\} 0$/m);
+  await using browser = await startBrowser();
+  const shown = await browser.open(url);
+  const row = "document.getElementById('acme').innerText";
+  await shown.until(`${row}.includes('the CA cannot be reached')`, "the CA's words");
+  assert.match(
+    await shown.evaluate(row),
+    /^www\.example\.test, example\.test\s+none yet, failed \d+×/,
+  );
+  const alarm = "document.getElementById('alarm').textContent";
+  assert.equal(await shown.evaluate(alarm), "www.example.test has no certificate yet");
+  assert.deepEqual(shown.errors, []);
 });
 
 /** By its button, as a person does. */

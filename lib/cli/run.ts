@@ -153,6 +153,9 @@ async function serve(
       get accepting() {
         return app.accepting;
       },
+      get acme() {
+        return acme.statuses;
+      },
       get workers() {
         return fleet?.workers ?? { running: 1, died: 0 };
       },

@@ -111,6 +111,13 @@ export class Redis implements Disposable {
     return await this.#ask((client) => client.set(this.#name(key), value, options)) === "OK";
   }
 
+  /** Keeps a key that has this value and no other. @param ms for how long @throws {RedisDown} */
+  async extend(key: string, value: string, ms: number): Promise<void> {
+    const script = 'if redis.call("get", KEYS[1]) == ARGV[1] then ' +
+      'redis.call("pexpire", KEYS[1], ARGV[2]) end';
+    await this.run(script, { keys: [key], values: [value, String(ms)] });
+  }
+
   /** Removes a key that has this value and no other. @throws {RedisDown} */
   async release(key: string, value: string): Promise<void> {
     const script = 'if redis.call("get", KEYS[1]) == ARGV[1] then redis.call("del", KEYS[1]) end';

@@ -89,7 +89,7 @@ export class SharedKeeper implements Keeper {
       return false;
     }
     const alive = setInterval(() => {
-      this.#redis.set("acme:lock", me, LOCK_MS).catch(ignoreDown);
+      this.#redis.extend("acme:lock", me, LOCK_MS).catch(ignoreDown);
     }, LOCK_MS / 3);
     try {
       await action();

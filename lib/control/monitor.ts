@@ -1,5 +1,6 @@
 import { normalize } from "node:path/posix";
 import manifest from "../../deno.json" with { type: "json" };
+import type { AcmeStatus } from "../acme/manager.ts";
 import { formatAddress } from "../core/address.ts";
 import type { Observer, ProxyEvent } from "../core/event.ts";
 import { LoopDelay } from "../metrics/loop_delay.ts";
@@ -17,6 +18,7 @@ import { Traffic } from "../metrics/traffic.ts";
 import { routeName } from "../proxy/router.ts";
 import { daysUntilExpiry, warningDays } from "../certificates/certificate.ts";
 import type { ServerView } from "../upstream/server_registry.ts";
+import { acmeFamilies, acmeReport } from "./acme_report.ts";
 import { ServerWatch } from "./server_watch.ts";
 import type { LoadedConfig } from "./snapshot.ts";
 
@@ -31,6 +33,8 @@ export interface Watched {
   readonly draining: boolean;
   /** Whether every listener can accept. */
   readonly accepting: boolean;
+  /** Where certificates from CAs stand. */
+  readonly acme: readonly AcmeStatus[];
   /** Threads that serve, and those that have died. */
   readonly workers: { readonly running: number; readonly died: number };
   servers(): readonly ServerView[];
@@ -112,6 +116,7 @@ export class Monitor implements Disposable {
         daysLeft: daysUntilExpiry(certificate, now),
         warningDays: warningDays(certificate),
       })),
+      acme: acmeReport(watched.acme),
       routes: config.routes.map((route) => ({
         name: routeName(route),
         backend: route.backend ?? (route.redirect === undefined ? "respond" : "redirect"),
@@ -183,6 +188,7 @@ export class Monitor implements Disposable {
           new Date(notAfter).getTime() / 1000,
         ]),
       ),
+      ...acmeFamilies(watched.acme),
       gauge("tls_proxy_workers", "Threads that serve.", [[{}, watched.workers.running]]),
       counter("tls_proxy_workers_died", "Threads that have died, and were started again.", [
         [{}, watched.workers.died],

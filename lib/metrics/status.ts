@@ -11,6 +11,8 @@ export interface Status {
   readonly accepting: boolean;
   readonly listeners: readonly ListenerStatus[];
   readonly certificates: readonly CertificateStatus[];
+  /** Where those from CAs stand; empty without ACME. */
+  readonly acme: readonly AcmeCertificateStatus[];
   readonly routes: readonly RouteStatus[];
   readonly backends: readonly BackendStatus[];
   /** Threads that serve, and how many have died and were started again. */
@@ -39,6 +41,18 @@ export interface CertificateStatus {
   readonly daysLeft: number;
   /** Days left from which on it is worth a warning: less for one that lives for days. */
   readonly warningDays: number;
+}
+
+export interface AcmeCertificateStatus {
+  readonly names: readonly string[];
+  /** When the one at hand ends; undefined where there is none. */
+  readonly notAfter: string | undefined;
+  /** When the CA is asked for it; what is past is asked for now. */
+  readonly due: string;
+  /** Orders in a row that have failed. */
+  readonly failures: number;
+  /** Why the last has failed, in the CA's words; empty where it has not. */
+  readonly reason: string;
 }
 
 export interface RouteStatus {

@@ -2,39 +2,49 @@
 export interface Usage {
   /** Nanoseconds on a core so far, of each thread that runs now, by its number. */
   readonly threads: ReadonlyMap<number, number>;
+  /** Milliseconds of all threads, of those that have ended, too, to a hundredth of a second. */
+  readonly coarseMs: number;
   /** Resident memory now. Pages that two processes share count twice. */
   readonly rssBytes: number;
 }
 
 /** @throws {Error} where there is no such process any more, or the system does not count */
 export async function usageOf(pid: number): Promise<Usage> {
-  const { pageBytes, stats, threads } = await readProcesses();
+  const { ticksPerSecond, pageBytes, stats, threads } = await readProcesses();
   const tree = descend(stats, pid);
   if (tree.length === 0) throw new Error(`The process ${pid} has ended`);
   const pids = new Set(tree.map(({ pid }) => pid));
   const own = threads.filter((thread) => pids.has(thread.pid));
   if (own.length === 0) throw new Error("This system has no /proc/PID/task/TID/schedstat");
+  const ticks = tree.reduce((sum, stat) => sum + stat.ticks, 0);
   const pages = tree.reduce((sum, stat) => sum + stat.rssPages, 0);
   return {
+    coarseMs: ticks * 1000 / ticksPerSecond,
     threads: new Map(own.map(({ tid, ns }) => [tid, ns])),
     rssBytes: pages * pageBytes,
   };
 }
 
 /**
- * Milliseconds of CPU between two looks, in user and kernel mode. What a thread has done that
- * began and ended between them is not known; those that end are idle ones of a pool.
+ * Milliseconds of CPU between two looks, in user and kernel mode: to the nanosecond where threads go on
+ * running, to a hundredth of a second where some have ended, such as those of a connection each.
  */
 export function cpuMsBetween(before: Usage, after: Usage): number {
   let ns = 0;
   for (const [tid, now] of after.threads) ns += now - (before.threads.get(tid) ?? 0);
-  return ns / 1e6;
+  const coarseMs = after.coarseMs - before.coarseMs;
+  return coarseMs - ns / 1e6 > COARSE_ERROR_MS ? coarseMs : ns / 1e6;
 }
+
+/** What ticks may differ by without anything that has ended. */
+const COARSE_ERROR_MS = 20;
 
 /** The facts of one process in `/proc/PID/stat`. */
 export interface ProcessStat {
   readonly pid: number;
   readonly parent: number;
+  /** CPU of its threads, running or ended, and of the children it has waited for. */
+  readonly ticks: number;
   readonly rssPages: number;
 }
 
@@ -46,8 +56,13 @@ export function parseStat(line: string): ProcessStat | undefined {
   // from the fourth field on, so field n of the manual is at n - 4
   const fields = (found[2] ?? "").split(" ").map(Number);
   const field = (n: number) => fields[n - 4] ?? 0;
-  const [PARENT, RSS] = [4, 24] as const;
-  return { pid: Number(found[1]), parent: field(PARENT), rssPages: field(RSS) };
+  const [PARENT, UTIME, STIME, CUTIME, CSTIME, RSS] = [4, 14, 15, 16, 17, 24] as const;
+  return {
+    pid: Number(found[1]),
+    parent: field(PARENT),
+    ticks: field(UTIME) + field(STIME) + field(CUTIME) + field(CSTIME),
+    rssPages: field(RSS),
+  };
 }
 
 /** What a thread has used. */
@@ -60,7 +75,7 @@ export interface ThreadTime {
 
 /**
  * Reads a line of `grep -H '' /proc/PID/task/TID/schedstat`: the path, nanoseconds on a core, and what
- * matters less. `stat` has the same by hundredths of a second. Undefined where it is no such line.
+ * matters less; undefined where it is no such line.
  */
 export function parseSchedstat(line: string): ThreadTime | undefined {
   const found = /^\/proc\/(\d+)\/task\/(\d+)\/schedstat:(\d+) /.exec(line);
@@ -78,6 +93,7 @@ export function descend(stats: readonly ProcessStat[], pid: number): readonly Pr
 }
 
 interface Snapshot {
+  readonly ticksPerSecond: number;
   readonly pageBytes: number;
   readonly stats: readonly ProcessStat[];
   readonly threads: readonly ThreadTime[];
@@ -85,12 +101,13 @@ interface Snapshot {
 
 /** By a shell, since the runtime itself opens `/proc` only to a process that may do everything. */
 async function readProcesses(): Promise<Snapshot> {
-  const script = "getconf PAGESIZE; cat /proc/[0-9]*/stat 2>/dev/null; " +
+  const script = "getconf CLK_TCK; getconf PAGESIZE; cat /proc/[0-9]*/stat 2>/dev/null; " +
     "grep -sH '' /proc/[0-9]*/task/[0-9]*/schedstat";
   const { stdout } = await new Deno.Command("sh", { args: ["-c", script], stderr: "null" })
     .output();
-  const [page, ...lines] = new TextDecoder().decode(stdout).split("\n");
+  const [ticks, page, ...lines] = new TextDecoder().decode(stdout).split("\n");
   return {
+    ticksPerSecond: Number(ticks),
     pageBytes: Number(page),
     stats: lines.map(parseStat).filter((stat) => stat !== undefined),
     threads: lines.map(parseSchedstat).filter((thread) => thread !== undefined),

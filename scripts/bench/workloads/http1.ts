@@ -31,15 +31,15 @@ export function http1Workloads(amounts: Amounts): readonly Workload[] {
   ];
 }
 
-/** Heads as browsers send them. */
+/** Heads as browsers send them; the more connections, the longer, so that to open them weighs little. */
 function browsers({ tools, requests }: Amounts): readonly Workload[] {
-  const seconds = Math.max(1, Math.round(requests / 10_000));
   const work = (
     name: string,
     what: string,
-    crowd: { readonly connections: number; readonly browsers: number },
+    { connections, browsers }: { readonly connections: number; readonly browsers: number },
   ): Workload => {
-    const load = { ...crowd, leastBytes: Math.min(...ABOUT_1_KIB) };
+    const seconds = Math.round(2 + connections / 250 + requests * connections / 3e6);
+    const load = { connections, browsers, seconds, leastBytes: Math.min(...ABOUT_1_KIB) };
     return {
       name,
       measures: [
@@ -47,13 +47,9 @@ function browsers({ tools, requests }: Amounts): readonly Workload[] {
         { name: `${what}, slowest request, ms`, digits: 0 },
       ],
       ...STEADY,
-      warmUp: async (subject) =>
-        void await browse(tools, subject, { ...load, seconds: 3 * seconds }),
+      warmUp: async (subject) => void await browse(tools, subject, load),
       run: async (subject) => {
-        const { cpuMs, result } = await counted(
-          subject,
-          () => browse(tools, subject, { ...load, seconds }),
-        );
+        const { cpuMs, result } = await counted(subject, () => browse(tools, subject, load));
         return [cpuMs * 1000 / result.requests, result.slowest];
       },
     };

@@ -42,6 +42,7 @@ export class TlsClient {
     const name = tls.name ?? host;
     const session = await shakeHands(socket, {
       context: contextFor(tls, alpn),
+      offered: alpn,
       serverName: name === undefined || isIP(name) !== 0 ? undefined : name,
       verifyName: tls.verify ? name : undefined,
       resume: this.#last,

@@ -11,6 +11,8 @@ export interface ClientHandshakeOptions {
   readonly serverName: string | undefined;
   /** What the certificate has to be for: a host name or an IP address; undefined for anything. */
   readonly verifyName: string | undefined;
+  /** What the context offers by ALPN, best first. */
+  readonly offered: readonly string[];
   /** A session to offer. */
   readonly resume: Resumption | undefined;
 }
@@ -25,7 +27,7 @@ const BUFFER_BYTES = 8 * 1024;
  */
 export async function shakeHands(
   socket: ByteSocket,
-  { context, ...role }: ClientHandshakeOptions,
+  { context, offered, ...role }: ClientHandshakeOptions,
 ): Promise<TlsSession> {
   const session = new TlsSession(context, { side: "client", ...role });
   try {
@@ -35,7 +37,7 @@ export async function shakeHands(
       const unsent = session.takeUnsent();
       if (unsent !== undefined) await sendLast(socket, unsent, step === "failed");
       if (step === "done") return session;
-      if (step === "failed") throw failure(session, role.verifyName);
+      if (step === "failed") throw failure(session, { name: role.verifyName, offered });
       const count = await socket.read(buffer);
       if (count === null) throw new ProxyError("connect_failed", "it closed amid the handshake");
       step = session.handshake(buffer.subarray(0, count));
@@ -55,10 +57,14 @@ async function sendLast(socket: ByteSocket, bytes: Uint8Array, isAlert: boolean)
   }
 }
 
-function failure(session: TlsSession, name: string | undefined): ProxyError {
+function failure(
+  session: TlsSession,
+  { name, offered }: { name: string | undefined; offered: readonly string[] },
+): ProxyError {
   const { code, words } = session.verification();
+  const alpn = offered.length === 0 ? "" : `; ${offered.join(" and ")} was offered by ALPN`;
   const why = code === 0
-    ? `the TLS handshake failed: ${session.failure}`
+    ? `the TLS handshake failed: ${session.failure}${alpn}`
     : whyNotBelieved(code, words, name);
   return new ProxyError("connect_failed", why);
 }

@@ -44,7 +44,16 @@ for (const engine of ENGINES) {
     }
     await git(path, "-C", "first", "push", "-q", url, "main");
     assert.ok(server.sawChunks);
+    await proxy.log.first(
+      / request .*method=POST target=\/project\.git\/git-receive-pack .*version=2/,
+    );
     await git(path, "clone", "-q", url, "second");
+    // libcurl takes the newest version that it is offered
+    await proxy.log.first(
+      / request .*method=POST target=\/project\.git\/git-upload-pack .*version=2/,
+    );
+    await git(path, "-c", "http.version=HTTP/1.1", "clone", "-q", url, "third");
+    assert.deepEqual(hashOf(await Deno.readFile(`${path}/third/noise`)), hashOf(noise));
     assert.deepEqual(hashOf(await Deno.readFile(`${path}/second/noise`)), hashOf(noise));
     const commits = await git(path, "-C", "second", "log", "--format=%s");
     assert.equal(commits, "commit 2\ncommit 1\ncommit 0\n");

@@ -11,6 +11,7 @@ import {
   encodeAnswer,
   encodeRequest,
   readAnswer,
+  readRequest,
   readRequestHead,
   valuesOf,
 } from "./support/http.ts";
@@ -160,6 +161,40 @@ Deno.test("a client whose server is down by its checks moves on", async () => {
   await proxy.log.first(/ server up /);
   assert.equal((await ask(urlOf(proxy), clients.get("b"))).body, "b");
   assert.deepEqual(await ask(urlOf(proxy), clients.get("a")), { body: "a", cookies: [] });
+});
+
+Deno.test("a client whose server is ejected moves on", async () => {
+  await using broken = await startHttp(
+    ({ method }) => method === "POST" ? "no HTTP at all\r\n\r\n" : encodeAnswer("a"),
+    { brokenOff: true },
+  );
+  await using other = await startNamed("b");
+  const ejection = { failures: 1, time: "1h", max_time: "1h" };
+  const app = { servers: [broken.address, other.address], sticky: STICKY, ejection };
+  await using proxy = await startConfigured({ backends: { app }, settings: { workers: 1 } });
+  const clients = await clientsOf(proxy, 2);
+  await ask(urlOf(proxy), clients.get("a"), ["-X", "POST"]);
+  await proxy.log.first(/ server ejected /);
+  const moved = await ask(urlOf(proxy), clients.get("a"));
+  assert.deepEqual([moved.body, pairOf(moved)], ["b", clients.get("b")]);
+});
+
+Deno.test("a client stays with a server that has only closed a connection in the wrong moment", async () => {
+  // what is kept open for the next request is closed when it comes
+  await using closing = await startBackend(async (connection) => {
+    await readRequest(connection);
+    await connection.write(encodeAnswer("a"));
+    await readRequest(connection);
+  }, { brokenOff: true });
+  await using other = await startNamed("b");
+  const app = { servers: [closing.address, other.address], sticky: STICKY };
+  await using proxy = await startConfigured({ backends: { app }, settings: { workers: 1 } });
+  const clients = await clientsOf(proxy, 2);
+  const before = closing.connections.length;
+  for (let i = 0; i < 4; i++) {
+    assert.deepEqual(await ask(urlOf(proxy), clients.get("a")), { body: "a", cookies: [] });
+  }
+  assert.equal(closing.connections.length, before + 4, "each has met a connection that closes");
 });
 
 Deno.test("clients of a server that drains move on, by configuration and by hand", async () => {

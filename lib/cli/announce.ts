@@ -20,10 +20,8 @@ export interface Running {
 export function announce(
   { config, listeners, workers, development, demo }: Running,
 ): readonly string[] {
-  const lines = listeners.map(({ address, mode, engine, engineReason }) =>
-    engine === undefined
-      ? `listening on ${formatAddress(address)}: redirects to https`
-      : `listening on ${formatAddress(address)}: ${mode}, ${engine} engine (${engineReason})`
+  const lines = listeners.map((listener) =>
+    `listening on ${formatAddress(listener.address)}: ${whatOf(listener)}`
   );
   if (workers > 1) lines.push(`workers: ${workers}`);
   for (const [name, { servers }] of config.backends) {
@@ -42,6 +40,13 @@ export function announce(
     lines.push(`try: curl --cacert ${ca} https://${formatAddress(reachable(first.address))}/`);
   }
   return lines;
+}
+
+function whatOf({ mode, engine, engineReason }: RunningListener): string {
+  if (mode === "redirect") return "redirects to https";
+  return engine === undefined
+    ? "plain HTTP by the routes"
+    : `${mode}, ${engine} engine (${engineReason})`;
 }
 
 /** The address under which this machine reaches the listener, by a name in the certificate. */

@@ -51,6 +51,18 @@ Deno.test("announce() says which certificates and backends are configured", () =
   ]);
 });
 
+Deno.test("announce() says what is done without TLS", () => {
+  const plain = { ...listener, engine: undefined, engineReason: "" };
+  const lines = announce({
+    ...{ config: demoConfig, listeners: [plain, { ...plain, mode: "redirect" }], workers: 1 },
+    ...{ development: undefined, demo: false },
+  });
+  assert.deepEqual(lines.slice(0, 2), [
+    "listening on 127.0.0.1:40443: plain HTTP by the routes",
+    "listening on 127.0.0.1:40443: redirects to https",
+  ]);
+});
+
 Deno.test("announce() names localhost only where this machine is meant", () => {
   const CASES = [
     ["0.0.0.0", "localhost"],

@@ -72,7 +72,8 @@ export class StickyCookie {
   /** The value of `Set-Cookie` that ties a client to a server. */
   tie(server: Server, secure: boolean): string {
     const { cookie: name, ttl } = this.#options;
-    const value = this.#valueOf(server.name, this.#half(), this.#options.keys.current[0]);
+    const value = this.#current().values.get(server) ??
+      this.#valueOf(server.name, this.#half(), this.#options.keys.current[0]);
     return setCookie({ name, value, maxAge: Math.ceil(ttl / 1000), secure });
   }
 
@@ -88,7 +89,10 @@ export class StickyCookie {
     const half = this.#half();
     const { members: known, keys: used, half: then } = this.#table;
     if (members !== known || keys !== used || half !== then) {
-      this.#table = { members, keys, half, places: this.#places(members, keys, half) };
+      const values = new Map(
+        members.map(({ server }) => [server, this.#valueOf(server.name, half, keys[0])]),
+      );
+      this.#table = { members, keys, half, values, places: this.#places(members, keys, half) };
     }
     return this.#table;
   }
@@ -135,10 +139,19 @@ interface Table {
   readonly members: readonly Member[] | undefined;
   readonly keys: StickyKeys | undefined;
   readonly half: number;
+  /** What clients get. */
+  readonly values: ReadonlyMap<Server, string>;
+  /** What they may send back. */
   readonly places: ReadonlyMap<string, Place>;
 }
 
-const NO_TABLE: Table = { members: undefined, keys: undefined, half: 0, places: new Map() };
+const NO_TABLE: Table = {
+  members: undefined,
+  keys: undefined,
+  half: 0,
+  values: new Map(),
+  places: new Map(),
+};
 
 /** The server that one request is for, as far as its cookies tell. */
 export class KeptServer {

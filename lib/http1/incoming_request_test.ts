@@ -72,8 +72,16 @@ const ALMOST_PLAIN = [
   ["HTTP/1.1", "HTTP/1.0"].map((version) => head(`GET / ${version}`, "Host: a", line, "X-B: d"))
 );
 
+/** What is changed or asked for by hops, in every method that heeds it and one that does not. */
+const HOPS = ["OPTIONS", "TRACE", "GET"].flatMap((method) =>
+  ["Max-Forwards: 0", "Max-Forwards: 3", "TE: trailers", "Via: 1.1 a"].map((line) =>
+    head(`${method} / HTTP/1.1`, "Host: a", line)
+  )
+);
+
 const ALL_REQUESTS = [
   ...ALMOST_PLAIN,
+  ...HOPS,
   ...GOOD_REQUESTS.map(({ messages }) => messages.join("")),
   ...BAD_REQUESTS.map(([, , bytes]) => bytes),
   ...SMUGGLING.map(([, bytes]) => bytes),

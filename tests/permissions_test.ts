@@ -217,18 +217,18 @@ routes: [{ backend: a }]`;
   const granted = await printedFlags(config.path);
   await using proxy = await startProxy(["--config", config.path], { granted });
   const CASES = [
-    [yaml(port, "tls/tls.crt", other.address), `--allow-net=${other.address}`],
-    [yaml(port + 1, "tls/tls.crt", backend.address), `--allow-net=127.0.0.1:${port + 1}`],
-    [yaml(port, "/etc/other/tls.crt", backend.address), `--allow-read=/etc/other/tls.crt`],
+    [yaml(port, "tls/tls.crt", other.address), `--allow-net=${other.address}`, "4:28"],
+    [yaml(port + 1, "tls/tls.crt", backend.address), `--allow-net=127.0.0.1:${port + 1}`, "2:13"],
+    [yaml(port, "/etc/other/tls.crt", backend.address), `--allow-read=/etc/other/tls.crt`, "3:24"],
   ] as const;
-  for (const [index, [yaml, flag]] of CASES.entries()) {
+  for (const [index, [yaml, flag, place]] of CASES.entries()) {
     await config.write(yaml);
     proxy.signal("SIGHUP");
     await proxy.says.count(
       /^tls-proxy: not reloaded \(SIGHUP\): the old configuration goes on$/,
       index + 1,
     );
-    const told = `${config.path}:2:1: this process was started without the permission ${flag}`;
+    const told = `${config.path}:${place}: this process was started without the permission ${flag}`;
     assert.ok(proxy.says.all.includes(`tls-proxy: ${told}`), `${told} in\n${proxy.says.text}`);
     await serves(port);
   }
@@ -257,7 +257,7 @@ routes: [{ backend: a }]`);
   const failed = await startProxy(flags, { granted: less }).catch((error) => error);
   assert.ok(failed instanceof NotStarted, String(failed));
   assert.deepEqual([failed.code, failed.says], [1, [
-    `${config.path}:2:1: this process was started without the permission ` +
+    `${config.path}:4:28: this process was started without the permission ` +
     `--allow-net=${backend.address}`,
     `tls-proxy: ${config.path} has 1 error`,
   ]]);

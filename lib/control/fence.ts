@@ -6,7 +6,7 @@ import { type Grant, type Holds, missingGrants, surplusFlags } from "../permissi
 import {
   type Grants,
   grantsFor,
-  keyWriting,
+  keyNeeding,
   type Libraries,
   needsOf,
   type NotifySockets,
@@ -57,7 +57,7 @@ export interface Objection {
 export function notPermitted(config: Config, configFile: string): readonly Objection[] {
   const surroundings = surroundingsHere(config, configFile);
   return missingGrants(needsOf(config, surroundings), holds).map((grant) => ({
-    key: grant.kind === "write" ? keyWriting(grant.value, config, surroundings) : [],
+    key: keyNeeding(grant, config, surroundings),
     message: `this process was started without the permission ${grant.flag}` +
       wayOut(grant, configFile),
   }));

@@ -127,6 +127,8 @@ export interface ServerFailed {
   readonly backend: string;
   readonly server: string;
   readonly error: ProxyError;
+  /** Whether its answer had begun, beyond interim ones. */
+  readonly begun: boolean;
 }
 
 /**

@@ -143,6 +143,7 @@ const CASES: readonly { event: ProxyEvent; level: EventLevel; text: string }[] =
   {
     event: {
       kind: "server_failed",
+      begun: false,
       backend: "api",
       server: "10.0.0.1:80",
       error: new ProxyError("connect_timeout", "no answer within 5 s"),

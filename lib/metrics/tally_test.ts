@@ -18,7 +18,7 @@ Deno.test("startTally() counts failed handshakes and bytes", () => {
     end,
     REQUEST,
     { ...REQUEST, error },
-    { kind: "server_failed", backend: "default", server: "127.0.0.1:1", error },
+    { kind: "server_failed", backend: "default", server: "127.0.0.1:1", error, begun: false },
   ];
   for (const event of events) tally.observe(event);
   assert.equal(

@@ -13,7 +13,7 @@ const EVENTS: readonly ProxyEvent[] = [
   { ...REQUEST, attempts: 3, reused: true, bytesIn: 7 },
   { ...REQUEST, status: 502, error },
   { ...REQUEST, route: undefined, backend: undefined, attempts: 0, status: 404 },
-  { kind: "server_failed", backend: "default", server: "unix:/a b", error },
+  { kind: "server_failed", backend: "default", server: "unix:/a b", error, begun: false },
   { ...ENDED, how: "client_gone: so it was" },
   { ...ENDED, tls: undefined, how: "what a peer says: x" },
   { kind: "reload_failed", reason: "SIGHUP", problems: [] },

@@ -1,4 +1,4 @@
-import { filesOf } from "../config/files.ts";
+import { namedFiles } from "../config/files.ts";
 import type { KeyPath } from "../config/key_path.ts";
 import type { AcmeConfig, ClusterConfig, Config, DnsConfig } from "../config/schema.ts";
 import { type Address, formatAddress } from "../core/address.ts";
@@ -86,10 +86,16 @@ export function needsOf(config: Config, surroundings: Surroundings): Grants {
   };
 }
 
-/** The key of the configuration for which a file is written; the root where there is none. */
-export function keyWriting(path: string, config: Config, surroundings: Surroundings): KeyPath {
-  const parts = partsOf(config, surroundings);
-  return parts.find(({ grants }) => grants.write?.includes(path))?.key ?? [];
+/** One entry of what is needed. */
+export interface Need {
+  readonly kind: keyof Grants;
+  readonly value: string;
+}
+
+/** The first key of the configuration that needs this; the root where none does. */
+export function keyNeeding({ kind, value }: Need, config: Config, around: Surroundings): KeyPath {
+  if (kind === "ffi") return [];
+  return partsOf(config, around).find(({ grants }) => grants[kind]?.includes(value))?.key ?? [];
 }
 
 type SomeGrants = Partial<Omit<Grants, "ffi">>;
@@ -112,7 +118,11 @@ function partsOf(config: Config, surroundings: Surroundings): readonly Part[] {
         part(["backends", name, "servers", index], serverGrants(address, dns))
       )
     ),
-    part([], { read: filesRead(config, surroundings).map((path) => absolute(path, cwd)) }),
+    ...namedFiles(config).map(({ path, at }) => part(at, { read: [absolute(path, cwd)] })),
+    ...(admin?.tokenFile === undefined
+      ? []
+      : [part(["admin", "token_file"], { read: [absolute(admin.tokenFile, cwd)] })]),
+    part([], { read: ownFiles(config, surroundings).map((path) => absolute(path, cwd)) }),
     ...(cluster === undefined ? [] : [part(["cluster"], clusterGrants(cluster, cwd))]),
     ...(acme === undefined ? [] : [part(["acme"], acmeGrants(config, acme, cwd))]),
     ...(log.file === undefined
@@ -197,12 +207,11 @@ function hasThreads({ workers, routes }: Config): boolean {
   return workers !== 1 || routes.some(({ basicAuth }) => basicAuth !== undefined);
 }
 
-function filesRead(config: Config, { configFile, program }: Surroundings): string[] {
+/** What is read though no key names it. */
+function ownFiles(config: Config, { configFile, program }: Surroundings): string[] {
   return [
     ...(configFile === undefined ? [] : [configFile]),
-    ...filesOf(config),
     ...(hasThreads(config) ? program : []),
-    ...(config.admin?.tokenFile === undefined ? [] : [config.admin.tokenFile]),
   ];
 }
 

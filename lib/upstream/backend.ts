@@ -122,7 +122,7 @@ export class Backend {
    */
   report(server: Server, failed: ProxyError, { begun }: { begun: boolean }): void {
     const error = this.#withHint(failed);
-    this.#observe({ kind: "server_failed", backend: this.name, server: server.name, error });
+    this.#observe({ kind: "server_failed", backend: this.name, server: server.name, error, begun });
     if (speaksOfServer(error.code, begun)) server.fail(error, () => this.#mayEject());
   }
 

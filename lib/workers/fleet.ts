@@ -24,6 +24,7 @@ import {
   type ServerView,
   type StagedServers,
 } from "../upstream/server_registry.ts";
+import { speaksOfServer } from "../upstream/ejection.ts";
 import type { StickyKeys } from "../upstream/sticky_cookie.ts";
 import { type ControlProcedures, unpackEvent } from "./messages.ts";
 import { HANG_MS, Heartbeats } from "./heartbeats.ts";
@@ -378,8 +379,8 @@ export class Fleet implements App {
   #notice(worker: number, event: ProxyEvent): void {
     this.#deaf.observe(event, worker);
     if (event.kind === "server_failed") {
-      const { backend, server, error } = event;
-      this.#servers.fail({ backend, server }, error);
+      const { backend, server, error, begun } = event;
+      if (speaksOfServer(error.code, begun)) this.#servers.fail({ backend, server }, error);
     }
     this.#options.notice(event);
   }

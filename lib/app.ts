@@ -18,6 +18,7 @@ import { openListener } from "./proxy/listener.ts";
 import { openPlainListener } from "./proxy/plain_listener.ts";
 import type { Policy } from "./proxy/policy.ts";
 import { PathSet } from "./proxy/router.ts";
+import { Compressor } from "./proxy/compressor.ts";
 import { type PasswordCheck, Passwords } from "./proxy/passwords.ts";
 import type { RuleServices } from "./proxy/route_rules.ts";
 import { rateMemory, RateTable } from "./core/rate_table.ts";
@@ -218,6 +219,7 @@ class RunningApp implements OneThreadApp {
     this.#rules = {
       rates: new RateTable(rates ?? rateMemory()),
       passwords: new Passwords(checkPassword ?? noPasswords),
+      compressor: new Compressor(),
     };
     this.#counters = counters;
     this.#descriptors = descriptors;

@@ -6,6 +6,7 @@ import { Deadlines } from "../lib/io/deadlines.ts";
 import { serveHttp } from "../lib/proxy/http_session.ts";
 import type { Policy } from "../lib/proxy/policy.ts";
 import { rateMemory, RateTable } from "../lib/core/rate_table.ts";
+import { Compressor } from "../lib/proxy/compressor.ts";
 import { Passwords } from "../lib/proxy/passwords.ts";
 import { Router } from "../lib/proxy/router.ts";
 import { ClientAuthRules } from "../lib/tls/client_auth.ts";
@@ -78,6 +79,7 @@ Deno.test("an exchange keeps no connection alive while a part of the request is 
     rules: {
       rates: new RateTable(rateMemory()),
       passwords: new Passwords(() => Promise.resolve(false)),
+      compressor: new Compressor(),
     },
   });
   // the head is taken, then nothing more; and the body is answered as soon as it is there to be sent

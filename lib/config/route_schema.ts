@@ -182,7 +182,8 @@ export const route = z.strictObject({
     body: plainSize("Of a request's body; 0 is no limit").optional(),
   }).optional().meta({ description: "In the place of the limits of all" }),
   compress: z.boolean().default(false).meta({
-    description: "To compress answers; this version does not do it yet, and says so",
+    description:
+      "Compresses answers (zstd, gzip, br) of text and the like from 1 KiB on, for clients that take it; not for what shows secrets beside a client's own words (BREACH)",
   }),
 }).superRefine((route, context) => {
   const said = ACTIONS.filter((key) => route[key] !== undefined);

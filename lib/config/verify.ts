@@ -32,7 +32,6 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...namelessServers(config),
     ...adminInTheOpen(config),
     ...protocolNeeds(config),
-    ...uncompressedAnswers(config),
     ...verifySticky(config),
     ...verifyHsts(config),
     ...rulesOfPassthrough(config).filter(({ path }) => says(path)),
@@ -234,18 +233,6 @@ function rulesOfPassthrough({ routes }: Config): Finding[] {
       ? REQUEST_KEYS.map((key) =>
         error(["routes", index, key], `"${key}" cannot hold for a connection that passes through`)
       )
-      : []
-  );
-}
-
-/** The key is there for configurations to come; nobody is to believe that it does something. */
-function uncompressedAnswers({ routes }: Config): Finding[] {
-  return routes.flatMap(({ compress, passthrough }, index) =>
-    compress && !passthrough
-      ? [warning(
-        ["routes", index, "compress"],
-        "this version compresses nothing: answers go on as they come",
-      )]
       : []
   );
 }

@@ -1,3 +1,4 @@
+import { CONTENT_CODINGS } from "../http/accept_encoding.ts";
 import type { RouteConfig } from "../config/schema.ts";
 import type { FieldRules } from "../http/field_rules.ts";
 
@@ -15,7 +16,7 @@ export function describeRules(route: RouteConfig): readonly string[] {
     stripPrefix !== undefined && `strip_prefix ${stripPrefix}`,
     ...fieldLines("request_headers", route.requestHeaders),
     ...fieldLines("response_headers", route.responseHeaders),
-    route.compress && "compress",
+    route.compress && `compress by ${CONTENT_CODINGS.join(", ")}`,
   ];
   return lines.filter((line) => typeof line === "string");
 }

@@ -98,6 +98,10 @@ export interface RequestServed {
   readonly status: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** What has become of the answer's body, where the proxy has compressed it: by what, in bytes. */
+  readonly coded?:
+    | { readonly coding: string; readonly bytesIn: number; readonly bytesOut: number }
+    | undefined;
   readonly durationMs: number;
   /** The hosts and paths of the route, as one text; undefined where none matched. */
   readonly route: string | undefined;

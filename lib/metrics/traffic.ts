@@ -39,6 +39,7 @@ export class Traffic {
   readonly #handshakes = new Map<string, number>();
   readonly #handshakeTime = new Histogram(LATENCY_BOUNDS);
   readonly #rules = new Map<string, Map<string, number>>();
+  readonly #compressed = new Map<string, { answers: number; bytesIn: number; bytesOut: number }>();
   readonly #errors = new Map<string, number>();
   readonly #ends = new Map<string, number>();
   readonly #serverFailures = new Map<string, Map<string, number>>();
@@ -193,6 +194,19 @@ export class Traffic {
         ),
       ),
       counter(
+        "tls_proxy_compressed_answers",
+        "Answers that were compressed.",
+        [...this.#compressed].map(([coding, { answers }]) => [{ coding }, answers]),
+      ),
+      counter(
+        "tls_proxy_compressed_bytes",
+        "Bytes of the bodies of compressed answers, as they came and as they went.",
+        [...this.#compressed].flatMap(([coding, { bytesIn, bytesOut }]) => [
+          [{ coding, direction: "in" }, bytesIn] as const,
+          [{ coding, direction: "out" }, bytesOut] as const,
+        ]),
+      ),
+      counter(
         "tls_proxy_server_failures",
         "Failures of servers, by error.",
         [...this.#serverFailures].flatMap(([key, codes]) => {
@@ -222,6 +236,7 @@ export class Traffic {
     counts.bytesOut += event.bytesOut;
     this.requests++;
     if (event.rule !== undefined) this.#ruled(event.route ?? NONE, event.rule);
+    if (event.coded !== undefined) this.#coded(event.coded);
     if (attempts > 0) {
       counts.retries += attempts - 1;
       if (event.reused) counts.reused++;
@@ -230,6 +245,16 @@ export class Traffic {
     if (error === undefined) return;
     increment(this.#errors, error.code);
     if (error.source !== "client") this.failures++;
+  }
+
+  #coded({ coding, bytesIn, bytesOut }: NonNullable<RequestServed["coded"]>): void {
+    let counts = this.#compressed.get(coding);
+    if (counts === undefined) {
+      this.#compressed.set(coding, counts = { answers: 0, bytesIn: 0, bytesOut: 0 });
+    }
+    counts.answers++;
+    counts.bytesIn += bytesIn;
+    counts.bytesOut += bytesOut;
   }
 
   #ruled(route: string, rule: string): void {

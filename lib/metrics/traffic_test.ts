@@ -12,6 +12,8 @@ const EVENTS: readonly ProxyEvent[] = [
   { kind: "handshake_failed", peer: PEER, sni: "a", error: new ProxyError("plain_http", "no") },
   { ...REQUEST, attempts: 3, reused: true, bytesIn: 7 },
   { ...REQUEST, status: 502, error },
+  { ...REQUEST, route: "z", coded: { coding: "zstd", bytesIn: 9, bytesOut: 4 } },
+  { ...REQUEST, route: "z", coded: { coding: "zstd", bytesIn: 1, bytesOut: 2 } },
   { ...REQUEST, route: undefined, backend: undefined, attempts: 0, status: 404 },
   { kind: "server_failed", backend: "default", server: "unix:/a b", error, begun: false },
   { ...ENDED, how: "client_gone: so it was" },
@@ -45,6 +47,9 @@ Deno.test("Traffic counts what happens, by labels of ours", () => {
       'tls_proxy_connections_ended_total{how="client_gone"} 1',
       'tls_proxy_connections_ended_total{how="other"} 1',
       'tls_proxy_reloads_total{result="refused"} 1',
+      'tls_proxy_compressed_answers_total{coding="zstd"} 2',
+      'tls_proxy_compressed_bytes_total{coding="zstd",direction="in"} 10',
+      'tls_proxy_compressed_bytes_total{coding="zstd",direction="out"} 6',
       'tls_proxy_request_duration_seconds_count{route="localhost/x",backend="default"} 2',
     ]
   ) assert.ok(text.split("\n").includes(line), `${line} is in\n${text}`);

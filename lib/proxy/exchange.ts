@@ -16,6 +16,12 @@ import type { Server } from "../upstream/server.ts";
 import type { AnswerReader, Seen, ServerStream } from "../upstream/server_stream.ts";
 import type { KeptServer } from "../upstream/sticky_cookie.ts";
 import { Tries } from "../upstream/tries.ts";
+import type {
+  AnswerTransform,
+  AnswerTransformer,
+  CodedFacts,
+  TransformUser,
+} from "./answer_transform.ts";
 import { EXCHANGE_STATES, type ExchangeEvent, type ExchangeState } from "./exchange_states.ts";
 import { tunnel } from "./relay.ts";
 import { isRepeatable, mayRetry } from "./retry.ts";
@@ -30,6 +36,8 @@ export interface ExchangeOrder {
   readonly answerChanges: FieldChanges | undefined;
   /** Undefined where clients of the backend do not keep their servers. */
   readonly kept: KeptServer | undefined;
+  /** What makes another answer of the server's; undefined where it goes on as it is. */
+  readonly transformer: AnswerTransformer | undefined;
   /** Bytes of the request's body; 0 for any. */
   readonly bodyLimit: number;
   /** Milliseconds without a byte either way behind a switch of protocols. */
@@ -52,7 +60,7 @@ export interface ExchangeOwner {
  * framing nor socket: what it does is driven by what its two streams tell it, and in the common case
  * without a promise. One object serves all requests of a client stream, in turn.
  */
-export class Exchange implements RequestReader, AnswerReader {
+export class Exchange implements RequestReader, AnswerReader, TransformUser {
   /** Of the answer that the client is sent; 0 before that. */
   status = 0;
   /** The server that was asked last. */
@@ -97,6 +105,8 @@ export class Exchange implements RequestReader, AnswerReader {
   /** Whether its connection knows who the client is. */
   #tied = false;
   #answerEnded = false;
+  /** What the answer's body goes through, where it does not go straight to the client. */
+  #transform: AnswerTransform | undefined;
   /** Why the answer is the proxy's own, where it stands for a failure. */
   #error: ProxyError | undefined;
 
@@ -110,6 +120,11 @@ export class Exchange implements RequestReader, AnswerReader {
   /** Whether nothing is under way. */
   get isOver(): boolean {
     return this.#state === "over";
+  }
+
+  /** What has become of the answer's body, where it was encoded here. */
+  get coded(): CodedFacts | undefined {
+    return this.#transform?.coded;
   }
 
   /** Whether an answer has begun. */
@@ -203,13 +218,21 @@ export class Exchange implements RequestReader, AnswerReader {
       case "asked":
         return this.#stream?.resume();
       case "answering":
-        if (this.#answerEnded) return this.#succeed();
-        this.#deadline.arm(this.#order.backend.answerIdle, this.#onStandstill);
-        return this.#stream?.resume();
+        return this.#transform === undefined ? this.passed() : this.#transform.taken();
       case "responding":
         return this.#end(this.#error);
       default:
     }
+  }
+
+  passed(): void {
+    if (this.#answerEnded) return this.#succeed();
+    this.#deadline.arm(this.#order.backend.answerIdle, this.#onStandstill);
+    this.#stream?.resume();
+  }
+
+  transformFailed(error: ProxyError): void {
+    this.abort(error);
   }
 
   clientFailed(error: ProxyError): void {
@@ -254,13 +277,13 @@ export class Exchange implements RequestReader, AnswerReader {
   answerBody(bytes: Uint8Array, from: number, to: number, ended: boolean): void {
     this.#deadline.disarm();
     this.#answerEnded = ended;
-    this.#client.body(bytes, from, to, ended);
+    (this.#transform ?? this.#client).body(bytes, from, to, ended);
   }
 
   answerTrailers(fields: readonly Field[]): void {
     this.#deadline.disarm();
     this.#answerEnded = true;
-    this.#client.trailers(fields);
+    (this.#transform ?? this.#client).trailers(fields);
   }
 
   serverFailed(error: ProxyError, seen: Seen): void {
@@ -384,7 +407,8 @@ export class Exchange implements RequestReader, AnswerReader {
     sending.forwarding = this.#order.forwarding;
     sending.changes = this.#order.requestChanges;
     sending.chunks = givesChunks && stream.takesChunks;
-    sending.answerChunks = takesChunks && stream.givesChunks;
+    const isPlain = this.#order.transformer !== undefined;
+    sending.answerChunks = takesChunks && stream.givesChunks && !isPlain;
     this.#waitForServer();
     this.#isLent = true;
     stream.send(request, sending, this);
@@ -440,11 +464,12 @@ export class Exchange implements RequestReader, AnswerReader {
     this.status = head.status;
     this.#early = this.#upload !== "done";
     this.#tied ||= tiesConnection(this.#client.request, head);
-    this.#client.begin(
-      head,
-      this.#answerChanges(this.#order.answerChanges),
-      this.#sending.answerChunks,
-    );
+    const { transformer, answerChanges } = this.#order;
+    const changes = this.#answerChanges(answerChanges);
+    if (transformer === undefined) {
+      return this.#client.begin(head, changes, this.#sending.answerChunks);
+    }
+    this.#transform = transformer.begin(head, { client: this.#client, changes, user: this });
   }
 
   /** What is made of the fields of the server's answer. */
@@ -567,6 +592,7 @@ export class Exchange implements RequestReader, AnswerReader {
     this.#move("end");
     this.#deadline.disarm();
     this.#owner.exchangeOver(error);
+    this.#endTransform();
     this.#client.reset(error);
   }
 
@@ -574,7 +600,14 @@ export class Exchange implements RequestReader, AnswerReader {
     this.#move("end");
     this.#deadline.disarm();
     this.#owner.exchangeOver(error);
+    this.#endTransform();
     this.#client.done(!this.#isLent && !this.#isLost);
+  }
+
+  #endTransform(): void {
+    const transform = this.#transform;
+    this.#transform = undefined;
+    transform?.[Symbol.dispose]();
   }
 
   #dropServer(error?: ProxyError): void {

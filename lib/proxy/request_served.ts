@@ -3,6 +3,7 @@ import type { ProxyError } from "../core/errors.ts";
 import type { RequestServed } from "../core/event.ts";
 import { clientOf } from "../http/forwarded.ts";
 import type { RequestFacts } from "../http/message.ts";
+import type { CodedFacts } from "./answer_transform.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HttpClient } from "./http_client.ts";
 
@@ -25,6 +26,8 @@ export interface ServedRequest {
   readonly traced: boolean;
   /** The rule that has answered it, where one has. */
   readonly rule: string | undefined;
+  /** What has become of the answer's body, where it was compressed. */
+  readonly coded: CodedFacts | undefined;
   /** How it failed, where it did. */
   readonly error: ProxyError | undefined;
 }
@@ -45,6 +48,7 @@ export function requestServed(served: ServedRequest): RequestServed {
     status: exchange.status,
     bytesIn: request.wireBytes + served.bodyBytes + exchange.tunnelled,
     bytesOut: served.bytesOut,
+    coded: served.coded,
     durationMs: performance.now() - began,
     route: routed?.name,
     backend: routed?.backend?.name,

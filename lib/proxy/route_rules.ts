@@ -5,6 +5,7 @@ import type { Rate, RateTable } from "../core/rate_table.ts";
 import { parseBasic, type PasswordHashes } from "../http/basic_auth.ts";
 import type { FieldChanger, HostMaker } from "../http/field_rules.ts";
 import type { RequestFacts } from "../http/message.ts";
+import type { Compressor } from "./compressor.ts";
 import type { Passwords } from "./passwords.ts";
 
 /** What a route asks of requests and makes of them, beside where it sends them. */
@@ -20,13 +21,15 @@ export interface RouteRules {
   readonly host: HostMaker | undefined;
   readonly requestFields: FieldChanger | undefined;
   readonly answerFields: FieldChanger | undefined;
+  /** Whether its answers are compressed for who takes that. */
   readonly compress: boolean;
 }
 
-/** What rules are judged with. */
+/** What rules are judged and carried out with. */
 export interface RuleServices {
   readonly rates: RateTable;
   readonly passwords: Passwords;
+  readonly compressor: Compressor;
 }
 
 /** Why a request is not served, and the rule that says so. */

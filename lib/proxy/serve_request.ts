@@ -14,6 +14,7 @@ import type { FieldChanges, RequestChanges, RequestFacts } from "../http/message
 import type { Variables } from "../http/template.ts";
 import type { OwnAnswer } from "../http/own_answer.ts";
 import { redirectAnswer } from "../http/redirect_answer.ts";
+import type { CodedFacts } from "./answer_transform.ts";
 import type { ClientIdentity } from "./client_identity.ts";
 import { Exchange, type ExchangeOrder, type ExchangeOwner } from "./exchange.ts";
 import { isMisdirected, isUnderOtherAuth } from "./misdirected.ts";
@@ -67,6 +68,8 @@ export class RequestService implements ExchangeOwner {
   #answerChanges: FieldChanges | undefined;
   /** The rule that has answered it. */
   #rule: string | undefined;
+  /** What has become of the body of an answer of the proxy's own. */
+  #coded: CodedFacts | undefined;
 
   constructor(stream: ClientStream, identity: ClientIdentity, options: ServeOptions) {
     this.#stream = stream;
@@ -82,6 +85,7 @@ export class RequestService implements ExchangeOwner {
     this.#isRouted = false;
     this.#answerChanges = undefined;
     this.#rule = undefined;
+    this.#coded = undefined;
     const { request } = this.#stream;
     const answer = this.#answerTo(request);
     if (answer !== undefined) return this.exchange.respond(answer, true);
@@ -120,8 +124,10 @@ export class RequestService implements ExchangeOwner {
     if (!isWaitedFor()) return;
     if (action.kind !== "backend") {
       this.#rule = action.kind;
-      const answer = routeAnswer(action, request, variables);
-      return this.exchange.respondTo(withChanges(answer, this.#answerChanges), undefined);
+      return this.exchange.respondTo(
+        this.#finished(routeAnswer(action, request, variables)),
+        undefined,
+      );
     }
     const { backend } = action;
     const forwarding = this.#identity.forwarding(policy);
@@ -132,6 +138,7 @@ export class RequestService implements ExchangeOwner {
       requestChanges: kept === undefined ? changes : kept.requestChanges(changes),
       answerChanges: this.#answerChanges,
       kept,
+      transformer: rules?.compress === true ? this.#options.rules.compressor : undefined,
       bodyLimit: target.bodyLimit,
       tunnelIdle: policy.timeouts.tunnelIdle,
     }, this.#began);
@@ -162,6 +169,7 @@ export class RequestService implements ExchangeOwner {
     this.#began = performance.now();
     this.#policy = policy;
     this.#isRouted = false;
+    this.#coded = undefined;
     this.exchange.refuse(error);
   }
 
@@ -186,7 +194,16 @@ export class RequestService implements ExchangeOwner {
       challenge,
       page: this.#policy?.errorPages.get(statusOf(error) ?? 0),
     });
-    return withChanges(answer, this.#answerChanges);
+    return this.#finished(answer);
+  }
+
+  /** An answer of the proxy's own, with what its route makes of it. */
+  #finished(plain: OwnAnswer): OwnAnswer {
+    const answer = withChanges(plain, this.#answerChanges);
+    if (!this.#isRouted || this.#routed?.target.rules?.compress !== true) return answer;
+    const own = this.#options.rules.compressor.ownAnswer(this.#stream.request, answer);
+    this.#coded = own.coded;
+    return own.answer;
   }
 
   exchangeOver(error: ProxyError | undefined): void {
@@ -202,6 +219,7 @@ export class RequestService implements ExchangeOwner {
       began: this.#began,
       routed: this.#isRouted ? routeFacts(this.#routed) : undefined,
       rule: this.#rule,
+      coded: this.exchange.coded ?? this.#coded,
       trusted: this.#identity.forwarding(policy).trusted ? policy.forwarded.trusted : undefined,
       traced: this.#options.traced === true,
       error,
@@ -266,6 +284,7 @@ export class RequestService implements ExchangeOwner {
       requestChanges: undefined,
       answerChanges: undefined,
       kept: undefined,
+      transformer: undefined,
       bodyLimit,
       tunnelIdle,
     };

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { startHttp, unusedPort } from "./support/backends.ts";
 import { ConfigFile } from "./support/config_file.ts";
-import { within } from "./support/deadline.ts";
+import { eventually, within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
 import { Lines } from "./support/lines.ts";
+import { startPebble } from "./support/pebble.ts";
+import { startRedis } from "./support/redis.ts";
+import { run } from "./support/tools.ts";
 import { connectTls } from "./support/tls_client.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
@@ -43,6 +46,41 @@ Deno.test("proxy:prod runs one process with exact permissions, and passes signal
   task.child.kill("SIGTERM");
   await task.says.first(/^tls-proxy: SIGTERM: draining/);
   assert.equal((await within(task.child.status, "the task's end")).code, 0);
+});
+
+Deno.test("proxy:prod gets a certificate and meets other replicas with exact permissions", async () => {
+  await using pebble = await startPebble();
+  await using redis = await startRedis({ password: "correct horse" });
+  await using backend = await startHttp();
+  const port = await unusedPort();
+  await using config = await ConfigFile.create(`
+listeners: [{ listen: "127.0.0.1:${port}" }, { listen: "127.0.0.1:${pebble.httpPort}", redirect: https }]
+certificates: [{ acme: [www.example.test] }]
+acme: { directory: "${pebble.directory}", accept_terms: true, ca_file: ${pebble.caFile} }
+cluster: { redis: "${redis.address}", password_file: redis.pw }
+backends: { a: { servers: ["${backend.address}"] } }
+routes: [{ backend: a, rate_limit: { requests: 1000/s, burst: 1000 } }]`);
+  await Deno.writeTextFile(`${config.folder}/redis.pw`, "correct horse\n");
+  const task = startTask(["--config", config.path]);
+  await using cleanUp = new AsyncDisposableStack();
+  cleanUp.defer(() => task.end());
+  await task.log.first(/certificate obtained .*names=www\.example\.test/);
+  const root = `${config.folder}/root.pem`;
+  await Deno.writeTextFile(root, await pebble.root());
+  const url = `https://www.example.test:${port}/`;
+  await eventually(async () => {
+    const { code } = await run("curl", [
+      ...["-s", "--max-time", "20", "--cacert", root],
+      ...["--resolve", `www.example.test:${port}:127.0.0.1`, url],
+    ]);
+    return code === 0 || undefined;
+  }, () => task.log.text);
+  const keys = (await redis.cli("KEYS", "*")).split("\n");
+  for (const key of ["acme:certificate:www.example.test", "ticket-keys", "rate-seeds"]) {
+    assert.ok(keys.includes(`tls-proxy:${key}`), `${keys}`);
+  }
+  assert.deepEqual(task.says.matching(/permission|warning/), []);
+  assert.deepEqual(task.log.matching(/NotCapable|Requires \w+ access|cluster down/), []);
 });
 
 Deno.test("proxy:prod says how it is used", async () => {

@@ -20,15 +20,16 @@ const PASSWORD = "correct horse";
 /** Replicas with the same configuration, which start at once. */
 async function startReplicas(
   redis: Redis,
-  { count = 2, password, settings = {} }: {
+  { count = 2, password, tls = false, settings = {} }: {
     count?: number;
     password?: string;
+    tls?: boolean;
     settings?: Record<string, unknown>;
   } = {},
 ) {
   await using stack = new AsyncDisposableStack();
   const backend = stack.use(await startHttp());
-  const { ec } = await testCertificates();
+  const { ca, ec } = await testCertificates();
   const starting = Array.from({ length: count }, async () => {
     const config = stack.use(
       await ConfigFile.create(JSON.stringify({
@@ -39,6 +40,7 @@ async function startReplicas(
         cluster: {
           redis: redis.address,
           ...(password === undefined ? {} : { password_file: "redis.pw" }),
+          ...(tls ? { tls, ca_file: ca } : {}),
         },
         ...settings,
       })),
@@ -70,11 +72,16 @@ async function allResume(replicas: readonly ConfiguredProxy[]): Promise<void> {
   }
 }
 
-for (const password of [undefined, PASSWORD]) {
-  const how = password === undefined ? "without a password" : "with a password";
+const WAYS = {
+  "in the clear": {},
+  "with a password": { password: PASSWORD },
+  "by TLS with a password": { tls: true, password: PASSWORD },
+};
+
+for (const [how, way] of Object.entries(WAYS)) {
   Deno.test(`a ticket of one replica resumes with every other, ${how}`, async () => {
-    await using redis = await startRedis(password === undefined ? {} : { password });
-    await using at = await startReplicas(redis, password === undefined ? {} : { password });
+    await using redis = await startRedis(way);
+    await using at = await startReplicas(redis, way);
     await allResume(at.replicas);
     const key = "tls-proxy:ticket-keys";
     const before = await redis.cli("HMGET", key, "in_use", "next");

@@ -1,4 +1,5 @@
 import { unusedPort } from "./backends.ts";
+import { issueCertificate, testCertificates } from "./certificates.ts";
 import { Lines } from "./lines.ts";
 import { type RunningTool, runOk, start } from "./tools.ts";
 
@@ -18,20 +19,28 @@ export interface Redis extends AsyncDisposable {
 }
 
 /** Starts a Redis on a port of its own that keeps nothing on disk. */
-export async function startRedis({ password }: { password?: string } = {}): Promise<Redis> {
+export async function startRedis(
+  { password, tls = false }: { password?: string; tls?: boolean } = {},
+): Promise<Redis> {
   const folder = await Deno.makeTempDir({ prefix: "tls-proxy-redis-" });
   const port = await unusedPort();
+  const { ca } = await testCertificates();
+  const own = await issueCertificate({ names: ["localhost", "127.0.0.1"] });
   let running: { redis: RunningTool; lines: Lines } | undefined;
   const cli = async (...command: readonly string[]) => {
     const login = password === undefined ? [] : ["-a", password, "--no-auth-warning"];
-    return (await runOk("redis-cli", ["-p", String(port), ...login, ...command])).trim();
+    const secured = tls ? ["--tls", "--cacert", ca] : [];
+    return (await runOk("redis-cli", ["-p", String(port), ...secured, ...login, ...command]))
+      .trim();
   };
   const server: Redis = {
     address: `127.0.0.1:${port}`,
     cli,
     async start() {
       const redis = start("redis-server", [
-        ...["--bind", "127.0.0.1", "--port", String(port), "--dir", folder],
+        ...["--bind", "127.0.0.1", tls ? "--tls-port" : "--port", String(port), "--dir", folder],
+        ...(tls ? ["--port", "0", "--tls-auth-clients", "no", "--tls-ca-cert-file", ca] : []),
+        ...(tls ? ["--tls-cert-file", own.cert, "--tls-key-file", own.key] : []),
         ...["--save", "", "--appendonly", "no"],
         ...(password === undefined ? [] : ["--requirepass", password]),
       ]);

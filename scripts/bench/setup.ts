@@ -16,6 +16,7 @@ export const CHAPTERS = {
   http2: "HTTP/2 in front, HTTP/1.1 behind",
   grpc: "gRPC",
   trust: "Trust",
+  garbage: "Garbage of the heap",
 } as const;
 
 export type Chapter = keyof typeof CHAPTERS;
@@ -36,9 +37,15 @@ export const SETUPS = {
   clients: { backend: "files", chapter: "trust" },
   /** Connections go on to the server by their name, ahead of TLS, which stays the server's. */
   passthrough: { backend: "tls", chapter: "trust" },
+  /** As `http2`, with the collector of V8 telling what it does. */
+  traced: { backend: "files", chapter: "garbage" },
 } as const satisfies Record<string, SetupFacts>;
 
 /** Setups of those that forward bytes and know nothing of them. */
 export const OF_BYTES: readonly Setup[] = ["files", "app"];
+
+/** Setups of those that do TLS and HTTP. */
+export const OF_HTTP: readonly Setup[] = (Object.keys(SETUPS) as Setup[])
+  .filter((setup) => setup !== "traced");
 
 export const ALL_SETUPS = Object.keys(SETUPS) as readonly Setup[];

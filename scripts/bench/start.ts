@@ -53,7 +53,7 @@ export async function start(
     await processes.stop(running);
     throw error;
   }
-  return { ...target, pid: running.pid, running };
+  return { ...target, folder, pid: running.pid, running };
 }
 
 async function targetOf(setup: Setup, port: number, files: Certificates): Promise<Target> {

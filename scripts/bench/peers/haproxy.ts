@@ -1,10 +1,10 @@
 import { type Contender, HOST, type Setting } from "../contender.ts";
-import { ALL_SETUPS, type Setup } from "../setup.ts";
+import { OF_HTTP, type Setup } from "../setup.ts";
 
 export const HAPROXY: Contender = {
   name: "haproxy",
   mode: "http",
-  setups: ALL_SETUPS,
+  setups: OF_HTTP,
   product: "HAProxy",
   programs: ["haproxy", "/usr/sbin/haproxy"],
   versionFlags: ["-v"],

@@ -1,5 +1,6 @@
 import manifest from "../../../deno.json" with { type: "json" };
 import { type Contender, HOST, type Mode, type Setting } from "../contender.ts";
+import { gcLog } from "../garbage.ts";
 import { ALL_SETUPS, OF_BYTES, type Setup } from "../setup.ts";
 
 type Engine = "deno" | "openssl";
@@ -14,7 +15,8 @@ export function tlsProxy(engine: Engine, mode: Mode = "http"): Contender {
     async command(program, setting) {
       const log = { access: false, tls: false };
       const config = { ...configuration(engine, mode, setting), log };
-      return await commandLine(program, setting.folder, config);
+      const command = await commandLine(program, setting.folder, config);
+      return setting.setup === "traced" ? traced(command, setting.folder) : command;
     },
   };
 }
@@ -69,6 +71,13 @@ function configuration(engine: Engine, mode: Mode, setting: Setting): Record<str
     },
     routes: [{ ...route, backend: "behind" }],
   };
+}
+
+/** The same command, with V8 telling of each collection in a file that is read by `garbage.ts`. */
+function traced([program = "", run = "", ...rest]: readonly string[], folder: string) {
+  // by lines: else the last ones stay in V8's own buffer
+  const script = 'exec stdbuf -oL "$@" > "$0"';
+  return ["sh", "-c", script, gcLog(folder), program, run, "--v8-flags=--trace-gc", ...rest];
 }
 
 /** Writes the configuration, as JSON, which is YAML, too. */

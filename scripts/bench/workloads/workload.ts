@@ -31,6 +31,8 @@ export interface Measure {
 
 /** A contender while it runs. */
 export interface Subject extends Target {
+  /** Of its own, with its configuration and what it writes. */
+  readonly folder: string;
   readonly pid: number;
 }
 

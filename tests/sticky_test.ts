@@ -390,7 +390,7 @@ Deno.test("explain and check tell of sticky", async () => {
     });
   await using http = await ConfigFile.create(config("http"));
   const explained = await runCommand(["explain", "--config", http.path, "https://localhost/"]);
-  assert.match(explained.stdout, /^ {2}sticky +by the cookie lb, for 3600 s after the last/m);
+  assert.match(explained.stdout, /^ {2}sticky +by the cookie lb, which lasts 3600 s /m);
   await using tcp = await ConfigFile.create(config("tcp"));
   const checked = await runCommand(["check", "--config", tcp.path]);
   assert.equal(checked.code, 1);

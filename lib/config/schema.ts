@@ -163,7 +163,7 @@ export interface BackendTlsConfig {
 export interface StickyConfig {
   /** The cookie's name. */
   readonly cookie: string;
-  /** Without a request. */
+  /** For which it lasts; one that is used is renewed before half of that. */
   readonly ttl: number;
 }
 

@@ -466,7 +466,7 @@ const dns = z.strictObject({
 const MAX_STICKY_DAYS = 400;
 
 const stickyTtl = text(
-  "Without a request until a client is dealt anew, 1s to 400d",
+  "How long it lasts, 1s to 400d; one that is used is renewed before half of that",
   "1h",
   (value) => {
     const ttl = parseDuration(value);

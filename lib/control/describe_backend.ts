@@ -31,7 +31,7 @@ export function describeBackend(backend: BackendConfig): BackendDescription {
 }
 
 function describeSticky({ cookie, ttl }: StickyConfig): string {
-  return `by the cookie ${cookie}, for ${ttl / 1000} s after the last request`;
+  return `by the cookie ${cookie}, which lasts ${ttl / 1000} s and is renewed before half of that`;
 }
 
 function describeTls({ ca, name, cert, verify }: BackendTlsConfig): string {

@@ -27,7 +27,7 @@ Deno.test("describeBackend() says what sets servers apart", () => {
 Deno.test("describeBackend() says how clients keep their servers", () => {
   assert.equal(describe(`{ servers: ["a:1"] }`).sticky, undefined);
   const { sticky } = describe(`{ servers: ["a:1"], sticky: { cookie: at, ttl: 90s } }`);
-  assert.equal(sticky, "by the cookie at, for 90 s after the last request");
+  assert.equal(sticky, "by the cookie at, which lasts 90 s and is renewed before half of that");
 });
 
 const HEALTH: readonly [health: string, text: string][] = [

@@ -19,7 +19,7 @@ export function newStickyKey(): Uint8Array {
 export interface StickyRules {
   /** The cookie's name. */
   readonly cookie: string;
-  /** Milliseconds without a request after which a client is dealt anew. */
+  /** Milliseconds for which it lasts; one that is used is renewed before half of that. */
   readonly ttl: number;
 }
 
@@ -38,8 +38,8 @@ export interface StickyCookieOptions extends StickyRules {
  * same server, and whoever has the same key makes the same one, whatever the order of servers.
  *
  * Time goes by in halves of `ttl`, and the value of one is taken for as long as a cookie that was
- * set in it may live. A client is given that of the next half when it comes, so `ttl` is counted
- * from its last visit (give or take a half), and a value that somebody has got hold of ends.
+ * set in it may live. A client that comes in another half is given that one's value: so it keeps its
+ * server if it is away for no more than half of `ttl`, and a value that somebody has got hold of ends.
  */
 export class StickyCookie {
   readonly #options: StickyCookieOptions;

@@ -226,7 +226,7 @@ export class Traffic {
   #request(event: RequestServed): void {
     const { status, durationMs, attempts, error } = event;
     const counts = this.#counts(event.route ?? NONE, event.backend ?? NONE);
-    const of = status >= 100 && status < 600 ? (status / 100) | 0 : 0;
+    const of = status >= 100 && status < 1000 ? (status / 100) | 0 : 0;
     counts.statuses[of] = (counts.statuses[of] as number) + 1;
     const seconds = durationMs / 1000;
     counts.total.observe(seconds);
@@ -301,7 +301,8 @@ export class Traffic {
 
 /** The label where there is nothing to name. */
 const NONE = "none";
-const STATUSES = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"] as const;
+/** By the first digit of a status; servers may answer with what stands beyond 599. */
+const STATUSES = [NONE, ...Array.from({ length: 9 }, (_, digit) => `${digit + 1}xx`)];
 const MAX_SERVERS = 1000;
 
 function noCounts(route: string, backend: string): RouteCounts {

@@ -27,6 +27,15 @@ function counted(): Traffic {
   return traffic;
 }
 
+Deno.test("Traffic counts every status by its first digit", () => {
+  const traffic = new Traffic();
+  for (const status of [101, 600, 999, 0]) traffic.observe({ ...REQUEST, status });
+  const lines = metricText(traffic.families(), "prometheus").split("\n")
+    .filter((line) => line.startsWith("tls_proxy_requests_total{"));
+  const classes = lines.map((line) => /status="(\w+)"\} 1$/.exec(line)?.[1]);
+  assert.deepEqual(classes, ["none", "1xx", "6xx", "9xx"]);
+});
+
 Deno.test("Traffic counts what happens, by labels of ours", () => {
   const text = metricText(counted().families(), "prometheus");
   for (

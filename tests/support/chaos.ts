@@ -1,18 +1,15 @@
 import { type ConfiguredProxy, startConfigured } from "./configured_proxy.ts";
-import type { Behaviour } from "./chaos_backend.ts";
-import { expectedBody } from "./chaos_answer.ts";
+import { type ChaosClient, connectClient } from "./chaos_clients.ts";
+import type { Behaviour } from "./chaos_orders.ts";
 import { eventually, pause, within } from "./deadline.ts";
-import { encodeRequest, readAnswer } from "./http.ts";
 import { Lines } from "./lines.ts";
-import { connectTls } from "./tls_client.ts";
-import type { TestConnection } from "./connection.ts";
 
 export interface ChaosOptions {
   /** For how long things go wrong. */
   readonly seconds: number;
   /** Decides what goes wrong, and when. */
   readonly seed: number;
-  /** Kept-alive connections. */
+  /** Kept-alive connections; every other is by HTTP/2. */
   readonly clients: number;
 }
 
@@ -41,7 +38,11 @@ export interface ChaosReport {
 /** Milliseconds after which a request must have been answered, one way or the other. */
 const RESPONSE_TIMEOUT = 3_000;
 
-/** What may hold for two servers of four at once. */
+/** Programs that serve by HTTP/1.1 and by HTTP/2, and how many of each. */
+const PROGRAMS = { api: "chaos_backend.ts", modern: "chaos_http2_backend.ts" } as const;
+const SERVERS = 4;
+
+/** What may hold for two servers of all at once. */
 const FAULTS = [
   "kill",
   "stop",
@@ -57,14 +58,20 @@ type Fault = typeof FAULTS[number];
 /** Those that have to be noticed; the others harm nobody. */
 const NOTICED: ReadonlySet<Fault> = new Set(["kill", "stop", "garbage", "silent", "truncate"]);
 
-/** Runs a load over four backends while they are made to fail. */
+/** Runs a load over servers of both versions while they are made to fail. */
 export async function runChaos({ seconds, seed, clients }: ChaosOptions): Promise<ChaosReport> {
   const random = generator(seed);
   const pick = <T>(from: readonly T[]) => from[Math.floor(random() * from.length)] as T;
   await using cleanUp = new AsyncDisposableStack();
   const servers: ChaosServer[] = [];
-  for (let i = 0; i < 4; i++) servers.push(cleanUp.use(await ChaosServer.start()));
-  const proxy = cleanUp.use(await startProxy(servers.map(({ address }) => address)));
+  for (let i = 0; i < 2 * SERVERS; i++) {
+    const program = i < SERVERS ? PROGRAMS.api : PROGRAMS.modern;
+    servers.push(cleanUp.use(await ChaosServer.start(program)));
+  }
+  const addresses = servers.map(({ address }) => address);
+  const proxy = cleanUp.use(
+    await startProxy({ api: addresses.slice(0, SERVERS), modern: addresses.slice(SERVERS) }),
+  );
   const before = await atRest(() => proxy.openFiles());
 
   const load = new Load(proxy.port, clients);
@@ -132,15 +139,21 @@ function mebibytes(bytes: number): number {
   return Math.round(bytes / 1024 / 1024);
 }
 
-function startProxy(servers: readonly string[]): Promise<ConfiguredProxy> {
+function startProxy(
+  servers: Readonly<Record<keyof typeof PROGRAMS, readonly string[]>>,
+): Promise<ConfiguredProxy> {
   const health = {
-    ...{ type: "http", path: "/healthz", rise: 2, fall: 2 },
+    ...{ rise: 2, fall: 2 },
     ...{ interval: "200ms", fast_interval: "100ms", timeout: "1s" },
   };
   const timeouts = { connect: "1s", response: `${RESPONSE_TIMEOUT}ms` };
   const ejection = { failures: 3, time: "500ms" };
-  const api = { servers, health, timeouts, ejection, slow_start: "500ms" };
-  return startConfigured({ backends: { api } });
+  const same = { timeouts, ejection, slow_start: "500ms" };
+  const api = { servers: servers.api, health: { type: "http", path: "/healthz", ...health } };
+  const modern = { servers: servers.modern, protocol: "h2", health: { type: "grpc", ...health } };
+  return startConfigured({
+    backends: { api: { ...api, ...same }, modern: { ...modern, ...same } },
+  });
 }
 
 /** The value once it stays as it is; checks come and go. */
@@ -207,7 +220,10 @@ class Load {
   }
 
   start(): void {
-    this.#running = Array.from({ length: this.#clients }, () => this.#run());
+    this.#running = Array.from(
+      { length: this.#clients },
+      (_, index) => this.#run(index % 2 === 0 ? "http/1.1" : "h2"),
+    );
   }
 
   async stop(): Promise<void> {
@@ -215,41 +231,30 @@ class Load {
     await Promise.all(this.#running);
   }
 
-  async #run(): Promise<void> {
-    let client: TestConnection | undefined;
+  async #run(version: "http/1.1" | "h2"): Promise<void> {
+    let client: ChaosClient | undefined;
     while (!this.#stopping) {
-      client ??= await connectTls(this.#port);
+      client ??= await connectClient(this.#port, version);
       const number = this.requests++;
       const started = performance.now();
-      const outcome = await this.#ask(client, number);
+      const outcome = await client.ask(number);
       const took = performance.now() - started;
       this.slowest = Math.max(this.slowest, took);
       if (outcome === "right") {
         await pause(2);
         continue;
       }
-      const told = `request ${number}: ${outcome} after ${took.toFixed(0)} ms`;
+      const told = `request ${number} by ${version}: ${outcome} after ${took.toFixed(0)} ms`;
       if (outcome === "wrong") this.wrong.push(told);
       else if (this.clean !== undefined && started >= this.clean) {
         this.failedAfterDetection.push(told);
       } else this.failed[outcome] = (this.failed[outcome] ?? 0) + 1;
-      if (!/^\d+$/.test(outcome)) {
-        client.close();
+      if (client.isOver) {
+        client[Symbol.dispose]();
         client = undefined;
       }
     }
-    client?.close();
-  }
-
-  async #ask(client: TestConnection, number: number): Promise<string> {
-    try {
-      await client.write(encodeRequest(`/n/${number}`));
-      const { status, body } = await readAnswer(client);
-      if (status !== 200) return String(status);
-      return body === await expectedBody(number) ? "right" : "wrong";
-    } catch (error) {
-      return error instanceof Error && error.message.startsWith("Waited") ? "hung" : "cut off";
-    }
+    client?.[Symbol.dispose]();
   }
 }
 
@@ -258,16 +263,19 @@ class ChaosServer implements AsyncDisposable {
   readonly address: string;
   fault: Fault | undefined;
   readonly #port: number;
+  readonly #program: string;
   #process: BackendProcess;
 
-  private constructor(started: BackendProcess) {
+  private constructor(program: string, started: BackendProcess) {
+    this.#program = program;
     this.#process = started;
     this.#port = started.port;
     this.address = `127.0.0.1:${started.port}`;
   }
 
-  static async start(): Promise<ChaosServer> {
-    return new ChaosServer(await startProcess(0));
+  /** @param program beside this file */
+  static async start(program: string): Promise<ChaosServer> {
+    return new ChaosServer(program, await startProcess(program, 0));
   }
 
   async begin(fault: Fault): Promise<void> {
@@ -279,7 +287,7 @@ class ChaosServer implements AsyncDisposable {
         return this.#process.child.kill("SIGSTOP");
       case "restart":
         await this.stop();
-        this.#process = await startProcess(this.#port);
+        this.#process = await startProcess(this.#program, this.#port);
         return;
       default:
         return await this.#process.order(fault);
@@ -289,7 +297,7 @@ class ChaosServer implements AsyncDisposable {
   async heal(): Promise<void> {
     const { fault } = this;
     this.fault = undefined;
-    if (fault === "kill") this.#process = await startProcess(this.#port);
+    if (fault === "kill") this.#process = await startProcess(this.#program, this.#port);
     else if (fault === "stop") this.#process.child.kill("SIGCONT");
     else if (fault !== "restart") await this.#process.order("good");
   }
@@ -318,8 +326,8 @@ interface BackendProcess {
   order(behaviour: Behaviour): Promise<void>;
 }
 
-async function startProcess(port: number): Promise<BackendProcess> {
-  const script = new URL("chaos_backend.ts", import.meta.url).pathname;
+async function startProcess(program: string, port: number): Promise<BackendProcess> {
+  const script = new URL(program, import.meta.url).pathname;
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-q", "--no-prompt", "--no-config", "--allow-net=127.0.0.1", script, `${port}`],
     stdin: "piped",

@@ -3,29 +3,12 @@
  * `expectedBody` says of 7, and takes orders from standard input, a line each: how to behave.
  */
 import { expectedBody } from "./chaos_answer.ts";
+import { aWhile, Orders } from "./chaos_orders.ts";
 
-/** How it behaves; every behaviour is for checks and for requests alike. */
-export type Behaviour = "good" | "slow" | "babble" | "garbage" | "silent" | "truncate";
-
-const port = Number(Deno.args[0]);
-let behaviour: Behaviour = "good";
-
-const listener = Deno.listen({ hostname: "127.0.0.1", port });
-await say(`listening on ${(listener.addr as Deno.NetAddr).port}`);
-takeOrders();
+const orders = new Orders();
+const listener = Deno.listen({ hostname: "127.0.0.1", port: Number(Deno.args[0]) });
+orders.take((listener.addr as Deno.NetAddr).port);
 for await (const connection of listener) serve(connection).catch(() => connection.close());
-
-async function takeOrders(): Promise<void> {
-  for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
-    behaviour = text.trim() as Behaviour;
-    await say(`now ${behaviour}`);
-  }
-  Deno.exit(0);
-}
-
-async function say(line: string): Promise<void> {
-  await Deno.stdout.write(new TextEncoder().encode(`${line}\n`));
-}
 
 async function serve(connection: Deno.TcpConn): Promise<void> {
   connection.setNoDelay(true);
@@ -52,12 +35,12 @@ async function answer(connection: Deno.TcpConn, target: string): Promise<boolean
   const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" +
     `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
   const good = number % 2 === 0 ? whole : chunked;
-  switch (behaviour) {
+  switch (orders.behaviour) {
     case "good":
       await write(connection, good);
       return false;
     case "slow":
-      await new Promise((resolve) => setTimeout(resolve, 20 + 60 * Math.random()));
+      await aWhile();
       await write(connection, good);
       return false;
     case "babble":

@@ -311,5 +311,21 @@ Deno.test("an answer over a limit is told as such by HTTP/2 too, and says nothin
   assert.equal(server.lines.matching(/^session \d/).length, 1, "one connection for all");
 });
 
+Deno.test("a server that wants HTTP/1.1 is no failure of its own, and the way out is told", async () => {
+  await using server = await startNodeHttp2(`
+    if (head[":path"] === "/login") return stream.close(13);
+    stream.respond({ ":status": 200 });
+    stream.end("x");
+  `);
+  await using proxy = await startProxy(server.address, { ejection: { failures: 1 } });
+  using client = await Http2Client.connect(proxy.port);
+  const { status, body } = await client.get(1, "/login");
+  assert.equal(status, 502);
+  assert.match(body, /HTTP_1_1_REQUIRED.*backends\.default\.protocol: http1 /);
+  await proxy.log.first(/ request .*target=\/login .*error=http1_required/);
+  assert.equal((await client.get(3, "/")).body, "x");
+  assert.deepEqual(proxy.log.matching(/ ejected /), []);
+});
+
 /** Of a WebSocket handshake. */
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";

@@ -51,6 +51,7 @@ export const ERROR_CODES = {
   answer_has_too_many_fields: "upstream",
   truncated_response: "upstream",
   websocket_unsupported: "upstream",
+  http1_required: "upstream",
   resolve_failed: "upstream",
   // This proxy
   no_route: "self",

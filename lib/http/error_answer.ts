@@ -38,6 +38,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   answer_too_large: 502,
   answer_has_too_many_fields: 502,
   truncated_response: 502,
+  http1_required: 502,
   no_server: 502,
   draining: 503,
   backend_unavailable: 503,
@@ -113,4 +114,5 @@ const TOLD: ReadonlySet<ErrorCode> = new Set([
   "answer_too_large",
   "answer_has_too_many_fields",
   "websocket_unsupported",
+  "http1_required",
 ]);

@@ -149,7 +149,7 @@ const ANSWERS: Readonly<Record<string, readonly ErrorCode[]>> = {
   "501 Not Implemented": ["unsupported_transfer_coding", "websocket_unsupported"],
   "502 Bad Gateway": [
     ...["connect_failed", "upstream_gone", "bad_response", "truncated_response"] as const,
-    ...["answer_too_large", "answer_has_too_many_fields", "no_server"] as const,
+    ...["answer_too_large", "answer_has_too_many_fields", "no_server", "http1_required"] as const,
   ],
   "503 Service Unavailable": ["draining", "backend_unavailable", "overloaded"],
   "504 Gateway Timeout": ["connect_timeout", "response_timeout"],

@@ -184,6 +184,7 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   answer_too_large: "limits.header_bytes sets how much may be",
   answer_has_too_many_fields: "limits.headers sets how much may be",
   websocket_unsupported: "protocol: http1 has it sent as an upgrade",
+  http1_required: "protocol: http1 has it sent so",
 };
 
 /** Whether a client stays with its server: also where it is busy, which is worth waiting for. */

@@ -211,6 +211,7 @@ export class Http2ServerStream implements ServerStream {
     // a limit says more than that the answer is not whole
     if (error !== undefined && isOfLimit(error)) return this.#fail(error.code, reason, "yes");
     if (this.#state === "body") return this.#fail("truncated_response", reason, "yes");
+    if (code === ERROR.http11Required) return this.#fail("http1_required", WANTS_HTTP1, "yes");
     const isFault = by === "us" && code !== ERROR.cancel;
     const isSilent = code === ERROR.cancel && this.reused &&
       this.#connection.bytesRead === this.#readBefore;
@@ -290,6 +291,9 @@ export class Http2ServerStream implements ServerStream {
     this.#inbox.clear();
   }
 }
+
+/** RFC 9113, section 7: such as for a login that is tied to a connection. */
+const WANTS_HTTP1 = "The server wants this request by HTTP/1.1 (HTTP_1_1_REQUIRED)";
 
 const NO_EXTENDED_CONNECT =
   "The server speaks HTTP/2 without extended CONNECT (RFC 8441), so it takes no WebSocket by it";

@@ -3,7 +3,8 @@ import type { ByteSocket } from "../io/socket_connection.ts";
 import { shakeHands } from "./openssl/client_handshake.ts";
 import { TlsContext } from "./openssl/context.ts";
 import { OpenSslSocket } from "./openssl/openssl_socket.ts";
-import type { Resumption, TlsSession } from "./openssl/session.ts";
+import type { Resumption } from "./openssl/resumption.ts";
+import type { TlsSession } from "./openssl/session.ts";
 import type { ServerTls } from "./server_trust.ts";
 
 /** A connection to a server whose handshake is done. */

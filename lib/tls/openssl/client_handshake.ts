@@ -3,7 +3,8 @@ import type { ByteSocket } from "../../io/socket_connection.ts";
 import { writeAll } from "../../io/write_all.ts";
 import { whyNotBelieved } from "../server_trust.ts";
 import type { TlsContext } from "./context.ts";
-import { type Resumption, TlsSession } from "./session.ts";
+import type { Resumption } from "./resumption.ts";
+import { TlsSession } from "./session.ts";
 
 export interface ClientHandshakeOptions {
   readonly context: TlsContext;

@@ -1,14 +1,6 @@
 import { ProxyError } from "../../core/errors.ts";
 import { giveTicket, staleProof } from "./client_proof.ts";
-import {
-  CTRL,
-  HOST_NAME_TYPE,
-  NAME_RFC2253,
-  OPTION,
-  SHUT_BOTH,
-  SSL_ERROR,
-  VERSION,
-} from "./binding.ts";
+import { CTRL, HOST_NAME_TYPE, OPTION, SHUT_BOTH, SSL_ERROR, VERSION } from "./binding.ts";
 import type { TlsContext } from "./context.ts";
 import { takeError } from "./error_queue.ts";
 import {
@@ -21,7 +13,9 @@ import {
   PointerRoom,
   textAt,
 } from "./library.ts";
+import { peerCertificates, peerSubject } from "./peer_certificates.ts";
 import { type RecordRing, recordRing } from "./record_ring.ts";
+import { Resumption } from "./resumption.ts";
 
 /** Which side of TLS a session is. */
 export type SessionRole =
@@ -43,9 +37,6 @@ export type SessionRole =
     /** A session to offer, see `resumption`. */
     readonly resume?: Resumption | undefined;
   };
-
-/** A longer name is cut: a client chooses it. */
-const MAX_SUBJECT_BYTES = 1024;
 
 /** What a step of the handshake came to. */
 export type HandshakeStep = "done" | "goes_on" | "failed";
@@ -266,35 +257,12 @@ export class TlsSession {
 
   /** The peer's certificates as DER, its own first; empty where it has shown none. */
   peerCertificates(): readonly Bytes[] {
-    const live = this.#live();
-    const { ssl, crypto } = this.#openssl;
-    const own = ssl.SSL_get1_peer_certificate(live);
-    if (own === null) return [];
-    const certificates = [this.#der(own)];
-    crypto.X509_free(own);
-    const chain = ssl.SSL_get_peer_cert_chain(live);
-    // for a client the chain begins with the server's own
-    const first = this.#role.side === "client" ? 1 : 0;
-    const count = chain === null ? 0 : crypto.OPENSSL_sk_num(chain);
-    for (let at = first; at < count; at++) {
-      certificates.push(this.#der(crypto.OPENSSL_sk_value(chain, at)));
-    }
-    return certificates;
+    return peerCertificates(this.#openssl, this.#live(), this.#role.side);
   }
 
   /** The distinguished name of the peer's certificate (RFC 4514), in printable ASCII. */
   peerSubject(): string | undefined {
-    const { ssl, crypto } = this.#openssl;
-    const own = ssl.SSL_get1_peer_certificate(this.#live());
-    if (own === null) return undefined;
-    const subject = crypto.X509_get_subject_name(own);
-    const bio = crypto.BIO_new(crypto.BIO_s_mem());
-    crypto.X509_NAME_print_ex(bio, subject, 0, NAME_RFC2253);
-    const text = new Uint8Array(Math.min(crypto.BIO_ctrl_pending(bio), MAX_SUBJECT_BYTES));
-    crypto.BIO_read(bio, text, text.length);
-    crypto.BIO_free(bio);
-    crypto.X509_free(own);
-    return String.fromCharCode(...text);
+    return peerSubject(this.#openssl, this.#live());
   }
 
   /** What was found of the peer's certificate (x509_vfy.h): 0 where nothing stands against it. */
@@ -404,25 +372,6 @@ export class TlsSession {
     if (pointer === null) return undefined;
     return String.fromCharCode(...bytesAt(crypto, pointer, length[0] ?? 0));
   }
-
-  #der(certificate: Deno.PointerValue): Bytes {
-    const { crypto } = this.#openssl;
-    const size = crypto.i2d_X509(certificate, null);
-    const der = new Uint8Array(size);
-    const place = new BigUint64Array([crypto.addressOf(der, der, 0n)]);
-    crypto.i2d_X509(certificate, new Uint8Array(place.buffer));
-    return der;
-  }
-}
-
-/** A session of a client that may be resumed: an `SSL_SESSION`, freed with the last who knows it. */
-export class Resumption {
-  readonly pointer: Pointer;
-
-  constructor(pointer: Pointer) {
-    this.pointer = pointer;
-    SESSIONS_FORGOTTEN.register(this, pointer);
-  }
 }
 
 /** A record as it comes, at the most (RFC 8446, section 5.2; RFC 5246, section 6.2.3). */
@@ -453,10 +402,6 @@ function free({ ssl }: OpenSsl, live: Pointer): void {
 
 /** For those that nobody has closed, which would be a bug: memory is all that it may cost. */
 const FORGOTTEN = new FinalizationRegistry<Pointer>((live) => free(openSsl(), live));
-
-const SESSIONS_FORGOTTEN = new FinalizationRegistry<Pointer>((session) =>
-  openSsl().ssl.SSL_SESSION_free(session)
-);
 
 const CIPHER_NAMES = new Map<number, string>();
 const GROUP_NAMES = new Map<number, string>();

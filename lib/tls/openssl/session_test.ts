@@ -7,7 +7,8 @@ import { STORE_FLAG } from "./binding.ts";
 import { type ClientContextOptions, TlsContext } from "./context.ts";
 import { openSsl } from "./library.ts";
 import { readCrls } from "./pem_objects.ts";
-import { READ, type Resumption, sealedBytes, type SessionRole, TlsSession } from "./session.ts";
+import type { Resumption } from "./resumption.ts";
+import { READ, sealedBytes, type SessionRole, TlsSession } from "./session.ts";
 import { newTicketKeys, TicketKeys, turnTicketKeys } from "./ticket_keys.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;

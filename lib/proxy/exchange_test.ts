@@ -7,6 +7,7 @@ import {
   ScriptedDeadlines,
   scriptedRequest,
   ScriptedServer,
+  ScriptedTransformer,
 } from "../../tests/support/scripted_exchange.ts";
 import { ProxyError } from "../core/errors.ts";
 import { NO_BODY, type RequestFacts, UNKNOWN_LENGTH } from "../http/message.ts";
@@ -27,10 +28,16 @@ class Play {
   outcome: { readonly error: ProxyError | undefined } | undefined;
   /** Places that are taken. */
   places = 0;
+  readonly transformer: ScriptedTransformer | undefined;
   readonly #lease: Lease;
   #pending: Action[] = [];
 
-  constructor(request: RequestFacts, lease: Lease, { chunks = true } = {}) {
+  constructor(
+    request: RequestFacts,
+    lease: Lease,
+    { chunks = true, transforms = false } = {},
+  ) {
+    this.transformer = transforms ? new ScriptedTransformer() : undefined;
     this.#lease = lease;
     this.client = new ScriptedClient(request, { chunks });
     this.exchange = new Exchange(this.client, {
@@ -63,7 +70,8 @@ class Play {
       report: (_: Server, { code }: ProxyError) => void this.reported.push(code),
       unreachable: (error: ProxyError) => error,
     } as unknown as Backend;
-    this.exchange.start({ backend, tunnelIdle: 1 } as unknown as ExchangeOrder, 0);
+    const { transformer } = this;
+    this.exchange.start({ backend, transformer, tunnelIdle: 1 } as unknown as ExchangeOrder, 0);
   }
 
   actions(): Action[] {
@@ -71,6 +79,7 @@ class Play {
       ...this.client.actions(),
       ...this.streams.flatMap((stream) => stream.actions()),
       ...this.deadlines.actions(),
+      ...this.transformer?.actions() ?? [],
       ...this.#pending,
     ];
   }
@@ -87,7 +96,13 @@ class Play {
     // an exchange that nobody disturbs any more comes to its end
     for (let turn = 0; turn < 200 && (this.outcome === undefined || this.places > 0); turn++) {
       const names = ["a place", "a connection", "server takes", "client takes", "client ends"];
-      const good = [...names, "server answers with all", "server ends", "server answers"];
+      const good = [
+        ...names,
+        "transform works",
+        "server answers with all",
+        "server ends",
+        "server answers",
+      ];
       const actions = this.actions();
       const next = good.map((name) => actions.find((action) => action.name.startsWith(name)))
         .find((action) => action !== undefined);
@@ -104,6 +119,7 @@ class Play {
     assert.equal(this.places, 0, "every place is given back");
     assert.ok(this.exchange.isOver);
     assert.ok(!this.deadlines.isArmed, "nothing is waited for");
+    assert.equal(this.transformer?.over, this.transformer?.begun, "every transform is over");
     for (const stream of streams) assert.ok(stream.over !== undefined, "no connection is lost");
     const last = streams.findLast(({ asked }) => asked);
     const told = client.told.filter((line) => /^body \d/.test(line) && !line.startsWith("body 0-0"))
@@ -205,9 +221,10 @@ Deno.test("Exchange keeps every rule of its streams, in whatever order things ha
       REQUESTS,
       LEASES,
       fc.boolean(),
+      fc.boolean(),
       choices,
-      async (facts, lease, chunks, order) => {
-        const play = new Play(scriptedRequest(facts), lease, { chunks });
+      async (facts, lease, chunks, transforms, order) => {
+        const play = new Play(scriptedRequest(facts), lease, { chunks, transforms });
         await play.run(order);
         play.check();
       },

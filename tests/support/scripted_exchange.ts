@@ -9,6 +9,11 @@ import {
   UNKNOWN_LENGTH,
 } from "../../lib/http/message.ts";
 import type { OwnAnswer } from "../../lib/http/own_answer.ts";
+import type {
+  AnswerTransform,
+  AnswerTransformer,
+  TransformPlace,
+} from "../../lib/proxy/answer_transform.ts";
 import type { RequestReader } from "../../lib/proxy/streams.ts";
 import type { ClientStream } from "../../lib/proxy/streams.ts";
 import { Pins } from "../../lib/upstream/pins.ts";
@@ -328,6 +333,64 @@ export class ScriptedServer implements ServerStream {
   #fail(reader: AnswerReader, code: "upstream_gone" | "bad_response", seen: Seen): void {
     this.over = "failed";
     reader.serverFailed(new ProxyError(code, "The server has failed"), seen);
+  }
+}
+
+/**
+ * Sends each range on when the test says so, or fails then, and holds the exchange to the rules of
+ * `AnswerTransform`.
+ */
+export class ScriptedTransformer implements AnswerTransformer {
+  /** How many answers were begun, and how many of these are over. */
+  begun = 0;
+  over = 0;
+  #held: (() => void) | undefined;
+  #fail = () => {};
+
+  actions(): Action[] {
+    const held = this.#held;
+    if (held === undefined) return [];
+    const action = (name: string, play: () => void): Action => ({
+      name,
+      play: () => {
+        this.#held = undefined;
+        play();
+      },
+    });
+    return [action("transform works", held), action("transform fails", this.#fail)];
+  }
+
+  begin(answer: AnswerFacts, { client, changes, user }: TransformPlace): AnswerTransform {
+    this.begun++;
+    let [isOver, isBegun] = [false, false];
+    const hold = (play: () => void) => {
+      assert.ok(
+        !isOver && this.#held === undefined,
+        "one range at a time, and none behind the end",
+      );
+      this.#held = play;
+    };
+    this.#fail = () => user.transformFailed(new ProxyError("internal", "It has failed"));
+    return {
+      coded: undefined,
+      body: (bytes, from, to, ended) =>
+        hold(() => {
+          if (!isBegun) client.begin(answer, changes, false);
+          isBegun = true;
+          client.body(bytes, from, to, ended);
+        }),
+      trailers: (fields) => hold(() => client.trailers(fields)),
+      taken: () => {
+        assert.ok(!isOver, "nothing is told behind the end");
+        user.passed();
+      },
+      [Symbol.dispose]: () => {
+        assert.ok(!isOver, "it ends once");
+        isOver = true;
+        this.over++;
+        this.#held = undefined;
+      },
+    };
   }
 }
 

@@ -2,15 +2,13 @@
  * The servers behind all contenders. They are not measured, so they only have to be quick: nginx with
  * files, and `backend_program.ts`, which can do more.
  *
- * The path is the size of the answer: `/1024`. There are more of about 1 KiB, `/b/asset-0.js` to
- * `/b/asset-63.js` and `/items/0` to `/items/1999`, and `/chunked/4096` comes in chunks. What is sent to
- * `/upload` is answered with 2 bytes; so is what is sent to `/take`, once it has come whole.
+ * What they have is in `answers.ts`; beside that, nginx answers one method of gRPC.
  */
+import { answerOf, ASSETS, CHUNKED, ITEMS, SIZES, TAKEN, UPLOADED } from "./answers.ts";
 import type { ServerFiles } from "./contender.ts";
 import { message } from "./load/grpc.ts";
 import { nginxConfig } from "./peers/nginx.ts";
 import type { BackendKind } from "./setup.ts";
-import { ABOUT_1_KIB, ITEMS, SIZES } from "./sizes.ts";
 
 /** The method that answers, and bytes of its messages beside their frame. */
 export const GRPC = { path: "bench.Bench/Ask", bytes: 100 } as const;
@@ -31,15 +29,10 @@ export async function nginxBackend(
 ): Promise<readonly string[]> {
   const { folder } = setting;
   for (const name of ["b", "items", "chunked"]) await Deno.mkdir(`${folder}/${name}`);
-  const sizes: readonly (readonly [path: string, size: number])[] = [
-    ...[...Object.values(SIZES), ...ABOUT_1_KIB].map((size) => [String(size), size] as const),
-    ...ABOUT_1_KIB.map((size, index) => [`b/asset-${index}.js`, size] as const),
-    ...ITEMS.map((size, index) => [`items/${index}`, size] as const),
-    [`chunked/${SIZES.chunked}`, SIZES.chunked],
-  ];
-  for (const [path, size] of sizes) {
+  const answers = [...Object.values(SIZES).map(answerOf), ...ASSETS, ...ITEMS, CHUNKED];
+  for (const { path, bytes } of answers) {
     using file = await Deno.create(`${folder}/${path}`);
-    await file.truncate(size);
+    await file.truncate(bytes);
   }
   await Deno.writeFile(`${folder}/grpc-answer`, message(GRPC.bytes));
   const config = `${folder}/backend.conf`;
@@ -79,8 +72,8 @@ function servers({ ports, folder, cert, key }: NginxSetting): string {
     proxy_set_header Connection "";
     proxy_http_version 1.1;
     proxy_method GET;
-    location = /upload { return 200 "ok"; }
-    location = /take { proxy_pass http://self/${SIZES.tiny}; }
+    location = /${UPLOADED.path} { return 200 "ok"; }
+    location = /${TAKEN.path} { proxy_pass http://self/${SIZES.tiny}; }
     # includes are looked for while it is sent, so that nobody knows its length
     location /chunked/ { ssi on; ssi_types *; }
     location = /grpc-answer { default_type application/grpc; }

@@ -2,7 +2,7 @@
  * A server that can do more than files: `deno run --allow-net backend_program.ts PORT`. The path is the
  * size of the answer. It reads uploads of one size alone, and echoes what comes over a WebSocket.
  */
-import { SIZES } from "./sizes.ts";
+import { SIZES } from "./answers.ts";
 
 function serve(port: number): void {
   const zeros = new Uint8Array(SIZES.medium);

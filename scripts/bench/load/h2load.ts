@@ -1,3 +1,4 @@
+import type { Answer } from "../answers.ts";
 import { HOST } from "../contender.ts";
 import type { Surroundings } from "../plan.ts";
 import type { Field } from "./browser.ts";
@@ -14,16 +15,6 @@ export interface Load {
   readonly fields?: readonly Field[];
   /** A file that goes with each request. */
   readonly body?: string;
-}
-
-export interface Answer {
-  readonly path: string;
-  readonly bytes: number;
-}
-
-/** The answer of so many bytes that is there for the asking. */
-export function answerOf(bytes: number): Answer {
-  return { path: String(bytes), bytes };
 }
 
 /** Where it may run programs and write files. */

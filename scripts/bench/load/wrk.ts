@@ -13,52 +13,41 @@ export interface BrowserLoad {
   readonly leastBytes: number;
 }
 
-export interface BrowserResult {
-  readonly requests: number;
-  /** Milliseconds. */
-  readonly slowest: number;
-}
-
 /**
  * Sends what browsers send, no two heads alike in turn, by wrk.
  *
- * @returns how many requests were answered, and milliseconds of the slowest
+ * @returns how many requests were answered
  * @throws {Error} where an answer was not 2xx, all were too small, or a connection failed
  */
 export async function browse(
   { processes, folder }: Pick<Surroundings, "processes" | "folder">,
   { port }: Target,
   { seconds, connections, browsers, leastBytes }: BrowserLoad,
-): Promise<BrowserResult> {
+): Promise<number> {
   const script = new URL("browser.lua", import.meta.url).pathname;
   const heads = `${folder}/heads-${browsers}`;
   await Deno.writeTextFile(heads, browserHeads(HOST, browsers));
   const output = await processes.run([
-    ...["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "--timeout", "10s"],
+    ...["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "10s"],
     ...["-s", script, `https://${HOST}:${port}`, "--", heads],
   ]);
   const failed = /^ *(?:Non-2xx|Socket errors).*/m.exec(output)?.[0];
   if (failed !== undefined) throw new Error(failed.trim());
-  const { bytes, ...result } = parseWrk(output);
-  if (result.requests === 0) throw new Error("wrk had no answer");
-  const average = bytes / result.requests;
+  const { requests, bytes } = parseWrk(output);
+  if (requests === 0) throw new Error("wrk had no answer");
+  const average = bytes / requests;
   if (average < leastBytes) {
     throw new Error(`Answers had ${average.toFixed(0)} bytes on the average, heads and all`);
   }
-  return result;
+  return requests;
 }
 
 /** Reads what wrk prints; what is missing in it becomes 0. */
-export function parseWrk(output: string): BrowserResult & { readonly bytes: number } {
-  const [, slowest = "0", unit = "ms"] =
-    /^ *Latency +\S+ +\S+ +([\d.]+)(us|ms|s|m) /m.exec(output) ?? [];
-  const [, requests = "0", bytes = "0", prefix = ""] =
+export function parseWrk(output: string): { readonly requests: number; readonly bytes: number } {
+  const [, requests = "0", amount = "0", prefix = ""] =
     /^ *(\d+) requests in [^,]+, ([\d.]+)([KMGT]?)B read/m.exec(output) ?? [];
   return {
     requests: Number(requests),
-    slowest: Number(slowest) * (MS[unit] ?? 1),
-    bytes: Number(bytes) * 1024 ** ["", "K", "M", "G", "T"].indexOf(prefix),
+    bytes: Number(amount) * 1024 ** ["", "K", "M", "G", "T"].indexOf(prefix),
   };
 }
-
-const MS: Readonly<Record<string, number>> = { us: 1e-3, ms: 1, s: 1_000, m: 60_000 };

@@ -1,24 +1,22 @@
-import { allocatedBytes, gcLog } from "../garbage.ts";
+import { ASSETS, ITEMS } from "../answers.ts";
 import { HOST } from "../contender.ts";
+import { allocatedBytes, gcLog } from "../garbage.ts";
 import { browserFields } from "../load/browser.ts";
 import { h2load } from "../load/h2load.ts";
-import { ABOUT_1_KIB, ITEMS } from "../sizes.ts";
 import type { Amounts, Subject, Workload } from "./workload.ts";
 
 /** What a request leaves for V8 to collect; of this proxy alone. */
 export function garbageWorkloads({ tools, requests }: Amounts): readonly Workload[] {
   const fields = browserFields(HOST, 0, 1);
-  const assets = ABOUT_1_KIB.map((bytes, index) => ({ path: `b/asset-${index}.js`, bytes }));
-  const items = ITEMS.map((bytes, index) => ({ path: `items/${index}`, bytes }));
   // enough for many collections, though each takes but what is young
   const amount = { requests: Math.max(2 * requests, 16_000), fields };
   return [
     garbage("garbage", "browser fields, 64 paths, 64 connections", async (subject) => {
-      await h2load(tools, subject, { ...amount, connections: 64, asked: assets });
+      await h2load(tools, subject, { ...amount, connections: 64, asked: ASSETS });
       return amount.requests;
     }),
     garbage("h2-garbage", "HTTP/2, browser fields, 2,000 paths, 8 × 32", async (subject) => {
-      await h2load(tools, subject, { ...amount, connections: 8, streams: 32, asked: items });
+      await h2load(tools, subject, { ...amount, connections: 8, streams: 32, asked: ITEMS });
       return amount.requests;
     }),
   ];

@@ -1,10 +1,12 @@
+import { answerOf, ASSETS, CHUNKED, SIZES, UPLOADED } from "../answers.ts";
+import { HOST } from "../contender.ts";
 import { blank } from "../load/blank.ts";
+import { browserFields } from "../load/browser.ts";
 import { handshakes, headOf } from "../load/connections.ts";
-import { answerOf, h2load, h2loadAtRate, type Load } from "../load/h2load.ts";
+import { h2load, h2loadAtRate, h2loadTimes, type Load, type RequestTime } from "../load/h2load.ts";
 import { resumptions } from "../load/resumption.ts";
 import { echoes } from "../load/websocket.ts";
 import { browse } from "../load/wrk.ts";
-import { ABOUT_1_KIB, SIZES } from "../sizes.ts";
 import { percentile } from "../statistics.ts";
 import { idle } from "./idle.ts";
 import {
@@ -21,6 +23,7 @@ import {
 export function http1Workloads(amounts: Amounts): readonly Workload[] {
   return [
     ...browsers(amounts),
+    crowd(amounts),
     ...kept(amounts),
     ...openings(amounts),
     ...transfers(amounts),
@@ -33,34 +36,50 @@ export function http1Workloads(amounts: Amounts): readonly Workload[] {
 
 /** Heads as browsers send them; the more connections, the longer, so that to open them weighs little. */
 function browsers({ tools, requests }: Amounts): readonly Workload[] {
-  const work = (
-    name: string,
-    what: string,
-    { connections, browsers }: { readonly connections: number; readonly browsers: number },
-  ): Workload => {
-    const seconds = Math.round(2 + connections / 250 + requests * connections / 3e6);
-    const load = { connections, browsers, seconds, leastBytes: Math.min(...ABOUT_1_KIB) };
-    return {
-      name,
-      measures: [
-        { name: `${what}, CPU µs a request`, digits: 1, plot: name === "browser" },
-        { name: `${what}, slowest request, ms`, digits: 0 },
-      ],
-      ...STEADY,
-      warmUp: async (subject) => void await browse(tools, subject, load),
-      run: async (subject) => {
-        const { cpuMs, result } = await counted(subject, () => browse(tools, subject, load));
-        return [cpuMs * 1000 / result.requests, result.slowest];
-      },
-    };
+  const leastBytes = Math.min(...ASSETS.map(({ bytes }) => bytes));
+  return ([["browser", 64, 1], ["browsers", 256, 16]] as const).map(
+    ([name, connections, browsers]) => {
+      const seconds = Math.round(2 + connections / 250 + requests * connections / 3e6);
+      return repeated({
+        ...{ name, setup: "files", plot: true, warmUps: 1 },
+        title: `browser heads, ${connections} connections${browsers > 1 ? ", 16 browsers" : ""}`,
+        load: async (subject) => {
+          const load = { connections, browsers, seconds, leastBytes };
+          return await browse(tools, subject, load);
+        },
+      });
+    },
+  );
+}
+
+/** More connections than are served at once. */
+function crowd({ tools, requests }: Amounts): Workload {
+  const load: Load = {
+    ...{ connections: 512, requests: Math.max(2 * requests, 10_000) },
+    ...{ asked: ASSETS, fields: browserFields(HOST, 0, 1) },
   };
-  return [
-    work("browser", "browser heads, 64 connections", { connections: 64, browsers: 1 }),
-    work("browsers", "browser heads, 256 connections, 16 browsers", {
-      ...{ connections: 256, browsers: 16 },
-    }),
-    work("crowd", "browser heads, 512 connections", { connections: 512, browsers: 16 }),
-  ];
+  return {
+    name: "crowd",
+    measures: [
+      { name: "browser fields, 512 connections, CPU µs", digits: 1 },
+      { name: "browser fields, 512 connections, slowest request, ms", digits: 0 },
+    ],
+    ...STEADY,
+    warmUp: async (subject) => void await h2load(tools, subject, load),
+    run: async (subject) => {
+      const { cpuMs, result } = await counted(subject, () => h2loadTimes(tools, subject, load));
+      return [cpuMs * 1000 / load.requests, slowestLater(result)];
+    },
+  };
+}
+
+/**
+ * Milliseconds of the slowest request among the later half: the first ones wait for everybody's
+ * handshake.
+ */
+export function slowestLater(requests: readonly RequestTime[]): number {
+  const inOrder = requests.toSorted((a, b) => a.began - b.began);
+  return Math.max(...inOrder.slice(inOrder.length / 2).map(({ took }) => took));
 }
 
 /** Small things on connections that are kept alive. */
@@ -70,7 +89,6 @@ function kept({ tools, requests }: Amounts): readonly Workload[] {
     ...{ connections: 32, requests: Math.ceil(requests / 4) },
     asked: [answerOf(SIZES.medium)],
   };
-  const chunked = { path: `chunked/${SIZES.chunked}`, bytes: SIZES.chunked };
   const of = (load: Load) => async (subject: Subject) => {
     await h2load(tools, subject, load);
     return load.requests;
@@ -80,22 +98,21 @@ function kept({ tools, requests }: Amounts): readonly Workload[] {
       ...{ name: "post", setup: "files", title: "POST of 1 KiB" },
       load: async (subject) => {
         const body = await blank(tools.folder, SIZES.small);
-        const asked = [{ path: "upload", bytes: SIZES.tiny }];
-        return await of({ requests, connections: 64, asked, body })(subject);
+        return await of({ requests, connections: 64, asked: [UPLOADED], body })(subject);
       },
     }),
     rated("1k", "1 KiB kept alive", { tools, load: small }),
     repeated({
       ...{ name: "1k-varied", setup: "files", title: "about 1 KiB, no two alike in turn" },
-      load: of({ ...small, asked: ABOUT_1_KIB.map(answerOf) }),
+      load: of({ ...small, asked: ASSETS }),
     }),
     repeated({
       ...{ name: "chunked", setup: "files", title: "4 KiB in chunks" },
       check: async (subject) => {
-        const head = await headOf(subject, `/${chunked.path}`);
+        const head = await headOf(subject, `/${CHUNKED.path}`);
         if (!/^transfer-encoding: chunked$/im.test(head)) throw new Error("It is not in chunks");
       },
-      load: of({ ...small, asked: [chunked] }),
+      load: of({ ...small, asked: [CHUNKED] }),
     }),
     rated("64k", "64 KiB kept alive", { tools, load: medium }),
   ];
@@ -169,8 +186,7 @@ function transfers({ tools, requests }: Amounts): readonly Workload[] {
     }),
     work({ name: "upload", setup: "app" }, async (subject, requests) => {
       const body = await blank(tools.folder, SIZES.large);
-      const asked = [{ path: "upload", bytes: SIZES.tiny }];
-      return await h2load(tools, subject, { requests, connections: 1, asked, body });
+      return await h2load(tools, subject, { requests, connections: 1, asked: [UPLOADED], body });
     }),
   ];
 }

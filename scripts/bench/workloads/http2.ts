@@ -1,15 +1,8 @@
+import { type Answer, answerOf, ITEMS, SIZES, TAKEN } from "../answers.ts";
 import { HOST } from "../contender.ts";
 import { blank } from "../load/blank.ts";
 import { browserFields } from "../load/browser.ts";
-import {
-  type Answer,
-  answerOf,
-  h2load,
-  h2loadTimes,
-  type Load,
-  type RequestTime,
-} from "../load/h2load.ts";
-import { ITEMS, SIZES } from "../sizes.ts";
+import { h2load, h2loadTimes, type Load, type RequestTime } from "../load/h2load.ts";
 import { percentile } from "../statistics.ts";
 import { idleHttp2 } from "./idle.ts";
 import { type Amounts, repeated, type Workload } from "./workload.ts";
@@ -27,10 +20,9 @@ const fields = browserFields(HOST, 0, 1);
 
 /** 1 KiB: browsers that ask for many things, then clients that ask for the same again and again. */
 function small(amounts: Amounts): readonly Workload[] {
-  const items = ITEMS.map((bytes, index) => ({ path: `items/${index}`, bytes }));
   const one = [answerOf(SIZES.small)];
   const kinds: readonly (readonly [suffix: string, what: string, asked: readonly Answer[]])[] = [
-    ["-urls", "browser fields, 2,000 paths", items],
+    ["-urls", "browser fields, 2,000 paths", ITEMS],
     ["", "browser fields, one path", one],
   ];
   return kinds.flatMap(([suffix, what, asked]) =>
@@ -48,7 +40,7 @@ function small(amounts: Amounts): readonly Workload[] {
 function larger(amounts: Amounts): readonly Workload[] {
   const { requests, tools: { folder } } = amounts;
   const shape = { connections: 8, streams: 8, fields };
-  const asked = [{ path: "take", bytes: SIZES.tiny }];
+  const asked = [TAKEN];
   return [
     sent(amounts, {
       ...{ name: "h2-64k", title: "64 KiB, 8 × 8" },

@@ -1,6 +1,6 @@
+import { answerOf, SIZES } from "../answers.ts";
 import { handshakes } from "../load/connections.ts";
-import { answerOf, h2load } from "../load/h2load.ts";
-import { SIZES } from "../sizes.ts";
+import { h2load } from "../load/h2load.ts";
 import { type Amounts, repeated, type Subject, type Workload } from "./workload.ts";
 
 /** TLS to servers, certificates of clients, and TLS that stays the servers'. */

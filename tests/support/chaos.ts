@@ -76,6 +76,8 @@ export async function runChaos({ seconds, seed, clients }: ChaosOptions): Promis
 
   const load = new Load(proxy.port, clients);
   load.start();
+  // what fails here is not to be hidden by clients that find no proxy any more
+  cleanUp.defer(() => load.stop());
   await pause(1_000);
   const warm = await proxy.memory();
   let half = 0;

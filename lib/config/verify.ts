@@ -8,6 +8,7 @@ import type { Problem } from "./problem.ts";
 import type { Config } from "./schema.ts";
 import { isUnconditional } from "../http/conditions.ts";
 import { nearest } from "./suggest.ts";
+import { verifyCluster } from "./verify_cluster.ts";
 import { verifyHsts } from "./verify_hsts.ts";
 import { verifySticky } from "./verify_sticky.ts";
 
@@ -34,6 +35,7 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...protocolNeeds(config),
     ...verifySticky(config),
     ...verifyHsts(config),
+    ...verifyCluster(config),
     ...rulesOfPassthrough(config).filter(({ path }) => says(path)),
     ...httpKeysOfTcpChecks(config).filter(({ path }) => says(path)),
     ...idleServers(config),

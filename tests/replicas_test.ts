@@ -17,7 +17,7 @@ const TURN_MS = 12 * 60 * 60 * 1000;
 const VERSIONS = ["-tls1_2", "-tls1_3"];
 const PASSWORD = "correct horse";
 
-/** Replicas with the same configuration, which start at once. */
+/** Replicas with the same configuration, which start at once: one of two workers, others of one. */
 async function startReplicas(
   redis: Redis,
   { count = 2, password, tls = false, settings = {} }: {
@@ -30,7 +30,7 @@ async function startReplicas(
   await using stack = new AsyncDisposableStack();
   const backend = stack.use(await startHttp());
   const { ca, ec } = await testCertificates();
-  const starting = Array.from({ length: count }, async () => {
+  const starting = Array.from({ length: count }, async (_, index) => {
     const config = stack.use(
       await ConfigFile.create(JSON.stringify({
         listeners: [{ listen: "127.0.0.1:0", engine: "openssl" }],
@@ -42,6 +42,7 @@ async function startReplicas(
           ...(password === undefined ? {} : { password_file: "redis.pw" }),
           ...(tls ? { tls, ca_file: ca } : {}),
         },
+        workers: index === 0 ? 2 : 1,
         ...settings,
       })),
     );
@@ -158,7 +159,7 @@ Deno.test("a replica that starts without Redis has keys of its own, and the othe
 Deno.test("a Redis that hangs holds up neither the start nor clients", async () => {
   await using redis = await startRedis();
   redis.hang();
-  await using at = await startReplicas(redis);
+  await using at = await startReplicas(redis, { settings: { workers: 1 } });
   const [a, b] = at.replicas as [ConfiguredProxy, ConfiguredProxy];
   for (const { log } of at.replicas) await log.first(/cluster down redis=.*No answer within 2 s/);
   assert.deepEqual(await resumed(a, [a, b], "-tls1_3"), ["Reused", "New"]);

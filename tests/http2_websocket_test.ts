@@ -5,13 +5,15 @@ import type { AddressInfo } from "node:net";
 import { WebSocketServer } from "ws";
 import { startBackend } from "./support/backends.ts";
 import { startBrowser } from "./support/browser.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
 import { encodeAnswer, readRequestHead, valuesOf } from "./support/http.ts";
 import { fieldOf, Http2Client } from "./support/http2_client.ts";
 import { data, headers, type RawField, requestFields, resetFrame } from "./support/http2_frames.ts";
+import { ECHO_FRAMES, startNodeHttp2 } from "./support/node_http2_server.ts";
 import { startProxyFor } from "./support/start_proxy.ts";
 import { ERROR, FRAME, SETTING } from "../lib/http2/wire.ts";
 
-/** WebSocket over HTTP/2 (RFC 8441), to servers that speak HTTP/1.1. */
+/** WebSocket over HTTP/2 (RFC 8441), mostly to servers that speak HTTP/1.1. */
 
 const CONNECT: readonly RawField[] = [
   ["sec-websocket-version", "13"],
@@ -134,6 +136,35 @@ Deno.test("Chromium loads 200 images, cancels, and opens a WebSocket, all by HTT
     proxy.log.matching(/ request .*target=\/image/).map((line) => /peer=(\S+)/.exec(line)?.[1]),
   );
   assert.equal(peers.size, 1, "one connection for all");
+});
+
+Deno.test("Chromium's WebSocket is HTTP/2 on both sides where the server has it", async () => {
+  await using server = await startNodeHttp2(
+    `
+    if (head[":method"] === "GET") {
+      stream.respond({ ":status": 200, "content-type": "text/html" });
+      return stream.end("<!doctype html><title>page</title>");
+    }
+    ${ECHO_FRAMES}
+  `,
+    { enableConnectProtocol: true },
+  );
+  await using proxy = await startConfigured({
+    engine: "deno",
+    backends: { api: { servers: [server.address], protocol: "h2" } },
+  });
+  await using browser = await startBrowser({ anyCertificate: true });
+  const page = await browser.open(`https://localhost:${proxy.port}/`);
+  await page.until("document.title === 'page'", "the page");
+  const echoed = await page.evaluate(`new Promise((resolve, reject) => {
+    const socket = new WebSocket("wss://" + location.host + "/ws", ["chat"]);
+    socket.onopen = () => socket.send("hello ".repeat(20000));
+    socket.onmessage = ({ data }) => { resolve(data.length); socket.close(); };
+    socket.onerror = () => reject(new Error("failed"));
+  })`);
+  assert.equal(echoed, 120_000);
+  await server.lines.first(/^CONNECT websocket \/ws -$/);
+  await proxy.log.first(/ request .*target=\/ws status=101 .*error=- .*version=2/);
 });
 
 /** A page of 200 images, something that is never answered, and a WebSocket that echoes. */

@@ -11,20 +11,23 @@ const CHANNEL = "rates";
 /** What numbers clients go by: the same for all replicas, and not to be guessed by strangers. */
 export const RATE_SEEDS = { name: "rate-seeds", bytes: 8, period: undefined } as const;
 
+type RateLink = Pick<Redis, "isUp" | "publish" | "subscribe">;
+type RateEnd = Pick<RateTable, "news" | "add">;
+
 /**
  * Tells other replicas what clients have taken of `rate_limit` here, and takes what they tell. Redis
  * only passes it on and keeps nothing. Whoever has not been told lets a client have what there is by
  * its own count; what was too much is counted all the same, so the client waits for it afterwards.
  */
 export class SharedRates implements Disposable {
-  readonly #redis: Pick<Redis, "isUp" | "publish" | "subscribe">;
-  readonly #table: RateTable;
+  readonly #redis: RateLink;
+  readonly #table: RateEnd;
   readonly #me = newSender();
   readonly #timer: ReturnType<typeof setInterval>;
   #telling = false;
 
   /** To be made before Redis is opened. */
-  constructor(redis: Pick<Redis, "isUp" | "publish" | "subscribe">, table: RateTable) {
+  constructor(redis: RateLink, table: RateEnd) {
     this.#redis = redis;
     this.#table = table;
     redis.subscribe(CHANNEL, (message) => this.#take(message));

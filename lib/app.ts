@@ -1,7 +1,7 @@
 import { ACME_PROTOCOL, NO_CHALLENGES, type PendingChallenges } from "./acme/challenges.ts";
 import { challengeCertificateOf } from "./certificates/challenge_certificate.ts";
 import type { Certificate } from "./certificates/certificate.ts";
-import type { Config, ListenerConfig, Mode } from "./config/schema.ts";
+import type { Config, ListenerConfig, Mode } from "./config/config.ts";
 import { type Address, formatAddress } from "./core/address.ts";
 import { AddressSet } from "./core/address_set.ts";
 import { type Counters, OWN_COUNTERS } from "./core/counters.ts";

@@ -5,10 +5,10 @@ const ORDERLY: Readonly<Record<string, string>> = {
   "main.ts": 'import { runCli } from "./lib/cli/cli.ts";',
   "lib/cli/cli.ts": 'import manifest from "../../deno.json" with { type: "json" };\n' +
     'import { startApp } from "../app.ts";\nimport { parse } from "../config/parse.ts";',
-  "lib/app.ts": 'import type { Config } from "./config/schema.ts";\nimport "./proxy/listener.ts";',
-  "lib/config/schema.ts": 'import type { EngineName } from "../tls/engine.ts";',
+  "lib/app.ts": 'import type { Config } from "./config/config.ts";\nimport "./proxy/listener.ts";',
+  "lib/config/config.ts": 'import type { EngineName } from "../tls/engine.ts";',
   "lib/config/parse.ts": 'import { Document } from "yaml";\nimport "../core/errors.ts";',
-  "lib/permissions/grants.ts": 'import type { Config } from "../config/schema.ts";',
+  "lib/permissions/grants.ts": 'import type { Config } from "../config/config.ts";',
   "lib/proxy/listener.ts": 'import {\n  a,\n  type B,\n} from "../upstream/pool.ts";',
   "lib/upstream/pool.ts": 'export { head } from "../http1/head.ts";',
   "lib/http1/head.ts": '// Deno.open and import("../tls/engine.ts") stand in a comment\n' +
@@ -33,8 +33,8 @@ const VIOLATIONS: readonly [why: string, files: Record<string, string>, expected
     "lib/tls/engine.ts:1: tls may not import log (lib/log/log.ts)",
   ]],
   ["config from proxy", {
-    "lib/proxy/listener.ts": 'import {\n  type A,\n} from "../config/schema.ts";',
-  }, ["lib/proxy/listener.ts:3: proxy may not import config (lib/config/schema.ts)"]],
+    "lib/proxy/listener.ts": 'import {\n  type A,\n} from "../config/config.ts";',
+  }, ["lib/proxy/listener.ts:3: proxy may not import config (lib/config/config.ts)"]],
   ["more than types of tls", {
     "lib/config/parse.ts": 'import { x } from "../tls/engine.ts";',
   }, ["lib/config/parse.ts:1: config may import only types of tls (lib/tls/engine.ts)"]],

@@ -1,5 +1,5 @@
 import type { RunningListener } from "../app.ts";
-import type { Config } from "../config/schema.ts";
+import type { Config } from "../config/config.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import { formatServerAddress } from "../core/endpoint.ts";
 import type { DevelopmentFiles } from "../certificates/development_certificate.ts";

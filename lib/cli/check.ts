@@ -1,6 +1,6 @@
 import { plural } from "../core/plural.ts";
 import { renewalTime } from "../acme/renewal.ts";
-import type { Config } from "../config/schema.ts";
+import type { Config } from "../config/config.ts";
 import { formatAddress } from "../core/address.ts";
 import { describeTls } from "../control/describe_tls.ts";
 import { describeBackend } from "../control/describe_backend.ts";

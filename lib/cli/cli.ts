@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from "commander";
-import { NODE_ENGINE_GONE } from "../config/yaml_schema.ts";
+import { NODE_ENGINE_GONE } from "../config/listener_schema.ts";
 import { ProxyError } from "../core/errors.ts";
 import { explainRequest, explanationLines } from "../control/explain.ts";
 import { openLineWriter } from "../log/line_writer.ts";

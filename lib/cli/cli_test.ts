@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { DEFAULT_CONFIG } from "../config/defaults.ts";
-import type { Config } from "../config/schema.ts";
+import type { Config } from "../config/config.ts";
 import { ProxyError } from "../core/errors.ts";
 import { runCli } from "./cli.ts";
 

@@ -1,5 +1,5 @@
 import { formatProblem, type Problem, sortProblems } from "../config/problem.ts";
-import type { Config } from "../config/schema.ts";
+import type { Config } from "../config/config.ts";
 import { ProxyError } from "../core/errors.ts";
 import {
   loadConfigFile,

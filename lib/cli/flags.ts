@@ -6,8 +6,9 @@ import type {
   LogConfig,
   Mode,
   TlsListenerConfig,
-} from "../config/schema.ts";
-import { SERVER_DEFAULTS, TLS_DEFAULTS } from "../config/yaml_schema.ts";
+} from "../config/config.ts";
+import { SERVER_DEFAULTS } from "../config/backend_schema.ts";
+import { TLS_DEFAULTS } from "../config/listener_schema.ts";
 import { type Address, parseAddress } from "../core/address.ts";
 import { parseServerAddress, type ServerAddress } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { DEFAULT_CONFIG, routeTo } from "../config/defaults.ts";
-import { SERVER_DEFAULTS } from "../config/yaml_schema.ts";
+import { SERVER_DEFAULTS } from "../config/backend_schema.ts";
 import { configFromFlags, DEFAULT_FLAGS, type Flags, UsageError } from "./flags.ts";
 
 Deno.test("configFromFlags() leaves certificate and backend open when no flag is given", () => {

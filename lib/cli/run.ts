@@ -2,7 +2,7 @@ import { type App, startApp } from "../app.ts";
 import { type Fleet, startFleet } from "../workers/fleet.ts";
 import { filesOf } from "../config/files.ts";
 import { PasswordThread } from "../workers/password_thread.ts";
-import type { Config } from "../config/schema.ts";
+import type { Config } from "../config/config.ts";
 import type { PendingChallenges } from "../acme/challenges.ts";
 import type { AcmeStore } from "../acme/store.ts";
 import { SharedKeeper } from "../cluster/shared_keeper.ts";

@@ -1,7 +1,7 @@
-import type { BackendConfig, Config, RouteConfig } from "./schema.ts";
+import type { BackendConfig, Config, RouteConfig } from "./config.ts";
 import { YAML_SCHEMA } from "./yaml_schema.ts";
 
-const { client_auth: clientAuth, error_pages: _, ...parsed } = YAML_SCHEMA.parse({
+const parsed = YAML_SCHEMA.parse({
   listeners: [{ listen: "127.0.0.1:0" }],
   backends: { default: { servers: ["127.0.0.1:1"] } },
 });
@@ -9,13 +9,9 @@ const { client_auth: clientAuth, error_pages: _, ...parsed } = YAML_SCHEMA.parse
 /** What everything is when nobody says otherwise, from the schema: without listeners and backends. */
 export const DEFAULT_CONFIG: Config = {
   ...parsed,
-  clientAuth,
   listeners: [],
   backends: new Map(),
   errorPages: new Map(),
-  admin: undefined,
-  acme: undefined,
-  cluster: undefined,
 };
 
 /** A backend's settings when nobody says otherwise. */

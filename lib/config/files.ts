@@ -1,5 +1,5 @@
 import type { KeyPath } from "./key_path.ts";
-import type { Config } from "./schema.ts";
+import type { Config } from "./config.ts";
 
 /** A file that a configuration names for its content. */
 export interface NamedFile {

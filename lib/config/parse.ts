@@ -5,7 +5,7 @@ import { isWithin, type KeyPath } from "./key_path.ts";
 import { knownKeys } from "./known_keys.ts";
 import { mend } from "./mend.ts";
 import { lowerFirst, type Place, type Problem, type SourceFile } from "./problem.ts";
-import type { BackendTlsConfig, Config } from "./schema.ts";
+import type { BackendTlsConfig, Config } from "./config.ts";
 import { nearest } from "./suggest.ts";
 import { syntaxProblems } from "./syntax_problems.ts";
 import { YAML_SCHEMA } from "./yaml_schema.ts";
@@ -130,10 +130,9 @@ function toConfig(data: z.output<typeof YAML_SCHEMA>, file: string): Config {
   const slash = file.lastIndexOf("/");
   const folder = slash < 0 ? "" : file.slice(0, slash + 1);
   const resolve = (path: string) => path.startsWith("/") ? path : folder + path;
-  const { client_auth: clientAuth, error_pages: errorPages, ...rest } = data;
   return {
-    ...rest,
-    clientAuth: clientAuth.map(({ ca, crl, ...rest }) => ({
+    ...data,
+    clientAuth: data.clientAuth.map(({ ca, crl, ...rest }) => ({
       ...rest,
       ca: resolve(ca),
       crl: crl && resolve(crl),
@@ -171,7 +170,7 @@ function toConfig(data: z.output<typeof YAML_SCHEMA>, file: string): Config {
       basicAuth: route.basicAuth && { ...route.basicAuth, file: resolve(route.basicAuth.file) },
     })),
     errorPages: new Map(
-      Object.entries(errorPages).map(([status, page]) => [Number(status), resolve(page)]),
+      Object.entries(data.errorPages).map(([status, page]) => [Number(status), resolve(page)]),
     ),
     log: { ...data.log, file: data.log.file && resolve(data.log.file) },
     admin: data.admin && {

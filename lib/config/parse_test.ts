@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { routeTo } from "./defaults.ts";
 import { parseConfig } from "./parse.ts";
 import { formatProblem, sortProblems } from "./problem.ts";
-import { SERVER_DEFAULTS } from "./yaml_schema.ts";
+import { SERVER_DEFAULTS } from "./backend_schema.ts";
 
 /** The example of the documentation, every key of it. */
 const WHOLE = `

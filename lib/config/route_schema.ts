@@ -1,10 +1,9 @@
 import * as z from "zod";
-import { isHost, isUntouchable } from "../http/field_rules.ts";
+import { type FieldRules, isHost, isUntouchable } from "../http/field_rules.ts";
 import { HOST, TOKEN } from "../http/grammar.ts";
 import { parseRate } from "../http/rate.ts";
 import { isConstant, names, parseTemplate } from "../http/template.ts";
 import { cidr, hostPattern, plainSize, text } from "./schema_parts.ts";
-import type { RouteConfig } from "./schema.ts";
 
 /** What routes are in the file: see `yaml_schema`. */
 
@@ -202,7 +201,7 @@ export const route = z.strictObject({
       context.addIssue({ code: "custom", path: ["redirect", "to"], message });
     }
   }
-}).transform((route): RouteConfig => ({
+}).transform((route) => ({
   hosts: route.hosts,
   paths: route.paths,
   conditions: {
@@ -234,4 +233,4 @@ export const route = z.strictObject({
   compress: route.compress,
 }));
 
-const NO_FIELD_RULES = { set: {}, add: {}, remove: [] };
+const NO_FIELD_RULES: FieldRules = { set: {}, add: {}, remove: [] };

@@ -5,7 +5,7 @@ import { error, type Finding, warning } from "./finding.ts";
 import { isWithin, type KeyPath } from "./key_path.ts";
 import type { ParsedFile } from "./parse.ts";
 import type { Problem } from "./problem.ts";
-import type { Config } from "./schema.ts";
+import type { Config } from "./config.ts";
 import { isUnconditional } from "../http/conditions.ts";
 import { nearest } from "./suggest.ts";
 import { verifyCluster } from "./verify_cluster.ts";

@@ -1,6 +1,6 @@
 import { formatAddress, isLoopback } from "../core/address.ts";
 import { type Finding, warning } from "./finding.ts";
-import type { Config } from "./schema.ts";
+import type { Config } from "./config.ts";
 
 /** A Redis that anybody who reaches it may read, where it has the keys of all replicas. */
 export function verifyCluster({ cluster }: Config): Finding[] {

@@ -1,6 +1,6 @@
 import { formatAddress } from "../core/address.ts";
 import { type Finding, warning } from "./finding.ts";
-import type { Config, RouteConfig } from "./schema.ts";
+import type { Config, RouteConfig } from "./config.ts";
 
 /**
  * Routes that tell browsers to come by TLS alone (RFC 6797), where a listener without TLS serves

@@ -1,7 +1,7 @@
 import { formatAddress } from "../core/address.ts";
 import { isUnconditional } from "../http/conditions.ts";
 import { error, type Finding, warning } from "./finding.ts";
-import type { Config, ListenerConfig, RouteConfig } from "./schema.ts";
+import type { Config, ListenerConfig, RouteConfig } from "./config.ts";
 
 /** What keeping clients at their servers takes of the rest. */
 export function verifySticky(config: Config): Finding[] {

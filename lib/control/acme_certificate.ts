@@ -1,4 +1,4 @@
-import type { CertificateConfig } from "../config/schema.ts";
+import type { CertificateConfig } from "../config/config.ts";
 import { type Certificate, readCertificate } from "../certificates/certificate.ts";
 
 /** Milliseconds that a stand-in is good for: longer than a CA takes, too short to be got used to. */

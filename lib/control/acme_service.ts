@@ -2,7 +2,7 @@ import { type AcmeStatus, CertificateManager } from "../acme/manager.ts";
 import { ChallengeBoard, type ChallengeType, type PendingChallenges } from "../acme/challenges.ts";
 import type { Keeper } from "../acme/keeper.ts";
 import { AcmeStore } from "../acme/store.ts";
-import type { AcmeConfig, Config } from "../config/schema.ts";
+import type { AcmeConfig, Config } from "../config/config.ts";
 import type { Observer } from "../core/event.ts";
 import type { Staged } from "../core/staged.ts";
 import { readNamed } from "./read_named.ts";

@@ -1,4 +1,4 @@
-import type { AdminConfig } from "../config/schema.ts";
+import type { AdminConfig } from "../config/config.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import type { Staged } from "../core/staged.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";

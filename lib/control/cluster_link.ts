@@ -4,7 +4,7 @@ import { RATE_SEEDS, SharedRates } from "../cluster/shared_rates.ts";
 import { type SecretOptions, SharedSecret } from "../cluster/shared_secret.ts";
 import type { SecretSets } from "../cluster/secret_sets.ts";
 import { SharedChallenges } from "../cluster/shared_challenges.ts";
-import type { ClusterConfig } from "../config/schema.ts";
+import type { ClusterConfig } from "../config/config.ts";
 import { RateTable } from "../core/rate_table.ts";
 import { formatAddress } from "../core/address.ts";
 import type { Observer } from "../core/event.ts";

@@ -1,5 +1,5 @@
 import type { KeyPath } from "../config/key_path.ts";
-import type { RouteConfig, TestConfig } from "../config/schema.ts";
+import type { RouteConfig, TestConfig } from "../config/config.ts";
 import { ownAnswerOf } from "./own_answers.ts";
 import { normalizeHostName } from "../core/host_name.ts";
 import { certificateCovers } from "../certificates/certificate_store.ts";

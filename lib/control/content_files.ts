@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import type { Config } from "../config/schema.ts";
+import type { Config } from "../config/config.ts";
 import type { KeyPath } from "../config/key_path.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { parseHtpasswd } from "../http/basic_auth.ts";

@@ -4,7 +4,7 @@ import type {
   HealthConfig,
   ServerConfig,
   StickyConfig,
-} from "../config/schema.ts";
+} from "../config/config.ts";
 import { formatServerAddress } from "../core/endpoint.ts";
 
 /** What a backend does, for a person. */

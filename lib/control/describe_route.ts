@@ -1,5 +1,5 @@
 import { CONTENT_CODINGS } from "../http/accept_encoding.ts";
-import type { RouteConfig } from "../config/schema.ts";
+import type { RouteConfig } from "../config/config.ts";
 import type { FieldRules } from "../http/field_rules.ts";
 
 /** What a route asks and changes, in the order in which it acts, each as one line for a person. */

@@ -1,4 +1,4 @@
-import type { TlsListenerConfig } from "../config/schema.ts";
+import type { TlsListenerConfig } from "../config/config.ts";
 
 /** What a listener asks of TLS beyond the defaults, in words; empty where it asks nothing. */
 export function describeTls({ alpn, tls }: TlsListenerConfig): readonly string[] {

@@ -1,5 +1,5 @@
 import type { Certificate } from "../certificates/certificate.ts";
-import type { Config } from "../config/schema.ts";
+import type { Config } from "../config/config.ts";
 import { Slices } from "../io/slices.ts";
 import { denoEngine } from "../tls/deno_engine.ts";
 import type { EngineName, TlsEngine } from "../tls/engine.ts";

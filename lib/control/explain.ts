@@ -1,4 +1,4 @@
-import type { Config, ListenerConfig, RouteConfig, TlsListenerConfig } from "../config/schema.ts";
+import type { Config, ListenerConfig, RouteConfig, TlsListenerConfig } from "../config/config.ts";
 import { formatAddress } from "../core/address.ts";
 import { normalizeHostName } from "../core/host_name.ts";
 import { ProxyError } from "../core/errors.ts";

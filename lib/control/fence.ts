@@ -1,4 +1,4 @@
-import type { Config } from "../config/schema.ts";
+import type { Config } from "../config/config.ts";
 import { libcPath } from "../ports/libc.ts";
 import { installedPlaces } from "../tls/openssl/library_places.ts";
 import type { KeyPath } from "../config/key_path.ts";

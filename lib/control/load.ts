@@ -2,7 +2,7 @@ import { filesOf } from "../config/files.ts";
 import { isWithin } from "../config/key_path.ts";
 import { parseConfig, type ParsedFile } from "../config/parse.ts";
 import { type Problem, sortProblems, type SourceFile } from "../config/problem.ts";
-import type { Config } from "../config/schema.ts";
+import type { Config } from "../config/config.ts";
 import { verifyConfig } from "../config/verify.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { type FileStamps, isSameStamp, stampsBeforeReading } from "../io/file_stamp.ts";

@@ -1,4 +1,4 @@
-import type { RouteConfig } from "../config/schema.ts";
+import type { RouteConfig } from "../config/config.ts";
 import { redirectTarget } from "../http/redirect_target.ts";
 import { parseTemplate, type Variables } from "../http/template.ts";
 

@@ -1,4 +1,4 @@
-import type { Config } from "../config/schema.ts";
+import type { Config } from "../config/config.ts";
 import { formatAddress } from "../core/address.ts";
 import type { LoadedConfig } from "./snapshot.ts";
 

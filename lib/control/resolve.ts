@@ -1,4 +1,4 @@
-import type { RouteConfig } from "../config/schema.ts";
+import type { RouteConfig } from "../config/config.ts";
 import type { ConditionFacts } from "../http/conditions.ts";
 import type { LoadedConfig } from "./snapshot.ts";
 import { certificateStore, routerOf } from "./snapshot.ts";

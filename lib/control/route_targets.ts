@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Config, RouteConfig } from "../config/schema.ts";
+import type { Config, RouteConfig } from "../config/config.ts";
 import { AddressSet } from "../core/address_set.ts";
 import { ProxyError } from "../core/errors.ts";
 import { parseHtpasswd } from "../http/basic_auth.ts";

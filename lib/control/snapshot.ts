@@ -5,7 +5,7 @@ import type {
   RouteConfig,
   ServerConfig,
   TlsListenerConfig,
-} from "../config/schema.ts";
+} from "../config/config.ts";
 import { AddressSet } from "../core/address_set.ts";
 import { formatAddress } from "../core/address.ts";
 import type { ServerAddress } from "../core/endpoint.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { CertificateConfig, Config } from "../config/schema.ts";
+import type { CertificateConfig, Config } from "../config/config.ts";
 import type { KeyPath } from "../config/key_path.ts";
 import type { ProxyError } from "../core/errors.ts";
 import { keyToBlame } from "../certificates/pem.ts";

@@ -1,6 +1,6 @@
 import { namedFiles } from "../config/files.ts";
 import type { KeyPath } from "../config/key_path.ts";
-import type { AcmeConfig, ClusterConfig, Config, DnsConfig } from "../config/schema.ts";
+import type { AcmeConfig, ClusterConfig, Config, DnsConfig } from "../config/config.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import type { ServerAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";

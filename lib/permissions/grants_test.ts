@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { parseConfig } from "../config/parse.ts";
-import type { Config } from "../config/schema.ts";
+import type { Config } from "../config/config.ts";
 import { permissionFlags, permissionSet, shellLine } from "./flags.ts";
 import { type Grants, grantsFor, type Surroundings } from "./grants.ts";
 import { SERVICE_SOCKETS } from "./systemd.ts";

@@ -158,7 +158,6 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser {
     const { request } = this.#client;
     if (isBeyond(request.body, order.bodyLimit)) return this.#fail(bodyTooLarge(order.bodyLimit));
     this.#expecting = request.expectsContinue;
-    this.#upload = request.body === NO_BODY ? "last" : "client";
     this.#claim(began);
   }
 
@@ -410,6 +409,7 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser {
     const isPlain = this.#order.transformer !== undefined;
     sending.answerChunks = takesChunks && stream.givesChunks && !isPlain;
     this.#waitForServer();
+    this.#upload = request.body === NO_BODY ? "last" : "client";
     this.#isLent = true;
     stream.send(request, sending, this);
     if (request.body === NO_BODY) stream.body(NO_BYTES, 0, 0, true);

@@ -433,6 +433,15 @@ Deno.test("Exchange holds a server to no time while its client gives the body", 
   play.check();
 });
 
+Deno.test("Exchange holds the next server to its time, too, when one has failed", async () => {
+  const play = new Play(scriptedRequest(), NOW);
+  await playAll(play, ["server takes", "server is stale", "a connection is made", "server takes"]);
+  assert.ok(play.deadlines.isArmed);
+  await playAll(play, ["time is up", "client takes"]);
+  play.check();
+  assert.deepEqual(play.reported, ["response_timeout"]);
+});
+
 Deno.test("scriptedAnswer() has a body where answers have one", () => {
   assert.deepEqual([scriptedAnswer(103).body, scriptedAnswer(200).body], [NO_BODY, UNKNOWN_LENGTH]);
 });

@@ -41,6 +41,11 @@ export class AnswerWriter implements Sender {
     this.#user = user;
   }
 
+  /** Whether something is on its way to the client. */
+  get isWriting(): boolean {
+    return this.#writing;
+  }
+
   /** What the next head depends on. */
   setTerms(
     { method, minor, keepAlive, via }: Omit<AnswerTerms, "changes">,

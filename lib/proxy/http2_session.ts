@@ -19,6 +19,7 @@ import { ClientIdentity } from "./client_identity.ts";
 import type { HttpConnection } from "./http_connection.ts";
 import { Http2Stream, type StreamHome } from "./http2_stream.ts";
 import { LateResets } from "./late_resets.ts";
+import { PartingGrace } from "./parting_grace.ts";
 import type { Policy } from "./policy.ts";
 import { requestRefused } from "./request_served.ts";
 import type { ServeOptions } from "./serve_request.ts";
@@ -44,8 +45,8 @@ const MAX_OUTPUT_BYTES = 96 * 1024;
 const MAX_FREE = 32;
 /** How long a client has for the acknowledgement of a GOAWAY. */
 const ANNOUNCE_MS = 1_000;
-/** How long a client that has half-closed may wait for its answers to begin. */
-const GRACE_MS = 1_500;
+/** How often it is looked whether a client that has half-closed is still there. */
+const LOOK_MS = 100;
 /** How long a client that is being refused may go on sending before the connection is cut. */
 const LINGER_MS = 2_000;
 
@@ -119,7 +120,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
   // What the proxy does with it.
 
   drain(): void {
-    if (this.#over || this.#how !== undefined) return;
+    if (this.#over || this.#ended || this.#how !== undefined) return;
     this.connection.shutDown();
     this.#waitDeadline.arm(ANNOUNCE_MS, () => this.connection.finishShutdown());
     this.#waiting = "nothing";
@@ -306,19 +307,22 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
     this.#buffer = NO_BYTES;
   }
 
-  /** A client that sends no more may still be answered, if it need not wait for long. */
+  /** A client that sends no more may still be answered, while something comes for it. */
   #halfClosed(): void {
     this.#ended = true;
     this.connection.finishShutdown();
     this.#flush();
-    if (!this.#over) this.#waitDeadline.arm(GRACE_MS, this.#onGraceOver);
+    if (!this.#over) this.#look(new PartingGrace(performance.now(), this.#client.bytes.written));
   }
 
-  readonly #onGraceOver = (): void => {
-    for (const stream of [...this.connection.streams.values()]) {
-      if (stream.bytesSent === 0) stream.owner?.abandon();
-    }
-  };
+  #look(grace: PartingGrace): void {
+    this.#waitDeadline.arm(LOOK_MS, () => {
+      const { written } = this.#client.bytes;
+      const isWriting = this.#output !== undefined;
+      if (!grace.look(performance.now(), { written, isWriting })) return this.#look(grace);
+      for (const stream of [...this.connection.streams.values()]) stream.owner?.abandon();
+    });
+  }
 
   /** Sets the clock on the client for what is to come from it. */
   #wait(): void {

@@ -20,6 +20,7 @@ import { BodyClock } from "./body_clock.ts";
 import { ClientIdentity } from "./client_identity.ts";
 import type { HttpConnection } from "./http_connection.ts";
 import { SESSION_STATES, type SessionEvent, type SessionState } from "./http_session_states.ts";
+import { PartingGrace } from "./parting_grace.ts";
 import type { Policy } from "./policy.ts";
 import { type InputUser, RequestInput } from "./request_input.ts";
 import { requestRefused } from "./request_served.ts";
@@ -55,8 +56,6 @@ function sessionOf(session: HttpSession): Session {
 
 /** How often it is looked whether a client has gone while a server works for it. */
 const LOOK_MS = 100;
-/** How long a client that has half-closed may wait for its answer to begin. */
-const GRACE_MS = 1_500;
 /** Milliseconds without a request after which nothing is kept of the last one. */
 const QUIET_MS = 500;
 /** How long a client that is being refused may go on sending before the connection is cut. */
@@ -101,8 +100,8 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   #answered = false;
   /** Whether the client may be sending what nobody will read. */
   #isUnread = false;
-  /** For how long it has waited for its answer since it half-closed. */
-  #graceMs = 0;
+  /** Made where the client half-closes while it waits for its answer. */
+  #grace: PartingGrace | undefined;
   /** For how long it may go on sending once it has been told the end. */
   #lingerMs = LINGER_MS;
   /** What was being read when the client switched protocols. */
@@ -189,7 +188,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     this.#body = "unread";
     this.#expecting = this.request.expectsContinue;
     this.#answered = false;
-    this.#graceMs = 0;
+    this.#grace = undefined;
     this.#input.isLent = true;
     this.#lookDeadline.arm(LOOK_MS, this.#onLook);
     this.#service.serve(this.#policy);
@@ -274,18 +273,20 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   }
 
   /**
-   * A client that breaks off while its answer is awaited spares the server the work. It is looked
+   * A client that breaks off before it has all of its answer spares the server the work. It is looked
    * for only where the answer takes a while: to read ahead of every request would cost a system call
-   * each. One that only ends may wait for its answer yet, as HTTP/1.0 has it; others do not wait for
-   * long.
+   * each. One that only ends may wait for its answer yet, as HTTP/1.0 has it; others are waited for
+   * while something comes for them.
    */
   readonly #onLook = (): void => {
     if (this.#state !== "serving") return;
     this.#lookDeadline.arm(LOOK_MS, this.#onLook);
     if (!this.#input.hasEnded) return this.#input.receive();
-    if (this.#answered || this.request.version === "HTTP/1.0") return;
-    this.#graceMs += LOOK_MS;
-    if (this.#graceMs < GRACE_MS) return;
+    if (this.request.version === "HTTP/1.0") return;
+    const now = performance.now();
+    const { written } = this.client.bytes;
+    this.#grace ??= new PartingGrace(now, written);
+    if (!this.#grace.look(now, { written, isWriting: this.#writer.isWriting })) return;
     const gone = new ProxyError("client_gone", "The client has closed its connection");
     this.#service.exchange.clientFailed(gone);
   };

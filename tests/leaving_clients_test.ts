@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { startBackend } from "./support/backends.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
+import type { TestConnection } from "./support/connection.ts";
+import { pause } from "./support/deadline.ts";
+import { encodeRequest, readRequestHead } from "./support/http.ts";
+import { Http2Client } from "./support/http2_client.ts";
+import { opening } from "./support/http2_frames.ts";
+import { ENGINES, startProxyFor } from "./support/start_proxy.ts";
+import { connectNodeTls, connectTcp, connectTls } from "./support/tls_client.ts";
+
+/** Clients that leave amid an answer whose server has nothing to say, and those that only seem to. */
+
+const HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+const LEAVES = ["reset", "close", "end"] as const;
+
+/** A server that sends the beginning of an answer and then waits for whoever asks to leave. */
+function startSilent() {
+  return startBackend(async (connection) => {
+    await readRequestHead(connection);
+    await connection.write(`${HEAD}data: first\n\n`);
+    await connection.untilGone();
+  }, { brokenOff: true });
+}
+
+/** A server that sends a line of its answer every half of a second: longer than the grace, at the end. */
+function startTicking() {
+  return startBackend(async (connection) => {
+    await readRequestHead(connection);
+    await connection.write(HEAD);
+    for (let i = 0; i < 6; i++) {
+      await pause(500);
+      await connection.write(`data: ${i}\n\n`);
+    }
+  });
+}
+
+async function leave(client: TestConnection, how: typeof LEAVES[number]): Promise<void> {
+  if (how === "end") await client.end();
+  else client[how]();
+}
+
+for (const engine of ENGINES) {
+  Deno.test(`a client that leaves amid a silent answer ends its request (${engine})`, async () => {
+    await using backend = await startSilent();
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    for (const how of LEAVES) {
+      using client = (await connectNodeTls(proxy.port)).connection;
+      await client.write(encodeRequest(`/${how}`));
+      await client.readUntil("data: first\n\n");
+      await leave(client, how);
+      await backend.allGone();
+      await proxy.log.first(
+        new RegExp(` info request .*target=/${how} status=200 .*error=client_gone`),
+      );
+    }
+  });
+
+  Deno.test(`a connection of HTTP/2 that ends takes its silent answers along (${engine})`, async () => {
+    await using backend = await startSilent();
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    for (const how of LEAVES) {
+      const { connection } = await connectNodeTls(proxy.port, { ALPNProtocols: ["h2"] });
+      using client = new Http2Client(connection);
+      await client.send(opening());
+      for (const id of [1, 3]) await client.ask(id, `/${how}`);
+      for (const id of [1, 3]) {
+        await client.until(
+          () => client.seen(id).body.endsWith("first\n\n") || undefined,
+          "an event",
+        );
+      }
+      await leave(connection, how);
+      await backend.allGone();
+      await proxy.log.count(
+        new RegExp(` info request .*target=/${how} status=200 .*error=client_gone`),
+        2,
+      );
+    }
+  });
+
+  Deno.test(`a client that half-closed gets an answer to its end while it moves (${engine})`, async () => {
+    await using backend = await startTicking();
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    using client = await connectTls(proxy.port);
+    await client.write(encodeRequest("/"));
+    await client.end();
+    using two = await Http2Client.connect(proxy.port);
+    await two.ask(1, "/");
+    await two.connection.end();
+    assert.match(await client.readRest(), /data: 5\n\n\r\n0\r\n\r\n$/);
+    const { ended, body } = await two.answer(1);
+    assert.deepEqual([ended, body.match(/data/g)?.length], [true, 6]);
+  });
+
+  Deno.test(`a client of HTTP/1.0 that half-closed waits as long as it takes (${engine})`, async () => {
+    await using backend = await startBackend(async (connection) => {
+      await readRequestHead(connection);
+      await connection.write(`${HEAD}data: first\n\n`);
+      await pause(3_000);
+      await connection.write("data: last\n\n");
+    });
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    using client = await connectTls(proxy.port);
+    await client.write("GET / HTTP/1.0\r\nHost: a\r\n\r\n");
+    await client.end();
+    assert.match(await client.readRest(), /data: first\n\ndata: last\n\n$/);
+  });
+}
+
+Deno.test("a client without TLS that leaves amid a silent answer ends its request", async () => {
+  await using backend = await startSilent();
+  await using proxy = await startConfigured(JSON.stringify({
+    listeners: [{ listen: "127.0.0.1:0", tls: false }],
+    backends: { a: { servers: [backend.address] } },
+    routes: [{ backend: "a" }],
+  }));
+  for (const how of LEAVES) {
+    using client = await connectTcp(proxy.port);
+    await client.write(encodeRequest(`/${how}`));
+    await client.readUntil("data: first\n\n");
+    await leave(client, how);
+    await backend.allGone();
+    await proxy.log.first(
+      new RegExp(` info request .*target=/${how} status=200 .*error=client_gone`),
+    );
+  }
+});

@@ -1,109 +1,57 @@
-import type { Deadline, Deadlines } from "../io/deadlines.ts";
+import type { Deadlines } from "../io/deadlines.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import { NO_BYTES } from "../io/buffer_pool.ts";
 import type { Field } from "../http/field.ts";
+import { bodyTooLarge, isBeyond } from "../http/body_limit.ts";
 import { tiesConnection } from "../http/connection_login.ts";
 import {
   type AnswerFacts,
   type FieldChanges,
-  type Forwarding,
   NO_BODY,
   type RequestChanges,
 } from "../http/message.ts";
 import type { OwnAnswer } from "../http/own_answer.ts";
-import type { Backend, Claim } from "../upstream/backend.ts";
-import type { Server } from "../upstream/server.ts";
 import type { AnswerReader, Seen, ServerStream } from "../upstream/server_stream.ts";
-import type { KeptServer } from "../upstream/sticky_cookie.ts";
-import { Tries } from "../upstream/tries.ts";
-import type {
-  AnswerTransform,
-  AnswerTransformer,
-  CodedFacts,
-  TransformUser,
-} from "./answer_transform.ts";
+import type { AnswerTransform, CodedFacts, TransformUser } from "./answer_transform.ts";
+import { type ExchangeOrder, type ExchangeOwner, NO_ORDER } from "./exchange_order.ts";
 import { EXCHANGE_STATES, type ExchangeEvent, type ExchangeState } from "./exchange_states.ts";
 import { tunnel } from "./relay.ts";
-import { isRepeatable, mayRetry } from "./retry.ts";
-import { bodyTooLarge, isBeyond } from "../http/body_limit.ts";
+import { isServersFault } from "./retry.ts";
+import { ServerClock } from "./server_clock.ts";
+import { type LeaseFacts, type LeaseUser, ServerLease } from "./server_lease.ts";
 import type { ClientStream, RequestReader } from "./streams.ts";
-
-/** What is to be done with a request: everything that its route and the settings say of it. */
-export interface ExchangeOrder {
-  readonly backend: Backend;
-  readonly forwarding: Forwarding;
-  readonly requestChanges: RequestChanges | undefined;
-  readonly answerChanges: FieldChanges | undefined;
-  /** Undefined where clients of the backend do not keep their servers. */
-  readonly kept: KeptServer | undefined;
-  /** What makes another answer of the server's; undefined where it goes on as it is. */
-  readonly transformer: AnswerTransformer | undefined;
-  /** Bytes of the request's body; 0 for any. */
-  readonly bodyLimit: number;
-  /** Milliseconds without a byte either way behind a switch of protocols. */
-  readonly tunnelIdle: number;
-}
-
-/** Who has ordered an exchange. */
-export interface ExchangeOwner {
-  /**
-   * What the client is told of a failure, of which nothing has been told yet; undefined where there
-   * is nobody or nothing to tell.
-   */
-  answerFor(error: ProxyError): OwnAnswer | undefined;
-  /** It is over; its facts hold until the next one begins. */
-  exchangeOver(error: ProxyError | undefined): void;
-}
+import { Upload } from "./upload.ts";
 
 /**
  * Sends one request to a backend and its answer to the client, both as they come. It knows neither
  * framing nor socket: what it does is driven by what its two streams tell it, and in the common case
  * without a promise. One object serves all requests of a client stream, in turn.
  */
-export class Exchange implements RequestReader, AnswerReader, TransformUser {
+export class Exchange implements RequestReader, AnswerReader, TransformUser, LeaseUser {
   /** Of the answer that the client is sent; 0 before that. */
   status = 0;
-  /** The server that was asked last. */
-  server: Server | undefined;
-  attempts = 0;
-  reused = false;
-  /** When the server's connection was at hand and when its answer began; 0 for not yet. */
-  leasedAt = 0;
+  /** When the server's answer began, as `performance.now()` has it; 0 for not yet. */
   answeredAt = 0;
   /** Bytes that went to the server behind a switch of protocols. */
   tunnelled = 0;
   readonly #client: ClientStream;
   readonly #owner: ExchangeOwner;
   readonly #deadlines: Deadlines;
-  /** On the server. */
-  readonly #deadline: Deadline;
+  readonly #lease: ServerLease;
+  readonly #upload = new Upload();
+  readonly #clock: ServerClock;
   #state: ExchangeState = "over";
   /** Counts exchanges, so that what was waited for finds out that it comes too late. */
   #number = 0;
   #order: ExchangeOrder = NO_ORDER;
-  #tries: Tries | undefined;
-  /** Why the last try failed. */
-  #lastError: ProxyError | undefined;
-  #stream: ServerStream | undefined;
-  /** Where the request has a place that it has to give back. */
-  #place: Server | undefined;
   readonly #sending = {
-    forwarding: NO_FORWARDING,
+    forwarding: NO_ORDER.forwarding,
     changes: undefined as RequestChanges | undefined,
     chunks: false,
     answerChunks: false,
   };
-  /** Where the last range of the request's body is, or `done` where it was done with. */
-  #upload: "client" | "server" | "last" | "done" = "done";
-  /** Whether bytes of the request are with a server, and whether they are with one that was left. */
-  #isLent = false;
-  #isLost = false;
-  /** Whether the client may wait for a 100 Continue before it sends anything of its body. */
-  #expecting = false;
   /** Whether the server has answered before it had all of the request. */
   #early = false;
-  /** Whether its connection knows who the client is. */
-  #tied = false;
   #answerEnded = false;
   /** What the answer's body goes through, where it does not go straight to the client. */
   #transform: AnswerTransform | undefined;
@@ -114,12 +62,18 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser {
     this.#client = client;
     this.#owner = owner;
     this.#deadlines = deadlines;
-    this.#deadline = deadlines.watch();
+    this.#lease = new ServerLease(client, this);
+    this.#clock = new ServerClock(deadlines.watch(), (error) => this.#serverLate(error));
   }
 
   /** Whether nothing is under way. */
   get isOver(): boolean {
     return this.#state === "over";
+  }
+
+  /** What is known of the server and of the connection to it. */
+  get lease(): LeaseFacts {
+    return this.#lease;
   }
 
   /** What has become of the answer's body, where it was encoded here. */
@@ -157,8 +111,8 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser {
     this.#order = order;
     const { request } = this.#client;
     if (isBeyond(request.body, order.bodyLimit)) return this.#fail(bodyTooLarge(order.bodyLimit));
-    this.#expecting = request.expectsContinue;
-    this.#claim(began);
+    this.#upload.start(request);
+    this.#lease.claim(order, began);
   }
 
   /**
@@ -189,13 +143,13 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser {
   }
 
   [Symbol.dispose](): void {
-    this.#deadline[Symbol.dispose]();
+    this.#clock[Symbol.dispose]();
   }
 
   // What the client does.
 
   requestBody(bytes: Uint8Array, from: number, to: number, ended: boolean): void {
-    const stream = this.#stream;
+    const { stream } = this.#lease;
     if (stream === undefined) return;
     const { bodyLimit } = this.#order;
     if (isBeyond(this.#client.bodyBytes, bodyLimit)) {
@@ -206,7 +160,7 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser {
   }
 
   requestTrailers(fields: readonly Field[]): void {
-    const stream = this.#stream;
+    const { stream } = this.#lease;
     if (stream === undefined) return;
     this.#took(true);
     stream.trailers(fields);
@@ -215,7 +169,7 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser {
   taken(): void {
     switch (this.#state) {
       case "asked":
-        return this.#stream?.resume();
+        return this.#lease.stream?.resume();
       case "answering":
         return this.#transform === undefined ? this.passed() : this.#transform.taken();
       case "responding":
@@ -226,8 +180,8 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser {
 
   passed(): void {
     if (this.#answerEnded) return this.#succeed();
-    this.#deadline.arm(this.#order.backend.answerIdle, this.#onStandstill);
-    this.#stream?.resume();
+    this.#clock.awaitBody(this.#order.backend);
+    this.#lease.stream?.resume();
   }
 
   transformFailed(error: ProxyError): void {
@@ -240,7 +194,7 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser {
       if (this.#state === "responding") return this.#breakOff(this.#error ?? error);
       if (this.#state !== "over") this.#fail(error);
     } catch (bug) {
-      this.#onBug(bug);
+      this.onBug(bug);
     }
   }
 
@@ -251,166 +205,75 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser {
   }
 
   /** What goes wrong here ends this exchange, and nothing else. */
-  readonly #onBug = (reason: unknown): void => this.abort(asProxyError(reason, "internal"));
+  readonly onBug = (reason: unknown): void => this.abort(asProxyError(reason, "internal"));
 
   // What the server does.
 
   sent(): void {
-    this.#isLent = false;
-    this.#upload = this.#upload === "last" ? "done" : "client";
-    if (this.#isClientsTurn) this.#deadline.disarm();
+    this.#upload.taken();
+    if (this.#isClientsTurn) this.#clock.stop();
     this.#client.resume();
   }
 
   answer(head: AnswerFacts): void {
     const { status } = head;
     if (status >= 200) return this.#answer(head);
-    if (status === 101) return void this.#tunnel(head).catch(this.#onBug);
-    if (status === 100) this.#expecting = false;
-    if (this.#isClientsTurn) this.#deadline.disarm();
+    if (status === 101) return void this.#tunnel(head).catch(this.onBug);
+    if (status === 100) this.#upload.continued();
+    if (this.#isClientsTurn) this.#clock.stop();
     // HTTP/1.0 knows of none (RFC 9110, section 15.2)
-    if (this.#client.request.version === "HTTP/1.0") this.#stream?.resume();
+    if (this.#client.request.version === "HTTP/1.0") this.#lease.stream?.resume();
     else this.#client.inform(head);
   }
 
   answerBody(bytes: Uint8Array, from: number, to: number, ended: boolean): void {
-    this.#deadline.disarm();
+    this.#clock.stop();
     this.#answerEnded = ended;
     (this.#transform ?? this.#client).body(bytes, from, to, ended);
   }
 
   answerTrailers(fields: readonly Field[]): void {
-    this.#deadline.disarm();
+    this.#clock.stop();
     this.#answerEnded = true;
     (this.#transform ?? this.#client).trailers(fields);
   }
 
   serverFailed(error: ProxyError, seen: Seen): void {
-    this.#stream = undefined;
-    this.#isLost ||= this.#isLent;
-    this.#leavePlace();
+    this.#upload.left();
+    this.#lease.lost();
     try {
       this.#tryFailed(error, seen);
     } catch (bug) {
-      this.#onBug(bug);
+      this.onBug(bug);
     }
   }
 
-  // From the place at a server to its answer.
+  // From a server that is at hand to its answer.
 
   #begin(): void {
     this.#number++;
     this.status = 0;
-    this.server = undefined;
-    this.attempts = 0;
-    this.reused = false;
-    this.leasedAt = 0;
     this.answeredAt = 0;
     this.tunnelled = 0;
-    this.#tries = undefined;
-    this.#lastError = undefined;
-    this.#isLent = false;
-    this.#isLost = false;
     this.#early = false;
-    this.#tied = false;
     this.#answerEnded = false;
     this.#error = undefined;
-  }
-
-  /** Takes a place at a server and a connection to it: at once, where both are at hand. */
-  #claim(now: number): void {
-    const { client, pins } = this.#client;
-    const { backend } = this.#order;
-    const pin = pins.take(backend.name);
-    if (pin !== undefined) {
-      this.#tied = true;
-      // its client is known there: no other place would do
-      pin.server.enter(0);
-      return this.#ask(pin.server, pin.stream, now);
-    }
-    let claimed: Server | Promise<Server>;
-    try {
-      claimed = backend.claim(client.peer.host, this.#claimed);
-    } catch (error) {
-      return this.#noServer(error);
-    }
-    if (claimed instanceof Promise) return this.#wait(claimed);
-    const idle = this.#takeIdle(claimed);
-    if (idle === undefined || idle instanceof Promise) return this.#wait(claimed, idle);
-    this.#ask(claimed, idle, now);
-  }
-
-  /** What a place depends on besides the client; undefined where on nothing. */
-  get #claimed(): Claim | undefined {
-    const kept = this.#order.kept?.member;
-    const tries = this.#tries;
-    return kept === undefined && tries === undefined ? undefined : { kept, tries };
-  }
-
-  /** One that has served before, unless it is the very thing that has just failed. */
-  #takeIdle(server: Server): ServerStream | undefined | Promise<ServerStream | undefined> {
-    if (this.#tries !== undefined) return undefined;
-    return server.connections.take(!isRepeatable(this.#client.request));
-  }
-
-  #wait(claimed: Server | Promise<Server>, idle?: Promise<ServerStream | undefined>): void {
-    this.#leaseLater(claimed, idle).catch(this.#onBug);
-  }
-
-  /** Waits for what is not at hand. */
-  async #leaseLater(
-    claimed: Server | Promise<Server>,
-    idle?: Promise<ServerStream | undefined>,
-  ): Promise<void> {
-    const number = this.#number;
-    const tries = this.#tries?.count;
-    const isLate = () =>
-      this.#number !== number || this.#state !== "leasing" || this.#tries?.count !== tries;
-    let server: Server;
-    try {
-      server = await claimed;
-    } catch (error) {
-      return isLate() ? undefined : this.#noServer(error);
-    }
-    let stream: ServerStream | undefined;
-    let failure: unknown;
-    try {
-      if (isLate()) return server.leave();
-      this.server = server;
-      stream = await (idle ?? this.#takeIdle(server)) ??
-        (isLate() ? undefined : await this.#order.backend.open(server, this.#client.client));
-    } catch (error) {
-      failure = error;
-    }
-    if (isLate() || stream === undefined) {
-      stream?.release();
-      server.leave();
-      if (isLate()) return;
-      this.attempts++;
-      return this.#tryFailed(asProxyError(failure, "internal"), "no");
-    }
-    this.#ask(server, stream, performance.now());
+    this.#lease.begin();
+    this.#upload.begin();
   }
 
   /** Sends the request's head, and as much of its body as is at hand. */
-  #ask(server: Server, stream: ServerStream, now: number): void {
+  leased(stream: ServerStream): void {
     this.#move("leased");
     const { request, givesChunks, takesChunks } = this.#client;
-    this.server = server;
-    this.attempts++;
-    this.leasedAt = now;
-    this.reused = stream.reused;
-    this.#stream = stream;
-    this.#place = server;
     const sending = this.#sending;
     sending.forwarding = this.#order.forwarding;
     sending.changes = this.#order.requestChanges;
     sending.chunks = givesChunks && stream.takesChunks;
     const isPlain = this.#order.transformer !== undefined;
     sending.answerChunks = takesChunks && stream.givesChunks && !isPlain;
-    this.#waitForServer();
-    this.#upload = request.body === NO_BODY ? "last" : "client";
-    this.#isLent = true;
+    this.#clock.awaitAnswer(this.#order.backend);
+    this.#upload.gaveHead(request);
     stream.send(request, sending, this);
     if (request.body === NO_BODY) stream.body(NO_BYTES, 0, 0, true);
     else this.#client.readBody(sending.chunks);
@@ -418,40 +281,16 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser {
 
   /** The client has given a range of the request's body. */
   #took(ended: boolean): void {
-    this.#isLent = true;
-    this.#upload = ended ? "last" : "server";
-    // a first range may be empty
-    if (ended || this.#client.bodyBytes > 0) this.#expecting = false;
-    if (this.#state === "asked") this.#waitForServer();
+    this.#upload.gave(ended, this.#client.bodyBytes);
+    if (this.#state === "asked") this.#clock.awaitAnswer(this.#order.backend);
   }
 
-  /** A client that may wait for 100 Continue waits for the server, so both do. */
   get #isClientsTurn(): boolean {
-    return this.#state === "asked" && this.#upload === "client" && !this.#expecting;
+    return this.#state === "asked" && this.#upload.isClientsTurn;
   }
-
-  #waitForServer(): void {
-    this.#deadline.arm(this.#order.backend.responseTimeout, this.#onNoAnswer);
-  }
-
-  readonly #onNoAnswer = (): void => {
-    const ms = this.#order.backend.responseTimeout;
-    this.#serverLate(
-      new ProxyError("response_timeout", `The server did not answer within ${ms / 1000} s`),
-    );
-  };
-
-  readonly #onStandstill = (): void => {
-    const { answerIdle: ms, name } = this.#order.backend;
-    const key = `backends.${name}.timeouts.idle`;
-    const message = `The server's answer stood still for ${
-      ms / 1000
-    } s; ${key} sets how long may be`;
-    this.#serverLate(new ProxyError("truncated_response", message));
-  };
 
   #serverLate(error: ProxyError): void {
-    this.#stream?.abort(error);
+    this.#lease.stream?.abort(error);
     this.serverFailed(error, "yes");
   }
 
@@ -459,11 +298,11 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser {
 
   #answer(head: AnswerFacts): void {
     this.#move("answered");
-    this.#deadline.disarm();
+    this.#clock.stop();
     this.answeredAt = performance.now();
     this.status = head.status;
-    this.#early = this.#upload !== "done";
-    this.#tied ||= tiesConnection(this.#client.request, head);
+    this.#early = !this.#upload.isDone;
+    if (tiesConnection(this.#client.request, head)) this.#lease.tie();
     const { transformer, answerChanges } = this.#order;
     const changes = this.#answerChanges(answerChanges);
     if (transformer === undefined) {
@@ -475,34 +314,25 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser {
   /** What is made of the fields of the server's answer. */
   #answerChanges(changes: FieldChanges | undefined): FieldChanges | undefined {
     const { kept } = this.#order;
-    return kept === undefined || this.server === undefined
+    const { server } = this.#lease;
+    return kept === undefined || server === undefined
       ? changes
-      : kept.answerChanges(changes, this.server);
+      : kept.answerChanges(changes, server);
   }
 
   #succeed(): void {
-    const server = this.#place;
-    const stream = this.#stream;
-    this.#stream = undefined;
-    server?.succeed();
-    if (stream !== undefined && server !== undefined) this.#release(server, stream);
-    this.#leavePlace();
+    this.#lease.succeed();
+    this.#lease.release();
     this.#end(undefined);
-  }
-
-  /** Gives a connection back that has served to the end. */
-  #release(server: Server, stream: ServerStream): void {
-    if (this.#tied) this.#client.pins.keep(this.#order.backend.name, { server, stream });
-    else stream.release();
   }
 
   /** Passes a 101 on, which was asked for, and all that follows it. */
   async #tunnel(head: AnswerFacts): Promise<void> {
     this.#move("switched");
-    this.#deadline.disarm();
+    this.#clock.stop();
     this.answeredAt = performance.now();
     this.status = 101;
-    const stream = this.#stream;
+    const { stream } = this.#lease;
     if (stream === undefined) return;
     const number = this.#number;
     let error: ProxyError | undefined;
@@ -521,61 +351,40 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser {
     }
     if (this.#number !== number || this.#state !== "tunnel") return;
     if (error !== undefined) return this.clientFailed(error);
-    this.#place?.succeed();
+    this.#lease.succeed();
     this.#dropServer();
     this.#end(undefined);
   }
 
   // What fails.
 
+  noServer(error: ProxyError): void {
+    this.#fail(error);
+  }
+
+  noConnection(error: ProxyError): void {
+    this.#tryFailed(error, "no");
+  }
+
   /** Goes on behind a try that failed, with another where that may be. */
   #tryFailed(error: ProxyError, seen: Seen): void {
     if (this.#state === "over") return;
     const { backend } = this.#order;
-    const { server } = this;
-    const failed: FailedTryFacts = { error, seen };
-    if (server !== undefined && this.#tells(failed)) {
+    const { server } = this.#lease;
+    const failed = { error, seen, early: this.#early, status: this.status };
+    if (server !== undefined && isServersFault(failed)) {
       backend.report(server, error, { begun: this.hasBegun });
     }
     const told = backend.unreachable(error);
-    const tries = this.#tries ??= new Tries();
-    if (server === undefined || !this.#mayRetry(failed) || tries.count >= backend.retries) {
-      return this.#fail(told);
-    }
+    if (this.hasBegun || !this.#lease.mayTryNext(error, seen)) return this.#fail(told);
     this.#move("retry");
-    this.#deadline.disarm();
-    // a server that has only refused, or closed in the wrong moment, is as good as any other
-    tries.add(server, { again: seen !== "yes" && error.code === "upstream_gone" });
-    this.#lastError = told;
-    this.#claim(performance.now());
-  }
-
-  /**
-   * Whether a failure is worth telling of its server. A server may well close an idle connection,
-   * also in the wrong moment, or one that it says it has seen no request on; what breaks behind an
-   * answer that came early or behind a switch of protocols may be anybody's doing.
-   */
-  #tells({ error, seen }: FailedTryFacts): boolean {
-    if (error.source !== "upstream" || this.#early || this.status === 101) return false;
-    return error.code !== "upstream_gone" || seen === "yes";
-  }
-
-  #mayRetry({ error: { code }, seen }: FailedTryFacts): boolean {
-    if (this.hasBegun) return false;
-    const { request, bodyBytes } = this.#client;
-    const repeatable = isRepeatable(request);
-    return mayRetry({ code, repeatable, bodyGone: bodyBytes > 0, seen });
-  }
-
-  /** No server is left: what was tried says more than that. */
-  #noServer(reason: unknown): void {
-    const error = asProxyError(reason, "internal");
-    this.#fail(this.#lastError ?? this.#order.backend.unreachable(error));
+    this.#clock.stop();
+    this.#lease.claimNext({ error, seen, told });
   }
 
   /** Tells the client of a failure, or, behind an answer's head, lets it see a broken answer. */
   #fail(error: ProxyError): void {
-    this.#deadline.disarm();
+    this.#clock.stop();
     const answer = this.hasBegun ? undefined : this.#owner.answerFor(error);
     if (answer === undefined) return this.#breakOff(error);
     this.#error = error;
@@ -590,7 +399,7 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser {
 
   #breakOff(error: ProxyError): void {
     this.#move("end");
-    this.#deadline.disarm();
+    this.#clock.stop();
     this.#owner.exchangeOver(error);
     this.#endTransform();
     this.#client.reset(error);
@@ -598,10 +407,10 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser {
 
   #end(error: ProxyError | undefined): void {
     this.#move("end");
-    this.#deadline.disarm();
+    this.#clock.stop();
     this.#owner.exchangeOver(error);
     this.#endTransform();
-    this.#client.done(!this.#isLent && !this.#isLost);
+    this.#client.done(this.#upload.isSettled);
   }
 
   #endTransform(): void {
@@ -611,17 +420,8 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser {
   }
 
   #dropServer(error?: ProxyError): void {
-    const stream = this.#stream;
-    this.#stream = undefined;
-    this.#isLost ||= this.#isLent;
-    stream?.abort(error);
-    this.#leavePlace();
-  }
-
-  #leavePlace(): void {
-    const place = this.#place;
-    this.#place = undefined;
-    place?.leave();
+    this.#upload.left();
+    this.#lease.abort(error);
   }
 
   #move(event: ExchangeEvent): void {
@@ -630,20 +430,3 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser {
     this.#state = next;
   }
 }
-
-interface FailedTryFacts {
-  readonly error: ProxyError;
-  readonly seen: Seen;
-}
-
-const NO_FORWARDING: Forwarding = {
-  peer: "",
-  port: 0,
-  proto: "http",
-  defaultHost: "",
-  trusted: false,
-  standard: false,
-  via: false,
-};
-
-const NO_ORDER = { forwarding: NO_FORWARDING } as ExchangeOrder;

@@ -35,7 +35,7 @@ export interface ServedRequest {
 /** What the log is told of a request. */
 export function requestServed(served: ServedRequest): RequestServed {
   const { client, request, exchange, began, routed } = served;
-  const { leasedAt, answeredAt } = exchange;
+  const { answeredAt, lease: { server, attempts, reused, leasedAt } } = exchange;
   return {
     kind: "request",
     peer: client.peer,
@@ -53,9 +53,9 @@ export function requestServed(served: ServedRequest): RequestServed {
     route: routed?.name,
     backend: routed?.backend?.name,
     rule: served.rule,
-    server: exchange.server?.name,
-    attempts: exchange.attempts,
-    reused: exchange.reused,
+    server: server?.name,
+    attempts,
+    reused,
     waitMs: leasedAt === 0 ? undefined : leasedAt - began,
     firstByteMs: answeredAt === 0 ? undefined : answeredAt - began,
     tls: client.tls,

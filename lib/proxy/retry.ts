@@ -1,4 +1,4 @@
-import type { ErrorCode } from "../core/errors.ts";
+import type { ErrorCode, ProxyError } from "../core/errors.ts";
 import { NO_BODY, type RequestFacts } from "../http/message.ts";
 import type { Seen } from "../upstream/server_stream.ts";
 
@@ -23,6 +23,26 @@ export function mayRetry({ code, repeatable, bodyGone, seen }: FailedTry): boole
   if (bodyGone) return false;
   if (code === "connect_failed" || code === "connect_timeout") return true;
   return seen === "no" || (seen === "perhaps" && repeatable);
+}
+
+/** A try that failed, as far as it speaks of its server. */
+export interface FailedServer {
+  readonly error: Pick<ProxyError, "code" | "source">;
+  readonly seen: Seen;
+  /** Whether the answer had begun before the server had all of the request. */
+  readonly early: boolean;
+  /** Of the answer that had begun, a 101 included; 0 for none. */
+  readonly status: number;
+}
+
+/**
+ * Whether a failure is worth telling of its server. A server may well close an idle connection,
+ * also in the wrong moment, or one that it says it has seen no request on; what breaks behind an
+ * answer that came early or behind a switch of protocols may be anybody's doing.
+ */
+export function isServersFault({ error, seen, early, status }: FailedServer): boolean {
+  if (error.source !== "upstream" || early || status === 101) return false;
+  return error.code !== "upstream_gone" || seen === "yes";
 }
 
 /**

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
-import { ERROR_CODES, type ErrorCode } from "../core/errors.ts";
+import { ERROR_CODES, type ErrorCode, ProxyError } from "../core/errors.ts";
 import { NO_BODY, UNKNOWN_LENGTH } from "../http/message.ts";
-import { type FailedTry, isRepeatable, mayRetry } from "./retry.ts";
+import {
+  type FailedServer,
+  type FailedTry,
+  isRepeatable,
+  isServersFault,
+  mayRetry,
+} from "./retry.ts";
 
 /** The idle connection that was closed just when a request was sent on it. */
 const STALE: FailedTry = {
@@ -59,3 +65,32 @@ Deno.test("isRepeatable() takes methods that do no harm twice, without a body or
     assert.equal(isRepeatable({ method, body: NO_BODY, upgrade: ["websocket"] }), false);
   }
 });
+
+const FAULTS: readonly [
+  what: string,
+  code: ErrorCode,
+  failed: Partial<FailedServer>,
+  yes: boolean,
+][] = [
+  ["one that refuses", "connect_failed", { seen: "no" }, true],
+  ["one that does not answer", "response_timeout", {}, true],
+  ["one that gives no answer", "bad_response", {}, true],
+  ["one that closes amid an answer", "truncated_response", { status: 200 }, true],
+  ["one that closes without an answer", "upstream_gone", {}, true],
+  ["one that closes an idle connection", "upstream_gone", { seen: "perhaps" }, false],
+  ["one that says that it has not seen it", "upstream_gone", { seen: "no" }, false],
+  ["what breaks behind an early answer", "truncated_response", { early: true, status: 413 }, false],
+  ["what breaks behind a switch of protocols", "upstream_gone", { status: 101 }, false],
+  ["a client that has gone", "client_gone", {}, false],
+  ["the proxy's own fault", "internal", {}, false],
+];
+
+for (const [what, code, failed, yes] of FAULTS) {
+  Deno.test(`isServersFault() says ${yes ? "yes" : "no"} to ${what}`, () => {
+    const error = new ProxyError(code, "It has failed");
+    assert.equal(
+      isServersFault({ error, seen: "yes", early: false, status: 0, ...failed }),
+      yes,
+    );
+  });
+}

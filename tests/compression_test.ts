@@ -12,7 +12,7 @@ import {
   type SeenAnswer,
   valuesOf,
 } from "./support/http.ts";
-import { Http2Client } from "./support/http2_client.ts";
+import { fieldOf, Http2Client } from "./support/http2_client.ts";
 import { startNodeHttp2 } from "./support/node_http2_server.ts";
 import { ENGINES, runCommand } from "./support/start_proxy.ts";
 import { connectTls } from "./support/tls_client.ts";
@@ -237,7 +237,10 @@ Deno.test("what has no body, is short or is left out of compression stays as it 
     vary: "Accept-Encoding",
   }]);
   const strong = await ask(client, "/304", { fields: ['If-None-Match: "a"'] });
-  assert.deepEqual([strong.status, headOf(strong)], [304, { etag: '"a"' }]);
+  assert.deepEqual([strong.status, headOf(strong)], [304, {
+    etag: '"a"',
+    vary: "Accept-Encoding",
+  }]);
   const plain = await ask(client, "/plain");
   assert.deepEqual([headOf(plain), plain.body], [{ "content-length": LENGTH }, BODY]);
   assert.deepEqual(backend.requests.map((seen) => valuesOf(seen, "if-none-match")).flat(), [
@@ -270,7 +273,7 @@ Deno.test("rules for answers come first, and Via and HTTP/2 servers are no troub
     ...{ "content-encoding": "br", vary: "Origin, Accept-Encoding" },
   });
   assert.deepEqual(valuesOf(answer, "x-own"), ["1"]);
-  assert.match(valuesOf(answer, "via").join(), /tls-proxy/);
+  assert.deepEqual(valuesOf(answer, "via"), ["2.0 tls-proxy"]);
   assert.equal(JSON.parse(decoded(answer)).length, 20001);
   assert.deepEqual(answer.trailers, [["x-trailer", "1"]]);
   using http2 = await Http2Client.connect(proxy.port);
@@ -278,6 +281,35 @@ Deno.test("rules for answers come first, and Via and HTTP/2 servers are no troub
   const second = await http2.answer(1);
   assert.equal(JSON.parse(decoded({ ...answer, ...second })).length, 20001);
   assert.deepEqual(second.trailers, [["x-trailer", "1"]]);
+  assert.equal(fieldOf(second.fields, "via"), "2.0 tls-proxy");
+});
+
+Deno.test("Via names the version that the server spoke, compressed or not, to every client", async () => {
+  let version = "";
+  await using backend = await startHttp(() =>
+    encodeAnswer(TEXT, { fields: ["Content-Type: text/plain", "Connection: keep-alive"] })
+      .replace("HTTP/1.1", `HTTP/${version}`)
+  );
+  await using proxy = await startCompressing(backend.address, {
+    settings: { forwarded: { via: true } },
+  });
+  using client = await connectTls(proxy.port);
+  using http2 = await Http2Client.connect(proxy.port);
+  let id = 1;
+  for (version of ["1.0", "1.1"]) {
+    for (const accepts of ["", "gzip"]) {
+      const answer = await ask(client, "/", { accepts });
+      assert.equal(headOf(answer)["content-encoding"], accepts === "" ? undefined : accepts);
+      assert.deepEqual(valuesOf(answer, "via"), [`${version} tls-proxy`]);
+      await http2.ask(id, "/", { fields: accepts === "" ? [] : [["accept-encoding", accepts]] });
+      const { fields } = await http2.answer(id);
+      assert.equal(fieldOf(fields, "content-encoding"), accepts === "" ? undefined : accepts);
+      assert.equal(fieldOf(fields, "via"), `${version} tls-proxy`);
+      id += 2;
+    }
+  }
+  await proxy.log.count(/ request .* encoding=gzip/, 4);
+  assert.equal(proxy.log.matching(/ encoding=/).length, 4);
 });
 
 Deno.test("own answers are compressed, with the same rules", async () => {

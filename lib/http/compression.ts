@@ -65,15 +65,18 @@ const VARY: ReadonlySet<string> = new Set(["vary"]);
 const CODED: ReadonlySet<string> = new Set(["vary", "etag", "accept-ranges"]);
 
 /**
- * A client that says the weak form of an `ETag` has it from here, so it gets that again, as without
- * this it would (RFC 9110, section 15.4.5).
+ * What a 200 would have said is said again (RFC 9110, section 15.4.5), whose type it need not tell: so
+ * it always varies. A client that says the weak form of an `ETag` has it from here, and gets that.
  */
 function notModified(request: CompressionRequest, { fields }: Compressible): Compression {
+  const varies = { remove: VARY, add: varyLine(fields) };
   const [tag, ...more] = valuesOf(fields, "etag");
-  if (tag === undefined || more.length > 0 || weak(tag) === tag) return NONE;
+  if (tag === undefined || more.length > 0 || weak(tag) === tag) {
+    return { kind: "varies", changes: varies };
+  }
   const said = request.values("if-none-match").join(",").split(",").map((one) => one.trim());
-  if (!said.includes(weak(tag))) return NONE;
-  const add = [{ name: "ETag", value: weak(tag) }, ...varyLine(fields)];
+  if (!said.includes(weak(tag))) return { kind: "varies", changes: varies };
+  const add = [{ name: "ETag", value: weak(tag) }, ...varies.add];
   return { kind: "varies", changes: { remove: new Set(["etag", "vary"]), add } };
 }
 

@@ -121,11 +121,16 @@ const CASES: readonly (readonly [name: string, given: Case, becomes: string])[] 
     { says: { ETag: '"a"' }, asks: { "accept-encoding": [] } },
     'varies; ETag: "a"; Vary: Accept-Encoding',
   ],
-  ["304", { status: 304, body: NO_BODY }, "none"],
+  ["304", { status: 304, body: NO_BODY }, VARIES],
+  [
+    "304 that says Vary",
+    { status: 304, body: NO_BODY, says: { Vary: "Origin" } },
+    "varies; Vary: Origin, Accept-Encoding",
+  ],
   [
     "304 to a strong tag",
     { status: 304, says: { ETag: '"a"' }, asks: { "if-none-match": '"a"' } },
-    "none",
+    'varies; ETag: "a"; Vary: Accept-Encoding',
   ],
   [
     "304 to a weak tag of ours",
@@ -135,7 +140,7 @@ const CASES: readonly (readonly [name: string, given: Case, becomes: string])[] 
   [
     "304 to a weak tag of theirs",
     { status: 304, says: { ETag: 'W/"a"' }, asks: { "if-none-match": 'W/"a"' } },
-    "none",
+    'varies; ETag: W/"a"; Vary: Accept-Encoding',
   ],
 ];
 

@@ -1,5 +1,6 @@
 import type { ClientCertFields } from "./client_cert.ts";
 import type { Field } from "./field.ts";
+import type { HttpVersion } from "./via.ts";
 
 /** The head of a request, well-formed (RFC 9112, sections 3 and 5). */
 export interface RequestHead {
@@ -74,6 +75,8 @@ export interface RequestFacts {
 
 /** What an answer says, whatever framing carried it; like `RequestFacts`. */
 export interface AnswerFacts {
+  /** Of HTTP, in which the server sent it. */
+  readonly version: HttpVersion;
   /** From 100 on; below 200 for an interim answer. */
   readonly status: number;
   /** Bytes of the body, or `NO_BODY` or `UNKNOWN_LENGTH`. */

@@ -13,8 +13,8 @@ export function viaField(before: readonly string[], minor: 0 | 1): Field {
   return viaFieldOf(before, `1.${minor}`);
 }
 
-/** Of HTTP, as `Via` has it. */
-type HttpVersion = "1.0" | "1.1" | "2.0";
+/** A version of HTTP, as `Via` has it. */
+export type HttpVersion = "1.0" | "1.1" | "2.0";
 
 /** @param version in which the message was received */
 export function viaFieldOf(before: readonly string[], version: HttpVersion): Field {

@@ -10,21 +10,28 @@ import {
 } from "../http/message.ts";
 import { changedFields } from "../http/changed_fields.ts";
 import { reasonOf } from "../http/status.ts";
-import { appendVia } from "../http/via.ts";
+import { appendVia, type HttpVersion } from "../http/via.ts";
 import { responseHeadText } from "./head.ts";
 
 /** The head of an answer whose body is another than the server's: it is framed anew. */
 export class CodedHead implements AnswerFacts {
   readonly status: number;
+  readonly version: HttpVersion;
   readonly body: number;
   readonly #fields: readonly Field[];
 
   /**
+   * Status and version are those of the server's answer.
+   *
    * @param fields that go end to end, without `Content-Length`
    * @param body bytes of it, or `NO_BODY` or `UNKNOWN_LENGTH`
    */
-  constructor(status: number, fields: readonly Field[], body: number) {
+  constructor(
+    { status, version }: Pick<AnswerFacts, "status" | "version">,
+    { fields, body }: { readonly fields: readonly Field[]; readonly body: number },
+  ) {
     this.status = status;
+    this.version = version;
     this.body = body;
     this.#fields = body < 0 ? fields : [...fields, field("Content-Length", String(body))];
   }
@@ -40,8 +47,7 @@ export class CodedHead implements AnswerFacts {
   toHttp1({ minor, keepAlive, via, changes }: AnswerTerms): Range {
     const fields = [...changedFields(this.#fields, changes)];
     if (this.body === UNKNOWN_LENGTH && minor === 1) fields.push(CHUNKED);
-    // like that of an answer by HTTP/2: in which version it came is forgotten
-    if (via) appendVia(fields, "1.1");
+    if (via) appendVia(fields, this.version);
     if (!keepAlive) fields.push(CLOSE);
     else if (minor === 0) fields.push(KEEP_ALIVE);
     const { status } = this;

@@ -7,6 +7,7 @@ import {
   type PutField,
   type Range,
 } from "../http/message.ts";
+import type { HttpVersion } from "../http/via.ts";
 import { RoomyBuffer } from "../io/roomy_buffer.ts";
 import { bodyOf } from "./framing.ts";
 import type { Asked } from "./judge_answer.ts";
@@ -91,6 +92,10 @@ export class IncomingAnswer implements AnswerFacts {
     if (size === undefined) return false;
     this.#takeText(this.#text, size);
     return true;
+  }
+
+  get version(): HttpVersion {
+    return `1.${this.#text?.facts.head.minor ?? this.#plain.line.minor}`;
   }
 
   /** Whether a head has begun and not ended. */

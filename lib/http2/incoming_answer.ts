@@ -19,6 +19,7 @@ import type { Http2ResponseHead } from "./response_head.ts";
 
 /** An answer's head that came by HTTP/2, and what it says. */
 export class IncomingAnswer implements AnswerFacts {
+  readonly version = "2.0";
   readonly status: number;
   readonly body: number;
   readonly #head: Http2ResponseHead;
@@ -58,7 +59,7 @@ export class IncomingAnswer implements AnswerFacts {
     if (this.body === UNKNOWN_LENGTH && minor === 1) fields.push(CHUNKED);
     if (this.status === 101) fields.push(...SWITCHED);
     if (this.#accept !== undefined) fields.push(field("Sec-WebSocket-Accept", this.#accept));
-    if (via) appendVia(fields, "2.0");
+    if (via) appendVia(fields, this.version);
     if (this.status >= 200 && !keepAlive) fields.push(CLOSE);
     else if (this.status >= 200 && minor === 0) fields.push(KEEP_ALIVE);
     const lines = fieldLines(changedFields(fields, changes));

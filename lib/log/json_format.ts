@@ -37,6 +37,7 @@ function requestJson(event: RequestServed): string {
     `,"host":${text(event.host)},"method":${text(event.method)},"target":${text(event.target)}` +
     `,"version":${text(event.version)},"status":${event.status}` +
     `,"bytes_in":${event.bytesIn},"bytes_out":${event.bytesOut}` +
+    `,"encoding":${text(event.coded?.coding)}` +
     `,"route":${text(event.route)},"rule":${text(event.rule)},"backend":${text(event.backend)}` +
     `,"server":${text(event.server)},"attempts":${event.attempts}` +
     `,"wait_ms":${ms(event.waitMs)},"first_byte_ms":${ms(event.firstByteMs)}` +

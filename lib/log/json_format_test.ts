@@ -20,7 +20,11 @@ const BEGIN = { time: "2026-01-02T03:04:05.006Z", level: "info" };
 
 const CASES: readonly { event: ProxyEvent; json: Record<string, unknown> }[] = [
   {
-    event: { ...REQUEST, client: "10.0.0.1" },
+    event: {
+      ...REQUEST,
+      client: "10.0.0.1",
+      coded: { coding: "gzip", bytesIn: 9, bytesOut: 4 },
+    },
     json: {
       ...BEGIN,
       event: "request",
@@ -35,6 +39,7 @@ const CASES: readonly { event: ProxyEvent; json: Record<string, unknown> }[] = [
       status: 200,
       bytes_in: 0,
       bytes_out: 5,
+      encoding: "gzip",
       route: "localhost/x",
       rule: null,
       backend: "default",

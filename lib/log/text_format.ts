@@ -211,6 +211,7 @@ function requestLine(event: RequestServed): EventLine {
     ["attempts", event.attempts],
     ["wait", event.waitMs === undefined ? undefined : milliseconds(event.waitMs)],
     ["first_byte", event.firstByteMs === undefined ? undefined : milliseconds(event.firstByteMs)],
+    ...(event.coded === undefined ? [] : [["encoding", event.coded.coding] as const]),
     // what was there before HTTP/2 is as it was
     ...(event.version === "HTTP/2" ? [["version", "2"] as const] : []),
   ]);

@@ -22,7 +22,7 @@ export class Compressor implements AnswerTransformer {
   #keptBytes = 0;
 
   begin(answer: AnswerFacts, { client, changes, user }: TransformPlace) {
-    const { status, body } = answer;
+    const { status, version, body } = answer;
     const fields = fieldsOf(answer, changes);
     const compression = compressionOf(client.request, { status, body, fields });
     if (compression.kind === "none") return void client.begin(answer, changes, false);
@@ -30,14 +30,16 @@ export class Compressor implements AnswerTransformer {
       return void client.begin(answer, changesInTurn(changes, compression.changes), false);
     }
     const { coding, varies } = compression;
-    const coded = changedFields(withoutLength(fields), compression.changes);
-    if (body === NO_BODY) {
-      return void client.begin(new CodedHead(status, coded, NO_BODY), undefined, false);
-    }
+    const coded = [...changedFields(withoutLength(fields), compression.changes)];
+    const beginCoded = (size: number) => {
+      const head = new CodedHead({ status, version }, { fields: coded, body: size });
+      client.begin(head, undefined, false);
+    };
+    if (body === NO_BODY) return void beginCoded(NO_BODY);
     return new CompressedAnswer({
       ...{ client, user, coding, body },
       beginPlain: () => client.begin(answer, changesInTurn(changes, varies), false),
-      beginCoded: (size) => client.begin(new CodedHead(status, coded, size), undefined, false),
+      beginCoded,
       encoder: (user) => this.#encoder(coding, user),
     });
   }

@@ -6,7 +6,7 @@ import { grpcMessage, grpcStatus, isGrpc } from "../http/grpc.ts";
 import { endToEndTrailers } from "../http/hop_fields.ts";
 import type { AnswerFacts, FieldChanges, PutField } from "../http/message.ts";
 import type { OwnAnswer } from "../http/own_answer.ts";
-import { viaField } from "../http/via.ts";
+import { viaFieldOf } from "../http/via.ts";
 import type { AcceptedConnection } from "../http2/accepted_connection.ts";
 import type { StreamReset } from "../http2/connection.ts";
 import { IncomingRequest } from "../http2/incoming_request.ts";
@@ -293,7 +293,7 @@ export class Http2Stream implements ClientStream {
         if (name === "via") before.push(value);
         else put(name, value);
       }, changes);
-      put("via", viaField(before, 1).value);
+      put("via", viaFieldOf(before, answer.version).value);
     };
   }
 

@@ -58,6 +58,7 @@ export function scriptedRequest(options: Partial<RequestFacts> = {}): RequestFac
 export function scriptedAnswer(status: number, options: Partial<AnswerFacts> = {}): AnswerFacts {
   return {
     status,
+    version: "1.1",
     body: status < 200 ? NO_BODY : UNKNOWN_LENGTH,
     has: () => false,
     values: () => [],

@@ -14,6 +14,7 @@ import type { FieldChanges, RequestChanges, RequestFacts } from "../http/message
 import type { Variables } from "../http/template.ts";
 import type { OwnAnswer } from "../http/own_answer.ts";
 import { redirectAnswer } from "../http/redirect_answer.ts";
+import type { Backend } from "../upstream/backend.ts";
 import type { CodedFacts } from "./answer_transform.ts";
 import type { ClientIdentity } from "./client_identity.ts";
 import { Exchange } from "./exchange.ts";
@@ -96,18 +97,19 @@ export class RequestService implements ExchangeOwner {
     } catch (reason) {
       return this.exchange.refuse(asProxyError(reason, "internal"));
     }
-    if (routed.order === undefined) void this.#serveByRules(routed, policy);
-    else this.exchange.start(routed.order, this.#began);
+    const { order, target: { action, rules } } = routed;
+    if (order !== undefined) return this.exchange.start(order, this.#began);
+    if (rules !== undefined || action.kind !== "backend") {
+      return void this.#serveByRules(routed, policy);
+    }
+    this.exchange.start(this.#orderTo(action.backend, routed), this.#began);
   }
 
-  /**
-   * The same where a route asks something of a request, changes it or answers by itself, or where
-   * clients keep their servers.
-   */
-  async #serveByRules({ target, host }: Routed, policy: Policy): Promise<void> {
+  /** The same where a route asks something of a request, changes it or answers by itself. */
+  async #serveByRules(routed: Routed, policy: Policy): Promise<void> {
     const isWaitedFor = this.exchange.hold();
     const { request } = this.#stream;
-    const { action, rules } = target;
+    const { host, target: { action, rules } } = routed;
     const variables = this.#variables(host, policy);
     this.#answerChanges = rules?.answerFields?.(variables);
     let changes: RequestChanges | undefined;
@@ -130,19 +132,32 @@ export class RequestService implements ExchangeOwner {
         undefined,
       );
     }
-    const { backend } = action;
+    this.exchange.proceed(this.#orderTo(action.backend, routed, changes), this.#began);
+  }
+
+  /**
+   * What is to be done with a request that goes to a backend.
+   *
+   * @param changes what rules make of it
+   */
+  #orderTo(
+    backend: Backend,
+    { policy, target: { rules, bodyLimit } }: Pick<Routed, "policy" | "target">,
+    changes?: RequestChanges,
+  ): ExchangeOrder {
     const forwarding = this.#identity.forwarding(policy);
+    const { request } = this.#stream;
     const kept = backend.sticky?.read(request.values("cookie"), forwarding.proto === "https");
-    this.exchange.proceed({
+    return {
       backend,
       forwarding,
       requestChanges: kept === undefined ? changes : kept.requestChanges(changes),
       answerChanges: this.#answerChanges,
       kept,
       transformer: rules?.compress === true ? this.#options.rules.compressor : undefined,
-      bodyLimit: target.bodyLimit,
+      bodyLimit,
       tunnelIdle: policy.timeouts.tunnelIdle,
-    }, this.#began);
+    };
   }
 
   #refuseByRule(error: ProxyError): void {
@@ -267,7 +282,7 @@ export class RequestService implements ExchangeOwner {
     const { defaultHost } = this.#identity;
     const host = known ?? (authority === undefined ? defaultHost : hostOfAuthority(authority));
     if (known === undefined) this.#checkHost(host, policy);
-    const { router, timeouts: { tunnelIdle } } = policy;
+    const { router } = policy;
     const route = router.route(host, path, request);
     if (route?.passthrough === true) {
       throw new ProxyError("misdirected", "TLS is the server's own under this host");
@@ -276,19 +291,10 @@ export class RequestService implements ExchangeOwner {
       throw new ProxyError("no_route", "No route matches this host and path");
     }
     const { target } = route;
-    const { action, rules, bodyLimit } = target;
+    const { action, rules } = target;
     const isPlain = action.kind === "backend" && action.backend.sticky === undefined &&
       rules === undefined;
-    const order = !isPlain ? undefined : {
-      backend: action.backend,
-      forwarding: this.#identity.forwarding(policy),
-      requestChanges: undefined,
-      answerChanges: undefined,
-      kept: undefined,
-      transformer: undefined,
-      bodyLimit,
-      tunnelIdle,
-    };
+    const order = isPlain ? this.#orderTo(action.backend, { policy, target }) : undefined;
     return { policy, authority, path, host, name: router.nameAt(route.index), target, order };
   }
 

@@ -557,7 +557,7 @@ Deno.test("an answer of Deno.listenTls() waits for an acknowledgement without th
   })();
   await within(serving, "the server to see the end");
   const stalled = times.filter((ms) => ms > STALL_MS).length;
-  assert.ok(stalled > times.length / 2, "the trap is gone: withoutDelay() is not needed");
+  assert.ok(stalled > times.length / 2, "the trap is gone: Nagle need not be off");
 });
 
 /** Whether it is TLS (RFC 8446, section 5.1) from the first byte to the last, or nothing. */

@@ -4,14 +4,17 @@ export interface Queued {
   /** RFC 9218; not changed while it is queued. */
   urgency: number;
   incremental: boolean;
+  /** So far; not changed while it is queued. */
+  readonly bytesSent: number;
   /** Whether it is in the queue. */
   queued: boolean;
 }
 
 /**
  * The streams that have something to send and are allowed to, in the order in which they may (RFC
- * 9218, section 10): lower urgency first; among equals those that are not incremental, one after
- * the other by their identifier, then the incremental ones, which take turns.
+ * 9218, section 10): lower urgency first; among equals those that have sent little, so that what is
+ * small does not wait behind what is large; among these again those that are not incremental, one
+ * after the other by their identifier, then the incremental ones, which take turns.
  */
 export class SendQueue<Stream extends Queued> {
   readonly #byUrgency: Stream[][] = [];
@@ -27,8 +30,7 @@ export class SendQueue<Stream extends Queued> {
     stream.queued = true;
     this.#count++;
     const level = this.#byUrgency[stream.urgency] ??= [];
-    if (stream.incremental) level.push(stream);
-    else level.splice(placeOf(stream, level), 0, stream);
+    level.splice(placeOf(stream, level), 0, stream);
   }
 
   remove(stream: Stream): void {
@@ -60,7 +62,21 @@ export class SendQueue<Stream extends Queued> {
   }
 }
 
+/** From so much on an answer is large. */
+const LARGE_BYTES = 64 * 1024;
+
 function placeOf<Stream extends Queued>(stream: Stream, level: readonly Stream[]): number {
-  const place = level.findIndex((other) => other.incremental || other.id > stream.id);
-  return place === -1 ? level.length : place;
+  const rank = rankOf(stream);
+  let place = level.length;
+  for (; place > 0; place--) {
+    const other = level[place - 1] as Stream;
+    const otherRank = rankOf(other);
+    if (otherRank < rank) break;
+    if (otherRank === rank && (stream.incremental || other.id < stream.id)) break;
+  }
+  return place;
+}
+
+function rankOf({ bytesSent, incremental }: Queued): number {
+  return (bytesSent < LARGE_BYTES ? 0 : 2) + (incremental ? 1 : 0);
 }

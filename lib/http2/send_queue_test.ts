@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { NO_PRIORITY, parsePriority } from "./priority.ts";
 import { type Queued, SendQueue } from "./send_queue.ts";
 
-function stream(id: number, urgency = 3, incremental = true): Queued {
-  return { id, urgency, incremental, queued: false };
+function stream(id: number, urgency = 3, incremental = true, bytesSent = 0): Queued {
+  return { id, urgency, incremental, bytesSent, queued: false };
 }
 
 function takeAll(queue: SendQueue<Queued>): number[] {
@@ -26,6 +26,23 @@ Deno.test("SendQueue gives the most urgent first, then those that do not share, 
     ]
   ) queue.add(one);
   assert.deepEqual(takeAll(queue), [5, 7, 9, 1, 3, 11]);
+});
+
+Deno.test("SendQueue lets those that have sent little go ahead of equally urgent ones", () => {
+  const queue = new SendQueue<Queued>();
+  const large = 64 * 1024;
+  for (
+    const one of [
+      stream(1, 3, true, large),
+      stream(3, 3, false, large),
+      stream(5, 2, true, large),
+      stream(7, 3, true, large),
+      stream(9, 3, true, large - 1),
+      stream(13, 3, false),
+      stream(11, 3, false),
+    ]
+  ) queue.add(one);
+  assert.deepEqual(takeAll(queue), [5, 11, 13, 9, 3, 1, 7]);
 });
 
 Deno.test("SendQueue lets streams that share take turns, and no other", () => {

@@ -23,19 +23,23 @@ export class ListeningSockets {
   }
 
   /**
-   * Switches Nagle's algorithm off on the socket that has just been opened on a port with
-   * `reusePort`, and so on every socket it accepts, which inherit the option. The runtime's TLS
-   * connections have no `setNoDelay`, and without it each answer of more than one TLS record on a
-   * kept-alive connection waits 40 ms for an acknowledgement.
+   * Sets options on the socket that has just been opened on a port with `reusePort`, and so on every
+   * socket it accepts, which inherit them: Nagle's algorithm is off, and the system takes little
+   * more than it can send. The runtime's TLS connections have no `setNoDelay`, and without it each
+   * answer of more than one TLS record on a kept-alive connection waits 40 ms for an
+   * acknowledgement. What the system has taken nothing can go ahead of: a small answer waited behind
+   * megabytes of downloads on the same connection.
    *
    * @returns the socket's descriptor
    * @throws {ProxyError} `unavailable` where it cannot be done, with the reason
    */
-  withoutDelay(port: number): number {
+  tune(port: number): number {
     const fd = this.#newest(port);
     if (!this.#set(fd, IPPROTO_TCP, TCP_NODELAY, ONE)) {
       throw new ProxyError("unavailable", "The system refused TCP_NODELAY");
     }
+    // goes without where it is not known
+    this.#set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES);
     return fd;
   }
 
@@ -176,6 +180,9 @@ const SECOND = 1;
 const SHUT_RDWR = 2;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
+const TCP_NOTSENT_LOWAT = DARWIN ? 0x201 : 25;
+/** What the system may hold beyond what is under way: two writes, so that it never runs dry. */
+const UNSENT_BYTES = new Int32Array([128 * 1024]);
 const SOL_SOCKET = DARWIN ? 0xffff : 1;
 const SO_ACCEPTCONN = DARWIN ? 0x0002 : 30;
 const SO_REUSEPORT = DARWIN ? 0x0200 : 15;

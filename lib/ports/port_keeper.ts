@@ -7,8 +7,6 @@ import { type ConnectionEnds, StuckSockets } from "./stuck_sockets.ts";
 /** A socket that is to listen on a port, which others of this process may have as well. */
 export interface Opening<Listener> {
   readonly address: Address;
-  /** Whether an earlier one of this thread still has the address: the new one takes over from it. */
-  readonly beside: boolean;
   /** Whether it is of use only with Nagle's algorithm off on what it accepts. */
   readonly noDelay: boolean;
   /** Listens, with `reusePort`. */
@@ -59,11 +57,11 @@ class OwnPorts implements PortKeeper {
     return claimPort(address);
   }
 
-  async open<L>({ address, beside, noDelay, listen, close }: Opening<L>): Promise<OpenPort<L>> {
+  async open<L>({ address, noDelay, listen, close }: Opening<L>): Promise<OpenPort<L>> {
     const listener = await listen();
     let takesOver = false;
     try {
-      if (noDelay || beside) takesOver = this.#mark(address);
+      takesOver = this.#mark(address);
     } catch (error) {
       if (!(error instanceof ProxyError) || noDelay) {
         close(listener);
@@ -80,7 +78,7 @@ class OwnPorts implements PortKeeper {
 
   #mark({ port }: Address): boolean {
     const sockets = listeningSockets();
-    return sockets.steerToNewest(sockets.withoutDelay(port));
+    return sockets.steerToNewest(sockets.tune(port));
   }
 }
 

@@ -43,7 +43,6 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
   const address = { host: options.address.host, port };
   const { listener, closeBy } = await portKeeper().open({
     address,
-    beside,
     noDelay: false,
     listen: () => listenShared(address),
     close: (listener) => listener.close(),

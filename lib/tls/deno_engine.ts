@@ -44,9 +44,9 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
   const { beside = false } = options;
   const port = beside ? options.address.port : await portKeeper().claim(options.address);
   const pending = new Set<Deno.TlsConn>();
-  const first = await open(port, { beside });
+  const first = await open(port);
   const rotation = new Rotation(first, {
-    open: () => open(port, { beside: true }),
+    open: () => open(port),
     isCurrent: ({ isCurrent }) => isCurrent(),
     takesOver: first.takesOver,
   });
@@ -61,10 +61,7 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
   };
 
   /** A listener with the certificates of now, to which this runtime holds for good. */
-  async function open(
-    port: number,
-    { beside }: { beside: boolean },
-  ): Promise<CertificateGeneration> {
+  async function open(port: number): Promise<CertificateGeneration> {
     const identity = identityOf(options.certificates, () => {
       // where it cannot be replaced, it goes on as it is
       rotation.refresh().catch((error) =>
@@ -75,7 +72,6 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
     const address = { ...options.address, port };
     const { listener, takesOver, closeBy } = await portKeeper().open({
       address,
-      beside,
       // without the library there is no way, and it costs time alone
       noDelay: portKeeper().unavailable === undefined,
       listen: () => listenTls({ ...options, address }, identity),

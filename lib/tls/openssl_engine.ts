@@ -59,7 +59,6 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
   const unnamed = new Set<Deno.TcpConn>();
   const { listener, closeBy } = await portKeeper().open({
     address,
-    beside,
     noDelay: false,
     listen: () => listenShared(address),
     close: (listener) => listener.close(),

@@ -92,7 +92,7 @@ export class PortGroups {
     const group = this.#group(address);
     const id = this.#ids++;
     try {
-      const fd = this.#withoutDelay(address, noDelay);
+      const fd = this.#tune(address, noDelay);
       group.sockets.push({ id, worker, fd });
       return { socket: id, takesOver: this.#steer(group, this.#newest(group)) };
     } finally {
@@ -185,9 +185,9 @@ export class PortGroups {
     return gone;
   }
 
-  #withoutDelay({ port }: Address, strictly: boolean): number | undefined {
+  #tune({ port }: Address, strictly: boolean): number | undefined {
     try {
-      return this.#sockets?.withoutDelay(port);
+      return this.#sockets?.tune(port);
     } catch (error) {
       if (!(error instanceof ProxyError) || strictly) throw error;
       return undefined;

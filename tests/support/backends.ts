@@ -136,8 +136,18 @@ export function startNamed(name: string, options?: BackendOptions): Promise<Http
   return startHttp(() => encodeAnswer(name), options);
 }
 
-/** A port that nothing listens on: it was free a moment ago. */
-export async function unusedPort(): Promise<number> {
-  await using backend = await startBackend(() => Promise.resolve());
-  return backend.port;
+/**
+ * A port that nothing listens on: it was free a moment ago. It is below those that systems give to
+ * clients and to who asks for any, so that nobody beside gets it meanwhile but by chance.
+ */
+export function unusedPort(): Promise<number> {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 22_000);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return Promise.resolve(port);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }

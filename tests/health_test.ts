@@ -3,6 +3,7 @@ import { startBackend, startHttp, unusedPort } from "./support/backends.ts";
 import { FAST_CHECKS, startConfigured } from "./support/configured_proxy.ts";
 import { within } from "./support/deadline.ts";
 import { encodeAnswer, encodeRequest, readAnswer, readRequest, valuesOf } from "./support/http.ts";
+import { startNodeHttp2 } from "./support/node_http2_server.ts";
 import { askAll, startNamedServer } from "./support/named_server.ts";
 import { connectTls } from "./support/tls_client.ts";
 
@@ -43,6 +44,24 @@ Deno.test("health checks ask what they are told to, and look at what they are to
   const check = /^GET \/\?full HTTP\/1\.1\r\nHost: check\.test\r\n.*\r\nConnection: close\r\n\r\n$/;
   assert.match(await within(first.promise, "a check"), check);
   assert.equal(proxy.log.matching(/ server down /).length, 1);
+});
+
+Deno.test("health checks ask by HTTP/2 where requests do", async () => {
+  await using server = await startNodeHttp2(`
+    tell("asked " + head[":method"] + " " + head[":scheme"] + " " + head[":path"]);
+    global.count = (global.count ?? 0) + 1;
+    stream.respond({ ":status": global.count < 4 ? 503 : 200 });
+    stream.end("well");
+  `);
+  const api = {
+    servers: [server.address],
+    protocol: "h2",
+    health: { ...HTTP_CHECK, body: "well" },
+  };
+  await using proxy = await startConfigured({ backends: { api } });
+  await proxy.log.first(/ server down backend=api .*status 503/);
+  await proxy.log.first(/ server up backend=api .*status 200 and the body expected/);
+  await server.lines.first(/^asked GET http \/healthz$/);
 });
 
 Deno.test("health checks are never two at one server, and end at their timeout", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createTestAuthority } from "./support/authority.ts";
-import { startConfigured } from "./support/configured_proxy.ts";
+import { FAST_CHECKS, startConfigured } from "./support/configured_proxy.ts";
 import { encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
 import { Http2Client } from "./support/http2_client.ts";
 import { Lines } from "./support/lines.ts";
@@ -106,6 +106,21 @@ for (const [name, serve] of Object.entries(SERVERS)) {
         assert.match(body, VERSION[taken]);
       }
       assert.deepEqual(proxy.log.matching(/ server failed /), []);
+    });
+  }
+
+  for (const offer of [["h2", "http/1.1"], ["http/1.1"]] as const) {
+    Deno.test(`health checks speak to ${name} what requests do: ${offer.join(" and ")}`, async () => {
+      await using server = await serve(offer);
+      const [taken = "http/1.1"] = offer;
+      // an answer in the version that is not expected tells that it came in the other
+      const body = taken === "h2" ? "HTTP/1" : "HTTP/2";
+      const api = { servers: [server.address], tls: { ca: authority.ca } };
+      const health = { type: "http", path: "/", body, fall: 1, ...FAST_CHECKS };
+      await using proxy = await startConfigured({
+        backends: { api: { ...api, protocol: "auto", health } },
+      });
+      await proxy.log.first(/ server down .*status 200, but not the body expected/);
     });
   }
 

@@ -99,7 +99,8 @@ const statusRanges = text(
 
 const health = camelKeys(z.strictObject({
   type: z.enum(["http", "tcp", "grpc", "none"]).default("tcp").meta({
-    description: "A request, only a connection, or grpc.health.v1, which takes protocol: h2",
+    description:
+      "A request, by what all requests are sent by; only a connection; or grpc.health.v1, which takes protocol: h2",
   }),
   service: z.string().max(200).default("").meta({
     description: "What a grpc check asks for; nothing asks for the server as a whole",

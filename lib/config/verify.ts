@@ -317,11 +317,6 @@ function protocolNeeds({ backends }: Config): Finding[] {
         "connections by HTTP/2 are shared by clients: they cannot tell of one address";
       findings.push(error(["backends", name, "proxy_protocol"], message));
     }
-    if (health.type === "http" && protocol === "h2") {
-      const message =
-        `an http check goes by HTTP/1.1; of servers by HTTP/2 write "type: grpc" or "type: tcp"`;
-      findings.push(error(["backends", name, "health", "type"], message));
-    }
     if (health.type === "grpc" && protocol !== "h2") {
       const message = `gRPC goes by HTTP/2: it takes "protocol: h2"`;
       findings.push(error(["backends", name, "health", "type"], message));

@@ -169,9 +169,7 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
   ],
   [
     { backends: "{ api: { servers: ['h:1'], protocol: h2, health: { type: http } } }" },
-    [
-      'error an http check goes by HTTP/1.1; of servers by HTTP/2 write "type: grpc" or "type: tcp"',
-    ],
+    [],
   ],
   [
     { backends: "{ api: { servers: ['h:1'], tls: { ca: x, verify: false } } }" },

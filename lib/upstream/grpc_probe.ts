@@ -1,14 +1,9 @@
-import { ProxyError } from "../core/errors.ts";
 import type { Field } from "../http/field.ts";
 import { valuesOf } from "../http/field.ts";
-import { type StreamReset, WINDOWS } from "../http2/connection.ts";
-import { DialedConnection, type DialedEvents } from "../http2/dialed_connection.ts";
-import { giveOutput } from "../http2/frame_writer.ts";
-import type { Http2Error } from "../http2/http2_error.ts";
 import type { Http2ResponseHead } from "../http2/response_head.ts";
 import type { Stream } from "../http2/stream.ts";
 import type { ByteSocket } from "../io/socket_connection.ts";
-import { writeAll } from "../io/write_all.ts";
+import { Http2Check } from "./http2_check.ts";
 import type { ProbeResult } from "./probe_result.ts";
 
 /** A server that says by `grpc.health.v1` that it serves. */
@@ -20,7 +15,6 @@ export interface GrpcProbe {
   readonly host: string;
 }
 
-const LIMITS = { headerBytes: 16 * 1024, headers: 100 };
 /** Enough for any answer of a check; what comes behind is not looked at. */
 const MAX_BYTES = 1024;
 
@@ -29,39 +23,23 @@ const MAX_BYTES = 1024;
  *
  * @throws {ProxyError} where what comes is no answer
  */
-export async function askGrpc(socket: ByteSocket, rules: GrpcProbe): Promise<ProbeResult> {
-  const check = new Check(rules);
-  const buffer = new Uint8Array(4 * 1024);
-  while (check.result === undefined) {
-    await flush(socket, check);
-    const count = await socket.read(buffer);
-    if (count === null) throw new ProxyError("upstream_gone", "the connection ended early");
-    check.protocol.feed(buffer.subarray(0, count));
-  }
-  check.protocol.finish();
-  await flush(socket, check).catch(() => {});
-  return check.result;
-}
-
-async function flush(socket: ByteSocket, { protocol }: Check): Promise<void> {
-  for (let out = protocol.takeOutput(); out !== undefined; out = protocol.takeOutput()) {
-    await writeAll(socket, out);
-    giveOutput(out);
-  }
+export function askGrpc(
+  socket: ByteSocket,
+  rules: GrpcProbe,
+  scheme: "https" | "http",
+): Promise<ProbeResult> {
+  return new GrpcCheck(rules, scheme).ask(socket);
 }
 
 /** One call of `grpc.health.v1.Health/Check`. */
-class Check implements DialedEvents<Check> {
-  readonly protocol: DialedConnection<Check>;
-  result: ProbeResult | undefined;
+class GrpcCheck extends Http2Check {
   #body = new Uint8Array(0);
 
-  constructor({ service, host }: GrpcProbe) {
-    const now = () => performance.now();
-    this.protocol = new DialedConnection<Check>(this, { ...WINDOWS, limits: LIMITS, now });
+  constructor({ service, host }: GrpcProbe, scheme: "https" | "http") {
+    super();
     const stream = this.protocol.open(this, {
       method: "POST",
-      scheme: "http",
+      scheme,
       authority: host,
       path: "/grpc.health.v1.Health/Check",
       fields: (put) => {
@@ -74,53 +52,44 @@ class Check implements DialedEvents<Check> {
     this.protocol.sendData(stream, message, 0, message.length, true);
   }
 
-  response(stream: Stream<Check>, { status, fields }: Http2ResponseHead, ended: boolean): void {
-    if (status >= 200 && status !== 200) this.#fail(`status ${status}`);
+  response(
+    stream: Stream<Http2Check>,
+    { status, fields }: Http2ResponseHead,
+    ended: boolean,
+  ): void {
+    if (status >= 200 && status !== 200) this.fail(`status ${status}`);
     // an answer of trailers alone
     else if (ended) this.trailers(stream, fields);
   }
 
-  data(stream: Stream<Check>, bytes: Uint8Array, from: number, to: number, ended: boolean): void {
+  data(
+    stream: Stream<Http2Check>,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    ended: boolean,
+  ): void {
     this.protocol.consumed(stream, to - from);
-    if (this.#body.length + to - from > MAX_BYTES) return this.#fail("an answer that is too long");
+    if (this.#body.length + to - from > MAX_BYTES) return this.fail("an answer that is too long");
     const both = new Uint8Array(this.#body.length + to - from);
     both.set(this.#body);
     both.set(bytes.subarray(from, to), this.#body.length);
     this.#body = both;
-    if (ended) this.#fail("an answer without a grpc-status");
+    if (ended) this.fail("an answer without a grpc-status");
   }
 
-  trailers(_stream: Stream<Check>, fields: readonly Field[]): void {
+  trailers(_stream: Stream<Http2Check>, fields: readonly Field[]): void {
     const [status] = valuesOf(fields, "grpc-status");
     const [message = ""] = valuesOf(fields, "grpc-message");
     if (status !== "0") {
-      return this.#fail(
+      return this.fail(
         `grpc-status ${status ?? "missing"}${message === "" ? "" : `: ${message}`}`,
       );
     }
     const state = servingStatus(this.#body);
     const reason = STATES[state ?? 0] ?? `status ${state}`;
-    if (state === SERVING) this.result ??= { outcome: "passed", reason };
-    else this.#fail(reason);
-  }
-
-  reset(_stream: Stream<Check>, { reason }: StreamReset): void {
-    this.#fail(reason);
-  }
-
-  failed({ message }: Http2Error): void {
-    this.#fail(`it does not speak HTTP/2: ${message}`);
-  }
-
-  taken(): void {}
-  idle(): void {}
-  output(): void {}
-  settled(): void {}
-  goingAway(): void {}
-  pong(): void {}
-
-  #fail(reason: string): void {
-    this.result ??= { outcome: "failed", reason };
+    if (state === SERVING) this.end({ outcome: "passed", reason });
+    else this.fail(reason);
   }
 }
 

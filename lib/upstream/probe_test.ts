@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { startBackend, unusedPort } from "../../tests/support/backends.ts";
-import type { HttpProbe, ProbeRules } from "./probe.ts";
+import { startBackend, startHttp, unusedPort } from "../../tests/support/backends.ts";
+import { startHttp2Server, type TestAnswer } from "../../tests/support/http2_sockets.ts";
+import type { HttpProbe } from "./http_probe.ts";
+import type { ProbeRules } from "./probe.ts";
 import { probe } from "./probe.ts";
 
 const HTTP: HttpProbe = {
@@ -12,7 +14,10 @@ const HTTP: HttpProbe = {
   body: undefined,
 };
 
-const OPTIONS = { timeout: 300, proxyProtocol: undefined, tls: undefined };
+const OPTIONS = {
+  ...{ timeout: 300, proxyProtocol: undefined, tls: undefined },
+  protocol: "http1",
+} as const;
 
 const BIG = "x".repeat(50_000);
 const answer = (status: number, body: string) =>
@@ -65,6 +70,62 @@ Deno.test("probe() tells by the answer whether a server is well", async () => {
     if (expected.includes("malformed")) assert.match(result, /^failed: .*malformed/);
     else assert.equal(result, expected, JSON.stringify(sent.slice(0, 60)));
   }
+});
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+/** The same by HTTP/2. */
+const ANSWERS_BY_HTTP2: readonly [answer: TestAnswer, rules: Partial<HttpProbe>, result: string][] =
+  [
+    [{ status: 200, body: bytes("fine") }, {}, "passed: status 200"],
+    [{ status: 200, body: bytes(BIG) }, {}, "passed: status 200"],
+    [{ status: 204 }, {}, "passed: status 204"],
+    [{ status: 200 }, { method: "HEAD" }, "passed: status 200"],
+    [{ status: 403, body: bytes("no") }, {}, "failed: status 403"],
+    [
+      { status: 200, body: bytes(BIG + "fine") },
+      { body: "fine" },
+      "passed: status 200 and the body expected",
+    ],
+    [
+      { status: 200, body: bytes("fine"), trailers: [{ key: "a", value: "b" }] },
+      { body: "fine" },
+      "passed: status 200 and the body expected",
+    ],
+    [
+      { status: 200, body: bytes("ill") },
+      { body: "fine" },
+      "failed: status 200, but not the body expected",
+    ],
+    [{ status: 204 }, { body: "fine" }, "failed: status 204, but not the body expected"],
+  ];
+
+Deno.test("probe() asks servers by HTTP/2 that requests are sent to by it", async () => {
+  let next: TestAnswer = { status: 500 };
+  const asked: string[] = [];
+  await using server = startHttp2Server(({ line, fields }) => {
+    asked.push(`${line} ${fields.get("user-agent")}`);
+    return next;
+  });
+  const endpoint = { kind: "tcp", host: "127.0.0.1", port: server.port } as const;
+  for (const [answer, rules, expected] of ANSWERS_BY_HTTP2) {
+    next = answer;
+    const options = { ...OPTIONS, timeout: 5_000, protocol: "h2" } as const;
+    const { outcome, reason } = await probe(endpoint, { ...HTTP, ...rules }, options);
+    assert.equal(`${outcome}: ${reason}`, expected);
+  }
+  assert.equal(asked[0], "GET /healthz tls-proxy-health");
+  assert.equal(asked.length, ANSWERS_BY_HTTP2.length);
+  assert.deepEqual(server.errors, []);
+});
+
+Deno.test("probe() by HTTP/2 says of a server that it speaks something else", async () => {
+  await using server = await startHttp(() => answer(200, "fine"), { brokenOff: true });
+  const endpoint = { kind: "tcp", host: "127.0.0.1", port: server.port } as const;
+  const options = { ...OPTIONS, timeout: 5_000, protocol: "h2" } as const;
+  const { outcome, reason } = await probe(endpoint, HTTP, options);
+  assert.equal(outcome, "failed");
+  assert.match(reason, /^it does not speak HTTP\/2: /);
 });
 
 Deno.test("probe() tells a server that refuses from one that is only ill", async () => {

@@ -110,7 +110,7 @@ export class Server {
       ...health,
       probe: () =>
         probe(endpoint, health.probe, {
-          ...{ timeout: health.timeout, proxyProtocol, tls: this.tls },
+          ...{ timeout: health.timeout, proxyProtocol, tls: this.tls, protocol },
         }),
       onResult: ({ outcome, reason }) => {
         if (outcome !== "untold") this.#record(outcome, `check: ${reason}`);

@@ -99,7 +99,9 @@ for (const [how, way] of Object.entries(WAYS)) {
     );
     await allResume(at.replicas);
     for (const { log, says } of at.replicas) {
-      assert.equal(log.matching(/cluster down/).length, 1, log.text);
+      // one line for each time it was away: a slow machine may have missed it more often
+      const away = log.matching(/ cluster down /).length;
+      assert.equal(log.matching(/ cluster up /).length, away, log.text);
       for (const secret of [...before.split("\n"), PASSWORD]) {
         assert.ok(!`${log.text}${says.text}`.includes(secret));
       }

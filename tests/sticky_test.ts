@@ -143,12 +143,16 @@ Deno.test("a client whose server is down by its checks moves on", async () => {
   let well = true;
   const stack = new AsyncDisposableStack();
   await using _ = stack;
+  // a slow machine may break a check off
+  const brokenOff = true;
   const ill = stack.use(
-    await startHttp(({ target }) =>
-      target === "/healthz" && !well ? encodeAnswer("ill", { status: 503 }) : encodeAnswer("a")
+    await startHttp(
+      ({ target }) =>
+        target === "/healthz" && !well ? encodeAnswer("ill", { status: 503 }) : encodeAnswer("a"),
+      { brokenOff },
     ),
   );
-  const other = stack.use(await startNamed("b"));
+  const other = stack.use(await startNamed("b", { brokenOff }));
   const health = { type: "http", path: "/healthz", interval: "100ms", fall: 1, rise: 1 };
   const app = { servers: [ill.address, other.address], sticky: STICKY, health, slow_start: "0s" };
   await using proxy = await startConfigured({ backends: { app } });

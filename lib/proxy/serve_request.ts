@@ -132,18 +132,19 @@ export class RequestService implements ExchangeOwner {
         undefined,
       );
     }
-    this.exchange.proceed(this.#orderTo(action.backend, routed, changes), this.#began);
+    const made = { request: changes, answer: this.#answerChanges };
+    this.exchange.proceed(this.#orderTo(action.backend, routed, made), this.#began);
   }
 
   /**
    * What is to be done with a request that goes to a backend.
    *
-   * @param changes what rules make of it
+   * @param changes what rules make of it and of its answer
    */
   #orderTo(
     backend: Backend,
     { policy, target: { rules, bodyLimit } }: Pick<Routed, "policy" | "target">,
-    changes?: RequestChanges,
+    changes: MadeChanges = {},
   ): ExchangeOrder {
     const forwarding = this.#identity.forwarding(policy);
     const { request } = this.#stream;
@@ -151,8 +152,8 @@ export class RequestService implements ExchangeOwner {
     return {
       backend,
       forwarding,
-      requestChanges: kept === undefined ? changes : kept.requestChanges(changes),
-      answerChanges: this.#answerChanges,
+      requestChanges: kept === undefined ? changes.request : kept.requestChanges(changes.request),
+      answerChanges: changes.answer,
       kept,
       transformer: rules?.compress === true ? this.#options.rules.compressor : undefined,
       bodyLimit,
@@ -324,6 +325,12 @@ function routeFacts(routed: Routed | undefined) {
 }
 
 const NOTHING_SAID = { retryAfter: undefined, challenge: undefined };
+
+/** What rules make of a request and of its answer. */
+interface MadeChanges {
+  readonly request?: RequestChanges | undefined;
+  readonly answer?: FieldChanges | undefined;
+}
 
 /** Where a request goes, and what that was decided by. */
 interface Routed {

@@ -11,17 +11,16 @@ import { type AnswerFacts, type FieldChanges, NO_BODY, UNKNOWN_LENGTH } from "..
 import type { OwnAnswer } from "../http/own_answer.ts";
 import { requestId } from "../http/request_id.ts";
 import type { IncomingRequest } from "../http1/incoming_request.ts";
-import { bodyTooLarge } from "../http/body_limit.ts";
 import { encodeOwnAnswer } from "../http1/own_answer.ts";
 import { Pins } from "../upstream/pins.ts";
 import type { OpaqueEnd } from "../upstream/server_stream.ts";
 import { AnswerWriter, type AnswerWriterUser } from "./answer_writer.ts";
-import { BodyClock } from "./body_clock.ts";
 import { ClientIdentity } from "./client_identity.ts";
 import type { HttpConnection } from "./http_connection.ts";
 import { SESSION_STATES, type SessionEvent, type SessionState } from "./http_session_states.ts";
 import { PartingGrace } from "./parting_grace.ts";
 import type { Policy } from "./policy.ts";
+import { ENDED_EARLY, RequestBody } from "./request_body.ts";
 import { type InputUser, RequestInput } from "./request_input.ts";
 import { requestRefused } from "./request_served.ts";
 import { RequestService, type ServeOptions } from "./serve_request.ts";
@@ -77,6 +76,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   readonly #input: RequestInput;
   readonly #writer: AnswerWriter;
   readonly #service: RequestService;
+  readonly #body: RequestBody;
   readonly #readDeadline: Deadline;
   readonly #writeDeadline: Deadline;
   /** For what happens now and then while a request is served, or waited for. */
@@ -92,12 +92,6 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   /** Whether the connection goes on behind the answer that has begun. */
   #goesOn = false;
   #writtenBefore = 0;
-  /** What the server is to be given of the body: nothing so far, more, none for now, or no more. */
-  #body: "unread" | "wanted" | "given" | "trailers" | "over" = "unread";
-  #clock: BodyClock | undefined;
-  /** Whether the client may wait for a 100 Continue before it sends anything of its body. */
-  #expecting = false;
-  #answered = false;
   /** Whether the client may be sending what nobody will read. */
   #isUnread = false;
   /** Made where the client half-closes while it waits for its answer. */
@@ -118,6 +112,11 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     this.#readDeadline = options.deadlines.watch();
     this.#writeDeadline = options.deadlines.watch();
     this.#lookDeadline = options.deadlines.watch();
+    this.#body = new RequestBody(this.#input, {
+      deadline: this.#readDeadline,
+      reader: this.#service.exchange,
+      onLate: (error) => this.#try(() => this.#body.fail(error)),
+    });
   }
 
   start(): void {
@@ -185,9 +184,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     this.#move("whole");
     this.#readDeadline.disarm();
     this.#writtenBefore = this.client.bytes.written;
-    this.#body = "unread";
-    this.#expecting = this.request.expectsContinue;
-    this.#answered = false;
+    this.#body.begin(this.request, this.#policy);
     this.#grace = undefined;
     this.#input.isLent = true;
     this.#lookDeadline.arm(LOOK_MS, this.#onLook);
@@ -224,7 +221,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
       case "head":
         return this.#readHead();
       case "serving":
-        if (this.#body === "wanted") this.#giveMore();
+        if (this.#body.isWanted) this.#body.giveMore();
         return;
       case "tunnel":
         return this.#pending?.resolve(this.#input.takeRest());
@@ -242,7 +239,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
       case "head":
         return this.#endInHead();
       case "serving":
-        if (this.#body === "wanted") this.#failBody(new ProxyError(...ENDED_EARLY));
+        if (this.#body.isWanted) this.#body.endEarly();
         return;
       case "tunnel":
         return this.#pending?.resolve(undefined);
@@ -294,75 +291,15 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   // The request's body.
 
   get bodyBytes(): number {
-    return this.#input.walk.bytes;
+    return this.#body.bytes;
   }
 
   readBody(chunks: boolean): void {
-    this.#input.asChunks(chunks);
-    if (this.#takeBody()) this.#giveBody();
+    this.#body.read(chunks);
   }
 
   resume(): void {
-    this.#input.isLent = false;
-    if (this.#body === "trailers") return this.#giveTrailers();
-    if (this.#body !== "given") return;
-    this.#body = "wanted";
-    if (this.#input.hasMore) return this.#giveMore();
-    if (this.#input.hasEnded) return this.#failBody(new ProxyError(...ENDED_EARLY));
-    if (!this.#expecting && !this.#answered) this.#bodyClock.start();
-    this.#input.renew();
-    this.#input.receive();
-  }
-
-  /** Gives what has come of the body, or waits for more where that is nothing but its framing. */
-  #giveMore(): void {
-    const { walk } = this.#input;
-    const before = walk.bytes;
-    if (!this.#takeBody()) return;
-    if (walk.bytes === before && !walk.ended) {
-      this.#input.renew();
-      return this.#input.receive();
-    }
-    this.#clock?.stop(walk.bytes - before);
-    this.#giveBody();
-  }
-
-  /** @returns whether it could */
-  #takeBody(): boolean {
-    try {
-      this.#input.takeBody();
-      checkBody(this.bodyBytes, this.#policy.limits.body);
-      return true;
-    } catch (error) {
-      this.#failBody(asProxyError(error, "internal"));
-      return false;
-    }
-  }
-
-  #giveBody(): void {
-    const { walk } = this.#input;
-    if (walk.bytes > 0 || walk.ended) this.#expecting = false;
-    this.#body = !walk.ended ? "given" : this.#input.trailersFollow ? "trailers" : "over";
-    this.#input.isLent = true;
-    this.#service.exchange.requestBody(walk.buffer, walk.from, walk.to, this.#body === "over");
-  }
-
-  #giveTrailers(): void {
-    this.#body = "over";
-    this.#service.exchange.requestTrailers(this.#input.walk.trailers);
-  }
-
-  #failBody(error: ProxyError): void {
-    this.#clock?.stop(0);
-    this.#service.exchange.clientFailed(error);
-  }
-
-  /** Made for the first body: most connections never see one. */
-  get #bodyClock(): BodyClock {
-    const { limits: { bodyRate: rate }, timeouts: { bodyIdle: idle } } = this.#policy;
-    if (this.#clock?.idle === idle && this.#clock.rate === rate) return this.#clock;
-    const onLate = () => this.#try(() => this.#failBody(bodyTimeout(idle, rate)));
-    return this.#clock = new BodyClock({ deadline: this.#readDeadline, idle, rate, onLate });
+    this.#body.resume();
   }
 
   // Its answer.
@@ -376,14 +313,13 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   }
 
   inform(answer: AnswerFacts): void {
-    if (answer.status === 100) this.#stopExpecting();
+    if (answer.status === 100) this.#body.continued();
     this.#setTerms(false, undefined);
     this.#write(this.#writer.headAlone(answer));
   }
 
   begin(answer: AnswerFacts, changes: FieldChanges | undefined, chunks: boolean): void {
-    this.#answered = true;
-    this.#clock?.stop(0);
+    this.#body.answered();
     const ends = answer.body === UNKNOWN_LENGTH && !this.takesChunks;
     this.#goesOn = this.#mayGoOn && this.#isRead && !ends;
     this.#setTerms(this.#goesOn, changes);
@@ -401,8 +337,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   }
 
   respond(answer: OwnAnswer, mayGoOn: boolean): void {
-    this.#answered = true;
-    this.#clock?.stop(0);
+    this.#body.answered();
     this.#goesOn = mayGoOn && this.#mayGoOn && this.request.body === NO_BODY;
     this.#write(
       encodeOwnAnswer(answer, { method: this.request.method, keepAlive: this.#goesOn }),
@@ -452,16 +387,9 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     this.#close(error);
   }
 
-  /** The server has asked for the body: from here on it is the client's turn. */
-  #stopExpecting(): void {
-    if (!this.#expecting) return;
-    this.#expecting = false;
-    if (this.#body === "wanted") this.#bodyClock.start();
-  }
-
   /** Whether all of the request was read, and a server is done with it or was never asked. */
   get #isRead(): boolean {
-    return this.request.body === NO_BODY || (this.#body === "over" && !this.#input.isLent);
+    return this.request.body === NO_BODY || (this.#body.isOver && !this.#input.isLent);
   }
 
   get #mayGoOn(): boolean {
@@ -549,19 +477,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   }
 }
 
-const ENDED_EARLY = ["truncated_request", "The request ended too early"] as const;
-
 /** Whether a client was given up for being too slow. */
 function isSlow({ code }: ProxyError): boolean {
   return code === "header_timeout" || code === "body_timeout";
-}
-
-/** @throws {ProxyError} `body_too_large` */
-function checkBody(bytes: number, max: number | undefined): void {
-  if (max !== undefined && max > 0 && bytes > max) throw bodyTooLarge(max);
-}
-
-function bodyTimeout(idle: number, rate: number): ProxyError {
-  const slow = rate === 0 ? "" : `, or less than ${rate} bytes a second`;
-  return new ProxyError("body_timeout", `Nothing of the body came for ${idle / 1000} s${slow}`);
 }

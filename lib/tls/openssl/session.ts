@@ -3,19 +3,11 @@ import { giveTicket, staleProof } from "./client_proof.ts";
 import { CTRL, HOST_NAME_TYPE, OPTION, SHUT_BOTH, SSL_ERROR, VERSION } from "./binding.ts";
 import type { TlsContext } from "./context.ts";
 import { takeError } from "./error_queue.ts";
-import {
-  type Bytes,
-  bytesAt,
-  cString,
-  type OpenSsl,
-  openSsl,
-  type Pointer,
-  PointerRoom,
-  textAt,
-} from "./library.ts";
+import { type Bytes, cString, type OpenSsl, openSsl, type Pointer, textAt } from "./library.ts";
 import { peerCertificates, peerSubject } from "./peer_certificates.ts";
 import { type RecordRing, recordRing } from "./record_ring.ts";
 import { Resumption } from "./resumption.ts";
+import { type SessionFacts, sessionFacts } from "./session_facts.ts";
 
 /** Which side of TLS a session is. */
 export type SessionRole =
@@ -50,17 +42,6 @@ export const READ = {
   /** What the peer sent is no TLS; `failure` says why, and the alert is among what is to be sent. */
   failed: -2,
 } as const;
-
-/** What the handshake settled. */
-export interface SessionFacts {
-  readonly protocol: string;
-  /** The IANA name of the cipher suite. */
-  readonly cipher: string;
-  /** The group of the key exchange; undefined where there was none, as in some resumptions. */
-  readonly group: string | undefined;
-  readonly alpn: string | undefined;
-  readonly resumed: boolean;
-}
 
 /**
  * The only owner of an `SSL`: every call on it is one of these methods, and none can be made once it
@@ -244,15 +225,9 @@ export class TlsSession {
 
   /** To be asked once the handshake is done. */
   facts(): SessionFacts {
-    const live = this.#live();
-    const { ssl } = this.#openssl;
-    return {
-      protocol: ssl.SSL_version(live) === VERSION.tls13 ? "TLSv1.3" : "TLSv1.2",
-      cipher: this.#cipherName(live),
-      group: this.#groupName(live),
-      alpn: this.#alpn(live),
-      resumed: ssl.SSL_session_reused(live) === 1,
-    };
+    const { side } = this.#role;
+    const alpn = side === "server" ? this.#role.protocol : undefined;
+    return sessionFacts(this.#openssl, this.#live(), { side, alpn });
   }
 
   /** The peer's certificates as DER, its own first; empty where it has shown none. */
@@ -342,36 +317,6 @@ export class TlsSession {
     const { crypto } = this.#openssl;
     return `${words}: ${textAt(crypto, crypto.X509_verify_cert_error_string(code))}`;
   }
-
-  #cipherName(live: Pointer): string {
-    const { ssl, crypto } = this.#openssl;
-    const cipher = ssl.SSL_get_current_cipher(live);
-    const id = ssl.SSL_CIPHER_get_protocol_id(cipher);
-    return remembered(CIPHER_NAMES, id, () => textAt(crypto, ssl.SSL_CIPHER_standard_name(cipher)));
-  }
-
-  #groupName(live: Pointer): string | undefined {
-    const { ssl, crypto } = this.#openssl;
-    const id = Number(ssl.SSL_ctrl(live, CTRL.negotiated_group, 0n, null));
-    if (id === 0) return undefined;
-    const name = remembered(
-      GROUP_NAMES,
-      id,
-      () => textAt(crypto, ssl.SSL_group_to_name(live, id)),
-    );
-    return name === "" ? undefined : name;
-  }
-
-  #alpn(live: Pointer): string | undefined {
-    if (this.#role.side === "server") return this.#role.protocol;
-    const { ssl, crypto } = this.#openssl;
-    const name = new PointerRoom();
-    const length = new Uint32Array(1);
-    ssl.SSL_get0_alpn_selected(live, name.bytes, new Uint8Array(length.buffer));
-    const pointer = name.read(crypto);
-    if (pointer === null) return undefined;
-    return String.fromCharCode(...bytesAt(crypto, pointer, length[0] ?? 0));
-  }
 }
 
 /** A record as it comes, at the most (RFC 8446, section 5.2; RFC 5246, section 6.2.3). */
@@ -402,15 +347,6 @@ function free({ ssl }: OpenSsl, live: Pointer): void {
 
 /** For those that nobody has closed, which would be a bug: memory is all that it may cost. */
 const FORGOTTEN = new FinalizationRegistry<Pointer>((live) => free(openSsl(), live));
-
-const CIPHER_NAMES = new Map<number, string>();
-const GROUP_NAMES = new Map<number, string>();
-
-function remembered(names: Map<number, string>, id: number, find: () => string): string {
-  let name = names.get(id);
-  if (name === undefined) names.set(id, name = find());
-  return name;
-}
 
 function joined(first: Bytes | undefined, second: Bytes | undefined): Bytes | undefined {
   if (first === undefined || second === undefined) return first ?? second;

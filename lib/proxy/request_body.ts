@@ -65,6 +65,7 @@ export class RequestBody {
   /** Gives the first range, see `ClientStream.readBody`. */
   read(chunks: boolean): void {
     this.#input.asChunks(chunks);
+    this.#clock?.renew();
     if (this.#take()) this.#give();
   }
 

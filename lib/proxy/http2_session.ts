@@ -1,18 +1,16 @@
 import { howEnded, httpConnectionEnded, nothingCame } from "./connection_end.ts";
-import type { Receiver, Sender } from "../io/connection.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { Live } from "../core/live.ts";
 import type { Field } from "../http/field.ts";
 import { idOf, nextIdNumber } from "../http/request_id.ts";
 import { AcceptedConnection, type AcceptedEvents } from "../http2/accepted_connection.ts";
 import { type StreamReset, WINDOWS } from "../http2/connection.ts";
-import { giveOutput, type Output } from "../http2/frame_writer.ts";
 import { Http2Error } from "../http2/http2_error.ts";
 import { judgeRequest, tooLarge } from "../http2/judge_request.ts";
+import { Pump, type PumpUser } from "../http2/pump.ts";
 import type { Http2RequestHead } from "../http2/request_head.ts";
 import type { Stream } from "../http2/stream.ts";
 import { ERROR, errorName } from "../http2/wire.ts";
-import { NO_BYTES, READ_POOL } from "../io/buffer_pool.ts";
 import type { Deadline } from "../io/deadlines.ts";
 import { Pins } from "../upstream/pins.ts";
 import { ClientIdentity } from "./client_identity.ts";
@@ -37,10 +35,6 @@ export function serveHttp2(
   return new Http2Session(client, options);
 }
 
-/** Bytes to read into while little comes: what an idle connection costs. */
-const SMALL_BYTES = 4 * 1024;
-/** Output beyond which nothing is read from a client, who may not read what it is answered. */
-const MAX_OUTPUT_BYTES = 96 * 1024;
 /** Stream objects that are kept for the next requests of a connection. */
 const MAX_FREE = 32;
 /** How long a client has for the acknowledgement of a GOAWAY. */
@@ -53,32 +47,21 @@ const LINGER_MS = 2_000;
 /** What the client is waited for: nothing, the first head, the next one, or the end of one. */
 type Waiting = "nothing" | "first" | "next" | "head";
 
-class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver, Sender, Session {
+class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser, Session {
   readonly done: Promise<void>;
   readonly connection: AcceptedConnection<Http2Stream>;
   readonly identity: ClientIdentity;
   readonly options: Http2SessionOptions;
   readonly pins = new Pins();
   readonly #client: HttpConnection;
+  readonly #pump: Pump;
   #finish: () => void = () => {};
   readonly #started = performance.now();
   readonly #waitDeadline: Deadline;
   readonly #writeDeadline: Deadline;
   readonly #resets: LateResets<Http2Stream>;
   #waiting: Waiting = "nothing";
-  readonly #small = new Uint8Array(SMALL_BYTES);
-  /** What is being read into. */
-  #buffer: Uint8Array<ArrayBuffer> = NO_BYTES;
-  #reading = false;
-  /** Whether the client has half-closed. */
-  #ended = false;
-  /** Streams that have something for their servers. */
-  readonly #ready: Http2Stream[] = [];
   readonly #free: Http2Stream[] = [];
-  #feeding = false;
-  #flushes = false;
-  /** What is being written. */
-  #output: Output | undefined;
   #served = 0;
   /** How the connection is about to end. */
   #how: string | undefined;
@@ -88,6 +71,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
   constructor(client: HttpConnection, options: Http2SessionOptions) {
     this.done = new Promise((resolve) => this.#finish = resolve);
     this.#client = client;
+    this.#pump = new Pump(client, this);
     this.options = options;
     this.identity = new ClientIdentity(client);
     this.#waitDeadline = options.deadlines.watch();
@@ -110,7 +94,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
       now: () => performance.now(),
     });
     this.#wait();
-    this.#receive();
+    this.#pump.start(this.connection);
   }
 
   get policy(): Policy {
@@ -120,7 +104,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
   // What the proxy does with it.
 
   drain(): void {
-    if (this.#over || this.#ended || this.#how !== undefined) return;
+    if (this.#over || this.#pump.hasEnded || this.#how !== undefined) return;
     this.connection.shutDown();
     this.#waitDeadline.arm(ANNOUNCE_MS, () => this.connection.finishShutdown());
     this.#waiting = "nothing";
@@ -135,9 +119,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
   }
 
   ready(stream: Http2Stream): void {
-    this.#ready.push(stream);
-    // a stream that is told of by nobody who reads has nobody else to wait for
-    if (!this.#feeding) queueMicrotask(this.#proceed);
+    this.#pump.ready(stream);
   }
 
   over(stream: Http2Stream): void {
@@ -200,14 +182,12 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
   }
 
   idle(): void {
-    if (!this.#feeding) this.#wait();
+    if (!this.#pump.isFeeding) this.#wait();
     this.output();
   }
 
   output(): void {
-    if (this.#flushes || this.#output !== undefined || this.#feeding || this.#over) return;
-    this.#flushes = true;
-    queueMicrotask(this.#flushSoon);
+    this.#pump.flushSoon();
   }
 
   failed({ code, message }: Http2Error): void {
@@ -217,108 +197,48 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
     this.#observeRefusal(error, { status: 0, bytesOut: 0 });
   }
 
-  // What the socket tells.
+  // What the pump tells.
 
-  received(count: number): void {
-    this.#reading = false;
-    if (this.#over) return this.#giveBuffer();
-    if (count === 0) return this.#halfClosed();
-    const bytes = count === this.#buffer.length ? this.#buffer : this.#buffer.subarray(0, count);
-    if (this.#how === undefined) this.#feed(bytes);
-    const isFull = count === this.#buffer.length;
-    this.#giveBuffer();
-    if (this.#over) return;
-    this.#receive(isFull);
+  fed(): void {
+    this.#wait();
+  }
+
+  flushed(sending: boolean): void {
+    if (!sending) {
+      this.#writeDeadline.disarm();
+      return this.#endIfDone();
+    }
+    const { bodyIdle } = this.policy.timeouts;
+    this.#writeDeadline.arm(bodyIdle, () => this.#close(nothingCame("idle_timeout", bodyIdle)));
+  }
+
+  /** A client that sends no more may still be answered, while something comes for it. */
+  peerEnded(): void {
+    this.connection.finishShutdown();
+    this.#pump.flush();
+    if (!this.#over) this.#look(new PartingGrace(performance.now(), this.#client.bytes.written));
   }
 
   receiveFailed(error: Error): void {
-    this.#reading = false;
-    this.#giveBuffer();
     // one that is asked for nothing may leave as it likes
     const isIdle = this.connection.streams.size === 0 && !this.connection.isInside;
     this.#close(isIdle ? undefined : error);
   }
 
-  sent(): void {
-    const output = this.#output;
-    this.#output = undefined;
-    this.#writeDeadline.disarm();
-    if (output !== undefined) giveOutput(output);
-    this.#flush();
-    if (!this.#over) this.#receive();
+  sendFailed(error: Error): void {
+    this.#close(error);
   }
 
-  sendFailed(error: Error): void {
-    this.#output = undefined;
-    this.#close(error);
+  onBug(reason: unknown): void {
+    this.#close(asProxyError(reason, "internal"));
   }
 
   // How it goes on.
 
-  #feed(bytes: Uint8Array): void {
-    this.#feeding = true;
-    try {
-      this.connection.feed(bytes);
-      this.#proceed();
-    } catch (error) {
-      this.#close(asProxyError(error, "internal"));
-    } finally {
-      this.#feeding = false;
-    }
-    if (this.#over) return;
-    this.#wait();
-    this.#flush();
-  }
-
-  readonly #proceed = (): void => {
-    for (let i = 0; i < this.#ready.length; i++) (this.#ready[i] as Http2Stream).proceed();
-    this.#ready.length = 0;
-  };
-
-  /** What is answered in one turn goes in one write. */
-  readonly #flushSoon = (): void => {
-    queueMicrotask(this.#flushNow);
-  };
-
-  readonly #flushNow = (): void => {
-    this.#flushes = false;
-    this.#flush();
-  };
-
-  #flush(): void {
-    if (this.#output !== undefined || this.#over) return;
-    const output = this.#output = this.connection.takeOutput();
-    if (output === undefined) return this.#endIfDone();
-    const { bodyIdle } = this.policy.timeouts;
-    this.#writeDeadline.arm(bodyIdle, () => this.#close(nothingCame("idle_timeout", bodyIdle)));
-    this.#client.send(output, this);
-  }
-
-  #receive(isBusy = false): void {
-    if (this.#reading || this.#ended || this.#over) return;
-    if (this.connection.outputBytes > MAX_OUTPUT_BYTES) return;
-    this.#reading = true;
-    this.#buffer = isBusy ? READ_POOL.take() : this.#small;
-    this.#client.receive(this.#buffer, this);
-  }
-
-  #giveBuffer(): void {
-    if (this.#buffer !== this.#small && !this.#client.reading) READ_POOL.give(this.#buffer);
-    this.#buffer = NO_BYTES;
-  }
-
-  /** A client that sends no more may still be answered, while something comes for it. */
-  #halfClosed(): void {
-    this.#ended = true;
-    this.connection.finishShutdown();
-    this.#flush();
-    if (!this.#over) this.#look(new PartingGrace(performance.now(), this.#client.bytes.written));
-  }
-
   #look(grace: PartingGrace): void {
     this.#waitDeadline.arm(LOOK_MS, () => {
       const { written } = this.#client.bytes;
-      const isWriting = this.#output !== undefined;
+      const { isWriting } = this.#pump;
       if (!grace.look(performance.now(), { written, isWriting })) return this.#look(grace);
       for (const stream of [...this.connection.streams.values()]) stream.owner?.abandon();
     });
@@ -363,13 +283,14 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, Receiver,
     this.#isLeaving = true;
     this.#waitDeadline.arm(LINGER_MS, () => this.#close());
     await this.#client.endWrites().catch(() => {});
-    if (this.#ended || this.#how === undefined) this.#close();
-    else this.#receive();
+    if (this.#pump.hasEnded || this.#how === undefined) this.#close();
+    else this.#pump.receive();
   }
 
   #close(reason?: Error): void {
     if (this.#over) return;
     this.#over = true;
+    this.#pump.stop();
     const broken = reason === undefined ? undefined : asProxyError(reason, "internal");
     this.connection.lost(broken?.message ?? "The connection is over");
     this.#client.close(reason);

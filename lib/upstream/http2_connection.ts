@@ -7,14 +7,13 @@ import {
   type DialedEvents,
   type SentRequest,
 } from "../http2/dialed_connection.ts";
-import { giveOutput, type Output } from "../http2/frame_writer.ts";
 import type { Http2Error } from "../http2/http2_error.ts";
+import { Pump, type PumpUser } from "../http2/pump.ts";
 import type { Http2ResponseHead } from "../http2/response_head.ts";
 import type { Stream } from "../http2/stream.ts";
 import { errorName } from "../http2/wire.ts";
 import type { HeadLimits } from "../http1/request_decoder.ts";
-import { NO_BYTES, READ_POOL } from "../io/buffer_pool.ts";
-import type { Connection, Receiver, Sender } from "../io/connection.ts";
+import type { Connection } from "../io/connection.ts";
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
 import { Http2ServerStream, type StreamCarrier } from "./http2_server_stream.ts";
 
@@ -29,14 +28,8 @@ export interface Http2ConnectionOptions {
   readonly onGone: () => void;
 }
 
-/** Bytes to read into while little comes: what an idle connection costs. */
-const SMALL_BYTES = 4 * 1024;
-/** Output beyond which nothing is read from a server. */
-const MAX_OUTPUT_BYTES = 96 * 1024;
-
 /** A connection to a server that speaks HTTP/2: many requests at a time. */
-export class Http2Connection
-  implements StreamCarrier, DialedEvents<Http2ServerStream>, Receiver, Sender {
+export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerStream>, PumpUser {
   readonly protocol: DialedConnection<Http2ServerStream>;
   /** Requests that were answered. */
   served = 0;
@@ -47,21 +40,16 @@ export class Http2Connection
   /** Settles when the server has said what it allows. */
   readonly settling: PromiseWithResolvers<void> = Promise.withResolvers();
   readonly #connection: Connection;
+  readonly #pump: Pump;
   readonly #options: Http2ConnectionOptions;
   readonly #idleDeadline: Deadline;
-  readonly #small = new Uint8Array(SMALL_BYTES);
-  #buffer: Uint8Array<ArrayBuffer> = NO_BYTES;
-  #reading = false;
-  readonly #ready: Http2ServerStream[] = [];
-  #feeding = false;
-  #flushes = false;
-  #output: Output | undefined;
   #closed = false;
   #isRetired = false;
   #onPong: (() => void)[] = [];
 
   constructor(connection: Connection, options: Http2ConnectionOptions) {
     this.#connection = connection;
+    this.#pump = new Pump(connection, this);
     this.#options = options;
     this.#idleDeadline = options.deadlines.watch();
     this.settling.promise.catch(() => {});
@@ -70,7 +58,7 @@ export class Http2Connection
       limits: options.limits,
       now: () => performance.now(),
     });
-    this.#receive(false);
+    this.#pump.start(this.protocol);
   }
 
   /** How many more requests it can take now. */
@@ -113,8 +101,7 @@ export class Http2Connection
 
   /** A stream has something for its reader, once all that has come is read. */
   ready(stream: Http2ServerStream): void {
-    this.#ready.push(stream);
-    if (!this.#feeding) queueMicrotask(this.#proceed);
+    this.#pump.ready(stream);
   }
 
   /** Whether the server answers within so many milliseconds; one that does not is left. */
@@ -145,6 +132,7 @@ export class Http2Connection
   close(reason?: Error): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#pump.stop();
     const message = reason?.message ?? "The connection to the server was closed";
     this.protocol.lost(message);
     this.settling.reject(asProxyError(reason ?? new Error(message), "upstream_gone"));
@@ -205,92 +193,29 @@ export class Http2Connection
   }
 
   output(): void {
-    if (this.#flushes || this.#output !== undefined || this.#feeding || this.#closed) return;
-    this.#flushes = true;
-    queueMicrotask(this.#flushSoon);
+    this.#pump.flushSoon();
   }
 
   failed({ code, message }: Http2Error): void {
     const error = new ProxyError("bad_response", `${message} (${errorName(code)})`);
-    this.#flush();
+    this.#pump.flush();
     this.close(error);
   }
 
-  // What the socket tells.
+  // What the pump tells.
 
-  received(count: number): void {
-    this.#reading = false;
-    if (this.#closed) return this.#giveBuffer();
-    if (count === 0) {
-      this.#giveBuffer();
-      return this.close(new ProxyError("upstream_gone", "The server closed the connection"));
-    }
-    const isFull = count === this.#buffer.length;
-    this.#feed(isFull ? this.#buffer : this.#buffer.subarray(0, count));
-    this.#giveBuffer();
-    this.#receive(isFull);
+  peerEnded(): void {
+    this.close(new ProxyError("upstream_gone", "The server closed the connection"));
   }
 
   receiveFailed(error: Error): void {
-    this.#reading = false;
-    this.#giveBuffer();
     this.close(asProxyError(error, "upstream_gone"));
-  }
-
-  sent(): void {
-    const output = this.#output;
-    this.#output = undefined;
-    if (output !== undefined) giveOutput(output);
-    this.#flush();
-    this.#receive(false);
   }
 
   /** What the server has said before it stopped listening is on its way yet. */
   sendFailed(): void {}
 
-  #feed(bytes: Uint8Array): void {
-    this.#feeding = true;
-    try {
-      this.protocol.feed(bytes);
-      this.#proceed();
-    } catch (error) {
-      this.close(asProxyError(error, "internal"));
-    } finally {
-      this.#feeding = false;
-    }
-    this.#flush();
-  }
-
-  readonly #proceed = (): void => {
-    for (let i = 0; i < this.#ready.length; i++) (this.#ready[i] as Http2ServerStream).proceed();
-    this.#ready.length = 0;
-  };
-
-  readonly #flushSoon = (): void => {
-    queueMicrotask(this.#flushNow);
-  };
-
-  readonly #flushNow = (): void => {
-    this.#flushes = false;
-    this.#flush();
-  };
-
-  #flush(): void {
-    if (this.#output !== undefined || this.#closed) return;
-    const output = this.#output = this.protocol.takeOutput();
-    if (output !== undefined) this.#connection.send(output, this);
-  }
-
-  #receive(isBusy: boolean): void {
-    if (this.#reading || this.#closed) return;
-    if (this.protocol.outputBytes > MAX_OUTPUT_BYTES) return;
-    this.#reading = true;
-    this.#buffer = isBusy ? READ_POOL.take() : this.#small;
-    this.#connection.receive(this.#buffer, this);
-  }
-
-  #giveBuffer(): void {
-    if (this.#buffer !== this.#small && !this.#connection.reading) READ_POOL.give(this.#buffer);
-    this.#buffer = NO_BYTES;
+  onBug(reason: unknown): void {
+    this.close(asProxyError(reason, "internal"));
   }
 }

@@ -1,0 +1,182 @@
+import { NO_BYTES, READ_POOL } from "../io/buffer_pool.ts";
+import type { Connection, Receiver, Sender } from "../io/connection.ts";
+import { giveOutput, type Output } from "./frame_writer.ts";
+
+/** Bytes to read into while little comes: what an idle connection costs. */
+const SMALL_BYTES = 4 * 1024;
+/** Output beyond which nothing is read from a peer, who may not read what it is sent. */
+const MAX_OUTPUT_BYTES = 96 * 1024;
+
+/** What a pump feeds, and takes output of: a connection without I/O. */
+export interface Pumped {
+  feed(bytes: Uint8Array): void;
+  takeOutput(): Output | undefined;
+  /** Bytes of output that wait to be taken. */
+  readonly outputBytes: number;
+}
+
+/** What is to be done once all that has come is read. */
+export interface Proceeding {
+  proceed(): void;
+}
+
+/** Who has a pump. */
+export interface PumpUser {
+  /** What has come is read and dealt with, and what there is to be sent goes next. */
+  fed?(): void;
+  /** It was looked for output, and what there was is being sent. @param sending whether there was any */
+  flushed?(sending: boolean): void;
+  /** The peer has half-closed. */
+  peerEnded(): void;
+  receiveFailed(error: Error): void;
+  /** What the peer has sent before may be on its way yet. */
+  sendFailed(error: Error): void;
+  /** What goes wrong in reading what has come. */
+  onBug(reason: unknown): void;
+}
+
+/**
+ * Moves bytes between a socket and a connection of HTTP/2: what comes is fed to it, what is to be said
+ * in one turn goes in one write, and a peer that does not read is not read from.
+ */
+export class Pump implements Receiver, Sender {
+  /** Whether the peer has half-closed. */
+  hasEnded = false;
+  /** Whether what has come is being read. */
+  isFeeding = false;
+  readonly #socket: Connection;
+  readonly #user: PumpUser;
+  #pumped: Pumped = NOTHING;
+  readonly #small = new Uint8Array(SMALL_BYTES);
+  /** What is being read into. */
+  #buffer: Uint8Array<ArrayBuffer> = NO_BYTES;
+  #reading = false;
+  readonly #ready: Proceeding[] = [];
+  /** Whether it will be looked for output at the end of this turn. */
+  #flushes = false;
+  /** What is being written. */
+  #output: Output | undefined;
+  #stopped = false;
+
+  constructor(socket: Connection, user: PumpUser) {
+    this.#socket = socket;
+    this.#user = user;
+  }
+
+  /** Begins to read. */
+  start(pumped: Pumped): void {
+    this.#pumped = pumped;
+    this.receive();
+  }
+
+  /** Nothing is read and written any more; closing the socket is left to others. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Whether something is on its way to the peer. */
+  get isWriting(): boolean {
+    return this.#output !== undefined;
+  }
+
+  /** Something is to be done once all that has come is read. */
+  ready(stream: Proceeding): void {
+    this.#ready.push(stream);
+    // a stream that is told of by nobody who reads has nobody else to wait for
+    if (!this.isFeeding) queueMicrotask(this.#proceed);
+  }
+
+  /** There may be output, which goes at the end of this turn. */
+  flushSoon(): void {
+    if (this.#flushes || this.#output !== undefined || this.isFeeding || this.#stopped) return;
+    this.#flushes = true;
+    queueMicrotask(this.#flushLater);
+  }
+
+  /** Sends what there is, unless something is on its way. */
+  flush(): void {
+    if (this.#output !== undefined || this.#stopped) return;
+    const output = this.#output = this.#pumped.takeOutput();
+    this.#user.flushed?.(output !== undefined);
+    if (output !== undefined) this.#socket.send(output, this);
+  }
+
+  /** Asks for more, where the peer reads. @param isBusy whether much is to be expected */
+  receive(isBusy = false): void {
+    if (this.#reading || this.hasEnded || this.#stopped) return;
+    if (this.#pumped.outputBytes > MAX_OUTPUT_BYTES) return;
+    this.#reading = true;
+    this.#buffer = isBusy ? READ_POOL.take() : this.#small;
+    this.#socket.receive(this.#buffer, this);
+  }
+
+  received(count: number): void {
+    this.#reading = false;
+    if (this.#stopped) return this.#giveBuffer();
+    if (count === 0) {
+      this.#giveBuffer();
+      this.hasEnded = true;
+      return this.#user.peerEnded();
+    }
+    const isFull = count === this.#buffer.length;
+    this.#feed(isFull ? this.#buffer : this.#buffer.subarray(0, count));
+    this.#giveBuffer();
+    this.receive(isFull);
+  }
+
+  receiveFailed(error: Error): void {
+    this.#reading = false;
+    this.#giveBuffer();
+    this.#user.receiveFailed(error);
+  }
+
+  sent(): void {
+    const output = this.#output;
+    this.#output = undefined;
+    if (output !== undefined) giveOutput(output);
+    this.flush();
+    this.receive();
+  }
+
+  sendFailed(error: Error): void {
+    this.#user.sendFailed(error);
+  }
+
+  #feed(bytes: Uint8Array): void {
+    this.isFeeding = true;
+    try {
+      this.#pumped.feed(bytes);
+      this.#proceed();
+    } catch (error) {
+      this.#user.onBug(error);
+    } finally {
+      this.isFeeding = false;
+    }
+    if (this.#stopped) return;
+    this.#user.fed?.();
+    this.flush();
+  }
+
+  readonly #proceed = (): void => {
+    for (let i = 0; i < this.#ready.length; i++) (this.#ready[i] as Proceeding).proceed();
+    this.#ready.length = 0;
+  };
+
+  /** What is answered in one turn goes in one write. */
+  readonly #flushLater = (): void => {
+    queueMicrotask(this.#flushNow);
+  };
+
+  readonly #flushNow = (): void => {
+    this.#flushes = false;
+    this.flush();
+  };
+
+  #giveBuffer(): void {
+    if (this.#buffer !== this.#small && !this.#socket.reading) READ_POOL.give(this.#buffer);
+    this.#buffer = NO_BYTES;
+  }
+}
+
+/** What is pumped before the start. */
+const NOTHING: Pumped = { feed: () => {}, takeOutput: () => undefined, outputBytes: 0 };

@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { POOLED_BYTES } from "../io/buffer_pool.ts";
+import type { Connection, Receiver, Sender } from "../io/connection.ts";
+import { Pump, type Pumped, type PumpUser } from "./pump.ts";
+
+/** A pump between a socket and a connection that do what the test says. */
+class Play {
+  /** What has happened, in order. */
+  readonly told: string[] = [];
+  /** Output that waits. */
+  outputBytes = 0;
+  /** What is to happen when something is fed. */
+  onFeed = () => {};
+  /** Bytes of the buffer that is read into; undefined while nothing is. */
+  into: number | undefined;
+  readonly pump: Pump;
+  readonly pumped: Pumped;
+  #receiver: Receiver | undefined;
+  #sender: Sender | undefined;
+
+  constructor({ starts = true } = {}) {
+    const socket: Pick<Connection, "receive" | "send" | "reading"> = {
+      reading: false,
+      receive: (into, receiver) => {
+        assert.equal(this.into, undefined, "one read at a time");
+        this.into = into.length;
+        this.#receiver = receiver;
+      },
+      send: (bytes, sender) => {
+        assert.equal(this.#sender, undefined, "one write at a time");
+        this.#sender = sender;
+        this.told.push(`send ${bytes.length}`);
+      },
+    };
+    this.pumped = {
+      feed: (bytes) => {
+        this.told.push(`feed ${bytes.length}`);
+        this.onFeed();
+      },
+      takeOutput: () => {
+        const bytes = this.outputBytes;
+        this.outputBytes = 0;
+        return bytes === 0 ? undefined : new Uint8Array(bytes);
+      },
+      get outputBytes() {
+        return waiting();
+      },
+    };
+    const waiting = () => this.outputBytes;
+    const user: PumpUser = {
+      fed: () => void this.told.push("fed"),
+      flushed: (sending) => void (sending || this.told.push("nothing to send")),
+      peerEnded: () => void this.told.push("ended"),
+      receiveFailed: () => void this.told.push("receive failed"),
+      sendFailed: () => void this.told.push("send failed"),
+      onBug: () => {
+        this.told.push("bug");
+        this.pump.stop();
+      },
+    };
+    this.pump = new Pump(socket as Connection, user);
+    if (starts) this.pump.start(this.pumped);
+  }
+
+  come(count: number): void {
+    const receiver = this.#receiver;
+    assert.ok(receiver !== undefined && this.into !== undefined, "it is read from");
+    this.into = this.#receiver = undefined;
+    receiver.received(count);
+  }
+
+  sent(): void {
+    const sender = this.#sender;
+    assert.ok(sender !== undefined, "something is being sent");
+    this.#sender = undefined;
+    sender.sent();
+  }
+
+  /** A stream that says when it goes on. */
+  stream(name: string) {
+    return { proceed: () => void this.told.push(name) };
+  }
+}
+
+async function endOfTurn(): Promise<void> {
+  for (let i = 0; i < 4; i++) await Promise.resolve();
+}
+
+Deno.test("Pump feeds what comes, then lets streams go on, then sends what they say at once", () => {
+  const play = new Play();
+  play.onFeed = () => {
+    play.pump.ready(play.stream("stream"));
+    play.outputBytes = 7;
+    play.pump.flushSoon();
+  };
+  play.come(5);
+  assert.deepEqual(play.told, ["feed 5", "stream", "fed", "send 7"]);
+});
+
+Deno.test("Pump sends what is said in one turn in one write", async () => {
+  const play = new Play();
+  play.outputBytes = 1;
+  play.pump.flushSoon();
+  play.outputBytes += 2;
+  play.pump.flushSoon();
+  await endOfTurn();
+  assert.deepEqual(play.told, ["send 3"]);
+  assert.ok(play.pump.isWriting);
+  play.outputBytes = 4;
+  play.pump.flushSoon();
+  await endOfTurn();
+  assert.deepEqual(play.told, ["send 3"], "one write at a time");
+  play.sent();
+  play.sent();
+  assert.deepEqual(play.told, ["send 3", "send 4", "nothing to send"]);
+});
+
+Deno.test("Pump lets a stream go on at the end of a turn where nothing is being read", async () => {
+  const play = new Play();
+  play.pump.ready(play.stream("stream"));
+  assert.deepEqual(play.told, []);
+  await endOfTurn();
+  assert.deepEqual(play.told, ["stream"]);
+});
+
+Deno.test("Pump reads into a large buffer only while much comes", () => {
+  const play = new Play();
+  const small = play.into ?? 0;
+  assert.ok(small < POOLED_BYTES);
+  play.come(small);
+  assert.equal(play.into, POOLED_BYTES);
+  play.come(small);
+  assert.equal(play.into, small);
+});
+
+Deno.test("Pump does not read from a peer that does not read", () => {
+  const play = new Play();
+  play.onFeed = () => void (play.outputBytes = 1024);
+  play.come(1);
+  assert.notEqual(play.into, undefined, "a little may wait");
+  play.onFeed = () => void (play.outputBytes = 1024 * 1024);
+  play.come(1);
+  assert.equal(play.into, undefined);
+  play.sent();
+  assert.notEqual(play.into, undefined, "what waited is on its way");
+});
+
+Deno.test("Pump asks for nothing behind the peer's end, and sends what there is", () => {
+  const play = new Play();
+  play.come(0);
+  assert.ok(play.pump.hasEnded);
+  play.pump.receive();
+  assert.equal(play.into, undefined);
+  play.outputBytes = 3;
+  play.pump.flush();
+  assert.deepEqual(play.told, ["ended", "send 3"]);
+});
+
+Deno.test("Pump does nothing once it is stopped, by a bug too", async () => {
+  const play = new Play();
+  play.onFeed = () => {
+    throw new TypeError("a bug");
+  };
+  play.outputBytes = 3;
+  play.come(1);
+  play.pump.flushSoon();
+  play.pump.receive();
+  await endOfTurn();
+  assert.deepEqual(play.told, ["feed 1", "bug"]);
+  assert.equal(play.into, undefined);
+});
+
+Deno.test("Pump reads nothing before it is started, and sends then what was said before", async () => {
+  const play = new Play({ starts: false });
+  play.outputBytes = 3;
+  play.pump.flushSoon();
+  assert.equal(play.into, undefined);
+  play.pump.start(play.pumped);
+  assert.notEqual(play.into, undefined);
+  await endOfTurn();
+  assert.deepEqual(play.told, ["send 3"]);
+});

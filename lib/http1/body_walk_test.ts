@@ -183,6 +183,15 @@ Deno.test("BodyWalk says of chunks what the decoder says, whole and byte by byte
   for (const text of TEXTS) for (const body of BODIES) check(text, body);
 });
 
+Deno.test("BodyWalk says of every byte in a chunk's size what the decoder says", () => {
+  for (let code = 0; code < 256; code++) {
+    const byte = String.fromCharCode(code);
+    for (const size of [`${byte}1`, `1${byte}`, byte]) {
+      for (const body of BODIES) check(`${size}\r\n${"a".repeat(17)}\r\n0\r\n\r\n`, body);
+    }
+  }
+});
+
 Deno.test("BodyWalk says of damaged chunks what the decoder says, cut anywhere", () => {
   const size = fc.tuple(
     fc.constantFrom("", "", "", "0", "00"),

@@ -39,6 +39,8 @@ const CHANGES: readonly (FieldChanges | undefined)[] = [
     add: [{ name: "Strict-Transport-Security", value: "max-age=1" }],
   },
   { remove: new Set(["via", "date", "content-length"]), add: [{ name: "B", value: "" }] },
+  // more than there is room for before the head
+  { remove: new Set(), add: [{ name: "D", value: "d".repeat(HEAD_ROOM) }] },
   // behind what is there of the same names
   {
     remove: new Set(["server"]),
@@ -73,8 +75,16 @@ const ALMOST_PLAIN = [
   ...["chunked", "close"].map((value) => `Proxy-Connection: ${value}`),
 ].map((line) => head("HTTP/1.1 299 OK", "A: b", line, "C: d"));
 
+/** Where `Upgrade` means something, and statuses that have no body or are not final. */
+const ODD_STATUSES = ["199 A", "200 OK", "204 None", "304 Same", "426 Upgrade"].flatMap((status) =>
+  [["Upgrade: h2c"], ["Upgrade: h2c", "Connection: upgrade"], ["Content-Length: 3"]].map((lines) =>
+    head(`HTTP/1.1 ${status}`, "A: b", ...lines)
+  )
+);
+
 const ALL_ANSWERS = [
   ...ALMOST_PLAIN,
+  ...ODD_STATUSES,
   ...[...GOOD_ANSWERS, ...UNTIL_CLOSE_ANSWERS].map(({ bytes }) => bytes),
   ...BAD_ANSWERS.map(([, , bytes]) => bytes),
   ...LARGE_ANSWERS.map(([, bytes]) => bytes),
@@ -291,7 +301,9 @@ function byIncoming(bytes: Uint8Array, { asked, terms, places }: Way): unknown {
     }
     const rest = latin1(bytes.subarray(incoming.end - HEAD_ROOM, place));
     const facts = { place, ...incomingFacts(terms) };
-    assert.equal(incoming.toHttp1(terms).to, incoming.end, "the body lies right behind the head");
+    const sent = incoming.toHttp1(terms);
+    const isInPlace = sent.bytes === buffer.bytes;
+    if (isInPlace) assert.equal(sent.to, incoming.end, "the body lies right behind the head");
     assert.equal(latin1(buffer.bytes.subarray(incoming.end, HEAD_ROOM + place)), rest);
     return facts;
   }

@@ -148,6 +148,17 @@ Deno.test("PlainRequest does what a rule says, but for fields that are written h
   }
 });
 
+Deno.test("IncomingRequest holds a body's length to its limit, where there is one", () => {
+  const bytes = filled(head("POST / HTTP/1.1", "Host: a", "Content-Length: 11"));
+  const readWith = (body: number | undefined) => {
+    const request = new IncomingRequest();
+    request.begin(HEAD_ROOM, { ...LIMITS, ...(body === undefined ? {} : { body }) });
+    return request.read(bytes, bytes.bytes.length) && request.body;
+  };
+  for (const limit of [undefined, 0, 11]) assert.equal(readWith(limit), 11);
+  assert.throws(() => readWith(10), { code: "body_too_large" });
+});
+
 Deno.test("IncomingRequest.toHttp1() gives the same again, for another try", () => {
   for (const name of ["chromium", "websocket"]) {
     const request = read(REAL_REQUESTS[name]?.(7) ?? "");

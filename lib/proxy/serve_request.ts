@@ -82,12 +82,7 @@ export class RequestService implements ExchangeOwner {
 
   /** Serves the stream's request by a policy, which holds for it to its end. */
   serve(policy: Policy): void {
-    this.#began = performance.now();
-    this.#policy = policy;
-    this.#isRouted = false;
-    this.#answerChanges = undefined;
-    this.#rule = undefined;
-    this.#coded = undefined;
+    this.#begin(policy);
     const { request } = this.#stream;
     const answer = this.#answerTo(request);
     if (answer !== undefined) return this.exchange.respond(answer, true);
@@ -103,6 +98,16 @@ export class RequestService implements ExchangeOwner {
       return void this.#serveByRules(routed, policy);
     }
     this.exchange.start(this.#orderTo(action.backend, routed), this.#began);
+  }
+
+  /** Nothing is known of the request but what it is served by. */
+  #begin(policy: Policy): void {
+    this.#began = performance.now();
+    this.#policy = policy;
+    this.#isRouted = false;
+    this.#answerChanges = undefined;
+    this.#rule = undefined;
+    this.#coded = undefined;
   }
 
   /** The same where a route asks something of a request, changes it or answers by itself. */
@@ -183,10 +188,7 @@ export class RequestService implements ExchangeOwner {
 
   /** Answers the stream's request with why it is not served. */
   refuse(error: ProxyError, policy: Policy): void {
-    this.#began = performance.now();
-    this.#policy = policy;
-    this.#isRouted = false;
-    this.#coded = undefined;
+    this.#begin(policy);
     this.exchange.refuse(error);
   }
 

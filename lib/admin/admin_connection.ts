@@ -1,3 +1,4 @@
+import { joinBytes } from "../core/bytes.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import { encodeLatin1 } from "../core/latin1.ts";
 import { encodeResponseHead } from "../http1/head.ts";
@@ -137,7 +138,7 @@ export class AdminConnection {
     }
     const bytes = new Uint8Array(await response.arrayBuffer());
     const head = headOf(response, { "content-length": `${bytes.length}`, ...connection(goesOn) });
-    await this.#write(part.head.method === "HEAD" ? head : joined(head, bytes));
+    await this.#write(part.head.method === "HEAD" ? head : joinBytes([head, bytes]));
   }
 
   /** Goes on until the client leaves, or stops reading. */
@@ -239,18 +240,8 @@ const REASONS: Readonly<Record<number, string>> = {
 };
 
 function chunk(bytes: Uint8Array): Uint8Array {
-  return joined(encodeLatin1(`${bytes.length.toString(16)}\r\n`), bytes, CRLF);
+  return joinBytes([encodeLatin1(`${bytes.length.toString(16)}\r\n`), bytes, CRLF]);
 }
 
 const CRLF = encodeLatin1("\r\n");
 const LAST_CHUNK = encodeLatin1("0\r\n\r\n");
-
-function joined(...parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}

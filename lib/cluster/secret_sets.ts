@@ -1,3 +1,5 @@
+import { isSameBytes } from "../core/bytes.ts";
+
 /** What a secret is made of. */
 export type Secret = Uint8Array<ArrayBuffer>;
 
@@ -47,7 +49,7 @@ export function isSameTurn(a: SecretTurn, b: SecretTurn): boolean {
 
 function isSame(a: Secret | undefined, b: Secret | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+  return isSameBytes(a, b);
 }
 
 /** The answer of `SECRET_SCRIPT`; undefined where it is none. */

@@ -1,3 +1,4 @@
+import { isSameBytes } from "../core/bytes.ts";
 import type { RateTable } from "../core/rate_table.ts";
 import { type Redis, RedisDown } from "./redis.ts";
 import { decodeRates, encodeRates, newSender } from "./rate_message.ts";
@@ -57,7 +58,7 @@ export class SharedRates implements Disposable {
 
   #take(text: string): void {
     const message = parse(text);
-    if (message === undefined || isSame(message.sender, this.#me)) return;
+    if (message === undefined || isSameBytes(message.sender, this.#me)) return;
     for (const one of message.taken) this.#table.add(one);
   }
 }
@@ -73,8 +74,4 @@ function parse(text: string) {
 /** By the clock that rates are counted by, see `RateTable.take`. */
 function nowMicros(): bigint {
   return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000));
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return a.every((byte, at) => byte === b[at]);
 }

@@ -1,3 +1,4 @@
+import { joinBytes } from "../core/bytes.ts";
 import { encodeLatin1 } from "../core/latin1.ts";
 import { dateField } from "../http/date.ts";
 import { field } from "../http/field.ts";
@@ -26,8 +27,5 @@ export function encodeOwnAnswer(
     ...(keepAlive ? [] : [field("Connection", "close")]),
   ]));
   if (method === "HEAD" || body.length === 0) return head;
-  const whole = new Uint8Array(head.length + body.length);
-  whole.set(head);
-  whole.set(body, head.length);
-  return whole;
+  return joinBytes([head, body]);
 }

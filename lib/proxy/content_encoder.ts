@@ -10,8 +10,8 @@ import {
   zstdCompressSync,
   type ZstdOptions,
 } from "node:zlib";
+import { joinBytes } from "../core/bytes.ts";
 import type { ContentCoding } from "../http/accept_encoding.ts";
-import { NO_BYTES } from "../io/buffer_pool.ts";
 
 /** What is to become of bytes behind those that are given: nothing yet, or they are to go, or all. */
 export type Then = "more" | "flush" | "end";
@@ -75,7 +75,7 @@ export class ContentEncoder implements Disposable {
     if (this.#closed) return;
     const output = this.#output;
     this.#output = [];
-    this.#user.encoded(joined(output));
+    this.#user.encoded(joinBytes(output));
   };
 }
 
@@ -132,15 +132,3 @@ const CODINGS: Readonly<
     whole: (body) => zstdCompressSync(body, ZSTD),
   },
 };
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const [first = NO_BYTES, ...more] = pieces;
-  if (more.length === 0) return first;
-  const whole = new Uint8Array(pieces.reduce((size, { length }) => size + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
-}

@@ -1,3 +1,4 @@
+import { joinBytes } from "../core/bytes.ts";
 import { Cursor, Refusal } from "./wire.ts";
 
 /** Longest hello read, in bytes and with its record headers; a longer one is invalid. */
@@ -48,7 +49,7 @@ export class HelloGatherer {
       this.#gathered += length;
       this.#offset = start + length;
       if (this.#gathered === this.#expected) {
-        return concatenate(this.#fragments, this.#gathered).subarray(MESSAGE_HEADER_BYTES);
+        return joinBytes(this.#fragments).subarray(MESSAGE_HEADER_BYTES);
       }
     }
   }
@@ -82,7 +83,7 @@ function readMessageHeader(fragments: readonly Uint8Array[]): number | undefined
   }
   const gathered = fragments.reduce((sum, { length }) => sum + length, 0);
   if (gathered < MESSAGE_HEADER_BYTES) return undefined;
-  const header = new Cursor(concatenate(fragments, gathered));
+  const header = new Cursor(joinBytes(fragments));
   header.uint8();
   const expected = MESSAGE_HEADER_BYTES + header.uint24();
   if (RECORD_HEADER_BYTES + expected > MAX_CLIENT_HELLO_BYTES) throw tooLong();
@@ -91,16 +92,4 @@ function readMessageHeader(fragments: readonly Uint8Array[]): number | undefined
 
 function tooLong(): Refusal {
   return new Refusal("illegal_parameter", "a ClientHello over 64 KiB");
-}
-
-function concatenate(fragments: readonly Uint8Array[], length: number): Uint8Array {
-  const [only] = fragments;
-  if (only !== undefined && fragments.length === 1) return only;
-  const whole = new Uint8Array(length);
-  let offset = 0;
-  for (const fragment of fragments) {
-    whole.set(fragment, offset);
-    offset += fragment.length;
-  }
-  return whole;
 }

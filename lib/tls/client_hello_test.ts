@@ -1,3 +1,4 @@
+import { joinBytes } from "../core/bytes.ts";
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { CAPTURED_HELLOS } from "../../tests/support/client_hellos.ts";
@@ -249,7 +250,7 @@ function records(message: ArrayLike<number>, size = 16384): Uint8Array {
     const fragment = bytes.subarray(at, at + size);
     parts.push(Uint8Array.of(22, 3, 1, fragment.length >> 8, fragment.length & 255), fragment);
   }
-  return concatenate(parts);
+  return joinBytes(parts);
 }
 
 function message(body: readonly number[]): number[] {
@@ -301,14 +302,4 @@ function ascii(text: string): number[] {
 
 function bytesOf(text: string): Uint8Array {
   return Uint8Array.from(ascii(text));
-}
-
-function concatenate(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }

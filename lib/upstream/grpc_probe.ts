@@ -1,9 +1,10 @@
+import { joinBytes } from "../core/bytes.ts";
 import type { Field } from "../http/field.ts";
 import { valuesOf } from "../http/field.ts";
 import type { Http2ResponseHead } from "../http2/response_head.ts";
 import type { Stream } from "../http2/stream.ts";
 import type { ByteSocket } from "../io/socket_connection.ts";
-import { Http2Check } from "./http2_check.ts";
+import { CHECK_AGENT, Http2Check } from "./http2_check.ts";
 import type { ProbeResult } from "./probe_result.ts";
 
 /** A server that says by `grpc.health.v1` that it serves. */
@@ -33,7 +34,7 @@ export function askGrpc(
 
 /** One call of `grpc.health.v1.Health/Check`. */
 class GrpcCheck extends Http2Check {
-  #body = new Uint8Array(0);
+  #body: Uint8Array = new Uint8Array(0);
 
   constructor({ service, host }: GrpcProbe, scheme: "https" | "http") {
     super();
@@ -45,7 +46,7 @@ class GrpcCheck extends Http2Check {
       fields: (put) => {
         put("te", "trailers");
         put("content-type", "application/grpc");
-        put("user-agent", "tls-proxy-health");
+        put("user-agent", CHECK_AGENT);
       },
     }, false);
     const message = checkRequest(service);
@@ -71,10 +72,7 @@ class GrpcCheck extends Http2Check {
   ): void {
     this.protocol.consumed(stream, to - from);
     if (this.#body.length + to - from > MAX_BYTES) return this.fail("an answer that is too long");
-    const both = new Uint8Array(this.#body.length + to - from);
-    both.set(this.#body);
-    both.set(bytes.subarray(from, to), this.#body.length);
-    this.#body = both;
+    this.#body = joinBytes([this.#body, bytes.subarray(from, to)]);
     if (ended) this.fail("an answer without a grpc-status");
   }
 

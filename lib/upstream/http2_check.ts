@@ -10,7 +10,10 @@ import type { ByteSocket } from "../io/socket_connection.ts";
 import { writeAll } from "../io/write_all.ts";
 import type { ProbeResult } from "./probe_result.ts";
 
-const LIMITS = { headerBytes: 16 * 1024, headers: 100 };
+/** Of answers to checks, whichever version they come by. */
+export const CHECK_LIMITS = { headerBytes: 16 * 1024, headers: 100 };
+/** What servers see that are checked. */
+export const CHECK_AGENT = "tls-proxy-health";
 
 /** One question of a check by HTTP/2, over a connection that has just been made for it. */
 export abstract class Http2Check implements DialedEvents<Http2Check> {
@@ -22,7 +25,11 @@ export abstract class Http2Check implements DialedEvents<Http2Check> {
 
   constructor() {
     const now = () => performance.now();
-    this.protocol = new DialedConnection<Http2Check>(this, { ...WINDOWS, limits: LIMITS, now });
+    this.protocol = new DialedConnection<Http2Check>(this, {
+      ...WINDOWS,
+      limits: CHECK_LIMITS,
+      now,
+    });
   }
 
   /**

@@ -3,7 +3,7 @@ import { writeAll } from "../io/write_all.ts";
 import { ResponseDecoder, type ResponsePart } from "../http1/response_decoder.ts";
 import type { Http2ResponseHead } from "../http2/response_head.ts";
 import type { Stream } from "../http2/stream.ts";
-import { Http2Check } from "./http2_check.ts";
+import { CHECK_AGENT, CHECK_LIMITS, Http2Check } from "./http2_check.ts";
 import type { ProbeResult } from "./probe_result.ts";
 
 /** A connection over which the right answer comes. */
@@ -20,10 +20,8 @@ export interface HttpProbe {
   readonly body: string | undefined;
 }
 
-const USER_AGENT = "tls-proxy-health";
 /** Enough for any status page; what comes behind is not looked at. */
 const MAX_BODY_BYTES = 64 * 1024;
-const LIMITS = { headerBytes: 16 * 1024, headers: 100 };
 
 /**
  * Asks by HTTP/1.1 over a connection that has just been made.
@@ -32,7 +30,7 @@ const LIMITS = { headerBytes: 16 * 1024, headers: 100 };
  */
 export async function askHttp1(socket: ByteSocket, rules: HttpProbe): Promise<ProbeResult> {
   const { method, path, host } = rules;
-  const lines = [`${method} ${path} HTTP/1.1`, `Host: ${host}`, `User-Agent: ${USER_AGENT}`];
+  const lines = [`${method} ${path} HTTP/1.1`, `Host: ${host}`, `User-Agent: ${CHECK_AGENT}`];
   const request = new TextEncoder().encode(`${lines.join("\r\n")}\r\nConnection: close\r\n\r\n`);
   await writeAll(socket, request);
   const verdict = new Verdict(rules);
@@ -65,7 +63,7 @@ async function readAnswer(
   socket: ByteSocket,
   { method, verdict }: { method: string; verdict: Verdict },
 ): Promise<void> {
-  const decoder = new ResponseDecoder(LIMITS);
+  const decoder = new ResponseDecoder(CHECK_LIMITS);
   decoder.expect(method);
   const buffer = new Uint8Array(16 * 1024);
   for (let size = 0; size <= MAX_BODY_BYTES;) {
@@ -97,7 +95,7 @@ class HttpCheck extends Http2Check {
     this.protocol.open(this, {
       ...{ method, scheme, path },
       authority: host,
-      fields: (put) => put("user-agent", USER_AGENT),
+      fields: (put) => put("user-agent", CHECK_AGENT),
     }, true);
   }
 

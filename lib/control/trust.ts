@@ -23,9 +23,6 @@ export interface LoadedTrust {
   readonly trust: Trust;
 }
 
-/** Of a configuration that trusts nobody. */
-export const NO_TRUST: Trust = { texts: new Map(), shown: new Map() };
-
 /** Reads a pair of certificate and key. */
 export type PairReader = (pair: CertificateConfig) => Promise<Certificate>;
 

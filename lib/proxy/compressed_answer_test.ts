@@ -1,33 +1,14 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import {
-  brotliDecompressSync,
-  createBrotliDecompress,
-  createGunzip,
-  createZstdDecompress,
-  gunzipSync,
-  zstdDecompressSync,
-} from "node:zlib";
 import * as fc from "fast-check";
 import { CONTENT_CODINGS, type ContentCoding } from "../http/accept_encoding.ts";
+import { decode, decoder } from "../../tests/support/codings.ts";
 import { within } from "../../tests/support/deadline.ts";
 import { type Field, field } from "../http/field.ts";
 import { UNKNOWN_LENGTH } from "../http/message.ts";
 import { CompressedAnswer } from "./compressed_answer.ts";
 import { ContentEncoder } from "./content_encoder.ts";
 import type { ClientStream } from "./streams.ts";
-
-const DECODERS: Readonly<Record<ContentCoding, (bytes: Uint8Array) => Uint8Array>> = {
-  gzip: gunzipSync,
-  br: brotliDecompressSync,
-  zstd: zstdDecompressSync,
-};
-
-const STREAMS = {
-  gzip: createGunzip,
-  br: createBrotliDecompress,
-  zstd: createZstdDecompress,
-} as const;
 
 interface Given {
   readonly coding?: ContentCoding;
@@ -100,7 +81,7 @@ function carry(
 }
 
 function decoded(coding: ContentCoding, got: readonly Uint8Array[]): Buffer {
-  return Buffer.from(DECODERS[coding](Buffer.concat(got)));
+  return Buffer.from(decode(coding, Buffer.concat(got)));
 }
 
 const TEXT = new TextEncoder().encode("All animals are equal. ".repeat(500));
@@ -134,10 +115,10 @@ for (const coding of CONTENT_CODINGS) {
   });
 
   Deno.test(`CompressedAnswer passes on what has come when nothing follows (${coding})`, async () => {
-    const decoder = STREAMS[coding]();
+    const decoding = decoder(coding);
     let text = "";
     const all = Promise.withResolvers<void>();
-    decoder.on("data", (bytes: Uint8Array) => {
+    decoding.on("data", (bytes: Uint8Array) => {
       text += new TextDecoder().decode(bytes);
       if (text === "one two three ") all.resolve();
     });
@@ -145,7 +126,7 @@ for (const coding of CONTENT_CODINGS) {
     using answer = new CompressedAnswer({
       client: {
         body(bytes: Uint8Array, from: number, to: number) {
-          decoder.write(bytes.slice(from, to));
+          decoding.write(bytes.slice(from, to));
           answer.taken();
         },
       } as unknown as ClientStream,
@@ -160,7 +141,7 @@ for (const coding of CONTENT_CODINGS) {
     };
     give("one ");
     await within(all.promise, "all that has come");
-    decoder.destroy();
+    decoding.destroy();
   });
 }
 

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse.ts";
-import { NO_TRUST } from "../../lib/control/trust.ts";
 import type { LoadedConfig } from "../../lib/control/snapshot.ts";
 import type { Certificate } from "../../lib/certificates/certificate.ts";
 
@@ -35,5 +34,11 @@ export function loadedConfig(
   assert.deepEqual(problems, []);
   assert.ok(config !== undefined);
   const certificates = config.certificates.map(({ cert }) => certificateFor(cert));
-  return { config, certificates, trust: NO_TRUST, contents: new Map(), stamps: new Map() };
+  return {
+    config,
+    certificates,
+    trust: { texts: new Map(), shown: new Map() },
+    contents: new Map(),
+    stamps: new Map(),
+  };
 }

@@ -73,7 +73,7 @@ const ask = (port, head) => new Promise((resolve) => {
   });
 });
 let input = "";
-process.stdin.on("data", (some) => input += some).on("end", () => {
+process.stdin.setEncoding("utf8").on("data", (some) => input += some).on("end", () => {
   server.listen(0, "127.0.0.1", async () => {
     const read = [];
     for (const head of JSON.parse(input)) read.push(await ask(server.address().port, head));

@@ -97,7 +97,9 @@ class Bench {
     }
     for (let round = 0; round <= this.#rounds; round++) {
       for (const workload of workloads) {
-        for (const runner of rotate(runners, round)) await this.#turn(round, workload, runner);
+        for (const runner of rotate(runners, round)) {
+          await this.#turn(round, { workload, runner, isFirst: workload === workloads[0] });
+        }
       }
     }
     for (const { contender, subject } of runners) {
@@ -106,7 +108,10 @@ class Bench {
   }
 
   /** One workload on one contender; the round of number 0 is for warming up. */
-  async #turn(round: number, workload: Workload, runner: Runner): Promise<void> {
+  async #turn(
+    round: number,
+    { workload, runner, isFirst }: { workload: Workload; runner: Runner; isFirst: boolean },
+  ): Promise<void> {
     const { say } = this.#stable;
     if (workload.fresh && round !== 1) return;
     const { name } = runner.contender;
@@ -115,7 +120,10 @@ class Bench {
     await this.#attempt(what, async () => {
       if (round === 0) {
         say(what);
-        return await workload.warmUp(runner.subject);
+        for (let i = 0; i < (isFirst ? FIRST_WARM_UPS : 1); i++) {
+          await workload.warmUp(runner.subject);
+        }
+        return;
       }
       const values = await this.#run(workload, runner);
       workload.measures.forEach((measure, index) => {
@@ -150,6 +158,9 @@ class Bench {
     }
   }
 }
+
+/** Compilers take their time to find out what is worth their while. */
+const FIRST_WARM_UPS = 3;
 
 /** Every round in another order, so that none always comes behind the same other. */
 function rotate<T>(things: readonly T[], by: number): readonly T[] {

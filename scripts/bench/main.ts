@@ -16,7 +16,8 @@ const HELP = `Usage: deno task bench [--rounds N] [--requests N] [--only NAME,..
                        [--quick] [--write]
 
   --rounds N      how often everything is measured (default: 5; with --quick 1)
-  --requests N    requests of 1 KiB in a round, all else follows (default: 20000; with --quick 2000)
+  --requests N    requests of 1 KiB in a round, in thousands; all else follows
+                  (default: 20000; with --quick 2000)
   --only NAMES    contenders and workloads to run; of a kind that is not named, all are
   --quick         only to see whether it works
   --write         also puts the report into docs/benchmarks.md and a plot into scripts/bench/results.svg
@@ -87,7 +88,7 @@ function parseFlags(args: readonly string[]): Plan | "help" {
   if (help) return "help";
   return {
     rounds: parseCount("--rounds", values.rounds ?? (quick ? "1" : "5")),
-    requests: parseCount("--requests", values.requests ?? (quick ? "2000" : "20000")),
+    requests: thousands(parseCount("--requests", values.requests ?? (quick ? "2000" : "20000"))),
     idleConnections: quick ? 200 : 10_000,
     write,
     only: values.only.split(",").filter((name) => name !== ""),
@@ -97,6 +98,11 @@ function parseFlags(args: readonly string[]): Plan | "help" {
 function parseCount(flag: string, text: string): number {
   if (!/^[1-9]\d*$/.test(text)) throw new Error(`${flag} ${text}: not a number above 0`);
   return Number(text);
+}
+
+/** Parts of it are to be whole numbers. */
+function thousands(requests: number): number {
+  return Math.ceil(requests / 1_000) * 1_000;
 }
 
 /** A signal stops all processes, so that whatever waits for one of them fails and ends. */

@@ -13,6 +13,13 @@ export interface StartOptions {
   readonly cwd?: string;
 }
 
+export interface RunOptions {
+  /** How long it may take. Default: a minute. */
+  readonly timeoutMs?: number;
+  /** Is given each line of standard output as it comes, and what interrupts the command (SIGINT). */
+  readonly onLine?: (line: string, interrupt: () => void) => void;
+}
+
 /** Milliseconds a process has to end after SIGTERM before it is killed. */
 const STOP_MS = 5_000;
 
@@ -34,7 +41,10 @@ export class Processes implements AsyncDisposable {
    * @returns what it wrote, standard error behind standard output
    * @throws {Error} where it takes longer than `timeoutMs` or fails
    */
-  async run(command: readonly string[], timeoutMs = 60_000): Promise<string> {
+  async run(
+    command: readonly string[],
+    { timeoutMs = 60_000, onLine }: RunOptions = {},
+  ): Promise<string> {
     const { running, child } = this.#spawn(command, {
       stdin: "null",
       stdout: "piped",
@@ -45,9 +55,13 @@ export class Processes implements AsyncDisposable {
       late = true;
       this.stop(running);
     }, timeoutMs);
-    const { success, code, stdout, stderr } = await child.output();
+    const interrupt = () => ask(child, "SIGINT");
+    const [out, err, { success, code }] = await Promise.all([
+      textOf(child.stdout, (line) => onLine?.(line, interrupt)),
+      textOf(child.stderr),
+      child.status,
+    ]);
     clearTimeout(timer);
-    const [out = "", err = ""] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
     if (late) throw new Error(`${running.command} was not done within ${timeoutMs / 1000} s`);
     if (!success) {
       throw new Error(`${running.command} ended with code ${code}: ${err.trim()}`);
@@ -63,7 +77,7 @@ export class Processes implements AsyncDisposable {
   async stop(running: Running): Promise<boolean> {
     const child = this.#running.get(running);
     if (child === undefined) return true;
-    askToEnd(child);
+    ask(child, "SIGTERM");
     let killed = false;
     const timer = setTimeout(async () => {
       killed = true;
@@ -103,9 +117,25 @@ function cwdOf(cwd: string | undefined): { cwd?: string } {
   return cwd === undefined ? {} : { cwd };
 }
 
-function askToEnd(child: Deno.ChildProcess): void {
+/** All that is written, with each line as soon as it is there. */
+async function textOf(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  onLine: (line: string) => void = () => {},
+): Promise<string> {
+  let text = "";
+  let begin = 0;
+  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    for (let end; (end = text.indexOf("\n", begin)) >= 0; begin = end + 1) {
+      onLine(text.slice(begin, end));
+    }
+  }
+  return text;
+}
+
+function ask(child: Deno.ChildProcess, signal: "SIGTERM" | "SIGINT"): void {
   try {
-    child.kill("SIGTERM");
+    child.kill(signal);
   } catch {
     // it has ended already
   }

@@ -9,7 +9,22 @@ Deno.test("run() gives standard output with standard error behind it", async () 
 Deno.test("run() fails when the command fails or takes too long", async () => {
   await using processes = new Processes();
   await assert.rejects(processes.run(["sh", "-c", "echo why >&2; exit 3"]), /code 3: why/);
-  await assert.rejects(processes.run(["sleep", "60"], 20), /not done within/);
+  await assert.rejects(processes.run(["sleep", "60"], { timeoutMs: 20 }), /not done within/);
+});
+
+Deno.test("run() gives each line as it comes, and can interrupt", async () => {
+  await using processes = new Processes();
+  const lines: string[] = [];
+  // without having been interrupted it would not end
+  const script = "trap 'echo end; exit 0' INT; printf 'one\\ntwo\\n'; while :; do sleep 0.05; done";
+  const output = await processes.run(["sh", "-c", script], {
+    onLine(line, interrupt) {
+      lines.push(line);
+      if (line === "two") interrupt();
+    },
+  });
+  assert.deepEqual(lines, ["one", "two", "end"]);
+  assert.equal(output, "one\ntwo\nend\n");
 });
 
 Deno.test("stop() says whether a process ended when it was asked to", async () => {

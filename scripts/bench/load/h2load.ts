@@ -2,6 +2,7 @@ import type { Answer } from "../answers.ts";
 import { HOST } from "../contender.ts";
 import type { Surroundings } from "../plan.ts";
 import type { Field } from "./browser.ts";
+import { parseProgress, type Progress } from "./progress.ts";
 import type { Target } from "./target.ts";
 
 export interface Load {
@@ -20,10 +21,17 @@ export interface Load {
 /** Where it may run programs and write files. */
 export type Tools = Pick<Surroundings, "processes" | "folder">;
 
+/** How a load is sent. */
+export interface Sending {
+  /** For h2load, beside its own. */
+  readonly flags?: readonly string[];
+  /** Told meanwhile; the requests have to be a multiple of ten. */
+  readonly progress?: Progress | undefined;
+}
+
 /**
  * Sends so many requests over a few connections that are kept alive, by h2load.
  *
- * @returns seconds it took
  * @throws {Error} unless every answer was 2xx, all had as many bytes as they should, and it was all
  *   done over TLS 1.3 by the protocol asked for
  */
@@ -31,10 +39,15 @@ export async function h2load(
   tools: Tools,
   target: Target,
   load: Load,
-  flags: readonly string[] = [],
-): Promise<number> {
-  const { seconds, ...found } = parseH2load(
-    await tools.processes.run([...await command(tools, target, load), ...flags]),
+  { flags = [], progress }: Sending = {},
+): Promise<void> {
+  const found = parseH2load(
+    await tools.processes.run([...await command(tools, target, load), ...flags], {
+      onLine: (line) => {
+        const percent = parseProgress(line);
+        if (percent !== undefined) progress?.(percent);
+      },
+    }),
   );
   const expected = {
     tls: "TLSv1.3",
@@ -45,7 +58,6 @@ export async function h2load(
   if (JSON.stringify(found) !== JSON.stringify(expected)) {
     throw new Error(`${JSON.stringify(found)} instead of ${JSON.stringify(expected)}`);
   }
-  return seconds;
 }
 
 /** The same, but not faster than so many requests a second. */
@@ -54,7 +66,7 @@ export async function h2loadAtRate(
   target: Target,
   { rate, ...load }: Load & { readonly rate: number },
 ): Promise<readonly RequestTime[]> {
-  return await h2loadTimes(tools, target, load, [`--rps=${rate / load.connections}`]);
+  return await h2loadTimes(tools, target, load, { flags: [`--rps=${rate / load.connections}`] });
 }
 
 /** The same, with what became of each request. */
@@ -62,10 +74,10 @@ export async function h2loadTimes(
   tools: Tools,
   target: Target,
   load: Load,
-  flags: readonly string[] = [],
+  { flags = [], progress }: Sending = {},
 ): Promise<readonly RequestTime[]> {
   const log = await Deno.makeTempFile({ dir: tools.folder });
-  await h2load(tools, target, load, [...flags, `--log-file=${log}`]);
+  await h2load(tools, target, load, { flags: [...flags, `--log-file=${log}`], progress });
   return parseH2loadLog(await Deno.readTextFile(log));
 }
 
@@ -133,19 +145,14 @@ export interface H2loadResult {
   readonly ok: number;
   /** Of all bodies. */
   readonly bytes: number;
-  readonly seconds: number;
 }
 
 /** Reads the summary that h2load prints; numbers that are missing in it become 0. */
 export function parseH2load(output: string): H2loadResult {
-  const [, amount = "0", unit = "s"] = /^finished in ([\d.]+)(us|ms|s|m),/m.exec(output) ?? [];
   return {
     tls: /^TLS Protocol: (\S+)/m.exec(output)?.[1] ?? "none",
     protocol: /^Application protocol: (\S+)/m.exec(output)?.[1] ?? "none",
     ok: Number(/^status codes: (\d+) 2xx/m.exec(output)?.[1] ?? 0),
     bytes: Number(/\((\d+)\) data$/m.exec(output)?.[1] ?? 0),
-    seconds: Number(amount) * (SECONDS[unit] ?? 1),
   };
 }
-
-const SECONDS: Readonly<Record<string, number>> = { us: 1e-6, ms: 1e-3, s: 1, m: 60 };

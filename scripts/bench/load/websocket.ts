@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import * as tls from "node:tls";
+import { type Progress, tenthsOf } from "./progress.ts";
 import type { Target } from "./target.ts";
 
 /** Milliseconds in which something has to come. */
@@ -19,8 +20,12 @@ export interface EchoLoad {
 export async function echoes(
   target: Target,
   { connections, messages }: EchoLoad,
+  progress?: Progress,
 ): Promise<void> {
-  await Promise.all(Array.from({ length: connections }, () => echo(target, messages)));
+  const cameBack = tenthsOf(connections * messages, progress);
+  await Promise.all(
+    Array.from({ length: connections }, () => echo(target, messages, cameBack)),
+  );
 }
 
 const PAYLOAD = Buffer.from("the same, please, as it was sent");
@@ -33,7 +38,7 @@ export function frame(payload: Uint8Array, { mask }: { mask: boolean }): Buffer 
   return Buffer.concat([Buffer.from([TEXT, 0x80 | payload.length, 0, 0, 0, 0]), payload]);
 }
 
-function echo({ port, ca }: Target, messages: number): Promise<void> {
+function echo({ port, ca }: Target, messages: number, cameBack: () => void): Promise<void> {
   const sent = frame(PAYLOAD, { mask: true });
   const expected = frame(PAYLOAD, { mask: false });
   return new Promise((resolve, reject) => {
@@ -76,6 +81,7 @@ function echo({ port, ca }: Target, messages: number): Promise<void> {
 
     function next(): void {
       read = Buffer.alloc(0);
+      cameBack();
       if (--left > 0) return void socket.write(sent);
       socket.destroy();
       resolve();

@@ -4,6 +4,7 @@ import { blank } from "../load/blank.ts";
 import { browserFields } from "../load/browser.ts";
 import { handshakes, headOf } from "../load/connections.ts";
 import { h2load, h2loadAtRate, h2loadTimes, type Load, type RequestTime } from "../load/h2load.ts";
+import type { Progress } from "../load/progress.ts";
 import { resumptions } from "../load/resumption.ts";
 import { echoes } from "../load/websocket.ts";
 import { browse } from "../load/wrk.ts";
@@ -12,9 +13,11 @@ import { idle } from "./idle.ts";
 import {
   type Amounts,
   counted,
+  countedAmid,
   MIB,
   repeated,
   settledMemory,
+  steady,
   type Subject,
   type Workload,
 } from "./workload.ts";
@@ -34,18 +37,18 @@ export function http1Workloads(amounts: Amounts): readonly Workload[] {
   ];
 }
 
-/** Heads as browsers send them; the more connections, the longer, so that to open them weighs little. */
+/** Heads as browsers send them. */
 function browsers({ tools, requests }: Amounts): readonly Workload[] {
   const leastBytes = Math.min(...ASSETS.map(({ bytes }) => bytes));
   return ([["browser", 64, 1], ["browsers", 256, 16]] as const).map(
     ([name, connections, browsers]) => {
-      const seconds = Math.round(2 + connections / 250 + requests * connections / 3e6);
-      return repeated({
-        ...{ name, setup: "files", plot: true, warmUps: 1 },
+      const load = { connections, browsers, requests, leastBytes };
+      return steady({
+        ...{ name, setup: "files", plot: true },
         title: `browser heads, ${connections} connections${browsers > 1 ? ", 16 browsers" : ""}`,
-        load: async (subject) => {
-          const load = { connections, browsers, seconds, leastBytes };
-          return await browse(tools, subject, load);
+        load: async (subject, progress) => {
+          await browse(tools, subject, load, progress);
+          return requests;
         },
       });
     },
@@ -67,8 +70,11 @@ function crowd({ tools, requests }: Amounts): Workload {
     ...STEADY,
     warmUp: async (subject) => void await h2load(tools, subject, load),
     run: async (subject) => {
-      const { cpuMs, result } = await counted(subject, () => h2loadTimes(tools, subject, load));
-      return [cpuMs * 1000 / load.requests, slowestLater(result)];
+      const { cpuMs, share, result } = await countedAmid(
+        subject,
+        (progress) => h2loadTimes(tools, subject, load, { progress }),
+      );
+      return [cpuMs * 1000 / (share * load.requests), slowestLater(result)];
     },
   };
 }
@@ -89,24 +95,25 @@ function kept({ tools, requests }: Amounts): readonly Workload[] {
     ...{ connections: 32, requests: Math.ceil(requests / 4) },
     asked: [answerOf(SIZES.medium)],
   };
-  const of = (load: Load) => async (subject: Subject) => {
-    await h2load(tools, subject, load);
+  const of = (load: Load) => async (subject: Subject, progress?: Progress) => {
+    await h2load(tools, subject, load, { progress });
     return load.requests;
   };
   return [
-    repeated({
+    steady({
       ...{ name: "post", setup: "files", title: "POST of 1 KiB" },
-      load: async (subject) => {
+      load: async (subject, progress) => {
         const body = await blank(tools.folder, SIZES.small);
-        return await of({ requests, connections: 64, asked: [UPLOADED], body })(subject);
+        const load = { requests, connections: 64, asked: [UPLOADED], body };
+        return await of(load)(subject, progress);
       },
     }),
     rated("1k", "1 KiB kept alive", { tools, load: small }),
-    repeated({
+    steady({
       ...{ name: "1k-varied", setup: "files", title: "about 1 KiB, no two alike in turn" },
       load: of({ ...small, asked: ASSETS }),
     }),
-    repeated({
+    steady({
       ...{ name: "chunked", setup: "files", title: "4 KiB in chunks" },
       check: async (subject) => {
         const head = await headOf(subject, `/${CHUNKED.path}`);
@@ -131,12 +138,14 @@ function rated(
       { name: `${what}, requests a second`, digits: 0 },
     ],
     ...STEADY,
-    warmUp: async (subject) => {
-      for (let i = 0; i < 3; i++) await h2load(tools, subject, load);
-    },
+    warmUp: (subject) => h2load(tools, subject, load),
     run: async (subject) => {
-      const { cpuMs, result } = await counted(subject, () => h2load(tools, subject, load));
-      return [cpuMs * 1000 / load.requests, load.requests / result];
+      const { cpuMs, seconds, share } = await countedAmid(
+        subject,
+        (progress) => h2load(tools, subject, load, { progress }),
+      );
+      const requests = share * load.requests;
+      return [cpuMs * 1000 / requests, requests / seconds];
     },
   };
 }
@@ -147,7 +156,7 @@ function openings({ tools, requests }: Amounts): readonly Workload[] {
   return [
     repeated({
       ...{ name: "handshake", setup: "files", title: "full handshake and one request" },
-      ...{ unit: "ms", plot: true, warmUps: 1 },
+      ...{ unit: "ms", plot: true },
       load: async (subject) => {
         await handshakes(subject, connections);
         return connections;
@@ -155,7 +164,7 @@ function openings({ tools, requests }: Amounts): readonly Workload[] {
     }),
     repeated({
       ...{ name: "resume", setup: "files", title: "resumed handshake and one request" },
-      ...{ unit: "ms", plot: true, warmUps: 1 },
+      ...{ unit: "ms", plot: true },
       load: (subject) => resumptions(tools.processes, subject, 2),
     }),
   ];
@@ -166,17 +175,22 @@ function transfers({ tools, requests }: Amounts): readonly Workload[] {
   const times = Math.ceil(requests / 10_000);
   const work = (
     { name, setup }: Pick<Workload, "name" | "setup">,
-    load: (subject: Subject, requests: number) => Promise<number>,
+    load: (subject: Subject, requests: number) => Promise<void>,
   ): Workload => ({
     measures: [
       { name: `100 MB ${name}, CPU ms`, digits: 0, plot: true },
       { name: `100 MB ${name}, MB a second`, digits: 0 },
     ],
     ...{ name, setup, fresh: false },
-    warmUp: async (subject) => void await load(subject, 1),
+    warmUp: (subject) => load(subject, 1),
     run: async (subject) => {
-      const { cpuMs, result } = await counted(subject, () => load(subject, times));
-      return [cpuMs / times, times * SIZES.large / 1e6 / result];
+      const began = performance.now();
+      let seconds = 0;
+      const { cpuMs } = await counted(subject, async () => {
+        await load(subject, times);
+        seconds = (performance.now() - began) / 1_000;
+      });
+      return [cpuMs / times, times * SIZES.large / 1e6 / seconds];
     },
   });
   return [
@@ -186,7 +200,7 @@ function transfers({ tools, requests }: Amounts): readonly Workload[] {
     }),
     work({ name: "upload", setup: "app" }, async (subject, requests) => {
       const body = await blank(tools.folder, SIZES.large);
-      return await h2load(tools, subject, { requests, connections: 1, asked: [UPLOADED], body });
+      await h2load(tools, subject, { requests, connections: 1, asked: [UPLOADED], body });
     }),
   ];
 }
@@ -202,7 +216,11 @@ function latency({ tools, requests }: Amounts): Workload {
     ...STEADY,
     warmUp: () => Promise.resolve(),
     run: async (subject) => {
-      const rate = requests / await h2load(tools, subject, load) / 2;
+      const { share, seconds } = await countedAmid(
+        subject,
+        (progress) => h2load(tools, subject, load, { progress }),
+      );
+      const rate = share * requests / seconds / 2;
       const times = (await h2loadAtRate(tools, subject, { ...load, rate })).map(({ took }) => took);
       return [percentile(times, 50), percentile(times, 99)];
     },
@@ -211,10 +229,10 @@ function latency({ tools, requests }: Amounts): Workload {
 
 function websocket({ requests }: Amounts): Workload {
   const echoed = { connections: 16, messages: Math.ceil(requests / 32) };
-  return repeated({
-    ...{ name: "websocket", setup: "app", title: "WebSocket message and its echo", warmUps: 1 },
-    load: async (subject) => {
-      await echoes(subject, echoed);
+  return steady({
+    ...{ name: "websocket", setup: "app", title: "WebSocket message and its echo" },
+    load: async (subject, progress) => {
+      await echoes(subject, echoed, progress);
       return echoed.connections * echoed.messages;
     },
   });

@@ -5,7 +5,7 @@ import { browserFields } from "../load/browser.ts";
 import { h2load, h2loadTimes, type Load, type RequestTime } from "../load/h2load.ts";
 import { percentile } from "../statistics.ts";
 import { idleHttp2 } from "./idle.ts";
-import { type Amounts, repeated, type Workload } from "./workload.ts";
+import { type Amounts, steady, type Workload } from "./workload.ts";
 
 /** HTTP/2 in front, with HTTP/1.1 behind. */
 export function http2Workloads(amounts: Amounts): readonly Workload[] {
@@ -53,7 +53,7 @@ function larger(amounts: Amounts): readonly Workload[] {
     }),
     sent(amounts, {
       ...{ name: "h2-post-1m", title: "POST of 1 MiB, 8 × 8" },
-      load: { ...shape, asked, requests: Math.ceil(requests / 100) },
+      load: { ...shape, asked, requests: requests / 20 },
       body: () => blank(folder, MEBIBYTE),
     }),
   ];
@@ -72,11 +72,12 @@ function sent(
     readonly body?: () => Promise<string>;
   },
 ): Workload {
-  return repeated({
+  return steady({
     ...named,
     setup: "http2",
-    load: async (subject) => {
-      await h2load(tools, subject, { ...load, ...(body && { body: await body() }) });
+    load: async (subject, progress) => {
+      const sent = { ...load, ...(body && { body: await body() }) };
+      await h2load(tools, subject, sent, { progress });
       return load.requests;
     },
   });
@@ -104,9 +105,10 @@ function amid({ tools, requests }: Amounts): Workload {
       { name: "1 KiB amid eight downloads on its connection, p95 ms", digits: 2 },
     ],
     ...{ setup: "http2", fresh: false },
-    warmUp: async (subject) => void await h2load(tools, subject, load, windows),
+    warmUp: (subject) => h2load(tools, subject, load, { flags: windows }),
     run: async (subject) => {
-      const times = amidDownloads(await h2loadTimes(tools, subject, load, windows), DOWNLOADS);
+      const all = await h2loadTimes(tools, subject, load, { flags: windows });
+      const times = amidDownloads(all, DOWNLOADS);
       if (times.length === 0) throw new Error("Nothing was answered while downloads ran");
       return [percentile(times, 50), percentile(times, 95)];
     },

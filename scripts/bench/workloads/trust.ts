@@ -1,7 +1,7 @@
 import { answerOf, SIZES } from "../answers.ts";
 import { handshakes } from "../load/connections.ts";
 import { h2load } from "../load/h2load.ts";
-import { type Amounts, repeated, type Subject, type Workload } from "./workload.ts";
+import { type Amounts, repeated, steady, type Subject, type Workload } from "./workload.ts";
 
 /** TLS to servers, certificates of clients, and TLS that stays the servers'. */
 export function trustWorkloads({ tools, requests }: Amounts): readonly Workload[] {
@@ -12,15 +12,15 @@ export function trustWorkloads({ tools, requests }: Amounts): readonly Workload[
   };
   const connections = Math.ceil(requests / 20);
   return [
-    repeated({
+    steady({
       ...{ name: "tls", setup: "tls", title: "1 KiB kept alive, TLS to servers", plot: true },
-      load: async (subject) => {
-        await h2load(tools, subject, small);
+      load: async (subject, progress) => {
+        await h2load(tools, subject, small, { progress });
         return requests;
       },
     }),
     repeated({
-      ...{ name: "clients", setup: "clients", unit: "ms", plot: true, warmUps: 1 },
+      ...{ name: "clients", setup: "clients", unit: "ms", plot: true },
       title: "full handshake with a client's certificate and one request",
       check: refusesOthers,
       load: async (subject) => {
@@ -28,11 +28,11 @@ export function trustWorkloads({ tools, requests }: Amounts): readonly Workload[
         return connections;
       },
     }),
-    repeated({
+    steady({
       ...{ name: "passthrough", setup: "passthrough", plot: true },
       title: "64 KiB kept alive, passed on with its TLS",
-      load: async (subject) => {
-        await h2load(tools, subject, medium);
+      load: async (subject, progress) => {
+        await h2load(tools, subject, medium, { progress });
         return medium.requests;
       },
     }),

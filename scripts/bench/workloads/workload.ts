@@ -1,5 +1,6 @@
-import { cpuMsBetween, usageOf } from "../cpu.ts";
+import { cpuMsBetween, type Usage, usageOf } from "../cpu.ts";
 import type { Tools } from "../load/h2load.ts";
+import type { Progress } from "../load/progress.ts";
 import type { Target } from "../load/target.ts";
 import type { Setup } from "../setup.ts";
 
@@ -11,7 +12,7 @@ export interface Workload {
   readonly setup: Setup;
   /** Whether it needs a contender that was started just now and has done nothing; in one round then. */
   readonly fresh: boolean;
-  /** Done once, before anything counts. */
+  /** Done before anything counts, more than once where the contender has just been started. */
   warmUp(subject: Subject): Promise<void>;
   /**
    * @returns a number for each of `measures`
@@ -39,7 +40,7 @@ export interface Subject extends Target {
 /** What workloads work with, and how much they do. */
 export interface Amounts {
   readonly tools: Tools;
-  /** Requests of 1 KiB; all other amounts follow from it. */
+  /** Requests of 1 KiB, a multiple of 1000; all other amounts follow from it. */
   readonly requests: number;
   /** Connections that are held open while memory is measured. */
   readonly idleConnections: number;
@@ -53,9 +54,6 @@ export interface Repeated {
   readonly title: string;
   readonly unit?: "µs" | "ms";
   readonly plot?: boolean;
-  /** Times that all of it is done before anything counts: compilers take their time to find out what is
-   * worth their while. Default: 3. */
-  readonly warmUps?: number;
   /** Looked at before anything else, where load generators do not look. */
   readonly check?: (subject: Subject) => Promise<void>;
   /**
@@ -63,23 +61,40 @@ export interface Repeated {
    *
    * @returns how many there were
    */
-  readonly load: (subject: Subject) => Promise<number>;
+  readonly load: (subject: Subject, progress?: Progress) => Promise<number>;
 }
 
-export function repeated(
-  { name, setup, title, unit = "µs", plot = false, warmUps = 3, check, load }: Repeated,
+/** CPU for each, of all of them. */
+export function repeated(of: Repeated): Workload {
+  return figureOfOne(of, async (subject) => {
+    const { cpuMs, result } = await counted(subject, () => of.load(subject));
+    return cpuMs / result;
+  });
+}
+
+/** CPU for each, of those on connections that are open: `load` tells of its progress. */
+export function steady(of: Repeated): Workload {
+  return figureOfOne(of, async (subject) => {
+    const { cpuMs, share, result } = await countedAmid(
+      subject,
+      (progress) => of.load(subject, progress),
+    );
+    return cpuMs / (share * result);
+  });
+}
+
+function figureOfOne(
+  { name, setup, title, unit = "µs", plot = false, check, load }: Repeated,
+  milliseconds: (subject: Subject) => Promise<number>,
 ): Workload {
   return {
     ...{ name, setup, fresh: false },
     measures: [{ name: `${title}, CPU ${unit}`, digits: unit === "µs" ? 1 : 3, plot }],
     async warmUp(subject) {
       await check?.(subject);
-      for (let i = 0; i < warmUps; i++) await load(subject);
+      await load(subject);
     },
-    async run(subject) {
-      const { cpuMs, result } = await counted(subject, () => load(subject));
-      return [cpuMs * (unit === "µs" ? 1_000 : 1) / result];
-    },
+    run: async (subject) => [(await milliseconds(subject)) * (unit === "µs" ? 1_000 : 1)],
   };
 }
 
@@ -92,6 +107,63 @@ export async function counted<T>(
   const result = await load();
   await pause(SETTLE_MS);
   return { cpuMs: cpuMsBetween(before, await usageOf(pid)), result };
+}
+
+/**
+ * What a part of a load took: behind its beginning, in which connections are opened, and before its
+ * end, when some have nothing left to do. The load goes on at both ends, so that the time that
+ * looking takes is in both and cancels out.
+ */
+export interface Amid<T> {
+  readonly cpuMs: number;
+  readonly seconds: number;
+  /** How much of the load it was, of 1. */
+  readonly share: number;
+  readonly result: T;
+}
+
+/**
+ * Does something that tells of its progress, and gives what CPU the contender used amid it.
+ *
+ * @throws {Error} where it does not tell
+ */
+export async function countedAmid<T>(
+  { pid }: Subject,
+  load: (progress: Progress) => Promise<T>,
+): Promise<Amid<T>> {
+  const looks = new Map<number, Promise<Look>>();
+  const result = await load((percent) => {
+    if (percent !== AMID.from && percent !== AMID.to) return;
+    const taken = look(pid);
+    // where the load fails, too, that is told
+    taken.catch(() => {});
+    looks.set(percent, taken);
+  });
+  await pause(SETTLE_MS);
+  const [first, last] = await Promise.all([looks.get(AMID.from), looks.get(AMID.to)]);
+  if (first === undefined || last === undefined) {
+    throw new Error("The load ended without having told of its progress");
+  }
+  return {
+    cpuMs: cpuMsBetween(first.usage, last.usage),
+    seconds: (last.at - first.at) / 1_000,
+    share: (AMID.to - AMID.from) / 100,
+    result,
+  };
+}
+
+/** Per cent of a load between which CPU is counted. */
+export const AMID = { from: 20, to: 80 } as const;
+
+interface Look {
+  /** When it began, by `performance.now()`. */
+  readonly at: number;
+  readonly usage: Usage;
+}
+
+async function look(pid: number): Promise<Look> {
+  const at = performance.now();
+  return { at, usage: await usageOf(pid) };
 }
 
 /** Bytes of memory once a contender has come to rest. */

@@ -1,11 +1,12 @@
 import { makeCertificates } from "./certificates.ts";
 import type { Contender } from "./contender.ts";
 import { facts, idleThatFit, pinSelf } from "./machine.ts";
+import { scraping } from "./load/scraper.ts";
 import { CONTENDERS } from "./peers/contenders.ts";
 import type { Plan, Surroundings } from "./plan.ts";
 import { type Candidate, findPrograms } from "./programs.ts";
 import { type Findings, groupsOf, Samples } from "./report.ts";
-import { ALL_SETUPS, type Setup } from "./setup.ts";
+import { ALL_SETUPS, roundsOf, type Setup } from "./setup.ts";
 import { end, type Stable, start, startBackends, type Started } from "./start.ts";
 import { workloads } from "./workloads/all.ts";
 import type { Workload } from "./workloads/workload.ts";
@@ -39,7 +40,7 @@ export async function runBench(plan: Plan, surroundings: Surroundings): Promise<
     facts: await facts(plan, { processes, versions, pinned }),
     groups: groupsOf(found.map(({ contender }) => contender), chosen.workloads),
     samples: bench.samples,
-    skipped: [...skipped, ...idle.notes],
+    skipped: [...skipped, ...chosen.workloads.some(({ fresh }) => fresh) ? idle.notes : []],
     troubles: bench.troubles,
   };
 }
@@ -95,7 +96,7 @@ class Bench {
       const subject = await this.#attempt(what, () => start(candidate, setup, this.#stable));
       if (subject !== undefined) runners.push({ ...candidate, subject });
     }
-    for (let round = 0; round <= this.#rounds; round++) {
+    for (let round = 0; round <= this.#rounds * roundsOf(setup); round++) {
       for (const workload of workloads) {
         for (const runner of rotate(runners, round)) {
           await this.#turn(round, { workload, runner, isFirst: workload === workloads[0] });
@@ -115,7 +116,8 @@ class Bench {
     const { say } = this.#stable;
     if (workload.fresh && round !== 1) return;
     const { name } = runner.contender;
-    const when = round === 0 ? "warming up" : `round ${round}/${this.#rounds}`;
+    const rounds = this.#rounds * roundsOf(workload.setup);
+    const when = round === 0 ? "warming up" : `round ${round}/${rounds}`;
     const what = `${when}, ${workload.name}, ${name}`;
     await this.#attempt(what, async () => {
       if (round === 0) {
@@ -134,7 +136,11 @@ class Bench {
   }
 
   async #run(workload: Workload, runner: Runner): Promise<readonly number[]> {
-    if (!workload.fresh) return await workload.run(runner.subject);
+    const { metrics } = runner.subject;
+    if (!workload.fresh) {
+      const run = () => workload.run(runner.subject);
+      return await (metrics === undefined ? run() : scraping(metrics, run));
+    }
     const subject = await start(runner, workload.setup, this.#stable);
     try {
       return await workload.run(subject);

@@ -10,8 +10,8 @@ export interface Contender {
   readonly mode: Mode;
   /** What it can be set up to do. */
   readonly setups: readonly Setup[];
-  /** Where it is another contender with more to do: that one's name, which alone it is compared with. */
-  readonly beside?: string;
+  /** Whether it has metrics at the admin port that it is given, which are read meanwhile. */
+  readonly hasMetrics?: boolean;
   /** What its program is called, for the report. */
   readonly product: string;
   /** Where its program may be, best first. */
@@ -31,6 +31,8 @@ export interface Setting extends ServerFiles {
   readonly setup: Setup;
   readonly port: number;
   readonly backendPort: number;
+  /** For who has metrics. */
+  readonly adminPort: number;
   /** A folder of its own. */
   readonly folder: string;
 }

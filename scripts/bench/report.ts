@@ -27,10 +27,7 @@ export interface Group {
   readonly baseline: string;
 }
 
-/**
- * A table for each chapter and mode, and one for each contender that is only to be compared with
- * another one.
- */
+/** A table for each chapter and mode. */
 export function groupsOf(
   contenders: readonly Contender[],
   workloads: readonly Workload[],
@@ -38,28 +35,18 @@ export function groupsOf(
   const names = (some: readonly Contender[]) => some.map(({ name }) => name);
   const measuresOf = (setups: readonly Setup[]) =>
     workloads.filter(({ setup }) => setups.includes(setup)).flatMap(({ measures }) => measures);
-  const chapters = Object.entries(CHAPTERS).flatMap(([chapter, title]) => {
+  const groups = Object.entries(CHAPTERS).flatMap(([chapter, { title, baseline }]) => {
     const setups = (Object.keys(SETUPS) as Setup[])
       .filter((setup) => SETUPS[setup].chapter === chapter);
-    const able = contenders.filter((one) =>
-      one.beside === undefined && one.setups.some((setup) => setups.includes(setup))
-    );
+    const able = contenders.filter((one) => one.setups.some((setup) => setups.includes(setup)));
     return (["http", "tcp"] as const).map((mode) => ({
       title: mode === "tcp" ? `${title}, by forwarding bytes` : title,
       measures: measuresOf(setups),
       contenders: names(able.filter((one) => one.mode === mode)),
-      baseline: BASELINES[mode],
+      baseline: baseline ?? BASELINES[mode],
     }));
   });
-  const pairs = contenders.flatMap(({ name, beside, setups }) =>
-    beside === undefined ? [] : [{
-      title: `${name} beside ${beside}`,
-      measures: measuresOf(setups),
-      contenders: [beside, name],
-      baseline: beside,
-    }]
-  );
-  return [...chapters, ...pairs]
+  return groups
     .filter((group) => group.contenders.length > 0 && group.measures.length > 0);
 }
 

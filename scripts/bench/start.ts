@@ -18,6 +18,8 @@ const PROJECT = new URL("../..", import.meta.url).pathname;
 
 export interface Started extends Subject {
   readonly running: Running;
+  /** Where its metrics are to be read from, as a monitoring system would. */
+  readonly metrics?: string;
 }
 
 /** What is the same for all contenders. */
@@ -37,7 +39,8 @@ export async function start(
   const port = freePort();
   const folder = await Deno.makeTempDir({ dir: stable.folder, prefix: contender.name });
   const backendPort = stable.backendPorts[SETUPS[setup].backend];
-  const setting = { ...certificates, setup, port, backendPort, folder };
+  const adminPort = freePort();
+  const setting = { ...certificates, setup, port, backendPort, adminPort, folder };
   const running = processes.start(await contender.command(program, setting), {
     core: pinned ? CONTENDER_CORE : undefined,
     cwd: PROJECT,
@@ -53,7 +56,8 @@ export async function start(
     await processes.stop(running);
     throw error;
   }
-  return { ...target, folder, pid: running.pid, running };
+  const metrics = contender.hasMetrics ? { metrics: `http://127.0.0.1:${adminPort}/metrics` } : {};
+  return { ...target, ...metrics, folder, pid: running.pid, running };
 }
 
 async function targetOf(setup: Setup, port: number, files: Certificates): Promise<Target> {

@@ -21,20 +21,20 @@ export function tlsProxy(engine: Engine, mode: Mode = "http"): Contender {
   };
 }
 
-/** The same with all that tells of it: a JSON access log in a file, metrics and the admin page. */
+/** The one on OpenSSL with all that tells of it: a JSON access log in a file, metrics, the admin page. */
 export function observedProxy(): Contender {
   return {
     ...OURS,
     name: "tls-proxy-observed",
     mode: "http",
-    beside: "tls-proxy-openssl",
-    setups: ["files", "http2"],
+    setups: ["observed"],
+    hasMetrics: true,
     async command(program, setting) {
       const { folder } = setting;
       return await commandLine(program, folder, {
         ...configuration("openssl", "http", setting),
         log: { format: "json", access: true, tls: false, file: `${folder}/access.log` },
-        admin: { listen: "127.0.0.1:0" },
+        admin: { listen: `127.0.0.1:${setting.adminPort}` },
       });
     },
   };
@@ -48,8 +48,10 @@ const OURS = {
 };
 
 const ENGINE_SETUPS: Readonly<Record<Engine, readonly Setup[]>> = {
-  // what it cannot: see docs/tls-engines.md
-  deno: ALL_SETUPS.filter((setup) => setup !== "clients" && setup !== "passthrough"),
+  deno: ALL_SETUPS.filter((setup) =>
+    // what it cannot (see docs/tls-engines.md), and what one engine is enough for
+    setup !== "clients" && setup !== "passthrough" && setup !== "observed"
+  ),
   openssl: ALL_SETUPS,
 };
 

@@ -5,7 +5,7 @@ import { scraping } from "./load/scraper.ts";
 import { CONTENDERS } from "./peers/contenders.ts";
 import type { Plan, Surroundings } from "./plan.ts";
 import { type Candidate, findPrograms } from "./programs.ts";
-import { type Findings, groupsOf, Samples } from "./report.ts";
+import { type Findings, groupsOf, isFor, Samples } from "./findings.ts";
 import { ALL_SETUPS, roundsOf, type Setup } from "./setup.ts";
 import { end, type Stable, start, startBackends, type Started } from "./start.ts";
 import { workloads } from "./workloads/all.ts";
@@ -22,10 +22,8 @@ export async function runBench(plan: Plan, surroundings: Surroundings): Promise<
   const { processes } = surroundings;
   const idle = await idleThatFit(processes, plan.idleConnections);
   const { requests } = plan;
-  const chosen = choose(
-    plan.only,
-    workloads({ tools: surroundings, requests, idleConnections: idle.count }),
-  );
+  const all = workloads({ tools: surroundings, requests, idleConnections: idle.count });
+  const chosen = choose(plan.only, all);
   const pinned = await pinSelf(processes);
   const { found, skipped, versions } = await findPrograms(processes, chosen.contenders);
   const certificates = await makeCertificates(surroundings);
@@ -38,7 +36,7 @@ export async function runBench(plan: Plan, surroundings: Surroundings): Promise<
   }
   return {
     facts: await facts(plan, { processes, versions, pinned }),
-    groups: groupsOf(found.map(({ contender }) => contender), chosen.workloads),
+    groups: groupsOf(CONTENDERS, all),
     samples: bench.samples,
     skipped: [...skipped, ...chosen.workloads.some(({ fresh }) => fresh) ? idle.notes : []],
     troubles: bench.troubles,
@@ -98,7 +96,8 @@ class Bench {
     }
     for (let round = 0; round <= this.#rounds * roundsOf(setup); round++) {
       for (const workload of workloads) {
-        for (const runner of rotate(runners, round)) {
+        const able = runners.filter(({ contender }) => isFor(contender.mode, workload));
+        for (const runner of rotate(able, round)) {
           await this.#turn(round, { workload, runner, isFirst: workload === workloads[0] });
         }
       }

@@ -4,29 +4,19 @@
  * It may run what it names and write to /tmp, and to the two files of `--write`. To run Deno means to be able to do anything, so the
  * other permissions are no fence, only a statement of what is needed.
  */
-import { parseArgs } from "node:util";
 import { runBench } from "./bench.ts";
 import { renderPlot } from "./plot.ts";
 import type { Plan } from "./plan.ts";
 import { Processes } from "./processes.ts";
 import { BENCH, between } from "../between.ts";
-import { type Findings, renderReport } from "./report.ts";
-
-const HELP = `Usage: deno task bench [--rounds N] [--requests N] [--only NAME,...]
-                       [--quick] [--write]
-
-  --rounds N      how often everything is measured (default: 5; with --quick 1)
-  --requests N    requests of 1 KiB in a round, in thousands; all else follows
-                  (default: 20000; with --quick 2000)
-  --only NAMES    contenders and workloads to run; of a kind that is not named, all are
-  --quick         only to see whether it works
-  --write         also puts the report into docs/benchmarks.md and a plot into scripts/bench/results.svg
-
-The report goes to standard output, what happens meanwhile to standard error.
-`;
+import type { Group } from "./findings.ts";
+import { HELP, parseFlags } from "./flags.ts";
+import { renderReport } from "./report.ts";
+import { merged, NOTHING, type Results, resultsOf } from "./results.ts";
 
 /** What `--write` writes. */
 const PAGE = new URL("../../docs/benchmarks.md", import.meta.url);
+const RESULTS = new URL("results.json", import.meta.url);
 const PLOT = new URL("results.svg", import.meta.url);
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
@@ -50,9 +40,12 @@ async function main(args: readonly string[]): Promise<number> {
   const processes = cleanUp.use(new Processes());
   const stop = stopOnSignals(processes);
   try {
+    const began = new Date();
     const findings = await runBench(plan, { processes, folder, say, stop });
-    print(renderReport(findings));
-    if (plan.write) await publish(findings);
+    const { groups } = findings;
+    const results = resultsOf(findings, began);
+    print(renderReport(results, groups));
+    if (plan.write) await publish(merged(await published(), results, groups), groups);
     return findings.troubles.length > 0 ? 1 : 0;
   } catch (error) {
     // whatever failed after a signal failed because of it
@@ -61,48 +54,25 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Puts findings where readers see them. */
-async function publish(findings: Findings): Promise<void> {
+/** What was published before; our own file, so nothing in it is checked. */
+async function published(): Promise<Results> {
+  try {
+    return JSON.parse(await Deno.readTextFile(RESULTS));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return NOTHING;
+    throw error;
+  }
+}
+
+/** Puts results where readers see them. */
+async function publish(results: Results, groups: readonly Group[]): Promise<void> {
+  await Deno.writeTextFile(RESULTS, `${JSON.stringify(results, undefined, 2)}\n`);
   const page = await Deno.readTextFile(PAGE);
   const picture = "![CPU and memory of each proxy, as bars](../scripts/bench/results.svg)";
   const [asItIs, formatted] = ["<!-- deno-fmt-ignore-start -->", "<!-- deno-fmt-ignore-end -->"];
-  const text = `${picture}\n\n${asItIs}\n\n${renderReport(findings)}\n${formatted}`;
+  const text = `${picture}\n\n${asItIs}\n\n${renderReport(results, groups)}\n${formatted}`;
   await Deno.writeTextFile(PAGE, between(page, BENCH, text));
-  await Deno.writeTextFile(PLOT, renderPlot(findings));
-}
-
-/** @throws {Error} one line, where they are wrong */
-function parseFlags(args: readonly string[]): Plan | "help" {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      rounds: { type: "string" },
-      requests: { type: "string" },
-      only: { type: "string", default: "" },
-      write: { type: "boolean", default: false },
-      quick: { type: "boolean", default: false },
-      help: { type: "boolean", short: "h", default: false },
-    },
-  });
-  const { quick, help, write } = values;
-  if (help) return "help";
-  return {
-    rounds: parseCount("--rounds", values.rounds ?? (quick ? "1" : "5")),
-    requests: thousands(parseCount("--requests", values.requests ?? (quick ? "2000" : "20000"))),
-    idleConnections: quick ? 200 : 10_000,
-    write,
-    only: values.only.split(",").filter((name) => name !== ""),
-  };
-}
-
-function parseCount(flag: string, text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) throw new Error(`${flag} ${text}: not a number above 0`);
-  return Number(text);
-}
-
-/** Parts of it are to be whole numbers. */
-function thousands(requests: number): number {
-  return Math.ceil(requests / 1_000) * 1_000;
+  await Deno.writeTextFile(PLOT, renderPlot(results, groups));
 }
 
 /** A signal stops all processes, so that whatever waits for one of them fails and ends. */

@@ -1,17 +1,18 @@
-import type { Findings, Group } from "./report.ts";
+import type { Group } from "./findings.ts";
+import { type Results, rowOf } from "./results.ts";
 import type { Measure } from "./workloads/workload.ts";
 
 /** Pixels. */
 const SIZE = { width: 760, label: 200, bar: 420, row: 20, heading: 34, margin: 12 } as const;
 
 /**
- * The findings as bars, one panel for each plotted measure in each group; shorter is better. It is
+ * Results as bars, one panel for each plotted measure in each group; shorter is better. It is
  * a picture on its own: its colours follow the reader's light or dark mode.
  */
-export function renderPlot(findings: Findings): string {
-  const panels = findings.groups.flatMap((group) =>
+export function renderPlot(results: Results, groups: readonly Group[]): string {
+  const panels = groups.flatMap((group) =>
     group.measures.filter(({ plot }) => plot === true)
-      .map((measure) => ({ group, measure, bars: barsOf(findings, { group, measure }) }))
+      .map((measure) => ({ group, measure, bars: barsOf(results, { group, measure }) }))
       .filter(({ bars }) => bars.length > 0)
   );
   const parts: string[] = [];
@@ -60,12 +61,13 @@ interface Panel {
 }
 
 function barsOf(
-  { samples }: Findings,
+  results: Results,
   { group, measure }: { group: Group; measure: Measure },
 ): readonly Bar[] {
+  const row = rowOf(results, group, measure.name);
   return group.contenders.flatMap((name) => {
-    const value = samples.median(name, measure.name);
-    return value === undefined || !Number.isFinite(value) ? [] : [{ name, value }];
+    const cell = row?.cells[name];
+    return cell === undefined ? [] : [{ name, value: cell.value }];
   });
 }
 

@@ -1,25 +1,18 @@
 import assert from "node:assert/strict";
 import { renderPlot } from "./plot.ts";
-import { Samples } from "./report.ts";
 
 function plotOf(values: Readonly<Record<string, number>>): string {
-  const samples = new Samples();
-  for (const [contender, value] of Object.entries(values)) {
-    samples.add(value, { contender, measure: "CPU <µs>", round: 1 });
-    samples.add(value, { contender, measure: "speed", round: 1 });
-  }
-  return renderPlot({
-    facts: new Map(),
-    groups: [{
-      title: "http mode",
-      measures: [{ name: "CPU <µs>", digits: 1, plot: true }, { name: "speed", digits: 0 }],
-      contenders: [...Object.keys(values), "absent"],
-      baseline: "a",
-    }],
-    samples,
-    skipped: [],
-    troubles: [],
-  });
+  const cells = Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, { value }]),
+  );
+  const row = { table: "http mode", run: "today", cells };
+  const rows = [{ ...row, measure: "CPU <µs>" }, { ...row, measure: "speed" }];
+  return renderPlot({ runs: [], rows }, [{
+    title: "http mode",
+    measures: [{ name: "CPU <µs>", digits: 1, plot: true }, { name: "speed", digits: 0 }],
+    contenders: [...Object.keys(values), "absent"],
+    baseline: "a",
+  }]);
 }
 
 Deno.test("renderPlot() draws bars to scale, ours in a colour of its own", () => {

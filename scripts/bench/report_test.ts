@@ -1,65 +1,65 @@
 import assert from "node:assert/strict";
-import { CONTENDERS } from "./peers/contenders.ts";
-import { groupsOf, renderReport, Samples } from "./report.ts";
-import type { Workload } from "./workloads/workload.ts";
+import { renderReport } from "./report.ts";
+import type { Results } from "./results.ts";
 
-Deno.test("renderReport() has a row for each measure, with ratios to the baseline", () => {
-  const samples = new Samples();
-  [40, 44, 99].forEach((value, round) => {
-    samples.add(value, { contender: "ours", measure: "CPU", round });
-    samples.add(round === 2 ? 100 : 50, { contender: "theirs", measure: "CPU", round });
-  });
-  samples.add(7, { contender: "ours", measure: "memory", round: 0 });
-  const report = renderReport({
-    facts: new Map([["machine", "a fast one"]]),
-    groups: [{
-      title: "http mode",
-      measures: [{ name: "CPU", digits: 1 }, { name: "memory", digits: 0 }],
-      contenders: ["ours", "theirs"],
-      baseline: "theirs",
-    }],
-    samples,
-    skipped: ["other is left out"],
-    troubles: [],
-  });
+const groups = [{
+  title: "http mode",
+  measures: [{ name: "CPU", digits: 1 }, { name: "memory", digits: 0 }, { name: "new", digits: 0 }],
+  contenders: ["ours", "missing", "theirs"],
+  baseline: "theirs",
+}, {
+  title: "tcp mode",
+  measures: [{ name: "CPU", digits: 1 }],
+  contenders: ["bytes"],
+  baseline: "bytes",
+}];
+
+const CPU = { ours: { value: 44, ratio: 0.88 }, theirs: { value: 50 } };
+const first = { date: "2026-11-28 10:00 UTC", facts: { machine: "a fast one" } };
+const rows = [
+  { table: "http mode", measure: "CPU", run: first.date, cells: CPU },
+  { table: "http mode", measure: "memory", run: first.date, cells: { ours: { value: 7 } } },
+];
+
+Deno.test("renderReport() has rows and columns of what was measured, with ratios", () => {
+  const results = { runs: [{ ...first, remarks: ["missing is left out"] }], rows };
   assert.equal(
-    report,
-    `- machine: a fast one
+    renderReport(results, groups),
+    `- measured: 2026-11-28 10:00 UTC
+- machine: a fast one
 
 | http mode | ours | theirs |
 | --- | ---: | ---: |
 | CPU | 44.0 (0.88) | 50.0 |
 | memory | 7 | - |
 
-- other is left out
+- missing is left out
 `,
   );
 });
 
-Deno.test("groupsOf() has a table for each chapter and mode, with contenders that can", () => {
-  const workload = (setup: Workload["setup"]): Workload => ({
-    ...{ name: setup, setup, fresh: false },
-    measures: [{ name: `CPU of ${setup}`, digits: 1 }],
-    warmUp: () => Promise.resolve(),
-    run: () => Promise.resolve([]),
-  });
-  const some = ["tls-proxy-openssl", "tls-proxy-observed", "haproxy", "hitch"];
-  const contenders = CONTENDERS.filter(({ name }) => some.includes(name));
-  const setups = ["app", "clients", "observed", "files"] as const;
-  const groups = groupsOf(contenders, setups.map(workload));
-  assert.deepEqual(
-    groups.map(({ title, measures, contenders, baseline }) => [
-      ...[title, measures.map(({ name }) => name).join()],
-      ...[contenders.join(), baseline],
-    ]),
-    [
-      ["HTTP/1.1", "CPU of app,CPU of files", "tls-proxy-openssl,haproxy", "haproxy"],
-      ["HTTP/1.1, by forwarding bytes", "CPU of app,CPU of files", "hitch", "hitch"],
-      ["Trust", "CPU of clients", "tls-proxy-openssl,haproxy", "haproxy"],
-      [
-        ...["JSON access log, admin page, metrics read each second", "CPU of observed"],
-        ...["tls-proxy-openssl,tls-proxy-observed", "tls-proxy-openssl"],
-      ],
-    ],
+Deno.test("renderReport() says which run a row is of, where there are more", () => {
+  const second = { date: "2026-11-29 01:20 UTC", facts: { machine: "a slow one" } };
+  const [old, other] = rows;
+  assert.ok(old !== undefined && other !== undefined);
+  const results: Results = {
+    runs: [{ ...second, remarks: [] }, { ...first, remarks: ["missing is left out"] }],
+    rows: [{ ...other, run: second.date }, old],
+  };
+  assert.equal(
+    renderReport(results, groups),
+    `- measured: 2026-11-29 01:20 UTC
+- machine: a slow one
+
+- measured: 2026-11-28 10:00 UTC
+- machine: a fast one
+
+| http mode | ours | theirs | measured |
+| --- | ---: | ---: | --- |
+| CPU | 44.0 (0.88) | 50.0 | 2026-11-28 10:00 UTC |
+| memory | 7 | - | 2026-11-29 01:20 UTC |
+
+- 2026-11-28 10:00 UTC: missing is left out
+`,
   );
 });

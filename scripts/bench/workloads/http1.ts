@@ -137,7 +137,7 @@ function rated(
       { name: `${what}, CPU µs`, digits: 1, plot: true },
       { name: `${what}, requests a second`, digits: 0 },
     ],
-    ...STEADY,
+    ...{ ...STEADY, ofBytes: true },
     warmUp: (subject) => h2load(tools, subject, load),
     run: async (subject) => {
       const { cpuMs, seconds, share } = await countedAmid(
@@ -156,7 +156,7 @@ function openings({ tools, requests }: Amounts): readonly Workload[] {
   return [
     repeated({
       ...{ name: "handshake", setup: "files", title: "full handshake and one request" },
-      ...{ unit: "ms", plot: true },
+      ...{ unit: "ms", plot: true, ofBytes: true },
       load: async (subject) => {
         await handshakes(subject, connections);
         return connections;
@@ -164,7 +164,7 @@ function openings({ tools, requests }: Amounts): readonly Workload[] {
     }),
     repeated({
       ...{ name: "resume", setup: "files", title: "resumed handshake and one request" },
-      ...{ unit: "ms", plot: true },
+      ...{ unit: "ms", plot: true, ofBytes: true },
       load: (subject) => resumptions(tools.processes, subject, 2),
     }),
   ];
@@ -181,7 +181,7 @@ function transfers({ tools, requests }: Amounts): readonly Workload[] {
       { name: `100 MB ${name}, CPU ms`, digits: 0, plot: true },
       { name: `100 MB ${name}, MB a second`, digits: 0 },
     ],
-    ...{ name, setup, fresh: false },
+    ...{ name, setup, ofBytes: true, fresh: false },
     warmUp: (subject) => load(subject, 1),
     run: async (subject) => {
       const began = performance.now();
@@ -242,7 +242,7 @@ function websocket({ requests }: Amounts): Workload {
 const after: Workload = {
   name: "after",
   measures: [{ name: "memory after all of that, MiB", digits: 1 }],
-  ...{ setup: "files", fresh: false },
+  ...{ setup: "files", ofBytes: true, fresh: false },
   warmUp: () => Promise.resolve(),
   run: async (subject) => [(await settledMemory(subject)) / MIB],
 };

@@ -9,7 +9,7 @@ export function idle({ idleConnections }: Amounts): Workload {
       { name: "memory after the start, MiB", digits: 1 },
       { name: "memory of an idle connection, KiB", digits: 1, plot: true },
     ],
-    ...{ setup: "files", fresh: true },
+    ...{ setup: "files", ofBytes: true, fresh: true },
     warmUp: () => Promise.resolve(),
     run: async (subject) => {
       const atStart = await settledMemory(subject);

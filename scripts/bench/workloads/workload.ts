@@ -10,6 +10,8 @@ export interface Workload {
   readonly measures: readonly Measure[];
   /** What a contender has to be set up for. */
   readonly setup: Setup;
+  /** Whether those that forward bytes do it, too. */
+  readonly ofBytes?: boolean;
   /** Whether it needs a contender that was started just now and has done nothing; in one round then. */
   readonly fresh: boolean;
   /** Done before anything counts, more than once where the contender has just been started. */
@@ -54,6 +56,7 @@ export interface Repeated {
   readonly title: string;
   readonly unit?: "µs" | "ms";
   readonly plot?: boolean;
+  readonly ofBytes?: boolean;
   /** Looked at before anything else, where load generators do not look. */
   readonly check?: (subject: Subject) => Promise<void>;
   /**
@@ -84,11 +87,11 @@ export function steady(of: Repeated): Workload {
 }
 
 function figureOfOne(
-  { name, setup, title, unit = "µs", plot = false, check, load }: Repeated,
+  { name, setup, title, unit = "µs", plot = false, ofBytes = false, check, load }: Repeated,
   milliseconds: (subject: Subject) => Promise<number>,
 ): Workload {
   return {
-    ...{ name, setup, fresh: false },
+    ...{ name, setup, ofBytes, fresh: false },
     measures: [{ name: `${title}, CPU ${unit}`, digits: unit === "µs" ? 1 : 3, plot }],
     async warmUp(subject) {
       await check?.(subject);

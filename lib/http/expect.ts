@@ -1,6 +1,6 @@
 import { ProxyError } from "../core/errors.ts";
 import { ROLE } from "./field_name.ts";
-import { type Field, hasRole, valuesOf } from "./field.ts";
+import { type Field, valuesOf } from "./field.ts";
 import type { RequestHead } from "./message.ts";
 
 /**
@@ -13,7 +13,7 @@ import type { RequestHead } from "./message.ts";
 export function checkExpectation(
   { minor, fields }: Pick<RequestHead, "minor" | "fields">,
 ): void {
-  if (minor === 0 || !hasRole(fields, ROLE.expect)) return;
+  if (minor === 0) return;
   for (const member of valuesOf(fields, "expect").join(",").split(",")) {
     const expectation = member.trim().toLowerCase();
     if (expectation !== "" && expectation !== "100-continue") {

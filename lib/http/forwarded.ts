@@ -1,7 +1,7 @@
 import { ipAddress } from "../core/host_name.ts";
 import type { ClientCertFields } from "./client_cert.ts";
 import { fieldName } from "./field_name.ts";
-import { HOST } from "./grammar.ts";
+import { HOST, TOKEN } from "./grammar.ts";
 import { type Field, field, valuesOf } from "./field.ts";
 
 /** What backends are told of a request's origin. */
@@ -127,8 +127,6 @@ function told(received: readonly Field[], key: string, form: RegExp): string | u
 /** RFC 3986, section 3.1. */
 const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]{0,30}$/;
 const PORT = /^\d{1,5}$/;
-/** RFC 9110, section 5.6.2. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 const FOR = fieldName("X-Forwarded-For");
 const PROTO = fieldName("X-Forwarded-Proto");

@@ -31,8 +31,7 @@ export function endToEndAnswerFields(
 /** The names, in lower case; undefined where there is none that would go on without that. */
 function namedByConnection(fields: readonly Field[]): ReadonlySet<string> | undefined {
   if (!hasRole(fields, ROLE.connection)) return undefined;
-  const values = valuesOf(fields, "connection");
-  const value = (values.length === 1 ? values[0] as string : values.join(",")).toLowerCase();
+  const value = valuesOf(fields, "connection").join(",").toLowerCase();
   if (value === "keep-alive" || value === "close") return undefined;
   return new Set(value.split(",").map((token) => token.trim()));
 }
@@ -56,7 +55,6 @@ const NEVER_TRAILERS: ReadonlySet<string> = new Set([
   "content-type",
   "cookie",
   "expect",
-  "forwarded",
   "host",
   "max-forwards",
   "range",

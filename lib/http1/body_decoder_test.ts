@@ -85,6 +85,41 @@ Deno.test("bodyDecoder() has no decoder for no body", () => {
   assert.equal(bodyDecoder({ kind: "none" }, RULES), undefined);
 });
 
+/**
+ * Bodies with so many bytes of extensions or blanks, of which 16384 are taken beyond what is free:
+ * behind a chunk 32, and two for each byte of its data.
+ */
+const EXTENDED: readonly [what: string, most: number, body: (count: number) => string][] = [
+  ["one extension", 16384, (count) => `1;${"e".repeat(count)}\r\na\r\n0\r\n\r\n`],
+  ["that of the last chunk", 16384, (count) => `0;${"e".repeat(count)}\r\n\r\n`],
+  ["the blanks behind a size", 16384, (count) => `1${" ".repeat(count)}\r\na\r\n0\r\n\r\n`],
+  [
+    "a first chunk that needs nothing",
+    16384,
+    (count) => `64\r\n${"a".repeat(100)}\r\n0;${"e".repeat(count)}\r\n\r\n`,
+  ],
+  [
+    "one behind one that takes all there is",
+    32 + 2 * 5,
+    (count) => `5;${"e".repeat(16384)}\r\nabcde\r\n0;${"f".repeat(count)}\r\n\r\n`,
+  ],
+];
+
+for (const [what, most, body] of EXTENDED) {
+  Deno.test(`bodyDecoder() bounds what is no data in ${what}`, () => {
+    const isTaken = (count: number) => {
+      const decoder = bodyDecoder({ kind: "chunked" }, { ...RULES, blanksBehindSize: true });
+      decoder?.feed(encodeLatin1(body(count)), 0, () => {});
+      return decoder?.done;
+    };
+    assert.equal(isTaken(most), true);
+    assert.throws(() => isTaken(most + 1), {
+      code: "bad_chunk",
+      message: /longer than 16384 bytes/,
+    });
+  });
+}
+
 /** A decoder of one body alone. */
 function decoderOf(framing: Framing): Decoder {
   const body = bodyDecoder(framing, RULES);

@@ -313,6 +313,15 @@ Deno.test("BodyWalk has nothing to take of no body, and of an empty one", () => 
   }
 });
 
+Deno.test("BodyWalk gives plain bytes where nothing is said of chunks", () => {
+  for (const isChunked of [true, false]) {
+    const walk = walkOf({ kind: "chunked", chunks: true, rules: ANSWERS });
+    take(walk, "0\r\n\r\n");
+    walk.begin(UNKNOWN_LENGTH, isChunked, ANSWERS);
+    assert.equal(take(walk, isChunked ? "3\r\nabc\r\n" : "abc").out, "abc");
+  }
+});
+
 Deno.test("BodyWalk.begin() forgets the body before", () => {
   const walk = walkOf({ kind: "chunked", chunks: true, rules: REQUESTS });
   take(walk, "1;a\r\na\r\n0\r\nA: b\r\n\r\n");

@@ -135,7 +135,7 @@ export class ChunkWalk {
   #beginDecoder(): BodyDecoder {
     const decoder = this.#decoder = chunkedDecoder(this.#rules);
     const size = this.#digits > 0 ? this.#size.toString(16) : "";
-    decoder.feed(encodeLatin1(READ_SO_FAR[this.#state]?.(size) ?? ""), 0, () => {});
+    decoder.feed(encodeLatin1(READ_SO_FAR[this.#state](size)), 0, () => {});
     return decoder;
   }
 
@@ -191,15 +191,15 @@ const LAST_CR = 5;
 const LAST_LF = 6;
 
 /** What has been read of the line of a state, given the size so far; any chunk stands for the data. */
-const READ_SO_FAR: readonly ((size: string) => string)[] = [
-  (size) => size,
-  (size) => `${size}\r`,
-  () => "1\r\n",
-  () => "1\r\nx",
-  () => "1\r\nx\r",
-  () => "0\r\n",
-  () => "0\r\n\r",
-];
+const READ_SO_FAR: Readonly<Record<State, (size: string) => string>> = {
+  [SIZE]: (size) => size,
+  [SIZE_LF]: (size) => `${size}\r`,
+  [DATA]: () => "1\r\n",
+  [DATA_CR]: () => "1\r\nx",
+  [DATA_LF]: () => "1\r\nx\r",
+  [LAST_CR]: () => "0\r\n",
+  [LAST_LF]: () => "0\r\n\r",
+};
 
 const CRLF = "\r\n";
 const MAX_LAST = CRLF.length + LAST_CHUNK.length;

@@ -17,7 +17,7 @@ export function parseRequestHead(bytes: Uint8Array, maxFields: number): RequestH
   const methodEnd = text.indexOf(" ");
   const targetEnd = text.indexOf(" ", methodEnd + 1);
   // of three words one has two spaces, and what is behind the second holds no other
-  if (methodEnd < 0 || targetEnd < 0 || text.lastIndexOf(" ", lineEnd) !== targetEnd) {
+  if (targetEnd < 0 || text.lastIndexOf(" ", lineEnd) !== targetEnd) {
     throw new ProxyError("bad_request_line", "The request line is not METHOD TARGET VERSION");
   }
   const method = text.slice(0, methodEnd);
@@ -31,9 +31,8 @@ export function parseRequestHead(bytes: Uint8Array, maxFields: number): RequestH
       "The request target is empty or holds a forbidden character",
     );
   }
-  const minor = text.startsWith("HTTP/1.1\r", targetEnd + 1)
-    ? 1
-    : parseVersion(text.slice(targetEnd + 1, lineEnd), "bad_request_line", "bad_version");
+  const version = text.slice(targetEnd + 1, lineEnd);
+  const minor = parseVersion(version, "bad_request_line", "bad_version");
   const at = lineEnd + 2;
   const fields = parseFields(bytes, { text, at, maxFields, code: "bad_field" });
   return { method, target, minor, fields };
@@ -49,14 +48,13 @@ export function parseRequestHead(bytes: Uint8Array, maxFields: number): RequestH
 export function parseResponseHead(bytes: Uint8Array, maxFields: number): ResponseHead {
   const text = decodeLatin1(bytes);
   const lineEnd = text.indexOf("\r\n");
-  const minor = text.startsWith("HTTP/1.1 ")
-    ? 1
-    : parseVersion(text.slice(0, Math.min(8, lineEnd)), "bad_response", "bad_response");
+  const minor = parseVersion(text.slice(0, 8), "bad_response", "bad_response");
   const status = parseStatus(bytes);
   if (status === undefined) {
     throw new ProxyError("bad_response", "The server's status line is malformed");
   }
-  const reason = lineEnd === 12 ? "" : text.slice(13, lineEnd);
+  // nothing where the line ends behind the status
+  const reason = text.slice(13, lineEnd);
   const code = "bad_response";
   const fields = parseFields(bytes, { text, at: lineEnd + 2, maxFields, code });
   return { minor, status, reason, fields };
@@ -115,15 +113,16 @@ function parseVersion(
 
 /** ` 200` or ` 200 ...` behind the version (RFC 9112, section 4); undefined for anything else. */
 function parseStatus(line: Uint8Array): number | undefined {
-  const [hundreds, tens, ones] = [digit(line[9]), digit(line[10]), digit(line[11])];
+  const [hundreds, tens, ones] = [digitAt(line, 9), digitAt(line, 10), digitAt(line, 11)];
   const delimited = line[8] === SP && (line[12] === SP || line[12] === CR);
   if (!delimited || hundreds < 1 || tens < 0 || ones < 0) return undefined;
   return hundreds * 100 + tens * 10 + ones;
 }
 
 /** Negative where it is none. */
-function digit(byte: number | undefined): number {
-  return byte !== undefined && byte >= 0x30 && byte <= 0x39 ? byte - 0x30 : -1;
+function digitAt(bytes: Uint8Array, at: number): number {
+  const byte = bytes[at] as number;
+  return byte <= 0x39 ? byte - 0x30 : -1;
 }
 
 interface FieldSection {
@@ -138,9 +137,9 @@ interface FieldSection {
 function parseFields(bytes: Uint8Array, { text, at, maxFields, code }: FieldSection): Field[] {
   const fields: Field[] = [];
   const mended = code === "bad_response";
-  for (let start = at; start < bytes.length && bytes[start] !== CR;) {
+  for (let start = at; bytes[start] !== CR;) {
     if (mended && fields.length > 0 && isWhitespace(bytes[start])) {
-      const { words, next } = foldedWords(bytes, { text, start });
+      const { words, next } = wordsFrom(bytes, { text, start });
       fields.push(unfolded(fields.pop() as Field, words));
       start = next;
       continue;
@@ -155,32 +154,24 @@ function parseFields(bytes: Uint8Array, { text, at, maxFields, code }: FieldSect
       hash = hashByte(hash, bytes[end] as number);
     }
     const written = readFieldName(bytes, { start, end, hash }) ??
-      (mended && isWhitespace(bytes[end - 1])
-        ? nameBeforeSpace(text.slice(start, end))
-        : undefined);
+      (mended ? nameBeforeSpace(text.slice(start, end)) : undefined);
     if (written === undefined) {
       throw badLine(bytes[start], "A header field's name is not a token", code);
     }
-    let from = end + 1;
-    while (isWhitespace(bytes[from])) from++;
-    let to = from;
-    while (bytes[to] !== CR) to++;
-    const next = to + 2;
-    while (to > from && isWhitespace(bytes[to - 1])) to--;
+    const { words: value, next } = wordsFrom(bytes, { text, start: end + 1 });
     const { name, key, role } = written;
-    const value = text.slice(from, to);
     // most lines are written as they would be here
-    const plain = from === end + 2 && bytes[end + 1] === SP && next === to + 2 &&
-      name.length === end - start;
-    const line = plain ? text.slice(start, next) : lineOf(name, value);
+    const isOurs = bytes[end + 1] === SP &&
+      name.length + ": \r\n".length + value.length === next - start;
+    const line = isOurs ? text.slice(start, next) : lineOf(name, value);
     fields.push({ name, key, role, value, line });
     start = next;
   }
   return fields;
 }
 
-/** What a line holds that goes on with the one before it (RFC 9112, section 5.2). */
-function foldedWords(
+/** What a line holds from `start` on, without the white space around it. */
+function wordsFrom(
   bytes: Uint8Array,
   { text, start }: { text: string; start: number },
 ): { words: string; next: number } {
@@ -189,7 +180,8 @@ function foldedWords(
   let to = from;
   while (bytes[to] !== CR) to++;
   const next = to + 2;
-  while (to > from && isWhitespace(bytes[to - 1])) to--;
+  // of white space alone this leaves nothing, too
+  while (isWhitespace(bytes[to - 1])) to--;
   return { words: text.slice(from, to), next };
 }
 

@@ -77,6 +77,7 @@ Deno.test("parseResponseHead() mends folds and white space before colons (RFC 91
     [["A: b", " "], [["A", "b"]]],
     [["A: b", " ", "\t", " c"], [["A", "b c"]]],
     [["A : b"], [["A", "b"]]],
+    [["A :b", "B:c ", "C: "], [["A", "b"], ["B", "c"], ["C", ""]]],
     [["Content-Length \t :3"], [["Content-Length", "3"]]],
     [["Connection : X-A", "X-A\t:"], [["Connection", "X-A"], ["X-A", ""]]],
   ];
@@ -93,6 +94,19 @@ Deno.test("parseRequestHead() mends nothing (RFC 9112 5.1, 5.2)", () => {
   for (const lines of ["A: b\r\n c", "A : b", "A\t: b", "A:\r\n\tb"]) {
     const bytes = encodeLatin1(`GET / HTTP/1.1\r\n${lines}\r\n\r\n`);
     assert.throws(() => parseRequestHead(bytes, 8), { code: "bad_field" }, lines);
+  }
+});
+
+Deno.test("parseRequestHead() says what a request line is where it has not three words", () => {
+  const lines = ["GET", "GET /", "GET  / HTTP/1.1", "GET / HTTP/1.1 ", "GET / a HTTP/1.1"];
+  for (const line of lines) {
+    for (const fields of ["", "Host: a\r\n", "Host: a\r\nA: b\r\n"]) {
+      const bytes = encodeLatin1(`${line}\r\n${fields}\r\n`);
+      assert.throws(() => parseRequestHead(bytes, 8), {
+        code: "bad_request_line",
+        message: "The request line is not METHOD TARGET VERSION",
+      }, line);
+    }
   }
 });
 

@@ -70,5 +70,5 @@ function isProtocol(member: string): boolean {
 }
 
 function nameOf(protocol: string): string {
-  return protocol.replace(/\/.*$/, "").toLowerCase();
+  return protocol.replace(/\/.*/, "").toLowerCase();
 }

@@ -94,6 +94,8 @@ const ANSWERS: readonly (readonly [
   ["9110 15.2.2: another", ["a"], [SWITCHES, ...ASKS], false],
   ["9110 15.2.2: one more", ["websocket"], [SWITCHES, ...ASKS, "Upgrade: a"], false],
   ["9110 7.8: another version", ["a/1"], [SWITCHES, "Connection: upgrade", "Upgrade: a/2"], false],
+  ["9110 7.8: no protocol", ["a"], [SWITCHES, "Connection: upgrade", "Upgrade: a b"], false],
+  ["9110 7.8: no protocol", ["a"], [SWITCHES, "Connection: upgrade", "Upgrade: a, b/c/d"], false],
   ["9110 15.2.2: which one is not said", ["a"], [SWITCHES, "Connection: upgrade"], false],
   ["9110 7.8: without the connection option", ["a"], [SWITCHES, "Upgrade: a"], false],
   ["9110 15.2: by HTTP/1.0", ["websocket"], ["HTTP/1.0 101 S", ...ASKS], false],

@@ -204,7 +204,8 @@ const BAD_STATUS_LINES: readonly BadAnswer[] = [
     "HTTP/2.0 200 OK|HTTP/1.2 200 OK|HTTP/0.9 200 OK|http/1.1 200 OK|HTTP/1.10 200 OK|HTTP/1 200 OK|" +
       "ICY 200 OK|200 OK|HTTP/1.1|HTTP/1.1 |HTTP/1.1  200 OK|HTTP/1.1\t200 OK| HTTP/1.1 200 OK|" +
       "HTTP/1.1 200OK|HTTP/1.1 200\tOK|HTTP/1.1 20 OK|HTTP/1.1 2000 OK|HTTP/1.1 099 OK|HTTP/1.1 000 X|" +
-      "HTTP/1.1 1000 X|HTTP/1.1 +200 OK|HTTP/1.1 2\xb20 OK|HTTP/1.1 OK||<html>",
+      "HTTP/1.1 1000 X|HTTP/1.1 +200 OK|HTTP/1.1 2\xb20 OK|HTTP/1.1 OK||<html>|HTTP/1.1 x00 OK|" +
+      "HTTP/1.1 2x0 OK|HTTP/1.1 20x OK|HTTP/1.1 :00 OK|HTTP/1.1 2:0 OK|HTTP/1.1 20:|HTTP/1.1 20/ OK",
     (line) => [
       `the status line is ${JSON.stringify(line)}`,
       "9112 4",

@@ -4,7 +4,7 @@ import type { Connection, Receiver, Sender } from "./connection.ts";
 import { asProxyError, type ErrorCode, ProxyError } from "../core/errors.ts";
 import { ReadBuffers } from "./read_buffers.ts";
 import { StreamPair } from "./stream_pair.ts";
-import { TurnTaker } from "./turns.ts";
+import { afterSending, TurnTaker } from "./turns.ts";
 
 /** What this needs of a socket; `Deno.TcpConn` and `Deno.TlsConn` have it. */
 export interface ByteSocket {
@@ -282,6 +282,11 @@ export class SocketConnection implements Connection {
       return this.send(bytes.subarray(count), sender);
     }
     this.#unsent = NO_BYTES;
+    afterSending(count, this.#onSent);
+  };
+
+  readonly #onSent = (): void => {
+    const sender = this.#sender;
     this.#sender = undefined;
     try {
       sender?.sent();

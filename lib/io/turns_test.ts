@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
 import { eventually } from "../../tests/support/deadline.ts";
-import { inTurn, TurnTaker } from "./turns.ts";
+import { afterSending, inTurn, TurnTaker } from "./turns.ts";
 
 Deno.test("inTurn() starts some at once and the others in order, a bounded number at a time", async () => {
   const started: number[] = [];
@@ -60,4 +61,37 @@ Deno.test("TurnTaker keeps nobody waiting while few are busy, and bounds what a 
   assert.ok(await play(600, 6) <= 64);
   // once the crowd has gone
   assert.equal(await play(100, 80), 100);
+});
+
+Deno.test("afterSending() has who sends much wait for the next turn, in order, and loses nobody", async () => {
+  /** Ends the turn that others have begun. */
+  const turnOver = () => new Promise<void>((resolve) => afterSending(64 * 1024, resolve));
+  await turnOver();
+  const went: string[] = [];
+  afterSending(1000, () => went.push("little"));
+  assert.deepEqual(went, ["little"]);
+  afterSending(64 * 1024, () => went.push("much"));
+  afterSending(1, () => went.push("behind"));
+  await Promise.resolve();
+  assert.deepEqual(went, ["little"]);
+  await turnOver();
+  assert.deepEqual(went, ["little", "much", "behind"]);
+  afterSending(1000, () => went.push("anew"));
+  assert.equal(went.at(-1), "anew");
+});
+
+Deno.test("afterSending() lets the rest of the program run between much that is sent", async () => {
+  const ROUNDS = 100;
+  let turns = 0;
+  let rounds = 0;
+  const count = () => {
+    turns++;
+    if (rounds < ROUNDS) setImmediate(count);
+  };
+  setImmediate(count);
+  while (rounds < ROUNDS) {
+    await new Promise<void>((resolve) => afterSending(64 * 1024, resolve));
+    rounds++;
+  }
+  assert.ok(turns >= ROUNDS / 2, `${turns} turns in ${ROUNDS} sends`);
 });

@@ -99,13 +99,14 @@ interface Snapshot {
   readonly threads: readonly ThreadTime[];
 }
 
-/** By a shell, since the runtime itself opens `/proc` only to a process that may do everything. */
+/** Times of threads come first, so that little passes until they are read. By a shell, since the runtime itself opens `/proc` only to a process that may do everything. */
 async function readProcesses(): Promise<Snapshot> {
-  const script = "getconf CLK_TCK; getconf PAGESIZE; cat /proc/[0-9]*/stat 2>/dev/null; " +
-    "grep -sH '' /proc/[0-9]*/task/[0-9]*/schedstat";
+  const script = "grep -sH '' /proc/[0-9]*/task/[0-9]*/schedstat; " +
+    "cat /proc/[0-9]*/stat 2>/dev/null; getconf CLK_TCK; getconf PAGESIZE";
   const { stdout } = await new Deno.Command("sh", { args: ["-c", script], stderr: "null" })
     .output();
-  const [ticks, page, ...lines] = new TextDecoder().decode(stdout).split("\n");
+  const lines = new TextDecoder().decode(stdout).trim().split("\n");
+  const [ticks, page] = lines.slice(-2);
   return {
     ticksPerSecond: Number(ticks),
     pageBytes: Number(page),

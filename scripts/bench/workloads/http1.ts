@@ -221,7 +221,8 @@ function latency({ tools, requests }: Amounts): Workload {
         (progress) => h2load(tools, subject, load, { progress }),
       );
       const rate = share * requests / seconds / 2;
-      const times = (await h2loadAtRate(tools, subject, { ...load, rate })).map(({ took }) => took);
+      const rated = { ...load, requests: requests / 2, rate };
+      const times = (await h2loadAtRate(tools, subject, rated)).map(({ took }) => took);
       return [percentile(times, 50), percentile(times, 99)];
     },
   };

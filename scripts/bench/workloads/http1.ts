@@ -165,7 +165,7 @@ function openings({ tools, requests }: Amounts): readonly Workload[] {
     repeated({
       ...{ name: "resume", setup: "files", title: "resumed handshake and one request" },
       ...{ unit: "ms", plot: true, ofBytes: true },
-      load: (subject) => resumptions(tools.processes, subject, 2),
+      load: (subject) => resumptions(tools.processes, subject, 1),
     }),
   ];
 }

@@ -11,7 +11,7 @@ import type { Backend } from "../upstream/backend.ts";
 import type { TunnelLease } from "../upstream/tunnel_lease.ts";
 import type { Server } from "../upstream/server.ts";
 import { Tries } from "../upstream/tries.ts";
-import { relay } from "./relay.ts";
+import { passOn, relay } from "./relay.ts";
 import { mayRetry } from "./retry.ts";
 import type { Policy } from "./policy.ts";
 import type { Session } from "./session.ts";
@@ -83,7 +83,8 @@ function carry(client: Connection, options: CarryOptions): Session {
       using upstream = await connect(origin, action.backend);
       server = upstream.server.name;
       waitMs = performance.now() - started;
-      await relay(client, upstream.connection, {
+      const carryOn = passthrough ? passOn : relay;
+      await carryOn(client, upstream.connection, {
         deadlines: options.deadlines,
         idleTimeout: timeouts.tunnelIdle,
       });

@@ -254,8 +254,9 @@ const MAX_EXCESS_BYTES = 16 * 1024;
 const FREE_EXTENSION_BYTES = 32;
 const SEMICOLON = 0x3b;
 
+/** Negative where it is none. */
 function hexDigit(byte: number): number {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  if (byte <= 0x39) return byte - 0x30;
   const lower = byte | 0x20;
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }

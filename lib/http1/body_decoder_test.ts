@@ -134,6 +134,10 @@ function decoderOf(framing: Framing): Decoder {
       if (body.done) return [];
       return collect((emit) => assert.equal(body.feed(bytes, 0, emit), bytes.length));
     },
-    end: () => collect((emit) => body.end(emit)),
+    end: () => {
+      const parts = collect((emit) => body.end(emit));
+      assert.equal(body.done, true);
+      return parts;
+    },
   };
 }

@@ -80,6 +80,8 @@ const HOPS = ["OPTIONS", "TRACE", "GET"].flatMap((method) =>
 );
 
 const ALL_REQUESTS = [
+  // a name that is reserved (RFC 9110, section 18.4), but may come
+  head("GET / HTTP/1.1", "Host: a", "Connection: close", "Close: b"),
   ...ALMOST_PLAIN,
   ...HOPS,
   ...GOOD_REQUESTS.map(({ messages }) => messages.join("")),

@@ -6,5 +6,5 @@ export const LAST_CHUNK = "0\r\n\r\n";
 
 /** The last chunk, with those of the trailers that may go on. */
 export function lastChunkText(trailers: readonly Field[]): string {
-  return trailers.length === 0 ? LAST_CHUNK : `0\r\n${fieldLines(endToEndTrailers(trailers))}\r\n`;
+  return `0\r\n${fieldLines(endToEndTrailers(trailers))}\r\n`;
 }

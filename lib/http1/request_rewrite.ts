@@ -67,7 +67,7 @@ const X_REQUEST_ID = fieldName("X-Request-Id");
 
 /** An IPv6 address is in brackets there, and without its zone (RFC 3986, section 3.2.2). */
 function asAuthority(host: string): string {
-  return host.includes(":") ? `[${host.replace(/%.*$/, "")}]` : host;
+  return host.includes(":") ? `[${host.replace(/%.*/, "")}]` : host;
 }
 
 /**

@@ -82,6 +82,15 @@ Deno.test("requestFields() puts an address that stands for a missing Host in bra
   }
 });
 
+Deno.test("requestFields() tells what the client has proved (RFC 9440 2)", () => {
+  const request = headOf(head("GET / HTTP/1.1", "Host: a", "Client-Cert: :AAAA:"));
+  const clientCert = { certificate: ":AQI=:", chain: undefined };
+  for (const trusted of [false, true]) {
+    const fields = requestFields(request, { ...ORIGIN, trusted, clientCert }, "id");
+    assert.deepEqual(valuesOf(fields, "client-cert"), [":AQI=:"]);
+  }
+});
+
 Deno.test("requestFields() takes the host of absolute-form (RFC 9112 3.2.2)", () => {
   assert.equal(forwardedLines("GET http://b:1/ HTTP/1.0")[0], "Host: b:1");
 });

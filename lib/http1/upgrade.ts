@@ -1,7 +1,6 @@
-import { ROLE } from "../http/field_name.ts";
 import type { Framing } from "./framing.ts";
 import { TOKEN } from "../http/grammar.ts";
-import { type Field, field, hasRole, hasToken, valuesOf } from "../http/field.ts";
+import { type Field, field, hasToken, valuesOf } from "../http/field.ts";
 import type { RequestHead, ResponseHead } from "../http/message.ts";
 
 /**
@@ -19,7 +18,6 @@ export function requestedUpgrade(
   { minor, fields }: RequestHead,
   framing: Framing,
 ): readonly string[] | undefined {
-  if (!hasRole(fields, ROLE.upgrade)) return undefined;
   if (minor === 0 || !hasToken(fields, "connection", "upgrade")) return undefined;
   if (framing.kind === "chunked" || (framing.kind === "length" && framing.length > 0)) {
     return undefined;

@@ -17,6 +17,7 @@ const REQUESTS: readonly (readonly [
 ])[] = [
   ["9110 7.8", ASKS, ["websocket"]],
   ["9110 7.8", ["Connection: keep-alive, Upgrade", "upgrade: WebSocket"], ["WebSocket"]],
+  ["9110 5.6.1", ["Connection: upgrade", "Upgrade: a ,\t b\t, c"], ["a", "b", "c"]],
   ["9110 7.8", ["Connection: a", "Connection: upgrade", "Upgrade: a/1,, b/2.0"], ["a/1", "b/2.0"]],
   ["9110 7.8", ["Connection: upgrade", "Upgrade: a", "Upgrade: b"], ["a", "b"]],
   ["9110 7.8: without the connection option", ["Upgrade: websocket"], undefined],
@@ -37,7 +38,7 @@ const REQUESTS: readonly (readonly [
     ] as const
   ),
   ["2817 3.1", ["Connection: upgrade", "Upgrade: TLS/1.0, HTTP/1.1"], undefined],
-  ["9110 7.8: inside a message", [...ASKS, "Content-Length: 3"], undefined],
+  ["9110 7.8: inside a message", [...ASKS, "Content-Length: 1"], undefined],
   ["9110 7.8: inside a message", [...ASKS, "Transfer-Encoding: chunked"], undefined],
   ["9110 7.8: behind a message that is over", [...ASKS, "Content-Length: 0"], ["websocket"]],
 ];

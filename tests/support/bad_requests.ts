@@ -242,7 +242,8 @@ const TOO_LARGE: readonly BadRequest[] = [
 
 const BAD_CHUNKS: readonly BadRequest[] = [
   ...each(
-    "+3|-3|0x3| 3|3 |\t3|3\t|g||;a|3 ;a|3,|3=|\xb3|3.0|1234567890123|0000000000003|3\0|\n3|\x0b3",
+    "+3|-3|0x3| 3|3 |\t3|3\t|g||;a|3 ;a|3,|3=|\xb3|3.0|1234567890123|0000000000003|3\0|\n3|\x0b3|" +
+      "/|:|@|G|`|3/|3:|3@|3G|3`|3g",
     (size) => badBody(`a chunk's size is ${show(size)}`, `${size}\r\nabc\r\n0\r\n\r\n`),
   ),
   badBody("the second chunk's size is signed", "3\r\nabc\r\n+3\r\nabc\r\n0\r\n\r\n", "abc"),
@@ -251,6 +252,10 @@ const BAD_CHUNKS: readonly BadRequest[] = [
   badBody("a chunk lacks its CRLF", "3\r\nabc0\r\n\r\n", "abc"),
   badBody("a chunk ends in a bare LF", "3\r\nabc\n0\r\n\r\n", "abc"),
   badBody("a chunk ends in a bare CR", "3\r\nabc\r0\r\n\r\n", "abc"),
+  badBody("a chunk ends in LF LF", "3\r\nabc\n\n0\r\n\r\n", "abc"),
+  badBody("a chunk ends in CR CR", "3\r\nabc\r\r0\r\n\r\n", "abc"),
+  badBody("another byte stands for a chunk's CR", "3\r\nabc0\n0\r\n\r\n", "abc"),
+  badBody("another byte stands for a chunk's LF", "3\r\nabc\r00\r\n\r\n", "abc"),
   badBody("an empty line stands between chunks", "3\r\nabc\r\n\r\n0\r\n\r\n", "abc"),
   badBody("a size ends in a bare LF", "3\nabc\r\n0\r\n\r\n"),
   badBody("a size ends in a bare CR", "3\rabc\r\n0\r\n\r\n"),

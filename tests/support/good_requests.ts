@@ -79,6 +79,12 @@ export const GOOD_REQUESTS: readonly GoodRequest[] = [
     facts: ["POST /a chunked", "data abc01234567890123456789", "end"],
   },
   {
+    name: "the largest digit of a chunk's size in both cases",
+    rfc: "9112 7.1",
+    messages: [chunkedRequest("f\r\n0123456789abcde\r\nF\r\n0123456789abcde\r\n0\r\n\r\n")],
+    facts: ["POST /a chunked", "data 0123456789abcde0123456789abcde", "end"],
+  },
+  {
     name: "chunks that hold line ends",
     rfc: "9112 7.1",
     messages: [chunkedRequest("7\r\n0\r\n\r\n\r\n\r\n0\r\n\r\n")],

@@ -134,11 +134,11 @@ function read(out: string, walk: BodyWalk, { chunks, kind }: Body) {
     }
     data += out.slice(at, at + size);
     at += size;
-    if (at >= out.length) return { data, trailers: "" };
+    if (at >= out.length) break;
     assert.equal(out.slice(at, at + 2), "\r\n".slice(0, out.length - at), JSON.stringify(out));
     at += 2;
   }
-  assert.ok(at >= out.length, JSON.stringify(out));
+  assert.ok(at >= out.length && !walk.ended, JSON.stringify(out));
   return { data, trailers: "" };
 }
 

@@ -104,7 +104,6 @@ export class ChunkWalk {
         if (byte !== LF) return false;
         if (this.asChunks) output.keep(at, 1);
         this.#state = SIZE;
-        this.#size = 0;
         this.#digits = 0;
         return true;
     }
@@ -211,6 +210,6 @@ function chunkedDecoder(rules: BodyRules): BodyDecoder {
 
 /** In lower case, as sizes are written here; negative where it is none. */
 function digitOf(byte: number): number {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  if (byte <= 0x39) return byte - 0x30;
   return byte >= 0x61 && byte <= 0x66 ? byte - 0x57 : -1;
 }

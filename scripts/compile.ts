@@ -14,6 +14,7 @@ import type { BuildFacts } from "../lib/cli/version.ts";
 import { neededGrants, type Platform } from "../lib/control/fence.ts";
 import { messageOf, ProxyError } from "../lib/core/errors.ts";
 import { permissionFlags } from "../lib/permissions/flags.ts";
+import { RUNTIME_FLAGS } from "../lib/permissions/runtime_flags.ts";
 import { SERVICE_SOCKETS } from "../lib/permissions/systemd.ts";
 import { flagsOfSet } from "./permission_sets.ts";
 
@@ -95,7 +96,7 @@ async function compile(
   { flags, name, target }: { flags: readonly string[]; name: string; target: Target | undefined },
 ): Promise<void> {
   const { code, stderr } = await deno([
-    ...["compile", "-q", "--no-config", "--no-lock", "--unstable-net", ...flags],
+    ...["compile", "-q", "--no-config", "--no-lock", "--unstable-net", ...RUNTIME_FLAGS, ...flags],
     // it was checked as source: of a bundle the comments of packages would be taken for types
     "--no-check",
     ...(target === undefined ? [] : ["--target", target]),

@@ -43,7 +43,10 @@ if env --block-signal=USR1 true 2>/dev/null; then block="env --block-signal=USR1
 # A core would hold the keys.
 ulimit -c 0
 
+# As RUNTIME_FLAGS has it.
+heap=--v8-flags=--max-semi-space-size=4
+
 # The flags are quoted for a shell, since a path may hold a space.
 eval "set -- $flags \"\$main\" \"\$@\""
 # shellcheck disable=SC2086 -- empty, or two words
-exec $block "$deno" run -q --cached-only --frozen "$@"
+exec $block "$deno" run -q --cached-only --frozen "$heap" "$@"

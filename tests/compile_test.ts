@@ -35,6 +35,7 @@ workers: 2`);
   const { metadata, embeds } = await takeApart(`${output}/tls-proxy`);
   assert.ok(embeds(bundle), "the bundle is inside");
   assert.deepEqual(metadata.unstable_config.features, ["net"]);
+  assert.equal(metadata.v8_flags.at(-1), "--max-semi-space-size=4");
   const { prompt, allow_import: _, ...permissions } = metadata.permissions;
   assert.equal(prompt, false);
   const expected: Record<string, unknown> = { deny_import: [], ignore_env: [] };
@@ -148,6 +149,7 @@ async function compile(args: readonly string[], env: Record<string, string> = {}
 interface Metadata {
   readonly permissions: Record<string, unknown>;
   readonly unstable_config: { readonly features: readonly string[] };
+  readonly v8_flags: readonly string[];
 }
 
 /** What `deno compile` has added to the base runtime: a length, metadata as JSON, and the files. */

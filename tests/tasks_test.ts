@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import manifest from "../deno.json" with { type: "json" };
+import { RUNTIME_FLAGS } from "../lib/permissions/runtime_flags.ts";
 import { PERMISSION_SETS } from "../scripts/permission_sets.ts";
 
 /**
@@ -45,6 +46,15 @@ Deno.test("every task that runs a program of ours runs it with a set of its own"
       assert.match(part, / --no-prompt\b/, name);
     }
   }
+});
+
+Deno.test("every way to start the proxy has the same flags of the runtime", async () => {
+  const script = await Deno.readTextFile(new URL("../scripts/proxy_prod.sh", import.meta.url));
+  for (const flag of RUNTIME_FLAGS) {
+    assert.ok(manifest.tasks.proxy.command.split(" ").includes(flag), flag);
+    assert.match(script, new RegExp(`^heap=${flag}$`, "m"));
+  }
+  assert.match(script, /^exec .* "\$heap" "\$@"$/m);
 });
 
 Deno.test("no task and no script runs with everything, or a bare grant without a reason", async () => {

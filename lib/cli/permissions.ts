@@ -1,5 +1,6 @@
 import { neededGrants } from "../control/fence.ts";
 import { permissionFlags, permissionSet, shellLine } from "../permissions/flags.ts";
+import { RUNTIME_FLAGS } from "../permissions/runtime_flags.ts";
 import { SERVICE_SOCKETS, systemdDropIn } from "../permissions/systemd.ts";
 import { type FileOutput, readConfigAlone } from "./config_file.ts";
 
@@ -39,7 +40,7 @@ function commandLine(flags: readonly string[], path: string): readonly string[] 
   const main = new URL(Deno.mainModule).pathname;
   return [
     ...["/usr/bin/env", "--block-signal=USR1"],
-    ...[Deno.execPath(), "run", "-q", "--cached-only", "--frozen", ...flags],
+    ...[Deno.execPath(), "run", "-q", "--cached-only", "--frozen", ...RUNTIME_FLAGS, ...flags],
     ...[decodeURIComponent(main), "--config", path],
   ];
 }

@@ -13,8 +13,6 @@ export interface Pumped {
   takeOutput(): Output | undefined;
   /** Bytes of output that wait to be taken. */
   readonly outputBytes: number;
-  /** Whether a body may go on. */
-  readonly expectsBody: boolean;
 }
 
 /** What is to be done once all that has come is read. */
@@ -123,7 +121,7 @@ export class Pump implements Receiver, Sender {
     const isFull = count === this.#buffer.length;
     this.#feed(isFull ? this.#buffer : this.#buffer.subarray(0, count));
     this.#giveBuffer();
-    this.receive(isFull || (count >= SMALL_BYTES && this.#pumped.expectsBody));
+    this.receive(isFull);
   }
 
   receiveFailed(error: Error): void {
@@ -181,9 +179,4 @@ export class Pump implements Receiver, Sender {
 }
 
 /** What is pumped before the start. */
-const NOTHING: Pumped = {
-  feed: () => {},
-  takeOutput: () => undefined,
-  outputBytes: 0,
-  expectsBody: false,
-};
+const NOTHING: Pumped = { feed: () => {}, takeOutput: () => undefined, outputBytes: 0 };

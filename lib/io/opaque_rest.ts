@@ -1,7 +1,8 @@
 import type { Connection } from "./connection.ts";
 
 /** A connection that has carried messages and carries opaque bytes from now on. */
-export class OpaqueRest implements Pick<Connection, "read" | "write" | "endWrites" | "reset"> {
+export class OpaqueRest
+  implements Pick<Connection, "read" | "release" | "write" | "endWrites" | "reset"> {
   readonly bytes: Connection["bytes"];
   readonly #connection: Connection;
   /** What is to be read before anything else. */
@@ -20,6 +21,10 @@ export class OpaqueRest implements Pick<Connection, "read" | "write" | "endWrite
 
   read(): Promise<Uint8Array | undefined> {
     return this.#first.shift() ?? this.#connection.read();
+  }
+
+  release(): void {
+    this.#connection.release?.();
   }
 
   write(bytes: Uint8Array): Promise<void> {

@@ -24,10 +24,3 @@ export class RoomyBuffer {
 export function spaceOf({ bytes }: RoomyBuffer, filled: number): Uint8Array {
   return bytes.subarray(filled, bytes.length - TAIL_ROOM);
 }
-
-/** A larger buffer with the same bytes in the same place, for what is longer than it was thought. */
-export function grown({ bytes }: RoomyBuffer, filled: number): RoomyBuffer {
-  const larger = new RoomyBuffer(bytes.length * 2);
-  larger.bytes.set(bytes.subarray(0, filled));
-  return larger;
-}

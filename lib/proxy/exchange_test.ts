@@ -149,13 +149,14 @@ class Play {
   #server(): Server {
     return {
       name: "s",
-      streamsFor: () => ({
+      connections: {
+        idleCount: 0,
         take: () => {
           if (this.#lease.idle === "none") return undefined;
           const take = () => this.#stream({ ...this.#options, reused: true });
           return this.#lease.idle === "later" ? this.#later("a connection is fine", take) : take();
         },
-      }),
+      },
       enter: () => (this.places++, true),
       leave: () => void this.places--,
       succeed: () => {},

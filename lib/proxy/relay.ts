@@ -72,6 +72,8 @@ async function copy(
   for (let bytes; (bytes = await input.read()) !== undefined;) {
     await output.write(bytes);
     onCopied(bytes.length);
+    // one buffer will do, also for long
+    input.release?.();
   }
   await output.endWrites();
 }

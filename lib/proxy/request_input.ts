@@ -1,7 +1,7 @@
 import type { Connection, Receiver } from "../io/connection.ts";
 import { asProxyError, type ProxyError } from "../core/errors.ts";
-import { grown, HEAD_ROOM, RoomyBuffer, spaceOf, TAIL_ROOM } from "../io/roomy_buffer.ts";
-import { giveRoomy, takeRoomy } from "../io/roomy_pool.ts";
+import { HEAD_ROOM, RoomyBuffer, spaceOf, TAIL_ROOM } from "../io/roomy_buffer.ts";
+import { giveRoomy, growRoomy, takeRoomy } from "../io/roomy_pool.ts";
 import type { BodyRules } from "../http1/body_decoder.ts";
 import { BodyWalk } from "../http1/body_walk.ts";
 import { IncomingRequest } from "../http1/incoming_request.ts";
@@ -42,7 +42,7 @@ export class RequestInput implements Receiver {
   #chunks = false;
   #limits: RequestLimits = { headerBytes: 0, headers: 0 };
   /** Kept while a large one is in use. */
-  #small = new RoomyBuffer(SMALL_SIZE);
+  #small = takeRoomy(SMALL_BYTES);
   #smallSpace = spaceOf(this.#small, HEAD_ROOM);
   #buffer = this.#small;
   /** What has come and was not taken lies from `at` to `filled`. */
@@ -176,7 +176,11 @@ export class RequestInput implements Receiver {
       this.#at = HEAD_ROOM;
       this.request.begin(HEAD_ROOM, this.#limits);
       this.request.read(this.#buffer, this.#filled);
-    } else this.#buffer = grown(this.#buffer, this.#filled);
+    } else {
+      const old = this.#buffer;
+      this.#buffer = growRoomy(old, this.#filled);
+      if (old !== this.#small && !this.#connection.reading) giveRoomy(old);
+    }
   }
 
   /** Whether something lies in the buffer that nobody may touch, or may come there. */

@@ -1,9 +1,9 @@
 import type { Connection, Receiver, Sender } from "../io/connection.ts";
 import type { Deadline } from "../io/deadlines.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
-import { NO_BYTES } from "../io/buffer_pool.ts";
-import { grown, HEAD_ROOM, RoomyBuffer, spaceOf, TAIL_ROOM } from "../io/roomy_buffer.ts";
-import { giveRoomy, takeRoomy } from "../io/roomy_pool.ts";
+import { NO_BYTES, POOLED_BYTES } from "../io/buffer_pool.ts";
+import { HEAD_ROOM, RoomyBuffer, spaceOf, TAIL_ROOM } from "../io/roomy_buffer.ts";
+import { giveRoomy, growRoomy, takeRoomy } from "../io/roomy_pool.ts";
 import type { Field } from "../http/field.ts";
 import { type Range, type RequestFacts, UNKNOWN_LENGTH } from "../http/message.ts";
 import type { BodyRules } from "../http1/body_decoder.ts";
@@ -62,11 +62,14 @@ export class Http1Connection implements ServerStream, Receiver, Sender {
   #state: State = "idle";
   #reader: AnswerReader | undefined;
   #onGone: () => void = ignore;
-  #buffer: RoomyBuffer = takeRoomy();
+  /** Small while answers are: it is all that a connection keeps that is idle or read slowly. */
+  #buffer: RoomyBuffer = takeRoomy(SMALL_BYTES);
   #into: Uint8Array = spaceOf(this.#buffer, HEAD_ROOM);
   /** What has come and was not taken lies from `at` to `filled`. */
   #at = HEAD_ROOM;
   #filled = HEAD_ROOM;
+  /** Whether the answer is longer than a small buffer. */
+  #isLong = false;
   #receiving = false;
   /** Whether bytes of the buffer are with the reader, who may have them sent though we are closed. */
   #isLent = false;
@@ -106,6 +109,7 @@ export class Http1Connection implements ServerStream, Receiver, Sender {
     this.#reader = reader;
     this.#request = request;
     this.#answered = false;
+    this.#isLong = false;
     this.#requestEnded = false;
     this.#requestTaken = false;
     this.#answerChunks = sending.answerChunks;
@@ -170,6 +174,7 @@ export class Http1Connection implements ServerStream, Receiver, Sender {
         this.#head.begin(this.#at, this.#asked, this.#options.limits);
         return this.#readHead();
       case "body":
+        if (this.#isLong && this.#size < POOLED_BYTES) this.#use(takeRoomy());
         this.#at = this.#filled = HEAD_ROOM;
         return this.#receive();
       case "trailers":
@@ -253,6 +258,7 @@ export class Http1Connection implements ServerStream, Receiver, Sender {
     this.#reader = undefined;
     this.#request = undefined;
     this.#isLent = false;
+    if (!this.#isLong && this.#size > SMALL_BYTES) this.#use(takeRoomy(SMALL_BYTES));
     this.#at = this.#filled = HEAD_ROOM;
     this.idleSince = performance.now();
   }
@@ -274,6 +280,7 @@ export class Http1Connection implements ServerStream, Receiver, Sender {
       if (count === 0) return this.#ended();
       this.#answered = true;
       this.#filled += count;
+      this.#isLong ||= this.#filled >= HEAD_ROOM + SMALL_BYTES;
       if (this.#state === "head") this.#readHead();
       else if (this.#state === "body") this.#giveBody(this.#reader as AnswerReader);
     } catch (error) {
@@ -314,7 +321,9 @@ export class Http1Connection implements ServerStream, Receiver, Sender {
   }
 
   #readMore(): void {
-    if (this.#filled === this.#buffer.bytes.length - TAIL_ROOM) this.#grow();
+    if (this.#filled === this.#buffer.bytes.length - TAIL_ROOM) {
+      this.#use(growRoomy(this.#buffer, this.#filled));
+    }
     this.#receive();
   }
 
@@ -354,9 +363,17 @@ export class Http1Connection implements ServerStream, Receiver, Sender {
     reader?.serverFailed(error, seen);
   }
 
-  #grow(): void {
-    this.#buffer = grown(this.#buffer, this.#filled);
-    this.#into = spaceOf(this.#buffer, HEAD_ROOM);
+  /** Bytes that the buffer has room for, besides what it has at both ends. */
+  get #size(): number {
+    return this.#buffer.bytes.length - HEAD_ROOM - TAIL_ROOM;
+  }
+
+  /** Goes on in another buffer, where nothing lies in this one that is needed yet. */
+  #use(buffer: RoomyBuffer): void {
+    // a look for more may still fill it
+    if (!this.#connection.reading) giveRoomy(this.#buffer);
+    this.#buffer = buffer;
+    this.#into = spaceOf(buffer, HEAD_ROOM);
   }
 
   #giveBuffer(): void {
@@ -365,6 +382,9 @@ export class Http1Connection implements ServerStream, Receiver, Sender {
     this.#into = NO_BYTES;
   }
 }
+
+/** Bytes of a small buffer: heads and most answers of an API fit. */
+const SMALL_BYTES = 8 * 1024;
 
 /** Instead of a buffer that was given back. */
 const NONE = new RoomyBuffer(0);

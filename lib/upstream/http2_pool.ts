@@ -75,10 +75,7 @@ export class Http2Pool implements ServerConnections {
    *
    * @throws {ProxyError} `connect_failed` or `connect_timeout`
    */
-  async adopt(
-    socket: Connection,
-    { connectTimeout: timeout, limits }: Dialing,
-  ): Promise<Http2Connection> {
+  async adopt(socket: Connection, { connectTimeout: timeout, limits }: Dialing): Promise<void> {
     const name = formatServerAddress(this.#server.endpoint);
     const connection: Http2Connection = new Http2Connection(socket, {
       limits,
@@ -107,7 +104,6 @@ export class Http2Pool implements ServerConnections {
     }
     this.#connections.push(connection);
     if (this.#closed) connection.retire();
-    return connection;
   }
 
   async #dial(dialing: Dialing): Promise<void> {

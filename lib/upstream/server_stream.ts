@@ -94,7 +94,10 @@ export interface AnswerReader {
 export type Seen = "no" | "perhaps" | "yes";
 
 /** One end of what carries opaque bytes. */
-export type OpaqueEnd = Pick<Connection, "read" | "write" | "endWrites" | "reset" | "bytes">;
+export type OpaqueEnd = Pick<
+  Connection,
+  "read" | "release" | "write" | "endWrites" | "reset" | "bytes"
+>;
 
 /** How connections to a server are made. */
 export interface Dialing {
@@ -105,8 +108,10 @@ export interface Dialing {
   readonly limits: HeadLimits;
 }
 
-/** Where requests get their connections to a server from. */
-export interface StreamSource {
+/** The connections to one server, for requests. */
+export interface ServerConnections {
+  /** How many are open and do nothing. */
+  readonly idleCount: number;
   /**
    * One that can take a request now; undefined where there is none.
    *
@@ -121,12 +126,6 @@ export interface StreamSource {
    * @throws {ProxyError} `connect_failed` or `connect_timeout`
    */
   open(origin: Origin, dialing: Dialing): Promise<ServerStream>;
-}
-
-/** The connections to one server, for requests. */
-export interface ServerConnections extends StreamSource {
-  /** How many are open and do nothing. */
-  readonly idleCount: number;
   /** Closes what is idle now. */
   clear(): void;
   /** Closes what is idle now and whatever comes back later. */

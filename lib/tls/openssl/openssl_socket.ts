@@ -182,14 +182,23 @@ const MAX_QUEUED_BYTES = 256 * 1024;
 /** Most heads and small answers fit, and there may be one on its way for each connection. */
 const SMALL_BYTES = 4 * 1024;
 const SMALL_POOL = new BufferPool(sealedBytes(SMALL_BYTES), { maxBytes: 4 * 1024 * 1024 });
+/** A record: a client that does not read holds what was sealed for it. */
+const RECORD_BYTES = 16 * 1024;
+const RECORD_POOL = new BufferPool(sealedBytes(RECORD_BYTES), { maxBytes: 4 * 1024 * 1024 });
 const LARGE_POOL = new BufferPool(sealedBytes(MAX_PLAIN_BYTES), { maxBytes: 8 * 1024 * 1024 });
 
 function takeBuffer(plain: number): Bytes {
-  return plain <= SMALL_BYTES ? SMALL_POOL.take() : LARGE_POOL.take();
+  return poolFor(plain).take();
+}
+
+function poolFor(plain: number): BufferPool {
+  if (plain <= SMALL_BYTES) return SMALL_POOL;
+  return plain <= RECORD_BYTES ? RECORD_POOL : LARGE_POOL;
 }
 
 function giveBuffer(buffer: Bytes): void {
   SMALL_POOL.give(buffer);
+  RECORD_POOL.give(buffer);
   LARGE_POOL.give(buffer);
 }
 

@@ -107,10 +107,10 @@ export const GOOD_REQUESTS: readonly GoodRequest[] = [
     rfc: "9112 7.1.1",
     messages: [
       chunkedRequest(
-        '3;a\r\nabc\r\n2;b=c;d="e;f\xe9\t"\r\nde\r\n12;h\r\n0123456789abcdefgh\r\n0;g\r\n\r\n',
+        '12;h\r\n0123456789abcdefgh\r\n3;a\r\nabc\r\n2;b=c;d="e;f\xe9\t"\r\nde\r\n0;g\r\n\r\n',
       ),
     ],
-    facts: ["POST /a chunked", "data abcde0123456789abcdefgh", "end"],
+    facts: ["POST /a chunked", "data 0123456789abcdefghabcde", "end"],
   },
   {
     name: "blanks in chunk extensions",

@@ -142,7 +142,12 @@ Deno.test("requestFields() counts this hop for OPTIONS (RFC 9110 7.6.2)", () => 
   assert.deepEqual(told("OPTIONS", "1"), ["Max-Forwards: 0"]);
   assert.deepEqual(told("OPTIONS", "5", "3"), ["Max-Forwards: 2"]);
   assert.deepEqual(told("OPTIONS", "many"), ["Max-Forwards: many"]);
+  assert.deepEqual(told("OPTIONS", "0"), ["Max-Forwards: 0"]);
   assert.deepEqual(told("GET", "10"), ["Max-Forwards: 10"]);
+  assert.deepEqual(forwardedLines("OPTIONS / HTTP/1.1", "Host: a", "Max-Forwards: 3", "B: c"), [
+    ...["Host: a", "B: c", "Max-Forwards: 2"],
+    ...OWN,
+  ]);
 });
 
 Deno.test("requestFields() passes no empty Expect on", () => {

@@ -8,7 +8,7 @@ import { runChaos } from "./support/chaos.ts";
 Deno.test("no client sees more of failing backends than it must", async () => {
   const seconds = Number(Deno.env.get("CHAOS_SECONDS") ?? 8);
   const seed = Number(Deno.env.get("CHAOS_SEED") ?? Math.floor(Math.random() * 2 ** 31));
-  const report = await runChaos({ seconds, seed, clients: 12 });
+  const report = await runChaos({ seconds, seed, clients: 6 });
   const { faults, ...figures } = report;
   await say(`chaos: ${JSON.stringify(figures)}, ${faults.length} changes`);
   const context = `CHAOS_SEED=${seed}\n${faults.join("\n")}`;
@@ -16,7 +16,7 @@ Deno.test("no client sees more of failing backends than it must", async () => {
   assert.ok(report.requests > 100, context);
   assert.deepEqual(report.wrong, [], context);
   assert.deepEqual(report.failedAfterDetection, [], context);
-  assert.equal(report.failed["hung"], undefined, context);
+  assert.deepEqual(Object.keys(report.failed).filter((how) => how.endsWith("hung")), [], context);
   // a server that stopped is given 3 s; what is above is for a busy machine
   assert.ok(report.slowest < 10_000, `${report.slowest} ms; ${context}`);
   const { openFiles, memory } = report;

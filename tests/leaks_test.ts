@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { startBackend, startEcho, startHttp, type TestBackend } from "./support/backends.ts";
-import { CAPTURED_HELLOS } from "./support/client_hellos.ts";
 import type { TestConnection } from "./support/connection.ts";
 import { eventually } from "./support/deadline.ts";
 import {
@@ -10,48 +9,11 @@ import {
   readRequest,
   readRequestHead,
 } from "./support/http.ts";
+import { CLIENT_LEAVES, sending, type Way, WAYS } from "./support/leaving_clients.ts";
 import { ENGINES, type ProxyProcess, startProxyFor } from "./support/start_proxy.ts";
-import { connectNodeTls, connectTcp, connectTls } from "./support/tls_client.ts";
+import { connectTls } from "./support/tls_client.ts";
 
-/** How a peer leaves: with a RST, or as one that is killed does, with a FIN and nothing in TLS. */
-const WAYS = ["reset", "close"] as const;
-type Way = typeof WAYS[number];
-
-const HELLO = CAPTURED_HELLOS[0]?.bytes ?? new Uint8Array();
 const BIG = "x".repeat(10_000_000);
-
-/** Where a client leaves; each comes to that point and no further. */
-const CLIENT_LEAVES: Readonly<Record<string, (port: number) => Promise<TestConnection>>> = {
-  "before the hello": connectTcp,
-  "amid the hello": async (port) => {
-    const client = await connectTcp(port);
-    await client.write(HELLO.subarray(0, 100));
-    return client;
-  },
-  "amid the handshake": async (port) => {
-    const client = await connectTcp(port);
-    await client.write(HELLO);
-    await client.readBytes(100);
-    return client;
-  },
-  "after the handshake": (port) => sending(port, ""),
-  "amid a head": (port) => sending(port, "GET / HTTP/1.1\r\nHost: loc"),
-  "amid a body": (port) =>
-    sending(port, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"),
-  "amid a chunk": (port) =>
-    sending(port, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc"),
-  "before its answer": (port) => sending(port, encodeRequest("/slow")),
-  "amid an answer": async (port) => {
-    const client = await sending(port, encodeRequest("/big"));
-    await client.readBytes(100_000);
-    return client;
-  },
-  "between requests": async (port) => {
-    const client = await sending(port, encodeRequest("/"));
-    await readAnswer(client);
-    return client;
-  },
-};
 
 /** Where a server leaves. */
 const SERVER_LEAVES: Readonly<Record<string, (connection: TestConnection) => Promise<unknown>>> = {
@@ -191,13 +153,6 @@ for (const engine of ENGINES) {
       }
     }
   });
-}
-
-/** A client whose request is on its way. */
-async function sending(port: number, text: string): Promise<TestConnection> {
-  const { connection } = await connectNodeTls(port);
-  if (text !== "") await connection.write(text);
-  return connection;
 }
 
 /** How many files the proxy has open when nobody uses it, after it was used once. */

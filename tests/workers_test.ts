@@ -66,6 +66,9 @@ for (const engine of ENGINES) {
     assert.equal(await metric(admin, "tls_proxy_requests_total"), 3 * MANY);
     assert.equal(await metric(admin, "tls_proxy_handshakes_total"), MANY);
     assert.equal(await metric(admin, "tls_proxy_workers"), 3);
+    const heap = await metric(admin, 'tls_proxy_memory_bytes{kind="heap_used"}');
+    const { heapUsed } = (await statusOf(admin)).memory;
+    assert.ok(heap > 1.5 * heapUsed, `the heap of ${heapUsed} bytes is one of four in ${heap}`);
     for (const client of clients) client.close();
     await eventually(
       async () => (await statusOf(admin)).connections.open === 0 || undefined,

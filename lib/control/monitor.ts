@@ -142,7 +142,6 @@ export class Monitor implements Disposable {
     const servers = backends.flatMap(({ name, servers }) =>
       servers.map((server) => ({ labels: { backend: name, server: server.name }, server }))
     );
-    const { rss, heapTotal, heapUsed, external } = Deno.memoryUsage();
     return [
       gauge("tls_proxy_build_info", "What is running.", [
         [{ version: manifest.version, deno: Deno.version.deno }, 1],
@@ -154,7 +153,12 @@ export class Monitor implements Disposable {
         [{}, Number(watched.draining)],
       ]),
       ...sumFamilies([
-        [...this.#traffic.families(), loopDelayFamily(this.#delay)],
+        [
+          ...this.#traffic.families(),
+          loopDelayFamily(this.#delay),
+          memoryFamily(),
+          residentFamily(),
+        ],
         ...this.#others().map(({ metrics }) => metrics),
       ]),
       gauge(
@@ -193,12 +197,6 @@ export class Monitor implements Disposable {
       counter("tls_proxy_workers_died", "Threads that have died, and were started again.", [
         [{}, watched.workers.died],
       ]),
-      gauge("tls_proxy_memory_bytes", "Memory, by kind.", [
-        [{ kind: "resident" }, rss],
-        [{ kind: "heap" }, heapTotal],
-        [{ kind: "heap_used" }, heapUsed],
-        [{ kind: "external" }, external],
-      ]),
       counter("tls_proxy_log_dropped_lines", "Log lines dropped as they were not read.", [
         [{}, this.#dropped],
       ]),
@@ -236,4 +234,23 @@ const OUT: ReadonlySet<string> = new Set(["down", "ejected", "draining"]);
 export function loopDelayFamily({ histogram: late }: LoopDelay): MetricFamily {
   const help = "How late timers are, ten times a second.";
   return histogram("tls_proxy_event_loop_delay_seconds", help, [[{}, late]]);
+}
+
+/** What a thread holds: each has a heap of its own. */
+export function memoryFamily(): MetricFamily {
+  const { heapTotal, heapUsed, external } = Deno.memoryUsage();
+  return memoryGauge([
+    [{ kind: "heap" }, heapTotal],
+    [{ kind: "heap_used" }, heapUsed],
+    [{ kind: "external" }, external],
+  ]);
+}
+
+/** What all threads take up together. */
+function residentFamily(): MetricFamily {
+  return memoryGauge([[{ kind: "resident" }, Deno.memoryUsage().rss]]);
+}
+
+function memoryGauge(values: Parameters<typeof gauge>[2]): MetricFamily {
+  return gauge("tls_proxy_memory_bytes", "Memory, by kind.", values);
 }

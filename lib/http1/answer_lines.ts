@@ -31,7 +31,7 @@ export function dateLine(now: number): Uint8Array {
 let lastDate: Field | undefined;
 let lastDateLine: Uint8Array = NO_BYTES;
 
-const LINES: (Uint8Array | undefined)[] = new Array(1 << 5).fill(undefined);
+const LINES: (Uint8Array | undefined)[] = [];
 
 function makeLines(added: number): Uint8Array {
   const fields = [];

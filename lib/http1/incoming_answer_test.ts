@@ -177,6 +177,13 @@ Deno.test("IncomingAnswer.each() gives what HTTP/2 may have", () => {
     "content-length: 3",
     date,
   ]);
+  // what it asks to be upgraded to is not for HTTP/2 (RFC 9113, section 8.2.2)
+  const demand = ["Upgrade: TLS/1.3", "Connection: Upgrade", "Content-Length: 0", "A: b"];
+  assert.deepEqual(fieldsOf(head("HTTP/1.1 426 Upgrade Required", ...demand)), [
+    "a: b",
+    "content-length: 0",
+    date,
+  ]);
 });
 
 Deno.test("IncomingAnswer.each() gives of a plain head what it gives of any other", () => {

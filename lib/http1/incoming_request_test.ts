@@ -151,14 +151,18 @@ Deno.test("PlainRequest does what a rule says, but for fields that are written h
 });
 
 Deno.test("IncomingRequest holds a body's length to its limit, where there is one", () => {
-  const bytes = filled(head("POST / HTTP/1.1", "Host: a", "Content-Length: 11"));
-  const readWith = (body: number | undefined) => {
-    const request = new IncomingRequest();
-    request.begin(HEAD_ROOM, { ...LIMITS, ...(body === undefined ? {} : { body }) });
-    return request.read(bytes, bytes.bytes.length) && request.body;
-  };
-  for (const limit of [undefined, 0, 11]) assert.equal(readWith(limit), 11);
-  assert.throws(() => readWith(10), { code: "body_too_large" });
+  // one that is plain, and one that is not
+  for (const option of ["close", "x-a"]) {
+    const lines = ["Host: a", `Connection: ${option}`, "Content-Length: 11"];
+    const bytes = filled(head("POST / HTTP/1.1", ...lines));
+    const readWith = (body: number | undefined) => {
+      const request = new IncomingRequest();
+      request.begin(HEAD_ROOM, { ...LIMITS, ...(body === undefined ? {} : { body }) });
+      return request.read(bytes, bytes.bytes.length) && request.body;
+    };
+    for (const limit of [undefined, 0, 11]) assert.equal(readWith(limit), 11);
+    assert.throws(() => readWith(10), { code: "body_too_large" });
+  }
 });
 
 Deno.test("IncomingRequest.toHttp1() gives the same again, for another try", () => {
@@ -217,6 +221,13 @@ Deno.test("IncomingRequest.each() gives what HTTP/2 may have, also behind a try 
       assert.ok(fields.includes(`x-request-id: ${request.id}`));
     }
   }
+});
+
+Deno.test("IncomingRequest.each() asks for no upgrade by HTTP/2 (RFC 9113 8.2.2)", () => {
+  const asks = ["Host: a", "Connection: upgrade", "Upgrade: websocket", "A: b"];
+  const names: string[] = [];
+  read(head("GET / HTTP/1.1", ...asks)).each((name) => names.push(name), DIRECT, undefined);
+  assert.deepEqual(names.filter((name) => !/^x-/.test(name)), ["a"]);
 });
 
 Deno.test("IncomingRequest says the same once its buffer is used again", () => {

@@ -7,7 +7,7 @@ import { parseResponseHead, responseHeadText } from "./head.ts";
 import { ANSWER_SCAN_ERRORS, HeadScanner } from "./head_scanner.ts";
 import { type Asked, judgeAnswer, type JudgedAnswer } from "./judge_answer.ts";
 import type { HeadLimits } from "./request_decoder.ts";
-import { clientAnswer } from "./response_rewrite.ts";
+import { clientAnswer, type ClientSide } from "./response_rewrite.ts";
 import { upgradeFields } from "./upgrade.ts";
 
 /** An answer's head by way of text, like `TextRequest`. */
@@ -31,7 +31,7 @@ export class TextAnswer {
    */
   read(bytes: Uint8Array, asked: Asked): number | undefined {
     const found = this.#scanner.scan(bytes, this.#scanned);
-    this.#scanned = found?.end ?? bytes.length;
+    this.#scanned = bytes.length;
     if (found === undefined) return undefined;
     this.#facts = judgeAnswer(parseResponseHead(found.head, this.#limits.headers), asked);
     return found.end;
@@ -58,15 +58,15 @@ export class TextAnswer {
       now: number;
     },
   ): void {
-    const terms = { method, minor: 1, keepAlive: true, via: false, changes } as const;
-    for (const { key, role, value } of changedFields(this.#fields(terms, now), changes)) {
+    const client = { method, minor: 1, keepAlive: true } as const;
+    for (const { key, role, value } of changedFields(this.#fields(client, now), changes)) {
       if ((role & NOT_IN_HTTP2) === 0) put(key, value);
     }
   }
 
-  #fields(terms: AnswerTerms, now: number): readonly Field[] {
+  #fields(client: ClientSide, now: number): readonly Field[] {
     const { fields, status } = this.facts.head;
-    if (status >= 200) return clientAnswer(this.facts, terms, now).fields;
+    if (status >= 200) return clientAnswer(this.facts, client, now).fields;
     const kept = endToEndFields(fields);
     return status === 101 ? [...kept, ...upgradeFields(valuesOf(fields, "upgrade"))] : kept;
   }

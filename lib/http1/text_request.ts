@@ -36,7 +36,7 @@ export class TextRequest {
    */
   read(bytes: Uint8Array): number | undefined {
     const found = this.#scanner.scan(bytes, this.#scanned);
-    this.#scanned = found?.end ?? bytes.length;
+    this.#scanned = bytes.length;
     if (found === undefined) return undefined;
     const { headers, body } = this.#limits;
     this.head = parseRequestHead(found.head, headers);

@@ -130,6 +130,12 @@ export abstract class Connection<
     return this.sender.writer.length;
   }
 
+  /** Whether the message of a stream may go on. */
+  get expectsBody(): boolean {
+    for (const { state } of this.live.values()) if (mayReceive(state)) return true;
+    return false;
+  }
+
   get hasFailed(): boolean {
     return this.#failed;
   }

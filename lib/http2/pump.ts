@@ -13,6 +13,8 @@ export interface Pumped {
   takeOutput(): Output | undefined;
   /** Bytes of output that wait to be taken. */
   readonly outputBytes: number;
+  /** Whether a body may go on. */
+  readonly expectsBody: boolean;
 }
 
 /** What is to be done once all that has come is read. */
@@ -121,7 +123,7 @@ export class Pump implements Receiver, Sender {
     const isFull = count === this.#buffer.length;
     this.#feed(isFull ? this.#buffer : this.#buffer.subarray(0, count));
     this.#giveBuffer();
-    this.receive(isFull);
+    this.receive(isFull || (count >= SMALL_BYTES && this.#pumped.expectsBody));
   }
 
   receiveFailed(error: Error): void {
@@ -179,4 +181,9 @@ export class Pump implements Receiver, Sender {
 }
 
 /** What is pumped before the start. */
-const NOTHING: Pumped = { feed: () => {}, takeOutput: () => undefined, outputBytes: 0 };
+const NOTHING: Pumped = {
+  feed: () => {},
+  takeOutput: () => undefined,
+  outputBytes: 0,
+  expectsBody: false,
+};

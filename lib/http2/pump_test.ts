@@ -9,6 +9,8 @@ class Play {
   readonly told: string[] = [];
   /** Output that waits. */
   outputBytes = 0;
+  /** Whether a body may go on. */
+  expectsBody = false;
   /** What is to happen when something is fed. */
   onFeed = () => {};
   /** Bytes of the buffer that is read into; undefined while nothing is. */
@@ -45,8 +47,12 @@ class Play {
       get outputBytes() {
         return waiting();
       },
+      get expectsBody() {
+        return expects();
+      },
     };
     const waiting = () => this.outputBytes;
+    const expects = () => this.expectsBody;
     const user: PumpUser = {
       fed: () => void this.told.push("fed"),
       flushed: (sending) => void (sending || this.told.push("nothing to send")),
@@ -131,6 +137,17 @@ Deno.test("Pump reads into a large buffer only while much comes", () => {
   assert.equal(play.into, POOLED_BYTES);
   play.come(small);
   assert.equal(play.into, small);
+  play.expectsBody = true;
+  play.come(small - 1);
+  assert.equal(play.into, small, "a little of a body");
+  play.come(small);
+  for (const piece of [small, 17_000, POOLED_BYTES]) {
+    play.come(piece);
+    assert.equal(play.into, POOLED_BYTES, `a body goes on behind ${piece} bytes`);
+  }
+  play.expectsBody = false;
+  play.come(17_000);
+  assert.equal(play.into, small, "it is over");
 });
 
 Deno.test("Pump does not read from a peer that does not read", () => {

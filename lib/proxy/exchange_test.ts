@@ -149,14 +149,13 @@ class Play {
   #server(): Server {
     return {
       name: "s",
-      connections: {
-        idleCount: 0,
+      streamsFor: () => ({
         take: () => {
           if (this.#lease.idle === "none") return undefined;
           const take = () => this.#stream({ ...this.#options, reused: true });
           return this.#lease.idle === "later" ? this.#later("a connection is fine", take) : take();
         },
-      },
+      }),
       enter: () => (this.places++, true),
       leave: () => void this.places--,
       succeed: () => {},

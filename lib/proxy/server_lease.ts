@@ -176,7 +176,13 @@ export class ServerLease implements LeaseFacts {
   /** One that has served before, unless it is the very thing that has just failed. */
   #takeIdle(server: Server): ServerStream | undefined | Promise<ServerStream | undefined> {
     if (this.#tries !== undefined) return undefined;
-    return server.connections.take(!isRepeatable(this.#client.request));
+    const { request } = this.#client;
+    return server.streamsFor(request).take(!isRepeatable(request));
+  }
+
+  #open(server: Server): Promise<ServerStream> {
+    const { client, request } = this.#client;
+    return this.#order.backend.open(server.streamsFor(request), client);
   }
 
   #wait(claimed: Server | Promise<Server>, idle?: Promise<ServerStream | undefined>): void {
@@ -202,7 +208,7 @@ export class ServerLease implements LeaseFacts {
       if (isLate()) return server.leave();
       this.server = server;
       stream = await (idle ?? this.#takeIdle(server)) ??
-        (isLate() ? undefined : await this.#order.backend.open(server, this.#client.client));
+        (isLate() ? undefined : await this.#open(server));
     } catch (error) {
       failure = error;
     }

@@ -1,13 +1,23 @@
+import { ProxyError } from "../core/errors.ts";
 import { HTTP2 } from "../http2/wire.ts";
 import type { Deadlines } from "../io/deadlines.ts";
-import { dial } from "./dial.ts";
+import { dial, isRefused } from "./dial.ts";
 import { Http2Pool } from "./http2_pool.ts";
 import { Pool, type PooledServer } from "./pool.ts";
 import type { Origin } from "./proxy_protocol.ts";
-import type { Dialing, ServerConnections, ServerStream } from "./server_stream.ts";
+import type { Dialing, ServerConnections, ServerStream, StreamSource } from "./server_stream.ts";
+import { NO_EXTENDED_CONNECT } from "./websocket.ts";
 
 /** The connections to a server that chooses by ALPN what it is spoken to by. */
 export class AutoPool implements ServerConnections {
+  /**
+   * For requests that ask for a WebSocket: where the server speaks HTTP/2 without extended CONNECT
+   * they go by HTTP/1.1, which it is offered alone then.
+   */
+  readonly tunnels: StreamSource = {
+    take: (careful) => (this.#lacksTunnels ? this.#http1 : this).take(careful),
+    open: (origin, dialing) => this.#openTunnel(origin, dialing),
+  };
   readonly #server: PooledServer;
   readonly #http1: Pool;
   readonly #http2: Http2Pool;
@@ -15,6 +25,8 @@ export class AutoPool implements ServerConnections {
   #asking: Promise<unknown> | undefined;
   /** What it chose last. */
   #chosen: "http1" | "h2" | undefined;
+  /** Whether that was HTTP/2 without extended CONNECT (RFC 8441). */
+  #lacksTunnels = false;
 
   constructor(server: PooledServer, deadlines: Deadlines) {
     this.#server = server;
@@ -61,8 +73,31 @@ export class AutoPool implements ServerConnections {
     const timeout = dialing.connectTimeout;
     const connection = await dial(endpoint, { timeout, tls, alpn: [HTTP2, "http/1.1"] });
     this.#chosen = connection.alpn === HTTP2 ? "h2" : "http1";
-    if (this.#chosen === "http1") return this.#http1.adopt(connection, dialing.limits);
-    await this.#http2.adopt(connection, dialing);
+    if (this.#chosen === "http1") {
+      this.#lacksTunnels = false;
+      return this.#http1.adopt(connection, dialing.limits);
+    }
+    const { protocol } = await this.#http2.adopt(connection, dialing);
+    this.#lacksTunnels = !protocol.allowsExtendedConnect;
     return await this.#http2.open(origin, dialing);
+  }
+
+  async #openTunnel(origin: Origin, dialing: Dialing): Promise<ServerStream> {
+    if (!this.#lacksTunnels) {
+      const stream = await this.open(origin, dialing);
+      if (!this.#lacksTunnels) return stream;
+      // what it chose was not known before
+      stream.release();
+    }
+    try {
+      return await this.#http1.open(origin, dialing);
+    } catch (error) {
+      const wantsHttp2 = error instanceof ProxyError && error.code === "connect_failed" &&
+        !isRefused(error);
+      if (!wantsHttp2) throw error;
+      // it shakes hands for HTTP/2: that it does not for HTTP/1.1 is no fault of it
+      const why = `${NO_EXTENDED_CONNECT}, nor by HTTP/1.1: ${error.message}`;
+      throw new ProxyError("websocket_unsupported", why, { cause: error });
+    }
   }
 }

@@ -8,7 +8,7 @@ import { Member, type MemberOptions } from "./member.ts";
 import { encodeProxyHeader, type Origin } from "./proxy_protocol.ts";
 import type { Server } from "./server.ts";
 import type { ServerGroup } from "./server_group.ts";
-import type { Dialing, ServerStream } from "./server_stream.ts";
+import type { Dialing, ServerStream, StreamSource } from "./server_stream.ts";
 import { StickyCookie, type StickyKeys, type StickyRules } from "./sticky_cookie.ts";
 import type { Tries } from "./tries.ts";
 import { TunnelLease } from "./tunnel_lease.ts";
@@ -90,10 +90,11 @@ export class Backend {
    * A new connection to send requests on, to a server where a place was taken, which stays the
    * caller's.
    *
+   * @param streams of that server, `Server.streamsFor`
    * @throws {ProxyError} `connect_failed` or `connect_timeout`, by the promise
    */
-  open(server: Server, origin: Origin): Promise<ServerStream> {
-    return server.connections.open(origin, this.#options);
+  open(streams: StreamSource, origin: Origin): Promise<ServerStream> {
+    return streams.open(origin, this.#options);
   }
 
   /**
@@ -183,7 +184,7 @@ export class Backend {
 const HINTS: Partial<Record<ErrorCode, string>> = {
   answer_too_large: "limits.header_bytes sets how much may be",
   answer_has_too_many_fields: "limits.headers sets how much may be",
-  websocket_unsupported: "protocol: http1 has it sent as an upgrade",
+  websocket_unsupported: "protocol: http1 has it sent as an upgrade, where servers take HTTP/1.1",
   http1_required: "protocol: http1 has it sent so",
 };
 

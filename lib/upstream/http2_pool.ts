@@ -75,7 +75,10 @@ export class Http2Pool implements ServerConnections {
    *
    * @throws {ProxyError} `connect_failed` or `connect_timeout`
    */
-  async adopt(socket: Connection, { connectTimeout: timeout, limits }: Dialing): Promise<void> {
+  async adopt(
+    socket: Connection,
+    { connectTimeout: timeout, limits }: Dialing,
+  ): Promise<Http2Connection> {
     const name = formatServerAddress(this.#server.endpoint);
     const connection: Http2Connection = new Http2Connection(socket, {
       limits,
@@ -104,6 +107,7 @@ export class Http2Pool implements ServerConnections {
     }
     this.#connections.push(connection);
     if (this.#closed) connection.retire();
+    return connection;
   }
 
   async #dial(dialing: Dialing): Promise<void> {

@@ -13,7 +13,7 @@ import { NO_BYTES } from "../io/buffer_pool.ts";
 import { Inbox } from "../io/inbox.ts";
 import { Http2Tunnel } from "./http2_tunnel.ts";
 import type { AnswerReader, OpaqueEnd, Seen, Sending, ServerStream } from "./server_stream.ts";
-import { acceptOf, asksWebSocket } from "./websocket.ts";
+import { acceptOf, asksWebSocket, NO_EXTENDED_CONNECT } from "./websocket.ts";
 
 /** The connection that a stream is on. */
 export interface StreamCarrier {
@@ -294,9 +294,6 @@ export class Http2ServerStream implements ServerStream {
 
 /** RFC 9113, section 7: such as for a login that is tied to a connection. */
 const WANTS_HTTP1 = "The server wants this request by HTTP/1.1 (HTTP_1_1_REQUIRED)";
-
-const NO_EXTENDED_CONNECT =
-  "The server speaks HTTP/2 without extended CONNECT (RFC 8441), so it takes no WebSocket by it";
 
 function isOfLimit({ code }: ProxyError): boolean {
   return code === "answer_too_large" || code === "answer_has_too_many_fields";

@@ -3,6 +3,7 @@ import type { Deadlines } from "../io/deadlines.ts";
 import { type Endpoint, formatServerAddress } from "../core/endpoint.ts";
 import type { ProxyError } from "../core/errors.ts";
 import type { Observer, ServerState } from "../core/event.ts";
+import type { RequestFacts } from "../http/message.ts";
 import type { ServerTls } from "../tls/server_trust.ts";
 import { TlsClient } from "../tls/tls_client.ts";
 import { isRefused } from "./dial.ts";
@@ -14,9 +15,10 @@ import { Http2Pool } from "./http2_pool.ts";
 import { Pool, type PoolOptions } from "./pool.ts";
 import { probe, type ProbeRules } from "./probe.ts";
 import type { ProxyProtocolVersion } from "./proxy_protocol.ts";
-import type { ServerConnections } from "./server_stream.ts";
+import type { ServerConnections, StreamSource } from "./server_stream.ts";
 import { slowStartShare } from "./slow_start.ts";
 import type { WaitingRoom } from "./waiting_room.ts";
+import { asksWebSocket } from "./websocket.ts";
 
 /** What a server's state depends on: where it changes, the server is another one. */
 export interface ServerSettings {
@@ -69,6 +71,8 @@ export class Server {
   readonly name: string;
   /** For requests. */
   readonly connections: ServerConnections;
+  /** For those of them that ask for a WebSocket. */
+  readonly #tunnels: StreamSource;
   /** What speaks TLS to it; undefined for plain text. */
   readonly tls: TlsClient | undefined;
   #drained = false;
@@ -97,11 +101,14 @@ export class Server {
     // the header at its beginning ties a connection to one client
     const mayPool = proxyProtocol === undefined;
     const pooled = { ...pool, endpoint, tls: this.tls, mayPool };
-    this.connections = protocol === "http1"
-      ? new Pool(pooled, deadlines)
-      : protocol === "h2"
-      ? new Http2Pool(pooled, deadlines)
-      : new AutoPool(pooled, deadlines);
+    if (protocol === "auto") {
+      const auto = new AutoPool(pooled, deadlines);
+      this.connections = auto;
+      this.#tunnels = auto.tunnels;
+    } else {
+      const Pools = protocol === "h2" ? Http2Pool : Pool;
+      this.connections = this.#tunnels = new Pools(pooled, deadlines);
+    }
     this.#ejection = new Ejection(ejection);
     if (health === undefined) return;
     this.#health = new HealthCounter(health);
@@ -159,6 +166,11 @@ export class Server {
     const share = slowStartShare(performance.now() - this.#returned, slowStart);
     if (share === 1) this.#returned = undefined;
     return share;
+  }
+
+  /** Where a request gets its connection from. */
+  streamsFor(request: Pick<RequestFacts, "method" | "upgrade">): StreamSource {
+    return asksWebSocket(request) ? this.#tunnels : this.connections;
   }
 
   /** Begins to check it. */

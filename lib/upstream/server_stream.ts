@@ -108,10 +108,8 @@ export interface Dialing {
   readonly limits: HeadLimits;
 }
 
-/** The connections to one server, for requests. */
-export interface ServerConnections {
-  /** How many are open and do nothing. */
-  readonly idleCount: number;
+/** Where requests get their connections to a server from. */
+export interface StreamSource {
   /**
    * One that can take a request now; undefined where there is none.
    *
@@ -126,6 +124,12 @@ export interface ServerConnections {
    * @throws {ProxyError} `connect_failed` or `connect_timeout`
    */
   open(origin: Origin, dialing: Dialing): Promise<ServerStream>;
+}
+
+/** The connections to one server, for requests. */
+export interface ServerConnections extends StreamSource {
+  /** How many are open and do nothing. */
+  readonly idleCount: number;
   /** Closes what is idle now. */
   clear(): void;
   /** Closes what is idle now and whatever comes back later. */

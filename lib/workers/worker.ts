@@ -1,6 +1,6 @@
 import type { PendingChallenges } from "../acme/challenges.ts";
 import { type OneThreadApp, type PreparedConfig, startApp } from "../app.ts";
-import { loopDelayFamily } from "../control/monitor.ts";
+import { loopDelayFamily, memoryFamily } from "../control/monitor.ts";
 import type { LoadedConfig } from "../control/snapshot.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { ProxyEvent } from "../core/event.ts";
@@ -171,7 +171,9 @@ class DataPlane implements WorkerProcedures {
     return {
       totals: this.#traffic.totals,
       tally: this.#tally.counts,
-      metrics: metrics ? [...this.#traffic.families(), loopDelayFamily(this.#delay)] : [],
+      metrics: metrics
+        ? [...this.#traffic.families(), loopDelayFamily(this.#delay), memoryFamily()]
+        : [],
       servers: this.#app?.servers() ?? [],
       dropped: this.#log?.dropped ?? 0,
     };

@@ -27,10 +27,10 @@ export async function connectClient(
       return isOver;
     },
     async ask(number) {
-      const outcome = await judged(number, async () => {
+      const outcome = await judged(async () => {
         await connection.write(encodeRequest(pathOf(number)));
         return await readAnswer(connection);
-      });
+      }, expectedBody(number));
       isOver = outcome === "cut off" || outcome === "hung";
       return outcome;
     },
@@ -48,11 +48,11 @@ function byHttp2(client: Http2Client): ChaosClient {
     },
     async ask(number) {
       id += 2;
-      const outcome = await judged(number, async () => {
+      const outcome = await judged(async () => {
         const { status, body, ended } = await client.get(id, pathOf(number));
         if (!ended) throw new Error("The stream was reset");
         return { status, body };
-      });
+      }, expectedBody(number));
       isHung = outcome === "hung";
       return outcome;
     },
@@ -65,14 +65,15 @@ function pathOf(number: number): string {
   return number % 4 < 2 ? `/n/${number}` : `/modern/n/${number}`;
 }
 
-async function judged(
-  number: number,
+/** What an answer comes to, as `ChaosClient.ask` has it. */
+export async function judged(
   ask: () => Promise<{ status: number; body: string }>,
+  expected: string | Promise<string>,
 ): Promise<string> {
   try {
     const { status, body } = await ask();
     if (status !== 200) return String(status);
-    return body === await expectedBody(number) ? "right" : "wrong";
+    return body === await expected ? "right" : "wrong";
   } catch (error) {
     return error instanceof Error && error.message.startsWith("Waited") ? "hung" : "cut off";
   }

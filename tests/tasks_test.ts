@@ -13,6 +13,8 @@ const REASONS: Readonly<Record<string, string>> = {
   "proxy ffi": "OpenSSL calls back, which takes all libraries; given up before it serves",
   "compile read": "the configuration to be compiled for stands anywhere",
   "chaos read": "files in temporary folders, of which the names are not known before",
+  "soak read": "the same",
+  "soak ffi": "strangers among its clients send records that no library sends",
   "fuzz read": "the same",
   "fuzz ffi": "a client that sends records which no library sends, with the keys of OpenSSL",
   "test ffi": "the same, for tests of it",

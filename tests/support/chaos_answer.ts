@@ -4,3 +4,8 @@ export async function expectedBody(number: number): Promise<string> {
   const hash = new Uint8Array(digest).toHex();
   return `${number} ${hash} ${hash.repeat(number % 97)}`;
 }
+
+/** The one right download of a number: up to some 3 MB. */
+export async function expectedDownload(number: number): Promise<string> {
+  return (await expectedBody(number)).repeat(1 + (number % 7) * 80);
+}

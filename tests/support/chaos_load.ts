@@ -78,10 +78,23 @@ export class Load {
     this.failed[failure] = (this.failed[failure] ?? 0) + 1;
   }
 
+  /** A connection. The proxy takes them whatever is wrong with its servers. */
+  async connect(
+    name: string,
+    connect: ClientKind["connect"],
+  ): Promise<ChaosClient | undefined> {
+    try {
+      return await connect();
+    } catch (error) {
+      this.failedInCalm.push(`a connection of ${name}: ${messageOf(error)}`);
+      return undefined;
+    }
+  }
+
   async #run({ name, pause: ms, connect }: ClientKind): Promise<void> {
     let client: ChaosClient | undefined;
     while (!this.#stopping) {
-      client ??= await this.#connect(name, connect);
+      client ??= await this.connect(name, connect);
       if (client !== undefined) await this.ask(name, client);
       if (client?.isOver) {
         client[Symbol.dispose]();
@@ -90,15 +103,5 @@ export class Load {
       await pause(ms);
     }
     client?.[Symbol.dispose]();
-  }
-
-  /** The proxy takes connections whatever is wrong with its servers. */
-  async #connect(name: string, connect: ClientKind["connect"]): Promise<ChaosClient | undefined> {
-    try {
-      return await connect();
-    } catch (error) {
-      this.failedInCalm.push(`a connection of ${name}: ${messageOf(error)}`);
-      return undefined;
-    }
   }
 }

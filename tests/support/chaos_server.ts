@@ -29,6 +29,7 @@ const BY_ORDER = ["slow", "babble", "garbage", "silent", "truncate"] as const;
 export const CHAOS_PROGRAMS = {
   http1: { file: "chaos_backend.ts", faults: [...TO_PROCESSES, ...BY_ORDER] },
   http2: { file: "chaos_http2_backend.py", faults: [...TO_PROCESSES, ...BY_ORDER, "goaway"] },
+  site: { file: "soak_backend.ts", faults: TO_PROCESSES },
 } as const satisfies Readonly<Record<string, ChaosProgram>>;
 
 /** Debian's own, which has Debian's modules: another may come before it in PATH. */

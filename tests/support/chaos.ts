@@ -66,7 +66,7 @@ export async function runChaos({ seconds, seed, clients }: ChaosOptions): Promis
   const warm = await proxy.memory();
   let half = 0;
   const admin = await AdminPage.of(proxy);
-  const trouble = new Trouble({ servers, proxies: [admin], calm, random });
+  const trouble = new Trouble({ servers, proxies: [admin], calm, spread: 0, random });
   for (const end = performance.now() + seconds * 1_000; performance.now() < end;) {
     await trouble.next();
     await pause(200 + 400 * random());

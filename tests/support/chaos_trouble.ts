@@ -1,6 +1,6 @@
 import type { Calm } from "./chaos_load.ts";
 import { type ChaosServer, NOTICED } from "./chaos_server.ts";
-import { eventually } from "./deadline.ts";
+import { eventually, pause } from "./deadline.ts";
 
 /** Where it shows what a proxy knows of its servers. */
 export interface ServerStates {
@@ -13,6 +13,8 @@ export interface TroubleOptions {
   /** All that send requests to them. */
   readonly proxies: readonly ServerStates[];
   readonly calm: Calm;
+  /** Milliseconds until all workers of a proxy know what it tells; nothing shows when they do. */
+  readonly spread: number;
   /** Decides what happens: a number from 0 up to, and without, 1. */
   readonly random: () => number;
 }
@@ -34,12 +36,13 @@ export class Trouble {
 
   /** Has a server fail, or be well again. The calm is over until that is known. */
   async next(): Promise<void> {
-    const { servers, calm, random } = this.#options;
+    const { servers, calm, spread, random } = this.#options;
     const faulty = servers.filter(({ fault }) => fault !== undefined);
     const heals = faulty.length === MOST_FAULTY || (faulty.length === 1 && random() < 0.4);
     const server = this.#pick(heals ? faulty : servers.filter((one) => !faulty.includes(one)));
     calm.end();
     await (heals ? this.#heal(server) : this.#begin(server));
+    await pause(spread);
     calm.begin();
   }
 

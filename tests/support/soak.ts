@@ -42,6 +42,8 @@ export interface SoakReport {
 
 /** Servers of each kind: two may be faulty. */
 const SERVERS = 3;
+/** From one thread to the others, on a busy machine. */
+const SPREAD_MS = 500;
 /** Connections that come all at once. */
 const BURST = 300;
 
@@ -69,7 +71,7 @@ export async function runSoak({ seconds, seed, say }: SoakOptions): Promise<{
     lanes.push(cleanUp.use(await Lane.start(engine, { servers, calm, seed })));
   }
   const trouble = new Trouble({
-    ...{ servers: all, calm, random },
+    ...{ servers: all, calm, spread: SPREAD_MS, random },
     proxies: lanes.map(({ proxy }) => proxy.admin),
   });
   const began = performance.now();

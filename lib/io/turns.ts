@@ -74,26 +74,36 @@ function nextTurn(): void {
   for (const start of turn) start();
 }
 
-/** How much may be sent in a turn before those who send more wait for the next. */
+/** How much may be sent in a turn before those who send more wait for others. */
 const SENT_A_TURN = 64 * 1024;
+/** How many turns they wait: the runtime asks what else has come by the turn, not by the clock. */
+const TURNS_OF_OTHERS = 2;
+/** Pieces so small are no matter: many of them are as many others who have their turn. */
+const SMALL_BYTES = 16 * 1024;
 
 let sent = 0;
 let senders: (() => void)[] = [];
+let turnsLeft = 0;
 
 /**
- * Calls `goOn`, behind so many bytes that were sent: at once, or in the next turn where much was.
+ * Calls `goOn`, behind so many bytes that were sent: at once, or some turns later where much was.
  * Reads of bytes at hand and writes that the system takes are over at once, so large bodies would
  * go on within one turn for as long as 128 operations take, and only each 61st turn the runtime asks
  * what else has come: a small answer amid eight large ones took 30 ms.
  */
 export function afterSending(bytes: number, goOn: () => void): void {
+  if (bytes < SMALL_BYTES) return goOn();
   sent += bytes;
   if (sent < SENT_A_TURN) return goOn();
-  if (senders.length === 0) setImmediate(nextSends);
+  if (senders.length === 0) {
+    turnsLeft = TURNS_OF_OTHERS;
+    setImmediate(nextSends);
+  }
   senders.push(goOn);
 }
 
 function nextSends(): void {
+  if (--turnsLeft > 0) return void setImmediate(nextSends);
   sent = 0;
   const turn = senders;
   senders = [];

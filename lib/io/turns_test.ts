@@ -63,7 +63,7 @@ Deno.test("TurnTaker keeps nobody waiting while few are busy, and bounds what a 
   assert.equal(await play(100, 80), 100);
 });
 
-Deno.test("afterSending() has who sends much wait for the next turn, in order, and loses nobody", async () => {
+Deno.test("afterSending() has who sends much wait, in order, and loses nobody", async () => {
   /** Ends the turn that others have begun. */
   const turnOver = () => new Promise<void>((resolve) => afterSending(64 * 1024, resolve));
   await turnOver();
@@ -71,12 +71,13 @@ Deno.test("afterSending() has who sends much wait for the next turn, in order, a
   afterSending(1000, () => went.push("little"));
   assert.deepEqual(went, ["little"]);
   afterSending(64 * 1024, () => went.push("much"));
-  afterSending(1, () => went.push("behind"));
+  afterSending(16 * 1024, () => went.push("behind"));
+  afterSending(1000, () => went.push("little again"));
   await Promise.resolve();
-  assert.deepEqual(went, ["little"]);
+  assert.deepEqual(went, ["little", "little again"]);
   await turnOver();
-  assert.deepEqual(went, ["little", "much", "behind"]);
-  afterSending(1000, () => went.push("anew"));
+  assert.deepEqual(went, ["little", "little again", "much", "behind"]);
+  afterSending(16 * 1024, () => went.push("anew"));
   assert.equal(went.at(-1), "anew");
 });
 

@@ -3,4 +3,4 @@
  * for new objects grow to 32 MiB in each thread; what a request leaves behind fits the cache of a
  * core better in less.
  */
-export const RUNTIME_FLAGS: readonly string[] = ["--v8-flags=--max-semi-space-size=4"];
+export const RUNTIME_FLAGS: readonly string[] = ["--v8-flags=--max-semi-space-size=8"];

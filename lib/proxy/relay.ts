@@ -32,7 +32,7 @@ export function relay(
 }
 
 /**
- * Does what `relay` does, for bytes that nothing is done with: without streams they cost a third less.
+ * Does what `relay` does, for bytes that nothing is done with and that need no streams.
  *
  * @throws {ProxyError} like `relay`
  */

@@ -1,5 +1,7 @@
 /** All of these, one behind the other; of one alone the same array. */
-export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {
+export function joinBytes<B extends ArrayBufferLike>(
+  pieces: readonly Uint8Array<B>[],
+): Uint8Array<B | ArrayBuffer> {
   const [only] = pieces;
   if (only !== undefined && pieces.length === 1) return only;
   const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));

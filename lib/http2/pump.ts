@@ -1,5 +1,5 @@
-import { NO_BYTES, READ_POOL } from "../io/buffer_pool.ts";
 import type { Connection, Receiver, Sender } from "../io/connection.ts";
+import { ReadBuffer } from "../io/read_buffer.ts";
 import { giveOutput, type Output } from "./frame_writer.ts";
 
 /** Bytes to read into while little comes: what an idle connection costs. */
@@ -49,9 +49,8 @@ export class Pump implements Receiver, Sender {
   readonly #socket: Connection;
   readonly #user: PumpUser;
   #pumped: Pumped = NOTHING;
-  readonly #small = new Uint8Array(SMALL_BYTES);
   /** What is being read into. */
-  #buffer: Uint8Array<ArrayBuffer> = NO_BYTES;
+  readonly #buffer = new ReadBuffer(SMALL_BYTES);
   #reading = false;
   readonly #ready: Proceeding[] = [];
   /** Whether it will be looked for output at the end of this turn. */
@@ -108,8 +107,7 @@ export class Pump implements Receiver, Sender {
     if (this.#reading || this.hasEnded || this.#stopped) return;
     if (this.#pumped.outputBytes > MAX_OUTPUT_BYTES) return;
     this.#reading = true;
-    this.#buffer = isBusy ? READ_POOL.take() : this.#small;
-    this.#socket.receive(this.#buffer, this);
+    this.#socket.receive(this.#buffer.take(isBusy), this);
   }
 
   received(count: number): void {
@@ -120,8 +118,9 @@ export class Pump implements Receiver, Sender {
       this.hasEnded = true;
       return this.#user.peerEnded();
     }
-    const isFull = count === this.#buffer.length;
-    this.#feed(isFull ? this.#buffer : this.#buffer.subarray(0, count));
+    const { bytes } = this.#buffer;
+    const isFull = count === bytes.length;
+    this.#feed(isFull ? bytes : bytes.subarray(0, count));
     this.#giveBuffer();
     this.receive(isFull || (count >= SMALL_BYTES && this.#pumped.expectsBody));
   }
@@ -175,8 +174,7 @@ export class Pump implements Receiver, Sender {
   };
 
   #giveBuffer(): void {
-    if (this.#buffer !== this.#small && !this.#socket.reading) READ_POOL.give(this.#buffer);
-    this.#buffer = NO_BYTES;
+    this.#buffer.give(this.#socket.reading);
   }
 }
 

@@ -1,5 +1,5 @@
-import { NO_BYTES, READ_POOL } from "./buffer_pool.ts";
 import type { Connection, Receiver, Sender } from "./connection.ts";
+import { ReadBuffer } from "./read_buffer.ts";
 
 /** Bytes to read into while little comes: what an idle connection costs. */
 const SMALL_BYTES = 2 * 1024;
@@ -17,9 +17,8 @@ class Copy implements Receiver, Sender {
   readonly #to: Connection;
   readonly #done: () => void;
   readonly #failed: (error: Error) => void;
-  readonly #small = new Uint8Array(SMALL_BYTES);
   /** What the bytes on their way lie in. */
-  #buffer: Uint8Array<ArrayBuffer> = NO_BYTES;
+  readonly #buffer = new ReadBuffer(SMALL_BYTES);
   #isBusy = false;
 
   constructor(
@@ -35,8 +34,7 @@ class Copy implements Receiver, Sender {
   }
 
   receive(): void {
-    this.#buffer = this.#isBusy ? READ_POOL.take() : this.#small;
-    this.#from.receive(this.#buffer, this);
+    this.#from.receive(this.#buffer.take(this.#isBusy), this);
   }
 
   received(count: number): void {
@@ -45,7 +43,7 @@ class Copy implements Receiver, Sender {
       return void this.#to.endWrites().then(this.#done, this.#failed);
     }
     this.#isBusy = count >= SMALL_BYTES;
-    this.#to.send(this.#buffer.subarray(0, count), this);
+    this.#to.send(this.#buffer.bytes.subarray(0, count), this);
   }
 
   receiveFailed(error: Error): void {
@@ -64,7 +62,6 @@ class Copy implements Receiver, Sender {
   }
 
   #giveBuffer(): void {
-    if (this.#buffer !== this.#small && !this.#from.reading) READ_POOL.give(this.#buffer);
-    this.#buffer = NO_BYTES;
+    this.#buffer.give(this.#from.reading);
   }
 }

@@ -63,16 +63,11 @@ class GrpcCheck extends Http2Check {
     else if (ended) this.trailers(stream, fields);
   }
 
-  data(
-    stream: Stream<Http2Check>,
-    bytes: Uint8Array,
-    from: number,
-    to: number,
-    ended: boolean,
-  ): void {
-    this.protocol.consumed(stream, to - from);
-    if (this.#body.length + to - from > MAX_BYTES) return this.fail("an answer that is too long");
-    this.#body = joinBytes([this.#body, bytes.subarray(from, to)]);
+  protected body(piece: Uint8Array, ended: boolean): void {
+    if (this.#body.length + piece.length > MAX_BYTES) {
+      return this.fail("an answer that is too long");
+    }
+    this.#body = joinBytes([this.#body, piece]);
     if (ended) this.fail("an answer without a grpc-status");
   }
 

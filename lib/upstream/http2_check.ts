@@ -49,14 +49,20 @@ export abstract class Http2Check implements DialedEvents<Http2Check> {
   }
 
   abstract response(stream: Stream<Http2Check>, head: Http2ResponseHead, ended: boolean): void;
-  abstract data(
+  /** A part of the answer's body, which is valid during the call. */
+  protected abstract body(piece: Uint8Array, ended: boolean): void;
+  abstract trailers(stream: Stream<Http2Check>, fields: readonly Field[]): void;
+
+  data(
     stream: Stream<Http2Check>,
     bytes: Uint8Array,
     from: number,
     to: number,
     ended: boolean,
-  ): void;
-  abstract trailers(stream: Stream<Http2Check>, fields: readonly Field[]): void;
+  ): void {
+    this.protocol.consumed(stream, to - from);
+    this.body(bytes.subarray(from, to), ended);
+  }
 
   reset(_stream: Stream<Http2Check>, { reason }: StreamReset): void {
     // what fails as a whole is told by itself

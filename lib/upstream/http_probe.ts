@@ -104,16 +104,9 @@ class HttpCheck extends Http2Check {
     this.#heard(ended);
   }
 
-  data(
-    stream: Stream<Http2Check>,
-    bytes: Uint8Array,
-    from: number,
-    to: number,
-    ended: boolean,
-  ): void {
-    this.protocol.consumed(stream, to - from);
-    this.#size += to - from;
-    this.#verdict.body(bytes.subarray(from, to));
+  protected body(piece: Uint8Array, ended: boolean): void {
+    this.#size += piece.length;
+    this.#verdict.body(piece);
     this.#heard(ended || this.#size > MAX_BODY_BYTES);
   }
 

@@ -1,3 +1,4 @@
+import { joinBytes } from "../../core/bytes.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { giveTicket, staleProof } from "./client_proof.ts";
 import { CTRL, HOST_NAME_TYPE, OPTION, SHUT_BOTH, SSL_ERROR, VERSION } from "./binding.ts";
@@ -305,7 +306,10 @@ export class TlsSession {
   #leave(holds = true): void {
     const ring = this.#ring;
     if (holds && ring.unread > 0) this.#unread = ring.takeUnread();
-    if (ring.unsent > 0) this.#unsent = joined(this.#unsent, ring.takeUnsent());
+    const unsent = ring.takeUnsent();
+    if (unsent !== undefined) {
+      this.#unsent = this.#unsent === undefined ? unsent : joinBytes([this.#unsent, unsent]);
+    }
     ring.end();
   }
 
@@ -347,11 +351,3 @@ function free({ ssl }: OpenSsl, live: Pointer): void {
 
 /** For those that nobody has closed, which would be a bug: memory is all that it may cost. */
 const FORGOTTEN = new FinalizationRegistry<Pointer>((live) => free(openSsl(), live));
-
-function joined(first: Bytes | undefined, second: Bytes | undefined): Bytes | undefined {
-  if (first === undefined || second === undefined) return first ?? second;
-  const both = new Uint8Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  return both;
-}

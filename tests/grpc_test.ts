@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
+import { startAnnounced } from "./support/announced_server.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import { unusedPort } from "./support/backends.ts";
-import { Lines } from "./support/lines.ts";
-import { runOk, start } from "./support/tools.ts";
+import { runOk } from "./support/tools.ts";
 
 /** gRPC from end to end, by Python's own client and server (its core is written in C). */
 
@@ -106,18 +106,8 @@ channel.close()
 print(json.dumps(out))
 `;
 
-async function startServer() {
-  const python = start("/usr/bin/python3", ["-u", "-c", SERVER]);
-  const lines = new Lines(python.child.stdout);
-  const [, port] = await lines.first(/^port (\d+)/);
-  return {
-    address: `127.0.0.1:${port}`,
-    lines,
-    async [Symbol.asyncDispose]() {
-      await python[Symbol.asyncDispose]();
-      await lines.ended;
-    },
-  };
+function startServer() {
+  return startAnnounced("/usr/bin/python3", ["-u", "-c", SERVER]);
 }
 
 Deno.test("gRPC goes through and through: unary, streams, deadlines, cancels, failures", async () => {

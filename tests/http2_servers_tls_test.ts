@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
+import { startAnnounced } from "./support/announced_server.ts";
 import { createTestAuthority } from "./support/authority.ts";
 import { FAST_CHECKS, startConfigured } from "./support/configured_proxy.ts";
 import { encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
 import { Http2Client } from "./support/http2_client.ts";
-import { Lines } from "./support/lines.ts";
 import { startHaproxy, startNginx } from "./support/real_peers.ts";
 import { connectTls } from "./support/tls_client.ts";
-import { start } from "./support/tools.ts";
 
 /** Servers over TLS that choose the version of HTTP by ALPN. */
 
@@ -22,17 +21,8 @@ interface VersionServer extends AsyncDisposable {
 /** What servers offer, best first. */
 type Offer = readonly ("h2" | "http/1.1")[];
 
-async function node(offer: Offer): Promise<VersionServer> {
-  const running = start("node", ["-e", NODE, cert, key, ...offer]);
-  const lines = new Lines(running.child.stdout);
-  const [, port] = await lines.first(/^port (\d+)/);
-  return {
-    address: `127.0.0.1:${port}`,
-    async [Symbol.asyncDispose]() {
-      await running[Symbol.asyncDispose]();
-      await lines.ended;
-    },
-  };
+function node(offer: Offer): Promise<VersionServer> {
+  return startAnnounced("node", ["-e", NODE, cert, key, ...offer]);
 }
 
 /** `node:http2` overrides what is to be offered, so what offers HTTP/1.1 alone is `node:https`. */

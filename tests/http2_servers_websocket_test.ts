@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 // @ts-types="@types/ws"
 import { WebSocket, WebSocketServer } from "ws";
 import { AdminPage } from "./support/admin_page.ts";
+import { startAnnounced } from "./support/announced_server.ts";
 import { createTestAuthority } from "./support/authority.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
@@ -11,10 +12,8 @@ import { eventually, within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer, type SeenAnswer } from "./support/http.ts";
 import { Http2Client } from "./support/http2_client.ts";
 import { data, headers, requestFields } from "./support/http2_frames.ts";
-import { Lines } from "./support/lines.ts";
 import { startNginx } from "./support/real_peers.ts";
 import { connectTls } from "./support/tls_client.ts";
-import { start } from "./support/tools.ts";
 
 /** WebSockets to servers that choose HTTP/2 by ALPN and have no extended CONNECT (RFC 8441). */
 
@@ -66,19 +65,10 @@ http { access_log off; server {
 }
 
 /** What echoes frames takes off their mask, as clients are not to be sent one. */
-async function node(
+function node(
   { allowHTTP1 }: { readonly allowHTTP1: boolean } = { allowHTTP1: true },
 ): Promise<WebSocketServerProcess> {
-  const running = start("node", ["-e", NODE, cert, key, String(allowHTTP1)]);
-  const lines = new Lines(running.child.stdout);
-  const [, port] = await lines.first(/^port (\d+)/);
-  return {
-    address: `127.0.0.1:${port}`,
-    async [Symbol.asyncDispose]() {
-      await running[Symbol.asyncDispose]();
-      await lines.ended;
-    },
-  };
+  return startAnnounced("node", ["-e", NODE, cert, key, String(allowHTTP1)]);
 }
 
 /** Frames of less than 126 bytes, each in one piece, are enough to be told apart from a tunnel. */

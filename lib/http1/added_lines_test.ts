@@ -1,20 +1,11 @@
 import assert from "node:assert/strict";
 import { latin1 } from "../../tests/support/connection.ts";
+import { DIRECT } from "../../tests/support/forwarding.ts";
 import { fieldLines } from "../http/field.ts";
 import { forwardedFields } from "../http/forwarded.ts";
 import type { Forwarding } from "../http/message.ts";
 import { ID_PREFIX } from "../http/request_id.ts";
 import { AddedLines } from "./added_lines.ts";
-
-const DIRECT: Forwarding = {
-  peer: "192.0.2.7",
-  port: 8443,
-  proto: "https",
-  defaultHost: "default.example",
-  trusted: false,
-  standard: false,
-  via: false,
-};
 
 /** Numbers at both ends of each count of digits, and digits on both sides of `9` and `z`. */
 const NUMBERS = [1, 2, 3, 4, 5, 6].flatMap((digits) => [36 ** digits - 1, 36 ** digits])

@@ -7,6 +7,7 @@ import { GOOD_REQUESTS, head } from "../../tests/support/good_requests.ts";
 import { mutated } from "../../tests/support/mutate.ts";
 import { REAL_REQUESTS } from "../../tests/support/real_heads.ts";
 import { SMUGGLING } from "../../tests/support/smuggling.ts";
+import { DIRECT } from "../../tests/support/forwarding.ts";
 import { ProxyError } from "../core/errors.ts";
 import { type Field, hasRole, hasToken, valuesOf } from "../http/field.ts";
 import { ROLE } from "../http/field_name.ts";
@@ -23,16 +24,6 @@ import { RequestDecoder, type RequestHeadPart } from "./request_decoder.ts";
 import { requestFields } from "./request_rewrite.ts";
 
 const LIMITS = { headerBytes: 1024, headers: 20, body: 1e12 };
-
-const DIRECT: Forwarding = {
-  peer: "192.0.2.7",
-  port: 8443,
-  proto: "https",
-  defaultHost: "default.example",
-  trusted: false,
-  standard: false,
-  via: false,
-};
 
 const FORWARDINGS: readonly Forwarding[] = [
   DIRECT,

@@ -4,23 +4,18 @@ import { acceptedRequests } from "../../tests/support/accepted_requests.ts";
 import { fromLatin1 } from "../../tests/support/connection.ts";
 import { type Fact, feed } from "../../tests/support/feed.ts";
 import { head } from "../../tests/support/good_requests.ts";
+import { DIRECT } from "../../tests/support/forwarding.ts";
 import { requestHeadText } from "./head.ts";
 import { valuesOf } from "../http/field.ts";
 import { RequestDecoder, type RequestHeadPart } from "./request_decoder.ts";
-import { type ConnectionOrigin, requestFields } from "./request_rewrite.ts";
+import { requestFields } from "./request_rewrite.ts";
 
-const ORIGIN: ConnectionOrigin = {
-  peer: "192.0.2.7",
-  port: 8443,
-  proto: "https",
-  defaultHost: "default.example",
-};
 const LIMITS = { headerBytes: 16 * 1024, headers: 100 };
 
 /** The lines that a backend gets for a request. */
 function forwardedLines(...lines: readonly string[]): string[] {
   const request = headOf(head(...lines));
-  return requestFields(request, ORIGIN, "id").map(({ name, value }) => `${name}: ${value}`);
+  return requestFields(request, DIRECT, "id").map(({ name, value }) => `${name}: ${value}`);
 }
 
 function headOf(text: string): RequestHeadPart {
@@ -75,7 +70,7 @@ Deno.test("requestFields() gives a request without Host the connection's (RFC 91
 Deno.test("requestFields() puts an address that stands for a missing Host in brackets", () => {
   const request = headOf(head("GET / HTTP/1.0"));
   for (const defaultHost of ["2001:db8::1", "2001:db8::1%eth0"]) {
-    const fields = requestFields(request, { ...ORIGIN, defaultHost }, "id");
+    const fields = requestFields(request, { ...DIRECT, defaultHost }, "id");
     for (const key of ["host", "x-forwarded-host"]) {
       assert.deepEqual(valuesOf(fields, key), ["[2001:db8::1]"]);
     }
@@ -86,7 +81,7 @@ Deno.test("requestFields() tells what the client has proved (RFC 9440 2)", () =>
   const request = headOf(head("GET / HTTP/1.1", "Host: a", "Client-Cert: :AAAA:"));
   const clientCert = { certificate: ":AQI=:", chain: undefined };
   for (const trusted of [false, true]) {
-    const fields = requestFields(request, { ...ORIGIN, trusted, clientCert }, "id");
+    const fields = requestFields(request, { ...DIRECT, trusted, clientCert }, "id");
     assert.deepEqual(valuesOf(fields, "client-cert"), [":AQI=:"]);
   }
 });
@@ -124,7 +119,7 @@ Deno.test("requestFields() drops what only a proxy may claim", () => {
 
 Deno.test("requestFields() keeps what a proxy claims that is believed", () => {
   const request = headOf(head("GET / HTTP/1.1", "Host: a", ...CLAIMS, "X_Forwarded_For: 6.6.6.6"));
-  const fields = requestFields(request, { ...ORIGIN, trusted: true }, "id");
+  const fields = requestFields(request, { ...DIRECT, trusted: true }, "id");
   assert.deepEqual(fields.map(({ name, value }) => `${name}: ${value}`), [
     "Host: a",
     ...CLAIMS,
@@ -163,7 +158,7 @@ Deno.test("requestFields() of any accepted request read again say the same and n
   fc.assert(
     fc.property(acceptedRequests, (text) => {
       const request = headOf(text);
-      const fields = requestFields(request, ORIGIN, "id");
+      const fields = requestFields(request, DIRECT, "id");
       const { method } = request.head;
       const rendered = requestHeadText({ method, target: request.target.path, fields });
       const [again, ...more] = requestsOf(rendered);
@@ -174,10 +169,10 @@ Deno.test("requestFields() of any accepted request read again say the same and n
       assert.equal(again.target.path, request.target.path);
       assert.deepEqual(again.framing, request.framing);
 
-      const host = request.target.authority ?? ORIGIN.defaultHost;
+      const host = request.target.authority ?? DIRECT.defaultHost;
       const names = again.head.fields.map(({ key }) => key);
       assert.deepEqual(valuesOf(again.head.fields, "host"), [host]);
-      assert.deepEqual(valuesOf(again.head.fields, "x-forwarded-for"), [ORIGIN.peer]);
+      assert.deepEqual(valuesOf(again.head.fields, "x-forwarded-for"), [DIRECT.peer]);
       assert.deepEqual(valuesOf(again.head.fields, "x-forwarded-host"), [host]);
       assert.equal(names.filter((name) => /forwarded/.test(name)).length, 4);
       assert.deepEqual(again.upgrade, request.upgrade);
@@ -212,7 +207,7 @@ Deno.test("requestFields() appends to what a trusted proxy says, and writes Via 
       "X-Request-Id: theirs",
     ),
   );
-  const origin = { ...ORIGIN, trusted: true, standard: true, via: true };
+  const origin = { ...DIRECT, trusted: true, standard: true, via: true };
   const lines = requestFields(request, origin, "ours").map(({ name, value }) =>
     `${name}: ${value}`
   );
@@ -240,7 +235,7 @@ Deno.test("requestFields() tells servers of clients that take trailers (RFC 9110
 
 Deno.test("requestFields() leaves Via alone unless it is asked for (RFC 9110 7.6.3)", () => {
   const request = headOf(head("GET / HTTP/1.1", "Host: a", "Via: 1.0 x", "Via: 1.1 y"));
-  const viaOf = (via: boolean) => valuesOf(requestFields(request, { ...ORIGIN, via }, "id"), "via");
+  const viaOf = (via: boolean) => valuesOf(requestFields(request, { ...DIRECT, via }, "id"), "via");
   assert.deepEqual(viaOf(false), ["1.0 x", "1.1 y"]);
   assert.deepEqual(viaOf(true), ["1.0 x, 1.1 y, 1.1 tls-proxy"]);
 });

@@ -1,34 +1,16 @@
-import { Lines } from "./lines.ts";
-import { start } from "./tools.ts";
-
-/** A server by node:http2, in a process of its own. */
-export interface NodeHttp2Server extends AsyncDisposable {
-  /** `host:port` */
-  readonly address: string;
-  /** What it tells: `session` for each connection, and a line for each request and reset. */
-  readonly lines: Lines;
-}
+import { type AnnouncedServer, startAnnounced } from "./announced_server.ts";
 
 /**
- * Starts a server of HTTP/2 without TLS.
+ * Starts a server of HTTP/2 without TLS, by node:http2. It says `session` for each connection, and a
+ * line for each request and reset.
  *
  * @param handler the body of a JavaScript function that gets `stream`, `head`, and the `tell` that
  *   writes a line; it answers
  * @param settings of the server, as node:http2 has them
  */
-export async function startNodeHttp2(handler: string, settings = {}): Promise<NodeHttp2Server> {
+export function startNodeHttp2(handler: string, settings = {}): Promise<AnnouncedServer> {
   const program = PROGRAM.replace("HANDLER", handler).replace("SETTINGS", JSON.stringify(settings));
-  const node = start("node", ["-e", program]);
-  const lines = new Lines(node.child.stdout);
-  const [, port] = await lines.first(/^port (\d+)/);
-  return {
-    address: `127.0.0.1:${port}`,
-    lines,
-    async [Symbol.asyncDispose]() {
-      await node[Symbol.asyncDispose]();
-      await lines.ended;
-    },
-  };
+  return startAnnounced("node", ["-e", program]);
 }
 
 const PROGRAM = `

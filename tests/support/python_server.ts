@@ -1,5 +1,4 @@
-import { Lines } from "./lines.ts";
-import { start } from "./tools.ts";
+import { startAnnounced } from "./announced_server.ts";
 
 export interface PythonServer extends AsyncDisposable {
   /** `host:port` */
@@ -16,14 +15,11 @@ export async function startPythonServer(
   }
   // -u: its first line has to come at once
   const args = ["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", folder];
-  const python = start("python3", args);
-  const lines = new Lines(python.child.stdout);
-  const [, port] = await lines.first(/Serving HTTP on .* port (\d+)/);
+  const python = await startAnnounced("python3", args, /Serving HTTP on .* port (\d+)/);
   return {
-    address: `127.0.0.1:${port}`,
+    address: python.address,
     async [Symbol.asyncDispose]() {
       await python[Symbol.asyncDispose]();
-      await lines.ended;
       await Deno.remove(folder, { recursive: true });
     },
   };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 // @ts-types="@types/ws"
 import { WebSocket, WebSocketServer } from "ws";
 import { AdminPage } from "./support/admin_page.ts";
@@ -179,6 +180,19 @@ for (const [name, serve] of Object.entries({ nginx, node })) {
     }, "every place to be given back");
   });
 }
+
+Deno.test("who comes while a server's choice becomes known gets a WebSocket too", async () => {
+  await using server = await node();
+  for (let round = 0; round < 5; round++) {
+    // nobody knows it at a new proxy, and each of these comes at another moment of finding out
+    await using proxy = await startProxy(server.address);
+    const late = Array.from({ length: 40 }, async (_, at) => {
+      await delay(at);
+      return await echoedByHttp2(proxy.port, "late");
+    });
+    assert.deepEqual(new Set(await Promise.all(late)), new Set(["late"]));
+  }
+});
 
 Deno.test("a connection on which a WebSocket was refused serves another request for one", async () => {
   await using server = await nginx();

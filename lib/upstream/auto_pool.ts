@@ -15,7 +15,7 @@ export class AutoPool implements ServerConnections {
    * they go by HTTP/1.1, which it is offered alone then.
    */
   readonly tunnels: StreamSource = {
-    take: (careful) => (this.#lacksTunnels ? this.#http1 : this).take(careful),
+    take: (careful) => this.#takeTunnel(careful),
     open: (origin, dialing) => this.#openTunnel(origin, dialing),
   };
   readonly #server: PooledServer;
@@ -25,7 +25,7 @@ export class AutoPool implements ServerConnections {
   #asking: Promise<unknown> | undefined;
   /** What it chose last. */
   #chosen: "http1" | "h2" | undefined;
-  /** Whether that was HTTP/2 without extended CONNECT (RFC 8441). */
+  /** Whether that was HTTP/2 without extended CONNECT (RFC 8441); each stream knows it of its own. */
   #lacksTunnels = false;
 
   constructor(server: PooledServer, deadlines: Deadlines) {
@@ -82,10 +82,20 @@ export class AutoPool implements ServerConnections {
     return await this.#http2.open(origin, dialing);
   }
 
+  async #takeTunnel(careful: boolean): Promise<ServerStream | undefined> {
+    if (!this.#lacksTunnels) {
+      const stream = await this.take(careful);
+      if (stream === undefined || stream.takesWebSockets) return stream;
+      // it was made a moment ago, or before the server became another
+      stream.release();
+    }
+    return this.#http1.take(careful);
+  }
+
   async #openTunnel(origin: Origin, dialing: Dialing): Promise<ServerStream> {
     if (!this.#lacksTunnels) {
       const stream = await this.open(origin, dialing);
-      if (!this.#lacksTunnels) return stream;
+      if (stream.takesWebSockets) return stream;
       // what it chose was not known before
       stream.release();
     }

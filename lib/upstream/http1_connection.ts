@@ -47,6 +47,7 @@ type State =
 
 /** A connection to a server that speaks HTTP/1.1: one request after another. */
 export class Http1Connection implements ServerStream, Receiver, Sender {
+  readonly takesWebSockets = true;
   readonly takesChunks = true;
   readonly givesChunks = true;
   reused = false;

@@ -73,6 +73,10 @@ export class Http2ServerStream implements ServerStream {
     this.reused = connection.served > 0;
   }
 
+  get takesWebSockets(): boolean {
+    return this.#connection.protocol.allowsExtendedConnect;
+  }
+
   // What its exchange does.
 
   send(request: RequestFacts, { forwarding, changes }: Sending, reader: AnswerReader): void {
@@ -109,7 +113,7 @@ export class Http2ServerStream implements ServerStream {
       if (this.#connection.isGone) {
         return this.#fail("upstream_gone", "The server takes no more requests", "no");
       }
-      if (this.#asksTunnel && !this.#connection.protocol.allowsExtendedConnect) {
+      if (this.#asksTunnel && !this.takesWebSockets) {
         return this.#fail("websocket_unsupported", NO_EXTENDED_CONNECT, "no");
       }
       this.#readBefore = this.#connection.bytesRead;

@@ -17,6 +17,8 @@ import type { Origin, ProxyProtocolVersion } from "./proxy_protocol.ts";
 export interface ServerStream {
   /** Whether its connection has served before, for logs. */
   readonly reused: boolean;
+  /** Whether a request for a WebSocket can go by it: not by HTTP/2 without extended CONNECT. */
+  readonly takesWebSockets: boolean;
   /**
    * A body of unknown length can go in chunks, as RFC 9112, section 7.1, has them and this proxy
    * would write them, its last chunk and its trailers among them. That is done where who gives

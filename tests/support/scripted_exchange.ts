@@ -204,6 +204,7 @@ export class ScriptedClient implements ClientStream {
 /** A server that does what the test says, and holds the exchange to the rules of `ServerStream`. */
 export class ScriptedServer implements ServerStream {
   readonly reused: boolean;
+  readonly takesWebSockets = true;
   readonly takesChunks: boolean;
   readonly givesChunks: boolean;
   /** How it ended; undefined while it has not. */

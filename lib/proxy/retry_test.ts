@@ -79,6 +79,7 @@ const FAULTS: readonly [
   ["one that closes without an answer", "upstream_gone", {}, true],
   ["one that closes an idle connection", "upstream_gone", { seen: "perhaps" }, false],
   ["one that says that it has not seen it", "upstream_gone", { seen: "no" }, false],
+  ["one that is asked by HTTP/1.1 then", "http1_required", { seen: "no" }, false],
   ["what breaks behind an early answer", "truncated_response", { early: true, status: 413 }, false],
   ["what breaks behind a switch of protocols", "upstream_gone", { status: 101 }, false],
   ["a client that has gone", "client_gone", {}, false],

@@ -123,7 +123,8 @@ export class ServerLease implements LeaseFacts {
   claimNext({ error, seen, told }: FailedAttempt): void {
     this.#tries ??= new Tries();
     // a server that has only refused, or closed in the wrong moment, is as good as any other
-    const again = seen !== "yes" && error.code === "upstream_gone";
+    const { code } = error;
+    const again = seen !== "yes" && (code === "upstream_gone" || code === "http1_required");
     if (this.server !== undefined) this.#tries.add(this.server, { again });
     this.#lastError = told;
     this.claim(this.#order, performance.now());

@@ -27,11 +27,13 @@ export class AutoPool implements ServerConnections {
   #chosen: "http1" | "h2" | undefined;
   /** Whether that was HTTP/2 without extended CONNECT (RFC 8441); each stream knows it of its own. */
   #lacksTunnels = false;
+  /** Whether it has chosen HTTP/2 and then wanted HTTP/1.1 (RFC 9113, section 7). */
+  #wantsHttp1 = false;
 
   constructor(server: PooledServer, deadlines: Deadlines) {
     this.#server = server;
     this.#http1 = new Pool(server, deadlines);
-    this.#http2 = new Http2Pool(server, deadlines);
+    this.#http2 = new Http2Pool(server, deadlines, () => this.#wantsHttp1 = true);
   }
 
   get idleCount(): number {
@@ -39,10 +41,12 @@ export class AutoPool implements ServerConnections {
   }
 
   take(careful: boolean): ServerStream | undefined | Promise<ServerStream | undefined> {
-    return this.#http2.take(careful) ?? this.#http1.take(careful);
+    const stream = this.#wantsHttp1 ? undefined : this.#http2.take(careful);
+    return stream ?? this.#http1.take(careful);
   }
 
   async open(origin: Origin, dialing: Dialing): Promise<ServerStream> {
+    if (this.#wantsHttp1) return await this.#http1.open(origin, dialing);
     // many at once had better not find out each for itself
     while (this.#chosen !== "http1" && this.#asking !== undefined) {
       await this.#asking.catch(() => {});
@@ -59,6 +63,8 @@ export class AutoPool implements ServerConnections {
   }
 
   clear(): void {
+    // it may come back as another
+    this.#wantsHttp1 = false;
     this.#http1.clear();
     this.#http2.clear();
   }

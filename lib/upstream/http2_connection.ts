@@ -11,7 +11,7 @@ import type { Http2Error } from "../http2/http2_error.ts";
 import { Pump, type PumpUser } from "../http2/pump.ts";
 import type { Http2ResponseHead } from "../http2/response_head.ts";
 import type { Stream } from "../http2/stream.ts";
-import { errorName } from "../http2/wire.ts";
+import { ERROR, errorName } from "../http2/wire.ts";
 import type { HeadLimits } from "../http1/request_decoder.ts";
 import type { Connection } from "../io/connection.ts";
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
@@ -26,6 +26,8 @@ export interface Http2ConnectionOptions {
   readonly idleTimeout: number;
   /** It takes no more requests. */
   readonly onGone: () => void;
+  /** The server wants HTTP/1.1; undefined where it cannot be asked by that. */
+  readonly onHttp1Required: (() => void) | undefined;
 }
 
 /** A connection to a server that speaks HTTP/2: many requests at a time. */
@@ -124,6 +126,10 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
     this.idle();
   }
 
+  get mayGoByHttp1(): boolean {
+    return this.#options.onHttp1Required !== undefined;
+  }
+
   get scheme(): "https" | "http" {
     return this.#options.scheme;
   }
@@ -163,6 +169,7 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
   }
 
   reset(stream: Stream<Http2ServerStream>, reset: StreamReset): void {
+    if (reset.by === "peer" && reset.code === ERROR.http11Required) this.#http1Required();
     stream.owner?.failed(reset);
   }
 
@@ -174,7 +181,8 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
     this.settling.resolve();
   }
 
-  goingAway(): void {
+  goingAway(code: number): void {
+    if (code === ERROR.http11Required) this.#http1Required();
     this.#options.onGone();
     this.idle();
   }
@@ -194,6 +202,10 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
 
   output(): void {
     this.#pump.flushSoon();
+  }
+
+  #http1Required(): void {
+    this.#options.onHttp1Required?.();
   }
 
   failed({ code, message }: Http2Error): void {

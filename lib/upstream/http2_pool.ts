@@ -21,14 +21,17 @@ const PING_MS = 5_000;
 export class Http2Pool implements ServerConnections {
   readonly #server: PooledServer;
   readonly #deadlines: Deadlines;
+  readonly #onHttp1Required: (() => void) | undefined;
   readonly #connections: Http2Connection[] = [];
   /** The connection that is being made: who needs one waits for it. */
   #dialing: Promise<void> | undefined;
   #closed = false;
 
-  constructor(server: PooledServer, deadlines: Deadlines) {
+  /** @param onHttp1Required the server wants HTTP/1.1, which it can be asked by */
+  constructor(server: PooledServer, deadlines: Deadlines, onHttp1Required?: () => void) {
     this.#server = server;
     this.#deadlines = deadlines;
+    this.#onHttp1Required = onHttp1Required;
   }
 
   get idleCount(): number {
@@ -86,6 +89,7 @@ export class Http2Pool implements ServerConnections {
       deadlines: this.#deadlines,
       idleTimeout: this.#server.idleTimeout,
       onGone: () => this.#remove(connection),
+      onHttp1Required: this.#onHttp1Required,
     });
     using deadline = this.#deadlines.watch();
     deadline.arm(timeout, () => {

@@ -20,6 +20,8 @@ export interface StreamCarrier {
   readonly protocol: DialedConnection<Http2ServerStream>;
   /** That of the URIs of its requests. */
   readonly scheme: "https" | "http";
+  /** Whether a request that the server wants by HTTP/1.1 can be sent so. */
+  readonly mayGoByHttp1: boolean;
   /** Requests that were answered. */
   served: number;
   /** Whether it takes no more requests. */
@@ -215,7 +217,13 @@ export class Http2ServerStream implements ServerStream {
     // a limit says more than that the answer is not whole
     if (error !== undefined && isOfLimit(error)) return this.#fail(error.code, reason, "yes");
     if (this.#state === "body") return this.#fail("truncated_response", reason, "yes");
-    if (code === ERROR.http11Required) return this.#fail("http1_required", WANTS_HTTP1, "yes");
+    if (code === ERROR.http11Required) {
+      return this.#fail(
+        "http1_required",
+        WANTS_HTTP1,
+        this.#connection.mayGoByHttp1 ? "no" : "yes",
+      );
+    }
     const isFault = by === "us" && code !== ERROR.cancel;
     const isSilent = code === ERROR.cancel && this.reused &&
       this.#connection.bytesRead === this.#readBefore;

@@ -37,9 +37,9 @@ export interface FailedServer {
 
 /**
  * Whether a failure is worth telling of its server. A server may well close an idle connection,
- * also in the wrong moment, or one that it says it has seen no request on, or want a request in
- * another way; what breaks behind an
- * answer that came early or behind a switch of protocols may be anybody's doing.
+ * also in the wrong moment, or one that it says it has seen no request on, or want a request by
+ * HTTP/1.1; what breaks behind an answer that came early or behind a switch of protocols may be
+ * anybody's doing.
  */
 export function isServersFault({ error, seen, early, status }: FailedServer): boolean {
   if (error.source !== "upstream" || early || status === 101) return false;

@@ -169,7 +169,9 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
   }
 
   reset(stream: Stream<Http2ServerStream>, reset: StreamReset): void {
-    if (reset.by === "peer" && reset.code === ERROR.http11Required) this.#http1Required();
+    if (reset.by === "peer" && reset.code === ERROR.http11Required) {
+      this.#options.onHttp1Required?.();
+    }
     stream.owner?.failed(reset);
   }
 
@@ -182,7 +184,7 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
   }
 
   goingAway(code: number): void {
-    if (code === ERROR.http11Required) this.#http1Required();
+    if (code === ERROR.http11Required) this.#options.onHttp1Required?.();
     this.#options.onGone();
     this.idle();
   }
@@ -202,10 +204,6 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
 
   output(): void {
     this.#pump.flushSoon();
-  }
-
-  #http1Required(): void {
-    this.#options.onHttp1Required?.();
   }
 
   failed({ code, message }: Http2Error): void {

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { startAnnounced } from "./support/announced_server.ts";
+import { askOnce } from "./support/ask.ts";
 import { createTestAuthority } from "./support/authority.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
-import { encodeRequest, readAnswer, type SeenAnswer } from "./support/http.ts";
-import { connectTls } from "./support/tls_client.ts";
 
 /** Servers that choose HTTP/2 by ALPN and then want HTTP/1.1 (RFC 9113, section 7). */
 
@@ -27,56 +26,42 @@ server.on("sessionError", () => {});
 server.listen(0, "127.0.0.1", () => console.log("port " + server.address().port));
 `;
 
-async function ask(
-  port: number,
-  path: string,
-  options: Parameters<typeof encodeRequest>[1] = {},
-): Promise<SeenAnswer> {
-  using client = await connectTls(port, ["http/1.1"]);
-  await client.write(encodeRequest(path, options));
-  return await readAnswer(client);
+function startProxy(address: string) {
+  return startConfigured({
+    backends: {
+      api: {
+        ...{ servers: [address], protocol: "auto", tls: { ca: authority.ca } },
+        ejection: { failures: 1 },
+      },
+    },
+    // what a server wants is found out by each worker
+    settings: { workers: 1 },
+  });
 }
 
 for (const refusal of ["stream", "connection"]) {
   Deno.test(`a server that wants HTTP/1.1 for a ${refusal} is asked so from then on`, async () => {
     await using server = await startAnnounced("node", ["-e", SERVER, cert, key, refusal]);
-    await using proxy = await startConfigured({
-      backends: {
-        api: {
-          ...{ servers: [server.address], protocol: "auto", tls: { ca: authority.ca } },
-          ejection: { failures: 1 },
-        },
-      },
-      // what a server wants is found out by each worker
-      settings: { workers: 1 },
-    });
+    await using proxy = await startProxy(server.address);
     const { port } = proxy;
-    assert.equal((await ask(port, "/before")).body, "2.0");
-    const told = await ask(port, "/login", { method: "DELETE" });
+    assert.equal((await askOnce(port, "/before")).body, "2.0");
+    const told = await askOnce(port, "/login", { method: "DELETE" });
     assert.deepEqual([told.status, told.body], [200, "1.1"]);
     await proxy.log.first(/ request .*target=\/login status=200 .*attempts=2/);
-    assert.equal((await ask(port, "/after")).body, "1.1");
-    assert.equal((await ask(port, "/login/again")).body, "1.1");
+    assert.equal((await askOnce(port, "/after")).body, "1.1");
+    assert.equal((await askOnce(port, "/login/again")).body, "1.1");
     assert.deepEqual(proxy.log.matching(/ server (?:failed|ejected) /), []);
   });
 }
 
 Deno.test("a body that is gone cannot be sent by HTTP/1.1, but the next request can", async () => {
   await using server = await startAnnounced("node", ["-e", SERVER, cert, key, "stream"]);
-  await using proxy = await startConfigured({
-    backends: {
-      api: {
-        ...{ servers: [server.address], protocol: "auto", tls: { ca: authority.ca } },
-        ejection: { failures: 1 },
-      },
-    },
-    settings: { workers: 1 },
-  });
-  const told = await ask(proxy.port, "/login", { method: "POST", body: "name=a" });
+  await using proxy = await startProxy(server.address);
+  const told = await askOnce(proxy.port, "/login", { method: "POST", body: "name=a" });
   assert.equal(told.status, 502);
   await proxy.log.first(/ request .*target=\/login status=502 .*error=http1_required/);
   assert.deepEqual(
-    (await ask(proxy.port, "/login", { method: "POST", body: "name=a" })).body,
+    (await askOnce(proxy.port, "/login", { method: "POST", body: "name=a" })).body,
     "1.1",
   );
   assert.deepEqual(proxy.log.matching(/ server ejected /), []);

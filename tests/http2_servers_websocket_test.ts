@@ -6,15 +6,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { WebSocket, WebSocketServer } from "ws";
 import { AdminPage } from "./support/admin_page.ts";
 import { startAnnounced } from "./support/announced_server.ts";
+import { askOnce } from "./support/ask.ts";
 import { createTestAuthority } from "./support/authority.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import { eventually, within } from "./support/deadline.ts";
-import { encodeRequest, readAnswer, type SeenAnswer } from "./support/http.ts";
 import { Http2Client } from "./support/http2_client.ts";
 import { data, headers, requestFields } from "./support/http2_frames.ts";
 import { startNginx } from "./support/real_peers.ts";
-import { connectTls } from "./support/tls_client.ts";
 
 /** WebSockets to servers that choose HTTP/2 by ALPN and have no extended CONNECT (RFC 8441). */
 
@@ -147,16 +146,6 @@ async function echoedByHttp2(port: number, text: string): Promise<string> {
   return client.seen(1).body.slice(2);
 }
 
-async function ask(
-  port: number,
-  path: string,
-  fields: readonly string[] = [],
-): Promise<SeenAnswer> {
-  using client = await connectTls(port, ["http/1.1"]);
-  await client.write(encodeRequest(path, { fields }));
-  return await readAnswer(client);
-}
-
 for (const [name, serve] of Object.entries({ nginx, node })) {
   Deno.test(`WebSockets go to ${name} by HTTP/1.1, and all else by HTTP/2`, async () => {
     await using server = await serve();
@@ -168,10 +157,10 @@ for (const [name, serve] of Object.entries({ nginx, node })) {
       await Promise.all([echoed(port, "first"), echoedByHttp2(port, "second")]),
       ["first", "second"],
     );
-    assert.match((await ask(port, "/version")).body, BY_HTTP2);
+    assert.match((await askOnce(port, "/version")).body, BY_HTTP2);
     assert.equal(await echoed(port, "third"), "third");
     assert.equal(await echoedByHttp2(port, "fourth"), "fourth");
-    assert.match((await ask(port, "/version")).body, BY_HTTP2);
+    assert.match((await askOnce(port, "/version")).body, BY_HTTP2);
     await proxy.log.count(/ request .*target=\/ws status=101 /, 4);
     assert.deepEqual(proxy.log.matching(/ server (?:failed|ejected) /), []);
     await eventually(async () => {
@@ -201,19 +190,21 @@ Deno.test("a connection on which a WebSocket was refused serves another request 
   const fields = [...ASKING, `Sec-WebSocket-Key: ${SEC_KEY}`];
   const used = (how: string) =>
     admin.metric("tls_proxy_upstream_requests_total", `connection="${how}"`);
-  assert.equal((await ask(proxy.port, "/refused", fields)).status, 403);
+  assert.equal((await askOnce(proxy.port, "/refused", { fields })).status, 403);
   assert.deepEqual([await used("new"), await used("reused")], [1, 0]);
-  assert.equal((await ask(proxy.port, "/refused", fields)).status, 403);
+  assert.equal((await askOnce(proxy.port, "/refused", { fields })).status, 403);
   assert.deepEqual([await used("new"), await used("reused")], [1, 1]);
 });
 
 Deno.test("a server that has neither takes no WebSocket, and that is no fault of it", async () => {
   await using server = await node({ allowHTTP1: false });
   await using proxy = await startProxy(server.address);
-  const told = await ask(proxy.port, "/ws", [...ASKING, `Sec-WebSocket-Key: ${SEC_KEY}`]);
+  const told = await askOnce(proxy.port, "/ws", {
+    fields: [...ASKING, `Sec-WebSocket-Key: ${SEC_KEY}`],
+  });
   assert.equal(told.status, 501);
   assert.match(told.body, /RFC 8441.*nor by HTTP\/1\.1: .*http\/1\.1 was offered by ALPN/);
-  assert.match((await ask(proxy.port, "/version")).body, BY_HTTP2);
+  assert.match((await askOnce(proxy.port, "/version")).body, BY_HTTP2);
   await proxy.log.first(/ request .*target=\/ws status=501 .*error=websocket_unsupported/);
   assert.deepEqual(proxy.log.matching(/ server ejected /), []);
 });

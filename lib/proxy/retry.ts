@@ -36,15 +36,20 @@ export interface FailedServer {
 }
 
 /**
- * Whether a failure is worth telling of its server. A server may well close an idle connection,
- * also in the wrong moment, or one that it says it has seen no request on, or want a request by
- * HTTP/1.1; what breaks behind an answer that came early or behind a switch of protocols may be
- * anybody's doing.
+ * Whether a failure is worth telling of its server: not where it is harmless, and what breaks behind
+ * an answer that came early or behind a switch of protocols may be anybody's doing.
  */
 export function isServersFault({ error, seen, early, status }: FailedServer): boolean {
   if (error.source !== "upstream" || early || status === 101) return false;
-  const { code } = error;
-  return seen === "yes" || (code !== "upstream_gone" && code !== "http1_required");
+  return !isHarmless(error, seen);
+}
+
+/**
+ * Whether a server has done no more than to close in the wrong moment, or to say that it has not
+ * seen a request, or wants it by HTTP/1.1: it is as good as any other.
+ */
+export function isHarmless({ code }: Pick<ProxyError, "code">, seen: Seen): boolean {
+  return seen !== "yes" && (code === "upstream_gone" || code === "http1_required");
 }
 
 /**

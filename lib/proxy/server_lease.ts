@@ -4,7 +4,7 @@ import type { Server } from "../upstream/server.ts";
 import type { Seen, ServerStream } from "../upstream/server_stream.ts";
 import { Tries } from "../upstream/tries.ts";
 import { type ExchangeOrder, NO_ORDER } from "./exchange_order.ts";
-import { isRepeatable, mayRetry } from "./retry.ts";
+import { isHarmless, isRepeatable, mayRetry } from "./retry.ts";
 import type { ClientStream } from "./streams.ts";
 
 /** Who has places and connections leased. */
@@ -122,10 +122,9 @@ export class ServerLease implements LeaseFacts {
   /** Claims another, as the last was asked in vain. */
   claimNext({ error, seen, told }: FailedAttempt): void {
     this.#tries ??= new Tries();
-    // a server that has only refused, or closed in the wrong moment, is as good as any other
-    const { code } = error;
-    const again = seen !== "yes" && (code === "upstream_gone" || code === "http1_required");
-    if (this.server !== undefined) this.#tries.add(this.server, { again });
+    if (this.server !== undefined) {
+      this.#tries.add(this.server, { again: isHarmless(error, seen) });
+    }
     this.#lastError = told;
     this.claim(this.#order, performance.now());
   }

@@ -218,11 +218,8 @@ export class Http2ServerStream implements ServerStream {
     if (error !== undefined && isOfLimit(error)) return this.#fail(error.code, reason, "yes");
     if (this.#state === "body") return this.#fail("truncated_response", reason, "yes");
     if (code === ERROR.http11Required) {
-      return this.#fail(
-        "http1_required",
-        WANTS_HTTP1,
-        this.#connection.mayGoByHttp1 ? "no" : "yes",
-      );
+      const seen = this.#connection.mayGoByHttp1 ? "no" : "yes";
+      return this.#fail("http1_required", WANTS_HTTP1, seen);
     }
     const isFault = by === "us" && code !== ERROR.cancel;
     const isSilent = code === ERROR.cancel && this.reused &&

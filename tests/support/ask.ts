@@ -1,6 +1,6 @@
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 import { encodeRequest, readAnswer, type SeenAnswer } from "./http.ts";
-import { connectNodeTls } from "./tls_client.ts";
+import { connectNodeTls, connectTls } from "./tls_client.ts";
 import type { TestConnection } from "./connection.ts";
 
 export interface AskOptions {
@@ -31,6 +31,17 @@ export async function askOver(
   { sni, host = sni ?? "localhost", path = "/", fields = [] }: AskOptions,
 ): Promise<SeenAnswer> {
   await client.write(encodeRequest(path, { host, fields }));
+  return await readAnswer(client);
+}
+
+/** Asks once by HTTP/1.1, over a connection of its own for `localhost`. */
+export async function askOnce(
+  port: number,
+  path: string,
+  options: Parameters<typeof encodeRequest>[1] = {},
+): Promise<SeenAnswer> {
+  using client = await connectTls(port, ["http/1.1"]);
+  await client.write(encodeRequest(path, options));
   return await readAnswer(client);
 }
 

@@ -73,8 +73,7 @@ export class Redis implements Disposable {
     this.#subscriber = subscriber as Client;
     client.on("error", (error: unknown) => this.#turn("down", messageOf(error)));
     subscriber.on("error", (error: unknown) => this.#turn("down", messageOf(error)));
-    // the subscriber comes last: who can be told can also ask
-    subscriber.on("ready", () => void this.#arrived());
+    for (const one of [client, subscriber]) one.on("ready", () => void this.#arrived());
     const first = Promise.withResolvers<void>();
     for (const event of ["ready", "error"]) subscriber.once(event, () => first.resolve());
     client.connect().then(() => subscriber.connect()).catch(() => {});
@@ -171,6 +170,8 @@ export class Redis implements Disposable {
   }
 
   async #arrived(): Promise<void> {
+    // each of the two comes back by itself, and who is told is to be able to ask
+    if (this.#client?.isReady !== true || this.#subscriber?.isReady !== true) return;
     try {
       for (const [channel, listener] of this.#channels) {
         await this.#subscriber?.subscribe(this.#name(channel), listener);

@@ -53,12 +53,13 @@ export class SharedSecret implements Disposable {
     this.#options = options;
     this.#onChange = onChange;
     this.#turn = firstTurn(options.bytes);
-    redis.onArrival(() => void this.look());
     // one that is under way may have been answered before
-    redis.subscribe(this.#channel, async () => {
+    const lookAgain = async () => {
       await this.#looking;
       await this.look();
-    });
+    };
+    redis.onArrival(() => void lookAgain());
+    redis.subscribe(this.#channel, lookAgain);
     this.#wait(options.period ?? LOOK_MS);
   }
 

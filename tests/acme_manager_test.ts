@@ -35,20 +35,22 @@ async function setUp(options: PebbleOptions = {}, { answers = true } = {}) {
   });
   let ahead = 0;
   let told = Promise.withResolvers<AcmeNews>();
-  const make = (on: ChallengeBoard = board) =>
-    stack.use(
-      new CertificateManager({
-        ...{ store, board: on },
-        objection: () => Promise.resolve(undefined),
-        onObtained: () => Promise.resolve(),
-        tell: (one) => {
-          news.push(one);
-          told.resolve(one);
-          told = Promise.withResolvers();
-        },
-        now: () => Date.now() + ahead,
-      }),
-    );
+  const make = (on: ChallengeBoard = board) => {
+    const manager = new CertificateManager({
+      ...{ store, board: on },
+      objection: () => Promise.resolve(undefined),
+      onObtained: () => Promise.resolve(),
+      tell: (one) => {
+        news.push(one);
+        told.resolve(one);
+        told = Promise.withResolvers();
+      },
+      now: () => Date.now() + ahead,
+    });
+    // what it has begun by then still writes to the store
+    stack.defer(() => manager.idle);
+    return stack.use(manager);
+  };
   return {
     pebble,
     store,
@@ -142,9 +144,11 @@ Deno.test("an order that was cut short is taken up, by the same account and with
   await using acme = await setUp();
   // whoever runs it ends while it waits for the CA to look
   const reached = Promise.withResolvers<void>();
+  const testOver = Promise.withResolvers<void>();
+  using _over = { [Symbol.dispose]: () => testOver.reject(new Error("The test is over")) };
   const dies = new ChallengeBoard(() => {
     reached.resolve();
-    return new Promise(() => {});
+    return testOver.promise;
   });
   acme.make(dies).manage(acme.settings, [["cut.example.test"]]);
   await within(reached.promise, "a challenge");

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { WebSocketServer } from "ws";
 import { startBackend } from "./support/backends.ts";
 import { startBrowser } from "./support/browser.ts";
+import { startFirefox } from "./support/firefox.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import { encodeAnswer, readRequestHead, valuesOf } from "./support/http.ts";
 import { fieldOf, Http2Client } from "./support/http2_client.ts";
@@ -49,6 +50,7 @@ function startSwitching() {
     ].join(""));
     for (let some; (some = await connection.readSome()) !== undefined;) {
       await connection.write(some);
+      if (request.target === "/once") await connection.end();
     }
   }, { brokenOff: true });
 }
@@ -103,40 +105,68 @@ Deno.test("a server that vanishes is seen to have gone", async () => {
   assert.ok(!client.frames.some(({ type }) => type === FRAME.goaway));
 });
 
-Deno.test("Chromium loads 200 images, cancels, and opens a WebSocket, all by HTTP/2", async () => {
-  await using server = await startSite();
-  await using proxy = await startProxyFor({ engine: "deno", backend: server.address });
-  await using browser = await startBrowser({ anyCertificate: true });
-  const page = await browser.open(`https://localhost:${proxy.port}/`);
-  await page.until(
-    "document.images.length === 200 && [...document.images].every((i) => i.complete && i.naturalWidth === 1)",
-    "the images",
-  );
-  assert.equal(
-    await page.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol"),
-    "h2",
-  );
-  const cancelled = await page.evaluate(`(async () => {
-    const abort = new AbortController();
-    const asked = fetch("/never", { signal: abort.signal });
-    setTimeout(() => abort.abort(), 200);
-    return await asked.then(() => "answered", (error) => error.name);
-  })()`);
-  assert.equal(cancelled, "AbortError");
-  const echoed = await page.evaluate(`new Promise((resolve, reject) => {
-    const socket = new WebSocket("wss://" + location.host + "/ws");
-    socket.onopen = () => socket.send("hello ".repeat(20000));
-    socket.onmessage = ({ data }) => { resolve(data.length); socket.close(); };
-    socket.onerror = () => reject(new Error("failed"));
-  })`);
-  assert.equal(echoed, 120_000);
-  await proxy.log.first(/ request .*target=\/never .*error=client_gone .*version=2/);
-  await proxy.log.first(/ request .*method=GET target=\/ws status=101 .*version=2/);
-  const peers = new Set(
-    proxy.log.matching(/ request .*target=\/image/).map((line) => /peer=(\S+)/.exec(line)?.[1]),
-  );
-  assert.equal(peers.size, 1, "one connection for all");
+Deno.test("a client that keeps its half open behind a server's end does not keep the stream", async () => {
+  await using backend = await startSwitching();
+  await using proxy = await startProxyFor({ engine: "deno", backend: backend.address });
+  using client = await Http2Client.connect(proxy.port);
+  // twice as many as may be open at a time, were all of them kept
+  for (let round = 0; round < 4; round++) {
+    const ids = Array.from({ length: 50 }, (_, i) => 100 * round + 2 * i + 1);
+    for (const id of ids) await client.send(connectFrame(id, "/once"), data(id, "x"));
+    for (const id of ids) {
+      const { status, body, ended } = await client.answer(id);
+      assert.deepEqual([status, body, ended], [200, "x", true]);
+    }
+    await backend.allGone();
+  }
+  await proxy.log.count(/ request .*target=\/once status=101 .* error=- /, 200);
+  await client.send(connectFrame(401, "/ws"), data(401, "open"));
+  await client.until(() => client.seen(401).body === "open" || undefined, "an echo");
+  assert.ok(!client.frames.some(({ type }) => type === FRAME.goaway));
 });
+
+const BROWSERS = {
+  Chromium: () => startBrowser({ anyCertificate: true }),
+  Firefox: startFirefox,
+};
+
+for (const [name, start] of Object.entries(BROWSERS)) {
+  Deno.test(`${name} loads 200 images, cancels, and opens a WebSocket, all by HTTP/2`, async () => {
+    await using server = await startSite();
+    await using proxy = await startProxyFor({ engine: "deno", backend: server.address });
+    await using browser = await start();
+    const page = await browser.open(`https://localhost:${proxy.port}/`);
+    assert.ok(
+      await page.evaluate(
+        "document.images.length === 200 && [...document.images].every((i) => i.complete && i.naturalWidth === 1)",
+      ),
+    );
+    assert.equal(
+      await page.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol"),
+      "h2",
+    );
+    const cancelled = await page.evaluate(`(async () => {
+      const abort = new AbortController();
+      const asked = fetch("/never", { signal: abort.signal });
+      setTimeout(() => abort.abort(), 200);
+      return await asked.then(() => "answered", (error) => error.name);
+    })()`);
+    assert.equal(cancelled, "AbortError");
+    const echoed = await page.evaluate(`new Promise((resolve, reject) => {
+      const socket = new WebSocket("wss://" + location.host + "/ws");
+      socket.onopen = () => socket.send("hello ".repeat(20000));
+      socket.onmessage = ({ data }) => { resolve(data.length); socket.close(); };
+      socket.onerror = () => reject(new Error("failed"));
+    })`);
+    assert.equal(echoed, 120_000);
+    await proxy.log.first(/ request .*target=\/never .*error=client_gone .*version=2/);
+    await proxy.log.first(/ request .*method=GET target=\/ws status=101 .*version=2/);
+    const peers = new Set(
+      proxy.log.matching(/ request .*target=\/image/).map((line) => /peer=(\S+)/.exec(line)?.[1]),
+    );
+    assert.equal(peers.size, 1, "one connection for all");
+  });
+}
 
 Deno.test("Chromium's WebSocket is HTTP/2 on both sides where the server has it", async () => {
   await using server = await startNodeHttp2(

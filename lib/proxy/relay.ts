@@ -53,15 +53,17 @@ export function passOn(
  * @param onSent called with the size of every piece that goes from client to server
  * @throws {ProxyError} like `relay`
  */
-export function tunnel(
+export async function tunnel(
   client: OpaqueEnd,
   server: OpaqueEnd,
   { onSent, ...options }: RelayOptions & { readonly onSent: (bytes: number) => void },
 ): Promise<void> {
-  return bothWays([client, server], options, () => [
-    copy(client, server, onSent),
-    copy(server, client, () => {}),
-  ]);
+  using parting = options.deadlines.watch();
+  const answered = async () => {
+    await copy(server, client, () => {});
+    parting.arm(LAST_WORDS_MS, () => client.endReads?.());
+  };
+  await bothWays([client, server], options, () => [copy(client, server, onSent), answered()]);
 }
 
 async function copy(
@@ -81,7 +83,7 @@ async function copy(
 /** How often within the idle time it is looked at whether something has moved. */
 const LOOKS = 4;
 
-/** How long the other direction has for its last words once one is broken. */
+/** How long the other direction has for its last words once one is broken, or a server has ended. */
 const LAST_WORDS_MS = 1_000;
 
 type End = Pick<OpaqueEnd, "bytes" | "reset">;

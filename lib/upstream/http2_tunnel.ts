@@ -30,7 +30,7 @@ export class Http2Tunnel<Owner> implements OpaqueEnd {
 
   received(bytes: Uint8Array, from: number, to: number, ended: boolean): void {
     this.#inbox.put(bytes, from, to);
-    this.#ended = ended;
+    this.#ended ||= ended;
     this.#give();
   }
 
@@ -68,6 +68,10 @@ export class Http2Tunnel<Owner> implements OpaqueEnd {
 
   endWrites(): Promise<void> {
     return this.#send(NO_BYTES, true);
+  }
+
+  endReads(): void {
+    this.received(NO_BYTES, 0, 0, true);
   }
 
   reset(reason?: Error): void {

@@ -96,10 +96,15 @@ export interface AnswerReader {
 export type Seen = "no" | "perhaps" | "yes";
 
 /** One end of what carries opaque bytes. */
-export type OpaqueEnd = Pick<
-  Connection,
-  "read" | "release" | "write" | "endWrites" | "reset" | "bytes"
->;
+export type OpaqueEnd =
+  & Pick<Connection, "read" | "release" | "write" | "endWrites" | "reset" | "bytes">
+  & {
+    /**
+     * Ends what is read of it, though its peer has not: the server has nothing more to say to it.
+     * Left out where the peer is left to end it, with its connection.
+     */
+    endReads?(): void;
+  };
 
 /** How connections to a server are made. */
 export interface Dialing {

@@ -1,3 +1,4 @@
+import { connect, type Message, type Protocol } from "./browser_protocol.ts";
 import { eventually, within } from "./deadline.ts";
 
 /**
@@ -64,52 +65,6 @@ export async function startBrowser(
         () => Deno.remove(profile, { recursive: true }).then(() => true, () => undefined),
         "the browser's folder to go",
       );
-    },
-  };
-}
-
-// deno-lint-ignore no-explicit-any -- the protocol's messages: what they are is in its description
-type Message = Record<string, any>;
-
-interface Protocol {
-  send(method: string, params?: Message, sessionId?: string): Promise<Message>;
-  on(handler: (message: Message) => void): void;
-  close(): void;
-}
-
-async function connect(url: string): Promise<Protocol> {
-  const socket = new WebSocket(url);
-  const answers = new Map<number, PromiseWithResolvers<Message>>();
-  const handlers: ((message: Message) => void)[] = [];
-  let last = 0;
-  socket.onmessage = ({ data }) => {
-    const message: Message = JSON.parse(data);
-    const answer = answers.get(message.id);
-    if (answer === undefined) return handlers.forEach((handler) => handler(message));
-    answers.delete(message.id);
-    if (message.error) answer.reject(new Error(JSON.stringify(message.error)));
-    else answer.resolve(message.result);
-  };
-  const closed = new Promise<void>((resolve) => socket.onclose = () => resolve());
-  await within(
-    new Promise<void>((resolve, reject) => {
-      socket.onopen = () => resolve();
-      socket.onerror = () => reject(new Error(`Cannot reach ${url}`));
-    }),
-    "the browser",
-  );
-  return {
-    send(method, params = {}, sessionId) {
-      const id = ++last;
-      const answer = Promise.withResolvers<Message>();
-      answers.set(id, answer);
-      socket.send(JSON.stringify({ id, method, params, sessionId }));
-      return within(answer.promise, `the browser's ${method}`);
-    },
-    on: (handler) => void handlers.push(handler),
-    close: () => {
-      socket.close();
-      return closed;
     },
   };
 }

@@ -159,6 +159,19 @@ for (const [name, start] of Object.entries(BROWSERS)) {
       socket.onerror = () => reject(new Error("failed"));
     })`);
     assert.equal(echoed, 120_000);
+    // more than there may be streams at a time
+    const opened = await page.evaluate(`(async () => {
+      let count = 0;
+      for (let i = 0; i < 120; i++) {
+        await new Promise((resolve) => {
+          const socket = new WebSocket("wss://" + location.host + "/ws");
+          socket.onopen = () => { count++; socket.close(); };
+          socket.onclose = resolve;
+        });
+      }
+      return count;
+    })()`);
+    assert.equal(opened, 120);
     await proxy.log.first(/ request .*target=\/never .*error=client_gone .*version=2/);
     await proxy.log.first(/ request .*method=GET target=\/ws status=101 .*version=2/);
     const peers = new Set(

@@ -61,7 +61,7 @@ export async function tunnel(
   using parting = options.deadlines.watch();
   const answered = async () => {
     await copy(server, client, () => {});
-    parting.arm(LAST_WORDS_MS, () => client.endReads?.());
+    parting.arm(PARTING_MS, () => client.endReads?.());
   };
   await bothWays([client, server], options, () => [copy(client, server, onSent), answered()]);
 }
@@ -83,8 +83,11 @@ async function copy(
 /** How often within the idle time it is looked at whether something has moved. */
 const LOOKS = 4;
 
-/** How long the other direction has for its last words once one is broken, or a server has ended. */
+/** How long the other direction has for its last words once one is broken. */
 const LAST_WORDS_MS = 1_000;
+
+/** How long a client has to end what its server has ended. Its stream counts as open meanwhile. */
+const PARTING_MS = 250;
 
 type End = Pick<OpaqueEnd, "bytes" | "reset">;
 

@@ -8,6 +8,16 @@ import type { Origin } from "./proxy_protocol.ts";
 import type { Dialing, ServerConnections, ServerStream, StreamSource } from "./server_stream.ts";
 import { NO_EXTENDED_CONNECT } from "./websocket.ts";
 
+/** What a server chooses, as far as it is known. */
+type Choice =
+  | "unknown"
+  | "http1"
+  | "h2"
+  /** HTTP/2 without extended CONNECT (RFC 8441); each stream knows that of its own connection. */
+  | "h2_without_websocket"
+  /** HTTP/2, and then it wanted HTTP/1.1 (RFC 9113, section 7). */
+  | "http1_required";
+
 /** The connections to a server that chooses by ALPN what it is spoken to by. */
 export class AutoPool implements ServerConnections {
   /**
@@ -23,17 +33,12 @@ export class AutoPool implements ServerConnections {
   readonly #http2: Http2Pool;
   /** The connection that is being made while nobody knows what the server will choose. */
   #asking: Promise<unknown> | undefined;
-  /** What it chose last. */
-  #chosen: "http1" | "h2" | undefined;
-  /** Whether that was HTTP/2 without extended CONNECT (RFC 8441); each stream knows it of its own. */
-  #lacksTunnels = false;
-  /** Whether it has chosen HTTP/2 and then wanted HTTP/1.1 (RFC 9113, section 7). */
-  #wantsHttp1 = false;
+  #choice: Choice = "unknown";
 
   constructor(server: PooledServer, deadlines: Deadlines) {
     this.#server = server;
     this.#http1 = new Pool(server, deadlines);
-    this.#http2 = new Http2Pool(server, deadlines, () => this.#wantsHttp1 = true);
+    this.#http2 = new Http2Pool(server, deadlines, () => this.#choice = "http1_required");
   }
 
   get idleCount(): number {
@@ -41,14 +46,14 @@ export class AutoPool implements ServerConnections {
   }
 
   take(careful: boolean): ServerStream | undefined | Promise<ServerStream | undefined> {
-    const stream = this.#wantsHttp1 ? undefined : this.#http2.take(careful);
+    const stream = this.#choice === "http1_required" ? undefined : this.#http2.take(careful);
     return stream ?? this.#http1.take(careful);
   }
 
   async open(origin: Origin, dialing: Dialing): Promise<ServerStream> {
-    if (this.#wantsHttp1) return await this.#http1.open(origin, dialing);
+    if (this.#choice === "http1_required") return await this.#http1.open(origin, dialing);
     // many at once had better not find out each for itself
-    while (this.#chosen !== "http1" && this.#asking !== undefined) {
+    while (this.#choice !== "http1" && this.#asking !== undefined) {
       await this.#asking.catch(() => {});
       const stream = await this.#http2.take(false);
       if (stream !== undefined) return stream;
@@ -64,7 +69,7 @@ export class AutoPool implements ServerConnections {
 
   clear(): void {
     // it may come back as another
-    this.#wantsHttp1 = false;
+    if (this.#choice === "http1_required") this.#choice = "unknown";
     this.#http1.clear();
     this.#http2.clear();
   }
@@ -78,18 +83,20 @@ export class AutoPool implements ServerConnections {
     const { endpoint, tls } = this.#server;
     const timeout = dialing.connectTimeout;
     const connection = await dial(endpoint, { timeout, tls, alpn: [HTTP2, "http/1.1"] });
-    this.#chosen = connection.alpn === HTTP2 ? "h2" : "http1";
-    if (this.#chosen === "http1") {
-      this.#lacksTunnels = false;
+    if (connection.alpn !== HTTP2) {
+      this.#choice = "http1";
       return this.#http1.adopt(connection, dialing.limits);
     }
+    this.#choice = "h2";
     const { protocol } = await this.#http2.adopt(connection, dialing);
-    this.#lacksTunnels = !protocol.allowsExtendedConnect;
+    const lacksWebSocket = !protocol.allowsExtendedConnect;
+    // unless it has wanted HTTP/1.1 meanwhile
+    if (lacksWebSocket && this.#choice === "h2") this.#choice = "h2_without_websocket";
     return await this.#http2.open(origin, dialing);
   }
 
   async #takeTunnel(careful: boolean): Promise<ServerStream | undefined> {
-    if (!this.#lacksTunnels) {
+    if (this.#choice !== "h2_without_websocket") {
       const stream = await this.take(careful);
       if (stream === undefined || stream.takesWebSockets) return stream;
       // it was made a moment ago, or before the server became another
@@ -99,7 +106,7 @@ export class AutoPool implements ServerConnections {
   }
 
   async #openTunnel(origin: Origin, dialing: Dialing): Promise<ServerStream> {
-    if (!this.#lacksTunnels) {
+    if (this.#choice !== "h2_without_websocket") {
       const stream = await this.open(origin, dialing);
       if (stream.takesWebSockets) return stream;
       // what it chose was not known before

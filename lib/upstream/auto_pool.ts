@@ -84,15 +84,18 @@ export class AutoPool implements ServerConnections {
     const timeout = dialing.connectTimeout;
     const connection = await dial(endpoint, { timeout, tls, alpn: [HTTP2, "http/1.1"] });
     if (connection.alpn !== HTTP2) {
-      this.#choice = "http1";
+      this.#learn("http1");
       return this.#http1.adopt(connection, dialing.limits);
     }
-    this.#choice = "h2";
+    this.#learn("h2");
     const { protocol } = await this.#http2.adopt(connection, dialing);
-    const lacksWebSocket = !protocol.allowsExtendedConnect;
-    // unless it has wanted HTTP/1.1 meanwhile
-    if (lacksWebSocket && this.#choice === "h2") this.#choice = "h2_without_websocket";
+    if (!protocol.allowsExtendedConnect) this.#learn("h2_without_websocket");
     return await this.#http2.open(origin, dialing);
+  }
+
+  /** What it wants outlives what it has chosen on connections that were begun before. */
+  #learn(choice: Choice): void {
+    if (this.#choice !== "http1_required") this.#choice = choice;
   }
 
   async #takeTunnel(careful: boolean): Promise<ServerStream | undefined> {

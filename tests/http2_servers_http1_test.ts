@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { startAnnounced } from "./support/announced_server.ts";
 import { askOnce } from "./support/ask.ts";
 import { createTestAuthority } from "./support/authority.ts";
+import { autoBackend } from "./support/auto_backend.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 
 /** Servers that choose HTTP/2 by ALPN and then want HTTP/1.1 (RFC 9113, section 7). */
@@ -28,12 +29,7 @@ server.listen(0, "127.0.0.1", () => console.log("port " + server.address().port)
 
 function startProxy(address: string) {
   return startConfigured({
-    backends: {
-      api: {
-        ...{ servers: [address], protocol: "auto", tls: { ca: authority.ca } },
-        ejection: { failures: 1 },
-      },
-    },
+    backends: { api: autoBackend(address, authority.ca) },
     // what a server wants is found out by each worker
     settings: { workers: 1 },
   });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { startAnnounced } from "./support/announced_server.ts";
+import { askOnce } from "./support/ask.ts";
 import { createTestAuthority } from "./support/authority.ts";
 import { FAST_CHECKS, startConfigured } from "./support/configured_proxy.ts";
 import { encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
@@ -121,9 +122,7 @@ for (const [name, serve] of Object.entries(SERVERS)) {
         api: { servers: [server.address], protocol: "h2", tls: { ca: authority.ca }, retries: 0 },
       },
     });
-    using old = await connectTls(proxy.port, ["http/1.1"]);
-    await old.write(encodeRequest("/"));
-    const answer = await readAnswer(old);
+    const answer = await askOnce(proxy.port, "/");
     assert.equal(answer.status, 502);
     assert.deepEqual(valuesOf(answer, "Connection"), []);
     const [line] = await proxy.log.first(/ request .*status=502 .*error=connect_failed .*/);

@@ -8,6 +8,7 @@ import { AdminPage } from "./support/admin_page.ts";
 import { startAnnounced } from "./support/announced_server.ts";
 import { askOnce } from "./support/ask.ts";
 import { createTestAuthority } from "./support/authority.ts";
+import { autoBackend } from "./support/auto_backend.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import { eventually, within } from "./support/deadline.ts";
@@ -104,12 +105,7 @@ server.listen(0, "127.0.0.1", () => console.log("port " + server.address().port)
 
 function startProxy(address: string) {
   return startConfigured({
-    backends: {
-      api: {
-        ...{ servers: [address], protocol: "auto", tls: { ca: authority.ca } },
-        ejection: { failures: 1 },
-      },
-    },
+    backends: { api: autoBackend(address, authority.ca) },
     settings: { admin: { listen: "127.0.0.1:0" } },
   });
 }

@@ -1,4 +1,4 @@
-import { connect, type Message, type Protocol } from "./browser_protocol.ts";
+import { type Message, type Protocol, startBrowserProcess } from "./browser_protocol.ts";
 import { eventually, within } from "./deadline.ts";
 
 /**
@@ -33,39 +33,23 @@ export interface Page {
 export async function startBrowser(
   { anyCertificate = false }: { readonly anyCertificate?: boolean } = {},
 ): Promise<Browser> {
-  const profile = await Deno.makeTempDir({ prefix: "tls-proxy-browser-" });
-  const child = new Deno.Command("chromium", {
-    args: [
+  const { protocol, [Symbol.asyncDispose]: dispose } = await startBrowserProcess({
+    program: "chromium",
+    args: (profile) => [
       ...["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
       ...(anyCertificate ? ["--ignore-certificate-errors"] : []),
       ...["--no-first-run", "--disable-extensions", "--disable-background-networking"],
       ...[`--user-data-dir=${profile}`, "--remote-debugging-port=0", "about:blank"],
     ],
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  const endpoint = await eventually(
-    async () => {
-      const text = await Deno.readTextFile(`${profile}/DevToolsActivePort`).catch(() => "");
-      const [port, path] = text.split("\n");
+    announces: "DevToolsActivePort",
+    endpoint(announced) {
+      const [port, path] = announced.split("\n");
       return path === undefined ? undefined : `ws://127.0.0.1:${port}${path}`;
     },
-    "chromium to start",
-  );
-  const protocol = await connect(endpoint);
+  });
   return {
     open: (url, options = {}) => within(openPage(protocol, url, options), `${url} to load`),
-    async [Symbol.asyncDispose]() {
-      protocol.close();
-      child.kill("SIGKILL");
-      await child.status;
-      // children of the browser may still write while they end
-      await eventually(
-        () => Deno.remove(profile, { recursive: true }).then(() => true, () => undefined),
-        "the browser's folder to go",
-      );
-    },
+    [Symbol.asyncDispose]: dispose,
   };
 }
 

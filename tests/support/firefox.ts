@@ -1,6 +1,5 @@
-import { connect } from "./browser_protocol.ts";
 import type { Page } from "./browser.ts";
-import { eventually, within } from "./deadline.ts";
+import { startBrowserProcess } from "./browser_protocol.ts";
 
 /** A real headless Firefox, driven over WebDriver BiDi; it takes any certificate. */
 export interface Firefox extends AsyncDisposable {
@@ -9,30 +8,23 @@ export interface Firefox extends AsyncDisposable {
 }
 
 export async function startFirefox(): Promise<Firefox> {
-  const profile = await Deno.makeTempDir({ prefix: "tls-proxy-firefox-" });
-  const child = new Deno.Command("firefox-esr", {
-    args: ["--headless", "--no-remote", "--profile", profile, "--remote-debugging-port=0"],
-    // it keeps things of its own there, beside the profile
-    env: { HOME: profile },
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  const endpoint = await eventually(
-    async () => {
-      const text = await Deno.readTextFile(`${profile}/WebDriverBiDiServer.json`).catch(() => "");
-      const port = /"ws_port":\s*(\d+)/.exec(text)?.[1];
+  const { protocol: { send }, [Symbol.asyncDispose]: dispose } = await startBrowserProcess({
+    program: "firefox-esr",
+    args: (profile) => [
+      ...["--headless", "--no-remote", "--remote-debugging-port=0"],
+      ...["--profile", profile],
+    ],
+    announces: "WebDriverBiDiServer.json",
+    endpoint(announced) {
+      const port = /"ws_port":\s*(\d+)/.exec(announced)?.[1];
       return port === undefined ? undefined : `ws://127.0.0.1:${port}/session`;
     },
-    "Firefox to start",
-  );
-  const { send, close } = await connect(endpoint);
+  });
   await send("session.new", { capabilities: { alwaysMatch: { acceptInsecureCerts: true } } });
   return {
     async open(url) {
       const { context } = await send("browsingContext.create", { type: "tab" });
-      const loaded = send("browsingContext.navigate", { context, url, wait: "complete" });
-      await within(loaded, `${url} to load`);
+      await send("browsingContext.navigate", { context, url, wait: "complete" });
       return {
         async evaluate(expression) {
           const { type, result, exceptionDetails } = await send("script.evaluate", {
@@ -45,15 +37,6 @@ export async function startFirefox(): Promise<Firefox> {
         },
       };
     },
-    async [Symbol.asyncDispose]() {
-      await close();
-      child.kill("SIGKILL");
-      await child.status;
-      // children of the browser may still write while they end
-      await eventually(
-        () => Deno.remove(profile, { recursive: true }).then(() => true, () => undefined),
-        "Firefox's folder to go",
-      );
-    },
+    [Symbol.asyncDispose]: dispose,
   };
 }

@@ -34,7 +34,11 @@ export interface Range {
 }
 
 /** Takes a field: its name in lower case, its value without white space around it. */
-export type PutField = (name: string, value: string) => void;
+export interface PutField {
+  (name: string, value: string): void;
+  /** The same of a value that lies in a buffer, for who needs no text of it. */
+  readonly range?: (name: string, bytes: Uint8Array, from: number, to: number) => void;
+}
 
 /**
  * What a request says, whatever framing carried it. It is asked rather than copied: a head may lie

@@ -5,7 +5,7 @@ import { textOf } from "./head_bytes.ts";
 
 /**
  * Gives the fields of lines that are plain (`HeadLines`), as they lie: without making objects of
- * them.
+ * them, nor text where nobody needs it.
  *
  * @param left bits of `ROLE`: fields of these roles are left out
  * @param kept the same: these are not, whatever else they are
@@ -27,6 +27,8 @@ export function putPlainFields(
     start = end + 2;
     if (name === undefined) continue;
     const { key, role } = name;
-    if ((role & left) === 0 || (role & kept) !== 0) put(key, textOf(bytes, value, end));
+    if ((role & left) !== 0 && (role & kept) === 0) continue;
+    if (put.range === undefined) put(key, textOf(bytes, value, end));
+    else put.range(key, bytes, value, end);
   }
 }

@@ -1,4 +1,4 @@
-import { READ_POOL } from "./buffer_pool.ts";
+import { BufferPool, READ_POOL } from "./buffer_pool.ts";
 
 /**
  * Bytes of a body that have come and that nobody has taken, copied, as what they came in is read
@@ -31,20 +31,20 @@ export class Inbox {
 
   /** The range that was given last is over. */
   free(): void {
-    if (this.#given !== undefined) READ_POOL.give(this.#given.bytes);
+    if (this.#given !== undefined) giveBuffer(this.#given.bytes);
     this.#given = undefined;
   }
 
   /** Forgets everything; what was given may still be read, so it is nobody's from here on. */
   clear(): void {
-    for (const { bytes } of this.#waiting.splice(0)) READ_POOL.give(bytes);
+    for (const { bytes } of this.#waiting.splice(0)) giveBuffer(bytes);
     this.#given = undefined;
   }
 
   /** A little that comes alone is most often all there is. */
   #add(bytes: number): Filled {
     const isLittle = bytes <= LITTLE_BYTES && this.#waiting.length === 0;
-    const buffer = isLittle ? new Uint8Array(bytes) : READ_POOL.take();
+    const buffer = isLittle ? LITTLE_POOL.take() : READ_POOL.take();
     const filled = { bytes: buffer, from: 0, to: 0 };
     this.#waiting.push(filled);
     return filled;
@@ -52,6 +52,12 @@ export class Inbox {
 }
 
 const LITTLE_BYTES = 4 * 1024;
+const LITTLE_POOL = new BufferPool(LITTLE_BYTES, { maxBytes: 1024 * 1024 });
+
+function giveBuffer(buffer: Uint8Array<ArrayBuffer>): void {
+  LITTLE_POOL.give(buffer);
+  READ_POOL.give(buffer);
+}
 
 /** Some bytes of a buffer. */
 interface Filled {

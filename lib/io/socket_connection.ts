@@ -53,8 +53,9 @@ export class SocketConnection implements Connection {
   /** What writing fails with from now on. */
   #writeError: Error | undefined;
   #writesEnded = false;
-  /** Why it was closed; undefined while it is open. */
-  #closed: Error | undefined;
+  #isClosed = false;
+  /** Why it was closed, once somebody wants to know. */
+  #closeReason: Error | undefined;
   /** Whether the peer has reset it. */
   #dead = false;
   /** Whoever waits for bytes, what they are to be in, and how many are. */
@@ -108,7 +109,7 @@ export class SocketConnection implements Connection {
     this.#receiver = receiver;
     this.#into = into;
     this.#filled = 0;
-    const known = this.#readError !== undefined || this.#readsEnded;
+    const known = this.#readsFail || this.#readsEnded;
     if (known || this.#found !== undefined) return queueMicrotask(this.#giveKnown);
     if (!this.#reading) this.#readOn();
   }
@@ -118,8 +119,10 @@ export class SocketConnection implements Connection {
   }
 
   send(bytes: Uint8Array, sender: Sender): void {
-    const error = this.#closed ?? this.#writeError;
-    if (error !== undefined) return queueMicrotask(() => sender.sendFailed(error));
+    if (this.#isClosed || this.#writeError !== undefined) {
+      const error = this.#isClosed ? this.#closeError : this.#writeError as Error;
+      return queueMicrotask(() => sender.sendFailed(error));
+    }
     this.#sender = sender;
     this.#unsent = bytes;
     this.#socket.write(bytes).then(this.#onWritten, this.#onWriteError);
@@ -137,20 +140,17 @@ export class SocketConnection implements Connection {
   }
 
   failReads(reason: Error): void {
-    if (this.#readsEnded || this.#readError !== undefined) return;
-    this.#readError = reason;
-    const receiver = this.#receiver;
-    this.#receiver = undefined;
-    receiver?.receiveFailed(reason);
-    this.#streams?.failReadable(reason);
+    if (!this.#readsEnded && !this.#readsFail) this.#tellReader(reason);
   }
 
   close(reason?: Error): void {
-    if (this.#closed !== undefined) return;
-    const error = reason ?? new ProxyError(this.#goneCode, "The connection was closed");
-    this.#closed = error;
-    this.failReads(error);
-    if (!this.#writesEnded) this.#streams?.failWritable(error);
+    if (this.#isClosed) return;
+    this.#closeReason = reason;
+    const isRead = this.#receiver !== undefined || this.#streams !== undefined;
+    const tells = isRead && !this.#readsEnded && this.#readError === undefined;
+    this.#isClosed = true;
+    if (tells) this.#tellReader(this.#closeError);
+    if (!this.#writesEnded) this.#streams?.failWritable(this.#closeError);
     this.#socket.close();
     if (!this.#dead && !(this.#readsEnded && this.#writesEnded)) this.#onBreakOff?.();
   }
@@ -160,16 +160,24 @@ export class SocketConnection implements Connection {
     this.close(reason);
   }
 
+  #tellReader(reason: Error): void {
+    this.#readError = reason;
+    const receiver = this.#receiver;
+    this.#receiver = undefined;
+    receiver?.receiveFailed(reason);
+    this.#streams?.failReadable(reason);
+  }
+
   /** Gives what is known already. */
   readonly #giveKnown = (): void => {
     const receiver = this.#receiver;
     if (receiver === undefined) return;
     const found = this.#found;
-    if (this.#readError !== undefined || this.#readsEnded || found === undefined) {
+    if (this.#readsFail || this.#readsEnded || found === undefined) {
       this.#filled = 0;
-      if (this.#readError === undefined) return this.#give();
+      if (!this.#readsFail) return this.#give();
       this.#receiver = undefined;
-      return receiver.receiveFailed(this.#readError);
+      return receiver.receiveFailed(this.#readError ?? this.#closeError);
     }
     this.#found = undefined;
     if (found instanceof ReadFailure) this.#onReadError(found.cause);
@@ -189,7 +197,7 @@ export class SocketConnection implements Connection {
 
   readonly #onRead = (count: number | null): void => {
     this.#reading = false;
-    if (this.#readError !== undefined) {
+    if (this.#readsFail) {
       if (count === null) this.#endReads();
       return;
     }
@@ -230,7 +238,7 @@ export class SocketConnection implements Connection {
   readonly #onReadError = (error: unknown): void => {
     this.#reading = false;
     const isNews = this.#receiver !== undefined && this.#filled === 0;
-    if (isNews || this.#readError !== undefined) return this.#break(error);
+    if (isNews || this.#readsFail) return this.#break(error);
     this.#found = new ReadFailure(error);
     if (this.#receiver !== undefined) this.#give();
   };
@@ -304,7 +312,7 @@ export class SocketConnection implements Connection {
     const sender = this.#sender;
     this.#sender = undefined;
     this.#unsent = NO_BYTES;
-    this.#writeError = this.#closed ?? asProxyError(error, this.#goneCode);
+    this.#writeError = this.#isClosed ? this.#closeError : asProxyError(error, this.#goneCode);
     sender?.sendFailed(this.#writeError);
   };
 
@@ -319,16 +327,24 @@ export class SocketConnection implements Connection {
   }
 
   #freeWhenDone(): void {
-    const noMoreReads = this.#readsEnded || this.#readError !== undefined;
+    const noMoreReads = this.#readsEnded || this.#readsFail;
     if (noMoreReads && this.#writesEnded) this.close();
+  }
+
+  /** Whether reading fails from now on. */
+  get #readsFail(): boolean {
+    return this.#readError !== undefined || (this.#isClosed && !this.#readsEnded);
+  }
+
+  /** Made where it is asked for, which it is not most often: an error takes its time. */
+  get #closeError(): Error {
+    return this.#closeReason ??= new ProxyError(this.#goneCode, "The connection was closed");
   }
 
   #pair(): StreamPair {
     if (this.#streams === undefined) {
       this.#streams = new StreamPair(this);
-      if (this.#closed !== undefined && !this.#writesEnded) {
-        this.#streams.failWritable(this.#closed);
-      }
+      if (this.#isClosed && !this.#writesEnded) this.#streams.failWritable(this.#closeError);
     }
     return this.#streams;
   }

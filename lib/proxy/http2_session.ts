@@ -35,8 +35,12 @@ export function serveHttp2(
   return new Http2Session(client, options);
 }
 
-/** Stream objects that are kept for the next requests of a connection. */
-const MAX_FREE = 32;
+/** Stream objects that are kept for the next requests of a connection, while these come. */
+const MAX_FREE = 128;
+/** The same once none has come for a while. */
+const QUIET_FREE = 4;
+/** Milliseconds without a request after which little is kept for the next one. */
+const QUIET_MS = 500;
 /** How long a client has for the acknowledgement of a GOAWAY. */
 const ANNOUNCE_MS = 1_000;
 /** How often it is looked whether a client that has half-closed is still there. */
@@ -258,9 +262,18 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
     if (waiting === this.#waiting && waiting !== "next") return;
     this.#waiting = waiting;
     if (waiting === "nothing") this.#waitDeadline.disarm();
-    else if (waiting === "next") this.#waitDeadline.arm(keepAlive, this.#onIdle);
-    else this.#waitDeadline.arm(header, this.#onHeaderLate);
+    else if (waiting === "next") {
+      this.#waitDeadline.arm(Math.min(QUIET_MS, keepAlive), this.#onQuiet);
+    } else this.#waitDeadline.arm(header, this.#onHeaderLate);
   }
+
+  /** The next requests will pay for themselves: until then the connection is to be small. */
+  readonly #onQuiet = (): void => {
+    const left = this.policy.timeouts.keepAlive - QUIET_MS;
+    if (left <= 0) return this.#onIdle();
+    this.#forget(QUIET_FREE);
+    this.#waitDeadline.arm(left, this.#onIdle);
+  };
 
   /** Nobody asks for anything any more. */
   readonly #onIdle = (): void => this.connection.finishShutdown();
@@ -298,13 +311,18 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
     this.#writeDeadline[Symbol.dispose]();
     this.#resets[Symbol.dispose]();
     this.pins.close();
-    for (const stream of this.#free.splice(0)) stream[Symbol.dispose]();
+    this.#forget(0);
     this.options.observe(httpConnectionEnded(this.#client, {
       started: this.#started,
       requests: this.#served,
       how: this.#how ?? howEnded(broken),
     }));
     this.#finish();
+  }
+
+  /** Frees stream objects but for so many. */
+  #forget(kept: number): void {
+    for (const stream of this.#free.splice(kept)) stream[Symbol.dispose]();
   }
 
   /** Tells of what was no request, or of none that was read. */

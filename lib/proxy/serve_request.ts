@@ -19,7 +19,6 @@ import type { CodedFacts } from "./answer_transform.ts";
 import type { ClientIdentity } from "./client_identity.ts";
 import { Exchange } from "./exchange.ts";
 import type { ExchangeOrder, ExchangeOwner } from "./exchange_order.ts";
-import { isMisdirected, isUnderOtherAuth } from "./misdirected.ts";
 import type { Policy } from "./policy.ts";
 import { requestChanges } from "./request_changes.ts";
 import { clientBehind, requestServed } from "./request_served.ts";
@@ -284,7 +283,7 @@ export class RequestService implements ExchangeOwner {
     const { authority, path } = request;
     const { defaultHost } = this.#identity;
     const host = known ?? (authority === undefined ? defaultHost : hostOfAuthority(authority));
-    if (known === undefined) this.#checkHost(host, policy);
+    if (known === undefined) this.#identity.checkHost(host, policy);
     const { router } = policy;
     const route = router.route(host, path, request);
     if (route?.passthrough === true) {
@@ -299,18 +298,6 @@ export class RequestService implements ExchangeOwner {
       rules === undefined;
     const order = isPlain ? this.#orderTo(action.backend, { policy, target }) : undefined;
     return { policy, authority, path, host, name: router.nameAt(route.index), target, order };
-  }
-
-  /** @throws {ProxyError} `misdirected` for a host that this connection was not made for */
-  #checkHost(host: string | undefined, { certificates, clientAuth }: Policy): void {
-    const { certificate, clientAuth: asked } = this.#identity.client;
-    if (isMisdirected(host, certificate, certificates)) {
-      throw new ProxyError("misdirected", "This connection was made for another host");
-    }
-    if (isUnderOtherAuth(host, asked, clientAuth)) {
-      const why = "Other certificates of clients are asked for under this host";
-      throw new ProxyError("misdirected", why);
-    }
   }
 }
 

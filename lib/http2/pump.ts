@@ -1,4 +1,5 @@
 import type { Connection, Receiver, Sender } from "../io/connection.ts";
+import { NO_BYTES } from "../io/buffer_pool.ts";
 import { ReadBuffer } from "../io/read_buffer.ts";
 import { giveOutput, type Output } from "./frame_writer.ts";
 
@@ -6,6 +7,10 @@ import { giveOutput, type Output } from "./frame_writer.ts";
 const SMALL_BYTES = 4 * 1024;
 /** Output beyond which nothing is read from a peer, who may not read what it is sent. */
 const MAX_OUTPUT_BYTES = 96 * 1024;
+
+/** Turns of the microtask queue that a read with bytes at hand takes in this runtime, and some more. */
+const LOOK_TURNS = 8;
+const NOW = Promise.resolve();
 
 /** What a pump feeds, and takes output of: a connection without I/O. */
 export interface Pumped {
@@ -58,6 +63,8 @@ export class Pump implements Receiver, Sender {
   /** What is being written. */
   #output: Output | undefined;
   #stopped = false;
+  /** Turns of the microtask queue for which it is waited for more; 0 where it is not. */
+  #lookTurns = 0;
 
   constructor(socket: Connection, user: PumpUser) {
     this.#socket = socket;
@@ -120,9 +127,12 @@ export class Pump implements Receiver, Sender {
     }
     const { bytes } = this.#buffer;
     const isFull = count === bytes.length;
-    this.#feed(isFull ? bytes : bytes.subarray(0, count));
+    const looksOn = isFull && count === SMALL_BYTES;
+    this.#lookTurns = 0;
+    this.#feed(isFull ? bytes : bytes.subarray(0, count), !looksOn);
     this.#giveBuffer();
     this.receive(isFull || (count >= SMALL_BYTES && this.#pumped.expectsBody));
+    if (looksOn) this.#lookForMore();
   }
 
   receiveFailed(error: Error): void {
@@ -143,20 +153,39 @@ export class Pump implements Receiver, Sender {
     this.#user.sendFailed(error);
   }
 
-  #feed(bytes: Uint8Array): void {
+  /** @param bytes empty where all was fed. @param isAll whether nothing else is at hand */
+  #feed(bytes: Uint8Array, isAll: boolean): void {
     this.isFeeding = true;
     try {
-      this.#pumped.feed(bytes);
-      this.#proceed();
+      if (bytes.length > 0) this.#pumped.feed(bytes);
+      if (isAll) this.#proceed();
     } catch (error) {
       this.#user.onBug(error);
     } finally {
       this.isFeeding = false;
     }
-    if (this.#stopped) return;
+    if (!isAll || this.#stopped) return;
     this.#user.fed?.();
     this.flush();
   }
+
+  /**
+   * Behind a full small buffer the rest of what the peer has sent at once may be at hand: reading
+   * that takes a few turns of the microtask queue. Heads wait for as long, so that their bodies go
+   * with them to servers.
+   */
+  #lookForMore(): void {
+    if (this.#stopped) return;
+    this.#lookTurns = LOOK_TURNS;
+    NOW.then(this.#onLookTurn);
+  }
+
+  readonly #onLookTurn = (): void => {
+    // what has come meanwhile was dealt with
+    if (this.#lookTurns === 0) return;
+    if (--this.#lookTurns > 0) return void NOW.then(this.#onLookTurn);
+    if (!this.#stopped) this.#feed(NO_BYTES, true);
+  };
 
   readonly #proceed = (): void => {
     for (let i = 0; i < this.#ready.length; i++) (this.#ready[i] as Proceeding).proceed();

@@ -197,3 +197,61 @@ Deno.test("Pump reads nothing before it is started, and sends then what was said
   await endOfTurn();
   assert.deepEqual(play.told, ["send 3"]);
 });
+
+/** Longer than is looked for more behind a full buffer. */
+async function someTurns(): Promise<void> {
+  for (let i = 0; i < 50; i++) await Promise.resolve();
+}
+
+Deno.test("Pump lets heads wait for what has come with them, but not for what has not", async () => {
+  const play = new Play();
+  const small = play.into ?? 0;
+  play.onFeed = () => play.pump.ready(play.stream("stream"));
+  play.come(small);
+  assert.deepEqual(play.told, [`feed ${small}`]);
+  // the rest is at hand, as of a record that is larger than the buffer
+  await Promise.resolve();
+  play.come(100);
+  const served = [`feed ${small}`, "feed 100", "stream", "stream", "fed", "nothing to send"];
+  assert.deepEqual(play.told.splice(0), served);
+  await someTurns();
+  assert.deepEqual(play.told, []);
+
+  play.come(small);
+  assert.deepEqual(play.told, [`feed ${small}`]);
+  await someTurns();
+  assert.deepEqual(play.told, [`feed ${small}`, "stream", "fed", "nothing to send"]);
+});
+
+Deno.test("Pump lets nothing wait behind a large buffer, however much goes on coming", () => {
+  const play = new Play();
+  play.onFeed = () => play.pump.ready(play.stream("stream"));
+  play.come(play.into ?? 0);
+  play.told.length = 0;
+  play.come(POOLED_BYTES);
+  play.come(POOLED_BYTES);
+  const [first, second] = [["stream", "stream"], ["stream"]].map((streams) => [
+    ...[`feed ${POOLED_BYTES}`, ...streams, "fed", "nothing to send"],
+  ]);
+  assert.deepEqual(play.told, [...first ?? [], ...second ?? []]);
+});
+
+Deno.test("Pump does nothing more where it is stopped while it looks for more", async () => {
+  const play = new Play();
+  const small = play.into ?? 0;
+  play.onFeed = () => play.pump.ready(play.stream("stream"));
+  play.come(small);
+  play.pump.stop();
+  await someTurns();
+  assert.deepEqual(play.told, [`feed ${small}`]);
+});
+
+Deno.test("Pump serves what it has where the peer ends while it looks for more", async () => {
+  const play = new Play();
+  const small = play.into ?? 0;
+  play.onFeed = () => play.pump.ready(play.stream("stream"));
+  play.come(small);
+  play.come(0);
+  await someTurns();
+  assert.deepEqual(play.told, [`feed ${small}`, "ended", "stream", "fed", "nothing to send"]);
+});

@@ -31,6 +31,8 @@ export interface Range {
   readonly from: number;
   /** Behind the last byte. */
   readonly to: number;
+  /** How many bytes behind it are free, for who sends more with these; none by default. */
+  readonly room?: number;
 }
 
 /** Takes a field: its name in lower case, its value without white space around it. */

@@ -5,7 +5,7 @@ import { LAST_CHUNK, lastChunkText } from "./last_chunk.ts";
 
 /**
  * A head, where there is one, and a range of the body behind it as one piece: without a copy where
- * one lies behind the other already.
+ * one lies behind the other already, and in the head's own buffer where it has room.
  */
 export function joined(
   head: Range | undefined,
@@ -17,6 +17,10 @@ export function joined(
   if (head.bytes === bytes && head.to === from) return bytes.subarray(head.from, to);
   const before = head.bytes.subarray(head.from, head.to);
   if (from === to) return before;
+  if (head.room !== undefined && to - from <= head.room) {
+    head.bytes.set(bytes.subarray(from, to), head.to);
+    return head.bytes.subarray(head.from, head.to + to - from);
+  }
   const whole = new Uint8Array(before.length + to - from);
   whole.set(before);
   whole.set(bytes.subarray(from, to), before.length);

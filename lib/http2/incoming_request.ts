@@ -44,11 +44,15 @@ export class IncomingRequest implements RequestFacts {
     this.#sent = undefined;
   }
 
-  /** It is over: what it said is not kept. */
-  end(): void {
+  /**
+   * It is over: what it said is not kept.
+   *
+   * @param settled whether nothing of it may still be on its way to a server
+   */
+  end(settled: boolean): void {
     this.#head = NO_HEAD;
     this.#sent = undefined;
-    if (this.#buffer.length > MAX_KEPT_BYTES) this.#buffer = NO_BYTES;
+    if (!settled || this.#buffer.length > MAX_KEPT_BYTES) this.#buffer = NO_BYTES;
   }
 
   /** An extended CONNECT is what GET with `Upgrade` is in HTTP/1.1 (RFC 8441, section 5). */
@@ -114,11 +118,14 @@ export class IncomingRequest implements RequestFacts {
       : encodeLatin1(fieldLines(this.#changedFields(forwarding, changes)));
     const tail = (changes === undefined ? `X-Request-Id: ${this.id}\r\n` : "") + this.#tail();
     const size = line.length + lines.length + tail.length;
-    if (size > this.#buffer.length) this.#buffer = new Uint8Array(size + SPARE_BYTES);
+    const room = this.body > 0 && this.body <= LITTLE_BODY ? this.body : 0;
+    if (size + room > this.#buffer.length) {
+      this.#buffer = new Uint8Array(size + room + SPARE_BYTES);
+    }
     writeLatin1(line, this.#buffer, 0);
     this.#buffer.set(lines, line.length);
     writeLatin1(tail, this.#buffer, line.length + lines.length);
-    return { bytes: this.#buffer, from: 0, to: size };
+    return { bytes: this.#buffer, from: 0, to: size, room };
   }
 
   /** Those that are the same for the next request with these fields. */
@@ -183,6 +190,8 @@ const SENDS_CONTENT: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"]);
 /** What the next request may be longer by, in the same buffer. */
 const SPARE_BYTES = 256;
 const MAX_KEPT_BYTES = 4096;
+/** Bytes of a body that goes behind its head in the same buffer. */
+const LITTLE_BODY = 2048;
 
 const NO_HEAD: Http2RequestHead = {
   method: "",

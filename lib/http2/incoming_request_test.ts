@@ -3,6 +3,7 @@ import { decodeLatin1 } from "../core/latin1.ts";
 import { type Forwarding, NO_BODY, UNKNOWN_LENGTH } from "../http/message.ts";
 import { type RawField, requestFields } from "../../tests/support/http2_frames.ts";
 import { parseRequestHead } from "../http1/head.ts";
+import { joined } from "../http1/outgoing.ts";
 import { HeaderField, headerName } from "./hpack/header_field.ts";
 import { IncomingRequest } from "./incoming_request.ts";
 import { judgeRequest } from "./judge_request.ts";
@@ -188,5 +189,34 @@ Deno.test("judgeRequest() refuses what HTTP/1.1 is refused, by the same codes", 
     const judge = () => judgeRequest(read(fields), limits);
     if (code === undefined) judge();
     else assert.throws(judge, { name: "ProxyError", code });
+  }
+});
+
+Deno.test("a request has room for a little body behind its head, for as much as is promised", () => {
+  for (const [length, room] of [[1, 1], [2048, 2048], [2049, 0], [0, 0]] as const) {
+    const fields = requestFields({ ":method": "POST" }, [["content-length", String(length)]]);
+    const range = begun(read(fields), false).toHttp1(FORWARDING, undefined);
+    assert.equal(range.room, room);
+    assert.ok(range.bytes.length - range.to >= room);
+    const piece = joined(range, new Uint8Array(length + 2).fill(0x78), 1, 1 + length);
+    const text = decodeLatin1(piece);
+    assert.equal(text.slice(text.indexOf("\r\n\r\n") + 4), "x".repeat(length));
+    // more than was promised is refused before, and would not be written there
+    assert.notEqual(
+      joined(range, new Uint8Array(length + 1), 0, length + 1).buffer,
+      range.bytes.buffer,
+    );
+  }
+});
+
+Deno.test("what may still be on its way to a server is not written over by the next request", () => {
+  const head = read(requestFields({ ":method": "POST" }, [["content-length", "5"]]));
+  for (const settled of [true, false]) {
+    const request = begun(head, false);
+    const first = request.toHttp1(FORWARDING, undefined);
+    request.end(settled);
+    request.begin(head, { ended: false, wireBytes: 50 });
+    const second = request.toHttp1(FORWARDING, undefined);
+    assert.equal(first.bytes === second.bytes, settled);
   }
 });

@@ -257,11 +257,11 @@ export class Http2Stream implements ClientStream {
     return Promise.resolve(tunnel);
   }
 
-  done(): void {
+  done(settled: boolean): void {
     const stream = this.#stream;
     // a client need not send what nobody reads (RFC 9113, section 8.1)
     if (stream !== undefined && !this.#ended) this.#home.resetSoon(stream);
-    this.#end(this.#ended ? ERROR.noError : undefined);
+    this.#end(this.#ended ? ERROR.noError : undefined, settled);
   }
 
   reset(error: ProxyError): void {
@@ -339,8 +339,11 @@ export class Http2Stream implements ClientStream {
     else this.#refusal ??= error;
   }
 
-  /** @param code to reset the stream with; undefined where that is left to others */
-  #end(code: number | undefined): void {
+  /**
+   * @param code to reset the stream with; undefined where that is left to others
+   * @param settled whether nothing of the request may still be on its way to a server
+   */
+  #end(code: number | undefined, settled = false): void {
     const stream = this.#stream;
     if (stream === undefined) return;
     if (code !== undefined) this.#home.connection.reset(stream, code);
@@ -350,7 +353,7 @@ export class Http2Stream implements ClientStream {
     this.#reading?.stop(0);
     this.#writing?.stop();
     this.#inbox.clear();
-    this.request.end();
+    this.request.end(settled);
     this.#refusal = undefined;
     this.#trailers = undefined;
     this.#answer = undefined;

@@ -17,7 +17,7 @@ import {
 import { requestId } from "../http/request_id.ts";
 import { viaFieldOf } from "../http/via.ts";
 import { NO_BYTES } from "../io/buffer_pool.ts";
-import type { Http2RequestHead } from "./request_head.ts";
+import type { Http2RequestHead, Rendering } from "./request_head.ts";
 
 /**
  * A request that came by HTTP/2, and what it says. One object serves all requests of a client
@@ -104,9 +104,11 @@ export class IncomingRequest implements RequestFacts {
 
   each(put: PutField, forwarding: Forwarding, changes: RequestChanges | undefined): void {
     const { roles, length } = this.#head;
-    for (const { key, role, value } of this.#changedFields(forwarding, changes)) {
-      if ((role & ROLE.host) === 0) put(key, value);
-    }
+    const fields = changes === undefined
+      ? this.#kept(forwarding)
+      : this.#changedFields(forwarding, changes);
+    for (const { key, role, value } of fields) if ((role & ROLE.host) === 0) put(key, value);
+    if (changes === undefined) put(X_REQUEST_ID.key, this.id);
     if ((roles & ROLE.te) !== 0) put("te", "trailers");
     if (length !== undefined && this.body !== NO_BODY) put("content-length", String(length));
   }
@@ -130,18 +132,28 @@ export class IncomingRequest implements RequestFacts {
 
   /** Those that are the same for the next request with these fields. */
   #lines(forwarding: Forwarding): Uint8Array {
-    const { rendering } = this.#head;
-    if (rendering.for !== forwarding) {
-      rendering.for = forwarding;
-      rendering.lines = encodeLatin1(fieldLines(this.#fields(forwarding)));
-    }
-    return rendering.lines;
+    const rendering = this.#rendering(forwarding);
+    return rendering.lines ??= encodeLatin1(fieldLines(this.#kept(forwarding)));
   }
 
   /** What a server gets, as a rule changes it, but for its framing and its connection. */
   #changedFields(forwarding: Forwarding, changes: RequestChanges | undefined): readonly Field[] {
-    const fields = [...this.#fields(forwarding), field(X_REQUEST_ID, this.id)];
+    const fields = [...this.#kept(forwarding), field(X_REQUEST_ID, this.id)];
     return changedRequestFields(fields, changes);
+  }
+
+  /** The same as fields. */
+  #kept(forwarding: Forwarding): readonly Field[] {
+    return this.#rendering(forwarding).fields ??= this.#fields(forwarding);
+  }
+
+  #rendering(forwarding: Forwarding): Rendering {
+    const { rendering } = this.#head;
+    if (rendering.for !== forwarding) {
+      rendering.for = forwarding;
+      rendering.lines = rendering.fields = undefined;
+    }
+    return rendering;
   }
 
   /** What a server gets, but for its framing, its connection and the request's id. */
@@ -204,5 +216,5 @@ const NO_HEAD: Http2RequestHead = {
   roles: 0,
   priority: { urgency: 3, incremental: false },
   bytes: 0,
-  rendering: { for: undefined, lines: NO_BYTES },
+  rendering: { for: undefined, lines: undefined, fields: undefined },
 };

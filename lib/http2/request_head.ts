@@ -3,7 +3,6 @@ import { type Field, field } from "../http/field.ts";
 import { fieldName, ROLE } from "../http/field_name.ts";
 import { HOST, TARGET_CHARACTERS, TOKEN } from "../http/grammar.ts";
 import { isSamePlace, withoutEmptyPort } from "../http/target.ts";
-import { NO_BYTES } from "../io/buffer_pool.ts";
 import { readFields, type SectionErrors } from "./field_section.ts";
 import type { HeaderField } from "./hpack/header_field.ts";
 import { NO_PRIORITY, parsePriority, type Priority } from "./priority.ts";
@@ -35,11 +34,14 @@ export interface RequestSection {
   readonly rendering: Rendering;
 }
 
-/** Lines for a server that are the same for every request of a section. */
+/** What a server gets of every request of a section, in the forms that were asked for. */
 export interface Rendering {
   /** What they were made for besides. */
   for: unknown;
-  lines: Uint8Array;
+  /** For HTTP/1.1. */
+  lines: Uint8Array | undefined;
+  /** For HTTP/2. */
+  fields: readonly Field[] | undefined;
 }
 
 /**
@@ -90,7 +92,7 @@ export function readRequestHead(
     priority: priority === undefined ? NO_PRIORITY : parsePriority(priority),
     roles,
     bytes,
-    rendering: { for: undefined, lines: NO_BYTES },
+    rendering: { for: undefined, lines: undefined, fields: undefined },
   };
 }
 

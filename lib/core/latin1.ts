@@ -10,15 +10,12 @@ const SHORT = 48;
  * into an array of its own takes five times as long.
  */
 export function writeLatin1(text: string, into: Uint8Array<ArrayBuffer>, at: number): void {
-  if (text.length <= SHORT) {
-    for (let i = 0; i < text.length; i++) into[at + i] = text.charCodeAt(i);
-    return;
+  if (text.length > SHORT) {
+    const { read, written } = encoder.encodeInto(text, at === 0 ? into : into.subarray(at));
+    if (read === text.length && written === read) return;
+    // not ASCII: what is above U+007F has taken two bytes
   }
-  const room = at === 0 ? into : into.subarray(at);
-  const { read, written } = encoder.encodeInto(text, room);
-  if (read === text.length && written === read) return;
-  // not ASCII: what is above U+007F has taken two bytes
-  for (let i = 0; i < text.length; i++) room[i] = text.charCodeAt(i);
+  for (let i = 0; i < text.length; i++) into[at + i] = text.charCodeAt(i);
 }
 
 /**

@@ -133,11 +133,11 @@ export class IncomingRequest implements RequestFacts {
   /** Those that are the same for the next request with these fields. */
   #lines(forwarding: Forwarding): Uint8Array {
     const rendering = this.#rendering(forwarding);
-    return rendering.lines ??= encodeLatin1(fieldLines(this.#kept(forwarding)));
+    return rendering.lines ??= encodeLatin1(fieldLines(this.#fields(forwarding)));
   }
 
   /** What a server gets, as a rule changes it, but for its framing and its connection. */
-  #changedFields(forwarding: Forwarding, changes: RequestChanges | undefined): readonly Field[] {
+  #changedFields(forwarding: Forwarding, changes: RequestChanges): readonly Field[] {
     const fields = [...this.#kept(forwarding), field(X_REQUEST_ID, this.id)];
     return changedRequestFields(fields, changes);
   }

@@ -1,6 +1,7 @@
 import type { Connection, Receiver, Sender } from "../io/connection.ts";
 import { NO_BYTES } from "../io/buffer_pool.ts";
 import { ReadBuffer } from "../io/read_buffer.ts";
+import { ShortWait } from "../io/short_wait.ts";
 import { giveOutput, type Output } from "./frame_writer.ts";
 
 /** Bytes to read into while little comes: what an idle connection costs. */
@@ -10,7 +11,6 @@ const MAX_OUTPUT_BYTES = 96 * 1024;
 
 /** Turns of the microtask queue that a read with bytes at hand takes in this runtime, and some more. */
 const LOOK_TURNS = 8;
-const NOW = Promise.resolve();
 
 /** What a pump feeds, and takes output of: a connection without I/O. */
 export interface Pumped {
@@ -63,8 +63,8 @@ export class Pump implements Receiver, Sender {
   /** What is being written. */
   #output: Output | undefined;
   #stopped = false;
-  /** Turns of the microtask queue for which it is waited for more; 0 where it is not. */
-  #lookTurns = 0;
+  /** Made for the first look. */
+  #look: ShortWait | undefined;
 
   constructor(socket: Connection, user: PumpUser) {
     this.#socket = socket;
@@ -128,7 +128,7 @@ export class Pump implements Receiver, Sender {
     const { bytes } = this.#buffer;
     const isFull = count === bytes.length;
     const looksOn = isFull && count === SMALL_BYTES;
-    this.#lookTurns = 0;
+    this.#look?.stop();
     this.#feed(isFull ? bytes : bytes.subarray(0, count), !looksOn);
     this.#giveBuffer();
     this.receive(isFull || (count >= SMALL_BYTES && this.#pumped.expectsBody));
@@ -175,17 +175,11 @@ export class Pump implements Receiver, Sender {
    * with them to servers.
    */
   #lookForMore(): void {
-    if (this.#stopped) return;
-    this.#lookTurns = LOOK_TURNS;
-    NOW.then(this.#onLookTurn);
+    this.#look ??= new ShortWait(LOOK_TURNS, () => {
+      if (!this.#stopped) this.#feed(NO_BYTES, true);
+    });
+    this.#look.start();
   }
-
-  readonly #onLookTurn = (): void => {
-    // what has come meanwhile was dealt with
-    if (this.#lookTurns === 0) return;
-    if (--this.#lookTurns > 0) return void NOW.then(this.#onLookTurn);
-    if (!this.#stopped) this.#feed(NO_BYTES, true);
-  };
 
   readonly #proceed = (): void => {
     for (let i = 0; i < this.#ready.length; i++) (this.#ready[i] as Proceeding).proceed();

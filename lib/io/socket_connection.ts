@@ -3,6 +3,7 @@ import { NO_BYTES } from "./buffer_pool.ts";
 import type { Connection, Receiver, Sender } from "./connection.ts";
 import { asProxyError, type ErrorCode, ProxyError } from "../core/errors.ts";
 import { ReadBuffers } from "./read_buffers.ts";
+import { ShortWait } from "./short_wait.ts";
 import { StreamPair } from "./stream_pair.ts";
 import { afterSending, TurnTaker } from "./turns.ts";
 
@@ -67,7 +68,8 @@ export class SocketConnection implements Connection {
   #target: Uint8Array = NO_BYTES;
   /** What a look for more has brought to `#target` after nobody waited any longer. */
   #found: number | null | ReadFailure | undefined;
-  #lookTurns = 0;
+  /** Made for the first look. */
+  #look: ShortWait | undefined;
   readonly #turn = new TurnTaker();
   #sender: Sender | undefined;
   #unsent: Uint8Array = NO_BYTES;
@@ -119,10 +121,8 @@ export class SocketConnection implements Connection {
   }
 
   send(bytes: Uint8Array, sender: Sender): void {
-    if (this.#isClosed || this.#writeError !== undefined) {
-      const error = this.#isClosed ? this.#closeError : this.#writeError as Error;
-      return queueMicrotask(() => sender.sendFailed(error));
-    }
+    const error = this.#isClosed ? this.#closeError : this.#writeError;
+    if (error !== undefined) return queueMicrotask(() => sender.sendFailed(error));
     this.#sender = sender;
     this.#unsent = bytes;
     this.#socket.write(bytes).then(this.#onWritten, this.#onWriteError);
@@ -270,17 +270,12 @@ export class SocketConnection implements Connection {
    * for bytes waits as long, no longer: four records at once are a write instead of four.
    */
   #lookForMore(): void {
-    const looks = this.#lookTurns > 0;
-    this.#lookTurns = LOOK_TURNS;
+    this.#look ??= new ShortWait(LOOK_TURNS, () => {
+      if (this.#receiver !== undefined && this.#filled > 0) this.#give();
+    });
     this.#readOn();
-    if (!looks) NOW.then(this.#onLookTurn);
+    this.#look.start();
   }
-
-  readonly #onLookTurn = (): void => {
-    const givesUp = --this.#lookTurns === 0;
-    if (!givesUp) NOW.then(this.#onLookTurn);
-    else if (this.#receiver !== undefined && this.#filled > 0) this.#give();
-  };
 
   readonly #onWritten = (count: number): void => {
     this.bytes.written += count;
@@ -414,8 +409,6 @@ const DEAD = [Deno.errors.ConnectionReset, Deno.errors.ConnectionAborted, Deno.e
 
 /** Turns of the microtask queue that a read with bytes at hand takes in this runtime, and one more. */
 const LOOK_TURNS = 4;
-
-const NOW = Promise.resolve();
 
 /** An error that a read has failed with. */
 class ReadFailure {

@@ -5,7 +5,10 @@ import type { HttpClient } from "./http_client.ts";
 import { isMisdirected, isUnderOtherAuth } from "./misdirected.ts";
 import type { Policy } from "./policy.ts";
 
-/** What the requests of one connection have in common: who sends them, and what servers are told. */
+/**
+ * What the requests of one connection have in common: who sends them, which hosts they may be for,
+ * and what servers are told.
+ */
 export class ClientIdentity {
   readonly client: HttpClient;
   /** The host of a request that says none. */

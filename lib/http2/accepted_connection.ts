@@ -31,6 +31,10 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
   readonly #extendedConnect: boolean;
   readonly #blocks: BlockCache<Http2RequestHead>;
   #lastId = 0;
+  /** The numbers that a client has left out last: between these two. */
+  #skipped = { after: 0, before: 0 };
+  /** Whether the client has said that it is leaving. */
+  #isLeft = false;
   /** How far a shutdown has come: streams that were on their way are let in at first. */
   #shutdown: "none" | "announced" | "final" = "none";
 
@@ -115,14 +119,13 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
     const stream = this.live.get(id);
     if (stream !== undefined) return this.#trailers(stream, block);
     const outcome = outcomeOf(this.stateOfOther(id), "receive_headers");
-    if (outcome === "fault_closed") {
-      throw new Http2Error(ERROR.streamClosed, "HEADERS stands on a stream that is over");
-    }
+    if (outcome === "fault_closed") throw this.#lateHead(id);
     if (outcome === "ignored") {
       // what it does to the table counts
       this.decode(block);
       return this.budgets.spendIdleFrame();
     }
+    if (id > this.#lastId + 2) this.#skipped = { after: this.#lastId, before: id };
     this.#lastId = id;
     try {
       const head = this.#readHead(block);
@@ -140,8 +143,16 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
 
   protected settingsChanged(): void {}
 
-  /** A client takes back what nobody here does: to push. */
-  protected goaway(): void {}
+  /** A client that leaves is served to the end of what it has asked for. */
+  protected goaway(): void {
+    this.#isLeft = true;
+    if (this.live.size === 0) this.finishShutdown();
+  }
+
+  protected override noStreamLeft(): void {
+    if (this.#isLeft && this.#shutdown !== "final") this.finishShutdown();
+    else super.noStreamLeft();
+  }
 
   protected ponged(): void {
     if (this.#shutdown === "announced") this.finishShutdown();
@@ -153,6 +164,14 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
 
   protected sentMessage(): void {
     this.budgets.earnMessage();
+  }
+
+  /** A stream that was left out has never been there (section 5.1.1). */
+  #lateHead(id: number): Http2Error {
+    const { after, before } = this.#skipped;
+    return id > after && id < before
+      ? new Http2Error(ERROR.protocolError, "A client opens streams of rising numbers")
+      : new Http2Error(ERROR.streamClosed, "HEADERS stands on a stream that is over");
   }
 
   #trailers(stream: Stream<Owner>, block: BlockFrame): void {

@@ -332,6 +332,10 @@ export abstract class Connection<
     if (isOver(stream.state)) this.#forget(stream);
   }
 
+  protected noStreamLeft(): void {
+    this.events.idle();
+  }
+
   /** Ends streams of which the peer has said that it does not serve them. */
   protected unserved(stream: Stream<Owner>, reason: string): void {
     stream.state = "closed";
@@ -520,7 +524,7 @@ export abstract class Connection<
     const { held } = stream.receiveWindow;
     stream.receiveWindow.held = 0;
     if (held > 0) this.#release(held);
-    if (this.live.size === 0) this.events.idle();
+    if (this.live.size === 0) this.noStreamLeft();
   }
 
   #end(reset: StreamReset): void {

@@ -192,6 +192,7 @@ function parseServerName(cursor: Cursor): string | undefined {
     const value = cursor.vector16();
     if (type !== 0) continue; // Every NameType begins with a two-byte length.
     if (name !== undefined) throw new Refusal("illegal_parameter", "several server names");
+    if (value.atEnd) throw malformed();
     name = value.text();
   }
   return name === undefined ? undefined : readHostName(name);

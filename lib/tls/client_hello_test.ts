@@ -93,7 +93,6 @@ Deno.test("readClientHello() passes over server names of an unknown type", () =>
 
 for (
   const [name, sent] of [
-    ["empty", ""],
     ["a dot", "."],
     ["one with NUL", "a.test\0.b.test"],
     ["one with a space", "a test"],
@@ -141,6 +140,7 @@ const MALFORMED: readonly [name: string, bytes: Uint8Array, alert: AlertName][] 
   ["an extension sent twice", withExtensions([0, 5, 0, 0, 0, 5, 0, 0]), "illegal_parameter"],
   ["an empty server_name", withExtensions(extension(0, [])), "decode_error"],
   ["no server name in the list", withExtensions(extension(0, [0, 0])), "decode_error"],
+  ["an empty server name", withExtensions(serverName("")), "decode_error"],
   [
     "bytes after the server names",
     withExtensions(extension(0, [...vector16([0, ...vector16(ascii("a.test"))]), 0])),

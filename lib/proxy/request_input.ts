@@ -19,6 +19,8 @@ export interface InputUser {
 /** Bytes to read into while little comes: what an idle connection costs. Most heads fit. */
 const SMALL_BYTES = 2 * 1024;
 const SMALL_SIZE = HEAD_ROOM + SMALL_BYTES + TAIL_ROOM;
+/** The most of them, for a client whose last request did not fit: its cookies go with the next. */
+const MOST_SMALL_BYTES = 8 * 1024;
 
 /**
  * What a client sends, in the buffer that it is read into: the head of a request and its body, and
@@ -45,6 +47,8 @@ export class RequestInput implements Receiver {
   #small = takeRoomy(SMALL_BYTES);
   #smallSpace = spaceOf(this.#small, HEAD_ROOM);
   #buffer = this.#small;
+  /** Bytes that have come of a request, with what has come behind it. */
+  #came = 0;
   /** What has come and was not taken lies from `at` to `filled`. */
   #at = HEAD_ROOM;
   #filled = HEAD_ROOM;
@@ -62,6 +66,7 @@ export class RequestInput implements Receiver {
   /** Begins with a head, from what was not taken on. */
   begin(limits: RequestLimits): void {
     this.#limits = limits;
+    this.#came = this.#filled - this.#at;
     this.request.begin(this.#at, limits);
   }
 
@@ -115,6 +120,10 @@ export class RequestInput implements Receiver {
     if (this.isLent) this.#leaveBuffer();
     if (this.hasMore || this.#isBusy) return;
     this.#giveLarge();
+    if (this.#came > this.#capacity - HEAD_ROOM && this.#came <= MOST_SMALL_BYTES) {
+      giveRoomy(this.#small);
+      this.#readInto(takeRoomy(2 ** Math.ceil(Math.log2(this.#came))));
+    }
     this.#at = this.#filled = HEAD_ROOM;
   }
 
@@ -154,6 +163,7 @@ export class RequestInput implements Receiver {
       return this.#user.inputEnded();
     }
     this.#filled += count;
+    this.#came += count;
     this.#user.inputCame();
   }
 
@@ -195,12 +205,16 @@ export class RequestInput implements Receiver {
     const old = this.#buffer;
     const from = this.#at;
     const count = this.#filled - from;
-    this.#small = new RoomyBuffer(Math.max(SMALL_SIZE, HEAD_ROOM + count + TAIL_ROOM));
-    this.#smallSpace = spaceOf(this.#small, HEAD_ROOM);
-    this.#buffer = this.#small;
+    this.#readInto(new RoomyBuffer(Math.max(SMALL_SIZE, HEAD_ROOM + count + TAIL_ROOM)));
     this.#small.bytes.set(old.bytes.subarray(from, this.#filled), HEAD_ROOM);
     this.#at = HEAD_ROOM;
     this.#filled = HEAD_ROOM + count;
+  }
+
+  /** Reads into this while little comes. */
+  #readInto(small: RoomyBuffer): void {
+    this.#small = this.#buffer = small;
+    this.#smallSpace = spaceOf(small, HEAD_ROOM);
   }
 
   #giveLarge(): void {

@@ -215,7 +215,7 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
     stream.headBytes = headBytes;
     stream.bodyLeft = length;
     stream.state = ended ? "half_closed_remote" : "open";
-    this.live.set(id, stream);
+    this.live.add(stream);
     if (head === undefined) this.events.tooLarge(stream, ended);
     else this.events.request(stream, head, ended);
   }

@@ -16,6 +16,7 @@ import { parsePriority } from "./priority.ts";
 import { type FieldSource, Sender } from "./sender.ts";
 import { PeerSettings } from "./settings.ts";
 import { type Stream, UNKNOWN } from "./stream.ts";
+import { StreamTable } from "./stream_table.ts";
 import { isOver, mayReceive, maySend, outcomeOf, type StreamState } from "./stream_state.ts";
 import { DEFAULT_WINDOW, ERROR, errorName, readUint32, SETTING } from "./wire.ts";
 import { ReceiveWindow } from "./window.ts";
@@ -88,7 +89,7 @@ export abstract class Connection<
   protected readonly decoder = new HeaderDecoder();
   protected readonly sender: Sender<Owner>;
   protected readonly settings = new PeerSettings();
-  protected readonly live = new Map<number, Stream<Owner>>();
+  protected readonly live = new StreamTable<Owner>();
   readonly #frames: FrameDecoder;
   readonly #window: ReceiveWindow;
   /** Bytes of bodies that nobody has taken, on all streams. */
@@ -121,7 +122,7 @@ export abstract class Connection<
   }
 
   /** Streams that are not over. */
-  get streams(): ReadonlyMap<number, Stream<Owner>> {
+  get streams(): Pick<StreamTable<Owner>, "size" | "values"> {
     return this.live;
   }
 
@@ -132,7 +133,7 @@ export abstract class Connection<
 
   /** Whether the message of a stream may go on. */
   get expectsBody(): boolean {
-    for (const { state } of this.live.values()) if (mayReceive(state)) return true;
+    for (const { state } of this.live) if (mayReceive(state)) return true;
     return false;
   }
 
@@ -493,7 +494,7 @@ export abstract class Connection<
   /** The windows of streams follow the initial one, also below 0 (section 6.9.2). */
   #shiftWindows(by: number): void {
     if (by === 0) return;
-    for (const stream of this.live.values()) {
+    for (const stream of this.live) {
       if (!stream.sendWindow.grow(by)) throw flowControlError(WINDOW_TOO_LARGE);
       this.sender.wake(stream);
     }
@@ -519,7 +520,7 @@ export abstract class Connection<
 
   /** A stream is over: what it held and what waited on it goes with it. */
   #forget(stream: Stream<Owner>): void {
-    this.live.delete(stream.id);
+    this.live.delete(stream);
     this.sender.drop(stream);
     const { held } = stream.receiveWindow;
     stream.receiveWindow.held = 0;
@@ -530,9 +531,9 @@ export abstract class Connection<
   #end(reset: StreamReset): void {
     this.#failed = true;
     this.#frames.stop();
-    for (const stream of [...this.live.values()]) {
+    for (const stream of this.live.values()) {
       stream.state = "closed";
-      this.live.delete(stream.id);
+      this.live.delete(stream);
       this.sender.drop(stream);
       this.events.reset(stream, reset);
     }

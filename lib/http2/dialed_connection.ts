@@ -91,7 +91,7 @@ export class DialedConnection<Owner> extends Connection<Owner, DialedEvents<Owne
     stream.owner = owner;
     stream.state = "open";
     stream.expectsBody = request.method !== "HEAD";
-    this.live.set(stream.id, stream);
+    this.live.add(stream);
     this.budgets.earnMessage();
     this.sender.head(stream, { pseudo: pseudoFields(request), fields: request.fields, ended });
     this.events.output();
@@ -146,7 +146,7 @@ export class DialedConnection<Owner> extends Connection<Owner, DialedEvents<Owne
 
   protected goaway(lastId: number, code: number): void {
     this.#isGoingAway = true;
-    for (const stream of [...this.live.values()]) {
+    for (const stream of this.live.values()) {
       if (stream.id > lastId) this.unserved(stream, "The server goes away before it has served it");
     }
     this.events.goingAway(code);

@@ -14,36 +14,49 @@ export interface Clock {
  */
 export class Deadlines implements Clock {
   now = 0;
-  readonly #watched = new Set<Deadline>();
+  /** In no order; each knows its place. No `Set`, see `Roster`: connections come and go. */
+  readonly #watched: Deadline[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
 
   /** A deadline, not armed yet; dispose it when its connection is over. */
   watch(): Deadline {
     const deadline = new Deadline(this, this.#forget);
-    this.#watched.add(deadline);
+    deadline.place = this.#watched.push(deadline) - 1;
     this.#timer ??= setInterval(() => this.#look(), TICK_MS);
     return deadline;
   }
 
   #look(): void {
     this.now += TICK_MS;
-    for (const deadline of this.#watched) deadline.expireIfDue();
+    // backwards: in the place of one that goes stands the last one then, which has been asked
+    for (let i = this.#watched.length - 1; i >= 0; i--) this.#watched[i]?.expireIfDue();
   }
 
   /** One for all: each connection has several deadlines. */
   readonly #forget = (deadline: Deadline): void => {
-    this.#watched.delete(deadline);
-    if (this.#watched.size === 0) {
+    const { place } = deadline;
+    if (place === NOWHERE) return;
+    deadline.place = NOWHERE;
+    const last = this.#watched.pop();
+    if (last !== undefined && last !== deadline) {
+      this.#watched[place] = last;
+      last.place = place;
+    }
+    if (this.#watched.length === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
   };
 }
 
+const NOWHERE = -1;
+
 /** One point in time at a time, and what to do when it has come. */
 export class Deadline implements Disposable {
   readonly #clock: Clock;
   readonly #forget: (deadline: Deadline) => void;
+  /** Where it stands among those that are watched. */
+  place = NOWHERE;
   #due = Infinity;
   #onExpire: () => void = nothing;
 

@@ -1,4 +1,5 @@
 import type { Address } from "../core/address.ts";
+import { Roster, type RosterEntry } from "../core/roster.ts";
 import type { Count, CountByKey } from "../core/counters.ts";
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
 import type { Place } from "../tls/engine.ts";
@@ -62,8 +63,8 @@ export class ConnectionLimit {
   #last: Omit<RefusedConnections, "count"> | undefined;
   #deadline: Deadline | undefined;
   /** Those that have yet to finish their handshake, of this thread, the oldest first. */
-  readonly #silent = new Set<CountedPlace>();
-  readonly #speaking = new Set<CountedPlace>();
+  readonly #silent = new Roster<CountedPlace>();
+  readonly #speaking = new Roster<CountedPlace>();
 
   constructor(options: ConnectionLimitOptions) {
     this.#options = options;
@@ -103,7 +104,7 @@ export class ConnectionLimit {
   }
 
   readonly #begun = (place: CountedPlace): void => {
-    this.#silent.add(place);
+    place.entry = this.#silent.add(place);
     const { limits, descriptors = Infinity } = this.#options;
     // a connection takes a descriptor, and mostly one more to its server
     const room = Math.min(limits().connections || Infinity, descriptors / 2);
@@ -111,9 +112,8 @@ export class ConnectionLimit {
     const most = Math.max(room / 2, FEW);
     let unproven = this.#options.unproven.add(1);
     for (const some of [this.#silent, this.#speaking]) {
-      for (const oldest of some) {
+      for (let oldest = some.first; oldest !== undefined && oldest !== place; oldest = some.first) {
         if (unproven <= most) return;
-        if (oldest === place) continue;
         if (oldest.giveWay()) this.#refuse(oldest.peer, "handshakes");
         unproven = this.#options.unproven.value;
       }
@@ -121,11 +121,15 @@ export class ConnectionLimit {
   };
 
   readonly #spoke = (place: CountedPlace): void => {
-    if (this.#silent.delete(place)) this.#speaking.add(place);
+    const { entry } = place;
+    if (entry !== undefined && this.#silent.remove(entry)) place.entry = this.#speaking.add(place);
   };
 
   readonly #settled = (place: CountedPlace): void => {
-    if (this.#silent.delete(place) || this.#speaking.delete(place)) this.#options.unproven.add(-1);
+    const { entry } = place;
+    if (entry === undefined) return;
+    const wasIn = this.#silent.remove(entry) || this.#speaking.remove(entry);
+    if (wasIn) this.#options.unproven.add(-1);
   };
 
   readonly #refuse = (peer: Address, limit: LimitName): void => {
@@ -162,6 +166,8 @@ interface PlaceOptions extends Pick<ConnectionLimitOptions, "limits" | "open" | 
 class CountedPlace implements Place {
   /** As far as it is known. */
   peer: Address;
+  /** Where it stands while its handshake goes on. */
+  entry: RosterEntry<CountedPlace> | undefined;
   readonly #options: PlaceOptions;
   #named = false;
   #giveWay: (() => boolean) | undefined;

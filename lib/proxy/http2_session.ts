@@ -244,7 +244,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
       const { written } = this.#client.bytes;
       const { isWriting } = this.#pump;
       if (!grace.look(performance.now(), { written, isWriting })) return this.#look(grace);
-      for (const stream of [...this.connection.streams.values()]) stream.owner?.abandon();
+      for (const stream of this.connection.streams.values()) stream.owner?.abandon();
     });
   }
 

@@ -1,3 +1,4 @@
+import { Roster } from "../core/roster.ts";
 import type { Address } from "../core/address.ts";
 import type { AddressSet } from "../core/address_set.ts";
 import type { Observer } from "../core/event.ts";
@@ -45,7 +46,7 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
   const { engine, address, beside, certificates, alpn, policy, tickets } = options;
   const { handshakeTimeout } = options;
   const { admit, proxies, limit, sessions, observe, challenge } = options;
-  const served = new Set<Session>();
+  const served = new Roster<Session>();
   const listener = await engine.listen({
     address,
     beside,
@@ -68,9 +69,9 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
       }
       observe({ kind: "handshake", peer, tls });
       const session = options.serve(connection);
-      served.add(session);
+      const entry = served.add(session);
       session.done.then(() => {
-        served.delete(session);
+        served.remove(entry);
         place.leave();
       });
       sessions.add(session);
@@ -94,7 +95,7 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
     refresh: () => listener.refresh(),
     settle: () => listener.settle(),
     close: async (options) => {
-      for (const session of served) session.retire?.();
+      for (const session of served.values()) session.retire?.();
       await listener.close(options);
       limit.close();
     },

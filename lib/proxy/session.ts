@@ -1,3 +1,4 @@
+import { Roster } from "../core/roster.ts";
 import { within } from "../io/within.ts";
 
 /** One client's connection while it is served. */
@@ -17,7 +18,7 @@ export interface Session {
 
 /** All sessions that run, so that a stop can wait for them and then end them. */
 export class Sessions {
-  readonly #running = new Set<Session>();
+  readonly #running = new Roster<Session>();
   #draining = false;
 
   get size(): number {
@@ -29,8 +30,8 @@ export class Sessions {
   }
 
   add(session: Session): void {
-    this.#running.add(session);
-    session.done.then(() => this.#running.delete(session));
+    const running = this.#running.add(session);
+    session.done.then(() => this.#running.remove(running));
     if (this.#draining) session.drain();
   }
 
@@ -41,15 +42,15 @@ export class Sessions {
    */
   async drain(timeoutMs: number): Promise<number> {
     this.#draining = true;
-    for (const session of this.#running) session.drain();
+    for (const session of this.#running.values()) session.drain();
     const cut = await this.#allDone(timeoutMs);
-    for (const session of this.#running) session.abort();
-    await Promise.all([...this.#running].map(({ done }) => done));
+    for (const session of this.#running.values()) session.abort();
+    await Promise.all(this.#running.values().map(({ done }) => done));
     return cut;
   }
 
   async #allDone(timeoutMs: number): Promise<number> {
-    const done = Promise.all([...this.#running].map(({ done }) => done));
+    const done = Promise.all(this.#running.values().map(({ done }) => done));
     await within(done, timeoutMs, () => {});
     return this.#running.size;
   }

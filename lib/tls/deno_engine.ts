@@ -1,3 +1,4 @@
+import { Roster } from "../core/roster.ts";
 import { acceptAll } from "../ports/accept_loop.ts";
 import { type Address, toAddress } from "../core/address.ts";
 import type { TlsFacts } from "../core/tls_facts.ts";
@@ -43,7 +44,7 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
   refuseWhatItLacks(options);
   const { beside = false } = options;
   const port = beside ? options.address.port : await portKeeper().claim(options.address);
-  const pending = new Set<Deno.TlsConn>();
+  const pending = new Roster<Deno.TlsConn>();
   const first = await open(port);
   const rotation = new Rotation(first, {
     open: () => open(port),
@@ -56,7 +57,7 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
     settle: () => rotation.settle(),
     close: async ({ finishHandshakes = false } = {}) => {
       await rotation.close();
-      if (!finishHandshakes) { for (const socket of pending) breakOff(socket); }
+      if (!finishHandshakes) { for (const socket of pending.values()) breakOff(socket); }
     },
   };
 
@@ -83,8 +84,8 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
         const { enter } = options;
         const place = enter === undefined ? FREE_PLACE : enter(toAddress(socket.remoteAddr));
         if (place === undefined) return breakOff(socket);
-        pending.add(socket);
-        handshake(socket, { options, certificate, place }).finally(() => pending.delete(socket));
+        const entry = pending.add(socket);
+        handshake(socket, { options, certificate, place }).finally(() => pending.remove(entry));
       },
       gone: () => options.onGone?.(),
       trouble: (reason) => (options.onShortage ?? options.onTrouble)(reason),

@@ -1,3 +1,4 @@
+import { Roster } from "../core/roster.ts";
 import type { Certificate } from "../certificates/certificate.ts";
 import { type Address, toAddress } from "../core/address.ts";
 import { asProxyError } from "../core/errors.ts";
@@ -54,7 +55,7 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
   const port = beside ? options.address.port : await portKeeper().claim(options.address);
   const address = { host: options.address.host, port };
   const contexts = new Contexts(options);
-  const pending = new Set<ServerHandshake>();
+  const pending = new Roster<ServerHandshake>();
   /** Those whose PROXY header is being read. */
   const unnamed = new Set<Deno.TcpConn>();
   const { listener, closeBy } = await portKeeper().open({
@@ -90,7 +91,7 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
       });
       if (finishHandshakes) return;
       for (const tcp of unnamed) closeQuietly(tcp);
-      for (const handshake of pending) handshake.abort();
+      for (const handshake of pending.values()) handshake.abort();
     },
   };
 
@@ -103,9 +104,9 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
       ...client,
       options,
       contextFor: (admitted) => contexts.of(admitted),
-      settled: (handshake) => pending.delete(handshake),
+      settled: () => void pending.remove(entry),
     });
-    pending.add(handshake);
+    const entry = pending.add(handshake);
     client.place.begin(() => {
       handshake.cut();
       return true;

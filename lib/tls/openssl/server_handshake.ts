@@ -35,7 +35,7 @@ export interface HandshakeOptions {
   /** @throws {ProxyError} where the library does not take the certificate */
   readonly contextFor: (admitted: Admitted) => TlsContext;
   /** Called once, when it is a connection or has failed. */
-  readonly settled: (handshake: ServerHandshake) => void;
+  readonly settled: () => void;
   /** When it was accepted, by `performance.now()`, where that is a while ago. */
   readonly began?: number;
 }
@@ -289,7 +289,7 @@ export class ServerHandshake {
     clearTimeout(this.#timer);
     // else something may still come to lie in it
     if (!this.#reading) BUFFERS.give(this.#buffer);
-    this.#options.settled(this);
+    this.#options.settled();
   }
 }
 

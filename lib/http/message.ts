@@ -128,7 +128,7 @@ export interface FieldChanges {
 
 export interface RequestChanges extends FieldChanges {
   /** What the server gets instead of `RequestFacts.path`. */
-  readonly path: string | undefined;
+  readonly path?: string | undefined;
   /** What it gets as `Host`, or `:authority`, instead of `RequestFacts.authority`. */
   readonly host?: string | undefined;
 }

@@ -1,5 +1,4 @@
-import { joinBytes } from "../core/bytes.ts";
-import { encodeLatin1 } from "../core/latin1.ts";
+import { writeLatin1 } from "../core/latin1.ts";
 import { dateField } from "../http/date.ts";
 import { field } from "../http/field.ts";
 import type { OwnAnswer } from "../http/own_answer.ts";
@@ -20,12 +19,15 @@ export function encodeOwnAnswer(
   { status, fields, body }: OwnAnswer,
   { method, keepAlive, now }: OwnAnswerTerms,
 ): Uint8Array {
-  const head = encodeLatin1(responseHeadText({ status, reason: reasonOf(status) }, [
+  const head = responseHeadText({ status, reason: reasonOf(status) }, [
     ...fields,
     dateField(now ?? Date.now()),
     ...(status === 204 || status === 304 ? [] : [field("Content-Length", String(body.length))]),
     ...(keepAlive ? [] : [field("Connection", "close")]),
-  ]));
-  if (method === "HEAD" || body.length === 0) return head;
-  return joinBytes([head, body]);
+  ]);
+  const hasBody = method !== "HEAD";
+  const bytes = new Uint8Array(head.length + (hasBody ? body.length : 0));
+  writeLatin1(head, bytes, 0);
+  if (hasBody) bytes.set(body, head.length);
+  return bytes;
 }

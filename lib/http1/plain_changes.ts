@@ -17,6 +17,8 @@ export class PlainChanges {
   #removed: readonly string[] = NO_NAMES;
   #isPlain = true;
   #changes: FieldChanges | undefined;
+  /** The lines as text: what differs from request to request is most often the client. */
+  #text = "";
 
   /**
    * Goes by these from now on.
@@ -31,7 +33,10 @@ export class PlainChanges {
       const added = changes?.add ?? [];
       const first = host === undefined ? "" : lineOf("Host", host);
       const lines = added.map(({ name, value }) => lineOf(name, value)).join("");
-      this.lines = encodeLatin1(first + lines);
+      if (first + lines !== this.#text) {
+        this.#text = first + lines;
+        this.lines = encodeLatin1(this.#text);
+      }
       const names = [...this.#removed, ...added.map(({ name }) => name)];
       this.#isPlain = names.every((name) => (fieldName(name).role & WRITTEN_HERE) === 0);
     }

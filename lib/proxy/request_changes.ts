@@ -16,6 +16,8 @@ export function requestChanges(
   const host = makeHost?.(variables);
   const fields = requestFields?.(variables);
   const path = prefix === undefined ? undefined : stripPrefix(request.path, prefix);
+  // one object for all requests, where no value depends on them: it is known again by that
+  if (path === undefined && host === undefined && login === undefined) return fields;
   const told = path === undefined || prefix === undefined ? [] : [
     { name: "X-Forwarded-Prefix", value: prefix.replace(/\/$/, "") },
   ];

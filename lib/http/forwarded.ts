@@ -1,4 +1,4 @@
-import { ipAddress } from "../core/host_name.ts";
+import { isIP } from "node:net";
 import type { ClientCertFields } from "./client_cert.ts";
 import { fieldName } from "./field_name.ts";
 import { HOST, TOKEN } from "./grammar.ts";
@@ -95,7 +95,8 @@ function addressOf(node: string): string | undefined {
   const [, inBrackets] = /^\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?$/.exec(text) ?? [];
   const [, v4] = /^([\d.]+)(?::\d{1,5})?$/.exec(text) ?? [];
   const address = inBrackets ?? v4 ?? text;
-  const isRight = ipAddress(address) !== undefined && address.includes(":") === (v4 === undefined);
+  // one with a zone is none: it means nothing outside its own machine
+  const isRight = isIP(address) === (v4 === undefined ? 6 : 4) && !address.includes("%");
   return isRight ? address : undefined;
 }
 

@@ -3,11 +3,13 @@ import { closeQuietly } from "../../io/close_quietly.ts";
 import type { ByteSocket } from "../../io/socket_connection.ts";
 import { closeWithLastWords } from "./last_words.ts";
 import type { Bytes } from "./library.ts";
+import { RecordWalk } from "./record_walk.ts";
 import { MAX_PLAIN_BYTES, READ, sealedBytes, type TlsSession } from "./session.ts";
 
 /**
  * TLS over a TCP connection whose handshake is done, of either side. Ciphertext is read into the
- * caller's own buffer and decrypted there. No function here is async, and each connection makes its
+ * caller's own buffer and decrypted there; the rest of a record that is larger than that buffer, into
+ * one for the purpose. No function here is async, and each connection makes its
  * callbacks once: a promise or a closure for each read would show in what a request costs.
  */
 export class OpenSslSocket implements ByteSocket {
@@ -16,6 +18,9 @@ export class OpenSslSocket implements ByteSocket {
   #closed = false;
   /** Where the read under way is to put what it gets. */
   #into: Bytes = NOTHING;
+  readonly #records = new RecordWalk();
+  /** What the rest of a large record is read into. */
+  #rest: Bytes | undefined;
   /** The write under way: a buffer of the pools, or bytes nobody asked to send. */
   #out: Bytes | undefined;
   #at = 0;
@@ -91,6 +96,11 @@ export class OpenSslSocket implements ByteSocket {
 
   #readMore(): Promise<number | null> {
     const into = this.#into;
+    const { missing } = this.#records;
+    if (missing > into.length) {
+      this.#rest = RECORD_POOL.take();
+      return this.#tcp.read(this.#rest.subarray(0, missing)).then(this.#onRead);
+    }
     const { held } = this.#session;
     const room = held === 0 || held > into.length / 2 ? into : into.subarray(0, into.length - held);
     return this.#tcp.read(room).then(this.#onRead);
@@ -108,10 +118,15 @@ export class OpenSslSocket implements ByteSocket {
 
   readonly #decryptAtHand = (): Promise<number | null> | number | null => this.#decrypt(0);
 
-  /** @param received how many bytes have come to the buffer, in which they are decrypted */
+  /** @param received how many bytes have come, which are decrypted into the caller's buffer */
   #decrypt(received: number): Promise<number | null> | number | null {
     const session = this.#session;
-    const count = session.read(this.#into, this.#into, received);
+    const rest = this.#rest;
+    const input = rest ?? this.#into;
+    this.#records.pass(input, received, session.held === 0);
+    const count = session.read(input, this.#into, received);
+    if (rest !== undefined) RECORD_POOL.give(rest);
+    this.#rest = undefined;
     const unasked = session.takeUnsent();
     if (unasked !== undefined) void this.#enqueue(unasked);
     if (count > 0) return count;

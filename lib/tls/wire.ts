@@ -1,3 +1,5 @@
+import { decodeLatin1 } from "../core/latin1.ts";
+
 /** AlertDescription numbers (RFC 8446, section 6). */
 export const ALERT = {
   close_notify: 0,
@@ -114,8 +116,6 @@ export class Cursor {
 
   /** All bytes, one character each. */
   text(): string {
-    let text = "";
-    for (const byte of this.#bytes) text += String.fromCharCode(byte);
-    return text;
+    return decodeLatin1(this.#bytes);
   }
 }

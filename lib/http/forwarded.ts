@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { ipBytes } from "../core/ip.ts";
 import type { ClientCertFields } from "./client_cert.ts";
 import { fieldName } from "./field_name.ts";
 import { HOST, TOKEN } from "./grammar.ts";
@@ -95,9 +95,7 @@ function addressOf(node: string): string | undefined {
   const [, inBrackets] = /^\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?$/.exec(text) ?? [];
   const [, v4] = /^([\d.]+)(?::\d{1,5})?$/.exec(text) ?? [];
   const address = inBrackets ?? v4 ?? text;
-  // one with a zone is none: it means nothing outside its own machine
-  const isRight = isIP(address) === (v4 === undefined ? 6 : 4) && !address.includes("%");
-  return isRight ? address : undefined;
+  return ipBytes(address)?.length === (v4 === undefined ? 16 : 4) ? address : undefined;
 }
 
 /** One hop as RFC 7239, sections 4 and 6, writes it. */

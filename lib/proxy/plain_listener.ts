@@ -1,5 +1,6 @@
 import { acceptAll } from "../ports/accept_loop.ts";
 import { type Address, toAddress } from "../core/address.ts";
+import { Roster } from "../core/roster.ts";
 import { SocketConnection } from "../io/socket_connection.ts";
 import { closeQuietly } from "../io/close_quietly.ts";
 import { PrefixedSocket } from "../io/prefixed_socket.ts";
@@ -49,7 +50,7 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
   });
   let closed = false;
   /** Those whose header is being read. */
-  const pending = new Set<Deno.TcpConn>();
+  const pending = new Roster<Deno.TcpConn>();
   const accepting = acceptAll(listener, {
     socket: (socket) => {
       const peer = toAddress(socket.remoteAddr);
@@ -73,7 +74,7 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
         listener.close();
         await accepting;
       });
-      for (const socket of pending) closeQuietly(socket);
+      for (const socket of pending.values()) closeQuietly(socket);
       limit.close();
     },
   };
@@ -81,17 +82,17 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
   async function acceptProxied(socket: Deno.TcpConn, peer: Address): Promise<void> {
     const place = limit.enterUnnamed(peer);
     if (place === undefined) return socket.close();
-    pending.add(socket);
+    const entry = pending.add(socket);
     try {
       const { origin, rest } = await readProxiedStart(socket, {
         timeout: options.handshakeTimeout,
       });
-      pending.delete(socket);
+      pending.remove(entry);
       const ends = origin ?? { peer, local: toAddress(socket.localAddr) };
       if (!place.name(ends.peer)) return socket.close();
       serve(socket, { place, ends, rest });
     } catch (error) {
-      pending.delete(socket);
+      pending.remove(entry);
       place.leave();
       const failed = asProxyError(error, "internal");
       observe({ kind: "handshake_failed", peer, sni: undefined, error: failed });

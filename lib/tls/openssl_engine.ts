@@ -57,7 +57,7 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
   const contexts = new Contexts(options);
   const pending = new Roster<ServerHandshake>();
   /** Those whose PROXY header is being read. */
-  const unnamed = new Set<Deno.TcpConn>();
+  const unnamed = new Roster<Deno.TcpConn>();
   const { listener, closeBy } = await portKeeper().open({
     address,
     noDelay: false,
@@ -90,7 +90,7 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
         await accepting;
       });
       if (finishHandshakes) return;
-      for (const tcp of unnamed) closeQuietly(tcp);
+      for (const tcp of unnamed.values()) closeQuietly(tcp);
       for (const handshake of pending.values()) handshake.abort();
     },
   };
@@ -119,15 +119,15 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
     const place = enterUnnamed === undefined ? FREE_PLACE : enterUnnamed(peer);
     if (place === undefined) return closeQuietly(tcp);
     const began = performance.now();
-    unnamed.add(tcp);
+    const entry = unnamed.add(tcp);
     try {
       const { origin, rest } = await readProxiedStart(tcp, { timeout });
-      unnamed.delete(tcp);
+      unnamed.remove(entry);
       const ends = origin ?? { peer, local: toAddress(tcp.localAddr) };
       if (!place.name(ends.peer)) return closeQuietly(tcp);
       shakeHands(tcp, { place, ends, first: rest, began });
     } catch (error) {
-      unnamed.delete(tcp);
+      unnamed.remove(entry);
       place.leave();
       const failed = asProxyError(error, "internal");
       options.onHandshakeFailure({ peer, sni: undefined, error: failed });

@@ -8,9 +8,9 @@ import { MAX_PLAIN_BYTES, READ, sealedBytes, type TlsSession } from "./session.t
 
 /**
  * TLS over a TCP connection whose handshake is done, of either side. Ciphertext is read into the
- * caller's own buffer and decrypted there; the rest of a record that is larger than that buffer, into
- * one for the purpose. No function here is async, and each connection makes its
- * callbacks once: a promise or a closure for each read would show in what a request costs.
+ * caller's own buffer and decrypted there; the rest of a record that is larger than that, into one of
+ * a pool. No function here is async, and each connection makes its callbacks once: a promise or a
+ * closure for each read would show in what a request costs.
  */
 export class OpenSslSocket implements ByteSocket {
   readonly #tcp: ByteSocket;

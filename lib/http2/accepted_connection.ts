@@ -130,7 +130,7 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
     try {
       const head = this.#readHead(block);
       if (block.dependsOnItself) throw new ProxyError("bad_field", DEPENDS_ON_ITSELF);
-      if (this.live.size >= this.options.maxStreams) {
+      if (this.live.size >= this.options.maxStreams && !this.#makeRoom()) {
         return this.refuse(id, ERROR.refusedStream);
       }
       this.#open(block, head);
@@ -164,6 +164,19 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
 
   protected sentMessage(): void {
     this.budgets.earnMessage();
+  }
+
+  /**
+   * Ends the oldest stream whose answer has ended, of which the client has yet to end its side: some
+   * do so late, or never (Firefox, behind a WebSocket). @returns whether there was one
+   */
+  #makeRoom(): boolean {
+    for (const stream of this.live) {
+      if (stream.state !== "half_closed_local") continue;
+      this.reset(stream, ERROR.noError);
+      return true;
+    }
+    return false;
   }
 
   /** A stream that was left out has never been there (section 5.1.1). */

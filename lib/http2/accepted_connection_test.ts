@@ -389,6 +389,22 @@ Deno.test("a stream beyond the limit is refused, and its block decoded neverthel
   assert.equal(end.facts.at(-1), "request 5 end GET https://example.com/ x-own=1");
 });
 
+Deno.test("a stream that only its client has yet to end makes room for another", () => {
+  const end = opened({ maxStreams: 2 });
+  end.onRequest = () => {};
+  const post = requestFields({ ":method": "POST" });
+  framesAfter(end, headers(1, post, { ended: false }), headers(3, post, { ended: false }));
+  const [, answered] = end.connection.streams.values();
+  assert.ok(answered !== undefined);
+  end.connection.respond(answered, 200, sourceOf([]), true);
+  assert.deepEqual(framesAfter(end, headers(5, post, { ended: false })), [
+    "headers 3 end",
+    `rstStream 3 ${ERROR.noError}`,
+  ]);
+  assert.deepEqual(end.connection.streams.values().map(({ id }) => id), [1, 5]);
+  assert.deepEqual(framesAfter(end, headers(7, post)), [`rstStream 7 ${ERROR.refusedStream}`]);
+});
+
 Deno.test("a head over the limits opens a stream of which nothing else is known", () => {
   const end = opened();
   const large = requestFields({}, Array.from({ length: 60 }, (_, i): RawField => [`x-${i}`, "1"]));

@@ -53,9 +53,9 @@ export class Roster<T> {
   }
 
   /** @returns whether it was in it */
-  remove(entry: RosterEntry<T>): boolean {
-    const gone = entry as Linked<T>;
-    if (gone.home !== this) return false;
+  remove(entry: RosterEntry<T> | undefined): boolean {
+    const gone = entry as Linked<T> | undefined;
+    if (gone?.home !== this) return false;
     const { previous, next } = gone;
     if (previous === undefined) this.#first = next;
     else previous.next = next;

@@ -32,10 +32,10 @@ export class PlainChanges {
       this.#removed = [...changes?.remove ?? NO_NAMES];
       const added = changes?.add ?? [];
       const first = host === undefined ? "" : lineOf("Host", host);
-      const lines = added.map(({ name, value }) => lineOf(name, value)).join("");
-      if (first + lines !== this.#text) {
-        this.#text = first + lines;
-        this.lines = encodeLatin1(this.#text);
+      const text = first + added.map(({ name, value }) => lineOf(name, value)).join("");
+      if (text !== this.#text) {
+        this.#text = text;
+        this.lines = encodeLatin1(text);
       }
       const names = [...this.#removed, ...added.map(({ name }) => name)];
       this.#isPlain = names.every((name) => (fieldName(name).role & WRITTEN_HERE) === 0);

@@ -34,7 +34,7 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
   /** The numbers that a client has left out last: between these two. */
   #skipped = { after: 0, before: 0 };
   /** Whether the client has said that it is leaving. */
-  #isLeft = false;
+  #clientLeaves = false;
   /** How far a shutdown has come: streams that were on their way are let in at first. */
   #shutdown: "none" | "announced" | "final" = "none";
 
@@ -145,12 +145,12 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
 
   /** A client that leaves is served to the end of what it has asked for. */
   protected goaway(): void {
-    this.#isLeft = true;
+    this.#clientLeaves = true;
     if (this.live.size === 0) this.finishShutdown();
   }
 
   protected override noStreamLeft(): void {
-    if (this.#isLeft && this.#shutdown !== "final") this.finishShutdown();
+    if (this.#clientLeaves && this.#shutdown !== "final") this.finishShutdown();
     else super.noStreamLeft();
   }
 

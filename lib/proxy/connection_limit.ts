@@ -121,13 +121,11 @@ export class ConnectionLimit {
   };
 
   readonly #spoke = (place: CountedPlace): void => {
-    const { entry } = place;
-    if (entry !== undefined && this.#silent.remove(entry)) place.entry = this.#speaking.add(place);
+    if (this.#silent.remove(place.entry)) place.entry = this.#speaking.add(place);
   };
 
   readonly #settled = (place: CountedPlace): void => {
     const { entry } = place;
-    if (entry === undefined) return;
     const wasIn = this.#silent.remove(entry) || this.#speaking.remove(entry);
     if (wasIn) this.#options.unproven.add(-1);
   };

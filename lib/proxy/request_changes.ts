@@ -27,7 +27,5 @@ export function requestChanges(
     ...(login === undefined ? [] : ["authorization"]),
     ...told.map(({ name }) => name.toLowerCase()),
   ];
-  const add = [...fields?.add ?? [], ...told];
-  const isChanged = path !== undefined || host !== undefined || remove.length + add.length > 0;
-  return isChanged ? { remove: new Set(remove), add, path, host } : undefined;
+  return { remove: new Set(remove), add: [...fields?.add ?? [], ...told], path, host };
 }

@@ -83,7 +83,7 @@ const MAY_IMPORT = {
   permissions: ["config", "ports", "core"],
   config: ["acme", "certificates", "tls", "http", "io", "core"],
   proxy: ["upstream", ...BELOW],
-  upstream: ["http1", "http2", "http", "tls", "certificates", "log", "io", "core"],
+  upstream: ["http1", "http2", "http", "tls", "certificates", "ports", "log", "io", "core"],
   admin: ["metrics", "log", "http1", "http", "io", "ports", "core"],
   metrics: ["log", "core"],
   log: ["io", "core"],

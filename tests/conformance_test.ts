@@ -162,9 +162,12 @@ const DIFFERENCES: Readonly<Record<Capability, Difference>> = {
   },
   truncation_seen: {
     lacking: [],
-    can: { "FIN": "client_gone", "FIN amid a record": "client_gone", "RST": "client_gone" },
+    can: {
+      ...{ "close_notify": "done", "FIN": "client_gone" },
+      ...{ "FIN amid a record": "client_gone", "RST": "client_gone" },
+    },
     // a request's framing shows it in http mode; in tcp mode it counts as an end
-    instead: { "FIN": "done", "FIN amid a record": "done", "RST": "done" },
+    instead: { "close_notify": "done", "FIN": "done", "FIN amid a record": "done", "RST": "done" },
     look: truncationsSeen,
   },
   truncation_shown: {

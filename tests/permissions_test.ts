@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
-import { startBackend, startEcho, startHttp, unusedPort } from "./support/backends.ts";
+import { startBackend, startHttp, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { printedFlags, printedPermissions } from "./support/printed_permissions.ts";
+import { BROKEN_OFF, lastWords } from "./support/engine_looks.ts";
 import { within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
 import { startNameServer } from "./support/name_server.ts";
 import { ENGINES, NotStarted, startProxy, stopProxy } from "./support/start_proxy.ts";
-import { connectTls } from "./support/tls_client.ts";
+import { connectNodeTls, connectTls } from "./support/tls_client.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const TOKEN = "0123456789abcdef0123456789abcdef";
@@ -90,12 +91,16 @@ ${more}`;
 }
 
 Deno.test("without ALPN OpenSSL takes its two files alone, and a process may open no others", async () => {
-  await using echo = await startEcho();
+  const heard: string[] = [];
+  await using backend = await startBackend(async (connection) => {
+    await connection.write(await connection.readText(4));
+    heard.push(await lastWords(connection));
+  }, { brokenOff: true });
   const port = await unusedPort();
   await using config = await ConfigFile.createWithSecret(`
 listeners: [{ listen: "127.0.0.1:${port}", mode: tcp, engine: openssl }]
 certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
-backends: { a: { servers: ["${echo.address}"] } }
+backends: { a: { servers: ["${backend.address}"] } }
 routes: [{ backend: a }]
 workers: 2`);
   const granted = await printedFlags(config.path);
@@ -103,9 +108,15 @@ workers: 2`);
   assert.match(libraries.join(), /^--allow-ffi=\/\S+\/libcrypto\.so\.3,\/\S+\/libssl\.so\.3$/);
   await using proxy = await startProxy(["--config", config.path], { granted });
   assert.deepEqual(proxy.says.matching(/permission/), []);
-  using client = await connectTls(port);
-  await client.write("ping");
-  assert.equal(await client.readText(4), "ping");
+  for (let number = 0; number < 4; number++) {
+    const { connection: client } = await connectNodeTls(port);
+    await client.write("ping");
+    assert.equal(await client.readText(4), "ping");
+    client.reset();
+  }
+  await backend.allGone();
+  // the C library is reached through them: what is cut off on one side is on the other
+  assert.deepEqual(heard, Array(4).fill(BROKEN_OFF));
 });
 
 Deno.test("with the printed permissions nothing else can be reached", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { startBackend, startEcho, unusedPort } from "./support/backends.ts";
 import { denoTransport, type Transport } from "./support/connection.ts";
+import { BROKEN_OFF, lastWords } from "./support/engine_looks.ts";
 import { within } from "./support/deadline.ts";
 import { startRedis } from "./support/redis.ts";
 import { ENGINE_CAN, ENGINES, startProxy, startProxyFor } from "./support/start_proxy.ts";
@@ -110,10 +111,11 @@ for (const engine of ENGINES) {
   });
 
   Deno.test(`tcp mode breaks off on one side what breaks off on the other (${engine})`, async () => {
+    const heard: string[] = [];
     await using backend = await startBackend(async (connection) => {
       await connection.write("abc");
       if (await connection.readText(1) === "r") return connection.reset();
-      await connection.untilGone();
+      heard.push(await connection.readText(5), await lastWords(connection));
     }, { brokenOff: true });
     await using proxy = await startProxyFor({ engine, mode, backend: backend.address });
     using client = await connectTls(proxy.port);
@@ -124,11 +126,13 @@ for (const engine of ENGINES) {
 
     const { connection: resetting } = await connectNodeTls(proxy.port);
     await resetting.readUntil("abc");
+    await resetting.write("x last");
     resetting.reset();
     await backend.allGone();
     const ends = await proxy.log.count(/ end peer=/, 2);
     assert.match(ends[0] ?? "", / warning end .*how="upstream_gone: /);
     const seen = ENGINE_CAN[engine].has("truncation_seen");
+    assert.deepEqual(heard, [" last", seen ? BROKEN_OFF : ""]);
     assert.match(ends[1] ?? "", seen ? / info end .*how="client_gone: / : / info end .*how=done/);
   });
 }

@@ -33,6 +33,8 @@ export interface SocketConnectionOptions {
    * reset it.
    */
   readonly onBreakOff?: () => void;
+  /** Resets the open socket; it is closed once this has settled. Without it a reset is a close. */
+  readonly sendReset?: () => Promise<void>;
 }
 
 /** A `Connection` over a socket's `read` and `write`. */
@@ -44,6 +46,7 @@ export class SocketConnection implements Connection {
   readonly #goneCode: ErrorCode;
   readonly #recordBytes: number;
   readonly #onBreakOff: (() => void) | undefined;
+  readonly #sendReset: (() => Promise<void>) | undefined;
   /** Made for who reads and writes by promises. */
   #chunks: ChunkReader | undefined;
   readonly #idleBufferBytes: number;
@@ -80,6 +83,7 @@ export class SocketConnection implements Connection {
     this.local = options.local;
     this.#goneCode = options.goneCode;
     this.#onBreakOff = options.onBreakOff;
+    this.#sendReset = options.sendReset;
     this.#idleBufferBytes = options.idleBufferBytes;
     this.#recordBytes = options.recordBytes ?? Infinity;
   }
@@ -145,19 +149,27 @@ export class SocketConnection implements Connection {
 
   close(reason?: Error): void {
     if (this.#isClosed) return;
+    this.#end(reason);
+    this.#socket.close();
+    if (!this.#dead && !(this.#readsEnded && this.#writesEnded)) this.#onBreakOff?.();
+  }
+
+  reset(reason?: Error): void {
+    const sendReset = this.#sendReset;
+    if (this.#isClosed || this.#dead || sendReset === undefined) return this.close(reason);
+    this.#end(reason);
+    const close = () => this.#socket.close();
+    void sendReset().then(close, close);
+  }
+
+  /** All but the socket is over. */
+  #end(reason: Error | undefined): void {
     this.#closeReason = reason;
     const isRead = this.#receiver !== undefined || this.#streams !== undefined;
     const tells = isRead && !this.#readsEnded && this.#readError === undefined;
     this.#isClosed = true;
     if (tells) this.#tellReader(this.#closeError);
     if (!this.#writesEnded) this.#streams?.failWritable(this.#closeError);
-    this.#socket.close();
-    if (!this.#dead && !(this.#readsEnded && this.#writesEnded)) this.#onBreakOff?.();
-  }
-
-  /** The runtime has no way to send a RST: the end of TLS without close_notify has to do. */
-  reset(reason?: Error): void {
-    this.close(reason);
   }
 
   #tellReader(reason: Error): void {

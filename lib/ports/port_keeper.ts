@@ -1,8 +1,8 @@
 import type { Address } from "../core/address.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { listeningSockets } from "./listening_sockets.ts";
+import { type ConnectionEnds, OwnSockets } from "./own_sockets.ts";
 import { claimPort } from "./shared_port.ts";
-import { type ConnectionEnds, StuckSockets } from "./stuck_sockets.ts";
 
 /** A socket that is to listen on a port, which others of this process may have as well. */
 export interface Opening<Listener> {
@@ -36,13 +36,15 @@ export interface PortKeeper {
   claim(address: Address): number | Promise<number>;
   /** @throws {ProxyError} what `listen` throws; `unavailable` where Nagle has to be off, but is not */
   open<Listener>(opening: Opening<Listener>): Promise<OpenPort<Listener>>;
-  /** Has a connection that was closed end, whatever its client does: see `StuckSockets`. */
+  /** Has a connection that was closed end, whatever its client does: see `OwnSockets`. */
   free(ends: ConnectionEnds): void;
+  /** Has an open connection end by a RST; it may be closed once this has settled. */
+  reset(ends: ConnectionEnds): Promise<void>;
 }
 
 /** Where all is done in one thread. */
 class OwnPorts implements PortKeeper {
-  #stuck: StuckSockets | undefined;
+  #sockets: OwnSockets | undefined;
 
   get unavailable(): string | undefined {
     try {
@@ -72,8 +74,15 @@ class OwnPorts implements PortKeeper {
   }
 
   free(ends: ConnectionEnds): void {
-    this.#stuck ??= new StuckSockets();
-    this.#stuck.free(ends);
+    this.#own().free(ends);
+  }
+
+  reset(ends: ConnectionEnds): Promise<void> {
+    return this.#own().reset(ends);
+  }
+
+  #own(): OwnSockets {
+    return this.#sockets ??= new OwnSockets();
   }
 
   #mark({ port }: Address): boolean {

@@ -16,6 +16,18 @@ export function systemLibrary(): SystemLibrary {
   return opened ??= open();
 }
 
+/**
+ * Opens it by a library that stands on it, and so has its functions as well: that one may be opened
+ * where this one may not.
+ */
+export function openSystemLibraryBy(path: string): void {
+  try {
+    opened ??= Deno.dlopen(path, SYMBOLS);
+  } catch {
+    // then it is not, which is told to whoever asks for it
+  }
+}
+
 function open(): SystemLibrary {
   const path = libcPath();
   if (path === undefined) {
@@ -41,6 +53,7 @@ const SYMBOLS = {
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
   dup: { parameters: ["i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },

@@ -17,7 +17,7 @@ import {
 import { denoRefusal } from "./deno_refusal.ts";
 import { identityOf, type ListenerIdentity } from "./listener_identity.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
-import type { ConnectionEnds } from "../ports/stuck_sockets.ts";
+import type { ConnectionEnds } from "../ports/own_sockets.ts";
 import { type Generation, Rotation } from "./rotation.ts";
 import { cannotListen } from "../ports/shared_port.ts";
 

@@ -13,6 +13,7 @@ import {
   type SocketConnectionOptions,
 } from "../io/socket_connection.ts";
 import { writeAll } from "../io/write_all.ts";
+import { portKeeper } from "../ports/port_keeper.ts";
 import type { TlsClient } from "../tls/tls_client.ts";
 import { interleaveFamilies, race, type ResolvedAddress } from "./happy_eyeballs.ts";
 
@@ -33,10 +34,14 @@ const IDLE_BUFFER_BYTES = 2 * 1024;
 /** @throws {ProxyError} `connect_failed` or `connect_timeout` */
 export async function dial(server: Endpoint, options: DialOptions): Promise<DialledConnection> {
   const { socket, peer, local, alpn } = await openSocket(server, options);
+  // TLS has its own way to tell what is cut off from what has ended
+  const tells = options.tls !== undefined || server.kind === "unix" ||
+    portKeeper().unavailable !== undefined;
   return new ServerConnection(socket, alpn, {
     ...{ peer, local },
     goneCode: "upstream_gone",
     idleBufferBytes: IDLE_BUFFER_BYTES,
+    ...(tells ? {} : { sendReset: () => portKeeper().reset({ peer, local }) }),
   });
 }
 

@@ -521,6 +521,7 @@ export class Fleet implements App {
       closing: (socket) => ports.closing(worker.index, socket),
       closed: (socket) => ports.closed(socket),
       free: (ends) => portKeeper().free(ends),
+      reset: (ends) => portKeeper().reset(ends),
       log: (lines) => this.#options.log(lines),
       notice: (message) => this.#notice(worker.index, unpackEvent(message)),
     };

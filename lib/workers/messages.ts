@@ -9,7 +9,7 @@ import type { MetricFamily } from "../metrics/metric_family.ts";
 import type { TallyCounts } from "../metrics/tally.ts";
 import type { Totals } from "../metrics/totals.ts";
 import { isRefused } from "../upstream/dial.ts";
-import type { ConnectionEnds } from "../ports/stuck_sockets.ts";
+import type { ConnectionEnds } from "../ports/own_sockets.ts";
 import type { TicketKeySets } from "../tls/openssl/ticket_keys.ts";
 import type { ServerName, ServerView } from "../upstream/server_registry.ts";
 import type { StickyKeys } from "../upstream/sticky_cookie.ts";
@@ -88,6 +88,8 @@ export interface ControlProcedures {
   closing(socket: number): Promise<void>;
   closed(socket: number): void;
   free(ends: ConnectionEnds): void;
+  /** Settles when it may be closed. */
+  reset(ends: ConnectionEnds): Promise<void>;
   /** Appends to the log, whole lines. */
   log(lines: Uint8Array): Promise<void>;
   /** Something that the control plane goes by, or shows. */

@@ -1,6 +1,6 @@
 import type { Address } from "../core/address.ts";
 import type { Opening, OpenPort, PortKeeper } from "../ports/port_keeper.ts";
-import type { ConnectionEnds } from "../ports/stuck_sockets.ts";
+import type { ConnectionEnds } from "../ports/own_sockets.ts";
 import type { Channel } from "./channel.ts";
 import type { ControlProcedures } from "./messages.ts";
 
@@ -44,5 +44,9 @@ export class RemotePorts implements PortKeeper {
 
   free(ends: ConnectionEnds): void {
     this.#control.tell("free", ends);
+  }
+
+  reset(ends: ConnectionEnds): Promise<void> {
+    return this.#control.call("reset", ends);
   }
 }

@@ -44,7 +44,7 @@ if env --block-signal=USR1 true 2>/dev/null; then block="env --block-signal=USR1
 ulimit -c 0
 
 # As RUNTIME_FLAGS has it.
-heap=--v8-flags=--max-semi-space-size=8
+heap=--v8-flags=--max-semi-space-size=4
 
 # The flags are quoted for a shell, since a path may hold a space.
 eval "set -- $flags \"\$main\" \"\$@\""

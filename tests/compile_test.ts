@@ -35,7 +35,7 @@ workers: 2`);
   const { metadata, embeds } = await takeApart(`${output}/tls-proxy`);
   assert.ok(embeds(bundle), "the bundle is inside");
   assert.deepEqual(metadata.unstable_config.features, ["net"]);
-  assert.equal(metadata.v8_flags.at(-1), "--max-semi-space-size=8");
+  assert.equal(metadata.v8_flags.at(-1), "--max-semi-space-size=4");
   const { prompt, allow_import: _, ...permissions } = metadata.permissions;
   assert.equal(prompt, false);
   const expected: Record<string, unknown> = { deny_import: [], ignore_env: [] };

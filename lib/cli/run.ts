@@ -22,6 +22,7 @@ import { rateMemory } from "../core/rate_table.ts";
 import { messageOf } from "../core/errors.ts";
 import { stageAll } from "../core/staged.ts";
 import { descriptorLimit } from "../ports/descriptors.ts";
+import { SpareMemory } from "../ports/spare_memory.ts";
 import { type Log, openLog } from "../log/log.ts";
 import { ledgerLines, startTally } from "../metrics/tally.ts";
 import { openTelemetry } from "../metrics/telemetry.ts";
@@ -165,6 +166,7 @@ async function serve(
       reload: () => reloader.reload("POST /reload"),
     }),
   );
+  cleanUp.use(new SpareMemory());
   const acme = cleanUp.use(
     new AcmeService({
       publish: cluster === undefined ? publish : (pending) => cluster.challenges.put(pending),

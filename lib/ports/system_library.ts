@@ -57,6 +57,9 @@ const SYMBOLS = {
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
   dup: { parameters: ["i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
+  clock: { parameters: [], result: "i64" },
+  // of the GNU library alone
+  malloc_trim: { parameters: ["usize"], result: "i32", nonblocking: true, optional: true },
   getdtablesize: { parameters: [], result: "i32" },
   // moves nothing: it gives the address of its first argument back, for which the runtime's own way
   // (`Deno.UnsafePointer`) takes the permission to open any library

@@ -1,0 +1,71 @@
+import { type SystemLibrary, systemLibrary } from "./system_library.ts";
+
+/** How often is looked, in milliseconds. */
+const EVERY_MS = 1_000;
+
+/** What of the library this needs. */
+type Symbols = Pick<SystemLibrary["symbols"], "clock" | "malloc_trim">;
+
+/**
+ * Gives memory back to the system that was freed and that the C library keeps for itself. Where work
+ * has come in a burst, such as a thousand handshakes, it would else keep some 20 MiB for good: most
+ * of it is what V8's threads have compiled with.
+ */
+export class SpareMemory implements Disposable {
+  readonly #symbols: Symbols | undefined = symbolsHere();
+  readonly #rest = new Rest();
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  constructor() {
+    this.#timer = setInterval(() => this.#look(), EVERY_MS);
+    Deno.unrefTimer(Number(this.#timer));
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    const symbols = this.#symbols;
+    if (symbols === undefined || !this.#rest.look(Number(symbols.clock()))) return;
+    // in a thread of its own: it goes through all that there is
+    void symbols.malloc_trim?.(0n);
+  }
+}
+
+/** Undefined where the library cannot be called. */
+function symbolsHere(): Symbols | undefined {
+  try {
+    return systemLibrary().symbols;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Work that may leave something behind, in microseconds of a processor. */
+const WORK_US = 250_000;
+/** The most of it between two looks that counts as rest: a process in use has something to do. */
+const REST_US = 50_000;
+/** Looks that one may be at work without rest. */
+const LOOKS = 60;
+
+/** Knows when a process has come to rest behind some work, or has worked for long. */
+export class Rest {
+  #last = 0;
+  #worked = 0;
+  #looks = 0;
+
+  /**
+   * @param time of a processor that the process has taken so far, in microseconds
+   * @returns whether it is now; from then on it takes work anew
+   */
+  look(time: number): boolean {
+    const spent = time - this.#last;
+    this.#last = time;
+    this.#worked += spent;
+    if (this.#worked < WORK_US) return false;
+    if (spent > REST_US && ++this.#looks < LOOKS) return false;
+    this.#worked = this.#looks = 0;
+    return true;
+  }
+}

@@ -166,13 +166,23 @@ export class TlsSession {
         this.failure = takeError(this.#openssl);
       }
     }
-    this.#leave(holds);
     this.#barren = at > 0 ? 0 : this.#barren + inputBytes;
-    if (this.#barren > MAX_BARREN_BYTES) {
-      this.#end = READ.failed;
-      this.failure = "too many records without data";
-    }
+    if (this.#barren > MAX_BARREN_BYTES && this.#end === READ.wantsMore) this.#refuse(live, into);
+    this.#leave(holds);
     return at > 0 ? at : this.#end;
+  }
+
+  /**
+   * Ends it for what the library would go on with. The library has an alert for what is no record,
+   * and none that could be asked for.
+   */
+  #refuse(live: Pointer, into: Bytes): void {
+    this.#ring.feed(NO_RECORD, NO_RECORD.length);
+    this.#openssl.ssl.SSL_read(live, into, into.length);
+    this.#ring.takeUnread();
+    this.#openssl.crypto.ERR_clear_error();
+    this.#end = READ.failed;
+    this.failure = "too many records without data";
   }
 
   /**
@@ -325,6 +335,10 @@ export class TlsSession {
 
 /** A record as it comes, at the most (RFC 8446, section 5.2; RFC 5246, section 6.2.3). */
 const RECORD_BYTES = 16 * 1024 + 2048 + 5;
+
+/** Of no known type, and as much as may be missing of a record that has come in part. */
+const NO_RECORD: Bytes = new Uint8Array(RECORD_BYTES);
+NO_RECORD.set([99, 3, 3, 0, 1]);
 
 /**
  * Input without any data in it that a peer may send, such as KeyUpdates, which the library does not

@@ -1,4 +1,3 @@
-import https from "node:https";
 import type { Client, Order } from "acme-client";
 import { messageOf } from "../core/errors.ts";
 import type { ChallengeBoard, ChallengeType, PendingChallenges } from "./challenges.ts";
@@ -94,7 +93,8 @@ export class Authority {
     defaults.proxy = false;
     // pauses are ours: they outlast a restart
     Object.assign(defaults, { acmeSettings: { retryMaxAttempts: 1, retryDefaultDelay: 1 } });
-    if (options.ca !== undefined) defaults.httpsAgent = new https.Agent({ ca: options.ca });
+    const { Agent } = await import("node:https");
+    if (options.ca !== undefined) defaults.httpsAgent = new Agent({ ca: options.ca });
     const known = account ?? {
       key: (await acme.crypto.createPrivateEcdsaKey()).toString(),
       url: undefined,

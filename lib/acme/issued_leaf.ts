@@ -1,7 +1,4 @@
-// @peculiar/x509 needs the metadata API to be there before it.
-import "reflect-metadata";
 import { createHash, X509Certificate } from "node:crypto";
-import { AuthorityKeyIdentifierExtension, X509Certificate as Parsed } from "@peculiar/x509";
 import { renewalIdentifier, type Validity } from "./renewal.ts";
 
 /** What renewing goes by of a certificate that a CA has issued. */
@@ -15,7 +12,7 @@ export interface IssuedLeaf extends Validity {
 }
 
 /** Reads the leaf of a PEM chain; undefined where that is none. */
-export function readIssuedLeaf(chain: string): IssuedLeaf | undefined {
+export async function readIssuedLeaf(chain: string): Promise<IssuedLeaf | undefined> {
   try {
     const leaf = new X509Certificate(chain);
     const digest = createHash("sha256").update(leaf.raw).digest();
@@ -25,7 +22,7 @@ export function readIssuedLeaf(chain: string): IssuedLeaf | undefined {
       names: (leaf.subjectAltName ?? "").split(", ")
         .filter((name) => name.startsWith("DNS:"))
         .map((name) => name.slice("DNS:".length).toLowerCase()),
-      identifier: identifierOf(new Uint8Array(leaf.raw)),
+      identifier: await identifierOf(new Uint8Array(leaf.raw)),
       chance: digest.readUInt32BE(0) / 2 ** 32,
     };
   } catch {
@@ -33,8 +30,12 @@ export function readIssuedLeaf(chain: string): IssuedLeaf | undefined {
   }
 }
 
-function identifierOf(der: Uint8Array<ArrayBuffer>): string | undefined {
-  const parsed = new Parsed(der);
+/** The library is loaded here: a fifth of what a start takes, and of no use to those without ACME. */
+async function identifierOf(der: Uint8Array<ArrayBuffer>): Promise<string | undefined> {
+  // it needs the metadata API to be there before it
+  await import("reflect-metadata");
+  const { AuthorityKeyIdentifierExtension, X509Certificate } = await import("@peculiar/x509");
+  const parsed = new X509Certificate(der);
   const keyId = parsed.getExtension(AuthorityKeyIdentifierExtension)?.keyId;
   if (keyId === undefined) return undefined;
   const serial = Uint8Array.fromHex(parsed.serialNumber);

@@ -156,7 +156,7 @@ export class CertificateManager implements Disposable {
     const name = names[0] ?? "";
     const { store } = this.#options;
     const stored = await store.certificate(name);
-    const leaf = stored && readIssuedLeaf(stored.chain);
+    const leaf = stored && await readIssuedLeaf(stored.chain);
     const { failures, reason, notBefore } = await store.state(name);
     const due = Math.max(await this.#due(names, leaf), notBefore);
     one.status = { names, notAfter: leaf?.notAfter, due, failures, reason };
@@ -205,7 +205,7 @@ export class CertificateManager implements Disposable {
       await store.saveCertificate(name, issued);
       await store.saveOrder(name, undefined);
       await store.saveState(name, NO_FAILURE);
-      const got = readIssuedLeaf(issued.chain);
+      const got = await readIssuedLeaf(issued.chain);
       const due = await this.#due(names, got);
       one.status = { names, notAfter: got?.notAfter, due, failures: 0, reason: "" };
       tell({ kind: "obtained", names, notAfter: got?.notAfter ?? 0 });

@@ -45,7 +45,7 @@ export class SharedKeeper implements Keeper {
   async certificate(name: string): Promise<IssuedCertificate | undefined> {
     const own = await this.#store.certificate(name);
     const shared = await this.#shared<IssuedCertificate>(certificateKey(name));
-    const [ownEnd, sharedEnd] = [endOf(own), endOf(shared)];
+    const [ownEnd, sharedEnd] = await Promise.all([endOf(own), endOf(shared)]);
     if (shared !== undefined && sharedEnd > ownEnd) {
       await this.#store.saveCertificate(name, shared);
       return shared;
@@ -132,8 +132,9 @@ function stateKey(name: string): string {
   return `acme:state:${name}`;
 }
 
-function endOf(certificate: IssuedCertificate | undefined): number {
-  return certificate === undefined ? 0 : readIssuedLeaf(certificate.chain)?.notAfter ?? 0;
+async function endOf(certificate: IssuedCertificate | undefined): Promise<number> {
+  if (certificate === undefined) return 0;
+  return (await readIssuedLeaf(certificate.chain))?.notAfter ?? 0;
 }
 
 /** That it is away is told by whoever watches it. */

@@ -29,12 +29,12 @@ interface Wanted {
  * is, the runtime does not say, so it is looked for by its addresses.
  */
 export class OwnSockets {
-  readonly #symbols: SystemLibrary["symbols"];
+  readonly #library: SystemLibrary;
   #wanted: Wanted | undefined;
 
   /** @throws {ProxyError} `unavailable` where the system's library cannot be called */
-  constructor({ symbols }: SystemLibrary = systemLibrary()) {
-    this.#symbols = symbols;
+  constructor(library: SystemLibrary = systemLibrary()) {
+    this.#library = library;
   }
 
   /**
@@ -44,7 +44,7 @@ export class OwnSockets {
    * it likes.
    */
   free(ends: ConnectionEnds): void {
-    void this.#find(ends, (fd) => this.#symbols.shutdown(fd, SHUT_RDWR));
+    void this.#find(ends, (fd) => this.#library.symbols.shutdown(fd, SHUT_RDWR));
   }
 
   /**
@@ -55,10 +55,7 @@ export class OwnSockets {
    * and so the peer would see an end.
    */
   reset(ends: ConnectionEnds): Promise<void> {
-    return this.#find(
-      ends,
-      (fd) => LINUX && this.#symbols.connect(fd, NOWHERE, NOWHERE.byteLength),
-    );
+    return this.#find(ends, (fd) => LINUX && this.#library.disconnect(fd));
   }
 
   /** Settles once it was looked for, whether it was found or not. */
@@ -80,7 +77,7 @@ export class OwnSockets {
     if (this.#wanted === undefined) return;
     const { tasks, ports, peerPorts, looked } = this.#wanted;
     this.#wanted = undefined;
-    const { getpeername, getsockname, getdtablesize } = this.#symbols;
+    const { getpeername, getsockname, getdtablesize } = this.#library.symbols;
     const peer = new SocketAddress();
     const local = new SocketAddress();
     // those that have gone by themselves are never found: the end is where no descriptor has been
@@ -111,6 +108,3 @@ function bothPorts(peer: { readonly port: number }, local: { readonly port: numb
 const GAP = 4096;
 
 const SHUT_RDWR = 2;
-
-/** A `sockaddr` of `AF_UNSPEC`: to connect there is to disconnect, see connect(2). */
-const NOWHERE = new Uint8Array(16);

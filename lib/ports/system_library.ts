@@ -1,8 +1,17 @@
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { libcPath } from "./libc.ts";
 
-/** Functions on sockets that the runtime's API does not have. */
-export type SystemLibrary = Deno.DynamicLibrary<typeof SYMBOLS>;
+type Symbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+/** Functions on sockets and memory that the runtime's API does not have. */
+export interface SystemLibrary {
+  readonly symbols: Omit<Symbols, "connect">;
+  /**
+   * Takes the peer from a socket, which sends a RST on Linux; see connect(2). To connect elsewhere
+   * is for nobody: that would be beyond what the process is permitted.
+   */
+  readonly disconnect: (fd: number) => void;
+}
 
 /**
  * The library is opened once and kept, with the functions below and no other, as sockets come later
@@ -22,7 +31,7 @@ export function systemLibrary(): SystemLibrary {
  */
 export function openSystemLibraryBy(path: string): void {
   try {
-    opened ??= Deno.dlopen(path, SYMBOLS);
+    opened ??= openAt(path);
   } catch {
     // then it is not, which is told to whoever asks for it
   }
@@ -37,11 +46,19 @@ function open(): SystemLibrary {
     throw new ProxyError("unavailable", `the permission to call ${path} is not given`);
   }
   try {
-    return Deno.dlopen(path, SYMBOLS);
+    return openAt(path);
   } catch (error) {
     throw new ProxyError("unavailable", `cannot call ${path}: ${messageOf(error)}`);
   }
 }
+
+function openAt(path: string): SystemLibrary {
+  const { connect, ...symbols } = Deno.dlopen(path, SYMBOLS).symbols;
+  return { symbols, disconnect: (fd) => void connect(fd, NOWHERE, NOWHERE.length) };
+}
+
+/** A `sockaddr` of `AF_UNSPEC`. */
+const NOWHERE = new Uint8Array(16);
 
 /** Gives the permission to open libraries up, for the rest of this process. */
 export function giveUpFfi(): void {

@@ -232,11 +232,14 @@ Deno.test("SocketConnection.writable takes one chunk at a time", async () => {
 });
 
 Deno.test("SocketConnection reads into small buffers while little comes", async () => {
-  const socket = new ScriptedSocket([10, 16, 10, POOLED_BYTES, 16, 15, 1]);
+  const [middle, large] = [8 * 1024, POOLED_BYTES];
+  const socket = new ScriptedSocket([10, 16, 10, 16, middle, large, middle, 100, 15, 1]);
   await textOf(connect(socket, 16).readable);
-  const large = POOLED_BYTES;
-  // what would fill a small buffer makes the next one large, anything less small again
-  assert.deepEqual(socket.asked, [16, 16, large, 16, large, large, 16, 16]);
+  // what would fill a buffer makes the next one larger, anything less smaller again
+  assert.deepEqual(
+    socket.asked,
+    [16, 16, middle, 16, middle, large, large, large, middle, 16, 16],
+  );
 });
 
 Deno.test("SocketConnection allocates no buffer for each read", async () => {
@@ -276,12 +279,13 @@ Deno.test("SocketConnection.release() has one buffer do", async () => {
 });
 
 Deno.test("SocketConnection joins full records that are at hand, as far as its buffer goes", async () => {
-  const socket = new ScriptedSocket([RECORD, RECORD, 10, RECORD, ...Array(5).fill(RECORD), 20]);
+  const full = Array(5).fill(RECORD);
+  const socket = new ScriptedSocket([RECORD, RECORD, RECORD, 10, RECORD, ...full, 20]);
   const connection = connect(socket, 16, RECORD);
   const sizes: number[] = [];
   for (let chunk; (chunk = await connection.read()) !== undefined;) sizes.push(chunk.length);
-  // the first fills its buffer, which is small
-  assert.deepEqual(sizes, [16, RECORD + 10, 4 * RECORD, 2 * RECORD + 20]);
+  // the first two fill their buffers, which are smaller
+  assert.deepEqual(sizes, [16, RECORD / 2, RECORD + 10, 4 * RECORD, 2 * RECORD + 20]);
   assert.equal(connection.bytes.read, sizes.reduce((a, b) => a + b));
 });
 

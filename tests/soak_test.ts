@@ -21,7 +21,10 @@ Deno.test("everything at once, for long, goes well and leaves nothing behind", a
     assert.deepEqual(failedInCalm, [], context);
     if (MINUTES >= WARM_MINUTES) assert.deepEqual(growth, [], context);
     const { openFiles, compressed, limited, logged, exitCode } = figures;
-    assert.ok(logged > 100 && compressed > 0 && limited > 0, context);
+    assert.ok(
+      logged > 100 && compressed > 0 && limited > 0,
+      `${JSON.stringify({ logged, compressed, limited })}; ${context}`,
+    );
     assert.ok(openFiles.after <= openFiles.before, `${JSON.stringify(openFiles)}; ${context}`);
     assert.equal(exitCode, 0, context);
   }

@@ -159,7 +159,7 @@ function configuration({ engine, servers, clientCa }: SoakSetting, version: numb
     },
     routes: [
       { paths: ["/told"], respond: same },
-      { paths: ["/limited"], backend: "site", rate_limit: { requests: "5/s", burst: 5 } },
+      { paths: ["/limited"], backend: "site", rate_limit: { requests: "10/m", burst: 5 } },
       { paths: ["/download"], backend: "site", compress: true },
       { paths: ["/sticky", "/upload", "/ws", "/slow", "/big"], backend: "site" },
       { paths: ["/modern"], backend: "modern" },

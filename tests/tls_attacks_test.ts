@@ -121,7 +121,7 @@ async function attack(
 }
 
 Deno.test("KeyUpdates now and then are heard, and data goes on", async () => {
-  await using echo = await startEcho({ brokenOff: true });
+  await using echo = await startEcho();
   await using proxy = await startEchoProxy(echo);
   using client = await RecordClient.connect(proxy.port);
   const data = new TextEncoder().encode("ping");
@@ -134,7 +134,7 @@ Deno.test("KeyUpdates now and then are heard, and data goes on", async () => {
 });
 
 Deno.test("a ClientHello in pieces is as good as a whole one", async () => {
-  await using echo = await startEcho({ brokenOff: true });
+  await using echo = await startEcho();
   await using proxy = await startEchoProxy(echo);
   const hello = CAPTURED_HELLOS.find(({ client }) => client.includes("-tls1_3"))?.bytes;
   assert.ok(hello);
@@ -161,7 +161,7 @@ Deno.test("a ClientHello in pieces is as good as a whole one", async () => {
 });
 
 Deno.test("a hello of any size that is allowed is answered, and a larger one refused", async () => {
-  await using echo = await startEcho({ brokenOff: true });
+  await using echo = await startEcho();
   await using proxy = await startEchoProxy(echo);
   for (const protocols of [1, 50, 200]) {
     const names = Array.from({ length: protocols }, (_, i) => `x-${i}-${"y".repeat(240)}`);
@@ -172,7 +172,7 @@ Deno.test("a hello of any size that is allowed is answered, and a larger one ref
 });
 
 Deno.test("a handshake is given up after 64 KiB, whatever is in them", async () => {
-  await using echo = await startEcho({ brokenOff: true });
+  await using echo = await startEcho();
   await using proxy = await startEchoProxy(echo);
   const hello = CAPTURED_HELLOS.find(({ client }) => client.includes("-tls1_3"))?.bytes;
   assert.ok(hello);
@@ -189,7 +189,7 @@ Deno.test("a handshake is given up after 64 KiB, whatever is in them", async () 
 });
 
 Deno.test("renegotiation is refused, and the connection is none the worse", async () => {
-  await using echo = await startEcho({ brokenOff: true });
+  await using echo = await startEcho();
   await using proxy = await startEchoProxy(echo);
   const child = new Deno.Command("openssl", {
     args: sClient(proxy.port, ["-tls1_2"]),
@@ -212,7 +212,7 @@ Deno.test("renegotiation is refused, and the connection is none the worse", asyn
 });
 
 Deno.test("early data that nobody has asked for is passed over, and the rest is served", async () => {
-  await using echo = await startEcho({ brokenOff: true });
+  await using echo = await startEcho();
   await using proxy = await startEchoProxy(echo);
   const folder = await Deno.makeTempDir({ prefix: "tls-proxy-early-" });
   try {
@@ -274,7 +274,7 @@ async function takeEarlyDataTicket(
 }
 
 Deno.test("connections that are reset before they are accepted keep nobody waiting", async () => {
-  await using echo = await startEcho({ brokenOff: true });
+  await using echo = await startEcho();
   const { ec } = await testCertificates();
   await using proxy = await startConfigured(`
 listeners:

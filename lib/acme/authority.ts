@@ -93,8 +93,10 @@ export class Authority {
     defaults.proxy = false;
     // pauses are ours: they outlast a restart
     Object.assign(defaults, { acmeSettings: { retryMaxAttempts: 1, retryDefaultDelay: 1 } });
-    const { Agent } = await import("node:https");
-    if (options.ca !== undefined) defaults.httpsAgent = new Agent({ ca: options.ca });
+    if (options.ca !== undefined) {
+      const { Agent } = await import("node:https");
+      defaults.httpsAgent = new Agent({ ca: options.ca });
+    }
     const known = account ?? {
       key: (await acme.crypto.createPrivateEcdsaKey()).toString(),
       url: undefined,

@@ -12,7 +12,7 @@ export class ReadBuffers {
   readonly #idleBytes: number;
   readonly #slots: [Slot, Slot] = [undefined, undefined];
   #turn: 0 | 1 = 0;
-  /** Bytes of the next one. */
+  /** Bytes of the next one, or of the one that is being read into. */
   #bytes: number;
 
   constructor(idleBytes: number) {
@@ -32,8 +32,7 @@ export class ReadBuffers {
 
   /** The last `next` now holds a chunk of so many bytes. */
   used(count: number): void {
-    const read = this.#slots[this.#turn]?.length ?? 0;
-    this.#bytes = this.#sizeBehind(count, read);
+    this.#bytes = this.#sizeBehind(count);
     this.#turn = this.#turn === 0 ? 1 : 0;
   }
 
@@ -52,10 +51,10 @@ export class ReadBuffers {
     if (buffer !== undefined) give(buffer);
   }
 
-  #sizeBehind(count: number, size: number): number {
+  #sizeBehind(count: number): number {
     const small = this.#idleBytes;
     if (count < small || small >= POOLED_BYTES) return small;
-    return count < MIDDLE_BYTES || size < MIDDLE_BYTES ? MIDDLE_BYTES : POOLED_BYTES;
+    return count < MIDDLE_BYTES || this.#bytes < MIDDLE_BYTES ? MIDDLE_BYTES : POOLED_BYTES;
   }
 }
 

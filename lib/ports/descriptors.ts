@@ -1,4 +1,4 @@
-import { systemLibrary } from "./system_library.ts";
+import { type SystemLibrary, systemLibraryIfAny } from "./system_library.ts";
 
 /** How many descriptors are held back. */
 const RESERVED = 8;
@@ -9,11 +9,7 @@ const STDERR = 2;
 
 /** How many descriptors this process may have; undefined where it cannot be asked. */
 export function descriptorLimit(): number | undefined {
-  try {
-    return systemLibrary().symbols.getdtablesize();
-  } catch {
-    return undefined;
-  }
+  return systemLibraryIfAny()?.symbols.getdtablesize();
 }
 
 /**
@@ -21,16 +17,11 @@ export function descriptorLimit(): number | undefined {
  * have all others. Without the system's library there are none.
  */
 export class ReservedDescriptors implements Disposable {
-  readonly #symbols: ReturnType<typeof systemLibrary>["symbols"] | undefined;
+  readonly #symbols: SystemLibrary["symbols"] | undefined = systemLibraryIfAny()?.symbols;
   readonly #held: number[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor() {
-    try {
-      this.#symbols = systemLibrary().symbols;
-    } catch {
-      // then what is free is anybody's
-    }
     this.#refill();
   }
 

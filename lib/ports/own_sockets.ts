@@ -17,7 +17,7 @@ export interface ConnectionEnds {
 /** What the next look is for. */
 interface Wanted {
   /** By the key of both ends. */
-  readonly tasks: Map<string, (fd: number) => unknown>;
+  readonly tasks: Map<string, (fd: number) => void>;
   /** Both ports of each: they tell most others apart at once. */
   readonly ports: Set<number>;
   readonly peerPorts: Set<number>;
@@ -55,11 +55,12 @@ export class OwnSockets {
    * and so the peer would see an end.
    */
   reset(ends: ConnectionEnds): Promise<void> {
-    return this.#find(ends, (fd) => LINUX && this.#library.disconnect(fd));
+    if (!LINUX) return Promise.resolve();
+    return this.#find(ends, (fd) => this.#library.disconnect(fd));
   }
 
   /** Settles once it was looked for, whether it was found or not. */
-  #find({ peer, local }: ConnectionEnds, task: (fd: number) => unknown): Promise<void> {
+  #find({ peer, local }: ConnectionEnds, task: (fd: number) => void): Promise<void> {
     const { tasks, ports, peerPorts, looked } = this.#wanted ??= this.#lookSoon();
     tasks.set(`${addressKey(peer)} ${addressKey(local)}`, task);
     ports.add(bothPorts(peer, local));

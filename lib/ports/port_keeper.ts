@@ -36,9 +36,15 @@ export interface PortKeeper {
   claim(address: Address): number | Promise<number>;
   /** @throws {ProxyError} what `listen` throws; `unavailable` where Nagle has to be off, but is not */
   open<Listener>(opening: Opening<Listener>): Promise<OpenPort<Listener>>;
-  /** Has a connection that was closed end, whatever its client does: see `OwnSockets`. */
+  /**
+   * Has a connection that was closed end, whatever its client does: see `OwnSockets`. Without the
+   * library it stays with its client, until that one goes.
+   */
   free(ends: ConnectionEnds): void;
-  /** Has an open connection end by a RST; it may be closed once this has settled. */
+  /**
+   * Has an open connection end by a RST; it may be closed once this has settled. Without the library
+   * nothing is done.
+   */
   reset(ends: ConnectionEnds): Promise<void>;
 }
 
@@ -74,14 +80,15 @@ class OwnPorts implements PortKeeper {
   }
 
   free(ends: ConnectionEnds): void {
-    this.#own().free(ends);
+    this.#own()?.free(ends);
   }
 
-  reset(ends: ConnectionEnds): Promise<void> {
-    return this.#own().reset(ends);
+  async reset(ends: ConnectionEnds): Promise<void> {
+    await this.#own()?.reset(ends);
   }
 
-  #own(): OwnSockets {
+  #own(): OwnSockets | undefined {
+    if (this.unavailable !== undefined) return undefined;
     return this.#sockets ??= new OwnSockets();
   }
 

@@ -1,10 +1,7 @@
-import { type SystemLibrary, systemLibrary } from "./system_library.ts";
+import { systemLibraryIfAny } from "./system_library.ts";
 
 /** How often is looked, in milliseconds. */
 const EVERY_MS = 1_000;
-
-/** What of the library this needs. */
-type Symbols = Pick<SystemLibrary["symbols"], "clock" | "malloc_trim">;
 
 /**
  * Gives memory back to the system that was freed and that the C library keeps for itself. Where work
@@ -12,33 +9,24 @@ type Symbols = Pick<SystemLibrary["symbols"], "clock" | "malloc_trim">;
  * of it is what V8's threads have compiled with.
  */
 export class SpareMemory implements Disposable {
-  readonly #symbols: Symbols | undefined = symbolsHere();
-  readonly #rest = new Rest();
-  readonly #timer: ReturnType<typeof setInterval>;
+  /** Undefined where the library cannot be called, or has no such function. */
+  readonly #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor() {
-    this.#timer = setInterval(() => this.#look(), EVERY_MS);
+    const library = systemLibraryIfAny();
+    if (library === undefined) return;
+    const { clock, malloc_trim: trim } = library.symbols;
+    if (trim === null) return;
+    const rest = new Rest();
+    this.#timer = setInterval(() => {
+      // in a thread of its own: it goes through all that there is
+      if (rest.look(Number(clock()))) void trim(0n);
+    }, EVERY_MS);
     Deno.unrefTimer(Number(this.#timer));
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
-  }
-
-  #look(): void {
-    const symbols = this.#symbols;
-    if (symbols === undefined || !this.#rest.look(Number(symbols.clock()))) return;
-    // in a thread of its own: it goes through all that there is
-    void symbols.malloc_trim?.(0n);
-  }
-}
-
-/** Undefined where the library cannot be called. */
-function symbolsHere(): Symbols | undefined {
-  try {
-    return systemLibrary().symbols;
-  } catch {
-    return undefined;
   }
 }
 

@@ -20,21 +20,26 @@ export interface SystemLibrary {
  */
 let opened: SystemLibrary | undefined;
 
+/** Libraries that stand on it. */
+const above: string[] = [];
+
 /** @throws {ProxyError} `unavailable` where it cannot be opened, with the reason */
 export function systemLibrary(): SystemLibrary {
   return opened ??= open();
 }
 
-/**
- * Opens it by a library that stands on it, and so has its functions as well: that one may be opened
- * where this one may not.
- */
-export function openSystemLibraryBy(path: string): void {
+/** The same; undefined where it cannot be opened. */
+export function systemLibraryIfAny(): SystemLibrary | undefined {
   try {
-    opened ??= openAt(path);
+    return systemLibrary();
   } catch {
-    // then it is not, which is told to whoever asks for it
+    return undefined;
   }
+}
+
+/** Tells of a library that has its functions as well, and may be opened where this one may not. */
+export function standsOnSystemLibrary(path: string): void {
+  above.push(path);
 }
 
 function open(): SystemLibrary {
@@ -42,11 +47,14 @@ function open(): SystemLibrary {
   if (path === undefined) {
     throw new ProxyError("unavailable", `there is no known C library on ${Deno.build.target}`);
   }
-  if (Deno.permissions.querySync({ name: "ffi", path }).state !== "granted") {
+  const allowed = [path, ...above].find((path) =>
+    Deno.permissions.querySync({ name: "ffi", path }).state === "granted"
+  );
+  if (allowed === undefined) {
     throw new ProxyError("unavailable", `the permission to call ${path} is not given`);
   }
   try {
-    return openAt(path);
+    return openAt(allowed);
   } catch (error) {
     throw new ProxyError("unavailable", `cannot call ${path}: ${messageOf(error)}`);
   }

@@ -17,7 +17,6 @@ import {
 import { denoRefusal } from "./deno_refusal.ts";
 import { identityOf, type ListenerIdentity } from "./listener_identity.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
-import type { ConnectionEnds } from "../ports/own_sockets.ts";
 import { type Generation, Rotation } from "./rotation.ts";
 import { cannotListen } from "../ports/shared_port.ts";
 
@@ -216,7 +215,7 @@ class DenoConnection extends SocketConnection implements TlsConnection {
       goneCode: "client_gone",
       idleBufferBytes: IDLE_BUFFER_BYTES,
       recordBytes: RECORD_BYTES,
-      onBreakOff: () => freeStuck({ peer, local }),
+      onBreakOff: () => portKeeper().free({ peer, local }),
     });
     this.tls = tls;
     this.certificate = certificate;
@@ -238,10 +237,5 @@ function withoutDelay(socket: Deno.TlsConn): void {
 function breakOff(socket: Deno.TlsConn): void {
   const [peer, local] = [toAddress(socket.remoteAddr), toAddress(socket.localAddr)];
   closeQuietly(socket);
-  freeStuck({ peer, local });
-}
-
-/** Without the library it stays with its client, until that one goes. */
-function freeStuck(ends: ConnectionEnds): void {
-  if (portKeeper().unavailable === undefined) portKeeper().free(ends);
+  portKeeper().free({ peer, local });
 }

@@ -35,8 +35,7 @@ const IDLE_BUFFER_BYTES = 2 * 1024;
 export async function dial(server: Endpoint, options: DialOptions): Promise<DialledConnection> {
   const { socket, peer, local, alpn } = await openSocket(server, options);
   // TLS has its own way to tell what is cut off from what has ended
-  const tells = options.tls !== undefined || server.kind === "unix" ||
-    portKeeper().unavailable !== undefined;
+  const tells = options.tls !== undefined || server.kind === "unix";
   return new ServerConnection(socket, alpn, {
     ...{ peer, local },
     goneCode: "upstream_gone",

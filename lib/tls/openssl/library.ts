@@ -1,6 +1,6 @@
 import { messageOf, ProxyError } from "../../core/errors.ts";
 import { writeLatin1 } from "../../core/latin1.ts";
-import { openSystemLibraryBy } from "../../ports/system_library.ts";
+import { standsOnSystemLibrary } from "../../ports/system_library.ts";
 import { ALPN_ANSWER, ALPN_CALLBACK, CRYPTO_SYMBOLS, SSL_SYMBOLS } from "./binding.ts";
 import { type LibraryPlace, libraryPlaces, packageOfLibrary } from "./library_places.ts";
 
@@ -66,7 +66,7 @@ type Libraries = Pick<OpenSsl, "ssl" | "crypto">;
 function openAt({ crypto, ssl }: LibraryPlace): Libraries | undefined {
   try {
     const below = Deno.dlopen(crypto, CRYPTO_SYMBOLS);
-    openSystemLibraryBy(crypto);
+    standsOnSystemLibrary(crypto);
     return { crypto: below.symbols, ssl: Deno.dlopen(ssl, SSL_SYMBOLS).symbols };
   } catch {
     return undefined;

@@ -52,8 +52,8 @@ Deno.test("make_certs makes RSA keys and client certificates for so many days", 
     const ca = `${cwd}/certs/development-ca.crt`;
     const files = [
       ["localhost-rsa", "sslserver", /DNS:\*\.shop\.test/],
-      ["client-alice-rsa", "sslclient", /Subject: CN = alice\n/],
-      ["client-bob@shop.test-rsa", "sslclient", /Subject: CN = bob@shop\.test\n/],
+      ["client-alice-rsa", "sslclient", /Subject: CN ?= ?alice\n/],
+      ["client-bob@shop.test-rsa", "sslclient", /Subject: CN ?= ?bob@shop\.test\n/],
     ] as const;
     for (const [name, purpose, says] of files) {
       const cert = `${cwd}/certs/${name}.crt`;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { explainRequest, type Explanation } from "../lib/control/explain.ts";
 import { loadConfigFile } from "../lib/control/load.ts";
 import { ask, askOver, connectAs } from "./support/ask.ts";
-import { startHttp, unusedPort } from "./support/backends.ts";
+import { type BackendOptions, startHttp, unusedPort } from "./support/backends.ts";
 import {
   type CertificateFiles,
   fingerprintOf,
@@ -22,8 +22,8 @@ const [{ ec }, api, wild, other] = await Promise.all([
 ]);
 
 /** An answer that shows which backend gave it and what fields it got. */
-function startEchoing(name: string) {
-  return startHttp(({ fields }) => encodeAnswer(JSON.stringify({ name, fields })));
+function startEchoing(name: string, options?: BackendOptions) {
+  return startHttp(({ fields }) => encodeAnswer(JSON.stringify({ name, fields })), options);
 }
 
 /** Two TLS listeners, one of them strict, and one that redirects. */
@@ -160,7 +160,7 @@ Deno.test("explain says of every request what the running proxy does with it", a
 });
 
 Deno.test("explain says of tcp connections what the running proxy does with them", async () => {
-  await using one = await startEchoing("one");
+  await using one = await startEchoing("one", { brokenOff: true });
   const port = await unusedPort();
   await using file = await ConfigFile.create(`
 listeners: [{ listen: 127.0.0.1:${port}, mode: tcp }]

@@ -224,12 +224,13 @@ for (const engine of ENGINES) {
     const hash = createHash("sha256").update(body).digest("hex");
     // without `Expect:` curl would wait a second for a 100 Continue that nobody here sends
     const UPLOADS = [
-      { framing: "length 1500000", args: ["-H", "Expect:"] },
-      { framing: "chunked", args: ["-H", "Expect:", "-H", "Transfer-Encoding: chunked"] },
+      { framing: "length 1500000", args: ["--data-binary", "@-"] },
+      // as it comes, so that nobody knows its length
+      { framing: "chunked", args: ["-X", "POST", "-T", "-"] },
     ];
     for (const { framing, args } of UPLOADS) {
       const { stdout } = await run("curl", [
-        ...["-sS", "-D", "-", "--cacert", ca, "--data-binary", "@-", ...args],
+        ...["-sS", "-D", "-", "--cacert", ca, "-H", "Expect:", ...args],
         `https://localhost:${proxy.port}/`,
       ], { input: Uint8Array.from(body) });
       assert.match(stdout, new RegExp(`^X-Framing: ${framing}\r$`, "im"));

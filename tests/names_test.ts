@@ -74,7 +74,7 @@ Deno.test("the certificate is the one for the name the client asks for", async (
     assert.equal(fingerprint, await fingerprintOf(files[name]), `${sni}`);
   }
   // by a client of another make, which sends the dot that ends a name
-  assert.match(await sClient(proxy, ["-servername", "api.example.test."]), /CN = issued\d+/);
+  assert.match(await sClient(proxy, ["-servername", "api.example.test."]), /CN ?= ?issued\d+/);
   await proxy.log.first(/ handshake .* sni=api\.example\.test /);
   // clients that check the certificate are content
   for (const name of ["api.example.test", "shop.example.test", "localhost"]) {
@@ -92,19 +92,23 @@ Deno.test("of an RSA and an ECDSA certificate for a name a client gets one it ca
     yaml({ backends: { one: one.address }, routes: ["{ backend: one }"] }),
   );
   await using proxy = await file.start();
-  const CASES: readonly (readonly [flags: readonly string[], type: string])[] = [
-    [[], "ECDSA"],
-    [["-sigalgs", "RSA-PSS+SHA256"], "RSA-PSS"],
-    [["-sigalgs", "ECDSA+SHA256"], "ECDSA"],
-    [["-sigalgs", "RSA-PSS+SHA256:ECDSA+SHA256"], "ECDSA"],
-    [["-tls1_2"], "ECDSA"],
-    [["-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"], "RSA-PSS"],
-    [["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"], "ECDSA"],
-    [["-tls1_2", "-sigalgs", "RSA+SHA256"], "RSA"],
+  // newer ones write the name of the scheme in place of the kind of signature
+  const ECDSA = /^Peer signature type: (ECDSA|ecdsa_\w+)$/m;
+  const PSS = /^Peer signature type: (RSA-PSS|rsa_pss_\w+)$/m;
+  const PKCS1 = /^Peer signature type: (RSA|rsa_pkcs1_\w+)$/m;
+  const CASES: readonly (readonly [flags: readonly string[], type: RegExp])[] = [
+    [[], ECDSA],
+    [["-sigalgs", "RSA-PSS+SHA256"], PSS],
+    [["-sigalgs", "ECDSA+SHA256"], ECDSA],
+    [["-sigalgs", "RSA-PSS+SHA256:ECDSA+SHA256"], ECDSA],
+    [["-tls1_2"], ECDSA],
+    [["-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"], PSS],
+    [["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"], ECDSA],
+    [["-tls1_2", "-sigalgs", "RSA+SHA256"], PKCS1],
   ];
   for (const [flags, type] of CASES) {
     const said = await sClient(proxy, ["-servername", "api.example.test", ...flags]);
-    assert.match(said, new RegExp(`Peer signature type: ${type}$`, "m"), flags.join(" "));
+    assert.match(said, type, flags.join(" "));
   }
 });
 

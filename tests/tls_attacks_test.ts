@@ -86,7 +86,7 @@ const FATAL: Readonly<Record<string, Attack>> = {
 };
 
 Deno.test("each fatal record gets its alert at once, and what follows is not kept", async () => {
-  await using echo = await startEcho({ brokenOff: true });
+  await using echo = await startEcho();
   await using proxy = await startEchoProxy(echo);
   // what the runtime takes for its first traffic it keeps
   let ended = 3;

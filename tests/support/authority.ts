@@ -63,6 +63,7 @@ function authorityIn(folder: string, { ca, key }: { ca: string; key: string }): 
     await openssl(
       ...["x509", "-req", "-in", `${base}.csr`, "-CA", ca, "-CAkey", key],
       ...["-days", String(days), "-extfile", `${base}.ext`, "-out", `${base}.crt`],
+      ...(days < 0 ? await startLongAgo() : []),
     );
     return { cert: `${base}.crt`, key: `${base}.key` };
   }
@@ -90,6 +91,13 @@ function authorityIn(folder: string, { ca, key }: { ca: string; key: string }): 
   }
 
   return { ca, folder, issue, revoke, outdatedList, intermediate };
+}
+
+/** OpenSSL 3.4 and later makes no certificate that ends before it starts. */
+async function startLongAgo(): Promise<readonly string[]> {
+  const { stderr } = await new Deno.Command("openssl", { args: ["x509", "-help"] }).output();
+  const hasStart = new TextDecoder().decode(stderr).includes("-not_before");
+  return hasStart ? ["-not_before", "20200101000000Z"] : [];
 }
 
 function caConfig({ folder, name, ca, key }: Record<"folder" | "name" | "ca" | "key", string>) {

@@ -96,13 +96,16 @@ export async function startBackend(
   };
 }
 
-/** Starts a server that sends back what it gets, and ends when the client has. */
+/**
+ * Starts a server that sends back what it gets, and ends when the client has; a client that is just
+ * gone breaks it off.
+ */
 export function startEcho(options: BackendOptions = {}): Promise<TestBackend> {
   return startBackend(async (connection) => {
     for (let some; (some = await connection.readSome()) !== undefined;) {
       await connection.write(some);
     }
-  }, options);
+  }, { brokenOff: true, ...options });
 }
 
 /** An HTTP server, and the requests it got. */

@@ -9,6 +9,18 @@ export async function openssl(...args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
+/**
+ * What begins an `openssl req` for a self-signed certificate of version 1, which is one without
+ * extensions; OpenSSL 3.4 and later wants to be told.
+ */
+export async function versionOneRequest(folder: string): Promise<readonly string[]> {
+  const config = `${folder}/no_extensions.cnf`;
+  await Deno.writeTextFile(config, "[req]\ndistinguished_name = dn\n[dn]\n");
+  const { stderr } = await new Deno.Command("openssl", { args: ["req", "-help"] }).output();
+  const told = new TextDecoder().decode(stderr).includes("-x509v1");
+  return ["req", told ? "-x509v1" : "-x509", "-config", config];
+}
+
 /** A self-signed certificate and its key as PEM; `key` is what `-newkey` takes. */
 export async function selfSigned(
   folder: string,

@@ -6,7 +6,10 @@ export interface SessionFacts {
   readonly protocol: string;
   /** The IANA name of the cipher suite. */
   readonly cipher: string;
-  /** The group of the key exchange; undefined where there was none, as in some resumptions. */
+  /**
+   * The group of the key exchange, as `tls.groups` names it; undefined where there was none, as in
+   * some resumptions.
+   */
   readonly group: string | undefined;
   readonly alpn: string | undefined;
   readonly resumed: boolean;
@@ -41,7 +44,12 @@ function cipherName({ ssl, crypto }: OpenSsl, live: Pointer): string {
 function groupName({ ssl, crypto }: OpenSsl, live: Pointer): string | undefined {
   const id = Number(ssl.SSL_ctrl(live, CTRL.negotiated_group, 0n, null));
   if (id === 0) return undefined;
-  const name = remembered(GROUP_NAMES, id, () => textAt(crypto, ssl.SSL_group_to_name(live, id)));
+  // OpenSSL 3.5 writes the hybrids with capitals
+  const name = remembered(
+    GROUP_NAMES,
+    id,
+    () => textAt(crypto, ssl.SSL_group_to_name(live, id)).toLowerCase(),
+  );
   return name === "" ? undefined : name;
 }
 

@@ -159,7 +159,10 @@ Deno.test("TlsSession takes records in pieces, and gives what fits", () => {
 });
 
 Deno.test("TlsSession tells what was agreed on", () => {
-  using modern = new Pair({ alpn: ["h2", "http/1.1"], protocol: "http/1.1" });
+  using modern = new Pair({
+    ...{ alpn: ["h2", "http/1.1"], protocol: "http/1.1" },
+    policy: { ...DEFAULT_POLICY, groups: ["x25519"] },
+  });
   const facts = {
     protocol: "TLSv1.3",
     cipher: "TLS_AES_256_GCM_SHA384",
@@ -254,21 +257,24 @@ Deno.test("TlsSession tells close_notify from what is no TLS, and says what it w
   // half-closed: the other direction goes on
   assert.deepEqual(pass(ended.server, ended.client, Uint8Array.of(1, 2)), Uint8Array.of(1, 2));
 
-  const CASES: readonly (readonly [bytes: readonly number[], failure: string, alert: number])[] = [
-    [[23, 3, 3, 0, 32, ...Array(32).fill(7)], "bad record MAC", 20],
-    [[23, 3, 3, 255, 255], "packet length too long", 22],
-    [[99, 3, 3, 0, 1, 1], "bad record type", 10],
-    [[23, 1, 1, 0, 1, 1], "a record of an unknown protocol version", 70],
+  const CASES: readonly (readonly [bytes: readonly number[], failure: RegExp, alert: RegExp])[] = [
+    [[23, 3, 3, 0, 32, ...Array(32).fill(7)], /^bad record MAC$/, / alert bad_record_mac$/],
+    [[23, 3, 3, 255, 255], /^(packet|encrypted) length too long$/, / alert record_overflow$/],
+    [[99, 3, 3, 0, 1, 1], /^bad record type$/, / alert unexpected_message$/],
+    [
+      [23, 1, 1, 0, 1, 1],
+      /^a record of an unknown protocol version$/,
+      / alert (protocol_version|decode_error)$/,
+    ],
   ];
   for (const [bytes, failure, alert] of CASES) {
     using pair = new Pair();
     assert.equal(pair.server.read(new Uint8Array(bytes), into), READ.failed);
-    assert.equal(pair.server.failure, failure);
+    assert.match(pair.server.failure ?? "", failure);
     const words = pair.server.takeUnsent();
     assert.ok(words, "an alert");
     assert.equal(pair.client.read(words, into), READ.failed);
-    assert.match(pair.client.failure ?? "", /^the peer sent the alert /);
-    void alert;
+    assert.match(pair.client.failure ?? "", alert);
     assert.equal(pair.server.read(undefined, into), READ.failed);
     assert.equal(pair.server.write(Uint8Array.of(1), new Uint8Array(200)), -1);
   }

@@ -9,7 +9,7 @@ import { checkConfig } from "./check.ts";
 import { type FileOutput, readConfigFile } from "./config_file.ts";
 import { configFromFlags, DEFAULT_FLAGS, type Flags, UsageError } from "./flags.ts";
 import { describePermissions } from "./permissions.ts";
-import { type RunOutput, runProxy, type RunSource } from "./run.ts";
+import type { RunOutput, RunSource } from "./run.ts";
 import { saidLine, type Say } from "./say.ts";
 import { type BuildFacts, versionText } from "./version.ts";
 
@@ -68,7 +68,8 @@ export const PROCESS: CliHost = {
   terminal: Deno.stderr.isTerminal(),
   // The runtime has read NO_COLOR for us: the variable itself is out of reach.
   coloured: Deno.stderr.isTerminal() && !Deno.noColor,
-  run: runProxy,
+  // the greater part of the program, which no other command needs
+  run: async (source, output) => (await import("./run.ts")).runProxy(source, output),
 };
 
 interface Actions {

@@ -1,5 +1,6 @@
 import { ProxyError } from "../core/errors.ts";
 import { Channel, type MessageEnd } from "./channel.ts";
+import { PASSWORD_THREAD } from "./thread_role.ts";
 
 /** What the thread for passwords does. */
 export interface PasswordProcedures {
@@ -12,16 +13,8 @@ export interface PasswordQuestion {
   readonly hash: string;
 }
 
-/** The name by which a thread of the program finds that it is for passwords. */
-const PASSWORD_THREAD = "passwords";
-
-/** Whether this thread is the one for passwords. */
-export function isPasswordThread(): boolean {
-  return "WorkerGlobalScope" in globalThis && globalThis.name === PASSWORD_THREAD;
-}
-
 /** What the thread does, from its start on. */
-export function servePasswords(end: MessageEnd = self as unknown as MessageEnd): void {
+export function servePasswords(end: MessageEnd): void {
   const procedures: PasswordProcedures = {
     async check({ password, hash }) {
       const { compare } = await import("bcryptjs");

@@ -31,13 +31,8 @@ import {
 import { RemotePorts } from "./remote_ports.ts";
 import { SharedCounters } from "./shared_counters.ts";
 
-/** Whether this thread is a worker: the program is then to serve, and not to read its flags. */
-export function isWorker(): boolean {
-  return "WorkerGlobalScope" in globalThis;
-}
-
 /** Serves as the control plane says, which speaks to this thread by messages. */
-export function serveAsWorker(end: MessageEnd = self as unknown as MessageEnd): void {
+export function serveAsWorker(end: MessageEnd): void {
   new DataPlane(end);
 }
 

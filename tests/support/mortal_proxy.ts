@@ -5,12 +5,12 @@
  */
 import { runProgram } from "../../lib/cli/program.ts";
 import { libcPath } from "../../lib/ports/libc.ts";
-import { isWorker } from "../../lib/workers/worker.ts";
+import { threadRole } from "../../lib/workers/thread_role.ts";
 
 /** Milliseconds from the start of a thread for which it hangs: longer than any test. */
 const HANG_MS = 120_000;
 
-if (isWorker()) {
+if (threadRole() === "worker") {
   const [death, hang] = ["death", "hang"].map((name) => new URL(name, `file://${Deno.args[1]}`));
   const started = new Date();
   const libc = { name: "ffi", path: libcPath() ?? "" } as const;

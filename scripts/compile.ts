@@ -87,7 +87,9 @@ await runProgram(${JSON.stringify(facts)});
 `,
   );
   const { code, stderr } = await deno(["bundle", "-q", ...CONFIG, "--output", bundle, entry]);
-  if (code !== 0) throw new ProxyError("unavailable", `Cannot bundle the program: ${stderr}`);
+  if (code !== 0) {
+    throw new ProxyError("unavailable", `Cannot bundle the program: ${toldBy(stderr)}`);
+  }
   return bundle;
 }
 
@@ -112,10 +114,19 @@ async function compile(
 export function explainFailure(stderr: string, target: string): string {
   const [, reason] = /^\s*\d+: (Could not find denort at .*)$/m.exec(stderr) ??
     /Setting up base binary\.\n\s*\d+: (.*)$/m.exec(stderr) ?? [];
-  if (reason === undefined) return `Cannot make the executable: ${stderr.trim()}`;
+  if (reason === undefined) return `Cannot make the executable: ${toldBy(stderr)}`;
   return `Cannot get Deno's base runtime for ${target}: ${reason}; ` +
     `take denort-${target}.zip of Deno's release v${Deno.version.deno} from another machine, ` +
     "unpack it and name the file in the variable DENORT_BIN";
+}
+
+/** What the runtime says has failed, and the last of its causes: one line, without its own stack. */
+export function toldBy(stderr: string): string {
+  const [shown = ""] = stderr.split(/^Stack backtrace:$/m);
+  const failed = /^error: (.*)$/m.exec(shown)?.[1];
+  if (failed === undefined) return shown.trim();
+  const cause = shown.match(/^ +\d+: .*$/gm)?.at(-1)?.replace(/^ +\d+: /, "");
+  return cause === undefined ? failed : `${failed}: ${cause}`;
 }
 
 async function flagsFor(

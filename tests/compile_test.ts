@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { explainFailure } from "../scripts/compile.ts";
+import { explainFailure, toldBy } from "../scripts/compile.ts";
 import { startHttp, unusedPort } from "./support/backends.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { printedFlags } from "./support/printed_permissions.ts";
@@ -112,8 +112,27 @@ Caused by:
   );
   assert.equal(
     explainFailure("error: something else\n", "aarch64-apple-darwin"),
-    "Cannot make the executable: error: something else",
+    "Cannot make the executable: something else",
   );
+});
+
+Deno.test("compile tells the runtime's errors in one line each", () => {
+  assert.equal(
+    toldBy(`error: failed to download a tarball from https://example.test/a.tgz
+
+Caused by:
+    0: Failed caching npm package 'a'
+    1: client error (Connect)
+    2: invalid peer certificate: UnknownIssuer
+
+Stack backtrace:
+   0: <unknown>
+`),
+    "failed to download a tarball from https://example.test/a.tgz: " +
+      "invalid peer certificate: UnknownIssuer",
+  );
+  assert.equal(toldBy("error: something else\n"), "something else");
+  assert.equal(toldBy("no error at all\n"), "no error at all");
 });
 
 Deno.test("compile refuses wrong flags in one line", async () => {

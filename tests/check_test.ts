@@ -8,6 +8,7 @@ import { issueCertificate, testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { pause } from "./support/deadline.ts";
 import { openssl } from "./support/openssl.ts";
+import { commandHere } from "./support/command_here.ts";
 import { type CommandResult, proxyArgs, runCommand } from "./support/start_proxy.ts";
 
 const { ec, api } = await testCertificates();
@@ -221,7 +222,7 @@ Deno.test("check says of every mistake what and where it is", async () => {
     // what is no mistake here must not become one of the tests
     if (/soon|koblitz|old/.test(to)) yaml = yaml.replace(", certificate: ec.crt", "");
     await file.write(yaml);
-    const { code, stdout, stderr } = await check(file);
+    const { code, stdout, stderr } = await commandHere(["check", "--config", file.path]);
     const lines = stderr.trimEnd().split("\n");
     const bad = told.some((line) => !line.includes("warning: "));
     assert.equal(code, bad ? 1 : 0, stderr);

@@ -9,6 +9,7 @@ import {
   issueCertificate,
   testCertificates,
 } from "./support/certificates.ts";
+import { commandHere } from "./support/command_here.ts";
 import { certificateYaml, ConfigFile } from "./support/config_file.ts";
 import { encodeAnswer, encodeRequest, valuesOf } from "./support/http.ts";
 import { runCommand } from "./support/start_proxy.ts";
@@ -234,7 +235,7 @@ Deno.test("explain prints for people, and for programs with --json", async () =>
     [[], 2, /^tls-proxy: missing required argument 'url'$/],
   ];
   for (const [args, code, told] of WRONG) {
-    const wrong = await runCommand(["explain", "--config", file.path, ...args]);
+    const wrong = await commandHere(["explain", "--config", file.path, ...args]);
     assert.equal(wrong.code, code, args.join(" "));
     assert.match(wrong.stderr.trimEnd(), told);
     assert.equal(wrong.stdout, "");

@@ -261,14 +261,16 @@ Deno.test("an answer before the upload has ended resets the stream, and the conn
 });
 
 Deno.test("a stream that its client resets ends its request at the server", async () => {
+  const asked = Promise.withResolvers<void>();
   await using backend = await startBackend(async (connection) => {
     await readRequestHead(connection);
+    asked.resolve();
     await connection.untilGone();
   }, { brokenOff: true });
   await using proxy = await startProxyFor({ engine: ENGINE, backend: backend.address });
   using client = await Http2Client.connect(proxy.port);
   await client.ask(1, "/");
-  await backend.accepted(1);
+  await asked.promise;
   await client.send(resetFrame(1, ERROR.cancel));
   await backend.allGone();
   await proxy.log.first(/ request .* error=client_gone/);

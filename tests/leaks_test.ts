@@ -164,12 +164,13 @@ async function filesAtRest(
   await use();
   backend.dropAll();
   let last = -1;
-  // at rest when it stays as it is
+  let same = 0;
+  // at rest when it stays as it is; one look more could be before it has seen what was dropped
   return await eventually(async () => {
     const now = await proxy.openFiles();
-    if (now === last) return now;
+    same = now === last ? same + 1 : 0;
     last = now;
-    return undefined;
+    return same === 10 ? now : undefined;
   }, "the proxy to come to rest");
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { startHttp } from "./support/backends.ts";
 import { issueCertificate, testCertificates } from "./support/certificates.ts";
+import { commandHere } from "./support/command_here.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { type ConfiguredProxy, startConfigured } from "./support/configured_proxy.ts";
 import { encodeAnswer } from "./support/http.ts";
@@ -346,7 +347,7 @@ Deno.test("check and explain know rules, and say what is wrong with them in its 
   ];
   for (const [route, message] of wrong) {
     await using file = await ConfigFile.create(yaml(route));
-    const { code, stderr } = await runCommand(["check", "--config", file.path]);
+    const { code, stderr } = await commandHere(["check", "--config", file.path]);
     assert.equal(code, 1, route);
     assert.match(stderr, message, route);
   }

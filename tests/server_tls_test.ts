@@ -9,6 +9,7 @@ import { encodeRequest, readAnswer } from "./support/http.ts";
 import { openssl } from "./support/openssl.ts";
 import { printedFlags } from "./support/printed_permissions.ts";
 import { type RealPeer, startHaproxy, startNginx } from "./support/real_peers.ts";
+import { commandHere } from "./support/command_here.ts";
 import { runCommand } from "./support/start_proxy.ts";
 import { connectTls } from "./support/tls_client.ts";
 import { type RunningTool, start } from "./support/tools.ts";
@@ -296,7 +297,7 @@ Deno.test("the key of what servers are shown may be encrypted, and is renewed wi
   ];
   for (const [passphrase, place, why] of cases) {
     await written(passphrase);
-    const { code, stderr } = await runCommand(["check", "--config", file.path]);
+    const { code, stderr } = await commandHere(["check", "--config", file.path]);
     assert.equal(code, 1);
     assert.match(stderr, why);
     assert.ok(stderr.includes(`:${place}: `), stderr);

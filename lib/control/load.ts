@@ -1,6 +1,6 @@
 import { filesOf } from "../config/files.ts";
 import { isWithin } from "../config/key_path.ts";
-import { parseConfig, type ParsedFile } from "../config/parse.ts";
+import type { ParsedFile } from "../config/parse.ts";
 import { type Problem, sortProblems, type SourceFile } from "../config/problem.ts";
 import type { Config } from "../config/config.ts";
 import { verifyConfig } from "../config/verify.ts";
@@ -140,6 +140,8 @@ export interface ParsedConfigFile {
  */
 export async function parseConfigFile(path: string): Promise<ParsedConfigFile> {
   const source = { path, text: await readSource(path) };
+  // with flags alone nobody needs the YAML library, which takes a tenth of the start
+  const { parseConfig } = await import("../config/parse.ts");
   const file = parseConfig(source);
   const found = file.draft === undefined ? [] : verifyConfig(file.draft, file);
   return { source, file, problems: [...file.problems, ...found] };

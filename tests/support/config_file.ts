@@ -9,6 +9,7 @@ export class ConfigFile implements AsyncDisposable {
   /** The configuration. */
   readonly path: string;
   #versions = 0;
+  #workers: number | undefined;
 
   private constructor(folder: string) {
     this.folder = folder;
@@ -40,15 +41,17 @@ export class ConfigFile implements AsyncDisposable {
 
   /**
    * Writes the file anew, in place. Where it says nothing of workers there are two of them, whatever
-   * the machine: the threads of one process are to look like one to everybody.
+   * the machine: the threads of one process are to look like one to everybody. Where the first
+   * configuration has the engine `deno` there is one, so that what is tried with both engines is
+   * tried either way.
    */
   write(yaml: string): Promise<void> {
-    return Deno.writeTextFile(this.path, withWorkers(yaml));
+    return Deno.writeTextFile(this.path, this.#withWorkers(yaml));
   }
 
   /** Puts another file in its place, so that nobody reads a half. */
   async replace(yaml: string): Promise<void> {
-    await Deno.writeTextFile(`${this.path}.new`, withWorkers(yaml));
+    await Deno.writeTextFile(`${this.path}.new`, this.#withWorkers(yaml));
     await Deno.rename(`${this.path}.new`, this.path);
   }
 
@@ -75,6 +78,16 @@ export class ConfigFile implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.folder, { recursive: true });
   }
+
+  #withWorkers(yaml: string): string {
+    if (!isConfiguration(yaml) || /\bworkers\b/.test(yaml)) return yaml;
+    const workers = this.#workers ??= /\bengine\W+deno\b/.test(yaml) ? 1 : 2;
+    // JSON is YAML, too
+    const json = /^\{(?=")/;
+    return json.test(yaml)
+      ? yaml.replace(json, `{"workers":${workers},`)
+      : `${yaml}\nworkers: ${workers}\n`;
+  }
 }
 
 function isConfiguration(yaml: string): boolean {
@@ -83,13 +96,6 @@ function isConfiguration(yaml: string): boolean {
   } catch {
     return false;
   }
-}
-
-function withWorkers(yaml: string): string {
-  if (!isConfiguration(yaml) || /\bworkers\b/.test(yaml)) return yaml;
-  // JSON is YAML, too
-  const json = /^\{(?=")/;
-  return json.test(yaml) ? yaml.replace(json, '{"workers":2,') : `${yaml}\nworkers: 2\n`;
 }
 
 /** `{ cert: …, key: … }`, as YAML has it, with more keys behind. */

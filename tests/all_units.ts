@@ -1,7 +1,7 @@
 /**
- * Every test that stands beside what it tests, for `deno task test`, in one isolate: the runtime
- * makes one for each file that it is given, which takes a third of a second of CPU and 80 MB before
- * the file's first line.
+ * Every test that stands beside what it tests, in one isolate, where `deno test` is given no file:
+ * the runtime makes an isolate for each, which takes a third of a second of CPU and 80 MB before the
+ * file's first line.
  */
 
 /** The URLs of the tests in a folder and below, in the order of their paths. */

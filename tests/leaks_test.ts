@@ -120,7 +120,7 @@ for (const engine of ENGINES) {
   });
 
   Deno.test(`tcp mode leaves nothing behind when either side breaks off (${engine})`, async () => {
-    await using backend = await startEcho();
+    await using backend = await startEcho({ brokenOff: true });
     const mode = "tcp";
     await using proxy = await startProxyFor({ engine, mode, backend: backend.address });
     const use = async () => {

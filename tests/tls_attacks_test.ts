@@ -86,7 +86,7 @@ const FATAL: Readonly<Record<string, Attack>> = {
 };
 
 Deno.test("each fatal record gets its alert at once, and what follows is not kept", async () => {
-  await using echo = await startEcho();
+  await using echo = await startEcho({ brokenOff: true });
   await using proxy = await startEchoProxy(echo);
   // what the runtime takes for its first traffic it keeps
   let ended = 3;
@@ -189,7 +189,7 @@ Deno.test("a handshake is given up after 64 KiB, whatever is in them", async () 
 });
 
 Deno.test("renegotiation is refused, and the connection is none the worse", async () => {
-  await using echo = await startEcho();
+  await using echo = await startEcho({ brokenOff: true });
   await using proxy = await startEchoProxy(echo);
   const child = new Deno.Command("openssl", {
     args: sClient(proxy.port, ["-tls1_2"]),

@@ -20,7 +20,7 @@ const MiB = 1024 * 1024;
 const KEPT_BYTES = 40 * MiB;
 
 Deno.test("whatever strangers send, memory and descriptors come back", async () => {
-  await using echo = await startEcho();
+  await using echo = await startEcho({ brokenOff: true });
   const { ec } = await testCertificates();
   await using proxy = await startProxy([
     ...["--listen", "127.0.0.1:0", "--backend", echo.address, "--mode", "tcp"],

@@ -96,16 +96,13 @@ export async function startBackend(
   };
 }
 
-/**
- * Starts a server that sends back what it gets, and ends when the client has; a client that is just
- * gone breaks it off.
- */
+/** Starts a server that sends back what it gets, and ends when the client has. */
 export function startEcho(options: BackendOptions = {}): Promise<TestBackend> {
   return startBackend(async (connection) => {
     for (let some; (some = await connection.readSome()) !== undefined;) {
       await connection.write(some);
     }
-  }, { brokenOff: true, ...options });
+  }, options);
 }
 
 /** An HTTP server, and the requests it got. */

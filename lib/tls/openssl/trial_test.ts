@@ -31,9 +31,10 @@ Deno.test("opensslRefusal() takes what OpenSSL serves", async () => {
 });
 
 Deno.test("opensslRefusal() says what OpenSSL does not serve, and gives no certificate up", async () => {
-  // OpenSSL 3.0 is strict about the digest of one's own certificate, 3.5 is not
   const weak = opensslRefusal(await loadCertificate(await weaklySigned()));
-  assert.match(weak ?? "digest that is too weak", /digest that is too weak/);
+  // OpenSSL 3.0 is strict about the digest of one's own certificate, 3.5 is not
+  const isStrict = (await openssl("version")).startsWith("OpenSSL 3.0.");
+  if (isStrict || weak !== undefined) assert.match(weak ?? "", /digest that is too weak/);
   const certificate = await loadCertificate(ec);
   const half =
     `${certificate.certPem}-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n`;

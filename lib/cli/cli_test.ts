@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { commandHere } from "../../tests/support/command_here.ts";
+import type { CommandResult } from "../../tests/support/start_proxy.ts";
 import { DEFAULT_CONFIG } from "../config/defaults.ts";
 import type { Config } from "../config/config.ts";
 import { ProxyError } from "../core/errors.ts";
-import { runCli } from "./cli.ts";
 
 Deno.test("runCli() runs the proxy with what the flags say", async () => {
   const { code, config, stdout, stderr } = await run(
@@ -139,10 +140,7 @@ Deno.test("runCli() shows the stack of a bug, and gives 1", async () => {
   assert.match(stderr, /^tls-proxy: TypeError: x is not a function\n +at /);
 });
 
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
+interface Outcome extends CommandResult {
   readonly config: Config | undefined;
   readonly path: string | undefined;
 }
@@ -152,25 +150,13 @@ function run(...args: readonly string[]): Promise<Outcome> {
 }
 
 async function runWith(start: () => void, args: readonly string[] = []): Promise<Outcome> {
-  const written = { stdout: "", stderr: "" };
-  const output = (name: keyof typeof written) => ({
-    write(bytes: Uint8Array) {
-      written[name] += new TextDecoder().decode(bytes);
-      return Promise.resolve(bytes.length);
-    },
-  });
   let config: Config | undefined;
   let path: string | undefined;
-  const code = await runCli(args, {
-    stdout: output("stdout"),
-    stderr: output("stderr"),
-    terminal: false,
-    run(source) {
-      if (source.kind === "flags") config = source.config;
-      else path = source.path;
-      start();
-      return Promise.resolve(0);
-    },
+  const result = await commandHere(args, (source) => {
+    if (source.kind === "flags") config = source.config;
+    else path = source.path;
+    start();
+    return Promise.resolve(0);
   });
-  return { code, config, path, ...written };
+  return { ...result, config, path };
 }

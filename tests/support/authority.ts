@@ -1,5 +1,5 @@
 import type { CertificateFiles } from "./certificates.ts";
-import { openssl } from "./openssl.ts";
+import { openssl, opensslHas } from "./openssl.ts";
 
 /** What a test wants certified. */
 export interface Wanted {
@@ -95,9 +95,7 @@ function authorityIn(folder: string, { ca, key }: { ca: string; key: string }): 
 
 /** OpenSSL 3.4 and later makes no certificate that ends before it starts. */
 async function startLongAgo(): Promise<readonly string[]> {
-  const { stderr } = await new Deno.Command("openssl", { args: ["x509", "-help"] }).output();
-  const hasStart = new TextDecoder().decode(stderr).includes("-not_before");
-  return hasStart ? ["-not_before", "20200101000000Z"] : [];
+  return await opensslHas("x509", "-not_before") ? ["-not_before", "20200101000000Z"] : [];
 }
 
 function caConfig({ folder, name, ca, key }: Record<"folder" | "name" | "ca" | "key", string>) {

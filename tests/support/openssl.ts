@@ -9,6 +9,12 @@ export async function openssl(...args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
+/** Whether a command of `openssl` has an option: newer ones have more, and want some. */
+export async function opensslHas(command: string, option: string): Promise<boolean> {
+  const { stderr } = await new Deno.Command("openssl", { args: [command, "-help"] }).output();
+  return new TextDecoder().decode(stderr).includes(option);
+}
+
 /**
  * What begins an `openssl req` for a self-signed certificate of version 1, which is one without
  * extensions; OpenSSL 3.4 and later wants to be told.
@@ -16,9 +22,8 @@ export async function openssl(...args: string[]): Promise<string> {
 export async function versionOneRequest(folder: string): Promise<readonly string[]> {
   const config = `${folder}/no_extensions.cnf`;
   await Deno.writeTextFile(config, "[req]\ndistinguished_name = dn\n[dn]\n");
-  const { stderr } = await new Deno.Command("openssl", { args: ["req", "-help"] }).output();
-  const told = new TextDecoder().decode(stderr).includes("-x509v1");
-  return ["req", told ? "-x509v1" : "-x509", "-config", config];
+  const version = await opensslHas("req", "-x509v1") ? "-x509v1" : "-x509";
+  return ["req", version, "-config", config];
 }
 
 /** A self-signed certificate and its key as PEM; `key` is what `-newkey` takes. */

@@ -12,7 +12,7 @@ export interface Acceptor<Socket> {
 }
 
 /**
- * Accepts until `closed` says that the listener has been closed. Where the system is short of
+ * Accepts until `closed` says that the listener has been closed, or it listens no more. Where the system is short of
  * something, such as file descriptors, that is told and waited out: those already connected go on.
  * Any other failure is one client's, who has gone before it was accepted: the next one is not kept
  * waiting for it.
@@ -45,7 +45,7 @@ export async function acceptAll<Socket>(
     try {
       on.socket(await listener.accept());
     } catch (error) {
-      if (on.closed() || error instanceof Deno.errors.BadResource) break;
+      if (on.closed() || isOver(error)) break;
       if (!isShortage(error)) {
         on.gone?.();
         continue;
@@ -59,4 +59,10 @@ export async function acceptAll<Socket>(
   // who has closed it does not wait for it
   clearTimeout(short);
   on.recovered?.();
+}
+
+/** Whether it was closed, or listens no more (`ListeningSockets.silence`). */
+function isOver(error: unknown): boolean {
+  return error instanceof Deno.errors.BadResource ||
+    error instanceof TypeError && "code" in error && error.code === "EINVAL";
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { FakeTime } from "../../tests/support/fake_time.ts";
 import { acceptAll } from "./accept_loop.ts";
+import { listeningSockets } from "./listening_sockets.ts";
 
 /** A listener that gives, or fails with, what it is told to. */
 function scripted(outcomes: readonly (string | Error)[]) {
@@ -51,4 +52,15 @@ Deno.test("acceptAll() tries again at once where room was made", async () => {
   void acceptAll(listener, { ...on, makeRoom: () => spare-- > 0 });
   await time.pass(0);
   assert.deepEqual(told, [`trouble: ${FULL.message}`, "a"]);
+});
+
+Deno.test("acceptAll() ends where the socket listens no more", async () => {
+  const { on, told } = scripted([]);
+  const listener = Deno.listen({ ...{ hostname: "127.0.0.1", port: 0, reusePort: true } });
+  const accepting = acceptAll(listener, { ...on, socket: () => {} });
+  const { port } = listener.addr;
+  listeningSockets().silence(listeningSockets().tune(port), port);
+  await accepting;
+  listener.close();
+  assert.deepEqual(told, []);
 });

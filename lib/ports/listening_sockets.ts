@@ -49,11 +49,14 @@ export class ListeningSockets {
   }
 
   /**
-   * Has a socket listen no more, whatever the thread does that has it open: new connections go to
-   * others, and those that waited to be accepted are reset.
+   * Has a socket listen no more: new connections go to others, and those that waited to be accepted
+   * are reset. A close alone comes to that later, where something else has the socket as well: the
+   * thread of a worker that hangs, a process that is just being started, or a call of another
+   * thread. Until then it would have its place among those that share the port.
    */
-  silence(fd: number): void {
-    this.#symbols.shutdown(fd, SHUT_RDWR);
+  silence(fd: number, port: number): void {
+    // its number may be another socket's by now
+    if (this.listens(fd, port)) this.#symbols.shutdown(fd, SHUT_RDWR);
   }
 
   /** The socket last opened of those that share a port: its options are as they were made. */

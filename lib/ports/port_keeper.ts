@@ -67,16 +67,23 @@ class OwnPorts implements PortKeeper {
 
   async open<L>({ address, noDelay, listen, close }: Opening<L>): Promise<OpenPort<L>> {
     const listener = await listen();
+    let fd: number | undefined;
     let takesOver = false;
     try {
-      takesOver = this.#mark(address);
+      const sockets = listeningSockets();
+      fd = sockets.tune(address.port);
+      takesOver = sockets.steerToNewest(fd);
     } catch (error) {
       if (!(error instanceof ProxyError) || noDelay) {
         close(listener);
         throw error;
       }
     }
-    return { listener, takesOver, closeBy: async (close) => await close() };
+    const closeBy = async (close: () => void | Promise<void>) => {
+      if (fd !== undefined) listeningSockets().silence(fd, address.port);
+      await close();
+    };
+    return { listener, takesOver, closeBy };
   }
 
   free(ends: ConnectionEnds): void {
@@ -90,11 +97,6 @@ class OwnPorts implements PortKeeper {
   #own(): OwnSockets | undefined {
     if (this.unavailable !== undefined) return undefined;
     return this.#sockets ??= new OwnSockets();
-  }
-
-  #mark({ port }: Address): boolean {
-    const sockets = listeningSockets();
-    return sockets.steerToNewest(sockets.tune(port));
   }
 }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import tls from "node:tls";
 import { testCertificates } from "../../tests/support/certificates.ts";
 import { within } from "../../tests/support/deadline.ts";
+import { holdListeners } from "../../tests/support/held_sockets.ts";
 import { type Certificate, loadCertificate } from "../certificates/certificate.ts";
 import { createCertificateStore, liveCertificateStore } from "../certificates/certificate_store.ts";
 import { denoEngine } from "./deno_engine.ts";
@@ -67,6 +68,24 @@ for (const engine of [opensslEngine, denoEngine]) {
     await server.listener.close();
   });
 }
+
+Deno.test("refresh() gives the new certificate while something holds on to a closed listener", async () => {
+  const store = liveCertificateStore(createCertificateStore([{ certificate: pair[0] }]));
+  const server = await serve(denoEngine, store);
+  using held = new DisposableStack();
+  for (const certificate of [pair[1], pair[0], pair[1], pair[0]]) {
+    held.use(holdListeners(server.port));
+    store.replace(createCertificateStore([{ certificate }]));
+    await server.listener.refresh();
+    for (let i = 0; i < 3; i++) {
+      assert.equal(await certificateOf(server.port), certificate.fingerprint);
+    }
+  }
+  held.use(holdListeners(server.port));
+  await server.listener.close();
+  await assert.rejects(certificateOf(server.port), /ECONNREFUSED/);
+  assert.deepEqual(server.failures, []);
+});
 
 Deno.test("refresh() gives the certificate of the store by then when called many times", async () => {
   const [first, second] = pair;

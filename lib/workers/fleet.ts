@@ -519,6 +519,7 @@ export class Fleet implements App {
       opened: (opened) => ports.opened(worker.index, opened),
       notOpened: () => ports.leave(),
       closing: (socket) => ports.closing(worker.index, socket),
+      silence: (socket) => ports.silence(socket),
       closed: (socket) => ports.closed(socket),
       free: (ends) => portKeeper().free(ends),
       reset: (ends) => portKeeper().reset(ends),

@@ -84,8 +84,11 @@ export interface ControlProcedures {
   opened(opened: OpenedPort): { readonly socket: number; readonly takesOver: boolean };
   /** The turn is over: nothing was opened. */
   notOpened(nothing: undefined): void;
-  /** Settles when a socket may be closed. */
+  /** Settles when no new connection comes to a socket that is to be closed. */
   closing(socket: number): Promise<void>;
+  /** Settles when it may be closed. */
+  silence(socket: number): void;
+  /** The turn is over. */
   closed(socket: number): void;
   free(ends: ConnectionEnds): void;
   /** Settles when it may be closed. */

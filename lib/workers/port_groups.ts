@@ -38,6 +38,8 @@ export class PortGroups {
   #ids = 0;
   /** Who opens or closes a socket now; the next has to wait. */
   #holder: number | undefined;
+  /** What the holder is closing, once it is out of its group. */
+  #closing: PortSocket & { readonly group: Group } | undefined;
   /** Workers that get no new connections while others can. */
   readonly #avoided = new Set<number>();
   #waiting: { readonly worker: number; readonly enter: () => void }[] = [];
@@ -100,7 +102,7 @@ export class PortGroups {
     }
   }
 
-  /** Settles when a socket may be closed: no new connection comes to it. */
+  /** Settles when a socket is about to be closed: no new connection comes to it. */
   async closing(worker: number, id: number): Promise<void> {
     const group = this.#groupOf(id);
     if (group === undefined) return;
@@ -111,15 +113,25 @@ export class PortGroups {
     this.#steer(group, still.length > 0 ? still : stay);
   }
 
+  /** Takes a socket that is about to be closed out of its group: see `ListeningSockets.silence`. */
+  silence(id: number): void {
+    const group = this.#groupOf(id);
+    const socket = group?.sockets.find((socket) => socket.id === id);
+    if (group === undefined || socket === undefined) return;
+    this.#silence(group, socket);
+    this.#remove(group, id);
+    this.#steer(group, this.#newest(group));
+    this.#closing = { ...socket, group };
+  }
+
   /** A socket was closed, and the turn is over. */
   closed(id: number): void {
-    const group = this.#groupOf(id);
-    if (group === undefined) return;
-    const gone = this.#remove(group, id);
-    if (gone !== undefined && !group.sockets.some(({ worker }) => worker === gone.worker)) {
-      this.#disclaim(gone.worker, ({ port }) => port === group.address.port);
+    if (this.#closing?.id !== id) return;
+    const { worker, group: { address, sockets } } = this.#closing;
+    this.#closing = undefined;
+    if (!sockets.some((socket) => socket.worker === worker)) {
+      this.#disclaim(worker, ({ port }) => port === address.port);
     }
-    this.#steer(group, this.#newest(group));
     this.leave();
   }
 
@@ -147,6 +159,7 @@ export class PortGroups {
       this.#steer(group, this.#newest(group));
     }
     this.#waiting = this.#waiting.filter((waiter) => waiter.worker !== worker);
+    if (this.#closing?.worker === worker) this.#closing = undefined;
     if (this.#holder === worker) this.leave();
   }
 
@@ -174,7 +187,7 @@ export class PortGroups {
   #silence({ address, sockets }: Group, { id, fd }: PortSocket): void {
     // its number may be that of a socket that was opened since
     if (fd === undefined || sockets.some((other) => other.id !== id && other.fd === fd)) return;
-    if (this.#sockets?.listens(fd, address.port) === true) this.#sockets.silence(fd);
+    this.#sockets?.silence(fd, address.port);
   }
 
   #remove({ sockets }: Group, id: number): PortSocket | undefined {

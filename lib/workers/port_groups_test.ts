@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { holdListeners } from "../../tests/support/held_sockets.ts";
 import { connectTcp } from "../../tests/support/tls_client.ts";
 import { listeningSockets } from "../ports/listening_sockets.ts";
+import { acceptAll } from "../ports/accept_loop.ts";
 import { PortGroups } from "./port_groups.ts";
 
 const HOST = "127.0.0.1";
@@ -38,6 +40,7 @@ class Workers implements AsyncDisposable {
     this.#open.set(name, {
       close: async () => {
         await this.groups.closing(worker, socket);
+        this.groups.silence(socket);
         listener.close();
         await accepting;
         this.groups.closed(socket);
@@ -58,10 +61,14 @@ class Workers implements AsyncDisposable {
   }
 
   async #accept(listener: Deno.TcpListener, name: string): Promise<void> {
-    for await (const connection of listener) {
-      this.came.set(name, (this.came.get(name) ?? 0) + 1);
-      connection.close();
-    }
+    await acceptAll(listener, {
+      socket: (connection) => {
+        this.came.set(name, (this.came.get(name) ?? 0) + 1);
+        connection.close();
+      },
+      trouble: assert.fail,
+      closed: () => false,
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -85,6 +92,18 @@ Deno.test("PortGroups deals connections out to the newest socket of each worker"
   }
   await workers.close("new1");
   assert.equal(await workers.reached(), "new0 new2");
+});
+
+Deno.test("PortGroups sends nothing to a socket that is closed while something holds on to it", async () => {
+  await using workers = new Workers();
+  for (const worker of [0, 1, 2]) await workers.open(worker, `old${worker}`);
+  await workers.open(0, "new0");
+  using _held = holdListeners(workers.port);
+  await workers.close("old0");
+  await workers.open(1, "new1");
+  assert.equal(await workers.reached(), "new0 new1 old2");
+  await workers.close("old1");
+  assert.equal(await workers.reached(), "new0 new1 old2");
 });
 
 Deno.test("PortGroups loses no connection while sockets come and go", async () => {

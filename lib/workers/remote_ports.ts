@@ -32,6 +32,8 @@ export class RemotePorts implements PortKeeper {
       const { socket, takesOver } = await control.call("opened", { address, noDelay });
       const closeBy = async (close: () => void | Promise<void>) => {
         await control.call("closing", socket);
+        // by now those that had come were accepted
+        await control.call("silence", socket);
         await close();
         control.tell("closed", socket);
       };

@@ -1,4 +1,4 @@
-import type { RunningListener } from "../app.ts";
+import type { RunningListener } from "../control/listener_set.ts";
 import type { Config } from "../config/config.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import { formatServerAddress } from "../core/endpoint.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { RunningListener } from "../app.ts";
+import type { RunningListener } from "../control/listener_set.ts";
 import type { DevelopmentFiles } from "../certificates/development_certificate.ts";
 import { announce } from "./announce.ts";
 import { configFromFlags, DEFAULT_FLAGS, withBackend } from "./flags.ts";

@@ -1,4 +1,5 @@
-import type { App, PreparedConfig, RunningListener } from "../app.ts";
+import type { App, PreparedConfig } from "../app.ts";
+import type { RunningListener } from "../control/listener_set.ts";
 import type { Counted } from "../control/monitor.ts";
 import { DeafListeners } from "../control/deaf_listeners.ts";
 import { planReload } from "../control/reload_plan.ts";
@@ -8,15 +9,13 @@ import type { PasswordQuestion } from "./password_thread.ts";
 import { OWN_COUNTERS } from "../core/counters.ts";
 import { Deadlines } from "../io/deadlines.ts";
 import { within } from "../io/within.ts";
-import { asProxyError, messageOf, ProxyError } from "../core/errors.ts";
+import { asProxyError, messageOf } from "../core/errors.ts";
 import type { Observer, ProxyEvent } from "../core/event.ts";
 import { Live } from "../core/live.ts";
 import type { TallyCounts } from "../metrics/tally.ts";
 import { descriptorLimit } from "../ports/descriptors.ts";
 import { listeningSockets } from "../ports/listening_sockets.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
-import { giveUpFfi } from "../ports/system_library.ts";
-import { openSslUnavailable } from "../tls/openssl/library.ts";
 import type { TicketKeySets } from "../tls/openssl/ticket_keys.ts";
 import {
   type ServerName,
@@ -27,12 +26,12 @@ import {
 import { speaksOfServer } from "../upstream/ejection.ts";
 import type { StickyKeys } from "../upstream/sticky_cookie.ts";
 import { type ControlProcedures, unpackEvent } from "./messages.ts";
-import { HANG_MS, Heartbeats } from "./heartbeats.ts";
-import { inTime, Patience } from "./patience.ts";
+import { inTime } from "./patience.ts";
 import { PortGroups } from "./port_groups.ts";
 import { Reports } from "./reports.ts";
 import { counterMemory, SharedCounters } from "./shared_counters.ts";
-import { WorkerThread } from "./worker_thread.ts";
+import { type StartingWorker, WorkerPool } from "./worker_pool.ts";
+import type { WorkerThread } from "./worker_thread.ts";
 
 export interface FleetOptions {
   /** How many workers, 2 or more. */
@@ -57,8 +56,6 @@ export interface FleetOptions {
   readonly terminal: { readonly coloured: boolean } | undefined;
 }
 
-/** Milliseconds for which none of the workers that start may make progress. */
-const START_MS = 30_000;
 /** Milliseconds that a worker may take to make ready for a configuration, or to drop it. */
 const PREPARE_MS = 30_000;
 /** Milliseconds that a worker may take beyond what its connections may. */
@@ -67,11 +64,6 @@ const SETTLE_MS = 5_000;
 const REPORT_MS = 500;
 /** Milliseconds that news of a server wait for all workers to know. */
 const NEWS_MS = 100;
-/** Milliseconds before a worker that died is started again, where it had lived for less. */
-const RESTART_MS = 1000;
-
-/** Threads beyond those that serve, to take the place of one that dies. */
-const SPARES = 1;
 
 /**
  * Starts the workers, and has them listen and serve. The permission to open libraries is given up
@@ -100,22 +92,12 @@ export class Fleet implements App {
   #ticketKeys: TicketKeySets;
   readonly #stickyKeys: Live<StickyKeys>;
   #staged: StagedServers | undefined;
-  #workers: WorkerThread[] = [];
-  /** Those that have opened the libraries and do not serve yet. */
-  #spares: WorkerThread[] = [];
-  /** Whether workers call a library that no thread can open any more once all have started. */
-  readonly #callsLibrary = openSslUnavailable() === undefined;
+  readonly #pool: WorkerPool;
   readonly #reports = new Reports();
-  readonly #hearts: Heartbeats;
   readonly #deaf = new DeafListeners();
-  /** Whether connections go on coming to a worker that hangs. */
-  #lostSocket = false;
-  readonly #patience = new Patience(START_MS);
-  #died = 0;
   #loaded: LoadedConfig;
   #listeners: readonly RunningListener[] = [];
   #stopping = false;
-  readonly #allDead = Promise.withResolvers<void>();
 
   constructor(
     loaded: LoadedConfig,
@@ -129,7 +111,16 @@ export class Fleet implements App {
       options.unavailable === undefined ? listeningSockets() : undefined,
     );
     this.#counters = counterMemory(options.workers);
-    this.#hearts = new Heartbeats(options.workers);
+    this.#pool = new WorkerPool({
+      size: options.workers,
+      program: options.program,
+      ports: this.#ports,
+      canSilence: options.unavailable === undefined,
+      control: (thread) => this.#procedures(thread),
+      start: (worker, beats) => this.#start(worker, beats),
+      onLost: (index) => this.#forget(index),
+      observe: options.observe,
+    });
     this.#servers = new ServerRegistry({
       deadlines: new Deadlines(),
       observe: (event) => this.#observe(event),
@@ -152,7 +143,7 @@ export class Fleet implements App {
   }
 
   get accepting(): boolean {
-    return !this.#deaf.any && !this.#lostSocket;
+    return !this.#deaf.any && !this.#pool.lostSocket;
   }
 
   get drainTime(): number {
@@ -160,12 +151,12 @@ export class Fleet implements App {
   }
 
   get workers(): { readonly running: number; readonly died: number } {
-    return { running: this.#workers.length, died: this.#died };
+    return { running: this.#workers.length, died: this.#pool.died };
   }
 
   /** Settles when the last worker has died and none can take its place: nobody serves any more. */
   get allDead(): Promise<void> {
-    return this.#allDead.promise;
+    return this.#pool.allDead;
   }
 
   /** What workers have counted, by their last reports. */
@@ -178,17 +169,20 @@ export class Fleet implements App {
     return this.#reports.all.map(({ tally }) => tally);
   }
 
+  get #workers(): readonly WorkerThread[] {
+    return this.#pool.serving;
+  }
+
   async open(): Promise<void> {
     const servers = this.#staged;
     this.#staged = undefined;
     await servers?.ready();
     try {
-      this.#listeners = await this.#startAll();
+      await this.#pool.start();
       servers?.commit();
     } catch (error) {
       this.#stopping = true;
-      this.#hearts[Symbol.dispose]();
-      for (const worker of [...this.#workers, ...this.#spares]) worker.end();
+      this.#pool.end();
       servers?.drop();
       throw error;
     }
@@ -285,6 +279,7 @@ export class Fleet implements App {
 
   async drain(): Promise<number> {
     this.#stopping = true;
+    this.#pool.stopReplacing();
     const drained = await Promise.allSettled(this.#workers.map(async ({ index, channel }) => {
       const drained = channel.call("drain", undefined);
       const limit = this.drainTime + this.#settleTime;
@@ -293,8 +288,7 @@ export class Fleet implements App {
       return cut;
     }));
     this.#servers.close();
-    this.#hearts[Symbol.dispose]();
-    for (const worker of [...this.#workers, ...this.#spares]) worker.end();
+    this.#pool.end();
     return drained.reduce(
       (sum, result) => sum + (result.status === "fulfilled" ? result.value : 0),
       0,
@@ -385,128 +379,30 @@ export class Fleet implements App {
     this.#options.notice(event);
   }
 
-  /** First all threads, with what they call, then one after the other to listen and serve. */
-  async #startAll(): Promise<readonly RunningListener[]> {
-    const { workers } = this.#options;
-    const count = this.#callsLibrary ? workers + SPARES : workers;
-    await byProcessors(count, (number) => this.#load(number));
-    giveUpFfi();
-    const threads = this.#spares.splice(0, workers);
-    let listeners: readonly RunningListener[] = [];
-    await byProcessors(workers, async (index) => {
-      const thread = threads[index];
-      if (thread !== undefined && !this.#stopping) listeners = await this.#start(thread, index);
-    });
-    return listeners;
-  }
-
-  /** One more spare. */
-  async #load(number: number): Promise<void> {
-    if (this.#stopping) return;
-    const thread = this.#newThread(number);
-    this.#spares.push(thread);
-    await this.#patience.wait(thread.channel.call("load", undefined), "a worker did not load");
-  }
-
-  /** A thread that runs the program and does nothing yet. */
-  #newThread(number: number): WorkerThread {
-    const { program } = this.#options;
-    return new WorkerThread({
-      program,
-      name: `worker ${number}`,
-      control: (thread) => this.#procedures(thread),
-      onSign: (thread) => {
-        if (!this.#workers.includes(thread)) this.#patience.progress();
-      },
-      onDeath: (thread, why) => this.#onDeath(thread, why),
-    });
-  }
-
-  /** One that dies while it starts fails to start. */
-  #onDeath(thread: WorkerThread, why: ProxyError): void {
-    this.#spares = this.#spares.filter((spare) => spare !== thread);
-    if (this.#workers.includes(thread)) void this.#replace(thread, why);
-  }
-
-  async #start(worker: WorkerThread, index: number): Promise<readonly RunningListener[]> {
-    const { traced, terminal, unavailable } = this.#options;
+  #start(worker: WorkerThread, beats: SharedArrayBuffer): StartingWorker {
+    const { traced, terminal, unavailable, rates } = this.#options;
     const loaded = this.#loaded;
-    worker.serveAs(index);
-    try {
-      const started = worker.channel.call("start", {
-        ...{ loaded, traced, terminal, index, unavailable },
-        counters: this.#counters,
-        rates: this.#options.rates,
-        descriptors: descriptorLimit(),
-        beats: this.#hearts.memory,
-        ticketKeys: this.#ticketKeys,
-        stickyKeys: this.#stickyKeys.current,
-      });
-      const listeners = await this.#patience.wait(started, `worker ${index} did not start`);
-      this.#workers.push(worker);
-      this.#watch(worker);
+    const listening = worker.channel.call("start", {
+      ...{ loaded, traced, terminal, unavailable, rates, beats },
+      index: worker.index,
+      counters: this.#counters,
+      descriptors: descriptorLimit(),
+      ticketKeys: this.#ticketKeys,
+      stickyKeys: this.#stickyKeys.current,
+    }).then((listeners) => {
+      if (loaded === this.#loaded) this.#listeners = listeners;
+    });
+    const catchUp = async () => {
       if (loaded === this.#loaded) this.#tellServers(worker);
       else await this.#update(worker, this.#loaded);
-      return listeners;
-    } catch (error) {
-      worker.end();
-      this.#forget(index);
-      throw error;
-    }
-  }
-
-  /** Sees that it goes on. */
-  #watch(worker: WorkerThread): void {
-    const { index } = worker;
-    this.#hearts.watch(index, {
-      quiet: () => this.#ports.avoid(index, true),
-      back: () => this.#ports.avoid(index, false),
-      hangs: () => {
-        this.#lostSocket ||= this.#options.unavailable !== undefined;
-        worker.kill(`worker ${index} hangs: no sign of life for ${HANG_MS / 1000} s`);
-      },
-    });
-  }
-
-  /** What a worker had is gone with it; another takes its place. */
-  async #replace(dead: WorkerThread, why: ProxyError): Promise<void> {
-    const { index } = dead;
-    this.#workers = this.#workers.filter((worker) => worker !== dead);
-    this.#hearts.forget(index);
-    this.#forget(index);
-    this.#reports.lose(index);
-    this.#died++;
-    let reason = why.message;
-    let wait = performance.now() - dead.began < RESTART_MS;
-    for (;;) {
-      const next = this.#callsLibrary ? this.#spares.pop() : this.#newThread(index);
-      const then = this.#whatFollows(next);
-      this.#options.observe({ kind: "worker_died", worker: index, reason: `${reason}${then}` });
-      if (next === undefined) {
-        if (this.#workers.length === 0) this.#allDead.resolve();
-        return;
-      }
-      if (wait) await new Promise((resolve) => setTimeout(resolve, RESTART_MS));
-      if (this.#stopping) return next.end();
-      try {
-        return void await this.#start(next, index);
-      } catch (error) {
-        reason = messageOf(error);
-        wait = true;
-      }
-    }
-  }
-
-  /** A thread made now could not open the libraries: the permission has been given up. */
-  #whatFollows(next: WorkerThread | undefined): string {
-    if (next === undefined) return "; no spare is left to take its place: restart the proxy";
-    if (!this.#callsLibrary || this.#spares.length > 0) return "";
-    return "; the spare takes its place, and for the next that dies there is none until a restart";
+    };
+    return { listening, catchUp };
   }
 
   #forget(index: number): void {
     this.#ports.forget(index);
     this.#deaf.forget(index);
+    this.#reports.lose(index);
     new SharedCounters(this.#counters, index).forget();
   }
 
@@ -527,17 +423,6 @@ export class Fleet implements App {
       notice: (message) => this.#notice(worker.index, unpackEvent(message)),
     };
   }
-}
-
-/** As many at a time as there are processors: so on a slow machine some are done soon. */
-async function byProcessors(
-  count: number,
-  task: (number: number) => Promise<void>,
-): Promise<void> {
-  const numbers = Array.from({ length: count }, (_, number) => number).values();
-  await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, async () => {
-    for (const number of numbers) await task(number);
-  }));
 }
 
 function keyOf({ backend, server }: ServerName): string {

@@ -1,4 +1,4 @@
-import type { RunningListener } from "../app.ts";
+import type { RunningListener } from "../control/listener_set.ts";
 import type { LoadedConfig } from "../control/snapshot.ts";
 import type { PendingChallenges } from "../acme/challenges.ts";
 import type { PasswordQuestion } from "./password_thread.ts";

@@ -1,0 +1,172 @@
+import type { LiveCertificateStore } from "../certificates/certificate_store.ts";
+import type { Config, ListenerConfig, Mode } from "../config/config.ts";
+import { type Address, formatAddress } from "../core/address.ts";
+import type { Staged } from "../core/staged.ts";
+import type { EngineName, TlsListener } from "../tls/engine.ts";
+import { alpnOf, certificateStore, engineOf, type LoadedConfig } from "./snapshot.ts";
+
+/** A listener that is up. */
+export interface RunningListener {
+  readonly address: Address;
+  readonly mode: Mode | "redirect";
+  /** Undefined where there is no TLS. */
+  readonly engine: EngineName | undefined;
+  /** Why this engine, for a person. */
+  readonly engineReason: string;
+}
+
+export interface OpenListener {
+  readonly listener: TlsListener;
+  readonly running: RunningListener;
+  /** Where it was to listen: a name, or port 0, is not what it runs on. */
+  readonly listen: Address;
+  /** Its own, so that what it gives can be replaced when it is its turn. */
+  readonly certificates: LiveCertificateStore | undefined;
+}
+
+/**
+ * Has something listen and serve.
+ *
+ * @param beside whether it takes the place of a listener that still has the address
+ */
+export type OpensListener = (
+  config: ListenerConfig,
+  loaded: LoadedConfig,
+  beside: boolean,
+) => Promise<OpenListener>;
+
+/** Milliseconds for which an old listener shares an address with the one that replaces it. */
+const OVERLAP_MS = 200;
+
+/** The listeners of this thread, from one configuration to the next. */
+export class ListenerSet {
+  readonly #openOne: OpensListener;
+  /** What is in force. */
+  #loaded: LoadedConfig;
+  /** By what they were configured as. */
+  #open: ReadonlyMap<string, OpenListener> = new Map();
+
+  constructor(loaded: LoadedConfig, openOne: OpensListener) {
+    this.#loaded = loaded;
+    this.#openOne = openOne;
+  }
+
+  get running(): readonly RunningListener[] {
+    return [...this.#open.values()].map(({ running }) => running);
+  }
+
+  /** Opens those of the configuration that is in force. */
+  async open(): Promise<void> {
+    this.#open = await this.#openAll(this.#loaded);
+  }
+
+  /**
+   * Opens those that are new in a configuration, and has those that stay give its certificates.
+   *
+   * @throws {ProxyError} `bad_config` or `unavailable`; all is as it was
+   */
+  async stage(next: LoadedConfig): Promise<Staged> {
+    const open = await this.#openAll(next);
+    try {
+      await give(this.#kept(open), next);
+    } catch (error) {
+      await this.#giveUp(open);
+      throw error;
+    }
+    return {
+      commit: async () => {
+        const gone = [...this.#open].filter(([key]) => !open.has(key)).map(([, old]) => old);
+        this.#open = open;
+        this.#loaded = next;
+        await this.#retire(gone);
+      },
+      drop: () => this.#giveUp(open),
+    };
+  }
+
+  /** Nothing is accepted any more. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#open.values()].map(({ listener }) => listener.close()));
+  }
+
+  /** All listeners of a configuration; those that are open already as they are. */
+  async #openAll(loaded: LoadedConfig): Promise<ReadonlyMap<string, OpenListener>> {
+    const open = new Map<string, OpenListener>();
+    try {
+      for (const config of loaded.config.listeners) {
+        const key = listenerKey(config, { config: loaded.config, taken: open });
+        open.set(key, this.#open.get(key) ?? await this.#openFresh(config, loaded));
+      }
+      return open;
+    } catch (error) {
+      await this.#closeFresh(open);
+      throw error;
+    }
+  }
+
+  async #openFresh(config: ListenerConfig, loaded: LoadedConfig): Promise<OpenListener> {
+    const replaced = [...this.#open.values()].filter((open) => isAt([open], config.listen));
+    await Promise.all(replaced.map(({ listener }) => listener.settle()));
+    return await this.#openOne(config, loaded, replaced.length > 0);
+  }
+
+  /** Has the listeners that stay give the certificates they gave, and closes those that are new. */
+  async #giveUp(open: ReadonlyMap<string, OpenListener>): Promise<void> {
+    // what is in force already is opened again without trouble, or never had any
+    await give(this.#kept(open), this.#loaded).catch(() => {});
+    await this.#closeFresh(open);
+  }
+
+  #kept(open: ReadonlyMap<string, OpenListener>): readonly OpenListener[] {
+    return [...open].filter(([key]) => this.#open.has(key)).map(([, listener]) => listener);
+  }
+
+  /** Closes those that the configuration in force does not have. */
+  async #closeFresh(open: ReadonlyMap<string, OpenListener>): Promise<void> {
+    const fresh = [...open].filter(([key]) => !this.#open.has(key));
+    await Promise.all(fresh.map(([, { listener }]) => listener.close({ finishHandshakes: true })));
+  }
+
+  /** Closes listeners; those whose address another has taken over, once that one gets it all. */
+  async #retire(gone: readonly OpenListener[]): Promise<void> {
+    if (gone.some(({ listen }) => isAt(this.#open.values(), listen))) {
+      await new Promise((resolve) => setTimeout(resolve, OVERLAP_MS));
+    }
+    await Promise.all(gone.map(({ listener }) => listener.close({ finishHandshakes: true })));
+  }
+}
+
+/** Has listeners give the certificates of a configuration. */
+async function give(listeners: readonly OpenListener[], loaded: LoadedConfig): Promise<void> {
+  for (const { certificates } of listeners) certificates?.replace(certificateStore(loaded));
+  await Promise.all(listeners.map(({ listener }) => listener.refresh()));
+}
+
+/** Whether one of the listeners was to listen there; a port that the system chose is nobody's. */
+function isAt(listeners: Iterable<OpenListener>, { host, port }: Address): boolean {
+  return port !== 0 &&
+    [...listeners].some(({ listen }) => listen.host === host && listen.port === port);
+}
+
+/** Listeners with the same key are the same; one whose key changes is opened anew. */
+function listenerKey(
+  listener: ListenerConfig,
+  { config, taken }: { config: Config; taken: ReadonlyMap<string, unknown> },
+): string {
+  const address = formatAddress(listener.listen);
+  const { proxyProtocol } = listener;
+  const { handshake } = config.timeouts;
+  const facts = listener.kind !== "tls" ? [listener, proxyProtocol && handshake] : [
+    listener.mode,
+    alpnOf(listener),
+    listener.tls,
+    engineOf(listener, config).engine,
+    proxyProtocol,
+    handshake,
+  ];
+  // port 0 may stand there more than once
+  for (let count = 0;; count++) {
+    const key = JSON.stringify([address, count, ...facts]);
+    if (!taken.has(key)) return key;
+  }
+}

@@ -4,6 +4,7 @@ import { startHttp } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import { sClient } from "./support/engine_looks.ts";
+import { encodeAnswer } from "./support/http.ts";
 import { sessionFile } from "./support/resumption.ts";
 import { run } from "./support/tools.ts";
 
@@ -109,6 +110,19 @@ Deno.test("a ClientHello may be of any size up to the limit", async () => {
     for (const version of ["-tls1_2", "-tls1_3"]) {
       const { code, answer } = await speak(proxy.port, [version, "-alpn", names.join()]);
       assert.deepEqual([code, answer], [0, "HTTP/1.1 200"], `${version} with ${bytes} bytes more`);
+    }
+  }
+});
+
+Deno.test("a client that asks for short records gets large answers in them", async () => {
+  const body = "x".repeat(500_000);
+  await using backend = await startHttp(() => encodeAnswer(body));
+  await using proxy = await startProxy(backend.address);
+  for (const bytes of ["512", "1024", "2048", "4096"]) {
+    for (const version of ["-tls1_2", "-tls1_3"]) {
+      const args = sClient(proxy.port, [version, "-quiet", "-maxfraglen", bytes]);
+      const { stdout } = await run("openssl", args, { input: REQUEST });
+      assert.equal(stdout.split("\r\n\r\n")[1]?.length, body.length, `${version} with ${bytes}`);
     }
   }
 });

@@ -1,3 +1,4 @@
+import { joinBytes } from "../../core/bytes.ts";
 import { BufferPool } from "../../io/buffer_pool.ts";
 import { closeQuietly } from "../../io/close_quietly.ts";
 import type { ByteSocket } from "../../io/socket_connection.ts";
@@ -59,12 +60,9 @@ export class OpenSslSocket implements ByteSocket {
       giveBuffer(out);
       return Promise.reject(new Deno.errors.BrokenPipe(this.#session.failure));
     }
-    const unasked = this.#session.takeUnsent();
-    if (unasked !== undefined) {
-      return Promise.reject(new Deno.errors.BrokenPipe("too large a record"));
-    }
-    if (this.#out !== undefined) {
-      const bytes = out.slice(0, end);
+    const rest = this.#session.takeUnsent();
+    if (this.#out !== undefined || rest !== undefined) {
+      const bytes = joinBytes([out.subarray(0, end), rest ?? NOTHING]);
       giveBuffer(out);
       return this.#enqueue(bytes).then(() => plain.length);
     }

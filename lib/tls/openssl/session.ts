@@ -47,7 +47,7 @@ export const READ = {
 /**
  * The only owner of an `SSL`: every call on it is one of these methods, and none can be made once it
  * was freed. Each turns bytes into bytes and waits for nothing. What is to be sent to the peer is
- * given by `write`, and by `takeUnsent` after any other.
+ * given by `write`, and by `takeUnsent` after any.
  */
 export class TlsSession {
   readonly #openssl: OpenSsl;
@@ -200,7 +200,8 @@ export class TlsSession {
 
   /**
    * Encrypts all of the bytes, `MAX_PLAIN_BYTES` at the most, into `out`, which has room for
-   * `sealedBytes` of them.
+   * `sealedBytes` of them. A client that has asked for short records (RFC 6066, section 4) gets more
+   * of them than that: what `out` has no room for follows by `takeUnsent`.
    *
    * @returns how many bytes of `out` are to be sent; -1 where it failed, `failure` says why
    */

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { joinBytes } from "../lib/core/bytes.ts";
 import { encodeProxyHeader } from "../lib/upstream/proxy_protocol.ts";
 import { startEcho, startHttp, unusedPort } from "./support/backends.ts";
+import { CAPTURED_HELLOS } from "./support/client_hellos.ts";
 import { issueCertificate, testCertificates } from "./support/certificates.ts";
 import { type ConfiguredProxy, startConfigured } from "./support/configured_proxy.ts";
 import type { Socket } from "node:net";
@@ -267,6 +269,29 @@ Deno.test("strangers who never finish a header take no more than connections, no
   using client = connection;
   await client.write("ping");
   assert.equal(await client.readText(4), "ping");
+});
+
+Deno.test("who says hello together with the header does not give way before who is silent", async () => {
+  await using echo = await startEcho();
+  await using proxy = await startProxied(echo.address, {
+    mode: "tcp",
+    settings: { limits: { connections: 20 }, workers: 1 },
+  });
+  const [hello] = CAPTURED_HELLOS;
+  assert.ok(hello);
+  using speaking = await connectTcp(proxy.port);
+  await speaking.write(joinBytes([new TextEncoder().encode(HEADER), hello.bytes]));
+  // a ServerHello
+  assert.deepEqual([...await speaking.readBytes(3)], [22, 3, 3]);
+  const silent = await Promise.all(Array.from({ length: 14 }, async () => {
+    const client = await connectTcp(proxy.port);
+    await client.write(encodeProxyHeader("v1", undefined));
+    return client;
+  }));
+  await proxy.log.first(/ connections refused .*limit=handshakes /);
+  await speaking.write("no TLS");
+  await proxy.log.first(/ handshake failed peer=192\.0\.2\.7:4711 /);
+  for (const client of silent) client.close();
 });
 
 function send(socket: Socket, bytes: Uint8Array | string): Promise<void> {

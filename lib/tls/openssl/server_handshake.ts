@@ -101,6 +101,7 @@ export class ServerHandshake {
     if (this.#over) return;
     if (first === undefined || first.length === 0) return this.#read();
     this.#received = first.length;
+    this.#options.place.spoke();
     this.#readHello(first);
   }
 

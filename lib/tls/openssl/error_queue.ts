@@ -17,7 +17,7 @@ export function takeError({ crypto }: Pick<OpenSsl, "crypto">): string {
 
 /** The words for a reason of libssl, by its number, and the library's own text for it. */
 export function wordsFor(reason: number, text: string): string {
-  if (reason > ALERT_REASONS && reason < ALERT_REASONS + 256) {
+  if (reason >= ALERT_REASONS && reason < ALERT_REASONS + 256) {
     return `the peer sent the alert ${alertName(reason - ALERT_REASONS)}`;
   }
   return CLEARER[text] ?? (text === "" ? `error ${reason}` : text);

@@ -1,9 +1,18 @@
 import { joinBytes } from "../../core/bytes.ts";
 import { ProxyError } from "../../core/errors.ts";
+import { ALERT } from "../wire.ts";
 import { giveTicket, staleProof } from "./client_proof.ts";
-import { CTRL, HOST_NAME_TYPE, OPTION, SHUT_BOTH, SSL_ERROR, VERSION } from "./binding.ts";
+import {
+  ALERT_REASONS,
+  CTRL,
+  HOST_NAME_TYPE,
+  OPTION,
+  SHUT_BOTH,
+  SSL_ERROR,
+  VERSION,
+} from "./binding.ts";
 import type { TlsContext } from "./context.ts";
-import { takeError } from "./error_queue.ts";
+import { takeError, wordsFor } from "./error_queue.ts";
 import { type Bytes, cString, type OpenSsl, openSsl, type Pointer, textAt } from "./library.ts";
 import { peerCertificates, peerSubject } from "./peer_certificates.ts";
 import { type RecordRing, recordRing } from "./record_ring.ts";
@@ -110,9 +119,10 @@ export class TlsSession {
     let step: HandshakeStep = "done";
     if (result !== 1) {
       step = "goes_on";
-      if (ssl.SSL_get_error(live, result) !== SSL_ERROR.want_read) {
+      const error = ssl.SSL_get_error(live, result);
+      if (error !== SSL_ERROR.want_read) {
         step = "failed";
-        this.failure = this.#takeFailure(live);
+        this.failure = error === SSL_ERROR.zero_return ? CLOSE_NOTIFY : this.#takeFailure(live);
       }
     }
     if (step === "done" && this.#context.ticketsByProof) step = this.#endProof(live);
@@ -333,6 +343,9 @@ export class TlsSession {
     return `${words}: ${textAt(crypto, crypto.X509_verify_cert_error_string(code))}`;
   }
 }
+
+/** Amid a handshake the library takes it for no error. */
+const CLOSE_NOTIFY = wordsFor(ALERT_REASONS + ALERT.close_notify, "");
 
 /** A record as it comes, at the most (RFC 8446, section 5.2; RFC 5246, section 6.2.3). */
 const RECORD_BYTES = 16 * 1024 + 2048 + 5;

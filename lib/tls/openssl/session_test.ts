@@ -280,6 +280,27 @@ Deno.test("TlsSession tells close_notify from what is no TLS, and says what it w
   }
 });
 
+Deno.test("TlsSession says so where its peer leaves amid the handshake", () => {
+  for (const policy of [DEFAULT_POLICY, { ...DEFAULT_POLICY, ciphers: [SUITE_OF_TLS12] }]) {
+    for (const level of [1, 2]) {
+      const client = new TlsSession(TlsContext.forTrial(), {
+        ...{ side: "client", serverName: undefined, verifyName: undefined },
+      });
+      client.handshake(undefined);
+      const server = new TlsSession(contextOf({ policy }), {
+        ...{ side: "server", protocol: undefined, ticket: undefined },
+      });
+      assert.equal(server.handshake(client.takeUnsent()), "goes_on");
+      assert.equal(server.handshake(Uint8Array.of(21, 3, 3, 0, 2, level, 0)), "failed");
+      assert.equal(server.failure, "the peer sent the alert close_notify");
+      client.close();
+      server.close();
+    }
+  }
+});
+
+const SUITE_OF_TLS12 = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256";
+
 Deno.test("TlsSession cannot be called once it was closed", () => {
   const pair = new Pair();
   const { server } = pair;

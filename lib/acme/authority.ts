@@ -155,10 +155,27 @@ export class Authority {
       : await createPrivateEcdsaKey();
     const key = made.toString();
     const identifiers = names.map((value) => ({ type: "dns", value }));
-    const request = { identifiers, ...(replaces === undefined ? {} : { replaces }) };
-    const placed = await this.#client.createOrder(request);
+    const placed = await this.#replace(identifiers, replaces) ??
+      await this.#client.createOrder({ identifiers });
     await remember({ directory: this.#options.directory, url: placed.url, names, key });
     return { placed, key };
+  }
+
+  /**
+   * An order in the place of a certificate, as far as the CA lets it be: of one that is another
+   * CA's, or another account's, it refuses that (RFC 9773, section 5).
+   *
+   * @returns undefined where it does not
+   */
+  async #replace(identifiers: Order["identifiers"], replaces: string | undefined) {
+    if (replaces === undefined) return undefined;
+    try {
+      const request = { identifiers, replaces };
+      return await this.#client.createOrder(request);
+    } catch {
+      // what stands against the order itself is told where it is asked for alone
+      return undefined;
+    }
   }
 
   /** @returns undefined where there is nothing that can be taken up */

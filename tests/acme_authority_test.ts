@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { Authority, type CertificateOrder } from "../lib/acme/authority.ts";
+import { ChallengeBoard } from "../lib/acme/challenges.ts";
+
+/** What a CA answers to a new order, by what it was asked for. */
+type NewOrder = (asked: Readonly<Record<string, unknown>>, self: string) => Response;
+
+/** A CA that has made up its mind on each order, and on all else at once. */
+function startCa(newOrder: NewOrder) {
+  const orders: Record<string, unknown>[] = [];
+  const server = Deno.serve({ hostname: "localhost", port: 0, onListen() {} }, async (request) => {
+    const { origin, pathname } = new URL(request.url);
+    const answer = await respond(request, { origin, pathname });
+    answer.headers.set("replay-nonce", "nonce");
+    return answer;
+  });
+
+  async function respond(request: Request, { origin, pathname }: Pick<URL, "origin" | "pathname">) {
+    switch (pathname) {
+      case "/directory":
+        return Response.json({
+          newNonce: `${origin}/nonce`,
+          newAccount: `${origin}/account`,
+          newOrder: `${origin}/orders`,
+        });
+      case "/account":
+        return Response.json({}, { status: 201, headers: { location: `${origin}/accounts/1` } });
+      case "/orders": {
+        const { payload } = await request.json();
+        const asked = JSON.parse(new TextDecoder().decode(
+          Uint8Array.fromBase64(payload, { alphabet: "base64url" }),
+        ));
+        orders.push(asked);
+        return newOrder(asked, origin);
+      }
+      case "/certificate":
+        return new Response(CHAIN);
+      default:
+        return new Response(null);
+    }
+  }
+
+  return {
+    directory: `http://localhost:${server.addr.port}/directory`,
+    /** What was asked for. */
+    orders,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+const CHAIN = "the chain";
+
+function given(origin: string): Response {
+  const order = { status: "valid", authorizations: [], certificate: `${origin}/certificate` };
+  return Response.json(order, { status: 201, headers: { location: `${origin}/orders/1` } });
+}
+
+function refused(status: number, detail: string): Response {
+  return Response.json({ detail }, { status });
+}
+
+/** Asks a CA for a certificate. */
+async function order(directory: string, of: Partial<CertificateOrder> = {}) {
+  const options = { directory, email: undefined, ca: undefined, binding: undefined };
+  const authority = await Authority.open({ ...options, keyType: "ecdsa" }, undefined);
+  await authority.register();
+  return await authority.order(
+    { names: ["www.example.test"], challenges: ["http-01"], replaces: undefined, ...of },
+    {
+      board: new ChallengeBoard(() => Promise.resolve()),
+      memory: { open: undefined, placed: () => Promise.resolve() },
+    },
+  );
+}
+
+Deno.test("a certificate that the CA will not have replaced is ordered as a new one", async () => {
+  const detail = "requester account did not request the certificate being replaced by this order";
+  await using ca = startCa(({ replaces }, origin) =>
+    replaces === undefined ? given(origin) : refused(403, detail)
+  );
+  const { chain } = await order(ca.directory, { replaces: "key.serial" });
+  assert.equal(chain, CHAIN);
+  assert.deepEqual(ca.orders.map(({ replaces }) => replaces), ["key.serial", undefined]);
+});

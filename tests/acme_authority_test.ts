@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Authority, type CertificateOrder } from "../lib/acme/authority.ts";
 import { ChallengeBoard } from "../lib/acme/challenges.ts";
+import { within } from "./support/deadline.ts";
 
 /** What a CA answers to a new order, by what it was asked for. */
 type NewOrder = (asked: Readonly<Record<string, unknown>>, self: string) => Response;
@@ -55,8 +56,8 @@ function given(origin: string): Response {
   return Response.json(order, { status: 201, headers: { location: `${origin}/orders/1` } });
 }
 
-function refused(status: number, detail: string): Response {
-  return Response.json({ detail }, { status });
+function refused(status: number, detail: string, headers: Record<string, string> = {}): Response {
+  return Response.json({ detail }, { status, headers });
 }
 
 /** Asks a CA for a certificate. */
@@ -81,4 +82,11 @@ Deno.test("a certificate that the CA will not have replaced is ordered as a new 
   const { chain } = await order(ca.directory, { replaces: "key.serial" });
   assert.equal(chain, CHAIN);
   assert.deepEqual(ca.orders.map(({ replaces }) => replaces), ["key.serial", undefined]);
+});
+
+Deno.test("a CA that has one wait is not waited for amid an order", async () => {
+  const detail = "too many certificates already issued for example.test";
+  await using ca = startCa(() => refused(429, detail, { "retry-after": "3600" }));
+  const told = assert.rejects(order(ca.directory), { message: detail });
+  await within(told, () => "the CA's words");
 });

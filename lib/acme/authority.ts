@@ -87,15 +87,10 @@ export class Authority {
    * The library is loaded here: it is of no use to those without ACME.
    */
   static async open(options: AuthorityOptions, account: Account | undefined): Promise<Authority> {
-    const { default: acme } = await import("acme-client");
-    const { defaults } = acme.axios;
-    defaults.timeout = ANSWER_MS;
-    defaults.proxy = false;
-    // pauses are ours: they outlast a restart
-    Object.assign(defaults, { acmeSettings: { retryMaxAttempts: 1, retryDefaultDelay: 1 } });
+    const acme = await (library ??= loadLibrary());
     if (options.ca !== undefined) {
       const { Agent } = await import("node:https");
-      defaults.httpsAgent = new Agent({ ca: options.ca });
+      acme.axios.defaults.httpsAgent = new Agent({ ca: options.ca });
     }
     const known = account ?? {
       key: (await acme.crypto.createPrivateEcdsaKey()).toString(),
@@ -311,6 +306,23 @@ export class Authority {
       return undefined;
     }
   }
+}
+
+let library: Promise<typeof import("acme-client")> | undefined;
+
+async function loadLibrary(): Promise<typeof import("acme-client")> {
+  const { default: acme } = await import("acme-client");
+  const { defaults } = acme.axios;
+  defaults.timeout = ANSWER_MS;
+  defaults.proxy = false;
+  // pauses are ours: they outlast a restart, and no other order waits for them
+  Object.assign(defaults, { acmeSettings: { retryMaxAttempts: 1, retryDefaultDelay: 1 } });
+  const ofItself = [defaults.transformResponse ?? []].flat();
+  defaults.transformResponse = [...ofItself, (body, headers) => {
+    headers.delete("retry-after");
+    return body;
+  }];
+  return acme;
 }
 
 /** The most that is told of why an order has failed. */

@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
 import { Authority, type CertificateOrder } from "../lib/acme/authority.ts";
 import { ChallengeBoard } from "../lib/acme/challenges.ts";
+import { testCertificates } from "./support/certificates.ts";
 import { within } from "./support/deadline.ts";
 
 /** What a CA answers to a new order, by what it was asked for. */
 type NewOrder = (asked: Readonly<Record<string, unknown>>, self: string) => Response;
 
-/** A CA that has made up its mind on each order, and on all else at once. */
-function startCa(newOrder: NewOrder) {
+/** A CA that has made up its mind on each order, and on all else at once; by TLS where it has a key. */
+function startCa(newOrder: NewOrder, tls: Partial<Deno.TlsCertifiedKeyPem> = {}) {
   const orders: Record<string, unknown>[] = [];
-  const server = Deno.serve({ hostname: "localhost", port: 0, onListen() {} }, async (request) => {
+  const listen = { hostname: "localhost", port: 0, onListen() {}, ...tls };
+  const server = Deno.serve(listen, async (request) => {
     const { origin, pathname } = new URL(request.url);
     const answer = await respond(request, { origin, pathname });
     answer.headers.set("replay-nonce", "nonce");
@@ -42,7 +44,7 @@ function startCa(newOrder: NewOrder) {
   }
 
   return {
-    directory: `http://localhost:${server.addr.port}/directory`,
+    directory: `${"key" in tls ? "https" : "http"}://localhost:${server.addr.port}/directory`,
     /** What was asked for. */
     orders,
     [Symbol.asyncDispose]: () => server.shutdown(),
@@ -61,8 +63,11 @@ function refused(status: number, detail: string, headers: Record<string, string>
 }
 
 /** Asks a CA for a certificate. */
-async function order(directory: string, of: Partial<CertificateOrder> = {}) {
-  const options = { directory, email: undefined, ca: undefined, binding: undefined };
+async function order(
+  directory: string,
+  { ca, ...of }: Partial<CertificateOrder> & { readonly ca?: string } = {},
+) {
+  const options = { directory, email: undefined, ca, binding: undefined };
   const authority = await Authority.open({ ...options, keyType: "ecdsa" }, undefined);
   await authority.register();
   return await authority.order(
@@ -89,4 +94,12 @@ Deno.test("a CA that has one wait is not waited for amid an order", async () => 
   await using ca = startCa(() => refused(429, detail, { "retry-after": "3600" }));
   const told = assert.rejects(order(ca.directory), { message: detail });
   await within(told, () => "the CA's words");
+});
+
+Deno.test("a CA's own roots are forgotten with the configuration that named them", async () => {
+  const { caPem, ec } = await testCertificates();
+  const tls = { cert: await Deno.readTextFile(ec.cert), key: await Deno.readTextFile(ec.key) };
+  await using theirs = startCa((_, origin) => given(origin), tls);
+  await order(theirs.directory, { ca: caPem });
+  await assert.rejects(order(theirs.directory), { message: /cannot be reached: .*certificate/ });
 });

@@ -88,10 +88,10 @@ export class Authority {
    */
   static async open(options: AuthorityOptions, account: Account | undefined): Promise<Authority> {
     const acme = await (library ??= loadLibrary());
-    if (options.ca !== undefined) {
-      const { Agent } = await import("node:https");
-      acme.axios.defaults.httpsAgent = new Agent({ ca: options.ca });
-    }
+    const { Agent } = await import("node:https");
+    const { ca } = options;
+    // the library has one for all: that of another configuration goes as well
+    acme.axios.defaults.httpsAgent = ca === undefined ? undefined : new Agent({ ca });
     const known = account ?? {
       key: (await acme.crypto.createPrivateEcdsaKey()).toString(),
       url: undefined,

@@ -1,5 +1,6 @@
 import { close, constants, open, write } from "node:fs";
 import { messageOf, ProxyError } from "../core/errors.ts";
+import { within } from "../io/within.ts";
 import { type ByteOutput, LF, writeAll, WriteFailed } from "./write_all.ts";
 
 /** Where log lines go, until it is closed. */
@@ -7,9 +8,12 @@ export interface LogOutput extends ByteOutput {
   close(): void;
 }
 
+/** Milliseconds for which an output that is closed waits for what is being written to it. */
+const CLOSE_MS = 1_000;
+
 /**
  * Takes whole lines from several who write: each write is whole, one after the other. Where one
- * fails amid a line, the next begins a new one.
+ * fails amid a line, the next begins a new one. What was to be written when it is closed still is.
  */
 export function inTurn(output: LogOutput): LogOutput {
   let last: Promise<unknown> = Promise.resolve();
@@ -32,7 +36,7 @@ export function inTurn(output: LogOutput): LogOutput {
       last = done.catch(() => {});
       return done;
     },
-    close: () => output.close(),
+    close: () => void within(last, CLOSE_MS, () => {}).then(() => output.close()),
   };
 }
 

@@ -130,6 +130,25 @@ Deno.test("openLog() appends to a file, goes on in a new one when it was moved, 
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("openLog() writes what several append though its file is moved meanwhile", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "tls-proxy-log-" });
+  const file = `${folder}/a.log`;
+  const log = await openLog({ ...OPTIONS, file });
+  const lines = (name: string) => Array.from({ length: 50 }, (_, index) => `${name}${index}`);
+  const append = (line: string) => log.append(new TextEncoder().encode(`${line}\n`));
+  const [before, after] = [lines("before"), lines("after")];
+  const told = before.map(append);
+  await Deno.rename(file, `${file}.1`);
+  await log.reopen();
+  await Promise.all([...told, ...after.map(append)]);
+  await log.close();
+  const read = async (path: string) => (await Deno.readTextFile(path)).split("\n").slice(0, -1);
+  assert.deepEqual(await read(`${file}.1`), before);
+  assert.deepEqual(await read(file), after);
+  assert.equal(log.dropped, 0);
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("openLog() shows a person at a terminal short lines, in colour or not", async () => {
   const ESC = "\x1b";
   const hostile: ProxyEvent = { ...request, target: `/${ESC}[2J`, host: "h" };

@@ -514,6 +514,30 @@ Deno.test("a listener that goes asks its clients to come again, and finishes wha
   await client.untilClosed();
 });
 
+Deno.test("a plain listener that goes asks its clients to come again, also who has said nothing yet", async () => {
+  await using backend = await startHttp(() => encodeAnswer("hello"));
+  const listen = `127.0.0.1:${await unusedPort()}`;
+  const plain = (port: string) =>
+    JSON.stringify({
+      listeners: [{ listen: port, tls: false }],
+      backends: { default: { servers: [backend.address] } },
+      routes: [{ backend: "default" }],
+    });
+  await using proxy = await startConfigured(plain(listen));
+  const { port } = new URL(`http://${listen}`);
+  using client = new Http2Client(await connectTcp(Number(port)));
+  using silent = new Http2Client(await connectTcp(Number(port)));
+  await client.send(opening());
+  assert.equal((await client.get(1, "/")).body, "hello");
+  await proxy.config.write(plain("127.0.0.1:0"));
+  await proxy.reload();
+  await silent.send(opening());
+  for (const one of [client, silent]) {
+    await one.until(() => one.goaways.length === 2 || undefined, "two GOAWAY");
+    await one.untilClosed();
+  }
+});
+
 Deno.test("what a server closed just then is asked again, unless it may have been done", async () => {
   await using backend = await startBackend(async (connection, index) => {
     await readRequestHead(connection);

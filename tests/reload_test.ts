@@ -15,6 +15,8 @@ import { reload, RELOADED } from "./support/configured_proxy.ts";
 import { nodeTransport, TestConnection } from "./support/connection.ts";
 import { eventually, within } from "./support/deadline.ts";
 import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
+import { Http2Client } from "./support/http2_client.ts";
+import { opening } from "./support/http2_frames.ts";
 import { ENGINES } from "./support/start_proxy.ts";
 import { connectTcp, connectTls } from "./support/tls_client.ts";
 
@@ -464,6 +466,29 @@ for (const [from, to] of [["openssl", "deno"], ["deno", "openssl"]] as const) {
     using client = new TestConnection(nodeTransport(socket, () => raw.resetAndDestroy()));
     await within(once(socket, "secureConnect"), "a handshake");
     assert.equal((await askOver(client, LOCAL)).body, "one");
+  });
+
+  Deno.test(`a client amid its handshake is asked to come again when its listener goes (${from})`, async () => {
+    await using one = await startNamed("one");
+    const backends = { one: one.address };
+    const port = await unusedPort();
+    const make = (port: number) =>
+      yaml({ listeners: [listener(port, `engine: ${from}`)], backends });
+    await using file = await ConfigFile.create(make(port));
+    await using proxy = await file.start();
+    const raw = net.connect({ host: "127.0.0.1", port });
+    await within(once(raw, "connect"), "a connection");
+    assert.equal((await ask(port, LOCAL)).body, "one");
+    await file.write(make(0));
+    assert.match(await reload(proxy), /: 1 listener added, 1 listener removed, /);
+    const ALPNProtocols = ["h2"];
+    const socket = tls.connect({ socket: raw, rejectUnauthorized: false, ALPNProtocols });
+    using client = new Http2Client(
+      new TestConnection(nodeTransport(socket, () => raw.resetAndDestroy())),
+    );
+    await client.send(opening());
+    await client.until(() => client.goaways.length === 2 || undefined, "two GOAWAY");
+    await client.untilClosed();
   });
 }
 

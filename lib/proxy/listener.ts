@@ -47,6 +47,7 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
   const { handshakeTimeout } = options;
   const { admit, proxies, limit, sessions, observe, challenge } = options;
   const served = new Roster<Session>();
+  let retired = false;
   const listener = await engine.listen({
     address,
     beside,
@@ -75,6 +76,8 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
         place.leave();
       });
       sessions.add(session);
+      // one whose handshake was under way
+      if (retired) session.retire?.();
     },
     onPassthrough: (connection, { sni }, place) => {
       observe({ kind: "passthrough", peer: connection.peer, sni });
@@ -95,6 +98,7 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
     refresh: () => listener.refresh(),
     settle: () => listener.settle(),
     close: async (options) => {
+      retired = true;
       for (const session of served.values()) session.retire?.();
       await listener.close(options);
       limit.close();

@@ -51,6 +51,8 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
   let closed = false;
   /** Those whose header is being read. */
   const pending = new Roster<Deno.TcpConn>();
+  const served = new Roster<Session>();
+  let retired = false;
   const accepting = acceptAll(listener, {
     socket: (socket) => {
       const peer = toAddress(socket.remoteAddr);
@@ -69,6 +71,8 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
     refresh: () => Promise.resolve(),
     settle: () => Promise.resolve(),
     close: async () => {
+      retired = true;
+      for (const session of served.values()) session.retire?.();
       await closeBy(async () => {
         closed = true;
         listener.close();
@@ -112,8 +116,14 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
       session.abort();
       return true;
     });
-    session.done.then(() => place.leave());
+    const entry = served.add(session);
+    session.done.then(() => {
+      served.remove(entry);
+      place.leave();
+    });
     sessions.add(session);
+    // one that has come meanwhile
+    if (retired) session.retire?.();
   }
 }
 

@@ -28,6 +28,7 @@ class PlainSession implements Session, Receiver {
   #finish: () => void = () => {};
   /** What serves it, once its first bytes have told. */
   #served: Session | undefined;
+  #retired = false;
   /** What it is refused by, as it has not told in time. */
   #refused: RewoundConnection | undefined;
   #closed = false;
@@ -48,6 +49,7 @@ class PlainSession implements Session, Receiver {
   }
 
   retire(): void {
+    this.#retired = true;
     this.#served?.retire?.();
   }
 
@@ -82,6 +84,7 @@ class PlainSession implements Session, Receiver {
 
   #serve(session: Session): void {
     this.#served = session;
+    if (this.#retired) session.retire?.();
     session.done.then(this.#finish);
   }
 

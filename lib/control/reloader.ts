@@ -20,6 +20,9 @@ export interface ReloadTarget {
   readonly observe: Observer;
 }
 
+/** What is read anew: the configuration and its files, or these alone. */
+type ReloadKind = "everything" | "files";
+
 /**
  * Reloads, one at a time. A new configuration is read, checked and tested whole before anything of
  * it is taken; whatever is wrong with it, the old one goes on and the reasons are told.
@@ -29,7 +32,8 @@ export class Reloader {
   readonly #trials = new EngineTrials();
   #current: LoadedConfig;
   #queue: Promise<void> = Promise.resolve();
-  #waiting = { everything: false, files: false };
+  /** Those that wait to begin. */
+  readonly #waiting = new Map<ReloadKind, Promise<void>>();
 
   constructor(current: LoadedConfig, target: ReloadTarget) {
     this.#current = current;
@@ -48,13 +52,15 @@ export class Reloader {
   }
 
   /** A reload that waits to begin stands for every later one of its kind. */
-  #enqueue(what: "everything" | "files", run: () => Promise<void>): Promise<void> {
-    if (this.#waiting[what]) return this.#queue;
-    this.#waiting[what] = true;
+  #enqueue(what: ReloadKind, run: () => Promise<void>): Promise<void> {
+    const waiting = this.#waiting.get(what);
+    // not the queue: what has come behind it may go otherwise
+    if (waiting !== undefined) return waiting;
     this.#queue = this.#queue.then(async () => {
-      this.#waiting[what] = false;
+      this.#waiting.delete(what);
       await run();
     });
+    this.#waiting.set(what, this.#queue);
     return this.#queue;
   }
 

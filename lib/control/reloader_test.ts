@@ -97,6 +97,25 @@ Deno.test("reload() runs one at a time, and once for all that wait", async () =>
   assert.deepEqual(target.applied.map(portOf).at(-1), 2);
 });
 
+Deno.test("reload() is over with the one that it waited with, whatever comes behind it", async () => {
+  await using file = await ConfigFile.create("");
+  await file.putCertificate("a", ec);
+  const whole = yaml(1).replace(certificateYaml(ec), "{ cert: a.crt, key: a.key }");
+  await file.write(whole);
+  const { reloader, events } = await reloading(file);
+  void reloader.reload("SIGHUP");
+  // it has begun by now
+  await Promise.resolve();
+  await file.putCertificate("a", await issueCertificate({ names: ["localhost"] }));
+  const first = reloader.reload("changed configuration file");
+  const files = reloader.reloadFiles("changed certificate files");
+  const second = reloader.reload("POST /reload");
+  await file.write("nothing of the kind");
+  await Promise.race([second, files]);
+  assert.equal(events.at(-1)?.kind, "reload_failed");
+  await Promise.all([first, second, files]);
+});
+
 Deno.test("reloadFiles() takes new certificates, and files only touched are no news", async () => {
   await using file = await ConfigFile.create("");
   await file.putCertificate("a", ec);

@@ -4,15 +4,7 @@ import { parseAddress } from "../core/address.ts";
 import { parseServerAddress } from "../core/endpoint.ts";
 import { TOKEN } from "../http/grammar.ts";
 import { camelKeys } from "./camel_keys.ts";
-import {
-  cidr,
-  count,
-  duration,
-  hostOrAddress,
-  plainDuration,
-  plainSize,
-  text,
-} from "./schema_parts.ts";
+import { cidr, count, duration, hostOrAddress, plainSize, text, timer } from "./schema_parts.ts";
 import { parseDuration } from "./units.ts";
 
 /** What backends are in the file: see `yaml_schema`. */
@@ -211,7 +203,7 @@ export const backend = camelKeys(z.strictObject({
   timeouts: camelKeys(z.strictObject({
     connect: duration("For connecting to a server", "5s"),
     response: duration("From a request's end to its answer's head", "60s"),
-    idle: plainDuration("Without progress of an answer's body; by default timeouts.body_idle")
+    idle: timer("Without progress of an answer's body; by default timeouts.body_idle")
       .optional(),
   })).prefault({}),
   limits: camelKeys(z.strictObject({

@@ -385,6 +385,15 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   [ok("timeouts: { drain: 5 }"), `2:20: "drain" must be text, such as 5s`],
   [ok("timeouts: { drain: 5 s }"), `2:20: "5 s" is not a duration; write 300ms, 5s, 10m or 1h`],
   [ok("timeouts: { drain: -5s }"), `2:20: "-5s" is not a duration`],
+  [ok("timeouts: { drain: 25d }"), `2:20: "25d" is too long: 24d is the most`],
+  [
+    ok("backends: { a: { servers: ['h:1'], health: { interval: 720h } } }"),
+    `2:56: "720h" is too long: 24d is the most`,
+  ],
+  [
+    ok("backends: { a: { servers: ['h:1'], timeouts: { idle: 30d } } }"),
+    `2:54: "30d" is too long: 24d is the most`,
+  ],
   [ok("limits: { header_bytes: 16K }"), `2:25: "16K" is not a size; write 16KiB or 1MiB`],
   [ok("limits: { headers: 0 }"), `2:20: "headers" must be at least 1`],
   [ok("limits: { headers: 1.5 }"), `2:20: "headers" must be a whole number`],

@@ -21,17 +21,31 @@ export function text<T>(description: string, example: string, parse: (text: stri
 }
 
 export function duration(description: string, byDefault: string) {
-  return plainDuration(description).prefault(byDefault);
+  return timer(description).prefault(byDefault);
 }
 
-export function plainDuration(description: string) {
+/** What a timer waits for: beyond its longest wait the runtime would not wait at all. */
+export function timer(description: string) {
   return text(description, "5s", (value) => {
-    const parsed = parseDuration(value);
-    if (parsed === undefined) {
-      throw new Error(`"${value}" is not a duration; write 300ms, 5s, 10m or 1h`);
-    }
+    const parsed = durationOf(value);
+    if (parsed > LONGEST_WAIT) throw new Error(`"${value}" is too long: 24d is the most`);
     return parsed;
   });
+}
+
+/** The most milliseconds of a timer of the runtime: 24 days and 20 hours. */
+const LONGEST_WAIT = 2 ** 31 - 1;
+
+export function plainDuration(description: string) {
+  return text(description, "5s", durationOf);
+}
+
+function durationOf(value: string): number {
+  const parsed = parseDuration(value);
+  if (parsed === undefined) {
+    throw new Error(`"${value}" is not a duration; write 300ms, 5s, 10m or 1h`);
+  }
+  return parsed;
 }
 
 export function size(description: string, byDefault: string | 0) {

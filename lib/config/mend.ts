@@ -12,7 +12,7 @@ export function mend(input: unknown, path: KeyPath): boolean {
   const parent = path.slice(0, -1).reduce<unknown>(childOf, input);
   const key = path.at(-1);
   if (key === undefined || typeof parent !== "object" || parent === null) return false;
-  const standIn = standInFor(path);
+  const standIn = standInFor(path, parent);
   if (standIn !== undefined) Reflect.set(parent, key, standIn);
   else if (Array.isArray(parent) && parent.length === 1) return mend(input, path.slice(0, -1));
   else if (Array.isArray(parent)) parent.splice(Number(key), 1);
@@ -20,32 +20,52 @@ export function mend(input: unknown, path: KeyPath): boolean {
   return true;
 }
 
-/** What says nothing, in places where something must stand; `*` is any key or index. */
-const STAND_INS: Readonly<Record<string, () => unknown>> = {
+/**
+ * What says nothing, in places where something must stand, or what else stands there would be a
+ * mistake; `*` is any key or index.
+ */
+const STAND_INS: Readonly<Record<string, (parent: object) => unknown>> = {
   "listeners": () => [{ listen: "127.0.0.1:0" }],
   "listeners.*": () => ({ listen: "127.0.0.1:0" }),
   "listeners.*.listen": () => "127.0.0.1:0",
+  "listeners.*.mode": (listener) => "alpn" in listener ? "tcp" : "http",
+  "listeners.*.redirect": () => "https",
+  "listeners.*.proxy_protocol.from": () => ["127.0.0.1"],
   "certificates.*": () => ({ cert: "-", key: "-" }),
   "certificates.*.cert": () => "-",
   "certificates.*.key": () => "-",
+  "certificates.*.acme": () => ["stand-in.invalid"],
+  "acme.accept_terms": () => true,
+  "acme.eab.kid": () => "-",
+  "acme.eab.hmac_file": () => "-",
+  "client_auth.*": () => ({ ca: "-", hosts: ["stand-in.invalid"] }),
+  "client_auth.*.ca": () => "-",
   "backends.*.servers": () => ["127.0.0.1:1"],
   "backends.*.servers.*": () => "127.0.0.1:1",
   "backends.*.servers.*.address": () => "127.0.0.1:1",
   "routes.*": () => ({ backend: "" }),
   "routes.*.backend": () => "",
+  "routes.*.redirect": () => ({ to: "/" }),
+  "routes.*.redirect.to": () => "/",
+  "routes.*.respond": () => ({}),
+  "routes.*.rate_limit.requests": () => "1/s",
+  "routes.*.basic_auth.file": () => "-",
+  "cluster.redis": () => "127.0.0.1:1",
   "tests.*": () => ({ expect: { status: 404 } }),
   "tests.*.expect": () => ({ status: 404 }),
 };
 
 /** Whose second key is a name or an index. */
-const COLLECTIONS = new Set(["listeners", "certificates", "backends", "routes", "tests"]);
+const COLLECTIONS = new Set(
+  ["listeners", "certificates", "client_auth", "backends", "routes", "tests"],
+);
 
-function standInFor(path: KeyPath): unknown {
+function standInFor(path: KeyPath, parent: object): unknown {
   const [first = ""] = path;
   const pattern = path.map((key, depth) =>
     typeof key === "number" || (depth === 1 && COLLECTIONS.has(String(first))) ? "*" : key
   );
-  return STAND_INS[pattern.join(".")]?.();
+  return STAND_INS[pattern.join(".")]?.(parent);
 }
 
 function childOf(value: unknown, key: string | number): unknown {

@@ -474,6 +474,57 @@ Deno.test("parseConfig() reports every mistake at once", () => {
   assert.equal(parseConfig({ path: "p.yaml", text }).problems.length, 4);
 });
 
+/** A part that is wrong in a key that it cannot do without, and what is told of it. */
+const NEEDED: readonly (readonly [fragment: string, message: string])[] = [
+  ["certificates: [{ acme: ['*.a'] }]", '"*.a" would need DNS-01'],
+  ["certificates: [{ acme: 5 }]", '"acme" must be a list'],
+  ["client_auth: [{ mode: require }]", '"ca" is missing'],
+  ["client_auth: [5, { ca: x }]", '"client_auth" must be a map of keys'],
+  ["acme: { email: a@b.test }", '"accept_terms" must be true'],
+  ["acme: { accept_terms: true, eab: { kid: a } }", '"hmac_file" is missing'],
+  ["acme: { accept_terms: true, eab: { kid: 5, hmac_file: a } }", '"kid" must be text'],
+  ["cluster: { tls: true }", '"redis" is missing'],
+  ["cluster: { redis: 5 }", '"redis" must be text'],
+];
+
+/** The same of a listener and of a route. */
+const NEEDED_OF_LISTENERS: typeof NEEDED = [
+  ["proxy_protocol: {}", '"from" is missing'],
+  ["proxy_protocol: { from: [x] }", "not an address range"],
+  ["redirect: http, except: [/a]", '"redirect" must be "https"'],
+  ["mode: tpc, alpn: [a]", '"mode" must be "http" or "tcp"'],
+];
+const NEEDED_OF_ROUTES: typeof NEEDED = [
+  ["redirect: { to: x }", "a redirect leads to a URL"],
+  ["redirect: https://a.test", '"redirect" must be a map of keys'],
+  ["respond: hello", '"respond" must be a map of keys'],
+  ["respond: { body: a, file: b }", "a body or a file, not both"],
+  ["backend: a, rate_limit: { requests: 5 }", '"requests" must be text'],
+  ["backend: a, basic_auth: { realm: a }", '"file" is missing'],
+];
+
+Deno.test("parseConfig() reports a mistake once, and those behind it, whatever cannot do without", () => {
+  const CASES: typeof NEEDED = [
+    ...NEEDED.map(([fragment, message]) => [ok(fragment), message] as const),
+    ...NEEDED_OF_LISTENERS.map(([keys, message]) =>
+      [`listeners: [{ listen: ":1", ${keys} }]`, message] as const
+    ),
+    ...NEEDED_OF_ROUTES.map(([keys, message]) =>
+      [ok(`routes: [{ hosts: [a], ${keys} }]`), message] as const
+    ),
+  ];
+  for (const [text, message] of CASES) {
+    const file = parseConfig({
+      path: "p.yaml",
+      text: `${text}\ntests: [{ expect: { backend: b } }]`,
+    });
+    const [problem, ...more] = file.problems;
+    assert.ok(problem?.message.startsWith(message), `${text}: ${problem?.message}`);
+    assert.deepEqual(more, [], text);
+    assert.notEqual(file.draft, undefined, text);
+  }
+});
+
 Deno.test("formatProblem() puts a caret under the place", () => {
   const source = { path: "p.yaml", text: "a: 1\n\tb: 2\n" };
   const problem = { severity: "warning", place: { line: 2, column: 2 }, message: "no" } as const;

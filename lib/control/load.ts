@@ -207,6 +207,9 @@ async function readSource(path: string): Promise<string> {
   }
 }
 
+/** What says where a certificate is. */
+const CERTIFICATE_KEYS = ["cert", "key", "passphrase_file", "acme"];
+
 /** Those that can be read; what is wrong with the others is added to `problems`. */
 async function readCertificates(
   { draft, locate, broken }: ParsedFile,
@@ -216,8 +219,8 @@ async function readCertificates(
   const read: Certificate[] = [];
   for (const [index, entry] of (draft?.certificates ?? []).entries()) {
     // then these are not what the file means
-    const files = ["cert", "key", "passphrase_file"].map((key) => ["certificates", index, key]);
-    if (files.some((file) => broken.some((path) => isWithin(file, path)))) continue;
+    const said = CERTIFICATE_KEYS.map((key) => ["certificates", index, key]);
+    if (said.some((at) => broken.some((path) => isWithin(at, path)))) continue;
     const place = locate(["certificates", index, "cert"]);
     try {
       const certificate = await readCertificate(entry);

@@ -131,6 +131,29 @@ const MISTAKES: readonly (readonly [from: string, to: string, ...told: readonly 
     "5:13: Cannot read the certificate: FOLDER/no.crt does not exist",
   ],
   ["key: ec.key", "key: no.key", "5:26: Cannot read the key: FOLDER/no.key does not exist"],
+  [
+    "tests:",
+    "admin: { token_file: no.token }\ntests:",
+    "10:22: Cannot read the token of admin: FOLDER/no.token does not exist",
+  ],
+  [
+    "tests:",
+    "admin: { token_file: /dev/null }\ntests:",
+    "10:22: The token of admin in /dev/null has less than 16 characters; make one with: openssl",
+  ],
+  [
+    "tests:",
+    "cluster: { redis: '127.0.0.1:1', tls: true, ca_file: ec.key, password_file: no.pw }\ntests:",
+    `10:54: Cannot read the CA: FOLDER/ec.key holds no PEM block "CERTIFICATE"`,
+    "10:77: Cannot read FOLDER/no.pw: it does not exist",
+  ],
+  [
+    "certificates:\n",
+    "acme: { accept_terms: true, ca_file: no.ca, eab: { kid: a, hmac_file: no.key } }\n" +
+    "certificates:\n  - { acme: [www.localhost] }\n",
+    "4:38: Cannot read the CA: FOLDER/no.ca does not exist",
+    "4:71: Cannot read FOLDER/no.key: it does not exist",
+  ],
   ["key: ec.key", "key: .", "5:26: Cannot read the key: FOLDER/. is a folder"],
   [
     "ec.key }",

@@ -3,13 +3,13 @@ import { type Address, formatAddress } from "../core/address.ts";
 import type { Staged } from "../core/staged.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { ReservedDescriptors } from "../ports/descriptors.ts";
-import { readTextFile } from "../io/text_file.ts";
 import { AdminServer } from "../admin/admin_server.ts";
 import { type AdminActions, serveAdmin } from "../admin/admin.ts";
 import type { AccessRules } from "../admin/admin_access.ts";
 import { EventStream } from "../admin/event_stream.ts";
 import { History } from "../metrics/history.ts";
 import type { Monitor, Watched } from "./monitor.ts";
+import { readToken } from "./service_files.ts";
 
 /** What the service shows, and what it may do to the proxy. */
 export interface AdminTarget extends Watched {
@@ -144,24 +144,6 @@ interface Listening {
 
 const NO_ACCESS: AccessRules = { token: undefined, hosts: [] };
 
-/** Characters of a token at the least: what is shorter can be guessed. */
-const MIN_TOKEN = 16;
-
 async function accessRules({ tokenFile, hosts }: AdminConfig): Promise<AccessRules> {
-  if (tokenFile === undefined) return { token: undefined, hosts };
-  let token: string;
-  try {
-    token = (await readTextFile(tokenFile)).trim();
-  } catch (error) {
-    const message = `Cannot read the token of admin: ${tokenFile} ${messageOf(error)}`;
-    throw new ProxyError("bad_config", message);
-  }
-  if (token.length < MIN_TOKEN) {
-    throw new ProxyError(
-      "bad_config",
-      `The token of admin in ${tokenFile} has less than ${MIN_TOKEN} characters; ` +
-        "make one with: openssl rand -hex 32",
-    );
-  }
-  return { token, hosts };
+  return { token: tokenFile === undefined ? undefined : await readToken(tokenFile), hosts };
 }

@@ -21,6 +21,7 @@ import { contentFiles, type Contents, readContent, readContents } from "./conten
 import { EngineTrials } from "./engine_trial.ts";
 import type { Objection } from "./fence.ts";
 import { runConfigTests } from "./config_tests.ts";
+import { serviceFiles } from "./service_files.ts";
 import { isUnconditional } from "../http/conditions.ts";
 import {
   certificateStore,
@@ -98,6 +99,7 @@ export async function loadConfigFile(path: string, options: LoadOptions): Promis
   const certificates = await readCertificates(file, options, problems);
   const trust = await readTrust(file, options, problems);
   const contents = await readContentFiles(file, problems);
+  problems.push(...await unreadableServiceFiles(file));
   const complete = certificates.length === draft.certificates.length;
   if (config === undefined || !complete || hasErrors(problems)) {
     return { source, problems: sortProblems(problems), loaded: undefined };
@@ -287,6 +289,21 @@ async function readContentFiles(
     }
   }
   return read;
+}
+
+/** Files that a service could not use once it begins to work. */
+async function unreadableServiceFiles({ draft, locate, broken }: ParsedFile): Promise<Problem[]> {
+  const problems: Problem[] = [];
+  for (const { at, read } of draft === undefined ? [] : serviceFiles(draft)) {
+    if (broken.some((path) => isWithin(at, path))) continue;
+    try {
+      await read();
+    } catch (error) {
+      if (!(error instanceof ProxyError)) throw error;
+      problems.push({ severity: "error", place: locate(at), message: error.message });
+    }
+  }
+  return problems;
 }
 
 /** What is to be said of a certificate's dates. */

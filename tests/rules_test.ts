@@ -195,6 +195,8 @@ Deno.test("respond has a body or a file, an ETag, and answers HEAD", async () =>
   const gone = await ask(at.proxy, "/gone");
   assert.deepEqual([gone.status, gone.body], [410, "<p>gone</p>"]);
   assert.equal((await ask(at.proxy, "/empty")).status, 204);
+  const old = await ask(at.proxy, "/gone", ["--http1.0", "-H", "Connection: keep-alive"]);
+  assert.match(old.headers, /^Connection: keep-alive\r?$/m);
   // a file that changes is another answer
   await Deno.writeTextFile(`${at.config.folder}/robots.txt`, "User-agent: none\n");
   await at.proxy.reload();

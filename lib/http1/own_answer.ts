@@ -1,6 +1,6 @@
 import { writeLatin1 } from "../core/latin1.ts";
 import { dateField } from "../http/date.ts";
-import { field } from "../http/field.ts";
+import { type Field, field } from "../http/field.ts";
 import type { OwnAnswer } from "../http/own_answer.ts";
 import { reasonOf } from "../http/status.ts";
 import { responseHeadText } from "./head.ts";
@@ -8,6 +8,8 @@ import { responseHeadText } from "./head.ts";
 export interface OwnAnswerTerms {
   /** The request's method, where it is known: HEAD gets no body. */
   readonly method: string | undefined;
+  /** The client's HTTP minor version; 1 by default. */
+  readonly minor?: 0 | 1;
   /** Whether the client's connection goes on afterwards. */
   readonly keepAlive: boolean;
   /** Milliseconds since 1970, where it is not the clock that says so. */
@@ -17,17 +19,23 @@ export interface OwnAnswerTerms {
 /** The bytes of an answer of the proxy's own, with `Date` (RFC 9110, section 6.6.1). */
 export function encodeOwnAnswer(
   { status, fields, body }: OwnAnswer,
-  { method, keepAlive, now }: OwnAnswerTerms,
+  { method, minor = 1, keepAlive, now }: OwnAnswerTerms,
 ): Uint8Array {
   const head = responseHeadText({ status, reason: reasonOf(status) }, [
     ...fields,
     dateField(now ?? Date.now()),
     ...(status === 204 || status === 304 ? [] : [field("Content-Length", String(body.length))]),
-    ...(keepAlive ? [] : [field("Connection", "close")]),
+    ...connectionFields(minor, keepAlive),
   ]);
   const hasBody = method !== "HEAD";
   const bytes = new Uint8Array(head.length + (hasBody ? body.length : 0));
   writeLatin1(head, bytes, 0);
   if (hasBody) bytes.set(body, head.length);
   return bytes;
+}
+
+/** HTTP/1.0 waits for the end of a connection that nobody says goes on (RFC 9112, appendix C.2.2). */
+function connectionFields(minor: 0 | 1, keepAlive: boolean): readonly Field[] {
+  if (!keepAlive) return [field("Connection", "close")];
+  return minor === 0 ? [field("Connection", "keep-alive")] : [];
 }

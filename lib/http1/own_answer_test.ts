@@ -16,6 +16,15 @@ Deno.test("encodeOwnAnswer() answers OPTIONS that goes no further (RFC 9110 9.3.
   assert.equal(written(false), `${head}Connection: close\r\n\r\n`);
 });
 
+Deno.test("encodeOwnAnswer() tells HTTP/1.0 of a connection that goes on (RFC 9112 C.2.2)", () => {
+  const answer = { status: 200, fields: [], body: new Uint8Array(0) };
+  const head = `HTTP/1.1 200 OK\r\n${DATE}Content-Length: 0\r\n`;
+  const written = (keepAlive: boolean) =>
+    latin1(encodeOwnAnswer(answer, { ...GET, minor: 0, keepAlive }));
+  assert.equal(written(true), `${head}Connection: keep-alive\r\n\r\n`);
+  assert.equal(written(false), `${head}Connection: close\r\n\r\n`);
+});
+
 Deno.test("encodeOwnAnswer() redirects, and tells the time (RFC 9110 6.6.1)", () => {
   const written = (authority: string | undefined) =>
     latin1(encodeOwnAnswer(redirectAnswer({ path: "/a?b", authority }), GET));

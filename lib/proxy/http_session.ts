@@ -339,9 +339,9 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   respond(answer: OwnAnswer, mayGoOn: boolean): void {
     this.#body.answered();
     this.#goesOn = mayGoOn && this.#mayGoOn && this.request.body === NO_BODY;
-    this.#write(
-      encodeOwnAnswer(answer, { method: this.request.method, keepAlive: this.#goesOn }),
-    );
+    const { method } = this.request;
+    const minor = this.takesChunks ? 1 : 0;
+    this.#write(encodeOwnAnswer(answer, { method, minor, keepAlive: this.#goesOn }));
   }
 
   async tunnel(answer: AnswerFacts, changes: FieldChanges | undefined): Promise<OpaqueEnd> {

@@ -25,6 +25,11 @@ export const NO_BODY = -1;
 /** Instead of a body's bytes: only its end will tell. */
 export const UNKNOWN_LENGTH = -2;
 
+/** Whether a body has no bytes: there is none, or its length says so. */
+export function isEmptyBody(body: number): boolean {
+  return body === NO_BODY || body === 0;
+}
+
 /** Some bytes of a buffer. The object may be used again for others once it has been read. */
 export interface Range {
   readonly bytes: Uint8Array;

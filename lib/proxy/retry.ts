@@ -1,5 +1,5 @@
 import type { ErrorCode, ProxyError } from "../core/errors.ts";
-import { NO_BODY, type RequestFacts } from "../http/message.ts";
+import { isEmptyBody, type RequestFacts } from "../http/message.ts";
 import type { Seen } from "../upstream/server_stream.ts";
 
 /** A try that failed, as far as another one depends on it. */
@@ -59,7 +59,7 @@ export function isHarmless({ code }: Pick<ProxyError, "code">, seen: Seen): bool
 export function isRepeatable(
   { method, body, upgrade }: Pick<RequestFacts, "method" | "body" | "upgrade">,
 ): boolean {
-  return body === NO_BODY && upgrade === undefined && IDEMPOTENT.has(method);
+  return isEmptyBody(body) && upgrade === undefined && IDEMPOTENT.has(method);
 }
 
 const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);

@@ -57,10 +57,11 @@ const REPEATABLE: readonly [method: string, expected: boolean][] = [
   ["get", false],
 ];
 
-Deno.test("isRepeatable() takes methods that do no harm twice, without a body or an upgrade", () => {
+Deno.test("isRepeatable() takes methods that do no harm twice, without bytes of a body or an upgrade", () => {
   for (const [method, expected] of REPEATABLE) {
     assert.equal(isRepeatable({ method, body: NO_BODY, upgrade: undefined }), expected, method);
-    assert.equal(isRepeatable({ method, body: 0, upgrade: undefined }), false);
+    assert.equal(isRepeatable({ method, body: 0, upgrade: undefined }), expected, method);
+    assert.equal(isRepeatable({ method, body: 1, upgrade: undefined }), false);
     assert.equal(isRepeatable({ method, body: UNKNOWN_LENGTH, upgrade: undefined }), false);
     assert.equal(isRepeatable({ method, body: NO_BODY, upgrade: ["websocket"] }), false);
   }

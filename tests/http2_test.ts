@@ -20,7 +20,7 @@ import { ENGINES, startProxyFor } from "./support/start_proxy.ts";
 import { connectTcp, openTls } from "./support/tls_client.ts";
 import { run, runOk } from "./support/tools.ts";
 import type { EngineName } from "../lib/tls/engine.ts";
-import { ERROR, FRAME, SETTING } from "../lib/http2/wire.ts";
+import { ERROR, FLAG, FRAME, SETTING } from "../lib/http2/wire.ts";
 
 /** What holds for one holds for the other: nothing below knows the engine. */
 const ENGINE: EngineName = "deno";
@@ -407,6 +407,24 @@ Deno.test("a client that is silent, or stops amid a head, is left", async () => 
   await Promise.all([idle.untilClosed(), late.untilClosed()]);
   assert.deepEqual(idle.goaways, [{ lastId: 1, code: 0 }]);
   await proxy.log.first(/ request .*status=408 .*error=header_timeout/);
+});
+
+Deno.test("frames without data do not stop the clock on a client that stands still", async () => {
+  await using backend = await startHttp(undefined, { brokenOff: true });
+  await using proxy = await startConfigured({
+    engine: ENGINE,
+    backends: { default: backend.address },
+    settings: { timeouts: { body_idle: "1s" } },
+  });
+  using client = await Http2Client.connect(proxy.port);
+  const padding = frame(FRAME.data, { id: 3, flags: FLAG.padded, payload: [2, 0, 0] });
+  for (const [id, nothing] of [[1, data(1, "")], [3, padding]] as const) {
+    await client.ask(id, "/", { method: "POST", ended: false });
+    await client.send(data(id, "some"));
+    await backend.accepted((id + 1) / 2);
+    await client.send(nothing);
+    assert.equal((await client.answer(id)).status, 408);
+  }
 });
 
 Deno.test("a stop says so twice, and lets what runs come to its end", async () => {

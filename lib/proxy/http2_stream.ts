@@ -118,6 +118,8 @@ export class Http2Stream implements ClientStream {
 
   received(bytes: Uint8Array, from: number, to: number, ended: boolean): void {
     if (this.#tunnel !== undefined) return this.#tunnel.received(bytes, from, to, ended);
+    // a frame without data says nothing, and the client is waited for as before
+    if (from === to && !ended) return;
     this.bodyBytes += to - from;
     this.#ended = ended;
     if (this.bodyBytes > this.#maxBody) {

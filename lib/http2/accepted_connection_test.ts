@@ -43,6 +43,25 @@ Deno.test("a connection begins with settings, and acknowledges the client's", ()
   assert.deepEqual(end.frames(), ["settings ack"]);
 });
 
+Deno.test("what is cut counts as a head that is awaited, unless it is a body, padded or not", () => {
+  const padded = frame(FRAME.data, { flags: FLAG.padded, id: 1, payload: [1, 0x61, 0x62, 0] });
+  const cases: readonly [bytes: Uint8Array, at: number, isInside: boolean][] = [
+    [data(1, "abc"), 5, true],
+    [data(1, "abc"), 10, false],
+    [padded, 10, false],
+    [headers(3, requestFields()), 20, true],
+    [frame(FRAME.ping, { payload: new Uint8Array(8) }), 10, true],
+  ];
+  const end = opened();
+  end.connection.feed(headers(1, requestFields({ ":method": "POST" }), { ended: false }));
+  for (const [bytes, at, isInside] of cases) {
+    end.connection.feed(bytes.subarray(0, at));
+    assert.equal(end.connection.isInside, isInside, `${bytes[3]} at ${at}`);
+    end.connection.feed(bytes.subarray(at));
+    assert.equal(end.connection.isInside, false);
+  }
+});
+
 Deno.test("requests, bodies and trailers mean the same however they are cut", () => {
   const bytes = joined([
     opening([[SETTING.initialWindowSize, 100]]),

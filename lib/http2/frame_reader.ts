@@ -50,7 +50,7 @@ export class FrameReader {
 
   /** Whether a frame has begun that is no DATA, or may yet become any. */
   get isInside(): boolean {
-    return this.#headerHave > 0 || (this.#left > 0 && !this.#isPieces);
+    return this.#headerHave > 0 || (this.#left > 0 && this.type !== FRAME.data);
   }
 
   /** Drops everything from here on, also what is left of the bytes that are being fed. */

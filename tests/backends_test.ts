@@ -4,6 +4,8 @@ import { startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
 import { within } from "./support/deadline.ts";
 import { encodeAnswer, encodeRequest, readAnswer, readRequest } from "./support/http.ts";
+import { Http2Client } from "./support/http2_client.ts";
+import { data, headers, joined, requestFields } from "./support/http2_frames.ts";
 import { askAll, startNamedServer } from "./support/named_server.ts";
 import { ENGINES } from "./support/start_proxy.ts";
 import { connectTls } from "./support/tls_client.ts";
@@ -217,6 +219,24 @@ Deno.test("a request goes to another server when its idle connection breaks", as
   const answers = [await ask("POST"), await ask("POST"), await ask("POST")];
   assert.deepEqual(seen, ["POST"]);
   assert.ok(answers.includes("502"), answers.join());
+});
+
+Deno.test("a body that has come by HTTP/2 goes to the next server where one cannot be reached", async () => {
+  await using good = await startNamedServer("good");
+  const servers = [`127.0.0.1:${await unusedPort()}`, good.address];
+  const api = { servers, ejection: { failures: 0 }, health: { type: "none" } };
+  await using proxy = await startConfigured({ backends: { api }, settings: { workers: 1 } });
+  using client = await Http2Client.connect(proxy.port);
+  for (const id of [1, 3]) {
+    const head = requestFields({ ":method": "POST", ":path": "/", ":authority": "localhost" });
+    await client.connection.write(joined([
+      headers(id, head, { ended: false }),
+      data(id, "body", true),
+    ]));
+    const { status, body } = await client.answer(id);
+    assert.deepEqual([status, body], [200, "good"]);
+  }
+  assert.equal(proxy.log.matching(/ server failed /).length, 1);
 });
 
 Deno.test("retries are bounded", async () => {

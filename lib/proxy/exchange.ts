@@ -155,14 +155,14 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
     if (isBeyond(this.#client.bodyBytes, bodyLimit)) {
       return this.clientFailed(bodyTooLarge(bodyLimit));
     }
-    this.#took(ended);
+    this.#took(to - from, ended);
     stream.body(bytes, from, to, ended);
   }
 
   requestTrailers(fields: readonly Field[]): void {
     const { stream } = this.#lease;
     if (stream === undefined) return;
-    this.#took(true);
+    this.#took(0, true);
     stream.trailers(fields);
   }
 
@@ -280,8 +280,8 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
   }
 
   /** The client has given a range of the request's body. */
-  #took(ended: boolean): void {
-    this.#upload.gave(ended, this.#client.bodyBytes);
+  #took(bytes: number, ended: boolean): void {
+    this.#upload.gave(bytes, ended, this.#client.bodyBytes);
     if (this.#state === "asked") this.#clock.awaitAnswer(this.#order.backend);
   }
 
@@ -376,7 +376,10 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
       backend.report(server, error, { begun: this.hasBegun });
     }
     const told = backend.unreachable(error);
-    if (this.hasBegun || !this.#lease.mayTryNext(error, seen)) return this.#fail(told);
+    const bodyGone = this.#upload.isBodyGone;
+    if (this.hasBegun || !this.#lease.mayTryNext(error, { seen, bodyGone })) {
+      return this.#fail(told);
+    }
     this.#move("retry");
     this.#clock.stop();
     this.#lease.claimNext({ error, seen, told });

@@ -4,7 +4,7 @@ import type { Server } from "../upstream/server.ts";
 import type { Seen, ServerStream } from "../upstream/server_stream.ts";
 import { Tries } from "../upstream/tries.ts";
 import { type ExchangeOrder, NO_ORDER } from "./exchange_order.ts";
-import { isHarmless, isRepeatable, mayRetry } from "./retry.ts";
+import { type FailedTry, isHarmless, isRepeatable, mayRetry } from "./retry.ts";
 import type { ClientStream } from "./streams.ts";
 
 /** Who has places and connections leased. */
@@ -111,12 +111,11 @@ export class ServerLease implements LeaseFacts {
   }
 
   /** Whether another try may follow one that has failed so, before any answer had begun. */
-  mayTryNext({ code }: ProxyError, seen: Seen): boolean {
+  mayTryNext({ code }: ProxyError, sent: Pick<FailedTry, "seen" | "bodyGone">): boolean {
     const tried = this.#tries?.count ?? 0;
     if (this.server === undefined || tried >= this.#order.backend.retries) return false;
-    const { request, bodyBytes } = this.#client;
-    const repeatable = isRepeatable(request);
-    return mayRetry({ code, repeatable, bodyGone: bodyBytes > 0, seen });
+    const repeatable = isRepeatable(this.#client.request);
+    return mayRetry({ code, repeatable, ...sent });
   }
 
   /** Claims another, as the last was asked in vain. */

@@ -7,6 +7,8 @@ export class Upload {
   /** Whether bytes of the request are with a server, and whether they are with one that was left. */
   #isLent = false;
   #isLost = false;
+  /** Whether a server was given bytes of the body, which nobody has any more. */
+  #isBodyGone = false;
   /** Whether the client may wait for a 100 Continue before it sends anything of the body. */
   #expecting = false;
 
@@ -14,6 +16,7 @@ export class Upload {
   begin(): void {
     this.#isLent = false;
     this.#isLost = false;
+    this.#isBodyGone = false;
   }
 
   /** The request is to be sent to a server. */
@@ -30,13 +33,15 @@ export class Upload {
   /**
    * The server is sent a range of its body.
    *
+   * @param bytes how many it has, with what frames them
    * @param ended whether it is the last
-   * @param bodyBytes bytes of the body so far: a first range may be empty
+   * @param bodyBytes bytes of the body that have come so far: a first range may be empty
    */
-  gave(ended: boolean, bodyBytes: number): void {
+  gave(bytes: number, ended: boolean, bodyBytes: number): void {
     this.#isLent = true;
     this.#at = ended ? "last" : "server";
     if (ended || bodyBytes > 0) this.#expecting = false;
+    if (bytes > 0 && bodyBytes > 0) this.#isBodyGone = true;
   }
 
   /** The server is done with what it was sent last. */
@@ -53,6 +58,11 @@ export class Upload {
   /** The server is left, which may be sent still what it has not taken. */
   left(): void {
     this.#isLost ||= this.#isLent;
+  }
+
+  /** Whether it cannot be sent once more, as some of its body is gone. */
+  get isBodyGone(): boolean {
+    return this.#isBodyGone;
   }
 
   /** Whether a server has had all of it. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { scriptedRequest } from "../../tests/support/scripted_exchange.ts";
-import { NO_BODY } from "../http/message.ts";
+import { NO_BODY, UNKNOWN_LENGTH } from "../http/message.ts";
 import { Upload } from "./upload.ts";
 
 interface Case {
@@ -10,12 +10,13 @@ interface Case {
   /** What holds behind that. */
   readonly done?: boolean;
   readonly clients?: boolean;
+  readonly gone?: boolean;
   readonly settled: boolean;
 }
 
 const head = (body: number) => (upload: Upload) => upload.gaveHead(scriptedRequest({ body }));
-const gives = (bodyBytes: number) => (upload: Upload) => upload.gave(false, bodyBytes);
-const ends = (upload: Upload) => upload.gave(true, 3);
+const gives = (bodyBytes: number) => (upload: Upload) => upload.gave(bodyBytes, false, bodyBytes);
+const ends = (upload: Upload) => upload.gave(3, true, 3);
 const taken = (upload: Upload) => upload.taken();
 const left = (upload: Upload) => upload.left();
 const continued = (upload: Upload) => upload.continued();
@@ -40,12 +41,12 @@ const CASES: readonly Case[] = [
   {
     name: "waits for the server while it has a range",
     happens: [head(3), taken, gives(1)],
-    settled: false,
+    ...{ gone: true, settled: false },
   },
   {
     name: "is done once the last range is taken",
     happens: [head(3), taken, ends, taken],
-    ...{ done: true, settled: true },
+    ...{ done: true, gone: true, settled: true },
   },
   {
     name: "waits for the server's 100 Continue",
@@ -69,7 +70,7 @@ const CASES: readonly Case[] = [
     name: "waits for a client that does not wait for 100 Continue",
     expects: true,
     happens: [head(3), taken, gives(1), taken],
-    ...{ clients: true, settled: true },
+    ...{ clients: true, gone: true, settled: true },
   },
   {
     name: "is never settled once a server was left with a range",
@@ -81,17 +82,31 @@ const CASES: readonly Case[] = [
     happens: [head(NO_BODY), taken, left],
     ...{ done: true, settled: true },
   },
+  {
+    name: "keeps a body that has come and that no server was given",
+    happens: [head(3), (upload) => upload.gave(0, false, 3), taken],
+    ...{ clients: true, settled: true },
+  },
+  {
+    name: "keeps a body that is empty, whatever frames it",
+    happens: [head(UNKNOWN_LENGTH), taken, (upload) => upload.gave(5, true, 0), taken],
+    ...{ done: true, settled: true },
+  },
 ];
 
-for (const { name, expects, happens, done = false, clients = false, settled } of CASES) {
+for (const { name, expects, happens, settled, ...expected } of CASES) {
+  const { done = false, clients = false, gone = false } = expected;
   Deno.test(`Upload ${name}`, () => {
     const upload = new Upload();
     upload.begin();
     upload.start(scriptedRequest({ expectsContinue: expects === true }));
     for (const play of happens) play(upload);
     assert.deepEqual(
-      { done: upload.isDone, clients: upload.isClientsTurn, settled: upload.isSettled },
-      { done, clients, settled },
+      {
+        ...{ done: upload.isDone, clients: upload.isClientsTurn },
+        ...{ gone: upload.isBodyGone, settled: upload.isSettled },
+      },
+      { done, clients, gone, settled },
     );
   });
 }

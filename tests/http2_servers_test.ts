@@ -7,7 +7,7 @@ import { startConfigured } from "./support/configured_proxy.ts";
 import { within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
 import { fieldOf, Http2Client } from "./support/http2_client.ts";
-import { data, headers, requestFields, resetFrame } from "./support/http2_frames.ts";
+import { data, headers, joined, requestFields, resetFrame } from "./support/http2_frames.ts";
 import { ECHO_FRAMES, startNodeHttp2 } from "./support/node_http2_server.ts";
 import { connectTls } from "./support/tls_client.ts";
 import { runOk } from "./support/tools.ts";
@@ -147,6 +147,29 @@ Deno.test("what a server says that it has not served is asked again, anything el
   assert.equal((await client.answer(1)).body, "asked 2");
   await client.ask(3, "/reset", { method: "POST", body: "" });
   assert.equal((await client.answer(3)).status, 502);
+});
+
+Deno.test("trailers behind no body at all are sent again with their head", async () => {
+  await using server = await startNodeHttp2(`
+    globalThis.asked = (globalThis.asked ?? 0) + 1;
+    if (globalThis.asked === 1) return stream.close(7);
+    let trailers = {};
+    stream.on("trailers", (got) => trailers = got);
+    stream.resume();
+    stream.on("end", () => {
+      stream.respond({ ":status": 200 });
+      stream.end("asked " + globalThis.asked + ", " + trailers["x-trailer"]);
+    });
+  `);
+  await using proxy = await startProxy(server.address, { timeouts: { response: "2s" } });
+  using client = await Http2Client.connect(proxy.port);
+  const head = requestFields({ ":method": "POST", ":path": "/", ":authority": "localhost" });
+  await client.connection.write(joined([
+    headers(1, head, { ended: false }),
+    headers(1, [["x-trailer", "t"]]),
+  ]));
+  const { status, body } = await client.answer(1);
+  assert.deepEqual([status, body], [200, "asked 2, t"]);
 });
 
 Deno.test("a server that goes away finishes what runs, and gets no more", async () => {

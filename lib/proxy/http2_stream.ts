@@ -75,8 +75,9 @@ export class Http2Stream implements ClientStream {
   #writing: StallClock | undefined;
   /** Whether the exchange waits for what is being sent. */
   #isWaiting = false;
-  /** Whether the request is being served, and whether a first range of its body was given. */
+  /** Whether the request is being served. */
   #isBegun = false;
+  /** Whether the server that is asked now was given a first range of the body. */
   #wasAsked = false;
 
   constructor(home: StreamHome) {
@@ -174,6 +175,7 @@ export class Http2Stream implements ClientStream {
 
   readBody(): void {
     this.#upload = "wanted";
+    this.#wasAsked = false;
     this.#clock().renew();
     this.#give();
   }
@@ -364,7 +366,6 @@ export class Http2Stream implements ClientStream {
     this.#drops = false;
     this.#isBegun = false;
     this.#isWaiting = false;
-    this.#wasAsked = false;
     this.#home.over(this);
   }
 

@@ -47,6 +47,8 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
   readonly #idleDeadline: Deadline;
   #closed = false;
   #isRetired = false;
+  /** Whether it is not kept for requests to come. */
+  #isLast = false;
   #onPong: (() => void)[] = [];
 
   constructor(connection: Connection, options: Http2ConnectionOptions) {
@@ -126,6 +128,11 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
     this.idle();
   }
 
+  /** Ends it once nothing runs on it; those that wait for it can still use it. */
+  endWhenIdle(): void {
+    this.#isLast = true;
+  }
+
   get mayGoByHttp1(): boolean {
     return this.#options.onHttp1Required !== undefined;
   }
@@ -197,8 +204,8 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
     if (!this.isIdle) return;
     this.idleSince = performance.now();
     const { idleTimeout } = this.#options;
-    const isOver = this.protocol.isGoingAway || this.#isRetired || idleTimeout === 0;
-    if (isOver) return this.close();
+    const isWanted = !this.#isRetired && !this.#isLast && idleTimeout > 0;
+    if (this.protocol.isGoingAway || !isWanted) return this.close();
     this.#idleDeadline.arm(idleTimeout, () => this.close());
   }
 

@@ -110,7 +110,8 @@ export class Http2Pool implements ServerConnections {
       throw new ProxyError("connect_failed", `${name} allows no requests`);
     }
     this.#connections.push(connection);
-    if (this.#closed) connection.retire();
+    // who waits for it is to be served yet
+    if (this.#closed) connection.endWhenIdle();
     return connection;
   }
 

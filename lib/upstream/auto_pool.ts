@@ -52,9 +52,9 @@ export class AutoPool implements ServerConnections {
 
   async open(origin: Origin, dialing: Dialing): Promise<ServerStream> {
     if (this.#choice === "http1_required") return await this.#http1.open(origin, dialing);
-    // many at once had better not find out each for itself
+    // many at once had better not find out each for itself: they share a failure, too
     while (this.#choice !== "http1" && this.#asking !== undefined) {
-      await this.#asking.catch(() => {});
+      await this.#asking;
       const stream = await this.#http2.take(false);
       if (stream !== undefined) return stream;
     }

@@ -165,7 +165,11 @@ class EventLog implements Log {
 
   async reopen(): Promise<void> {
     const file = this.#options?.file;
-    if (file !== undefined) this.#replace(await this.#openOutput(file));
+    if (file === undefined) return;
+    const output = await this.#openOutput(file);
+    // a reload may have named another meanwhile
+    if (this.#options?.file === file) this.#replace(output);
+    else output.close();
   }
 
   async close(): Promise<void> {

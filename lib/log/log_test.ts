@@ -149,6 +149,28 @@ Deno.test("openLog() writes what several append though its file is moved meanwhi
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("reopen() does not take back the file that a reload has named meanwhile", async () => {
+  const outputs = { a: memory(), b: memory() };
+  const opened: string[] = [];
+  const slow = Promise.withResolvers<undefined>();
+  const log = await openLog({ ...OPTIONS, file: "a" }, {
+    openFile: async (path) => {
+      opened.push(path);
+      if (opened.length === 2) await slow.promise;
+      return path === "a" ? outputs.a : outputs.b;
+    },
+  });
+  const reopened = log.reopen();
+  const { commit } = await log.prepare({ ...OPTIONS, file: "b" });
+  commit();
+  slow.resolve(undefined);
+  await reopened;
+  log.observe(request);
+  await log.close();
+  assert.deepEqual(opened, ["a", "a", "b"]);
+  assert.deepEqual([outputs.a.lines().length, outputs.b.lines().length], [0, 1]);
+});
+
 Deno.test("openLog() shows a person at a terminal short lines, in colour or not", async () => {
   const ESC = "\x1b";
   const hostile: ProxyEvent = { ...request, target: `/${ESC}[2J`, host: "h" };

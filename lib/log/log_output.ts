@@ -55,8 +55,9 @@ export function standardOutput(output: ByteOutput = Deno.stdout): LogOutput {
  */
 export async function fileOutput(path: string): Promise<LogOutput> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  open(path, OPEN_FLAGS, 0o640, (error, fd) => error === null ? resolve(fd) : reject(error));
   try {
+    // what it thinks is no path it throws itself
+    open(path, OPEN_FLAGS, 0o640, (error, fd) => error === null ? resolve(fd) : reject(error));
     return new FileOutput(await promise);
   } catch (error) {
     throw new ProxyError("bad_config", `Cannot open the log file ${path}: ${whyNot(path, error)}`);

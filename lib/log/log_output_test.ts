@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { inTurn } from "./log_output.ts";
+import { fileOutput, inTurn } from "./log_output.ts";
 
 Deno.test("inTurn() begins a new line behind one that could not be written to its end", async () => {
   let text = "";
@@ -21,4 +21,11 @@ Deno.test("inTurn() begins a new line behind one that could not be written to it
   room = Infinity;
   await write("five\n");
   assert.equal(text, "one\ntwo \nfive\n");
+});
+
+Deno.test("fileOutput() says in its own words that it cannot open what is no path", async () => {
+  await assert.rejects(
+    fileOutput("/tmp/a\0b"),
+    /^ProxyError: Cannot open the log file \/tmp\/a\0b: /,
+  );
 });

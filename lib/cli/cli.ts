@@ -201,7 +201,7 @@ function addRunFlags(program: Command): void {
     )
     .option("--no-access-log", "log neither connections nor requests that went well")
     .option("--no-tls-log", "log no handshakes")
-    .option("--config <file>", "the YAML form, instead of all other flags");
+    .option("--config <file>", "the YAML form, instead of all other flags", once("--config"));
 }
 
 function choice(
@@ -251,7 +251,7 @@ function addConfigCommand(program: Command, name: string, description: string): 
   return program
     .command(name)
     .description(description)
-    .option("--config <file>", "the configuration");
+    .option("--config <file>", "the configuration", once("--config"));
 }
 
 /** The file says it all; a flag beside it would be silently of no effect. */

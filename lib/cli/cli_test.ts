@@ -58,6 +58,8 @@ const WRONG: readonly [args: readonly string[], stderr: string][] = [
   [["--engine", "deno", "chekc"], "too many arguments. Expected 0 arguments but got 1: chekc"],
   [["--listen"], "option '--listen <address>' argument missing"],
   [["--listen", "a:1", "--listen", "a:2"], "--listen is given twice"],
+  [["--config", "a", "--config", "b"], "--config is given twice"],
+  [["check", "--config", "a", "--config", "b"], "--config is given twice"],
   [
     ["--mode", "htp"],
     "option '--mode <mode>' argument 'htp' is invalid. Allowed choices are http, tcp",

@@ -7,11 +7,11 @@ import { startConfigured } from "./support/configured_proxy.ts";
 import { within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
 import { fieldOf, Http2Client } from "./support/http2_client.ts";
-import { data, headers, joined, requestFields, resetFrame } from "./support/http2_frames.ts";
+import { data, frame, headers, joined, requestFields, resetFrame } from "./support/http2_frames.ts";
 import { ECHO_FRAMES, startNodeHttp2 } from "./support/node_http2_server.ts";
 import { connectTls } from "./support/tls_client.ts";
 import { runOk } from "./support/tools.ts";
-import { ERROR } from "../lib/http2/wire.ts";
+import { ERROR, FRAME } from "../lib/http2/wire.ts";
 
 /** Servers that speak HTTP/2, with prior knowledge. */
 
@@ -170,6 +170,38 @@ Deno.test("trailers behind no body at all are sent again with their head", async
   ]));
   const { status, body } = await client.answer(1);
   assert.deepEqual([status, body], [200, "asked 2, t"]);
+});
+
+Deno.test("what comes of a body while another server is found for it gets there whole", async () => {
+  await using refusing = await startNodeHttp2(`stream.close(7); tell("refused");`);
+  await using server = await startNodeHttp2(ECHO);
+  const begins = Promise.withResolvers<void>();
+  // it takes its time to begin
+  await using slow = await startBackend(async (client) => {
+    await begins.promise;
+    const [hostname = "", port] = server.address.split(":");
+    using far = await Deno.connect({ hostname, port: Number(port) });
+    const answers = (async () => {
+      for await (const bytes of far.readable) await client.write(bytes);
+    })();
+    for (let some; (some = await client.readSome()) !== undefined;) await far.write(some);
+    await far.closeWrite();
+    await answers;
+  }, { brokenOff: true });
+  await using proxy = await startProxy(refusing.address, {
+    servers: [refusing.address, { address: slow.address, backup: true }],
+  });
+  using client = await Http2Client.connect(proxy.port);
+  await client.ask(1, "/", { method: "POST", ended: false });
+  await slow.accepted(1);
+  await client.send(data(1, "first "), frame(FRAME.ping, { payload: new Uint8Array(8) }));
+  await client.until(
+    () => client.frames.find(({ type }) => type === FRAME.ping),
+    "a PING's answer",
+  );
+  begins.resolve();
+  await client.send(data(1, "second", true));
+  assert.equal((await client.answer(1)).body, "first second");
 });
 
 Deno.test("a server that goes away finishes what runs, and gets no more", async () => {

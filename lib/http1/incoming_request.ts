@@ -44,6 +44,8 @@ export class IncomingRequest implements RequestFacts {
   readonly #plain = new PlainRequest();
   #text: TextRequest | undefined;
   #buffer: RoomyBuffer = NO_BUFFER;
+  /** Whether that may hold something else by now. */
+  #hasLeft = false;
   #start = 0;
   /** How far the buffer was filled when it was last read. */
   #filled = 0;
@@ -63,6 +65,7 @@ export class IncomingRequest implements RequestFacts {
    */
   begin(at: number, limits: RequestLimits): void {
     this.#limits = limits;
+    this.#hasLeft = false;
     this.#start = at;
     this.#filled = at;
     this.#emptyLine = "possible";
@@ -149,7 +152,7 @@ export class IncomingRequest implements RequestFacts {
     const isRewritten = this.#text === undefined &&
       this.#plain.rewrite(bytes, forwarding, { idNumber: this.#number(), changes });
     if (isRewritten) sent.set(bytes, this.#plain.line.start, this.end);
-    else sent.put(this.#asText().toHttp1(forwarding, changes), bytes, this.end);
+    else sent.put(this.#asText().toHttp1(forwarding, changes), bytes, this.#hasLeft ? 0 : this.end);
     return sent;
   }
 
@@ -160,6 +163,7 @@ export class IncomingRequest implements RequestFacts {
 
   /** To be called before the buffer is read into again: what may still be asked for is kept. */
   leaveBuffer(): void {
+    this.#hasLeft = true;
     if (this.#text !== undefined || this.#copy !== undefined) return;
     this.#path = this.path;
     const { start, end } = this.#plain.lines;

@@ -240,6 +240,18 @@ Deno.test("IncomingRequest says the same once its buffer is used again", () => {
   }
 });
 
+Deno.test("IncomingRequest.toHttp1() leaves a buffer alone that is used again", () => {
+  const text = head("POST / HTTP/1.1", "Host: a", "Content-Length: 3");
+  const buffer = filled(text);
+  const request = read(text, { buffer });
+  // a server by HTTP/2 was tried first
+  request.each(() => {}, DIRECT, undefined);
+  request.leaveBuffer();
+  buffer.bytes.fill(0x21);
+  assert.match(sentText(request, DIRECT), /^POST \/ HTTP\/1\.1\r\nHost: a\r\n/);
+  assert.ok(buffer.bytes.every((byte) => byte === 0x21));
+});
+
 Deno.test("IncomingRequest reads the second of two requests in one buffer", () => {
   const first = head("GET /1 HTTP/1.1", "Host: a", "Connection: close", "A: b");
   const second = head("GET /2 HTTP/1.0", "Host: b", "Content-Length: 0");

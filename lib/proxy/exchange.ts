@@ -382,6 +382,7 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
     }
     this.#move("retry");
     this.#clock.stop();
+    this.#client.holdBody();
     this.#lease.claimNext({ error, seen, told });
   }
 

@@ -116,6 +116,8 @@ class Play {
   check(): void {
     const { client, streams, outcome } = this;
     assert.ok(outcome !== undefined, "it comes to an end");
+    // what a rule's breach, or a bug, has been made of
+    assert.equal(outcome.error?.cause, undefined);
     assert.ok(client.over !== undefined, "and its client hears of it");
     assert.equal(this.places, 0, "every place is given back");
     assert.ok(this.exchange.isOver);
@@ -420,6 +422,18 @@ Deno.test("Exchange keeps a connection for its client alone that knows who the c
   await playAll(play, ["server takes", "server answers with all", "client takes"]);
   assert.deepEqual(play.streams.map(({ over }) => over), ["retained"]);
   assert.notEqual(play.client.pins.take("b"), undefined);
+});
+
+Deno.test("Exchange takes nothing of the body while it looks for another server", async () => {
+  const play = new Play(scriptedRequest(POST), NEW);
+  await playAll(play, ["a connection is made", "server takes", "server has not seen it"]);
+  assert.deepEqual(play.client.actions().filter(({ name }) => /gives|ends/.test(name)), []);
+  await playAll(play, [
+    ...["a connection is made", "server takes", "client ends", "server takes"],
+    ...["server answers with all", "client takes"],
+  ]);
+  play.check();
+  assert.deepEqual(play.streams.map(({ got }) => got), [[], ["0"]]);
 });
 
 Deno.test("Exchange holds a server to no time while its client gives the body", async () => {

@@ -180,6 +180,11 @@ export class Http2Stream implements ClientStream {
     this.#give();
   }
 
+  holdBody(): void {
+    this.#upload = "unread";
+    this.#reading?.stop(0);
+  }
+
   resume(): void {
     this.#inbox.free();
     if (this.#stream !== undefined) {

@@ -298,6 +298,10 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     this.#body.read(chunks);
   }
 
+  holdBody(): void {
+    this.#body.hold();
+  }
+
   resume(): void {
     this.#body.resume();
   }

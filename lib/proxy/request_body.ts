@@ -69,6 +69,12 @@ export class RequestBody {
     if (this.#take()) this.#give();
   }
 
+  /** Gives nothing more before the first range is asked for again. */
+  hold(): void {
+    this.#state = "unread";
+    this.#clock?.stop(0);
+  }
+
   /** The reader is done with what it was given last. */
   resume(): void {
     this.#input.isLent = false;

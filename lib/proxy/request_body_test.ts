@@ -133,6 +133,21 @@ Deno.test("RequestBody waits for more where only framing has come", () => {
   assert.deepEqual(play.told, ["", "abc", " end"]);
 });
 
+Deno.test("RequestBody keeps what comes while it is held", () => {
+  const play = new Play();
+  play.begin(THREE);
+  play.take();
+  assert.equal(play.waits, IDLE_MS);
+  play.body.hold();
+  assert.equal(play.waits, undefined);
+  play.come("ab");
+  assert.deepEqual(play.told, [""]);
+  play.body.read(false);
+  play.take();
+  play.come("c");
+  assert.deepEqual(play.told, ["", "ab", "c end"]);
+});
+
 Deno.test("RequestBody gives trailers behind the last range", () => {
   const play = new Play();
   play.begin(`${CHUNKED}3\r\nabc\r\n0\r\nA: b\r\n\r\n`);

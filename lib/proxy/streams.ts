@@ -37,6 +37,11 @@ export interface ClientStream {
    */
   readBody(chunks: boolean): void;
   /**
+   * The server is left for another: what comes of the body, of which no byte was given so far, is
+   * kept until `readBody` is called again.
+   */
+  holdBody(): void;
+  /**
    * The reader is done with the head and with the range of the body that it was given last; unless
    * that ended the body it takes more.
    */

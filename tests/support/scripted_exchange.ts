@@ -114,6 +114,12 @@ export class ScriptedClient implements ClientStream {
     this.reader.requestBody(BYTES, 0, 0, false);
   }
 
+  holdBody(): void {
+    this.#open();
+    assert.equal(this.bodyBytes, 0, "nothing of it is gone");
+    this.#body = "unread";
+  }
+
   resume(): void {
     this.#open();
     if (this.#body === "given") this.#body = "wanted";

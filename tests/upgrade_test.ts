@@ -76,6 +76,27 @@ for (const engine of ENGINES) {
     assert.deepEqual(backend.requests.map(({ target }) => target), ["/", "/chat", "/", "/chat"]);
   });
 
+  Deno.test(`a tunnel behind another request comes to its end (${engine})`, async () => {
+    await using backend = await startBackend(async (connection) => {
+      for (let request; (request = await readRequest(connection)) !== undefined;) {
+        if (request.target === "/") await connection.write(encodeAnswer("x"));
+        else {
+          await connection.write(SWITCHES);
+          assert.equal(await connection.readRest(), "bye");
+          return;
+        }
+      }
+    });
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    using client = await connectTls(proxy.port);
+    await client.write(encodeRequest("/"));
+    assert.equal((await readAnswer(client)).body, "x");
+    await ask(client, "bye");
+    await client.end();
+    assert.equal(await client.readRest(), "");
+    await proxy.log.first(/ info end .* requests=2 .*how=done$/);
+  });
+
   Deno.test(`an upgrade that is not let through is served as HTTP (${engine})`, async () => {
     await using backend = await startHttp((request) =>
       encodeAnswer(`${request.target} ${request.body}`)

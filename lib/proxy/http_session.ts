@@ -350,6 +350,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
 
   async tunnel(answer: AnswerFacts, changes: FieldChanges | undefined): Promise<OpaqueEnd> {
     this.#move("switched");
+    this.#goesOn = false;
     this.#lookDeadline.disarm();
     if (this.#input.isReceiving) {
       this.#pending = Promise.withResolvers();

@@ -13,6 +13,7 @@ const HELLO: ClientHello = {
   alpn: [],
   cipherSuites: [0x1301, 0xc02b, 0xc02f],
   signatureAlgorithms: [0x0403, 0x0804],
+  groups: [29, 23],
 };
 const ec = paperCertificate(["a.test"], { label: "ec" });
 const rsa = paperCertificate(["a.test"], { label: "rsa", keyType: "RSA" });

@@ -18,6 +18,8 @@ export interface ClientHello {
   readonly alpn: readonly string[];
   readonly cipherSuites: readonly number[];
   readonly signatureAlgorithms: readonly number[];
+  /** Groups of the key exchange (RFC 8446, section 4.2.7); none where none were sent. */
+  readonly groups: readonly number[];
   /**
    * The first session ticket offered (RFC 5077; RFC 8446, section 4.2.11), as it was sent; absent
    * where none was.
@@ -97,6 +99,7 @@ const TLS_1_2 = 0x0303;
 
 const EXTENSION = {
   server_name: 0,
+  supported_groups: 10,
   signature_algorithms: 13,
   application_layer_protocol_negotiation: 16,
   session_ticket: 35,
@@ -141,6 +144,7 @@ function parseHello(message: Uint8Array): ClientHello {
 
   const versions = extensions.get(EXTENSION.supported_versions);
   const signatures = extensions.get(EXTENSION.signature_algorithms);
+  const groups = extensions.get(EXTENSION.supported_groups);
   const names = extensions.get(EXTENSION.server_name);
   const protocols = extensions.get(EXTENSION.application_layer_protocol_negotiation);
   return {
@@ -154,6 +158,7 @@ function parseHello(message: Uint8Array): ClientHello {
     signatureAlgorithms: signatures === undefined
       ? []
       : parseUint16List(sole(signatures, signatures.vector16())),
+    groups: groups === undefined ? [] : parseUint16List(sole(groups, groups.vector16())),
     ticket: parseTicket(
       extensions.get(EXTENSION.pre_shared_key),
       extensions.get(EXTENSION.session_ticket),

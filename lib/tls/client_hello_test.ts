@@ -18,6 +18,7 @@ for (const { client, bytes, versions, sni, alpn } of CAPTURED_HELLOS) {
     assert.deepEqual(hello.alpn, alpn);
     assert.ok(hello.cipherSuites.includes(0x1301) || hello.cipherSuites.includes(0xc02f));
     assert.ok(hello.signatureAlgorithms.includes(0x0403), "ecdsa_secp256r1_sha256");
+    assert.ok(hello.groups.includes(23), "secp256r1");
   });
 
   Deno.test(`readClientHello() reports incomplete for every prefix of the hello of ${client}`, () => {
@@ -52,6 +53,7 @@ Deno.test("readClientHello() reads a hello without extensions when it is one of 
     alpn: [],
     cipherSuites: [0x1301],
     signatureAlgorithms: [],
+    groups: [],
     ticket: undefined,
   });
 });

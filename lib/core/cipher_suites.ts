@@ -4,22 +4,36 @@ export interface CipherSuite {
   readonly name: string;
   /** What OpenSSL calls it. */
   readonly openssl: string;
+  /** Its number in that registry. */
+  readonly number: number;
   readonly version: "TLSv1.2" | "TLSv1.3";
 }
+
+/** What a suite of TLS 1.2 encrypts with, by its names. */
+interface Encryption {
+  readonly iana: string;
+  readonly openssl: string;
+}
+
+const AES_256: Encryption = { iana: "AES_256_GCM_SHA384", openssl: "AES256-GCM-SHA384" };
+const AES_128: Encryption = { iana: "AES_128_GCM_SHA256", openssl: "AES128-GCM-SHA256" };
+const CHACHA20: Encryption = { iana: "CHACHA20_POLY1305_SHA256", openssl: "CHACHA20-POLY1305" };
 
 /**
  * All that have forward secrecy and authenticated encryption (RFC 9325, section 4.2): what else
  * there is of TLS 1.2 is no choice.
  */
 export const CIPHER_SUITES: readonly CipherSuite[] = [
-  ...["AES_256_GCM_SHA384", "AES_128_GCM_SHA256", "CHACHA20_POLY1305_SHA256", "AES_128_CCM_SHA256"]
-    .map((suite) => suiteOf13(`TLS_${suite}`)),
-  ...["ECDSA", "RSA"].flatMap((key) =>
-    [["AES_256_GCM_SHA384", "AES256-GCM-SHA384"], ["AES_128_GCM_SHA256", "AES128-GCM-SHA256"], [
-      "CHACHA20_POLY1305_SHA256",
-      "CHACHA20-POLY1305",
-    ]].map(([suite = "", openssl = ""]) => suiteOf12(key, suite, openssl))
-  ),
+  suiteOf13("TLS_AES_256_GCM_SHA384", 0x1302),
+  suiteOf13("TLS_AES_128_GCM_SHA256", 0x1301),
+  suiteOf13("TLS_CHACHA20_POLY1305_SHA256", 0x1303),
+  suiteOf13("TLS_AES_128_CCM_SHA256", 0x1304),
+  suiteOf12("ECDSA", AES_256, 0xc02c),
+  suiteOf12("ECDSA", AES_128, 0xc02b),
+  suiteOf12("ECDSA", CHACHA20, 0xcca9),
+  suiteOf12("RSA", AES_256, 0xc030),
+  suiteOf12("RSA", AES_128, 0xc02f),
+  suiteOf12("RSA", CHACHA20, 0xcca8),
 ];
 
 const BY_NAME = new Map(CIPHER_SUITES.map((suite) => [suite.name, suite]));
@@ -47,14 +61,15 @@ export function opensslGroup(name: string): string | undefined {
   return GROUPS[name];
 }
 
-function suiteOf13(name: string): CipherSuite {
-  return { name, openssl: name, version: "TLSv1.3" };
+function suiteOf13(name: string, number: number): CipherSuite {
+  return { name, openssl: name, number, version: "TLSv1.3" };
 }
 
-function suiteOf12(key: string, suite: string, openssl: string): CipherSuite {
+function suiteOf12(key: string, { iana, openssl }: Encryption, number: number): CipherSuite {
   return {
-    name: `TLS_ECDHE_${key}_WITH_${suite}`,
+    name: `TLS_ECDHE_${key}_WITH_${iana}`,
     openssl: `ECDHE-${key}-${openssl}`,
+    number,
     version: "TLSv1.2",
   };
 }

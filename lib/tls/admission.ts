@@ -1,6 +1,7 @@
+import { cipherSuite } from "../core/cipher_suites.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Certificate } from "../certificates/certificate.ts";
-import type { CertificateStore } from "../certificates/certificate_store.ts";
+import type { CertificateStore, ClientAbilities } from "../certificates/certificate_store.ts";
 import type { ClientHello } from "./client_hello.ts";
 import { type ClientAuth, type TlsPolicy, type TlsVersion, versionsOf } from "./policy.ts";
 import type { AlertName } from "./wire.ts";
@@ -50,7 +51,7 @@ export function admit(
     const why = `The client cannot do ${allowed.join(" or ")}`;
     return refused("protocol_version", new ProxyError("handshake_failed", why));
   }
-  const { certificate, match } = certificates.select(hello.sni, hello);
+  const { certificate, match } = certificates.select(hello.sni, leftOf(hello, policy));
   // RFC 6066, section 3: a client may send no name, and then there is none that could be unknown.
   if (policy.strictSni && hello.sni !== undefined && match === "default") {
     const why = "No certificate covers the name";
@@ -77,6 +78,19 @@ function admitAuthority(hello: ClientHello, challenge: ChallengeCertificates): A
   }
   const why = "A CA asks for a challenge that is not pending";
   return refused("no_application_protocol", new ProxyError("handshake_failed", why));
+}
+
+/** What the listener's choices leave of what a client can: with anything else nothing is agreed on. */
+function leftOf(hello: ClientHello, policy: TlsPolicy): ClientAbilities {
+  const { ciphers } = policy;
+  if (ciphers === undefined) return hello;
+  const versions = versionsOf(policy).map((version) => NUMBERS[version]);
+  const suites = ciphers.map((name) => cipherSuite(name)?.number);
+  return {
+    ...hello,
+    versions: hello.versions.filter((version) => versions.includes(version)),
+    cipherSuites: hello.cipherSuites.filter((suite) => suites.includes(suite)),
+  };
 }
 
 /** As ProtocolVersion has them (RFC 8446, section 4.1.2). */

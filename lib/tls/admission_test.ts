@@ -27,6 +27,15 @@ const certificates = createCertificateStore([
 const STRICT: TlsPolicy = { minVersion: "TLSv1.2", strictSni: true };
 const MODERN: TlsPolicy = { minVersion: "TLSv1.3", strictSni: false };
 
+const FOR_RSA: TlsPolicy = {
+  ...DEFAULT_POLICY,
+  ciphers: ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"],
+};
+const FOR_RSA_AND_MODERN: TlsPolicy = {
+  ...DEFAULT_POLICY,
+  ciphers: ["TLS_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"],
+};
+
 const CASES: readonly (readonly [
   change: Partial<ClientHello>,
   policy: TlsPolicy,
@@ -46,6 +55,10 @@ const CASES: readonly (readonly [
   [{ versions: [0x0304] }, MODERN, "ec"],
   [{ versions: [0x0302, 0x0301] }, DEFAULT_POLICY, "protocol_version handshake_failed"],
   [{ versions: [0x7f1c] }, DEFAULT_POLICY, "protocol_version handshake_failed"],
+  // what the listener does not take is no way to agree
+  [{}, FOR_RSA, "rsa"],
+  [{}, FOR_RSA_AND_MODERN, "ec"],
+  [{ versions: [0x0303] }, FOR_RSA_AND_MODERN, "rsa"],
   // the version is looked at first, as the alert for it says more
   [{ versions: [0x0302], sni: "nobody" }, STRICT, "protocol_version handshake_failed"],
 ];

@@ -149,17 +149,25 @@ export function parseOrder(text: string): PlacedOrder | undefined {
   return { directory, url, names, key };
 }
 
-function parseAccount(text: string): Account | undefined {
+/** @returns undefined where it is none */
+export function parseAccount(text: string): Account | undefined {
   const value = parseObject(text);
   if (typeof value?.key !== "string") return undefined;
   return { key: value.key, url: typeof value.url === "string" ? value.url : undefined };
 }
 
-function parseState(text: string): CertificateState | undefined {
+/** @returns undefined where it is none */
+export function parseState(text: string): CertificateState | undefined {
   const value = parseObject(text);
   const { failures, notBefore, reason } = value ?? {};
   if (typeof failures !== "number" || typeof notBefore !== "number") return undefined;
   return { failures, notBefore, reason: typeof reason === "string" ? reason : "" };
+}
+
+/** @returns undefined where it is none */
+export function parseCertificate(text: string): IssuedCertificate | undefined {
+  const { chain, key } = parseObject(text) ?? {};
+  return typeof chain === "string" && typeof key === "string" ? { chain, key } : undefined;
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

@@ -1,7 +1,13 @@
 import { readIssuedLeaf } from "../acme/issued_leaf.ts";
 import type { Keeper } from "../acme/keeper.ts";
 import type { Account, CertificateState, IssuedCertificate, PlacedOrder } from "../acme/keeper.ts";
-import type { AcmeStore } from "../acme/store.ts";
+import {
+  type AcmeStore,
+  parseAccount,
+  parseCertificate,
+  parseOrder,
+  parseState,
+} from "../acme/store.ts";
 import { type Redis, RedisDown } from "./redis.ts";
 
 /** Milliseconds that an order may take; whoever holds the lock says again and again that it lives. */
@@ -11,23 +17,29 @@ const ORDER_MS = 7 * 86_400_000;
 /** Told with the name of a certificate that is new. */
 const NEWS = "acme:news";
 
+/** What it takes of Redis. */
+type KeeperLink = Pick<
+  Redis,
+  "get" | "set" | "remove" | "claim" | "extend" | "release" | "publish" | "subscribe"
+>;
+
 /**
  * What replicas know of certificates, in Redis, with a copy in a folder of each: while Redis is away
  * everything that is held is served, and nothing new is asked of a CA.
  */
 export class SharedKeeper implements Keeper {
   readonly #store: AcmeStore;
-  readonly #redis: Redis;
+  readonly #redis: KeeperLink;
 
   /** @param onNews another replica has got a certificate; to be made before Redis is opened */
-  constructor(store: AcmeStore, redis: Redis, onNews: () => void) {
+  constructor(store: AcmeStore, redis: KeeperLink, onNews: () => void) {
     this.#store = store;
     this.#redis = redis;
     redis.subscribe(NEWS, onNews);
   }
 
   async account(directory: string): Promise<Account | undefined> {
-    const shared = await this.#shared<Account>(accountKey(directory));
+    const shared = await this.#shared(accountKey(directory), parseAccount);
     const own = await this.#store.account(directory);
     // one that the CA knows already
     if (shared !== undefined && shared.key !== own?.key) {
@@ -44,7 +56,7 @@ export class SharedKeeper implements Keeper {
   /** The one that ends last: of the two places either may have been away. */
   async certificate(name: string): Promise<IssuedCertificate | undefined> {
     const own = await this.#store.certificate(name);
-    const shared = await this.#shared<IssuedCertificate>(certificateKey(name));
+    const shared = await this.#shared(certificateKey(name), parseCertificate);
     const [ownEnd, sharedEnd] = await Promise.all([endOf(own), endOf(shared)]);
     if (shared !== undefined && sharedEnd > ownEnd) {
       await this.#store.saveCertificate(name, shared);
@@ -61,7 +73,7 @@ export class SharedKeeper implements Keeper {
   }
 
   async state(name: string): Promise<CertificateState> {
-    return await this.#shared<CertificateState>(stateKey(name)) ?? await this.#store.state(name);
+    return await this.#shared(stateKey(name), parseState) ?? await this.#store.state(name);
   }
 
   async saveState(name: string, state: CertificateState): Promise<void> {
@@ -71,7 +83,7 @@ export class SharedKeeper implements Keeper {
 
   /** In Redis alone: without it none is placed, and none is taken up. */
   async order(name: string): Promise<PlacedOrder | undefined> {
-    return await this.#shared<PlacedOrder>(orderKey(name));
+    return await this.#shared(orderKey(name), parseOrder);
   }
 
   async saveOrder(name: string, order: PlacedOrder | undefined): Promise<void> {
@@ -100,12 +112,12 @@ export class SharedKeeper implements Keeper {
     }
   }
 
-  async #shared<T>(key: string): Promise<T | undefined> {
+  /** What is damaged is not there. */
+  async #shared<T>(key: string, parse: (text: string) => T | undefined): Promise<T | undefined> {
     try {
       const text = await this.#redis.get(key);
-      return text === undefined ? undefined : JSON.parse(text) as T;
+      return text === undefined ? undefined : parse(text);
     } catch (error) {
-      if (error instanceof SyntaxError) return undefined;
       ignoreDown(error);
       return undefined;
     }

@@ -19,12 +19,15 @@ interface Told {
   readonly pending: PendingChallenges;
 }
 
+/** What it takes of Redis. */
+type ChallengesLink = Pick<Redis, "publish" | "subscribe" | "onArrival">;
+
 /**
  * The challenges of all replicas: a CA that looks at a name may meet any of them. Each tells the
  * others what is pending with it, and goes on once they answer so too. Who comes later asks.
  */
 export class SharedChallenges {
-  readonly #redis: Redis;
+  readonly #redis: ChallengesLink;
   readonly #publish: (pending: PendingChallenges) => Promise<void>;
   readonly #me = crypto.randomUUID();
   readonly #others = new Map<string, { pending: PendingChallenges; until: number }>();
@@ -33,7 +36,10 @@ export class SharedChallenges {
   #taken = { number: 0, count: 0, wanted: Infinity, done: () => {} };
 
   /** @param publish has all workers here answer; to be made before Redis is opened */
-  constructor(redis: Redis, publish: (pending: PendingChallenges) => Promise<void>) {
+  constructor(
+    redis: ChallengesLink,
+    publish: (pending: PendingChallenges) => Promise<void>,
+  ) {
     this.#redis = redis;
     this.#publish = publish;
     redis.subscribe(PENDING, (message) => void this.#take(message));
@@ -71,7 +77,7 @@ export class SharedChallenges {
   }
 
   async #take(message: string): Promise<void> {
-    const told = parse<Told>(message);
+    const told = parseTold(message);
     if (told === undefined || told.from === this.#me) return;
     const now = Date.now();
     for (const [from, { until }] of this.#others) if (until < now) this.#others.delete(from);
@@ -82,7 +88,7 @@ export class SharedChallenges {
   }
 
   #confirmed(message: string): void {
-    const told = parse<Pick<Told, "from" | "number">>(message);
+    const told = parseObject(message);
     if (told?.from !== this.#me || told.number === NO_NUMBER) return;
     if (told.number !== this.#taken.number) return;
     this.#taken.count++;
@@ -98,10 +104,34 @@ export class SharedChallenges {
   }
 }
 
-function parse<T>(message: string): T | undefined {
+/** @returns undefined where it is none: what another has told must not end this one */
+function parseTold(message: string): Told | undefined {
+  const { from, number, pending } = parseObject(message) ?? {};
+  if (typeof from !== "string" || typeof number !== "number" || !isObject(pending)) {
+    return undefined;
+  }
+  const { tokens, certificates } = pending;
+  if (!isObject(tokens) || !isObject(certificates)) return undefined;
+  const isWhole = Object.values(tokens).every(isText) &&
+    Object.values(certificates).every((one) =>
+      isObject(one) && isText(one.chain) && isText(one.key)
+    );
+  return isWhole ? { from, number, pending: pending as unknown as PendingChallenges } : undefined;
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
   try {
-    return JSON.parse(message) as T;
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
 }

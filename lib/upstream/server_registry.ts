@@ -110,7 +110,7 @@ export class ServerRegistry {
         ...{ backend, endpoint, host, settings, deadlines, observe, load, checked },
         room: room(key),
       });
-      server.drained = this.#drained.has(drainKey(backend, server.name));
+      server.drained = this.#isDrained(server);
       return server;
     };
 
@@ -134,6 +134,11 @@ export class ServerRegistry {
       commit: () => {
         this.#kept = staged;
         this.#rooms = rooms;
+        // as it is by now: it may have been asked for since they were staged
+        for (const server of this.#servers()) {
+          const drained = this.#isDrained(server);
+          if (server.drained !== drained) server.drained = drained;
+        }
         for (const [id, kept] of before) if (!staged.has(id)) kept.close();
         for (const [id, kept] of staged) if (!before.has(id)) kept.start();
       },
@@ -173,6 +178,10 @@ export class ServerRegistry {
   /** A request somewhere else failed, and it was the server's doing. */
   fail(name: ServerName, error: ProxyError): void {
     for (const server of this.#named(name)) server.fail(error, () => false);
+  }
+
+  #isDrained({ backend, name }: Server): boolean {
+    return this.#drained.has(drainKey(backend, name));
   }
 
   #named({ backend, server }: ServerName): Server[] {

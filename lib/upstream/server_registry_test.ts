@@ -82,6 +82,26 @@ for (const [what, change] of OTHERS) {
   });
 }
 
+Deno.test(
+  "ServerRegistry drains what was asked for while a configuration is made ready",
+  SANITIZED,
+  () => {
+    const { registry } = newRegistry();
+    const first = registry.stage();
+    const { name } = first.server(KEY);
+    first.commit();
+    for (const drained of [true, false]) {
+      const next = registry.stage();
+      const settings = { ...KEY.settings, slowStart: drained ? 1 : 2 };
+      const server = next.server({ ...KEY, settings });
+      registry.setDrained({ backend: KEY.backend, server: name }, drained);
+      next.commit();
+      assert.equal(server.drained, drained);
+    }
+    registry.close();
+  },
+);
+
 Deno.test("ServerRegistry leaves no timer behind, whatever becomes of a server", SANITIZED, () => {
   const { registry, events } = newRegistry();
   const staged = registry.stage();

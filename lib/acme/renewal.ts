@@ -13,7 +13,9 @@ export interface RenewalWindow {
 /**
  * When to renew, as milliseconds since the epoch: at a random moment of the CA's window where it has
  * given one, else `renewBefore` milliseconds before the end, or at two thirds of the life. What
- * would be behind the end of the certificate is before it.
+ * would be behind the end of the certificate is before it. One that lives hardly longer than
+ * `renewBefore` would be due as soon as it is there, and so would each that takes its place: it
+ * goes by two thirds.
  *
  * @param chance from 0 to 1, kept for a certificate: else a moment would be drawn at each look
  */
@@ -30,7 +32,7 @@ export function renewalTime(
     const end = Math.max(window.start, window.end);
     return Math.min(window.start + chance * (end - window.start), notAfter);
   }
-  const before = renewBefore === undefined ? life / 3 : Math.min(renewBefore, life);
+  const before = renewBefore === undefined || renewBefore > 0.9 * life ? life / 3 : renewBefore;
   // a little sooner, by up to a twentieth of what is left: certificates of one day part
   return notAfter - before - chance * before / 20;
 }

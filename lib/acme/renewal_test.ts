@@ -17,6 +17,13 @@ Deno.test("renewalTime() is two thirds of the life, a little sooner by chance", 
   assert.equal(renewalTime(NINETY, { renewBefore: 10 * DAY, chance: 0 }), 80 * DAY);
 });
 
+Deno.test("renewalTime() is well within the life of what lives shorter than asked", () => {
+  const week = { notBefore: 0, notAfter: 6 * DAY };
+  assert.equal(renewalTime(week, { renewBefore: 30 * DAY, chance: 0 }), 4 * DAY);
+  assert.equal(renewalTime(week, { renewBefore: 6 * DAY, chance: 1 }), 3.9 * DAY);
+  assert.equal(renewalTime(week, { renewBefore: 5 * DAY, chance: 0 }), DAY);
+});
+
 Deno.test("renewalTime() heeds the CA, but never waits for the end", () => {
   const window = { start: 20 * DAY, end: 22 * DAY };
   assert.equal(renewalTime(NINETY, { window, chance: 0.5 }), 21 * DAY);
@@ -24,14 +31,14 @@ Deno.test("renewalTime() heeds the CA, but never waits for the end", () => {
   assert.equal(renewalTime(NINETY, { window: late, chance: 0 }), 90 * DAY);
 });
 
-Deno.test("renewalTime() is never behind the end of a certificate", () => {
+Deno.test("renewalTime() is never behind the end of a certificate, nor ahead of its beginning", () => {
   fc.assert(fc.property(
     fc.integer({ min: 1, max: 400 * DAY }),
     fc.option(fc.integer({ min: 0, max: 800 * DAY }), { nil: undefined }),
     fc.double({ min: 0, max: 1, noNaN: true }),
     (life, renewBefore, chance) => {
       const time = renewalTime({ notBefore: 0, notAfter: life }, { renewBefore, chance });
-      assert.ok(time <= life);
+      assert.ok(time > 0 && time <= life);
     },
   ));
 });

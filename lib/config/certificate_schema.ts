@@ -87,7 +87,9 @@ export const acme = camelKeys(z.strictObject({
     description: "Folder of the account and of the certificates, for its owner alone",
   }),
   key_type: z.enum(["ecdsa", "rsa"]).default("ecdsa").meta({ description: "Of new certificates" }),
-  renew_before: plainDuration("Before the end; by default a third of the life").optional(),
+  renew_before: plainDuration(
+    "Before the end; by default, and where this is nearly the whole life or more, a third of the life",
+  ).optional(),
   ca_file: z.string().min(1).optional().meta({
     description:
       "PEM file of the CA that the directory's own certificate is from, for private ones",

@@ -303,7 +303,9 @@ function mistakesIn(issues: readonly Issue[]): number {
 }
 
 function unknownKey(key: string, path: KeyPath): string {
-  const suggestion = nearest(key, knownKeys(path));
+  const known = knownKeys(path);
+  if (known.includes(key)) return `"${key}" cannot stand beside the other keys here`;
+  const suggestion = nearest(key, known);
   const meant = suggestion === undefined ? "" : `, did you mean "${suggestion}"?`;
   return `unknown key "${key}"${meant}`;
 }

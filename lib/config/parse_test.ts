@@ -342,6 +342,10 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
     "1:47: a protocol is 1 to 255 printable characters",
   ],
   [ok("certificates: [{ cert: a.crt }]"), `2:16: "key" is missing`],
+  [
+    ok("certificates: [{ acme: [a.test], cert: a.crt, key: a.key }]"),
+    `2:18: "acme" cannot stand beside the other keys here`,
+  ],
   [ok("certificates: [{ cert: '', key: a }]"), `2:24: "cert" must not be empty`],
   [ok("certificates: [{ cert: a, key: b, hosts: ['a b'] }]"), `2:43: "a b" is not a host name`],
   [ok("certificates: [{ cert: a, key: b, hosts: ['*.*.a'] }]"), `2:43: "*.*.a" is not a host`],

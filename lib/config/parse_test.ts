@@ -388,6 +388,8 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   [ok("backends: { a: { servers: ['h:1'], health: { expect: '300-200' } } }"), "2:54: "],
   [ok("timeouts: { drain: 5 }"), `2:20: "drain" must be text, such as 5s`],
   [ok("timeouts: { drain: 5 s }"), `2:20: "5 s" is not a duration; write 300ms, 5s, 10m or 1h`],
+  [ok("timeouts:\n  drain: |\n    5s"), `3:10: "5s\\n" is not a duration`],
+  [ok('timeouts: { drain: "\\e[2J" }'), `2:20: "\\u001b[2J" is not a duration`],
   [ok("timeouts: { drain: -5s }"), `2:20: "-5s" is not a duration`],
   [ok("timeouts: { drain: 25d }"), `2:20: "25d" is too long: 24d is the most`],
   [

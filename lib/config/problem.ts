@@ -37,12 +37,17 @@ export function formatProblem(
   { caret }: { caret: boolean },
 ): string {
   const label = severity === "warning" ? "warning: " : "";
-  const first = `${path}:${place.line}:${place.column}: ${label}${message}`;
+  const first = `${path}:${place.line}:${place.column}: ${label}${onOneLine(message)}`;
   if (!caret) return first;
   const line = text.split(/\r?\n/)[place.line - 1] ?? "";
   // a tab stays a tab, so that the caret stands under the place whatever its width
   const indent = line.slice(0, place.column - 1).replace(/[^\t]/g, " ");
   return `${first}\n    ${line}\n    ${indent}^`;
+}
+
+/** What a value holds that is told, such as the end of a line, is told as the file may have it. */
+function onOneLine(message: string): string {
+  return message.replaceAll(/\p{Cc}/gu, (control) => JSON.stringify(control).slice(1, -1));
 }
 
 /** A message of a library, as it stands behind a place and a colon. */

@@ -1,3 +1,4 @@
+import { normalize } from "node:path/posix";
 import { type Alias, type Document, isMap, LineCounter, parseDocument, visit } from "yaml";
 import type * as z from "zod";
 import { certificateFiles } from "../acme/store_layout.ts";
@@ -125,11 +126,20 @@ function parseMended(input: unknown, locator: Locator): {
   return { data: undefined, problems, broken };
 }
 
+/**
+ * A path as it is granted: a process that may read single files has the runtime take `folder/..` out
+ * of a path before it is opened, also where the folder is a link to one elsewhere. So it is taken out
+ * for all, and `check` sees what will be served.
+ */
+function withoutParents(path: string): string {
+  return path.split("/").includes("..") ? normalize(path) : path;
+}
+
 /** Relative paths in a file are relative to the file. */
 function toConfig(data: z.output<typeof YAML_SCHEMA>, file: string): Config {
   const slash = file.lastIndexOf("/");
   const folder = slash < 0 ? "" : file.slice(0, slash + 1);
-  const resolve = (path: string) => path.startsWith("/") ? path : folder + path;
+  const resolve = (path: string) => withoutParents(path.startsWith("/") ? path : folder + path);
   return {
     ...data,
     clientAuth: data.clientAuth.map(({ ca, crl, ...rest }) => ({

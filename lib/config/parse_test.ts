@@ -241,6 +241,18 @@ Deno.test("parseConfig() fills in the defaults of the contract", () => {
   assert.equal(config.workers, "auto");
 });
 
+Deno.test("parseConfig() takes .. out of paths, as a process that may read single files does", () => {
+  const text = ok(
+    "certificates: [{ cert: ../tls/a.crt, key: /etc/x/../a.key }]\nlog: { file: ./a }",
+  );
+  const { config } = parseConfig({ path: "/etc/proxy/p.yaml", text });
+  const [certificate] = config?.certificates ?? [];
+  assert.deepEqual([certificate?.cert, certificate?.key], ["/etc/tls/a.crt", "/etc/a.key"]);
+  assert.equal(config?.log.file, "/etc/proxy/./a");
+  const here = parseConfig({ path: "p.yaml", text }).config;
+  assert.equal(here?.certificates[0]?.cert, "../tls/a.crt");
+});
+
 Deno.test("parseConfig() takes a version of TLS with quotes and without", () => {
   for (const [version, meant] of [["'1.2'", "1.2"], ["1.2", "1.2"], ["1.3", "1.3"]]) {
     const text = `listeners: [{ listen: ":1", tls: { min_version: ${version} } }]`;

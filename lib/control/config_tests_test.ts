@@ -18,6 +18,8 @@ const CASES: readonly (readonly [test: string, ...failed: readonly string[]])[] 
   ["{ host: A.Test., expect: { backend: one, certificate: a.test } }"],
   ["{ host: a.test, expect: { certificate: a.test.crt } }"],
   ["{ host: a.test, expect: { certificate: dir/a.test.crt } }"],
+  ["{ host: a.test, expect: { certificate: ./a.test.crt } }"],
+  ["{ host: a.test, expect: { certificate: ../a.test.crt } }"],
   ["{ host: b.test, expect: { status: 404 } }"],
   ["{ host: b.test, path: /all/x, expect: { backend: two } }"],
   // no client names an address in its handshake

@@ -216,6 +216,7 @@ async function serve(
     say("the last worker has died, and none can take its place");
     return 1;
   }
+  reloader.stop();
   const seconds = app.drainTime / 1000;
   say(`${signal}: draining, for at most ${seconds} s; a second signal ends at once`);
   await tellServiceManager("STOPPING=1", say);

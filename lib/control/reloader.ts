@@ -1,4 +1,4 @@
-import { asProxyError, messageOf } from "../core/errors.ts";
+import { asProxyError, messageOf, ProxyError } from "../core/errors.ts";
 import { formatProblem } from "../config/problem.ts";
 import type { Observer } from "../core/event.ts";
 import { loadCertificateSettled } from "../certificates/certificate.ts";
@@ -34,10 +34,16 @@ export class Reloader {
   #queue: Promise<void> = Promise.resolve();
   /** Those that wait to begin. */
   readonly #waiting = new Map<ReloadKind, Promise<void>>();
+  #stopped = false;
 
   constructor(current: LoadedConfig, target: ReloadTarget) {
     this.#current = current;
     this.#target = target;
+  }
+
+  /** Takes nothing new any more, also of what is being read: a listener would be opened anew. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   /** Reads the configuration and its files anew; without a YAML file those alone. */
@@ -107,6 +113,7 @@ export class Reloader {
   ): Promise<void> {
     const { apply, observe, onApplied } = this.#target;
     try {
+      if (this.#stopped) throw new ProxyError("bad_config", "The proxy is stopping");
       const changes = await apply(next);
       this.#current = next;
       onApplied(next);

@@ -84,6 +84,25 @@ Deno.test("reload() keeps what there is when the file, its tests or the taking f
   ]);
 });
 
+Deno.test("stop() has nothing new be taken, also of what is being read", async () => {
+  await using file = await ConfigFile.create(yaml(1));
+  const { reloader, target, events } = await reloading(file);
+  await file.write(yaml(2));
+  const begun = reloader.reload("changed configuration file");
+  reloader.stop();
+  await begun;
+  await reloader.reload("SIGHUP");
+  assert.deepEqual(target.applied, []);
+  assert.deepEqual(
+    events,
+    ["changed configuration file", "SIGHUP"].map((reason) => ({
+      kind: "reload_failed",
+      reason,
+      problems: ["The proxy is stopping"],
+    })),
+  );
+});
+
 Deno.test("reload() runs one at a time, and once for all that wait", async () => {
   await using file = await ConfigFile.create(yaml(1));
   const { reloader, target, portOf } = await reloading(file);

@@ -174,8 +174,10 @@ Deno.test("redirect keeps path and query and never leads where a client says", a
   assert.match(moved.headers, /^Location: https:\/\/example\.com\/r\/x\?a=b\r?$/m);
   const own = await ask(at.proxy, "/p/x");
   assert.match(own.headers, /^HTTP\/1\.1 308 [^]*^Location: \/p\/x\r?$/m);
-  // the connection goes on
+  // the connection goes on, also behind a length that says that there is no body
   assert.doesNotMatch(own.headers, /^Connection: close/m);
+  const posted = await ask(at.proxy, "/p/x", ["-X", "POST", "-H", "Content-Length: 0"]);
+  assert.doesNotMatch(posted.headers, /^Connection: close/m);
 });
 
 Deno.test("respond has a body or a file, an ETag, and answers HEAD", async () => {

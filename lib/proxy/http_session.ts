@@ -7,7 +7,12 @@ import { OpaqueRest } from "../io/opaque_rest.ts";
 import type { Field } from "../http/field.ts";
 import { valuesOf } from "../http/field.ts";
 import { errorAnswer, statusOf } from "../http/error_answer.ts";
-import { type AnswerFacts, type FieldChanges, NO_BODY, UNKNOWN_LENGTH } from "../http/message.ts";
+import {
+  type AnswerFacts,
+  type FieldChanges,
+  isEmptyBody,
+  UNKNOWN_LENGTH,
+} from "../http/message.ts";
 import type { OwnAnswer } from "../http/own_answer.ts";
 import { requestId } from "../http/request_id.ts";
 import type { IncomingRequest } from "../http1/incoming_request.ts";
@@ -342,7 +347,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
 
   respond(answer: OwnAnswer, mayGoOn: boolean): void {
     this.#body.answered();
-    this.#goesOn = mayGoOn && this.#mayGoOn && this.request.body === NO_BODY;
+    this.#goesOn = mayGoOn && this.#mayGoOn && isEmptyBody(this.request.body);
     const { method } = this.request;
     const minor = this.takesChunks ? 1 : 0;
     this.#write(encodeOwnAnswer(answer, { method, minor, keepAlive: this.#goesOn }));
@@ -394,7 +399,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
 
   /** Whether all of the request was read, and a server is done with it or was never asked. */
   get #isRead(): boolean {
-    return this.request.body === NO_BODY || (this.#body.isOver && !this.#input.isLent);
+    return isEmptyBody(this.request.body) || (this.#body.isOver && !this.#input.isLent);
   }
 
   get #mayGoOn(): boolean {

@@ -216,3 +216,24 @@ for (const engine of ENGINES) {
     assert.match(proxy.log.text, / request .*status=101 .*error=draining/);
   });
 }
+
+Deno.test("answer rules hold for a switch of protocols too", async () => {
+  await using backend = await startSwitching((connection) => connection.untilGone());
+  await using proxy = await startConfigured({
+    backends: { default: backend.address },
+    settings: {
+      routes: [{
+        backend: "default",
+        response_headers: { set: { "X-Who": "{host}{path}" }, remove: ["X-A"] },
+      }],
+    },
+  });
+  using client = await connectTls(proxy.port);
+  const head = await ask(client);
+  assert.match(head, /^HTTP\/1\.1 101 Switching Protocols\r\n/);
+  assert.match(head, /\r\nUpgrade: chat\/1\r\n/);
+  assert.match(head, /\r\nX-Who: localhost\/chat\r\n/);
+  assert.doesNotMatch(head, /X-A/);
+  await client.end();
+  await backend.allGone();
+});

@@ -338,7 +338,7 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
     let error: ProxyError | undefined;
     try {
       await tunnel(
-        await this.#client.tunnel(head, this.#answerChanges(undefined)),
+        await this.#client.tunnel(head, this.#answerChanges(this.#order.answerChanges)),
         stream.tunnel(),
         {
           deadlines: this.#deadlines,

@@ -344,6 +344,8 @@ Deno.test("check and explain know rules, and say what is wrong with them in its 
       "{ backend: s, rate_limit: { requests: fast } }",
       /"fast" is not a rate; write 100\/s or 5\/m/,
     ],
+    ["{ respond: { status: 204, body: x } }", /7:\d+: an answer of status 204, .* has no body/],
+    ["{ respond: { status: 304, file: x } }", /7:\d+: an answer of status 204, .* has no body/],
     ["{ backend: s, allow: [x] }", /not an address range/],
     ["{ backend: s, basic_auth: { file: nobody } }", /nobody: it does not exist/],
     ["{ backend: s, methods: [get] }", /capitals/],

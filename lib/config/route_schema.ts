@@ -111,7 +111,13 @@ const respond = z.strictObject({
   }),
 }).refine(({ body, file }) => body === undefined || file === undefined, {
   error: "a body or a file, not both",
+}).refine(({ status, body = "", file }) => !WITHOUT_BODY.has(status) || (body === "" && !file), {
+  error: "an answer of status 204, 205 or 304 has no body",
+  path: ["status"],
 });
+
+/** Whatever were sent with these would be taken for the next answer (RFC 9110, section 15). */
+const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
 const rateLimit = z.strictObject({
   requests: text("On the average: 100/s, 5/m, 1000/h or 10000/d", "100/s", (value) => {

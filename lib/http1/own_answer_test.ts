@@ -59,6 +59,8 @@ Deno.test("encodeOwnAnswer() tells of no length where there is no body by defini
 Deno.test("encodeOwnAnswer() has words for every status", () => {
   const lineOf = (status: number) =>
     latin1(encodeOwnAnswer({ status, fields: [], body: new Uint8Array(0) }, GET)).split("\r\n")[0];
+  assert.equal(lineOf(205), "HTTP/1.1 205 Reset Content");
+  assert.equal(lineOf(407), "HTTP/1.1 407 Proxy Authentication Required");
   assert.equal(lineOf(299), "HTTP/1.1 299 OK");
   assert.equal(lineOf(399), "HTTP/1.1 399 OK");
   assert.equal(lineOf(499), "HTTP/1.1 499 Error");

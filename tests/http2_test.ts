@@ -2,23 +2,26 @@ import assert from "node:assert/strict";
 import { startBackend, startHttp, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
-import { eventually } from "./support/deadline.ts";
+import { eventually, pause } from "./support/deadline.ts";
 import { encodeAnswer, readAnswer, readRequestHead, valuesOf } from "./support/http.ts";
 import { fieldOf, Http2Client } from "./support/http2_client.ts";
 import {
   data,
   frame,
   headers,
+  joined,
   opening,
   requestFields,
   resetFrame,
   settings,
+  splitFrames,
   windowUpdate,
 } from "./support/http2_frames.ts";
 import { MALFORMED_HTTP2 } from "./support/http2_malformed.ts";
 import { ENGINES, startProxyFor } from "./support/start_proxy.ts";
 import { connectTcp, openTls } from "./support/tls_client.ts";
 import { run, runOk } from "./support/tools.ts";
+import { encodeLatin1 } from "../lib/core/latin1.ts";
 import type { EngineName } from "../lib/tls/engine.ts";
 import { ERROR, FLAG, FRAME, SETTING } from "../lib/http2/wire.ts";
 
@@ -449,6 +452,50 @@ Deno.test("a stop says so twice, and lets what runs come to its end", async () =
   await idle.untilClosed();
   assert.equal(client.seen(3).status, 0);
   assert.equal((await proxy.status).code, 0);
+});
+
+Deno.test("a connection that was ended for its client's fault is over once the client ends it", async () => {
+  await using proxy = await startConfigured(JSON.stringify({
+    listeners: [{ listen: "127.0.0.1:0", tls: false }],
+    backends: { a: { servers: ["127.0.0.1:1"] } },
+    routes: [{ backend: "a" }],
+  }));
+  const connection = await connectTcp(proxy.port);
+  using client = new Http2Client(connection);
+  await client.send(opening(), data(1, "on a stream that is not there"));
+  await client.untilClosed();
+  await connection.end();
+  await proxy.log.first(/ end .*how="bad_frame: /);
+});
+
+Deno.test("the end of an answer arrives though its client speaks behind the connection's end", async () => {
+  const large = "a".repeat(2_000_000);
+  await using backend = await startHttp(() => encodeAnswer(large));
+  await using proxy = await startConfigured(JSON.stringify({
+    listeners: [{ listen: "127.0.0.1:0", tls: false }],
+    backends: { a: { servers: [backend.address] } },
+    routes: [{ backend: "a" }],
+  }));
+  using connection = await connectTcp(proxy.port);
+  await connection.write(joined([
+    opening([[SETTING.initialWindowSize, 0x7fff_ffff]]),
+    windowUpdate(0, 10_000_000),
+    headers(1, requestFields()),
+    frame(FRAME.goaway, { payload: new Uint8Array(8) }),
+  ]));
+  const ping = frame(FRAME.ping, { payload: new Uint8Array(8) });
+  let read = "";
+  while (read.length < large.length) {
+    read += await connection.readText(20_000);
+    await connection.write(ping).catch(() => {});
+    await pause(2);
+  }
+  read += await connection.readRest();
+  const { frames } = splitFrames(encodeLatin1(read));
+  const body = frames.filter(({ type }) => type === FRAME.data);
+  assert.equal(body.reduce((sum, { payload }) => sum + payload.length, 0), large.length);
+  connection.close();
+  await proxy.log.first(/ end .*how=done/);
 });
 
 Deno.test("a reload reaches an open connection at its next request", async () => {

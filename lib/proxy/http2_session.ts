@@ -45,8 +45,13 @@ const QUIET_MS = 500;
 const ANNOUNCE_MS = 1_000;
 /** How often it is looked whether a client that has half-closed is still there. */
 const LOOK_MS = 100;
-/** How long a client that is being refused may go on sending before the connection is cut. */
+/**
+ * How long a client that has been told all may go on sending before the connection is cut, as cutting
+ * it at once would send a reset, which can destroy an answer on its way.
+ */
 const LINGER_MS = 2_000;
+/** The same of one that may still be taking its answers, as long as it sends something now and then. */
+const MAX_LINGER_MS = 30_000;
 
 /** What the client is waited for: nothing, the first head, the next one, or the end of one. */
 type Waiting = "nothing" | "first" | "next" | "head";
@@ -69,7 +74,9 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   #served = 0;
   /** How the connection is about to end. */
   #how: string | undefined;
-  #isLeaving = false;
+  /** How far the connection has come in being left: our side is ended first, then theirs is awaited. */
+  #parting: "none" | "ending" | "lingering" = "none";
+  #leftAt = 0;
   #over = false;
 
   constructor(client: HttpConnection, options: Http2SessionOptions) {
@@ -109,6 +116,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
 
   drain(): void {
     if (this.#over || this.#pump.hasEnded || this.#how !== undefined) return;
+    if (this.#parting !== "none") return;
     this.connection.shutDown();
     this.#waitDeadline.arm(ANNOUNCE_MS, () => this.connection.finishShutdown());
     this.#waiting = "nothing";
@@ -204,7 +212,8 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   // What the pump tells.
 
   fed(): void {
-    this.#wait();
+    if (this.#parting === "none") this.#wait();
+    else if (this.#how === undefined) this.#linger();
   }
 
   flushed(sending: boolean): void {
@@ -218,15 +227,17 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
 
   /** A client that sends no more may still be answered, while something comes for it. */
   peerEnded(): void {
+    if (this.#parting === "lingering") return this.#close();
+    if (this.#parting === "ending") return;
     this.connection.finishShutdown();
     this.#pump.flush();
     if (!this.#over) this.#look(new PartingGrace(performance.now(), this.#client.bytes.written));
   }
 
   receiveFailed(error: Error): void {
-    // one that is asked for nothing may leave as it likes
+    // one that is asked for nothing, or has been told all, may leave as it likes
     const isIdle = this.connection.streams.size === 0 && !this.connection.isInside;
-    this.#close(isIdle ? undefined : error);
+    this.#close(isIdle || this.#parting !== "none" ? undefined : error);
   }
 
   sendFailed(error: Error): void {
@@ -292,12 +303,21 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
 
   /** All has been said: what the client still sends is dropped, for a short while. */
   async #leave(): Promise<void> {
-    if (this.#isLeaving) return;
-    this.#isLeaving = true;
-    this.#waitDeadline.arm(LINGER_MS, () => this.#close());
+    if (this.#parting !== "none") return;
+    this.#parting = "ending";
+    this.#leftAt = performance.now();
+    this.connection.lost("The connection is over");
+    this.#linger();
     await this.#client.endWrites().catch(() => {});
-    if (this.#pump.hasEnded || this.#how === undefined) this.#close();
-    else this.#pump.receive();
+    if (this.#pump.hasEnded) return this.#close();
+    this.#parting = "lingering";
+    this.#pump.receive();
+  }
+
+  /** Gives the client a while to take what it was sent, and to end its side. */
+  #linger(): void {
+    const left = MAX_LINGER_MS - (performance.now() - this.#leftAt);
+    this.#waitDeadline.arm(Math.max(0, Math.min(LINGER_MS, left)), () => this.#close());
   }
 
   #close(reason?: Error): void {

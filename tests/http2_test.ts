@@ -313,6 +313,31 @@ Deno.test("a stream that takes nothing stops no other, and is given up after a w
   assert.equal((await client.get(9, "/small")).body, "small");
 });
 
+Deno.test("an answer that has to wait for more urgent ones is not taken for one that nobody takes", async () => {
+  const large = "a".repeat(1_000_000);
+  await using backend = await startHttp(() => encodeAnswer(large));
+  await using proxy = await startConfigured({
+    engine: ENGINE,
+    backends: { default: backend.address },
+    settings: { timeouts: { body_idle: "1s" } },
+  });
+  using client = await Http2Client.connect(proxy.port, {
+    grants: false,
+    settings: [[SETTING.initialWindowSize, 10_000_000]],
+  });
+  for (const id of [1, 3, 5]) {
+    await client.ask(id, "/urgent", { fields: [["priority", "u=0, i"]] });
+  }
+  await client.ask(7, "/other", { fields: [["priority", "u=7"]] });
+  for (let i = 0; i < 30; i++) {
+    await pause(100);
+    await client.send(windowUpdate(0, 10_000));
+  }
+  assert.equal(client.seen(7).reset, undefined);
+  await client.send(windowUpdate(0, 10_000_000));
+  for (const id of [1, 3, 5, 7]) assert.equal((await client.answer(id)).body.length, large.length);
+});
+
 Deno.test("uploads go on while another stands still, and are asked for by windows", async () => {
   const waiting = Promise.withResolvers<void>();
   await using backend = await startBackend(async (connection) => {

@@ -315,7 +315,7 @@ export class Http2Stream implements ClientStream {
     this.#writing ??= new StallClock(this.#deadlines.watch());
     this.#writing.start(
       this.#home.policy.timeouts.bodyIdle,
-      () => stream.bytesSent,
+      () => this.#home.connection.progressOf(stream),
       (ms) => this.#fail(new ProxyError("idle_timeout", `Nothing was taken for ${ms / 1000} s`)),
     );
   }

@@ -11,6 +11,7 @@ import {
   headers,
   joined,
   opening,
+  type RawField,
   requestFields,
   resetFrame,
   settings,
@@ -236,6 +237,35 @@ Deno.test("trailers and interim answers pass, both ways", async () => {
   assert.deepEqual(answer.interim.map(({ status }) => status), [103]);
   assert.equal(answer.body, "abc");
   assert.deepEqual(answer.trailers, [["x-sum", "x-trailer=t"]]);
+});
+
+Deno.test("behind a body of a known length a server by HTTP/1.1 gets no trailers", async () => {
+  const heads: string[] = [];
+  await using backend = await startBackend(async (connection, index) => {
+    for (const length of [4, 0, 0]) {
+      heads.push(`${index} ${await connection.readUntil("\r\n")}`);
+      await connection.readUntil("\r\n\r\n");
+      await connection.readBytes(length);
+      // so that trailers have the time to come
+      await pause(300);
+      await connection.write(encodeAnswer(""));
+    }
+  }, { brokenOff: true });
+  await using proxy = await startProxyFor({ engine: ENGINE, backend: backend.address });
+  using client = await Http2Client.connect(proxy.port);
+  const smuggled: RawField[] = [["get", "/evil HTTP/1.1"]];
+  for (const [id, body] of [[1, "body"], [3, ""]] as const) {
+    const fields: RawField[] = [["content-length", `${body.length}`]];
+    await client.ask(id, `/${id}`, { method: "POST", fields, ended: false });
+    await client.send(data(id, body), headers(id, smuggled));
+    assert.equal((await client.answer(id)).status, 200);
+  }
+  assert.equal((await client.get(5, "/5")).status, 200);
+  assert.deepEqual(heads, [
+    "0 POST /1 HTTP/1.1\r\n",
+    "0 POST /3 HTTP/1.1\r\n",
+    "0 GET /5 HTTP/1.1\r\n",
+  ]);
 });
 
 Deno.test("an answer before the upload has ended resets the stream, and the connection goes on", async () => {

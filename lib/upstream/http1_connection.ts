@@ -136,6 +136,8 @@ export class Http1Connection implements ServerStream, Receiver, Sender {
   trailers(fields: readonly Field[]): void {
     if (this.#state === "closed") return;
     this.#requestEnded = true;
+    // behind a body of a known length they would begin another request
+    if (!this.#frames) return this.sent();
     this.#sending = true;
     this.#connection.send(lastChunk(fields), this);
   }

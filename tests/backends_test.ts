@@ -221,6 +221,20 @@ Deno.test("a request goes to another server when its idle connection breaks", as
   assert.ok(answers.includes("502"), answers.join());
 });
 
+Deno.test("a backup has no work because an idle connection of the only other server breaks", async () => {
+  await using main = await startBackend(async (connection) => {
+    await readRequest(connection);
+    await connection.write(encodeAnswer("main"));
+    await readRequest(connection);
+    connection.reset();
+  }, { brokenOff: true });
+  await using spare = await startNamedServer("spare");
+  const api = { servers: [main.address, { address: spare.address, backup: true }] };
+  await using proxy = await startConfigured({ backends: { api }, settings: { workers: 1 } });
+  assert.deepEqual(await askAll(proxy.port, 4), ["main", "main", "main", "main"]);
+  await proxy.log.first(/ request .*attempts=2 /);
+});
+
 Deno.test("a body that has come by HTTP/2 goes to the next server where one cannot be reached", async () => {
   await using good = await startNamedServer("good");
   const servers = [`127.0.0.1:${await unusedPort()}`, good.address];

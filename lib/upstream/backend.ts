@@ -153,8 +153,9 @@ export class Backend {
   }
 
   /**
-   * Of the servers that are well, the first choice before the backups; where none of them is left,
-   * one that is out only because requests failed there: it may be back.
+   * Of the servers that are well, the first choice before the backups, which have no work while one
+   * is well that was asked in vain by no failure of its own. Where none of them is left, one that is
+   * out only because requests failed there: it may be back.
    */
   #choose(client: string, tries: Tries | undefined): Member | undefined {
     const { balancer } = this.#options;
@@ -164,12 +165,12 @@ export class Backend {
       const picked = balancer.pick(left, client);
       if (picked !== undefined) return picked;
       if (left.some(takesWork)) return undefined;
+      const same = tries?.again ? tier.find(({ server }) => server === tries.last) : undefined;
+      if (same !== undefined && takesWork(same)) return same;
     }
     const all = tries === undefined ? members.all : without(members.all, tries);
     const ejected = all.find(({ server, hasRoom }) => server.ejected && hasRoom);
     if (ejected !== undefined) return ejected;
-    const same = tries?.again ? balancer.pick(members.all, client) : undefined;
-    if (same !== undefined) return same;
     throw new ProxyError("no_server", `The backend ${this.name} has no server that is up`);
   }
 
@@ -191,7 +192,7 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
 /** Whether a client stays with its server: also where it is busy, which is worth waiting for. */
 function mayKeep(kept: Member, tries: Tries | undefined): boolean {
   const isTried = tries !== undefined && tries.servers.includes(kept.server) &&
-    !(tries.again && tries.servers.at(-1) === kept.server);
+    !(tries.again && tries.last === kept.server);
   return takesWork(kept) && !isTried;
 }
 

@@ -10,6 +10,11 @@ export class Tries {
     return this.servers.length;
   }
 
+  /** The server that was tried last. */
+  get last(): Server | undefined {
+    return this.servers.at(-1);
+  }
+
   add(server: Server, { again }: { again: boolean }): void {
     this.servers.push(server);
     this.again = again;

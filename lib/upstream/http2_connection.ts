@@ -30,6 +30,9 @@ export interface Http2ConnectionOptions {
   readonly onHttp1Required: (() => void) | undefined;
 }
 
+/** How long a server has to answer a PING. */
+const PING_MS = 5_000;
+
 /** A connection to a server that speaks HTTP/2: many requests at a time. */
 export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerStream>, PumpUser {
   readonly protocol: DialedConnection<Http2ServerStream>;
@@ -50,6 +53,8 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
   /** Whether it is not kept for requests to come. */
   #isLast = false;
   #onPong: (() => void)[] = [];
+  /** What the server had sent when it was asked last whether it is there. */
+  #doubtedAt = -1;
 
   constructor(connection: Connection, options: Http2ConnectionOptions) {
     this.#connection = connection;
@@ -108,18 +113,23 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
     this.#pump.ready(stream);
   }
 
-  /** Whether the server answers within so many milliseconds; one that does not is left. */
-  check(ms: number): Promise<boolean> {
-    if (this.isGone) return Promise.resolve(false);
-    const deadline = this.#options.deadlines.watch();
-    return new Promise<boolean>((resolve) => {
-      deadline.arm(ms, () => {
-        this.close(new ProxyError("upstream_gone", "The server does not answer a PING"));
-        resolve(false);
-      });
-      this.#onPong.push(() => resolve(!this.isGone));
-      this.protocol.ping();
-    }).finally(() => deadline[Symbol.dispose]());
+  /** Whether the server answers at once; one that does not is left. */
+  check(): Promise<boolean> {
+    return this.#ping(() =>
+      this.close(new ProxyError("upstream_gone", "The server does not answer a PING"))
+    );
+  }
+
+  /**
+   * A request was given up, and nothing was heard of the server since it was sent: it may be gone
+   * without a word, as behind a firewall that has forgotten the connection. Where it does not answer
+   * it gets no more requests here. Those that run may go on: it may be busy.
+   */
+  doubt(): void {
+    // its answer to that is all that was heard of it since: another would tell no more
+    if (this.#doubtedAt === this.bytesRead) return;
+    this.#doubtedAt = this.bytesRead;
+    this.#ping(() => this.retire()).then(() => this.#doubtedAt = this.bytesRead);
   }
 
   /** Ends it once nothing runs on it. */
@@ -153,6 +163,25 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
     this.#idleDeadline[Symbol.dispose]();
     for (const resolve of this.#onPong.splice(0)) resolve();
     this.#options.onGone();
+  }
+
+  /**
+   * Asks the server for an answer.
+   *
+   * @param onLate called where none comes in time
+   * @returns whether one did, and it takes requests still
+   */
+  #ping(onLate: () => void): Promise<boolean> {
+    if (this.isGone) return Promise.resolve(false);
+    const deadline = this.#options.deadlines.watch();
+    return new Promise<boolean>((resolve) => {
+      deadline.arm(PING_MS, () => {
+        onLate();
+        resolve(false);
+      });
+      this.#onPong.push(() => resolve(!this.isGone));
+      this.protocol.ping();
+    }).finally(() => deadline[Symbol.dispose]());
   }
 
   // What the protocol tells.

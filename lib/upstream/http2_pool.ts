@@ -11,8 +11,6 @@ import type { Dialing, ServerConnections, ServerStream } from "./server_stream.t
 
 /** How long a connection may have been idle and yet be taken without a look at it. */
 const FRESH_MS = 1_000;
-/** How long a server has to answer a PING. */
-const PING_MS = 5_000;
 
 /**
  * The connections to a server that speaks HTTP/2: few, each with as many requests at a time as the
@@ -69,7 +67,7 @@ export class Http2Pool implements ServerConnections {
   }
 
   async #takeChecked(connection: Http2Connection): Promise<ServerStream | undefined> {
-    const isThere = await connection.check(PING_MS);
+    const isThere = await connection.check();
     return isThere && connection.available > 0 ? connection.reserve() : undefined;
   }
 

@@ -1,12 +1,18 @@
 import assert from "node:assert/strict";
 import { startBackend } from "../../tests/support/backends.ts";
-import { within } from "../../tests/support/deadline.ts";
-import { settings } from "../../tests/support/http2_frames.ts";
+import type { TestConnection } from "../../tests/support/connection.ts";
+import { eventually, within } from "../../tests/support/deadline.ts";
+import { DIRECT } from "../../tests/support/forwarding.ts";
+import { frame, joined, settings, splitFrames } from "../../tests/support/http2_frames.ts";
+import { ScriptedDeadlines, scriptedRequest } from "../../tests/support/scripted_exchange.ts";
+import { FLAG, FRAME, PREFACE } from "../http2/wire.ts";
+import { NO_BYTES } from "../io/buffer_pool.ts";
 import { Deadlines } from "../io/deadlines.ts";
 import type { TlsClient } from "../tls/tls_client.ts";
 import { AutoPool } from "./auto_pool.ts";
 import { Http2Pool } from "./http2_pool.ts";
 import type { PooledServer } from "./pool.ts";
+import type { AnswerReader } from "./server_stream.ts";
 
 const DIALING = {
   connectTimeout: 5_000,
@@ -18,6 +24,32 @@ const ORIGIN = { peer: { host: "192.0.2.1", port: 1 }, local: { host: "192.0.2.2
 function serverAt(port: number, tls?: TlsClient): PooledServer {
   const endpoint = { kind: "tcp", host: "127.0.0.1", port } as const;
   return { endpoint, tls, maxIdle: 1, idleTimeout: 60_000, mayPool: true };
+}
+
+const SENDING = {
+  forwarding: DIRECT,
+  changes: undefined,
+  chunks: false,
+  answerChunks: false,
+};
+const NO_READER: AnswerReader = {
+  sent: () => {},
+  answer: () => {},
+  answerBody: () => {},
+  answerTrailers: () => {},
+  serverFailed: () => {},
+};
+
+/** What the next PING says that comes. */
+async function readPing(connection: TestConnection): Promise<Uint8Array> {
+  let bytes: Uint8Array = new Uint8Array(0);
+  for (let some; (some = await connection.readSome()) !== undefined;) {
+    bytes = joined([bytes, some]);
+    const ping = splitFrames(bytes.subarray(PREFACE.length)).frames
+      .find(({ type }) => type === FRAME.ping);
+    if (ping !== undefined) return ping.payload;
+  }
+  throw new Error("The connection ended without a PING");
 }
 
 Deno.test("Http2Pool serves those who wait for a connection while it is closed by that one", async () => {
@@ -36,6 +68,41 @@ Deno.test("Http2Pool serves those who wait for a connection while it is closed b
   for (const stream of streams) stream.release();
   await server.allGone();
 });
+
+for (const answers of [true, false]) {
+  const what = answers ? "goes on by" : "leaves";
+  Deno.test(`Http2Pool ${what} a silent connection whose PING is ${answers ? "" : "not "}answered`, async () => {
+    const pinged = Promise.withResolvers<void>();
+    await using server = await startBackend(async (connection) => {
+      await connection.write(settings());
+      const ping = await readPing(connection);
+      if (answers) await connection.write(frame(FRAME.ping, { flags: FLAG.ack, payload: ping }));
+      pinged.resolve();
+      await connection.readRest();
+    });
+    const time = new ScriptedDeadlines();
+    const pool = new Http2Pool(serverAt(server.port), time.deadlines);
+    const stream = await pool.open(ORIGIN, DIALING);
+    stream.send(scriptedRequest(), SENDING, NO_READER);
+    stream.body(NO_BYTES, 0, 0, true);
+    const other = pool.take(false);
+    stream.abort();
+    await within(pinged.promise, "a PING");
+    if (answers) {
+      // its answer ends the wait for it
+      const isOver = () => Promise.resolve(!time.isArmed || undefined);
+      await eventually(isOver, "the end of the wait");
+    }
+    for (const { play } of time.actions()) play();
+    const taken = await pool.take(false);
+    assert.equal(taken !== undefined, answers);
+    // what runs there is left to go on
+    assert.equal(server.open, 1);
+    for (const stream of [await other, taken]) stream?.release();
+    pool.close();
+    await server.allGone();
+  });
+}
 
 Deno.test("AutoPool has those who wait for a server's choice share the failure, too", async () => {
   await using server = await startBackend(async (connection) => void await connection.readRest());

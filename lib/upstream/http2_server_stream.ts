@@ -30,6 +30,8 @@ export interface StreamCarrier {
   readonly bytesRead: number;
   /** Takes no more requests, and ends once nothing runs on it. */
   retire(): void;
+  /** Nothing was heard of the server since a request was sent, which was given up. */
+  doubt(): void;
   /** Sends a request's head. */
   open(owner: Http2ServerStream, request: SentRequest, ended: boolean): Stream<Http2ServerStream>;
   /** The stream is not needed. */
@@ -176,7 +178,9 @@ export class Http2ServerStream implements ServerStream {
   }
 
   abort(): void {
+    const isSilent = this.#stream !== undefined && this.#connection.bytesRead === this.#readBefore;
     this.#over(ERROR.cancel);
+    if (isSilent) this.#connection.doubt();
   }
 
   // What its connection does.

@@ -120,6 +120,29 @@ Deno.test("a server that drains gets nothing new, and finishes what it has", asy
   assert.equal((await readAnswer(client)).body, "slow");
 });
 
+Deno.test("who waits for a place is served though a reload makes the server another", async () => {
+  await using slow = await startSlow("slow");
+  const servers = [{ address: slow.address, max_connections: 1 }];
+  const api = { servers, queue: { max: 1, timeout: "20s" } };
+  await using proxy = await startConfigured({ backends: { api }, settings: { workers: 1 } });
+  const [first, ...others] = await Promise.all([1, 2, 3].map(() => connectTls(proxy.port)));
+  assert.ok(first !== undefined);
+  await first.write(encodeRequest("/"));
+  await waitForRequest(slow);
+  // one of them waits once the other has found no room to
+  for (const client of others) await client.write(encodeRequest("/"));
+  const answers = others.map((client) => readAnswer(client));
+  assert.equal((await Promise.race(answers)).status, 503);
+  await proxy.reload({ backends: { api: { ...api, slow_start: "1s" } } });
+  slow.answerAll();
+  assert.equal((await readAnswer(first)).status, 200);
+  await eventually(() => Promise.resolve(slow.requests.length > 1 || undefined), "its request");
+  slow.answerAll();
+  const statuses = (await Promise.all(answers)).map(({ status }) => status);
+  assert.deepEqual(statuses.sort(), [200, 503]);
+  for (const client of [first, ...others]) client.close();
+});
+
 Deno.test("max_connections lets requests wait, in order, bounded in number and time", async () => {
   await using slow = await startSlow("slow");
   const api = {

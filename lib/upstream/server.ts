@@ -226,13 +226,21 @@ export class Server {
     this.#update(undefined);
   }
 
-  /** Closes what is idle, and what comes back later; requests that run go on. */
+  /**
+   * Closes what is idle, and what comes back later. Requests that run go on, and so do those that
+   * have come under a configuration which has it, and are yet to be sent.
+   */
   close(): void {
     this.#gone = true;
-    this.#usable = false;
     this.#checker?.stop();
     clearTimeout(this.#returns);
     this.connections.close();
+  }
+
+  /** The same for one that there is no more, so that nothing is to be sent to it. */
+  remove(): void {
+    this.#usable = false;
+    this.close();
   }
 
   #record(outcome: Outcome, reason: string): void {

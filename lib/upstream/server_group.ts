@@ -95,7 +95,7 @@ export class ServerGroup {
     this.#servers = now;
     this.#list = [...now.values()];
     for (const server of added) server.start();
-    for (const server of removed) server.close();
+    for (const server of removed) server.remove();
     observe({
       kind: "servers_resolved",
       backend,

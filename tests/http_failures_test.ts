@@ -28,6 +28,7 @@ const CUT_SHORT: readonly [name: string, sent: string, then: "end" | "reset" | "
 const MALFORMED: readonly [name: string, sent: string][] = [
   ["nothing", ""],
   ["no HTTP", "hello\r\n\r\n"],
+  ["no HTTP behind an interim answer", "HTTP/1.1 103 Early Hints\r\n\r\nhello\r\n\r\n"],
   ["another version", "HTTP/2 200 OK\r\nContent-Length: 0\r\n\r\n"],
   ["a status of two digits", "HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n"],
   ["a bare LF", "HTTP/1.1 200 OK\nContent-Length: 0\n\n"],

@@ -175,7 +175,7 @@ export class Http1Connection implements ServerStream, Receiver, Sender {
       case "interim":
         this.#state = "head";
         this.#head.begin(this.#at, this.#asked, this.#options.limits);
-        return this.#readHead();
+        return this.#readNextHead();
       case "body":
         if (this.#isLong && this.#size < POOLED_BYTES) this.#use(takeRoomy());
         this.#at = this.#filled = HEAD_ROOM;
@@ -286,6 +286,15 @@ export class Http1Connection implements ServerStream, Receiver, Sender {
       this.#isLong ||= this.#filled >= HEAD_ROOM + SMALL_BYTES;
       if (this.#state === "head") this.#readHead();
       else if (this.#state === "body") this.#giveBody(this.#reader as AnswerReader);
+    } catch (error) {
+      this.#fail(asProxyError(error, "internal"));
+    }
+  }
+
+  /** Reads what has come with an interim answer: what is wrong with it is no fault of who goes on. */
+  #readNextHead(): void {
+    try {
+      this.#readHead();
     } catch (error) {
       this.#fail(asProxyError(error, "internal"));
     }

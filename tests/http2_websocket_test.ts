@@ -9,7 +9,14 @@ import { startFirefox } from "./support/firefox.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import { encodeAnswer, readRequestHead, valuesOf } from "./support/http.ts";
 import { fieldOf, Http2Client } from "./support/http2_client.ts";
-import { data, headers, type RawField, requestFields, resetFrame } from "./support/http2_frames.ts";
+import {
+  data,
+  frame,
+  headers,
+  type RawField,
+  requestFields,
+  resetFrame,
+} from "./support/http2_frames.ts";
 import { ECHO_FRAMES, startNodeHttp2 } from "./support/node_http2_server.ts";
 import { startProxyFor } from "./support/start_proxy.ts";
 import { ERROR, FRAME, SETTING } from "../lib/http2/wire.ts";
@@ -79,6 +86,33 @@ Deno.test("an extended CONNECT carries bytes both ways, and its end", async () =
   await client.send(resetFrame(3, ERROR.cancel));
   await backend.allGone();
   await proxy.log.count(/ request .*method=GET target=\/ws status=101 .*version=2/, 2);
+});
+
+Deno.test("a stream is not credited with what an upload before it was reset with", async () => {
+  await using backend = await startSwitching();
+  await using stuck = await startNodeHttp2(`tell("asked")`, { initialWindowSize: 0 });
+  await using proxy = await startConfigured({
+    engine: "deno",
+    backends: {
+      default: backend.address,
+      stuck: { servers: [stuck.address], protocol: "h2" },
+    },
+  });
+  using client = await Http2Client.connect(proxy.port);
+  await client.ask(1, "/stuck", { method: "POST", ended: false });
+  await stuck.lines.first(/^asked/);
+  await client.send(data(1, "x".repeat(4000)), frame(FRAME.ping, { payload: new Uint8Array(8) }));
+  await client.until(
+    () => client.frames.find(({ type }) => type === FRAME.ping),
+    "a PING's answer",
+  );
+  await client.send(resetFrame(1, ERROR.cancel));
+  // as much as is told of only together with that
+  const much = "y".repeat(30_000);
+  await client.send(connectFrame(3, "/ws"), ...[0, 1].map(() => data(3, much.slice(15_000))));
+  await client.until(() => client.seen(3).body === much || undefined, "an echo");
+  const granted = client.frames.filter(({ type, id }) => type === FRAME.windowUpdate && id === 3);
+  assert.deepEqual(granted, []);
 });
 
 Deno.test("a server that does not switch is no tunnel", async () => {

@@ -362,6 +362,7 @@ export class Http2Stream implements ClientStream {
     this.#reading?.stop(0);
     this.#writing?.stop();
     this.#inbox.clear();
+    this.#givenBytes = 0;
     this.request.end(settled);
     this.#refusal = undefined;
     this.#trailers = undefined;

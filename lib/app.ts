@@ -245,18 +245,21 @@ class RunningApp implements OneThreadApp {
     const changes = planReload(this.#loaded, next);
     const { policy, servers } = this.#stage(next);
     const listeners = await this.#stageListeners(servers, next);
+    const drop = async () => {
+      servers.drop();
+      await listeners.drop();
+    };
     return {
       changes,
       commit: async () => {
+        // asked to stop meanwhile: nothing is opened any more
+        if (this.#stopping) return await drop();
         this.#policy.replace(policy);
         servers.commit();
         this.#loaded = next;
         await listeners.commit();
       },
-      drop: async () => {
-        servers.drop();
-        await listeners.drop();
-      },
+      drop,
     };
   }
 

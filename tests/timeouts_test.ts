@@ -158,7 +158,8 @@ const CASES: readonly TimeoutCase[] = [
       await client.write(encodeRequest("/endless"));
       await client.readUntil("\r\n\r\n");
     },
-    log: / info request .*target=\/endless status=200 .*error=idle_timeout/,
+    log:
+      / info request .*target=\/endless status=200 .*error=idle_timeout reason="Nothing was taken for /,
   },
   {
     key: "timeouts.keep_alive",

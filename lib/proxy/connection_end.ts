@@ -1,4 +1,4 @@
-import { type ErrorCode, ProxyError } from "../core/errors.ts";
+import { ProxyError } from "../core/errors.ts";
 import type { ConnectionEnded } from "../core/event.ts";
 import type { HttpConnection } from "./http_connection.ts";
 
@@ -28,7 +28,12 @@ export function howEnded(error: ProxyError | undefined): string {
   return error === undefined ? "done" : `${error.code}: ${error.message}`;
 }
 
-/** A client was waited for in vain. @param ms for how long */
-export function nothingCame(code: ErrorCode, ms: number): ProxyError {
-  return new ProxyError(code, `Nothing useful came for ${ms / 1000} s`);
+/** A client was waited for in vain that had something to send. @param ms for how long */
+export function nothingCame(ms: number): ProxyError {
+  return new ProxyError("header_timeout", `Nothing useful came for ${ms / 1000} s`);
+}
+
+/** The same of one that had something to take. */
+export function nothingTaken(ms: number): ProxyError {
+  return new ProxyError("idle_timeout", `Nothing was taken for ${ms / 1000} s`);
 }

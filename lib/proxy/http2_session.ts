@@ -1,4 +1,4 @@
-import { howEnded, httpConnectionEnded, nothingCame } from "./connection_end.ts";
+import { howEnded, httpConnectionEnded, nothingCame, nothingTaken } from "./connection_end.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { Live } from "../core/live.ts";
 import type { Field } from "../http/field.ts";
@@ -222,7 +222,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
       return this.#endIfDone();
     }
     const { bodyIdle } = this.policy.timeouts;
-    this.#writeDeadline.arm(bodyIdle, () => this.#close(nothingCame("idle_timeout", bodyIdle)));
+    this.#writeDeadline.arm(bodyIdle, () => this.#close(nothingTaken(bodyIdle)));
   }
 
   /** A client that sends no more may still be answered, while something comes for it. */
@@ -290,7 +290,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   readonly #onIdle = (): void => this.connection.finishShutdown();
 
   readonly #onHeaderLate = (): void => {
-    const error = nothingCame("header_timeout", this.policy.timeouts.header);
+    const error = nothingCame(this.policy.timeouts.header);
     this.#how = howEnded(error);
     if (this.connection.isInside) this.#observeRefusal(error, { status: 408, bytesOut: 0 });
     this.connection.fail(new Http2Error(ERROR.noError, "Nothing came in time"));

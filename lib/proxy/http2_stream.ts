@@ -20,6 +20,7 @@ import type { Pins } from "../upstream/pins.ts";
 import type { OpaqueEnd } from "../upstream/server_stream.ts";
 import { BodyClock } from "./body_clock.ts";
 import type { ClientIdentity } from "./client_identity.ts";
+import { nothingTaken } from "./connection_end.ts";
 import type { HttpClient } from "./http_client.ts";
 import type { Policy } from "./policy.ts";
 import { RequestService, type ServeOptions } from "./serve_request.ts";
@@ -316,7 +317,7 @@ export class Http2Stream implements ClientStream {
     this.#writing.start(
       this.#home.policy.timeouts.bodyIdle,
       () => this.#home.connection.progressOf(stream),
-      (ms) => this.#fail(new ProxyError("idle_timeout", `Nothing was taken for ${ms / 1000} s`)),
+      (ms) => this.#fail(nothingTaken(ms)),
     );
   }
 

@@ -1,4 +1,4 @@
-import { howEnded, httpConnectionEnded, nothingCame } from "./connection_end.ts";
+import { howEnded, httpConnectionEnded, nothingCame, nothingTaken } from "./connection_end.ts";
 import type { Deadline } from "../io/deadlines.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { Live } from "../core/live.ts";
@@ -197,7 +197,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   }
 
   readonly #onHeaderLate = (): void =>
-    this.#try(() => this.#refuse(nothingCame("header_timeout", this.#policy.timeouts.header)));
+    this.#try(() => this.#refuse(nothingCame(this.#policy.timeouts.header)));
 
   readonly #onKeepAliveLate = (): void => this.#try(() => this.#leave());
 
@@ -419,7 +419,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   }
 
   readonly #onWriteLate = (): void => {
-    this.abort(nothingCame("idle_timeout", this.#policy.timeouts.bodyIdle));
+    this.abort(nothingTaken(this.#policy.timeouts.bodyIdle));
   };
 
   // Its end.

@@ -137,6 +137,32 @@ Deno.test("answer rules hold for the proxy's own answers, which pages and JSON s
   assert.equal(JSON.parse(json.body).status, 502);
 });
 
+Deno.test("what is refused ahead of all rules has its page, its id and its place in the log", async () => {
+  await using at = await start([{ backend: "site" }], {
+    error_pages: { 405: "page.html", 413: "page.html" },
+    limits: { body: 10 },
+  });
+  const CASES = [
+    ["405", "TRACE", ["-X", "TRACE"]],
+    ["413", "POST", ["-d", "x".repeat(11), "-H", "Expect:"]],
+  ] as const;
+  for (const version of ["1.1", "2"]) {
+    for (const [status, method, flags] of CASES) {
+      const id = `${method}-${version}`;
+      const all = [`--http${version}`, "-H", `X-Request-Id: ${id}`, ...flags];
+      const { headers, body } = await ask(at.proxy, "/a?b", all);
+      assert.match(headers, new RegExp(`^HTTP/${version} ${status} `));
+      assert.match(headers, new RegExp(`^X-Request-Id: ${id}\r?$`, "im"));
+      assert.equal(body, "<h1>gone</h1>");
+      const [line] = await at.proxy.log.first(new RegExp(` info request .*id=${id} .*`));
+      const told = `method=${method} target=/a\\?b status=${status}`;
+      assert.match(line, new RegExp(` host=localhost:${at.proxy.port} ${told} in=[1-9]`));
+    }
+  }
+  const json = await ask(at.proxy, "/", ["-X", "TRACE", "-H", "Accept: application/json"]);
+  assert.equal(JSON.parse(json.body).error, "method_not_allowed");
+});
+
 Deno.test("strip_prefix, methods and headers choose and change", async () => {
   await using at = await start([
     { paths: ["/api"], backend: "site", strip_prefix: "/api" },

@@ -117,6 +117,11 @@ export class IncomingRequest implements RequestFacts {
     return this.#text?.head;
   }
 
+  /** Bytes of the head that is refused, where all of it has come. */
+  get refusedBytes(): number {
+    return this.#text?.size ?? 0;
+  }
+
   get path(): string {
     return this.#path ??= this.#text?.facts.target.path ?? this.#plainTarget();
   }

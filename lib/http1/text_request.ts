@@ -16,6 +16,8 @@ import { requestFields } from "./request_rewrite.ts";
 export class TextRequest {
   /** Once it was read, though it may be refused. */
   head: RequestHead | undefined;
+  /** Its bytes, once all of it has come. */
+  size = 0;
   #facts: JudgedRequest | undefined;
   #id: string | undefined;
   readonly #limits: RequestLimits;
@@ -38,6 +40,7 @@ export class TextRequest {
     const found = this.#scanner.scan(bytes, this.#scanned);
     this.#scanned = bytes.length;
     if (found === undefined) return undefined;
+    this.size = found.end;
     const { headers, body } = this.#limits;
     this.head = parseRequestHead(found.head, headers);
     this.#facts = judgeRequest(this.head, { size: found.end, maxBody: body || Infinity });

@@ -352,11 +352,14 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   ): void {
     this.options.observe(requestRefused({
       client: this.#client,
+      head: undefined,
       id: idOf(nextIdNumber()),
       status,
       error,
       began: performance.now(),
+      bytesIn: 0,
       bytesOut,
+      trusted: this.policy.forwarded.trusted,
     }));
   }
 }

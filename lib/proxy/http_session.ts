@@ -206,15 +206,19 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     const status = statusOf(error);
     if (status === undefined) return this.#close(error);
     const began = performance.now();
-    const id = requestId([]);
-    const { refused } = this.request;
-    const accept = valuesOf(refused?.fields ?? [], "accept").join(",");
-    const terms = { method: refused?.method, keepAlive: false };
-    const answer = encodeOwnAnswer(errorAnswer(error, { id, accept }), terms);
+    const { refused: head, refusedBytes: bytesIn } = this.request;
+    const fields = head?.fields ?? [];
+    const id = requestId(fields);
+    const accept = valuesOf(fields, "accept").join(",");
+    const { errorPages, forwarded: { trusted } } = this.#policy;
+    const plain = errorAnswer(error, { id, accept, page: errorPages.get(status) });
+    const answer = encodeOwnAnswer(plain, { method: head?.method, keepAlive: false });
     this.#isUnread = true;
     this.#leave(answer, isSlow(error) ? SLOW_LINGER_MS : LINGER_MS);
+    const { client } = this;
+    const bytesOut = answer.length;
     this.#options.observe(
-      requestRefused({ client: this.client, id, status, error, began, bytesOut: answer.length }),
+      requestRefused({ client, head, id, status, error, began, bytesIn, bytesOut, trusted }),
     );
   }
 

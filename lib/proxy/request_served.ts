@@ -1,8 +1,9 @@
 import type { AddressSet } from "../core/address_set.ts";
 import type { ProxyError } from "../core/errors.ts";
 import type { RequestServed } from "../core/event.ts";
+import { valuesOf } from "../http/field.ts";
 import { clientOf } from "../http/forwarded.ts";
-import type { RequestFacts } from "../http/message.ts";
+import type { RequestFacts, RequestHead } from "../http/message.ts";
 import type { CodedFacts } from "./answer_transform.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HttpClient } from "./http_client.ts";
@@ -66,38 +67,45 @@ export function requestServed(served: ServedRequest): RequestServed {
 
 /** The client behind the trusted proxies. */
 export function clientBehind(
-  { client, request }: Pick<ServedRequest, "client" | "request">,
+  { client, request }: { client: HttpClient; request: Pick<RequestFacts, "values"> },
   trusted: AddressSet,
 ): string | undefined {
   const chain = request.values("x-forwarded-for").join(",").split(",");
   return clientOf([...chain, client.peer.host], (address) => trusted.has(address));
 }
 
-/** Bytes that were no request, and what their client was told. */
+/** What is refused before it is served, and what its client was told. */
 export interface RefusedRequest {
   readonly client: HttpClient;
+  /** Its head; undefined where the bytes were none. */
+  readonly head: RequestHead | undefined;
   readonly id: string;
   readonly status: number;
   readonly error: ProxyError;
   readonly began: number;
+  readonly bytesIn: number;
   readonly bytesOut: number;
+  /** The proxies that are believed. */
+  readonly trusted: AddressSet;
 }
 
-/** What the log is told of bytes that were no request. */
+/** What the log is told of what is refused. */
 export function requestRefused(
-  { client, id, status, error, began, bytesOut }: RefusedRequest,
+  { client, head, id, status, error, began, bytesIn, bytesOut, trusted }: RefusedRequest,
 ): RequestServed {
+  const values = (name: string) => valuesOf(head?.fields ?? [], name);
+  const isBehind = head !== undefined && trusted.has(client.peer.host);
   return {
     kind: "request",
     peer: client.peer,
     id,
-    client: undefined,
-    method: undefined,
-    target: undefined,
-    host: undefined,
-    version: undefined,
+    client: isBehind ? clientBehind({ client, request: { values } }, trusted) : undefined,
+    method: head?.method,
+    target: head?.target,
+    host: values("host")[0],
+    version: head === undefined ? undefined : `HTTP/1.${head.minor}`,
     status,
-    bytesIn: 0,
+    bytesIn,
     bytesOut,
     durationMs: performance.now() - began,
     route: undefined,

@@ -558,6 +558,18 @@ Deno.test("frames for a stream that we have reset are ignored, and their bytes c
   assert.ok(Math.abs(granted - 1_601_000) <= 2 ** 19);
 });
 
+Deno.test("frames for any number of streams that we have reset at once are ignored", () => {
+  const end = opened({ maxStreams: 1000 });
+  const ids = Array.from({ length: 1000 }, (_, i) => 2 * i + 1);
+  const fields = requestFields({ ":method": "POST" });
+  for (const id of ids) end.connection.feed(headers(id, fields, { ended: false }));
+  for (const id of ids) end.connection.reset(end.streams.get(id) as never, ERROR.noError);
+  end.output();
+  for (const id of ids) end.connection.feed(data(id, "on its way"));
+  assert.deepEqual(end.frames(), []);
+  assert.equal(end.connection.hasFailed, false);
+});
+
 /** Floods, each of which ends the connection at a bounded cost. */
 const FLOODS: readonly [what: string, frames: (i: number) => Uint8Array, most: number][] = [
   [

@@ -50,7 +50,10 @@ export const BLOCK_BYTES = 32 * 1024;
  */
 export const ANSWER_BLOCK_BYTES = 256 * 1024;
 
-/** Identifiers of streams that we have reset and the peer may not know of yet. */
+/**
+ * Identifiers of streams that we have reset and the peer may not know of yet. Where there are more,
+ * frames of all streams as old as those that were forgotten are ignored.
+ */
 export const REMEMBERED_RESETS = 256;
 
 /** Bytes that wait here for slow readers of all streams, before a stream can stop the others. */

@@ -101,6 +101,8 @@ export abstract class Connection<
   #unwanted = 0;
   /** Streams that we have reset last, oldest first. */
   readonly #resets = new Set<number>();
+  /** The last of those before: up to it nobody knows any more how a stream came to its end. */
+  #lastForgotten = 0;
   /** Whether the peer knows our settings. */
   #isAcknowledged = false;
   #failed = false;
@@ -279,7 +281,7 @@ export abstract class Connection<
 
   /** The state of a stream that was there and is over. */
   protected stateOfPast(id: number): StreamState {
-    return this.#resets.has(id) ? "reset" : "closed";
+    return id <= this.#lastForgotten || this.#resets.has(id) ? "reset" : "closed";
   }
 
   protected decode({ bytes, from, to }: BlockFrame): HeaderField[] {
@@ -331,7 +333,9 @@ export abstract class Connection<
   protected sendReset(id: number, code: number): void {
     this.#resets.add(id);
     if (this.#resets.size > REMEMBERED_RESETS) {
-      this.#resets.delete(this.#resets.values().next().value as number);
+      const oldest = this.#resets.values().next().value as number;
+      this.#resets.delete(oldest);
+      this.#lastForgotten = Math.max(this.#lastForgotten, oldest);
     }
     this.sender.writer.resetStream(id, code);
     this.events.output();

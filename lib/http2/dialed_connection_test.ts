@@ -193,6 +193,18 @@ Deno.test("what the server says of a stream decides whether it may be sent again
   assert.deepEqual(lost.facts.slice(1), ["reset 1 CANCEL by peer", "reset 3 CANCEL by peer"]);
 });
 
+Deno.test("answers to any number of requests that are given up at once are ignored", () => {
+  const end = new ClientEnd();
+  end.connection.feed(settings());
+  const streams = Array.from(
+    { length: 1000 },
+    () => end.connection.open({ body: "" }, GET, true),
+  );
+  for (const stream of streams) end.connection.reset(stream, ERROR.cancel);
+  for (const { id } of streams) end.connection.feed(data(id, "on its way"));
+  assert.equal(end.connection.hasFailed, false);
+});
+
 Deno.test("as many streams are available as the server allows", () => {
   const end = new ClientEnd();
   assert.equal(end.connection.available, 100);

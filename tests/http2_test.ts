@@ -485,6 +485,55 @@ Deno.test("frames without data do not stop the clock on a client that stands sti
   }
 });
 
+Deno.test("a client may take its time with what it sends once it is answered", async () => {
+  await using backend = await startBackend(async (connection) => {
+    await readRequestHead(connection);
+    await connection.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (let i = 0; i < 8; i++) {
+      await connection.write("1\r\na\r\n");
+      await pause(250);
+    }
+    await connection.readUntil("0\r\n\r\n");
+    await connection.write("0\r\n\r\n");
+  }, { brokenOff: true });
+  await using proxy = await startConfigured({
+    engine: ENGINE,
+    backends: { default: backend.address },
+    settings: { timeouts: { body_idle: "1s" } },
+  });
+  using client = await Http2Client.connect(proxy.port);
+  await client.ask(1, "/", { method: "POST", ended: false });
+  await client.send(data(1, "some"));
+  await client.until(() => client.seen(1).body.length === 8 || undefined, "all but the end");
+  await client.send(data(1, "more", true));
+  const answer = await client.answer(1);
+  assert.deepEqual([answer.body, answer.ended], ["aaaaaaaa", true]);
+});
+
+Deno.test("a client that waits for 100 Continue is not late, and may be behind it", async () => {
+  await using backend = await startBackend(async (connection) => {
+    await readRequestHead(connection);
+    await pause(2500);
+    await connection.write("HTTP/1.1 100 Continue\r\n\r\n");
+    await connection.readText(4);
+    await connection.write(encodeAnswer("done", { fields: ["Connection: close"] }));
+  }, { brokenOff: true });
+  await using proxy = await startConfigured({
+    engine: ENGINE,
+    backends: { default: backend.address },
+    settings: { timeouts: { body_idle: "1s" } },
+  });
+  using client = await Http2Client.connect(proxy.port);
+  const fields: RawField[] = [["expect", "100-continue"], ["content-length", "4"]];
+  for (const id of [1, 3]) {
+    await client.ask(id, "/", { method: "POST", fields, ended: false });
+    await client.until(() => client.seen(id).interim[0] ?? client.seen(id).reset, "100");
+    if (id === 1) await client.send(data(id, "body", true));
+  }
+  assert.equal((await client.answer(1)).body, "done");
+  assert.equal((await client.answer(3)).status, 408);
+});
+
 Deno.test("a stop says so twice, and lets what runs come to its end", async () => {
   const open = Promise.withResolvers<void>();
   await using backend = await startHttp(async () => {

@@ -62,6 +62,10 @@ export class Http2Stream implements ClientStream {
   /** What becomes of the request's body: nobody has asked for it, or somebody takes it. */
   #upload: "unread" | "wanted" | "given" | "done" = "unread";
   #givenBytes = 0;
+  /** Whether the client may wait for a 100 Continue before it sends anything. */
+  #expecting = false;
+  /** Whether an answer has begun: from there on the client may take any time with what it sends. */
+  #isAnswered = false;
   #ended = false;
   #trailers: readonly Field[] | undefined;
   /** The answer's head, until the body's first range goes with it. */
@@ -104,6 +108,8 @@ export class Http2Stream implements ClientStream {
     this.#ended = ended;
     this.bodyBytes = 0;
     this.request.begin(head, { ended, wireBytes: stream.headBytes });
+    this.#expecting = this.request.expectsContinue;
+    this.#isAnswered = false;
     this.#home.ready(this);
   }
 
@@ -123,6 +129,7 @@ export class Http2Stream implements ClientStream {
     // a frame without data says nothing, and the client is waited for as before
     if (from === to && !ended) return;
     this.bodyBytes += to - from;
+    this.#expecting = false;
     this.#ended = ended;
     if (this.bodyBytes > this.#maxBody) {
       const reason = `The body is larger than ${this.#maxBody} bytes`;
@@ -195,10 +202,11 @@ export class Http2Stream implements ClientStream {
     if (this.#upload !== "given") return;
     this.#upload = "wanted";
     if (!this.#inbox.isEmpty || this.#ended) this.#give();
-    else this.#clock().start();
+    else if (!this.#expecting && !this.#isAnswered) this.#clock().start();
   }
 
   inform(answer: AnswerFacts): void {
+    if (answer.status === 100) this.#continued();
     if (this.#stream !== undefined) {
       const fields = (put: PutField) => answer.each(put, undefined);
       this.#home.connection.respond(this.#stream, answer.status, fields, false);
@@ -207,6 +215,7 @@ export class Http2Stream implements ClientStream {
   }
 
   begin(answer: AnswerFacts, changes: FieldChanges | undefined): void {
+    this.#answered();
     this.#answer = answer;
     this.#changes = changes;
   }
@@ -229,6 +238,7 @@ export class Http2Stream implements ClientStream {
   }
 
   respond(answer: OwnAnswer): void {
+    this.#answered();
     if (this.#stream === undefined) return this.#service.exchange.taken();
     const { connection } = this.#home;
     if (isGrpc(this.request) && answer.status >= 400) {
@@ -319,6 +329,18 @@ export class Http2Stream implements ClientStream {
       () => this.#home.connection.progressOf(stream),
       (ms) => this.#fail(nothingTaken(ms)),
     );
+  }
+
+  /** The server has asked for the body: from here on it is the client's turn. */
+  #continued(): void {
+    if (!this.#expecting) return;
+    this.#expecting = false;
+    if (this.#upload === "wanted") this.#clock().start();
+  }
+
+  #answered(): void {
+    this.#isAnswered = true;
+    this.#reading?.stop(0);
   }
 
   /** Gives what waits of the request's body, maybe nothing. */

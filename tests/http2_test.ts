@@ -204,6 +204,31 @@ Deno.test("what a proxy refuses is refused by HTTP/2 as by HTTP/1.1", async () =
   assert.equal((await client.answer(105)).status, 405);
 });
 
+Deno.test("a refusal is told to its end, though more of what is refused comes meanwhile", async () => {
+  await using backend = await startHttp(undefined, { brokenOff: true });
+  await using proxy = await startConfigured({
+    engine: ENGINE,
+    backends: { default: backend.address },
+    settings: { limits: { body: 10 } },
+  });
+  using client = await Http2Client.connect(proxy.port, {
+    grants: false,
+    settings: [[SETTING.initialWindowSize, 5]],
+  });
+  const promised: RawField[] = [["content-length", "40"]];
+  for (const [id, fields] of [[1, []], [3, promised]] as const) {
+    await client.ask(id, "/", { method: "POST", fields, ended: false });
+    await client.send(data(id, "a".repeat(20)));
+    await client.until(() => client.seen(id).body.length === 5 || undefined, "what is allowed");
+    await client.send(data(id, "a".repeat(20), true));
+    await pause(100);
+    await client.send(windowUpdate(id, 1000));
+    const { status, ended, body } = await client.answer(id);
+    assert.deepEqual([status, ended], [413, true]);
+    assert.match(body, /larger than 10 bytes/);
+  }
+});
+
 Deno.test("a request for a host of another certificate is misdirected (421)", async () => {
   await using backend = await startHttp();
   const { ec, api } = await testCertificates();

@@ -239,6 +239,8 @@ export class Http2Stream implements ClientStream {
 
   respond(answer: OwnAnswer): void {
     this.#answered();
+    // what still comes of the request is dropped, however much it is
+    this.#maxBody = Infinity;
     if (this.#stream === undefined) return this.#service.exchange.taken();
     const { connection } = this.#home;
     if (isGrpc(this.request) && answer.status >= 400) {

@@ -4,8 +4,11 @@ import { FAST_CHECKS, startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
 import { eventually } from "./support/deadline.ts";
 import { encodeAnswer, encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
+import { Http2Client } from "./support/http2_client.ts";
+import { resetFrame } from "./support/http2_frames.ts";
 import { askAll, startNamedServer } from "./support/named_server.ts";
 import { connectNodeTls, connectTls } from "./support/tls_client.ts";
+import { ERROR } from "../lib/http2/wire.ts";
 
 /** How often each answer came. */
 function counted(answers: readonly string[]): Record<string, number> {
@@ -118,6 +121,26 @@ Deno.test("a server that drains gets nothing new, and finishes what it has", asy
   assert.deepEqual(counted(await askAll(proxy.port, 5)), { b: 5 });
   slow.answerAll();
   assert.equal((await readAnswer(client)).body, "slow");
+});
+
+Deno.test("who has left takes no room from those who wait for a place", async () => {
+  await using slow = await startSlow("slow");
+  const servers = [{ address: slow.address, max_connections: 1 }];
+  const api = { servers, queue: { max: 1, timeout: "20s" } };
+  await using proxy = await startConfigured({ backends: { api }, settings: { workers: 1 } });
+  using client = await Http2Client.connect(proxy.port);
+  await client.ask(1, "/");
+  await waitForRequest(slow);
+  await client.ask(3, "/");
+  assert.equal((await client.get(5, "/")).status, 503);
+  await client.send(resetFrame(3, ERROR.cancel));
+  await proxy.log.first(/ request .*error=client_gone /);
+  await client.ask(7, "/");
+  slow.answerAll();
+  assert.equal((await client.answer(1)).status, 200);
+  await eventually(() => Promise.resolve(slow.requests.length > 1 || undefined), "its request");
+  slow.answerAll();
+  assert.equal((await client.answer(7)).status, 200);
 });
 
 Deno.test("who waits for a place is served though a reload makes the server another", async () => {

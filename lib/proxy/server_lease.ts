@@ -67,6 +67,8 @@ export class ServerLease implements LeaseFacts {
   #place: Server | undefined;
   /** Whether the connection knows who the client is. */
   #isTied = false;
+  /** Ends the wait for a place; undefined where none was waited for. */
+  #giveUp: (() => void) | undefined;
 
   constructor(client: ClientStream, user: LeaseUser) {
     this.#client = client;
@@ -83,6 +85,7 @@ export class ServerLease implements LeaseFacts {
     this.#tries = undefined;
     this.#lastError = undefined;
     this.#isTied = false;
+    this.#giveUp = undefined;
   }
 
   /** Takes a place at a server and a connection to it: at once, where both are at hand. */
@@ -100,7 +103,7 @@ export class ServerLease implements LeaseFacts {
     }
     let claimed: Server | Promise<Server>;
     try {
-      claimed = backend.claim(client.peer.host, this.#claimed);
+      claimed = backend.claim(client.peer.host, this.#claimed, this.#onWait);
     } catch (error) {
       return this.#noServer(error);
     }
@@ -159,11 +162,16 @@ export class ServerLease implements LeaseFacts {
   /** Breaks the connection off; what is waited for comes too late. */
   abort(error?: ProxyError): void {
     this.#claims++;
+    // one that waits in vain takes room from those who wait
+    this.#giveUp?.();
+    this.#giveUp = undefined;
     const { stream } = this;
     this.stream = undefined;
     stream?.abort(error);
     this.#leavePlace();
   }
+
+  readonly #onWait = (giveUp: () => void): void => void (this.#giveUp = giveUp);
 
   /** What a place depends on besides the client; undefined where on nothing. */
   get #claimed(): Claim | undefined {

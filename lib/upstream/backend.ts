@@ -43,6 +43,9 @@ export interface Claim {
   readonly kept?: Member | undefined;
 }
 
+/** Given what ends the wait of a claim that is of no use any more. */
+export type OnWait = (giveUp: () => void) => void;
+
 /** Some servers that can do the same work. */
 export class Backend {
   readonly name: string;
@@ -78,12 +81,14 @@ export class Backend {
    * `connect`.
    *
    * @param client the client's address
+   * @param onWait called where one has to wait
    * @throws {ProxyError} `no_server` where none is left, `overloaded` where too many wait; thrown at
    *   once or by the promise
    */
-  claim(client: string, claim?: Claim): Server | Promise<Server> {
+  claim(client: string, claim?: Claim, onWait?: OnWait): Server | Promise<Server> {
+    const choosy = claim?.kept !== undefined;
     return this.#enter(client, claim) ??
-      this.#options.room.wait(() => this.#enter(client, claim), claim?.kept !== undefined);
+      this.#options.room.wait(() => this.#enter(client, claim), { choosy, onWait });
   }
 
   /**

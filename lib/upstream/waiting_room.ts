@@ -14,6 +14,13 @@ export interface WaitingRoomOptions {
   readonly shared: boolean;
 }
 
+export interface WaitOptions {
+  /** Whether not every place will do, so that those behind need not wait for this one. */
+  readonly choosy?: boolean;
+  /** Called, before anybody is let in, with what ends a wait that is of no use any more. */
+  readonly onWait?: ((giveUp: () => void) => void) | undefined;
+}
+
 /** Milliseconds between two looks for a place that another thread has left free. */
 const LOOK_MS = 5;
 
@@ -35,10 +42,13 @@ export class WaitingRoom {
    * Waits for a place.
    *
    * @param enter takes a place where there is one now; what it throws ends the wait
-   * @param choosy whether not every place will do, so that those behind need not wait for this one
-   * @throws {ProxyError} `overloaded` where too many wait, or for too long
+   * @throws {ProxyError} `overloaded` where too many wait, or for too long; `client_gone` where it was
+   *   given up
    */
-  wait<Place>(enter: () => Place | undefined, choosy = false): Promise<Place> {
+  wait<Place>(
+    enter: () => Place | undefined,
+    { choosy = false, onWait }: WaitOptions = {},
+  ): Promise<Place> {
     const { max, timeout, deadlines, waiting } = this.#options;
     if (waiting.value >= max) {
       return Promise.reject(new ProxyError("overloaded", `${max} requests wait for a server`));
@@ -60,6 +70,7 @@ export class WaitingRoom {
       });
       this.#waiting.push(waiter);
       this.#options.waiting.add(1);
+      onWait?.(() => this.#refuse(waiter, new ProxyError("client_gone", "Nobody waits any more")));
       this.#look();
     });
   }
@@ -102,9 +113,9 @@ export class WaitingRoom {
   }
 
   #leave(waiter: Waiter): void {
-    waiter.deadline[Symbol.dispose]();
     const index = this.#waiting.indexOf(waiter);
     if (index < 0) return;
+    waiter.deadline[Symbol.dispose]();
     this.#waiting.splice(index, 1);
     this.#options.waiting.add(-1);
   }

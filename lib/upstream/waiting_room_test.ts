@@ -32,7 +32,7 @@ Deno.test("WaitingRoom lets in first who came first", async () => {
 Deno.test("WaitingRoom lets in others while somebody waits for a place of his own", async () => {
   const { waiting, free, wait } = room();
   const own: string[] = [];
-  const choosy = waiting.wait(() => own.shift(), true);
+  const choosy = waiting.wait(() => own.shift(), { choosy: true });
   const others = [wait(), wait()];
   free("a");
   assert.equal(await others[0], "a");
@@ -40,6 +40,20 @@ Deno.test("WaitingRoom lets in others while somebody waits for a place of his ow
   own.push("b");
   free("c");
   assert.deepEqual(await Promise.all([choosy, others[1]]), ["b", "c"]);
+  assert.equal(waiting.size, 0);
+});
+
+Deno.test("WaitingRoom has room again for who gives up", async () => {
+  const { waiting, free, wait } = room({ max: 2 });
+  let giveUp = () => {};
+  const gone = waiting.wait(() => "never", { onWait: (ends) => giveUp = ends });
+  const first = wait();
+  giveUp();
+  await assert.rejects(gone, { code: "client_gone" });
+  const second = wait();
+  free("a", "b");
+  assert.deepEqual(await Promise.all([first, second]), ["a", "b"]);
+  giveUp();
   assert.equal(waiting.size, 0);
 });
 

@@ -48,8 +48,12 @@ const FAMILY_AND_PROTOCOL = { unspecified: 0x00, 4: 0x11, 6: 0x21 } as const;
 
 /** Section 2.2.1 and below: types of the vectors behind the addresses. */
 const TYPE = { alpn: 0x01, authority: 0x02, ssl: 0x20, sslVersion: 0x21, sslCipher: 0x23 } as const;
-/** Section 2.2.6: the client came over TLS; it showed no certificate that was verified. */
-const CLIENT_SSL = 0x01;
+/**
+ * Section 2.2.6: the client came over TLS, and has shown a certificate on this connection, or on
+ * whichever its session began with. The number behind that is 0 where one was verified.
+ */
+const CLIENT = { ssl: 0x01, certOfConnection: 0x02, certOfSession: 0x04 } as const;
+const VERIFIED = [0, 0, 0, 0];
 const NOT_VERIFIED = [0, 0, 0, 1];
 
 function encodeV2(origin: Origin | undefined): Uint8Array<ArrayBuffer> {
@@ -68,17 +72,24 @@ function encodeV2(origin: Origin | undefined): Uint8Array<ArrayBuffer> {
   ]);
 }
 
-function tlsVectors({ alpn, sni, protocol, cipher }: TlsFacts): number[] {
+function tlsVectors(facts: TlsFacts): number[] {
+  const { alpn, sni, protocol, cipher, clientCert } = facts;
   return [
     ...vector(TYPE.alpn, alpn),
     ...vector(TYPE.authority, sni),
     ...vector(TYPE.ssl, [
-      CLIENT_SSL,
-      ...NOT_VERIFIED,
+      CLIENT.ssl | certificateFlags(facts),
+      ...(clientCert === undefined ? NOT_VERIFIED : VERIFIED),
       ...vector(TYPE.sslVersion, protocol),
       ...vector(TYPE.sslCipher, cipher),
     ]),
   ];
+}
+
+/** A certificate that is known of was proved and verified; a session that is resumed brings its own. */
+function certificateFlags({ clientCert, resumed }: TlsFacts): number {
+  if (clientCert === undefined) return 0;
+  return CLIENT.certOfSession | (resumed === true ? 0 : CLIENT.certOfConnection);
 }
 
 /** Section 2.2: type, length, value; nothing for what is not known. */

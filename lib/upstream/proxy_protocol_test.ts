@@ -62,6 +62,8 @@ const NOTHING_KNOWN: TlsFacts = {
   handshakeMs: 1,
 };
 
+const CERT = { subject: "CN=alice", fingerprint: "00" };
+
 const V2: readonly [name: string, origin: Origin | undefined, hex: string][] = [
   ["IPv4", V4, "21 11 000c c0a80001 c0a8000b dc04 01bb"],
   [
@@ -89,6 +91,16 @@ const V2: readonly [name: string, origin: Origin | undefined, hex: string][] = [
     " 02 0006 612e74657374" +
     " 20 0028 01 00000001 21 0007 544c5376312e33" +
     " 23 0016 544c535f4145535f3132385f47434d5f534841323536",
+  ],
+  [
+    "a client with a certificate",
+    { ...V4, tls: { ...NOTHING_KNOWN, clientCert: CERT } },
+    "21 11 0014 c0a80001 c0a8000b dc04 01bb 20 0005 07 00000000",
+  ],
+  [
+    "a resumed session of one",
+    { ...V4, tls: { ...NOTHING_KNOWN, resumed: true, clientCert: CERT } },
+    "21 11 0014 c0a80001 c0a8000b dc04 01bb 20 0005 05 00000000",
   ],
   [
     "TLS of which nothing is known",

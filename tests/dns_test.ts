@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { startHttp } from "./support/backends.ts";
 import { type ProxyConfig, startConfigured } from "./support/configured_proxy.ts";
-import { eventually } from "./support/deadline.ts";
+import { eventually, pause } from "./support/deadline.ts";
+import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
 import { startNameServer } from "./support/name_server.ts";
 import { askAll, type NamedServer, startNamedServer } from "./support/named_server.ts";
+import { connectTls } from "./support/tls_client.ts";
 
 /** Servers on one port of several addresses of this machine. */
 async function startTogether(hosts: readonly string[]): Promise<NamedServer[]> {
@@ -68,6 +71,33 @@ Deno.test("dns: servers follow the addresses of their name", async () => {
   await askAll(proxy.port, 2);
   assert.equal(proxy.log.matching(/ servers resolved /).length, lookedUp);
   await stopAll(servers);
+});
+
+Deno.test("dns: who waits for a place has that of a server that comes", async () => {
+  const held = Promise.withResolvers<void>();
+  await using busy = await startHttp(async () => {
+    await held.promise;
+    return encodeAnswer("busy");
+  }, { listen: { host: A } });
+  await using fresh = await startNamedServer("fresh", { host: B, port: busy.port });
+  await using names = await startNameServer({ a: [A], aaaa: [] });
+  const api = {
+    servers: [{ address: `dns:api.test:${busy.port}`, max_connections: 1 }],
+    dns: { server: names.address, interval: "100ms" },
+    queue: { timeout: "20s" },
+    health: { type: "none" },
+  };
+  await using proxy = await startConfigured({ backends: { api }, settings: { workers: 1 } });
+  using first = await connectTls(proxy.port);
+  await first.write(encodeRequest("/"));
+  await eventually(() => Promise.resolve(busy.requests.length > 0 || undefined), "a request");
+  const second = askAll(proxy.port, 1);
+  await pause(300);
+  names.answers = { a: [A, B], aaaa: [] };
+  assert.deepEqual(await second, ["fresh"]);
+  assert.equal(fresh.requests.length, 1);
+  held.resolve();
+  assert.equal((await readAnswer(first)).body, "busy");
 });
 
 Deno.test("dns: servers are found where nobody answers for the other kind of address", async () => {

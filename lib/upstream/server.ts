@@ -149,8 +149,7 @@ export class Server {
   set drained(drained: boolean) {
     this.#drained = drained;
     if (drained) this.connections.clear();
-    // who waits gets in, or hears that there is nobody to wait for
-    if (this.#options.room.size > 0) this.#options.room.admit();
+    this.#admit();
   }
 
   get state(): ServerState {
@@ -173,9 +172,10 @@ export class Server {
     return asksWebSocket(request) ? this.#tunnels : this.connections;
   }
 
-  /** Begins to check it. */
+  /** Begins to check it, and to give it work. */
   start(): void {
     this.#checker?.start();
+    this.#admit();
   }
 
   /**
@@ -241,6 +241,7 @@ export class Server {
   remove(): void {
     this.#usable = false;
     this.close();
+    this.#admit();
   }
 
   #record(outcome: Outcome, reason: string): void {
@@ -281,12 +282,17 @@ export class Server {
     const was = this.#usable;
     this.#usable = this.#health?.state !== "down" && !this.#ejected;
     if (this.#usable && !was) this.#returned = performance.now();
-    const { backend, observe, room } = this.#options;
+    const { backend, observe } = this.#options;
     if (news !== undefined) {
       const state = this.#usable ? "up" : this.ejected ? "ejected" : "down";
       observe({ kind: "server_state", backend, server: this.name, state, reason: news });
     }
-    // who waits gets in, or hears that there is nobody to wait for
+    this.#admit();
+  }
+
+  /** Who waits for a place gets in, or hears that there is nobody to wait for. */
+  #admit(): void {
+    const { room } = this.#options;
     if (room.size > 0) room.admit();
   }
 }

@@ -5,6 +5,7 @@ import { startEcho, startHttp, unusedPort } from "./support/backends.ts";
 import { CAPTURED_HELLOS } from "./support/client_hellos.ts";
 import { issueCertificate, testCertificates } from "./support/certificates.ts";
 import { type ConfiguredProxy, startConfigured } from "./support/configured_proxy.ts";
+import { eventually } from "./support/deadline.ts";
 import type { Socket } from "node:net";
 import { encodeAnswer, encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
 import { type RealPeer, startHaproxy, startNginx, startStunnel } from "./support/real_peers.ts";
@@ -207,6 +208,27 @@ Deno.test("a connection without the PROXY header it owes is closed and counted",
   // what was told before the handshake was late is who it was
   await proxy.log.first(/ handshake failed peer=192\.0\.2\.7:4711 .*error=handshake_timeout/);
   assert.equal(backend.connections.length, 0);
+});
+
+Deno.test("a proxy in front that closes without a word is a probe, and no failure", async () => {
+  await using backend = await startEchoing();
+  await using proxy = await startProxied(backend.address, {
+    settings: { admin: { listen: "127.0.0.1:0" } },
+  });
+  const [, admin = ""] = await proxy.says.first(/admin page: (http:\S+)\/$/);
+  for (const port of [proxy.port, proxy.plainPort]) {
+    using polite = await connectTcp(port);
+    await polite.end();
+    await polite.untilGone();
+    // by a reset
+    (await connectTcp(port)).close();
+  }
+  await eventually(async () => {
+    const status = await (await fetch(`${admin}/status`)).json();
+    assert.equal(status.handshakeFailures.total, 0);
+    return status.probes === 4 || undefined;
+  }, "all to be counted");
+  assert.equal(proxy.log.text, "");
 });
 
 Deno.test("others are not asked for a PROXY header, and theirs is none", async () => {

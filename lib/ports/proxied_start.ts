@@ -18,20 +18,23 @@ const BUFFER_BYTES = 2 * 1024;
  * or not in time.
  *
  * @param timeout milliseconds
+ * @returns undefined where it was closed without a word, as probes of a port do
  * @throws {ProxyError} `bad_proxy_header`, `handshake_timeout`, or `handshake_failed` for a
- *   connection that ends before; it is closed by then
+ *   connection that ends amid it; it is closed by then
  */
 export async function readProxiedStart(
   socket: Deno.TcpConn,
   { timeout }: { timeout: number },
-): Promise<ProxiedStart> {
+): Promise<ProxiedStart | undefined> {
   let late = false;
   const timer = setTimeout(() => {
     late = true;
     closeQuietly(socket);
   }, timeout);
   try {
-    return await readStart(socket);
+    const start = await readStart(socket);
+    if (start === undefined) closeQuietly(socket);
+    return start;
   } catch (error) {
     closeQuietly(socket);
     throw late
@@ -42,14 +45,11 @@ export async function readProxiedStart(
   }
 }
 
-async function readStart(socket: Deno.TcpConn): Promise<ProxiedStart> {
+async function readStart(socket: Deno.TcpConn): Promise<ProxiedStart | undefined> {
   let buffer = new Uint8Array(BUFFER_BYTES);
-  for (let size = 0;;) {
-    const count = await socket.read(buffer.subarray(size));
-    if (count === null) {
-      throw new ProxyError("handshake_failed", "It was closed ahead of its PROXY header");
-    }
-    size += count;
+  let size = await readFirst(socket, buffer);
+  if (size === null) return undefined;
+  for (;;) {
     const reading = readProxyHeader(buffer.subarray(0, size));
     switch (reading.kind) {
       case "header":
@@ -59,6 +59,21 @@ async function readStart(socket: Deno.TcpConn): Promise<ProxiedStart> {
     }
     // a header is bounded, so this doubles once
     if (size === buffer.length) buffer = grown(buffer);
+    const count = await socket.read(buffer.subarray(size));
+    if (count === null) {
+      throw new ProxyError("handshake_failed", "It was closed amid its PROXY header");
+    }
+    size += count;
+  }
+}
+
+/** Some probes end by a reset. */
+async function readFirst(socket: Deno.TcpConn, buffer: Uint8Array): Promise<number | null> {
+  try {
+    return await socket.read(buffer);
+  } catch (error) {
+    if (error instanceof Deno.errors.ConnectionReset) return null;
+    throw error;
   }
 }
 

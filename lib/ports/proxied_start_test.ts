@@ -10,7 +10,7 @@ Deno.test("readProxiedStart() gives the client of a header that comes in pieces,
   await using pair = await connect();
   const started = readProxiedStart(pair.accepted, { timeout: 10_000 });
   for (const piece of pieces.slice(0, 3)) await pair.send(piece);
-  const { origin, rest } = await started;
+  const { origin, rest = new Uint8Array(0) } = await started ?? {};
   assert.deepEqual(origin, {
     peer: { host: "192.0.2.7", port: 4711 },
     local: { host: "192.0.2.1", port: 443 },
@@ -34,9 +34,20 @@ Deno.test("readProxiedStart() reads a header of 4 KiB and tells nobody for LOCAL
   assert.deepEqual(await started, { origin: undefined, rest: new Uint8Array(0) });
 });
 
+Deno.test("readProxiedStart() gives nothing for who leaves without a word", async () => {
+  await using pair = await connect();
+  const started = readProxiedStart(pair.accepted, { timeout: 10_000 });
+  await pair.client.closeWrite();
+  assert.equal(await started, undefined);
+  assert.equal(await pair.client.read(new Uint8Array(1)), null);
+});
+
 const FAILURES: readonly [name: string, code: string, act: (pair: Pair) => Promise<void>][] = [
   ["something else comes", "bad_proxy_header", (pair) => pair.send("GET / HTTP/1.1\r\n")],
-  ["it ends", "handshake_failed", (pair) => pair.client.closeWrite()],
+  ["it ends amid it", "handshake_failed", async (pair) => {
+    await pair.send("PROXY TCP");
+    await pair.client.closeWrite();
+  }],
   ["nothing comes in time", "handshake_timeout", () => Promise.resolve()],
   ["half of it comes in time", "handshake_timeout", (pair) => pair.send("PROXY TCP")],
 ];

@@ -88,10 +88,13 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
     if (place === undefined) return socket.close();
     const entry = pending.add(socket);
     try {
-      const { origin, rest } = await readProxiedStart(socket, {
-        timeout: options.handshakeTimeout,
-      });
+      const start = await readProxiedStart(socket, { timeout: options.handshakeTimeout });
       pending.remove(entry);
+      if (start === undefined) {
+        place.leave();
+        return observe({ kind: "probed", listen: address });
+      }
+      const { origin, rest } = start;
       const ends = origin ?? { peer, local: toAddress(socket.localAddr) };
       if (!place.name(ends.peer)) return socket.close();
       serve(socket, { place, ends, rest });

@@ -121,8 +121,13 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
     const began = performance.now();
     const entry = unnamed.add(tcp);
     try {
-      const { origin, rest } = await readProxiedStart(tcp, { timeout });
+      const start = await readProxiedStart(tcp, { timeout });
       unnamed.remove(entry);
+      if (start === undefined) {
+        place.leave();
+        return options.onGone?.();
+      }
+      const { origin, rest } = start;
       const ends = origin ?? { peer, local: toAddress(tcp.localAddr) };
       if (!place.name(ends.peer)) return closeQuietly(tcp);
       shakeHands(tcp, { place, ends, first: rest, began });

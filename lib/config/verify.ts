@@ -11,6 +11,7 @@ import { nearest } from "./suggest.ts";
 import { verifyCluster } from "./verify_cluster.ts";
 import { verifyHsts } from "./verify_hsts.ts";
 import { verifySticky } from "./verify_sticky.ts";
+import { verifyTcpRules } from "./verify_tcp.ts";
 
 /** What is wrong between the parts of a configuration whose form is right; no file is opened. */
 export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
@@ -36,6 +37,7 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...verifySticky(config),
     ...verifyHsts(config),
     ...verifyCluster(config),
+    ...verifyTcpRules(config),
     ...rulesOfPassthrough(config).filter(({ path }) => says(path)),
     ...httpKeysOfTcpChecks(config).filter(({ path }) => says(path)),
     ...idleServers(config),

@@ -1,7 +1,7 @@
 import { formatAddress } from "../core/address.ts";
-import { isUnconditional } from "../http/conditions.ts";
 import { error, type Finding, warning } from "./finding.ts";
-import type { Config, ListenerConfig, RouteConfig } from "./config.ts";
+import type { Config } from "./config.ts";
+import { isForTcp, isTcpAlone, tcpListener } from "./verify_tcp.ts";
 
 /** What keeping clients at their servers takes of the rest. */
 export function verifySticky(config: Config): Finding[] {
@@ -9,10 +9,10 @@ export function verifySticky(config: Config): Finding[] {
 }
 
 /** Who writes `sticky` must not believe that it holds where nothing is seen of cookies. */
-function cookielessBackends({ backends, routes, listeners }: Config): Finding[] {
-  const tcp = listeners.find(isTcp);
-  const serving = listeners.filter(({ kind }) => kind !== "redirect");
-  const wayOut = serving.every(isTcp)
+function cookielessBackends(config: Config): Finding[] {
+  const { backends, routes } = config;
+  const tcp = tcpListener(config);
+  const wayOut = isTcpAlone(config)
     ? "take sticky out; balance: source_hash goes by the client's address"
     : 'paths: ["/"] on that route keeps it for http';
   return [...backends].flatMap(([name, { sticky }]): Finding[] => {
@@ -30,14 +30,6 @@ function cookielessBackends({ backends, routes, listeners }: Config): Finding[] 
       `${formatAddress(tcp.listen)}: ${wayOut}`;
     return [error(at, message)];
   });
-}
-
-function isTcp(listener: ListenerConfig): boolean {
-  return listener.kind === "tls" && listener.mode === "tcp";
-}
-
-function isForTcp({ paths, conditions }: RouteConfig): boolean {
-  return paths.length === 0 && isUnconditional(conditions);
 }
 
 /** Two backends of one host would take each other's cookies for forged, and set their own. */

@@ -1,0 +1,52 @@
+import { formatAddress } from "../core/address.ts";
+import { isUnconditional } from "../http/conditions.ts";
+import { error, type Finding } from "./finding.ts";
+import type { Config, ListenerConfig, RouteConfig } from "./config.ts";
+
+/** A listener whose connections are not looked into, where there is one. */
+export function tcpListener({ listeners }: Config): ListenerConfig | undefined {
+  return listeners.find(isTcp);
+}
+
+/** Whether nothing is served but connections that are not looked into. */
+export function isTcpAlone({ listeners }: Config): boolean {
+  return listeners.filter(({ kind }) => kind !== "redirect").every(isTcp);
+}
+
+/** Whether a connection that is not looked into may go by a route. */
+export function isForTcp({ paths, conditions }: RouteConfig): boolean {
+  return paths.length === 0 && isUnconditional(conditions);
+}
+
+function isTcp(listener: ListenerConfig): boolean {
+  return listener.kind === "tls" && listener.mode === "tcp";
+}
+
+/**
+ * Rules that say who may, of routes that connections in tcp mode go by too, for which nobody asks
+ * them. An error, as who writes `allow` must not believe that it holds.
+ */
+export function verifyTcpRules(config: Config): Finding[] {
+  const tcp = tcpListener(config);
+  if (tcp === undefined) return [];
+  const wayOut = isTcpAlone(config)
+    ? "take it out"
+    : 'paths: ["/"] on this route keeps it for http';
+  return config.routes.flatMap((route, index) => {
+    if (route.backend === undefined || route.passthrough || !isForTcp(route)) return [];
+    return accessKeys(route).map((key) => {
+      const message = `"${key}" cannot hold for what comes in tcp mode from ` +
+        `${formatAddress(tcp.listen)}: ${wayOut}`;
+      return error(["routes", index, key], message);
+    });
+  });
+}
+
+function accessKeys({ allow, deny, rateLimit, basicAuth }: RouteConfig): readonly string[] {
+  return [
+    ...(allow.length > 0 ? ["allow"] : []),
+    ...(deny.length > 0 ? ["deny"] : []),
+    ...(rateLimit === undefined ? [] : ["rate_limit"]),
+    ...(basicAuth === undefined ? [] : ["basic_auth"]),
+  ];
+}

@@ -36,7 +36,7 @@ Usage: deno task compile [--config F [--systemd]] [--target T]... [--output FOLD
                  of deno task proxy, which serve any configuration
   --systemd      and with those to tell systemd that it is ready (Type=notify)
   --target T     for another machine, may repeat: ${TARGETS.join(",\n                 ")}
-  --output DIR   where to, dist by default
+  --output DIR   where to: dist, or a folder below it, as the task may write nowhere else
   -h, --help     this text`;
 
 async function main(args: string[]): Promise<number> {

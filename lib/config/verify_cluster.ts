@@ -2,8 +2,18 @@ import { formatAddress, isLoopback } from "../core/address.ts";
 import { type Finding, warning } from "./finding.ts";
 import type { Config } from "./config.ts";
 
-/** A Redis that anybody who reaches it may read, where it has the keys of all replicas. */
-export function verifyCluster({ cluster }: Config): Finding[] {
+/** What of a Redis that has the keys of all replicas is most likely not meant. */
+export function verifyCluster(config: Config): Finding[] {
+  return [...openToAnybody(config), ...idleAuthority(config)];
+}
+
+function idleAuthority({ cluster }: Config): Finding[] {
+  return cluster?.caFile === undefined || cluster.tls
+    ? []
+    : [warning(["cluster", "ca_file"], '"ca_file" means nothing without "tls: true"')];
+}
+
+function openToAnybody({ cluster }: Config): Finding[] {
   if (cluster === undefined || cluster.passwordFile !== undefined) return [];
   if (isLoopback(cluster.redis.host)) return [];
   const message = `private keys lie in ${formatAddress(cluster.redis)}, and whoever reaches it ` +

@@ -12,9 +12,13 @@ const CASES: readonly (readonly [cluster: string, findings: readonly string[]])[
   ['{ redis: "10.0.0.9:6379", password_file: pw }', []],
   ['{ redis: "127.0.0.1:6379" }', []],
   ['{ redis: "localhost:6379" }', []],
+  ['{ redis: "10.0.0.9:6379", password_file: pw, tls: true, ca_file: ca }', []],
+  ['{ redis: "10.0.0.9:6379", password_file: pw, ca_file: ca }', [
+    '5:64: warning "ca_file" means nothing without "tls: true"',
+  ]],
 ];
 
-Deno.test("verifyConfig() warns of a Redis with keys that anybody may read", () => {
+Deno.test("verifyConfig() warns of a Redis with keys that anybody may read, or without the TLS that is meant", () => {
   for (const [cluster, findings] of CASES) {
     const text = `listeners: [{ listen: "127.0.0.1:1" }]
 certificates: [{ cert: a, key: b }]

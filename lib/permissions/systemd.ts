@@ -36,6 +36,7 @@ export function systemdDropIn(
     ...(ports.includes(0) ? [] : [
       "SocketBindDeny=any",
       ...ports.map((port) => `SocketBindAllow=tcp:${port}`),
+      ...(asksNameServers(config) ? ["SocketBindAllow=udp:1024-65535"] : []),
     ]),
     // an empty value takes what the unit has given back
     "AmbientCapabilities=",
@@ -45,6 +46,16 @@ export function systemdDropIn(
       `CapabilityBoundingSet=${capability}`,
     ]),
   ].join("\n");
+}
+
+/**
+ * Whether the runtime itself asks a name server: it binds the socket of each question to a port that
+ * it draws, while the system's resolver binds none.
+ */
+function asksNameServers({ backends }: Config): boolean {
+  return [...backends.values()].some(({ servers, dns }) =>
+    dns.server !== undefined && servers.some(({ address }) => address.kind === "dns")
+  );
 }
 
 /** A word of a command line, as systemd.service(5) takes it apart: no variable, no specifier. */

@@ -19,6 +19,18 @@ Deno.test("systemdDropIn() allows the ports there are, and the capability where 
   ], "a port of the system's choice is not known");
 });
 
+Deno.test("systemdDropIn() allows the sockets that a name server is asked from", () => {
+  const asked = "[{ listen: ':8443' }]\nbackends: { a: { servers: ['SERVER'], dns: { DNS } } }";
+  const bound = (server: string, dns: string) =>
+    dropIn(asked.replace("SERVER", server).replace("DNS", dns))
+      .filter((line) => line.startsWith("SocketBindAllow="));
+  const tcp = "SocketBindAllow=tcp:8443";
+  const server = "server: '127.0.0.1:8600'";
+  assert.deepEqual(bound("dns:a.test:80", server), [tcp, "SocketBindAllow=udp:1024-65535"]);
+  assert.deepEqual(bound("dns:a.test:80", ""), [tcp]);
+  assert.deepEqual(bound("a.test:80", server), [tcp]);
+});
+
 Deno.test("systemdDropIn() writes a command that systemd takes literally", () => {
   const command = ["/usr/bin/deno", "run", "--allow-read=/a b,/100%", "/x$y", 'a"b\\c'];
   assert.deepEqual(dropIn("[{ listen: ':0' }]", command).slice(0, 2), [

@@ -166,6 +166,28 @@ Deno.test("an order that was cut short is taken up, by the same account and with
   assert.equal(await acme.store.order("cut.example.test"), undefined);
 });
 
+Deno.test("a certificate that could not be stored is fetched again rather than ordered", async () => {
+  await using acme = await setUp();
+  const { settings, store } = acme;
+  const names = ["full.example.test"];
+  const { saveCertificate } = store;
+  store.saveCertificate = () => Promise.reject(new Error("No space left on device"));
+  let told = acme.next();
+  const manager = acme.make();
+  manager.manage(settings, [names]);
+  const failed = await told;
+  assert.equal(failed.kind === "failed" ? failed.reason : "", "No space left on device");
+  await manager.idle;
+  store.saveCertificate = saveCertificate;
+  const order = await store.order("full.example.test");
+  acme.moveClock(DAY_MS);
+  told = acme.next();
+  manager.look();
+  assert.equal((await told).kind, "obtained");
+  assert.equal(acme.pebble.log.matching(/Added order/).length, 1, acme.pebble.log.text);
+  assert.equal((await store.certificate("full.example.test"))?.key, order?.key);
+});
+
 Deno.test("an account whose making was cut short is found by its key", async () => {
   await using acme = await setUp();
   const { settings, store } = acme;

@@ -211,8 +211,10 @@ export class CertificateManager implements Disposable {
       tell({ kind: "obtained", names, notAfter: got?.notAfter ?? 0 });
       await onObtained();
     } catch (error) {
-      const unreachable = error instanceof OrderError && error.unreachable;
-      if (!unreachable) await store.saveOrder(name, undefined).catch(() => {});
+      const isOrders = error instanceof OrderError;
+      const unreachable = isOrders && error.unreachable;
+      // what the store has failed at is taken up: a CA gives the same certificate a few times only
+      if (isOrders && !unreachable) await store.saveOrder(name, undefined).catch(() => {});
       await this.#failed(one, messageOf(error), { unreachable });
     }
   }

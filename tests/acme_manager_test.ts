@@ -213,6 +213,15 @@ Deno.test("an order that the CA has forgotten is placed anew", async () => {
   assert.equal((await told).kind, "obtained");
 });
 
+Deno.test("a pause by a clock that was days ahead is none", async () => {
+  await using acme = await setUp();
+  const state = { failures: 3, reason: "certificate expired", notBefore: Date.now() + 2 * DAY_MS };
+  await acme.store.saveState("early.example.test", state);
+  const told = acme.next();
+  acme.make().manage(acme.settings, [["early.example.test"]]);
+  assert.equal((await told).kind, "obtained");
+});
+
 Deno.test("a CA that is down costs nothing but time", async () => {
   await using acme = await setUp();
   await acme.pebble.stop();

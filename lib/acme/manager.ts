@@ -2,7 +2,13 @@ import { messageOf } from "../core/errors.ts";
 import { Authority, type AuthorityOptions, OrderError } from "./authority.ts";
 import type { ChallengeBoard, ChallengeType } from "./challenges.ts";
 import { type IssuedLeaf, readIssuedLeaf } from "./issued_leaf.ts";
-import { pauseAfter, renewalTime, type RenewalWindow, retryPause } from "./renewal.ts";
+import {
+  LONGEST_PAUSE_MS,
+  pauseAfter,
+  renewalTime,
+  type RenewalWindow,
+  retryPause,
+} from "./renewal.ts";
 import type { Keeper, PlacedOrder } from "./keeper.ts";
 import { NO_FAILURE } from "./store.ts";
 
@@ -154,11 +160,13 @@ export class CertificateManager implements Disposable {
   async #look(one: Managed): Promise<IssuedLeaf | undefined> {
     const { names, status: { notAfter: before } } = one;
     const name = names[0] ?? "";
-    const { store } = this.#options;
+    const { store, now } = this.#options;
     const stored = await store.certificate(name);
     const leaf = stored && await readIssuedLeaf(stored.chain);
     const { failures, reason, notBefore } = await store.state(name);
-    const due = Math.max(await this.#due(names, leaf), notBefore);
+    // what is further ahead is of a clock that was wrong
+    const pausesUntil = notBefore > now() + LONGEST_PAUSE_MS ? 0 : notBefore;
+    const due = Math.max(await this.#due(names, leaf), pausesUntil);
     one.status = { names, notAfter: leaf?.notAfter, due, failures, reason };
     // at the start, and by another replica: whoever serves finds out whether that is news
     if (leaf !== undefined && leaf.notAfter !== before) {

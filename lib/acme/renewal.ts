@@ -40,6 +40,12 @@ export function renewalTime(
 /** Milliseconds after so many failed orders in a row: no CA is asked more than five times an hour. */
 const PAUSES_MS = [60_000, 10 * 60_000, 3_600_000, 6 * 3_600_000, 86_400_000] as const;
 
+/** The share of a pause that chance adds at the most. */
+const CHANCE_SHARE = 1 / 10;
+
+/** No pause is longer, in milliseconds. */
+export const LONGEST_PAUSE_MS = PAUSES_MS[4] * (1 + CHANCE_SHARE);
+
 /**
  * Milliseconds to wait after an order has failed: from a minute to a day.
  *
@@ -48,7 +54,7 @@ const PAUSES_MS = [60_000, 10 * 60_000, 3_600_000, 6 * 3_600_000, 86_400_000] as
  */
 export function pauseAfter(failures: number, chance: number): number {
   const pause = PAUSES_MS[Math.min(failures, PAUSES_MS.length) - 1] ?? PAUSES_MS[0];
-  return Math.round(pause * (1 + chance / 10));
+  return Math.round(pause * (1 + chance * CHANCE_SHARE));
 }
 
 /**
@@ -57,7 +63,7 @@ export function pauseAfter(failures: number, chance: number): number {
  */
 export function retryPause(failures: number, chance: number): number {
   const pause = Math.min(5_000 * 2 ** (failures - 1), 10 * 60_000);
-  return Math.round(pause * (1 + chance / 10));
+  return Math.round(pause * (1 + chance * CHANCE_SHARE));
 }
 
 /**

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import net from "node:net";
-import { startHttp } from "./support/backends.ts";
+import { startHttp, unusedPort } from "./support/backends.ts";
+import { testCertificates } from "./support/certificates.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import { CAPTURED_HELLOS } from "./support/client_hellos.ts";
 import { nodeTransport, TestConnection } from "./support/connection.ts";
@@ -95,6 +96,32 @@ for (const engine of ENGINES) {
     await proxy.log.first(
       / connections refused .*count=1 limit=connections_per_ip peer=127\.0\.0\.1:/,
     );
+  });
+
+  Deno.test(`a listener that is opened anew counts the connections that it had (${engine})`, async () => {
+    await using backend = await startHttp();
+    const { ec } = await testCertificates();
+    const port = await unusedPort();
+    const make = (http2: boolean) =>
+      JSON.stringify({
+        listeners: [{ listen: `127.0.0.1:${port}`, engine, http2 }],
+        certificates: [ec],
+        backends: { default: { servers: [backend.address] } },
+        routes: [{ backend: "default" }],
+        workers: 1,
+        limits: { connections_per_ip: 1 },
+      });
+    await using proxy = await startConfigured(make(true));
+    using first = await connectTls(port);
+    await first.write(encodeRequest("/"));
+    assert.equal((await readAnswer(first)).body, "hello");
+    await proxy.config.write(make(false));
+    assert.match(await proxy.reload(), /: 1 listener changed, /);
+    using refused = await connectTcp(port);
+    await refused.untilGone();
+    await proxy.log.first(/ connections refused .*limit=connections_per_ip /);
+    await first.write(encodeRequest("/"));
+    assert.equal((await readAnswer(first)).body, "hello");
   });
 
   Deno.test(`slow clients cost no connection to a backend (${engine})`, async () => {

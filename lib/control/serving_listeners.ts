@@ -10,7 +10,7 @@ import type { Observer } from "../core/event.ts";
 import { Live } from "../core/live.ts";
 import type { Deadlines } from "../io/deadlines.ts";
 import { admitClient } from "../proxy/admit_client.ts";
-import { ConnectionLimit } from "../proxy/connection_limit.ts";
+import { type ConnectionCounts, ConnectionLimit } from "../proxy/connection_limit.ts";
 import { type HttpSessionOptions, serveHttp } from "../proxy/http_session.ts";
 import { openListener } from "../proxy/listener.ts";
 import { openPlainListener } from "../proxy/plain_listener.ts";
@@ -55,6 +55,8 @@ export class ServingListeners {
   /** What a CA may ask for. */
   readonly #challenges = new Live<PendingChallenges>(NO_CHALLENGES);
   #challengeCertificates: ReadonlyMap<string, Certificate> = new Map();
+  /** Of connections, by the address of their listener. */
+  readonly #counts = new Map<string, ConnectionCounts>();
 
   constructor(options: ServingOptions) {
     this.#options = options;
@@ -146,15 +148,25 @@ export class ServingListeners {
 
   /** Counts the connections of one listener; its limits change with the configuration. */
   #limitOf(address: Address): ConnectionLimit {
-    const { policy, deadlines, counters, descriptors, observe } = this.#options;
-    const name = `listener ${formatAddress(address)}`;
+    const { policy, deadlines, descriptors, observe } = this.#options;
     return new ConnectionLimit({
-      open: counters.count(name),
-      byHost: counters.byKey(name),
-      unproven: counters.count(`${name} unproven`),
+      ...this.#countsOf(address),
       limits: () => policy.current.limits,
       onRefused: (refused) => observe({ kind: "connections_refused", listen: address, ...refused }),
       ...{ deadlines, descriptors },
     });
+  }
+  /** Connections outlive their listener, so the next one on its address goes on with its counts. */
+  #countsOf(address: Address): ConnectionCounts {
+    const { counters } = this.#options;
+    const name = `listener ${formatAddress(address)}`;
+    const counts = this.#counts.get(name) ?? {
+      open: counters.count(name),
+      byHost: counters.byKey(name),
+      unproven: counters.count(`${name} unproven`),
+    };
+    // a port that the system chose is nobody's
+    if (address.port !== 0) this.#counts.set(name, counts);
+    return counts;
   }
 }

@@ -24,14 +24,18 @@ export interface RefusedConnections {
 /** A limit of a listener; `handshakes` is half of the others' room. */
 export type LimitName = keyof ConnectionLimits | "handshakes";
 
-export interface ConnectionLimitOptions {
-  /** Read anew for every connection. */
-  readonly limits: () => ConnectionLimits;
+/** How many there are. */
+export interface ConnectionCounts {
   /** How many are open, and of each host, by whoever else accepts for this listener as well. */
   readonly open: Count;
   readonly byHost: CountByKey;
   /** Of those that are open, how many have yet to finish their handshake. */
   readonly unproven: Count;
+}
+
+export interface ConnectionLimitOptions extends ConnectionCounts {
+  /** Read anew for every connection. */
+  readonly limits: () => ConnectionLimits;
   /** How many descriptors this process may have; undefined where that is not known. */
   readonly descriptors?: number | undefined;
   readonly deadlines: Pick<Deadlines, "watch">;

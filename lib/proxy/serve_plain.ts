@@ -32,6 +32,7 @@ class PlainSession implements Session, Receiver {
   /** What it is refused by, as it has not told in time. */
   #refused: RewoundConnection | undefined;
   #closed = false;
+  #draining = false;
 
   constructor(client: HttpConnection, options: HttpSessionOptions) {
     this.done = new Promise((resolve) => this.#finish = resolve);
@@ -46,6 +47,7 @@ class PlainSession implements Session, Receiver {
   drain(): void {
     if (this.#served !== undefined) this.#served.drain();
     else if (this.#filled === 0) this.#close();
+    else this.#draining = true;
   }
 
   retire(): void {
@@ -85,6 +87,8 @@ class PlainSession implements Session, Receiver {
   #serve(session: Session): void {
     this.#served = session;
     if (this.#retired) session.retire?.();
+    // behind what has come, which is served yet
+    if (this.#draining) queueMicrotask(() => session.drain());
     session.done.then(this.#finish);
   }
 

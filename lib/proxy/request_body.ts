@@ -88,12 +88,13 @@ export class RequestBody {
     this.#input.receive();
   }
 
-  /** Gives what has come, or waits for more where that is nothing but its framing. */
+  /** Gives what has come, or waits for more where nothing of that goes on. */
   giveMore(): void {
     const { walk } = this.#input;
     const before = walk.bytes;
     if (!this.#take()) return;
-    if (walk.bytes === before && !walk.ended) {
+    // in chunks a frame goes on, though it may have come without its data
+    if (walk.from === walk.to && !walk.ended) {
       this.#input.renew();
       return this.#input.receive();
     }

@@ -133,6 +133,20 @@ Deno.test("RequestBody waits for more where only framing has come", () => {
   assert.deepEqual(play.told, ["", "abc", " end"]);
 });
 
+Deno.test("RequestBody passes chunks whole, wherever they are cut", () => {
+  const text = "3\r\nabc\r\na\r\n0\r\n\r\nGET /\r\n0\r\n\r\n";
+  for (const size of [1, 2, 3, 4, 5, 7, text.length]) {
+    const play = new Play();
+    play.begin(CHUNKED, { chunks: true });
+    for (let at = 0; at < text.length; at += size) {
+      if (!play.isReading) play.take();
+      play.come(text.slice(at, at + size));
+    }
+    assert.equal(play.told.join(""), `${text} end`, `${size} at a time`);
+    assert.ok(play.body.isOver);
+  }
+});
+
 Deno.test("RequestBody keeps what comes while it is held", () => {
   const play = new Play();
   play.begin(THREE);

@@ -73,7 +73,6 @@ const SLOW_LINGER_MS = 1_000;
  */
 class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   readonly client: HttpConnection;
-  readonly givesChunks = true;
   readonly pins = new Pins();
   /** Settles when the connection is over. */
   readonly ended: Promise<void>;
@@ -301,6 +300,10 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
 
   get bodyBytes(): number {
     return this.#body.bytes;
+  }
+
+  get givesChunks(): boolean {
+    return this.#body.givesChunks;
   }
 
   readBody(chunks: boolean): void {

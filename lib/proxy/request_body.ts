@@ -33,6 +33,8 @@ export class RequestBody {
   /** Whether the client may wait for a 100 Continue before it sends anything. */
   #expecting = false;
   #isAnswered = false;
+  /** Whether it has begun as plain bytes: so it goes on, whoever gets it then. */
+  #isPlain = false;
 
   constructor(input: RequestInput, options: RequestBodyOptions) {
     this.#input = input;
@@ -45,6 +47,12 @@ export class RequestBody {
     this.#state = "unread";
     this.#expecting = expectsContinue;
     this.#isAnswered = false;
+    this.#isPlain = false;
+  }
+
+  /** Whether it can be given in chunks. */
+  get givesChunks(): boolean {
+    return !this.#isPlain;
   }
 
   /** Bytes so far. */
@@ -64,6 +72,7 @@ export class RequestBody {
 
   /** Gives the first range, see `ClientStream.readBody`. */
   read(chunks: boolean): void {
+    this.#isPlain = !chunks;
     this.#input.asChunks(chunks);
     this.#clock?.renew();
     if (this.#take()) this.#give();

@@ -162,6 +162,20 @@ Deno.test("RequestBody keeps what comes while it is held", () => {
   assert.deepEqual(play.told, ["", "ab", "c end"]);
 });
 
+Deno.test("RequestBody stays plain where it has begun so", () => {
+  const play = new Play();
+  play.begin(CHUNKED, { chunks: false });
+  play.take();
+  // its frame is taken off by now
+  play.come("3\r\n");
+  play.body.hold();
+  assert.equal(play.body.givesChunks, false);
+  play.body.read(play.body.givesChunks);
+  play.take();
+  play.come("abc\r\n0\r\n\r\n");
+  assert.deepEqual(play.told, ["", "", "abc end"]);
+});
+
 Deno.test("RequestBody gives trailers behind the last range", () => {
   const play = new Play();
   play.begin(`${CHUNKED}3\r\nabc\r\n0\r\nA: b\r\n\r\n`);

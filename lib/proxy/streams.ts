@@ -26,8 +26,9 @@ export interface ClientStream {
   readonly bytesOut: number;
   /** Connections to servers that are this client's alone. */
   readonly pins: Pins;
-  /** Whether it can take bodies of unknown length in chunks, and give them: see `ServerStream`. */
+  /** Whether it can take bodies of unknown length in chunks: see `ServerStream`. */
   readonly takesChunks: boolean;
+  /** Whether it can give them so; not one that has begun as plain bytes. */
   readonly givesChunks: boolean;
   /**
    * Begins to give the request's body to `RequestReader.requestBody`: one range at once, which may

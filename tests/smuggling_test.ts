@@ -1,11 +1,42 @@
 import assert from "node:assert/strict";
-import { startHttp } from "./support/backends.ts";
-import { encodeAnswer, encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
+import { startBackend, startHttp } from "./support/backends.ts";
+import { eventually } from "./support/deadline.ts";
+import {
+  encodeAnswer,
+  encodeRequest,
+  readAnswer,
+  readRequestHead,
+  valuesOf,
+} from "./support/http.ts";
 import { SMUGGLED, SMUGGLING } from "./support/smuggling.ts";
 import { ENGINES, startProxyFor } from "./support/start_proxy.ts";
 import { connectTls } from "./support/tls_client.ts";
 
+/** A chunk whose data look like an end and a request, in pieces that each come alone. */
+const CHUNK = ["12\r\n", "0\r\n\r\nGET /smuggled", "\r\n", "0\r\n\r\n"];
+
 for (const engine of ENGINES) {
+  Deno.test(`a chunk keeps its frame, whatever comes of it alone (${engine})`, async () => {
+    let got = -1;
+    await using backend = await startBackend(async (connection) => {
+      await readRequestHead(connection);
+      got++;
+      for (const piece of CHUNK) {
+        assert.equal(await connection.readText(piece.length), piece);
+        got++;
+      }
+      await connection.write(encodeAnswer("whole"));
+    });
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    using client = await connectTls(proxy.port);
+    await client.write("POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (const [index, piece] of CHUNK.entries()) {
+      await eventually(() => Promise.resolve(got === index || undefined), `piece ${index}`);
+      await client.write(piece);
+    }
+    assert.equal((await readAnswer(client)).body, "whole");
+  });
+
   Deno.test(`nothing is smuggled past the proxy, in ${SMUGGLING.length} ways (${engine})`, async () => {
     await using backend = await startHttp(({ target }) => encodeAnswer(target), {
       brokenOff: true,

@@ -72,7 +72,6 @@ export const CRYPTO_SYMBOLS = {
   OPENSSL_sk_num: { parameters: ["pointer"], result: "i32" },
   OPENSSL_sk_value: { parameters: ["pointer", "i32"], result: "pointer" },
   BIO_new_bio_pair: { parameters: ["buffer", "usize", "buffer", "usize"], result: "i32" },
-  BIO_new_mem_buf: { parameters: ["buffer", "i32"], result: "pointer" },
   BIO_s_mem: { parameters: [], result: "pointer" },
   BIO_new: { parameters: ["pointer"], result: "pointer" },
   BIO_free: { parameters: ["pointer"], result: "i32" },

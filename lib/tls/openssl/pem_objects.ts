@@ -19,8 +19,7 @@ export function readCrls({ crypto }: OpenSsl, pem: string): readonly Pointer[] {
  */
 export function readKey(openssl: OpenSsl, pem: string): Pointer {
   const { crypto } = openssl;
-  const text = cString(pem);
-  const bio = crypto.BIO_new_mem_buf(text, text.length - 1);
+  const bio = bioOf(crypto, pem);
   const key = crypto.PEM_read_bio_PrivateKey(bio, null, null, null);
   crypto.BIO_free(bio);
   if (key === null) throw new ProxyError("bad_config", takeError(openssl));
@@ -32,12 +31,22 @@ function readAll(
   pem: string,
   read: (bio: Deno.PointerValue) => Deno.PointerValue,
 ): readonly Pointer[] {
-  const text = cString(pem);
-  const bio = crypto.BIO_new_mem_buf(text, text.length - 1);
+  const bio = bioOf(crypto, pem);
   const objects: Pointer[] = [];
   for (let object; (object = read(bio)) !== null;) objects.push(object);
   crypto.BIO_free(bio);
   // reading ends with an error that says that there are no more
   crypto.ERR_clear_error();
   return objects;
+}
+
+/**
+ * A BIO with a copy of a text, to be freed by `BIO_free`. One that reads the text where it lies would
+ * read what the runtime may have freed by then: it does not know that somebody goes on reading.
+ */
+function bioOf(crypto: OpenSsl["crypto"], pem: string): Deno.PointerValue {
+  const text = cString(pem);
+  const bio = crypto.BIO_new(crypto.BIO_s_mem());
+  crypto.BIO_write(bio, text, text.length - 1);
+  return bio;
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { startHttp } from "./support/backends.ts";
+import { startHttp, unusedPort } from "./support/backends.ts";
 import { FAST_CHECKS, startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
 import { eventually } from "./support/deadline.ts";
@@ -36,12 +36,12 @@ Deno.test("random uses every server", async () => {
 });
 
 /** A server whose answers wait for the test. */
-async function startSlow(name: string) {
+async function startSlow(name: string, listen: { port?: number } = {}) {
   const waiting: (() => void)[] = [];
   const backend = await startHttp(async () => {
     await new Promise<void>((resolve) => waiting.push(resolve));
     return encodeAnswer(name);
-  }, { brokenOff: true });
+  }, { brokenOff: true, listen });
   return Object.assign(backend, {
     answerAll: () => waiting.splice(0).forEach((answer) => answer()),
   });
@@ -121,6 +121,34 @@ Deno.test("a server that drains gets nothing new, and finishes what it has", asy
   assert.deepEqual(counted(await askAll(proxy.port, 5)), { b: 5 });
   slow.answerAll();
   assert.equal((await readAnswer(client)).body, "slow");
+});
+
+Deno.test("who waits for a server that was not tried yet holds nobody up", async () => {
+  await using busy = await startSlow("busy");
+  const port = await unusedPort();
+  const servers = [`127.0.0.1:${port}`, busy.address]
+    .map((address) => ({ address, max_connections: 1 }));
+  const api = { servers, queue: { max: 2, timeout: "60s" }, ejection: { failures: 0 } };
+  await using proxy = await startConfigured({
+    backends: { api: { ...api, health: { type: "none" } } },
+    settings: { workers: 1 },
+  });
+  using client = await Http2Client.connect(proxy.port);
+  await client.ask(1, "/");
+  await waitForRequest(busy);
+  await client.ask(3, "/");
+  await proxy.log.count(/ server failed /, 2);
+  await using back = await startSlow("back", { port });
+  await client.ask(5, "/");
+  await waitForRequest(back);
+  await client.ask(7, "/");
+  assert.equal((await client.get(9, "/")).status, 503);
+  back.answerAll();
+  await eventually(() => Promise.resolve(back.requests.length > 1 || undefined), "its request");
+  back.answerAll();
+  assert.equal((await client.answer(7)).body, "back");
+  busy.answerAll();
+  assert.equal((await client.answer(1)).body, "busy");
 });
 
 Deno.test("who has left takes no room from those who wait for a place", async () => {

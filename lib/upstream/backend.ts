@@ -86,9 +86,12 @@ export class Backend {
    *   once or by the promise
    */
   claim(client: string, claim?: Claim, onWait?: OnWait): Server | Promise<Server> {
-    const choosy = claim?.kept !== undefined;
-    return this.#enter(client, claim) ??
-      this.#options.room.wait(() => this.#enter(client, claim), { choosy, onWait });
+    const server = this.#enter(client, claim);
+    if (server !== undefined) return server;
+    return this.#options.room.wait(() => this.#enter(client, claim), {
+      choosy: claim?.kept !== undefined || (claim?.tries?.count ?? 0) > 0,
+      onWait,
+    });
   }
 
   /**

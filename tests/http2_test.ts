@@ -583,6 +583,30 @@ Deno.test("a stop says so twice, and lets what runs come to its end", async () =
   assert.equal((await proxy.status).code, 0);
 });
 
+Deno.test("what a stop cuts off is not told as left by its client", async () => {
+  await using backend = await startBackend(async (connection) => {
+    const { target } = await readRequestHead(connection);
+    if (target === "/begun") {
+      await connection.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nbegun");
+    }
+    await connection.untilGone();
+  }, { brokenOff: true });
+  await using proxy = await startConfigured({
+    engine: ENGINE,
+    backends: { default: backend.address },
+    settings: { timeouts: { drain: "300ms" } },
+  });
+  using client = await Http2Client.connect(proxy.port);
+  await client.ask(1, "/begun");
+  await client.ask(3, "/waiting");
+  await backend.accepted(2);
+  await client.until(() => client.seen(1).body === "begun" || undefined, "a beginning");
+  proxy.signal("SIGTERM");
+  await proxy.log.first(/ request .*target=\/begun status=200 .*error=draining/);
+  await proxy.log.first(/ request .*target=\/waiting status=0 .*error=draining/);
+  assert.equal((await proxy.status).code, 0);
+});
+
 Deno.test("a connection that was ended for its client's fault is over once the client ends it", async () => {
   await using proxy = await startConfigured(JSON.stringify({
     listeners: [{ listen: "127.0.0.1:0", tls: false }],

@@ -31,7 +31,7 @@ export interface StreamReset {
   readonly untouched: boolean;
   /** For people. */
   readonly reason: string;
-  /** What the peer did wrong, where that was found here. */
+  /** What the peer did wrong, where that was found here, or why the connection was ended here. */
   readonly error?: ProxyError;
 }
 
@@ -223,10 +223,15 @@ export abstract class Connection<
     this.events.output();
   }
 
-  /** The connection is over without an error of HTTP/2: every stream is told. */
-  lost(reason: string): void {
+  /**
+   * The connection is over without an error of HTTP/2: every stream is told.
+   *
+   * @param error why it was ended, where the peer has not left
+   */
+  lost(reason: string, error?: ProxyError): void {
     if (this.#failed) return;
-    this.#end({ code: ERROR.cancel, by: "peer", untouched: false, reason });
+    const ended = { code: ERROR.cancel, by: "peer", untouched: false, reason } as const;
+    this.#end(error === undefined ? ended : { ...ended, error });
   }
 
   /** Ends the connection with an error, which is sent. */

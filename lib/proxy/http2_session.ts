@@ -325,7 +325,8 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
     this.#over = true;
     this.#pump.stop();
     const broken = reason === undefined ? undefined : asProxyError(reason, "internal");
-    this.connection.lost(broken?.message ?? "The connection is over");
+    const ours = broken?.code === "client_gone" ? undefined : broken;
+    this.connection.lost(broken?.message ?? "The connection is over", ours);
     this.#client.close(reason);
     this.#waitDeadline[Symbol.dispose]();
     this.#writeDeadline[Symbol.dispose]();

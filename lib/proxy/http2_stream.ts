@@ -159,7 +159,9 @@ export class Http2Stream implements ClientStream {
   }
 
   /** The stream is over before its time. */
-  failed({ by, code, reason }: StreamReset): void {
+  failed({ by, code, reason, error }: StreamReset): void {
+    // the client is still there, and its connection was ended here
+    if (by === "peer" && error !== undefined && this.#isBegun) return this.#abort(error);
     const isFault = by === "us" && code === ERROR.protocolError;
     this.#fail(new ProxyError(isFault ? "truncated_request" : "client_gone", reason));
   }
@@ -361,6 +363,12 @@ export class Http2Stream implements ClientStream {
     this.#givenBytes = range === undefined ? 0 : range.to - range.from;
     if (range === undefined) exchange.requestBody(NO_BYTES, 0, 0, ended);
     else exchange.requestBody(range.bytes, range.from, range.to, ended);
+  }
+
+  #abort(error: ProxyError): void {
+    this.#reading?.stop(0);
+    this.#tunnel?.failed(error);
+    this.#service.exchange.abort(error);
   }
 
   #fail(error: ProxyError): void {

@@ -22,6 +22,9 @@ import { type LeaseFacts, type LeaseUser, ServerLease } from "./server_lease.ts"
 import type { ClientStream, RequestReader } from "./streams.ts";
 import { Upload } from "./upload.ts";
 
+/** Interim answers (RFC 9110, section 15.2) of a request at the most, whatever its server has to say. */
+const MAX_INTERIMS = 1000;
+
 /**
  * Sends one request to a backend and its answer to the client, both as they come. It knows neither
  * framing nor socket: what it does is driven by what its two streams tell it, and in the common case
@@ -50,6 +53,8 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
     chunks: false,
     answerChunks: false,
   };
+  /** Interim answers that have come. */
+  #interims = 0;
   /** Whether the server has answered before it had all of the request. */
   #early = false;
   #answerEnded = false;
@@ -63,7 +68,7 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
     this.#owner = owner;
     this.#deadlines = deadlines;
     this.#lease = new ServerLease(client, this);
-    this.#clock = new ServerClock(deadlines.watch(), (error) => this.#serverLate(error));
+    this.#clock = new ServerClock(deadlines.watch(), (error) => this.#leaveServer(error));
   }
 
   /** Whether nothing is under way. */
@@ -219,6 +224,11 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
     const { status } = head;
     if (status >= 200) return this.#answer(head);
     if (status === 101) return void this.#tunnel(head).catch(this.onBug);
+    if (++this.#interims > MAX_INTERIMS) {
+      return this.#leaveServer(
+        new ProxyError("bad_response", "The server only gives interim answers"),
+      );
+    }
     if (status === 100) this.#upload.continued();
     if (this.#isClientsTurn) this.#clock.stop();
     // HTTP/1.0 knows of none (RFC 9110, section 15.2)
@@ -256,6 +266,7 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
     this.answeredAt = 0;
     this.tunnelled = 0;
     this.#early = false;
+    this.#interims = 0;
     this.#answerEnded = false;
     this.#error = undefined;
     this.#lease.begin();
@@ -289,7 +300,7 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
     return this.#state === "asked" && this.#upload.isClientsTurn;
   }
 
-  #serverLate(error: ProxyError): void {
+  #leaveServer(error: ProxyError): void {
     this.#lease.stream?.abort(error);
     this.serverFailed(error, "yes");
   }

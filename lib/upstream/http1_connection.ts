@@ -74,6 +74,8 @@ export class Http1Connection implements ServerStream, Receiver, Sender {
   #receiving = false;
   /** Whether bytes of the buffer are with the reader, who may have them sent though we are closed. */
   #isLent = false;
+  /** Whether the reader is being told of an interim answer. */
+  #isTelling = false;
   /** Bytes of the answer's head have come. */
   #answered = false;
   /** The head that was put up, until the body's first range goes with it. */
@@ -175,7 +177,8 @@ export class Http1Connection implements ServerStream, Receiver, Sender {
       case "interim":
         this.#state = "head";
         this.#head.begin(this.#at, this.#asked, this.#options.limits);
-        return this.#readNextHead();
+        // one that is passed on at once is followed by the next where it was read
+        return this.#isTelling ? undefined : this.#readNextHead();
       case "body":
         if (this.#isLong && this.#size < POOLED_BYTES) this.#use(takeRoomy());
         this.#at = this.#filled = HEAD_ROOM;
@@ -301,17 +304,26 @@ export class Http1Connection implements ServerStream, Receiver, Sender {
   }
 
   #readHead(): void {
-    if (this.#at === this.#filled || !this.#head.read(this.#buffer, this.#filled)) {
-      return this.#readMore();
+    while (this.#at < this.#filled && this.#head.read(this.#buffer, this.#filled)) {
+      this.#at = this.#head.end;
+      if (this.#head.status >= 200) return this.#begin(this.#reader as AnswerReader);
+      this.#tellInterim(this.#reader as AnswerReader);
+      if (this.#state !== "head") return;
     }
-    const { status, end, body, isChunked } = this.#head;
-    const reader = this.#reader as AnswerReader;
-    this.#at = end;
-    if (status < 200) {
-      this.#state = "interim";
-      this.#isLent = true;
-      return reader.answer(this.#head);
-    }
+    this.#readMore();
+  }
+
+  #tellInterim(reader: AnswerReader): void {
+    this.#state = "interim";
+    this.#isLent = true;
+    this.#isTelling = true;
+    reader.answer(this.#head);
+    this.#isTelling = false;
+  }
+
+  /** An answer begins that is no interim one. */
+  #begin(reader: AnswerReader): void {
+    const { body, isChunked } = this.#head;
     this.#state = "body";
     if (this.#head.has(ROLE.keepAlive)) {
       this.keepAliveMs = keepAliveTimeout(this.#head.values("keep-alive")) ?? Infinity;
@@ -334,9 +346,19 @@ export class Http1Connection implements ServerStream, Receiver, Sender {
 
   #readMore(): void {
     if (this.#filled === this.#buffer.bytes.length - TAIL_ROOM) {
-      this.#use(growRoomy(this.#buffer, this.#filled));
+      if (this.#at > HEAD_ROOM) this.#dropInterim();
+      else this.#use(growRoomy(this.#buffer, this.#filled));
     }
     this.#receive();
+  }
+
+  /** Interim answers that were passed on make room for what follows them. */
+  #dropInterim(): void {
+    this.#buffer.bytes.copyWithin(HEAD_ROOM, this.#at, this.#filled);
+    this.#filled -= this.#at - HEAD_ROOM;
+    this.#at = HEAD_ROOM;
+    this.#head.begin(HEAD_ROOM, this.#asked, this.#options.limits);
+    this.#head.read(this.#buffer, this.#filled);
   }
 
   #giveBody(reader: AnswerReader): void {

@@ -40,6 +40,9 @@ export interface StreamCarrier {
   ready(stream: Http2ServerStream): void;
 }
 
+/** Heads that wait to be told at the most: a server may give interim ones faster than they go on. */
+const MAX_HEADS = 100;
+
 /** One request on a connection by HTTP/2, and its answer. */
 export class Http2ServerStream implements ServerStream {
   readonly takesChunks = false;
@@ -186,6 +189,9 @@ export class Http2ServerStream implements ServerStream {
   // What its connection does.
 
   answered(head: Http2ResponseHead, ended: boolean): void {
+    if (this.#heads.length === MAX_HEADS) {
+      return this.#fail("bad_response", TOO_MANY_HEADS, "yes");
+    }
     this.#heads.push({ head, ended });
     this.#ended = ended;
     this.#connection.ready(this);
@@ -304,6 +310,8 @@ export class Http2ServerStream implements ServerStream {
     this.#inbox.clear();
   }
 }
+
+const TOO_MANY_HEADS = "The server gives interim answers faster than its client takes them";
 
 /** RFC 9113, section 7: such as for a login that is tied to a connection. */
 const WANTS_HTTP1 = "The server wants this request by HTTP/1.1 (HTTP_1_1_REQUIRED)";

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { startBackend } from "./support/backends.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
+import { encodeAnswer, encodeRequest, readAnswer, readRequest } from "./support/http.ts";
+import { Http2Client } from "./support/http2_client.ts";
+import { startNodeHttp2 } from "./support/node_http2_server.ts";
+import { ENGINES } from "./support/start_proxy.ts";
+import { connectTls } from "./support/tls_client.ts";
+
+/** As many as the tests of a request may bring. */
+const MOST = 1000;
+
+const HINT = `HTTP/1.1 103 Early Hints\r\nLink: </${"a".repeat(300)}>\r\n\r\n`;
+
+/** A server whose answer to `/n` comes behind so many interim ones, all in one piece. */
+function startHinting() {
+  return startBackend(async (connection) => {
+    for (let request; (request = await readRequest(connection)) !== undefined;) {
+      const hints = HINT.repeat(Number(request.target.slice(1)));
+      await connection.write(hints + encodeAnswer("at last"));
+    }
+  }, { brokenOff: true });
+}
+
+for (const engine of ENGINES) {
+  Deno.test(`interim answers go on, however many come at once, up to a bound (${engine})`, async () => {
+    await using server = await startHinting();
+    await using proxy = await startConfigured({
+      engine,
+      backends: { default: { servers: [server.address], ejection: { failures: 0 } } },
+    });
+    using client = await connectTls(proxy.port);
+    for (const count of [3, MOST, 0, 100]) {
+      await client.write(encodeRequest(`/${count}`));
+      const { status, body, interim } = await readAnswer(client);
+      assert.deepEqual([status, body, interim.length], [200, "at last", count]);
+    }
+    await client.write(encodeRequest(`/${MOST + 1}`));
+    assert.equal((await readAnswer(client)).status, 502);
+    await proxy.log.first(/ request .*status=502 .*error=bad_response /);
+    using old = await connectTls(proxy.port);
+    await old.write(`GET /${MOST} HTTP/1.0\r\nHost: localhost\r\n\r\n`);
+    const { status, interim } = await readAnswer(old);
+    assert.deepEqual([status, interim.length], [200, 0]);
+    using modern = await Http2Client.connect(proxy.port);
+    const answer = await modern.get(1, `/${MOST}`);
+    assert.deepEqual([answer.status, answer.body, answer.interim.length], [200, "at last", MOST]);
+    assert.equal((await modern.get(3, `/${MOST + 1}`)).status, 502);
+  });
+}
+
+Deno.test("a server by HTTP/2 that gives nothing but interim answers is left", async () => {
+  await using server = await startNodeHttp2(`
+    for (let i = 0; i < Number(head[":path"].slice(1)); i++) stream.additionalHeaders({ ":status": 103 });
+    stream.respond({ ":status": 200 });
+    stream.end("at last");
+  `);
+  await using proxy = await startConfigured({
+    backends: {
+      default: { servers: [server.address], protocol: "h2", ejection: { failures: 0 } },
+    },
+  });
+  using client = await connectTls(proxy.port);
+  for (const [count, expected] of [[3, 200], [2 * MOST, 502], [3, 200]] as const) {
+    await client.write(encodeRequest(`/${count}`));
+    assert.equal((await readAnswer(client)).status, expected);
+  }
+});

@@ -189,7 +189,7 @@ Deno.test("what comes of a body while another server is found for it gets there 
     await answers;
   }, { brokenOff: true });
   await using proxy = await startProxy(refusing.address, {
-    servers: [refusing.address, { address: slow.address, backup: true }],
+    servers: [{ address: refusing.address, weight: 3 }, slow.address],
   });
   using client = await Http2Client.connect(proxy.port);
   await client.ask(1, "/", { method: "POST", ended: false });

@@ -427,6 +427,47 @@ Deno.test("uploads go on while another stands still, and are asked for by window
   waiting.resolve();
 });
 
+Deno.test("an upload that others keep from being sent is not taken for a slow one", async () => {
+  const open = Promise.withResolvers<void>();
+  await using backend = await startBackend(async (connection) => {
+    const head = await readRequestHead(connection);
+    if (head.target === "/stuck") await open.promise;
+    let left = Number(valuesOf(head, "content-length")[0]);
+    while (left > 0) left -= (await connection.readSome())?.length ?? left;
+    await connection.write(encodeAnswer(head.target));
+  }, { brokenOff: true });
+  await using proxy = await startConfigured({
+    engine: ENGINE,
+    backends: { default: backend.address },
+    settings: { timeouts: { body_idle: "1s" } },
+  });
+  const [{ stdout }] = await Promise.all([
+    run("node", ["-e", STUCK_UPLOADS, `${proxy.port}`]),
+    // several times as long as a client may be silent
+    pause(5_000).then(() => open.resolve()),
+  ]);
+  assert.deepEqual(stdout.trim().split("\n").sort(), ["/late 200", ...Array(8).fill("/stuck 200")]);
+});
+
+/** A client that uploads much to a server that does not read yet, and a little to another. */
+const STUCK_UPLOADS = `
+const http2 = require("node:http2");
+const session = http2.connect("https://localhost:" + process.argv[1], { rejectUnauthorized: false });
+let open = 0;
+function upload(path, size) {
+  const head = { ":method": "POST", ":path": path, "content-length": size };
+  const stream = session.request(head);
+  open++;
+  stream.on("response", ({ ":status": status }) => console.log(path, status));
+  stream.on("error", () => {});
+  stream.on("close", () => --open === 0 && session.close());
+  stream.resume();
+  stream.end(Buffer.alloc(size));
+}
+for (let i = 0; i < 8; i++) upload("/stuck", 8_000_000);
+setTimeout(() => upload("/late", 100_000), 1500);
+`;
+
 Deno.test("more streams than are allowed are refused, and may be asked again", async () => {
   const open = Promise.withResolvers<void>();
   await using backend = await startHttp(async () => {

@@ -139,6 +139,11 @@ export abstract class Connection<
     return false;
   }
 
+  /** Whether the peer may send nothing of any body, as others that have come are yet to be taken. */
+  get isShut(): boolean {
+    return this.#window.isShut;
+  }
+
   get hasFailed(): boolean {
     return this.#failed;
   }

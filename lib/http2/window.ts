@@ -42,6 +42,11 @@ export class ReceiveWindow {
     this.#maxSize = maxSize;
   }
 
+  /** Whether the peer may send nothing before it is told of more. */
+  get isShut(): boolean {
+    return this.#available <= 0;
+  }
+
   /** @returns false where the peer had no right to send so much */
   receive(bytes: number): boolean {
     this.#available -= bytes;

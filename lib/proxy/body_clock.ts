@@ -37,6 +37,12 @@ export class BodyClock {
     this.#options.deadline.arm(this.#credit.left, this.#options.onLate);
   }
 
+  /** The client could not send anything: its time begins anew. */
+  restart(): void {
+    this.renew();
+    this.start();
+  }
+
   /**
    * Leaves the deadline alone where the clock does not run.
    *

@@ -418,12 +418,17 @@ export class Http2Stream implements ClientStream {
     const slow = rate === 0 ? "" : `, or less than ${rate} bytes a second`;
     const reason = `Nothing of the body came for ${idle / 1000} s${slow}`;
     this.#readDeadline ??= this.#deadlines.watch();
-    return this.#reading = new BodyClock({
+    const clock = this.#reading = new BodyClock({
       deadline: this.#readDeadline,
       idle,
       rate,
-      onLate: () => this.#fail(new ProxyError("body_timeout", reason)),
+      onLate: () => {
+        // other uploads, whose servers are slow, may keep it from sending
+        if (this.#home.connection.isShut) clock.restart();
+        else this.#fail(new ProxyError("body_timeout", reason));
+      },
     });
+    return clock;
   }
 }
 

@@ -17,11 +17,11 @@ import { connectTcp, connectTls } from "./support/tls_client.ts";
 /** A byte a second would do for body_idle, and ten are too few for body_rate. */
 const SETTINGS = {
   timeouts: {
-    handshake: "500ms",
-    header: "600ms",
-    body_idle: "1500ms",
-    keep_alive: "700ms",
-    tunnel_idle: "800ms",
+    handshake: "2500ms",
+    header: "2600ms",
+    body_idle: "3s",
+    keep_alive: "2700ms",
+    tunnel_idle: "2800ms",
   },
   limits: { body_rate: 1000 },
 };
@@ -190,7 +190,7 @@ for (const engine of ENGINES) {
     await using backend = await startServer();
     await using proxy = await startConfigured({
       engine,
-      backends: { default: { servers: [backend.address], timeouts: { response: "900ms" } } },
+      backends: { default: { servers: [backend.address], timeouts: { response: "2900ms" } } },
       settings: SETTINGS,
     });
     using client = await connectTls(proxy.port);

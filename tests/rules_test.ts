@@ -231,6 +231,23 @@ Deno.test("respond has a body or a file, an ETag, and answers HEAD", async () =>
   assert.equal((await ask(at.proxy, "/robots.txt")).body, "User-agent: none\n");
 });
 
+Deno.test("an own answer without a body tells of no length, and each of one time", async () => {
+  const date = "Sun, 01 Jan 2023 00:00:00 GMT";
+  await using at = await start([
+    { paths: ["/empty"], respond: { status: 204 }, response_headers: { set: { Date: date } } },
+    { paths: ["/text"], respond: { body: "text" } },
+  ]);
+  for (const version of ["--http1.1", "--http2"]) {
+    const empty = await ask(at.proxy, "/empty", [version]);
+    assert.deepEqual(empty.headers.match(/^(?:date|content-length): .*$/gim), [
+      version === "--http2" ? `date: ${date}` : `Date: ${date}`,
+    ]);
+    const known = await ask(at.proxy, "/text", [version, "-H", "If-None-Match: *"]);
+    assert.match(known.headers, /^HTTP\/\S+ 304/);
+    assert.doesNotMatch(known.headers, /^content-length:/im);
+  }
+});
+
 Deno.test("allow and deny go by the client that a trusted proxy tells", async () => {
   await using at = await start([
     { paths: ["/in"], backend: "site", allow: ["10.0.0.0/8", "2001:db8::/32"], deny: ["10.6.6.6"] },

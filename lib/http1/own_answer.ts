@@ -1,7 +1,6 @@
 import { writeLatin1 } from "../core/latin1.ts";
-import { dateField } from "../http/date.ts";
 import { type Field, field } from "../http/field.ts";
-import type { OwnAnswer } from "../http/own_answer.ts";
+import { type OwnAnswer, ownAnswerFields } from "../http/own_answer.ts";
 import { reasonOf } from "../http/status.ts";
 import { responseHeadText } from "./head.ts";
 
@@ -18,13 +17,12 @@ export interface OwnAnswerTerms {
 
 /** The bytes of an answer of the proxy's own, with `Date` (RFC 9110, section 6.6.1). */
 export function encodeOwnAnswer(
-  { status, fields, body }: OwnAnswer,
+  answer: OwnAnswer,
   { method, minor = 1, keepAlive, now }: OwnAnswerTerms,
 ): Uint8Array {
+  const { status, body } = answer;
   const head = responseHeadText({ status, reason: reasonOf(status) }, [
-    ...fields,
-    dateField(now ?? Date.now()),
-    ...(status === 204 || status === 304 ? [] : [field("Content-Length", String(body.length))]),
+    ...ownAnswerFields(answer, now ?? Date.now()),
     ...connectionFields(minor, keepAlive),
   ]);
   const hasBody = method !== "HEAD";

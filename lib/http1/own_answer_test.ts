@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { fromLatin1, latin1 } from "../../tests/support/connection.ts";
+import { field } from "../http/field.ts";
 import { optionsAnswer } from "../http/options_answer.ts";
 import { redirectAnswer } from "../http/redirect_answer.ts";
 import { encodeOwnAnswer } from "./own_answer.ts";
@@ -54,6 +55,13 @@ Deno.test("encodeOwnAnswer() tells of no length where there is no body by defini
     const head = `HTTP/1.1 ${status} ${reason}\r\n${DATE}\r\n`;
     assert.equal(latin1(encodeOwnAnswer(answer, GET)), head);
   }
+});
+
+Deno.test("encodeOwnAnswer() tells one time, also where a rule has set it", () => {
+  const dated = field("Date", "Sun, 01 Jan 2023 00:00:00 GMT");
+  const answer = { status: 204, fields: [dated], body: new Uint8Array(0) };
+  const head = "HTTP/1.1 204 No Content\r\nDate: Sun, 01 Jan 2023 00:00:00 GMT\r\n\r\n";
+  assert.equal(latin1(encodeOwnAnswer(answer, GET)), head);
 });
 
 Deno.test("encodeOwnAnswer() has words for every status", () => {

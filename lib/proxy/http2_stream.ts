@@ -1,11 +1,10 @@
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
 import { ProxyError } from "../core/errors.ts";
-import { dateField } from "../http/date.ts";
 import type { Field } from "../http/field.ts";
 import { grpcMessage, grpcStatus, isGrpc } from "../http/grpc.ts";
 import { endToEndTrailers } from "../http/hop_fields.ts";
 import type { AnswerFacts, FieldChanges, PutField } from "../http/message.ts";
-import type { OwnAnswer } from "../http/own_answer.ts";
+import { type OwnAnswer, ownAnswerFields } from "../http/own_answer.ts";
 import { viaFieldOf } from "../http/via.ts";
 import type { AcceptedConnection } from "../http2/accepted_connection.ts";
 import type { StreamReset } from "../http2/connection.ts";
@@ -252,9 +251,7 @@ export class Http2Stream implements ClientStream {
     const body = this.request.method === "HEAD" ? NO_BYTES : answer.body;
     const ended = body.length === 0;
     connection.respond(this.#stream, answer.status, (put) => {
-      for (const { key, value } of answer.fields) put(key, value);
-      put("date", dateField(Date.now()).value);
-      put("content-length", String(answer.body.length));
+      for (const { key, value } of ownAnswerFields(answer, Date.now())) put(key, value);
     }, ended);
     if (ended) this.#service.exchange.taken();
     else this.#send(body, 0, body.length, true);

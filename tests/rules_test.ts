@@ -120,6 +120,22 @@ Deno.test("a server by HTTP/2 gets another Host as its authority", async () => {
   assert.deepEqual(told, Array(2).fill(`up.test  localhost:${at.proxy.port}`));
 });
 
+Deno.test("a server by HTTP/2 gets an IPv6 address in brackets for who names no host", async () => {
+  await using server = await startNodeHttp2(
+    `tell([head[":authority"], head["x-forwarded-host"]].join(" "));
+     stream.respond({ ":status": 200 }); stream.end();`,
+  );
+  await using at = await start([{ backend: "app" }], {
+    listeners: [{ listen: "[::1]:0", tls: false }],
+    certificates: [],
+    backends: { app: { servers: [server.address], protocol: "h2" } },
+  });
+  const [, port] = /\[::1\]:(\d+)/.exec(at.proxy.says.all.join("\n")) ?? [];
+  const flags = ["-s", "--http1.0", "--max-time", "20", "-H", "Host:"];
+  await runOk("curl", [...flags, `http://[::1]:${port}/`]);
+  assert.deepEqual(await server.lines.count(/^\S* \[::1\]$/, 1), ["[::1] [::1]"]);
+});
+
 Deno.test("answer rules hold for the proxy's own answers, which pages and JSON share", async () => {
   await using at = await start([
     { paths: ["/down"], backend: "down", response_headers: { set: { "X-Route": "down" } } },

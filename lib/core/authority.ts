@@ -1,6 +1,14 @@
 import { ipAddress } from "./host_name.ts";
 
 /**
+ * A host as it stands in an authority: an IPv6 address in brackets, and without its zone (RFC 3986,
+ * section 3.2.2).
+ */
+export function asAuthority(host: string): string {
+  return host.includes(":") ? `[${host.replace(/%.*/, "")}]` : host;
+}
+
+/**
  * The host of an authority (RFC 3986, section 3.2), as names are compared: lower case, no port, no
  * trailing dot, no brackets; undefined where what is in brackets is no address.
  */

@@ -1,3 +1,4 @@
+import { asAuthority } from "../core/authority.ts";
 import { fieldName, ROLE } from "../http/field_name.ts";
 import {
   appendedForwardedFields,
@@ -64,11 +65,6 @@ const REPLACED = ROLE.host | ROLE.requestId | ROLE.forwarded;
 
 const HOST = fieldName("Host");
 const X_REQUEST_ID = fieldName("X-Request-Id");
-
-/** An IPv6 address is in brackets there, and without its zone (RFC 3986, section 3.2.2). */
-function asAuthority(host: string): string {
-  return host.includes(":") ? `[${host.replace(/%.*/, "")}]` : host;
-}
 
 /**
  * A client that takes trailers is told of to the server, as they are passed on (RFC 9110, section

@@ -1,3 +1,4 @@
+import { asAuthority } from "../core/authority.ts";
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
 import { logsIn } from "../http/connection_login.ts";
 import type { Field } from "../http/field.ts";
@@ -95,7 +96,7 @@ export class Http2ServerStream implements ServerStream {
     this.#head = {
       method: this.#asksTunnel ? "CONNECT" : request.method,
       scheme: this.#connection.scheme,
-      authority: changes?.host ?? request.authority ?? forwarding.defaultHost,
+      authority: changes?.host ?? request.authority ?? asAuthority(forwarding.defaultHost),
       path: changes?.path ?? request.path,
       protocol: this.#asksTunnel ? "websocket" : undefined,
       fields: (put) =>

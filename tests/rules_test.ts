@@ -210,12 +210,15 @@ Deno.test("redirect keeps path and query and never leads where a client says", a
   await using at = await start([
     { paths: ["/r"], redirect: { to: "https://example.com{path}", status: 301 } },
     { paths: ["/p"], redirect: { to: "{path}" } },
+    { hosts: ["2001:db8::1"], redirect: { to: "https://{host}{path}" } },
   ]);
   const moved = await ask(at.proxy, "/r/x?a=b");
   assert.equal(moved.status, 301);
   assert.match(moved.headers, /^Location: https:\/\/example\.com\/r\/x\?a=b\r?$/m);
   const own = await ask(at.proxy, "/p/x");
   assert.match(own.headers, /^HTTP\/1\.1 308 [^]*^Location: \/p\/x\r?$/m);
+  const address = await ask(at.proxy, "/x", ["-H", "Host: [2001:DB8::1]:8443"]);
+  assert.match(address.headers, /^Location: https:\/\/\[2001:db8::1\]\/x\r?$/m);
   // the connection goes on, also behind a length that says that there is no body
   assert.doesNotMatch(own.headers, /^Connection: close/m);
   const posted = await ask(at.proxy, "/p/x", ["-X", "POST", "-H", "Content-Length: 0"]);

@@ -196,7 +196,7 @@ function routed(
   const { hosts, paths, backend: name, conditions: { methods, headers } } = found;
   const backend = name === undefined ? undefined : config.backends.get(name);
   const rules = describeRules(found);
-  const own = ownAnswerOf(found, { host: url.hostname, path: targetOf(url) });
+  const own = ownAnswerOf(found, { host: hostOf(url), path: targetOf(url) });
   const conditions = { ...(methods.length > 0 ? { methods } : {}), ...headersOf(headers) };
   return {
     route: { number: route + 1, hosts, paths, ...conditions },

@@ -9,7 +9,9 @@ listeners:
   - { listen: ":8080", redirect: https }
 certificates: [{ cert: a.test.crt, key: k }, { cert: b.test.crt, key: k }]
 backends: { one: { servers: ["h:1", "h:2"] } }
-routes: [{ hosts: [a.test, "::1"], backend: one }]
+routes:
+  - { hosts: [a.test, "::1"], backend: one }
+  - { hosts: ["::2", r.test], redirect: { to: "https://{host}{path}" } }
 `);
 
 /** The lines without the URL in front. */
@@ -49,6 +51,12 @@ Deno.test("explainRequest() says what becomes of a request", () => {
     "listener: 0.0.0.0:8080, redirect",
     "answer: 308: Location: https://a.test/x?y",
   ]);
+  for (const [asked, host] of [["[::2]", "[::2]"], ["r.test.", "r.test"]]) {
+    assert.equal(
+      linesFor(`https://${asked}:8443/x`).at(-1),
+      `answer: 308: Location: https://${host}/x`,
+    );
+  }
   assert.deepEqual(
     linesFor("https://b.test:9443").at(-1),
     [

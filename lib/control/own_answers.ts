@@ -1,3 +1,4 @@
+import { asAuthority } from "../core/authority.ts";
 import type { RouteConfig } from "../config/config.ts";
 import { redirectTarget } from "../http/redirect_target.ts";
 import { parseTemplate, type Variables } from "../http/template.ts";
@@ -12,9 +13,10 @@ export interface OwnAnswerFacts {
 /** What a route would answer a request itself; undefined where a backend does. */
 export function ownAnswerOf(
   { redirect, respond }: RouteConfig,
-  { host, path }: { readonly host: string | undefined; readonly path: string | undefined },
+  { host: name, path }: { readonly host: string | undefined; readonly path: string | undefined },
 ): OwnAnswerFacts | undefined {
   if (redirect !== undefined) {
+    const host = name === undefined ? undefined : asAuthority(name);
     const variables: Variables = {
       ...{ host, path, client: "192.0.2.1", sni: host, id: "id" },
       "client_cert.subject": undefined,

@@ -5,7 +5,7 @@ import { encodeLatin1 } from "../core/latin1.ts";
 import type { Live } from "../core/live.ts";
 import { type PendingChallenges, tokenAnswer } from "../acme/challenges.ts";
 import { field } from "../http/field.ts";
-import { hostOfAuthority } from "../core/authority.ts";
+import { asAuthority, hostOfAuthority } from "../core/authority.ts";
 import { errorAnswer, statusOf } from "../http/error_answer.ts";
 import { ROLE } from "../http/field_name.ts";
 import { hopsLeft } from "../http/max_forwards.ts";
@@ -177,7 +177,7 @@ export class RequestService implements ExchangeOwner {
     const { forwarded: { trusted } } = policy;
     return {
       client: trusted.has(peer.host) ? clientBehind(this.#stream, trusted) ?? peer.host : peer.host,
-      host,
+      host: host === undefined ? undefined : asAuthority(host),
       path: request.path.split("?", 1)[0],
       sni: tls?.sni,
       id: request.id,

@@ -9,8 +9,8 @@ import { describeRules } from "./describe_route.ts";
 import { describeBackend } from "./describe_backend.ts";
 import { clientAuthRules } from "./trust.ts";
 import { describeTls } from "./describe_tls.ts";
-import { resolveRequest } from "./resolve.ts";
-import { engineOf, type LoadedConfig, routerOf } from "./snapshot.ts";
+import { resolveRequest, resolveRoute } from "./resolve.ts";
+import { engineOf, type LoadedConfig } from "./snapshot.ts";
 
 /** What would become of a request, and why: a value for programs, `explanationLines` for people. */
 export interface Explanation {
@@ -99,15 +99,21 @@ function explainPlain(
 ): Explanation {
   const [host, path] = [hostOf(url), targetOf(url)];
   const common = { url: url.href, listener: explainedListener(listener, "http") };
-  const found = routerOf(loaded.config).route(normalizeHostName(host) ?? host, path, {
-    method: "GET",
-    values: () => [],
+  const found = resolveRoute(loaded, {
+    ...{ host: normalizeHostName(host) ?? host, path, proved: undefined },
   });
-  if (found === undefined) {
-    return { ...common, answer: { status: 404, reason: "no route matches" } };
+  switch (found.kind) {
+    case "other_policy":
+      return { ...common, answer: { status: 421, reason: found.reason } };
+    case "no_route":
+      return { ...common, answer: { status: 404, reason: "no route matches" } };
+    case "route":
+      return {
+        ...common,
+        ...routed(loaded.config, found, url),
+        ...added(found.found, url, listener),
+      };
   }
-  const asked = { route: found.index, found: found.target };
-  return { ...common, ...routed(loaded.config, asked, url), ...added(found.target, url, listener) };
 }
 
 /** Whether a path goes by the routes though its listener redirects. */

@@ -65,6 +65,34 @@ Deno.test("explainRequest() says what becomes of a request", () => {
   );
 });
 
+Deno.test("explainRequest() says what is misdirected without TLS, be it an exception or not", () => {
+  const loaded = loadedConfig(`
+listeners:
+  - { listen: ":8443" }
+  - { listen: ":8080", tls: false }
+  - { listen: ":8081", redirect: https, except: [/x] }
+certificates: [{ cert: a.test.crt, key: k }]
+client_auth: [{ hosts: [secret.test], ca: ca.crt }]
+backends: { one: { servers: ["h:1"] } }
+routes:
+  - { hosts: [passed.test], passthrough: true, backend: one }
+  - { backend: one }
+`);
+  const answer = (url: string) =>
+    explainRequest(loaded, { url, sni: undefined, now: new Date() }).answer;
+  for (const port of [8080, 8081]) {
+    assert.deepEqual(answer(`http://secret.test:${port}/x`), {
+      status: 421,
+      reason: "the host is under another client_auth than the connection's name",
+    });
+    assert.deepEqual(answer(`http://passed.test:${port}/x`), {
+      status: 421,
+      reason: "TLS is the server's own under this host",
+    });
+    assert.equal(answer(`http://a.test:${port}/x`), undefined);
+  }
+});
+
 Deno.test("explainRequest() refuses what is no URL that is served here", () => {
   for (const url of ["", "a b", "ftp://a.test", "https://a.test:1", "http://a.test:8443"]) {
     assert.throws(

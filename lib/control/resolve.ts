@@ -19,29 +19,32 @@ export interface RequestQuestion {
   readonly seesCertificate: boolean;
 }
 
-/** What would become of a request. */
-export type Resolution =
-  /** `strict_sni`: the handshake ends with unrecognized_name. */
-  | { readonly kind: "refused_name" }
-  /** TLS is the server's. */
-  | { readonly kind: "passthrough"; readonly route: number; readonly found: RouteConfig }
+/** What would become of a request that has come. */
+export type RouteResolution =
   /** The Host is under another `client_auth` than the connection's name, or its TLS is a server's. */
-  | { readonly kind: "other_policy"; readonly certificate: Selection; readonly reason: string }
-  | { readonly kind: "misdirected"; readonly certificate: Selection }
-  | { readonly kind: "no_route"; readonly certificate: Selection }
+  | { readonly kind: "other_policy"; readonly reason: string }
+  | { readonly kind: "no_route" }
   | {
     readonly kind: "route";
-    readonly certificate: Selection;
     /** From 0. */
     readonly route: number;
     readonly found: RouteConfig;
   };
 
+/** What would become of a request by TLS. */
+export type Resolution =
+  /** `strict_sni`: the handshake ends with unrecognized_name. */
+  | { readonly kind: "refused_name" }
+  /** TLS is the server's. */
+  | { readonly kind: "passthrough"; readonly route: number; readonly found: RouteConfig }
+  | { readonly kind: "misdirected"; readonly certificate: Selection }
+  | RouteResolution & { readonly certificate: Selection };
+
 const PLAIN_REQUEST: ConditionFacts = { method: "GET", values: () => [] };
 
 /** Decides as the data path does, by the same store, rule and router. */
 export function resolveRequest(loaded: LoadedConfig, question: RequestQuestion): Resolution {
-  const { sni, host, path, strictSni, seesCertificate } = question;
+  const { sni, host, strictSni, seesCertificate } = question;
   const router = routerOf(loaded.config);
   if (router.passes(sni)) {
     const found = router.route(sni, undefined);
@@ -57,17 +60,31 @@ export function resolveRequest(loaded: LoadedConfig, question: RequestQuestion):
   if (seesCertificate && isMisdirected(host, certificate.certificate, store)) {
     return { kind: "misdirected", certificate };
   }
+  const proved = clientAuthRules(loaded).ruleFor(sni)?.id;
+  return { ...resolveRoute(loaded, { ...question, host: host ?? sni, proved }), certificate };
+}
+
+/**
+ * The same of a request that has come, also of one without TLS.
+ *
+ * @param proved what the client had to prove (`ClientAuth.id`); without TLS, nothing
+ */
+export function resolveRoute(
+  loaded: LoadedConfig,
+  { host, path, request, proved }: Pick<RequestQuestion, "host" | "path" | "request"> & {
+    readonly proved: string | undefined;
+  },
+): RouteResolution {
   const rules = clientAuthRules(loaded);
-  if (host !== undefined && isUnderOtherAuth(host, rules.ruleFor(sni)?.id, rules)) {
+  if (host !== undefined && isUnderOtherAuth(host, proved, rules)) {
     const reason = "the host is under another client_auth than the connection's name";
-    return { kind: "other_policy", certificate, reason };
+    return { kind: "other_policy", reason };
   }
-  const request = path === undefined ? undefined : question.request ?? PLAIN_REQUEST;
-  const found = router.route(host ?? sni, path, request);
+  const facts = path === undefined ? undefined : request ?? PLAIN_REQUEST;
+  const found = routerOf(loaded.config).route(host, path, facts);
   if (found?.passthrough === true) {
-    const reason = "TLS is the server's own under this host";
-    return { kind: "other_policy", certificate, reason };
+    return { kind: "other_policy", reason: "TLS is the server's own under this host" };
   }
-  if (found === undefined) return { kind: "no_route", certificate };
-  return { kind: "route", certificate, route: found.index, found: found.target };
+  if (found === undefined) return { kind: "no_route" };
+  return { kind: "route", route: found.index, found: found.target };
 }

@@ -321,13 +321,13 @@ function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "");
 }
 
-/** By the port the URL names, else the first of its kind. */
+/** By the port that the URL means, else, where it names none, the first of its kind. */
 function listenerFor(url: URL, { listeners }: Config): ListenerConfig {
   const secure = url.protocol === "https:";
   const candidates = listeners.filter(({ kind }) => (kind === "tls") === secure);
-  const listener = url.port === ""
-    ? candidates[0]
-    : candidates.find(({ listen }) => listen.port === Number(url.port));
+  const port = url.port === "" ? secure ? 443 : 80 : Number(url.port);
+  const listener = candidates.find(({ listen }) => listen.port === port) ??
+    (url.port === "" ? candidates[0] : undefined);
   if (listener === undefined) {
     const where = url.port === "" ? url.protocol.slice(0, -1) : `port ${url.port}`;
     throw new ProxyError("bad_config", `No listener of this configuration serves ${where}`);

@@ -65,6 +65,30 @@ Deno.test("explainRequest() says what becomes of a request", () => {
   );
 });
 
+Deno.test("explainRequest() asks the listener that a URL without a port leads to", () => {
+  const loaded = loadedConfig(`
+listeners:
+  - { listen: ":9443", mode: tcp }
+  - { listen: ":443" }
+  - { listen: ":8080", tls: false }
+  - { listen: ":80", redirect: https }
+certificates: [{ cert: a.test.crt, key: k }]
+backends: { one: { servers: ["h:1"] } }
+routes: [{ hosts: [a.test], backend: one }]
+`);
+  const cases: [string, string][] = [
+    ["a.test", "0.0.0.0:443"],
+    ["https://a.test:443", "0.0.0.0:443"],
+    ["https://a.test:9443", "0.0.0.0:9443"],
+    ["http://a.test", "0.0.0.0:80"],
+    ["http://a.test:8080", "0.0.0.0:8080"],
+  ];
+  for (const [url, address] of cases) {
+    const { listener } = explainRequest(loaded, { url, sni: undefined, now: new Date() });
+    assert.equal(listener.address, address, url);
+  }
+});
+
 Deno.test("explainRequest() says what is misdirected without TLS, be it an exception or not", () => {
   const loaded = loadedConfig(`
 listeners:

@@ -291,6 +291,12 @@ Deno.test("allow and deny go by the client that a trusted proxy tells", async ()
 Deno.test("rate_limit counts a client over all workers, and says when to come again", async () => {
   await using at = await start([
     { paths: ["/l"], respond: { body: "in" }, rate_limit: { requests: "1/h", burst: 3 } },
+    ...["GET", "POST"].map((method) => ({
+      paths: ["/m"],
+      methods: [method],
+      respond: { body: "in" },
+      rate_limit: { requests: "1/h" },
+    })),
     { respond: { body: "free" } },
   ], { forwarded: { trusted: ["127.0.0.1"] }, workers: 2 });
   const from = (client: string) => ["-H", `X-Forwarded-For: ${client}`];
@@ -305,6 +311,11 @@ Deno.test("rate_limit counts a client over all workers, and says when to come ag
   assert.match(same.headers, /^Retry-After: \d+\r?$/m);
   assert.equal((await ask(at.proxy, "/l", from("2001:db8:0:1::1"))).status, 200);
   assert.equal((await ask(at.proxy, "/", from("2001:db8::1"))).status, 200);
+  // each route by itself, also where they differ by a condition alone
+  for (const [method, expected] of [["GET", 200], ["POST", 200], ["GET", 429], ["POST", 429]]) {
+    const { status } = await ask(at.proxy, "/m", ["-X", String(method)]);
+    assert.equal(status, expected, String(method));
+  }
 });
 
 Deno.test("basic_auth asks, lets in, and tells the backend nothing of it", async () => {

@@ -3,6 +3,7 @@ import type { Config, RouteConfig } from "../config/config.ts";
 import { AddressSet } from "../core/address_set.ts";
 import { ProxyError } from "../core/errors.ts";
 import { parseHtpasswd } from "../http/basic_auth.ts";
+import { isUnconditional } from "../http/conditions.ts";
 import { field } from "../http/field.ts";
 import { fieldChanger, splitHost } from "../http/field_rules.ts";
 import { parseTemplate } from "../http/template.ts";
@@ -55,7 +56,7 @@ function rulesOf(route: RouteConfig, contents: Contents): RouteRules | undefined
   return {
     deny: deny.length === 0 ? undefined : new AddressSet(deny),
     allow: allow.length === 0 ? undefined : new AddressSet(allow),
-    rate: rateLimit && { name: JSON.stringify([routeName(route), rateLimit]), rate: rateLimit },
+    rate: rateLimit && { name: rateName(route), rate: rateLimit },
     login: basicAuth && {
       hashes: parseHtpasswd(textOf(contents, basicAuth.file), basicAuth.file),
       realm: basicAuth.realm,
@@ -66,6 +67,16 @@ function rulesOf(route: RouteConfig, contents: Contents): RouteRules | undefined
     answerFields: fieldChanger(route.responseHeaders),
     compress: route.compress,
   };
+}
+
+/**
+ * What requests are counted under, over reloads and for all replicas: the same for the same route,
+ * whatever its place.
+ */
+function rateName(route: RouteConfig): string {
+  const { rateLimit, conditions } = route;
+  const asked = isUnconditional(conditions) ? [] : [conditions];
+  return JSON.stringify([routeName(route), rateLimit, ...asked]);
 }
 
 function actionOf(

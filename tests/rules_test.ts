@@ -236,6 +236,8 @@ Deno.test("respond has a body or a file, an ETag, and answers HEAD", async () =>
   const [, etag = ""] = /^ETag: (".+")\r?$/m.exec(headers) ?? [];
   const known = await ask(at.proxy, "/robots.txt", ["-H", `If-None-Match: ${etag}`]);
   assert.deepEqual([known.status, known.body], [304, ""]);
+  const posted = ["-X", "POST", "-H", `If-None-Match: ${etag}`];
+  assert.equal((await ask(at.proxy, "/robots.txt", posted)).status, 200);
   const head = await ask(at.proxy, "/robots.txt", ["-I"]);
   assert.match(head.headers, /^Content-Length: 14\r?$/m);
   assert.equal(head.body, "");

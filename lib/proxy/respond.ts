@@ -8,7 +8,7 @@ import type { RouteAction } from "./route_target.ts";
 /** The answer of a route that has no backend; `Content-Length` and the like are its framing's. */
 export function routeAnswer(
   action: Exclude<RouteAction, { readonly kind: "backend" }>,
-  request: Pick<RequestFacts, "path" | "values">,
+  request: Pick<RequestFacts, "method" | "path" | "values">,
   variables: Variables,
 ): OwnAnswer {
   switch (action.kind) {
@@ -19,11 +19,15 @@ export function routeAnswer(
     }
     case "respond": {
       const { answer, etag } = action;
-      const isKnown = answer.status === 200 && isAmong(request.values("if-none-match"), etag);
+      const isKnown = answer.status === 200 && READING.has(request.method) &&
+        isAmong(request.values("if-none-match"), etag);
       return isKnown ? { status: 304, fields: [field("ETag", etag)], body: NO_BODY_BYTES } : answer;
     }
   }
 }
+
+/** Methods that a client may have the answer to already. */
+const READING: ReadonlySet<string> = new Set(["GET", "HEAD"]);
 
 /** Whether a client has this already (RFC 9110, section 13.1.2): compared weakly. */
 function isAmong(values: readonly string[], etag: string): boolean {

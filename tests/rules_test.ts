@@ -293,7 +293,7 @@ Deno.test("allow and deny go by the client that a trusted proxy tells", async ()
 Deno.test("rate_limit counts a client over all workers, and says when to come again", async () => {
   await using at = await start([
     { paths: ["/l"], respond: { body: "in" }, rate_limit: { requests: "1/h", burst: 3 } },
-    ...["GET", "POST"].map((method) => ({
+    ...["GET", "POST", "PUT"].map((method) => ({
       paths: ["/m"],
       methods: [method],
       respond: { body: "in" },
@@ -313,6 +313,11 @@ Deno.test("rate_limit counts a client over all workers, and says when to come ag
   assert.match(same.headers, /^Retry-After: \d+\r?$/m);
   assert.equal((await ask(at.proxy, "/l", from("2001:db8:0:1::1"))).status, 200);
   assert.equal((await ask(at.proxy, "/", from("2001:db8::1"))).status, 200);
+  // addresses of IPv4 have no /64, also where a proxy in front has them mapped into IPv6
+  for (const [client, expected] of [["192.0.2.1", 200], ["192.0.2.2", 200], ["192.0.2.1", 429]]) {
+    const mapped = ["-X", "PUT", ...from(`::ffff:${client}`)];
+    assert.equal((await ask(at.proxy, "/m", mapped)).status, expected, String(client));
+  }
   // each route by itself, also where they differ by a condition alone
   for (const [method, expected] of [["GET", 200], ["POST", 200], ["GET", 429], ["POST", 429]]) {
     const { status } = await ask(at.proxy, "/m", ["-X", String(method)]);

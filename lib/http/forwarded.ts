@@ -1,4 +1,4 @@
-import { ipBytes } from "../core/ip.ts";
+import { ipBytes, ipText, unmapped } from "../core/ip.ts";
 import type { ClientCertFields } from "./client_cert.ts";
 import { fieldName } from "./field_name.ts";
 import { HOST, TOKEN } from "./grammar.ts";
@@ -89,13 +89,19 @@ export function clientOf(
   return client;
 }
 
-/** The address of a node that may have a port, and brackets (RFC 7239, section 6). */
+/**
+ * The address of a node that may have a port, and brackets (RFC 7239, section 6). An IPv4 address
+ * that a proxy's socket has mapped into IPv6 is that of everybody else's.
+ */
 function addressOf(node: string): string | undefined {
   const text = node.trim();
   const [, inBrackets] = /^\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?$/.exec(text) ?? [];
   const [, v4] = /^([\d.]+)(?::\d{1,5})?$/.exec(text) ?? [];
   const address = inBrackets ?? v4 ?? text;
-  return ipBytes(address)?.length === (v4 === undefined ? 16 : 4) ? address : undefined;
+  const bytes = ipBytes(address);
+  if (bytes?.length !== (v4 === undefined ? 16 : 4)) return undefined;
+  const plain = unmapped(bytes);
+  return plain === bytes ? address : ipText(plain);
 }
 
 /** One hop as RFC 7239, sections 4 and 6, writes it. */

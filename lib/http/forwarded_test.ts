@@ -210,6 +210,8 @@ Deno.test("clientOf() takes ports and brackets as RFC 7239, section 6, writes th
     ["[::1", undefined],
     ["x[::1]", undefined],
     ["::1", "::1"],
+    ["::ffff:1.2.3.4", "1.2.3.4"],
+    ["[::FFFF:102:304]:1", "1.2.3.4"],
     ["abc", undefined],
     ["", undefined],
   ];

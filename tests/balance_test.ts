@@ -84,6 +84,31 @@ Deno.test("source_hash keeps a client at its server, and moves only who has to",
   for (const server of [servers[0], servers[2]]) await server?.[Symbol.asyncDispose]();
 });
 
+Deno.test("source_hash goes by the client that a trusted proxy tells, also on one connection", async () => {
+  await using a = await startNamedServer("a");
+  await using b = await startNamedServer("b");
+  const api = { servers: [a.address, b.address], balance: "source_hash" };
+  const clients = Array.from({ length: 16 }, (_, i) => `192.0.2.${i + 1}`);
+  const placesOf = async (port: number) => {
+    const { connection } = await connectNodeTls(port);
+    using client = connection;
+    const places: string[] = [];
+    for (const address of clients) {
+      await client.write(encodeRequest("/", { fields: [`X-Forwarded-For: ${address}`] }));
+      places.push((await readAnswer(client)).body);
+    }
+    return places;
+  };
+  const trusting = { forwarded: { trusted: ["127.0.0.1"] } };
+  await using proxy = await startConfigured({ backends: { api }, settings: trusting });
+  const places = await placesOf(proxy.port);
+  assert.equal(new Set(places).size, 2);
+  assert.deepEqual(await placesOf(proxy.port), places);
+  // nobody else is believed
+  await proxy.reload({ backends: { api } });
+  assert.equal(new Set(await placesOf(proxy.port)).size, 1);
+});
+
 async function askFrom(localAddress: string, port: number): Promise<string> {
   const { connection } = await connectNodeTls(port, {}, { localAddress });
   using client = connection;

@@ -9,6 +9,8 @@ import type { AnswerTransformer } from "./answer_transform.ts";
 export interface ExchangeOrder {
   readonly backend: Backend;
   readonly forwarding: Forwarding;
+  /** The client's address that a server is chosen by; undefined for that of the connection. */
+  readonly client: string | undefined;
   readonly requestChanges: RequestChanges | undefined;
   readonly answerChanges: FieldChanges | undefined;
   /** Undefined where clients of the backend do not keep their servers. */

@@ -10,7 +10,7 @@ import { errorAnswer, statusOf } from "../http/error_answer.ts";
 import { ROLE } from "../http/field_name.ts";
 import { hopsLeft } from "../http/max_forwards.ts";
 import { optionsAnswer } from "../http/options_answer.ts";
-import type { FieldChanges, RequestChanges, RequestFacts } from "../http/message.ts";
+import type { FieldChanges, Forwarding, RequestChanges, RequestFacts } from "../http/message.ts";
 import type { Variables } from "../http/template.ts";
 import type { OwnAnswer } from "../http/own_answer.ts";
 import { redirectAnswer } from "../http/redirect_answer.ts";
@@ -156,6 +156,7 @@ export class RequestService implements ExchangeOwner {
     return {
       backend,
       forwarding,
+      client: goesByClient(backend, forwarding) ? this.#clientAddress(policy) : undefined,
       requestChanges: kept === undefined ? changes.request : kept.requestChanges(changes.request),
       answerChanges: changes.answer,
       kept,
@@ -173,16 +174,21 @@ export class RequestService implements ExchangeOwner {
   }
 
   #variables(host: string | undefined, policy: Policy): Variables & { readonly client: string } {
-    const { request, client: { peer, tls } } = this.#stream;
-    const { forwarded: { trusted } } = policy;
+    const { request, client: { tls } } = this.#stream;
     return {
-      client: trusted.has(peer.host) ? clientBehind(this.#stream, trusted) ?? peer.host : peer.host,
+      client: this.#clientAddress(policy),
       host: host === undefined ? undefined : asAuthority(host),
       path: request.path.split("?", 1)[0],
       sni: tls?.sni,
       id: request.id,
       "client_cert.subject": tls?.clientCert?.subject,
     };
+  }
+
+  /** The client's address, as far as proxies in front are believed. */
+  #clientAddress({ forwarded: { trusted } }: Policy): string {
+    const { peer: { host } } = this.#stream.client;
+    return trusted.has(host) ? clientBehind(this.#stream, trusted) ?? host : host;
   }
 
   /** Answers the stream's request with why it is not served. */
@@ -295,10 +301,15 @@ export class RequestService implements ExchangeOwner {
     const { target } = route;
     const { action, rules } = target;
     const isPlain = action.kind === "backend" && action.backend.sticky === undefined &&
-      rules === undefined;
+      rules === undefined && !goesByClient(action.backend, this.#identity.forwarding(policy));
     const order = isPlain ? this.#orderTo(action.backend, { policy, target }) : undefined;
     return { policy, authority, path, host, name: router.nameAt(route.index), target, order };
   }
+}
+
+/** Whether requests of one connection may be for several servers, as they are of several clients. */
+function goesByClient(backend: Backend, { trusted }: Forwarding): boolean {
+  return backend.goesByClient && trusted;
 }
 
 /** Whether this is the last hop that a request may go, so that it is answered here. */

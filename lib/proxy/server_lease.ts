@@ -44,6 +44,9 @@ export interface LeaseFacts {
   readonly leasedAt: number;
 }
 
+/** What a place is chosen by. */
+type LeaseOrder = Pick<ExchangeOrder, "backend" | "client" | "kept">;
+
 /**
  * A request's place at a server and its connection to it: how they are come by, and what becomes of
  * them. One object serves all requests of a client stream, in turn.
@@ -57,7 +60,7 @@ export class ServerLease implements LeaseFacts {
   stream: ServerStream | undefined;
   readonly #client: ClientStream;
   readonly #user: LeaseUser;
-  #order: Pick<ExchangeOrder, "backend" | "kept"> = NO_ORDER;
+  #order: LeaseOrder = NO_ORDER;
   /** Counts claims, so that what was waited for finds out that it comes too late. */
   #claims = 0;
   #tries: Tries | undefined;
@@ -89,7 +92,7 @@ export class ServerLease implements LeaseFacts {
   }
 
   /** Takes a place at a server and a connection to it: at once, where both are at hand. */
-  claim(order: Pick<ExchangeOrder, "backend" | "kept">, now: number): void {
+  claim(order: LeaseOrder, now: number): void {
     this.#order = order;
     this.#claims++;
     const { client, pins } = this.#client;
@@ -103,7 +106,7 @@ export class ServerLease implements LeaseFacts {
     }
     let claimed: Server | Promise<Server>;
     try {
-      claimed = backend.claim(client.peer.host, this.#claimed, this.#onWait);
+      claimed = backend.claim(order.client ?? client.peer.host, this.#claimed, this.#onWait);
     } catch (error) {
       return this.#noServer(error);
     }

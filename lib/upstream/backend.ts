@@ -55,6 +55,8 @@ export class Backend {
   readonly retryAfter: number;
   /** Undefined where clients do not keep their servers. */
   readonly sticky: StickyCookie | undefined;
+  /** Whether the client's address decides which server it gets. */
+  readonly goesByClient: boolean;
   readonly #options: BackendOptions;
   readonly #members: Members;
   readonly #observe: Observer;
@@ -65,6 +67,7 @@ export class Backend {
     this.answerIdle = options.answerIdle;
     this.retries = options.retries;
     this.retryAfter = options.retryAfter;
+    this.goesByClient = options.balancer.goesByClient === true;
     this.#options = options;
     const members = this.#members = new Members(options.servers);
     this.sticky = options.sticky &&

@@ -20,6 +20,8 @@ export interface Candidate {
  * @returns undefined where no candidate is open
  */
 export interface Balancer {
+  /** Whether its choice depends on who the client is. */
+  readonly goesByClient?: boolean;
   /** @param client the client's address, for those who go by it */
   pick<C extends Candidate>(candidates: readonly C[], client: string): C | undefined;
 }

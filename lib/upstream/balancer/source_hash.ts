@@ -10,6 +10,8 @@ import type { Balancer, Candidate } from "./balancer.ts";
  * A slow start is not heeded: it would move clients to and fro.
  */
 export class SourceHash implements Balancer {
+  readonly goesByClient = true;
+
   pick<C extends Candidate>(candidates: readonly C[], client: string): C | undefined {
     const key = hashText(client, OFFSET_BASIS);
     let best: C | undefined;

@@ -533,6 +533,22 @@ Deno.test("a client that is silent, or stops amid a head, is left", async () => 
   await proxy.log.first(/ request .*status=408 .*error=header_timeout/);
 });
 
+Deno.test("behind its first request a client is waited for as behind any other", async () => {
+  await using backend = await startHttp(undefined, { brokenOff: true });
+  await using proxy = await startConfigured({
+    engine: ENGINE,
+    backends: { default: backend.address },
+    settings: { timeouts: { keep_alive: "3s", header: "500ms" } },
+  });
+  // one that says nothing about what it gets
+  using client = await Http2Client.connect(proxy.port, { grants: false });
+  await client.until(() => client.frames.length > 0 || undefined, "settings");
+  assert.equal((await client.get(1, "/")).status, 200);
+  await pause(1500);
+  assert.deepEqual([client.closed, client.goaways], [false, []]);
+  assert.equal((await client.get(3, "/")).status, 200);
+});
+
 Deno.test("frames without data do not stop the clock on a client that stands still", async () => {
   await using backend = await startHttp(undefined, { brokenOff: true });
   await using proxy = await startConfigured({

@@ -72,6 +72,8 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   #waiting: Waiting = "nothing";
   readonly #free: Http2Stream[] = [];
   #served = 0;
+  /** Whether it has been asked for anything. */
+  #wasAsked = false;
   /** How the connection is about to end. */
   #how: string | undefined;
   /** How far the connection has come in being left: our side is ended first, then theirs is awaited. */
@@ -147,6 +149,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   // What the connection tells.
 
   request(stream: Stream<Http2Stream>, head: Http2RequestHead, ended: boolean): void {
+    this.#wasAsked = true;
     let refusal: ProxyError | undefined;
     try {
       judgeRequest(head, this.policy.limits);
@@ -267,9 +270,9 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
       ? "head"
       : this.connection.streams.size > 0
       ? "nothing"
-      : this.#served === 0
-      ? "first"
-      : "next";
+      : this.#wasAsked
+      ? "next"
+      : "first";
     if (waiting === this.#waiting && waiting !== "next") return;
     this.#waiting = waiting;
     if (waiting === "nothing") this.#waitDeadline.disarm();

@@ -531,6 +531,9 @@ Deno.test("a client that is silent, or stops amid a head, is left", async () => 
   await Promise.all([idle.untilClosed(), late.untilClosed()]);
   assert.deepEqual(idle.goaways, [{ lastId: 1, code: 0 }]);
   await proxy.log.first(/ request .*status=408 .*error=header_timeout/);
+  // that is all there is to tell of it
+  await proxy.log.count(/ end .*how="header_timeout/, 1);
+  assert.deepEqual(proxy.log.matching(/ error=bad_frame /), []);
 });
 
 Deno.test("behind its first request a client is waited for as behind any other", async () => {

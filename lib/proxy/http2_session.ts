@@ -206,6 +206,8 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   }
 
   failed({ code, message }: Http2Error): void {
+    // one that is left for being late has done nothing wrong, and was told of
+    if (code === ERROR.noError) return;
     const flood = code === ERROR.enhanceYourCalm;
     const error = new ProxyError(flood ? "flood" : "bad_frame", `${message} (${errorName(code)})`);
     this.#how ??= howEnded(error);

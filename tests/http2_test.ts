@@ -20,7 +20,7 @@ import {
 } from "./support/http2_frames.ts";
 import { MALFORMED_HTTP2 } from "./support/http2_malformed.ts";
 import { ENGINES, startProxyFor } from "./support/start_proxy.ts";
-import { connectTcp, openTls } from "./support/tls_client.ts";
+import { connectTcp, connectTls, openTls } from "./support/tls_client.ts";
 import { run, runOk } from "./support/tools.ts";
 import { encodeLatin1 } from "../lib/core/latin1.ts";
 import type { EngineName } from "../lib/tls/engine.ts";
@@ -640,6 +640,24 @@ Deno.test("a stop says so twice, and lets what runs come to its end", async () =
   await client.untilClosed();
   await idle.untilClosed();
   assert.equal(client.seen(3).status, 0);
+  assert.equal((await proxy.status).code, 0);
+});
+
+Deno.test("a client that speaks of other things is not waited for when it is asked to leave", async () => {
+  await using backend = await startHttp();
+  await using proxy = await startConfigured({
+    engine: ENGINE,
+    backends: { default: backend.address },
+    settings: { timeouts: { header: "1m", keep_alive: "1m", drain: "1m" } },
+  });
+  using client = await connectTls(proxy.port, ["h2"]);
+  await client.write(opening());
+  await client.readUntil(String.fromCharCode(FRAME.settings, FLAG.ack));
+  proxy.signal("SIGTERM");
+  // the PING behind the GOAWAY, which it does not answer
+  await client.readUntil("liveness");
+  await client.write(windowUpdate(0, 5000));
+  await client.untilGone();
   assert.equal((await proxy.status).code, 0);
 });
 

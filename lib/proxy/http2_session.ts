@@ -78,6 +78,8 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   #how: string | undefined;
   /** How far the connection has come in being left: our side is ended first, then theirs is awaited. */
   #parting: "none" | "ending" | "lingering" = "none";
+  /** Whether the client has a while to answer that it is asked to leave. */
+  #isAnnouncing = false;
   #leftAt = 0;
   #over = false;
 
@@ -120,7 +122,8 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
     if (this.#over || this.#pump.hasEnded || this.#how !== undefined) return;
     if (this.#parting !== "none") return;
     this.connection.shutDown();
-    this.#waitDeadline.arm(ANNOUNCE_MS, () => this.connection.finishShutdown());
+    this.#isAnnouncing = true;
+    this.#waitDeadline.arm(ANNOUNCE_MS, this.#onAnnounced);
     this.#waiting = "nothing";
   }
 
@@ -266,7 +269,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
 
   /** Sets the clock on the client for what is to come from it. */
   #wait(): void {
-    if (this.#how !== undefined || this.connection.isOver) return;
+    if (this.#how !== undefined || this.connection.isOver || this.#isAnnouncing) return;
     const { header, keepAlive } = this.policy.timeouts;
     const waiting: Waiting = this.connection.isInside
       ? "head"
@@ -289,6 +292,12 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
     if (left <= 0) return this.#onIdle();
     this.#forget(QUIET_FREE);
     this.#waitDeadline.arm(left, this.#onIdle);
+  };
+
+  readonly #onAnnounced = (): void => {
+    this.#isAnnouncing = false;
+    this.connection.finishShutdown();
+    this.#wait();
   };
 
   /** Nobody asks for anything any more. */

@@ -552,6 +552,35 @@ Deno.test("behind its first request a client is waited for as behind any other",
   assert.equal((await client.get(3, "/")).status, 200);
 });
 
+Deno.test("frames that ask for nothing keep no connection", async () => {
+  await using backend = await startHttp(undefined, { brokenOff: true });
+  await using proxy = await startConfigured({
+    engine: ENGINE,
+    backends: { default: backend.address },
+    settings: { timeouts: { keep_alive: "1500ms", header: "1500ms" } },
+  });
+  const ping = frame(FRAME.ping, { payload: new Uint8Array(8) });
+  for (const asks of [true, false]) {
+    using client = await Http2Client.connect(proxy.port);
+    const isAcknowledged = () => client.frames.some(({ flags }) => flags === FLAG.ack) || undefined;
+    await client.until(isAcknowledged, "settings and their acknowledgement");
+    if (asks) assert.equal((await client.get(1, "/")).status, 200);
+    const pinging = (async () => {
+      while (!client.closed) {
+        await client.send(ping.subarray(0, 9));
+        await pause(100);
+        await client.send(ping.subarray(9));
+        await pause(100);
+      }
+    })().catch(() => {});
+    await client.untilClosed();
+    assert.deepEqual(client.goaways, [{ lastId: asks ? 1 : 0, code: 0 }]);
+    await pinging;
+  }
+  await proxy.log.first(/ end .*requests=1 .*how=done/);
+  await proxy.log.first(/ end .*requests=0 .*how="header_timeout/);
+});
+
 Deno.test("frames without data do not stop the clock on a client that stands still", async () => {
   await using backend = await startHttp(undefined, { brokenOff: true });
   await using proxy = await startConfigured({

@@ -72,8 +72,11 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   #waiting: Waiting = "nothing";
   readonly #free: Http2Stream[] = [];
   #served = 0;
-  /** Whether it has been asked for anything. */
-  #wasAsked = false;
+  /** Requests that have come, and how many had when the client was waited for last. */
+  #asked = 0;
+  #askedBefore = 0;
+  /** When it began to be waited for a request, by the clock of the deadlines. */
+  #restsSince = 0;
   /** How the connection is about to end. */
   #how: string | undefined;
   /** How far the connection has come in being left: our side is ended first, then theirs is awaited. */
@@ -152,7 +155,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   // What the connection tells.
 
   request(stream: Stream<Http2Stream>, head: Http2RequestHead, ended: boolean): void {
-    this.#wasAsked = true;
+    this.#asked++;
     let refusal: ProxyError | undefined;
     try {
       judgeRequest(head, this.policy.limits);
@@ -275,21 +278,33 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
       ? "head"
       : this.connection.streams.size > 0
       ? "nothing"
-      : this.#wasAsked
+      : this.#asked > 0
       ? "next"
       : "first";
-    if (waiting === this.#waiting && waiting !== "next") return;
+    const isNews = this.#asked !== this.#askedBefore;
+    if (waiting === this.#waiting && !isNews) return;
+    // frames that ask for nothing give no more time
+    if (isNews || this.#waiting === "nothing") this.#restsSince = this.options.deadlines.now;
+    this.#askedBefore = this.#asked;
     this.#waiting = waiting;
     if (waiting === "nothing") this.#waitDeadline.disarm();
     else if (waiting === "next") {
-      this.#waitDeadline.arm(Math.min(QUIET_MS, keepAlive), this.#onQuiet);
-    } else this.#waitDeadline.arm(header, this.#onHeaderLate);
+      this.#waitDeadline.arm(Math.min(QUIET_MS, this.#restOf(keepAlive)), this.#onQuiet);
+    } else {
+      const left = waiting === "head" ? header : this.#restOf(header);
+      this.#waitDeadline.arm(left, this.#onHeaderLate);
+    }
+  }
+
+  /** What is left of the time for a request. */
+  #restOf(ms: number): number {
+    return Math.max(0, this.#restsSince + ms - this.options.deadlines.now);
   }
 
   /** The next requests will pay for themselves: until then the connection is to be small. */
   readonly #onQuiet = (): void => {
-    const left = this.policy.timeouts.keepAlive - QUIET_MS;
-    if (left <= 0) return this.#onIdle();
+    const left = this.#restOf(this.policy.timeouts.keepAlive);
+    if (left === 0) return this.#onIdle();
     this.#forget(QUIET_FREE);
     this.#waitDeadline.arm(left, this.#onIdle);
   };

@@ -163,6 +163,27 @@ for (const engine of ENGINES) {
     await backend.allGone();
   });
 
+  Deno.test(`a client that does not take its 101 is left (${engine})`, async () => {
+    // more than the system takes for a client that reads nothing
+    const long = `X-Long: ${"a".repeat(12_000_000)}\r\n\r\n`;
+    await using backend = await startBackend(async (connection) => {
+      await readRequest(connection);
+      await connection.write(SWITCHES.replace("X-A: b\r\n\r\n", long)).catch(() => {});
+      await connection.untilGone();
+    }, { brokenOff: true });
+    await using proxy = await startConfigured({
+      engine,
+      backends: { default: { servers: [backend.address], limits: { header_bytes: "16MiB" } } },
+      settings: { timeouts: { body_idle: "500ms" } },
+    });
+    using client = await connectTls(proxy.port);
+    await client.write(encodeRequest("/chat", { fields: ASKS }));
+    await backend.allGone();
+    await proxy.log.first(
+      / request .*status=101 .*error=idle_timeout reason="Nothing was taken for /,
+    );
+  });
+
   Deno.test(`a tunnel breaks off on one side as on the other (${engine})`, async () => {
     await using backend = await startSwitching(async (connection) => {
       if (await connection.readText(1) === "r") return connection.reset();

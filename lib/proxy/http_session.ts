@@ -370,7 +370,9 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     }
     const rest = this.#input.takeRest();
     this.#setTerms(false, changes);
+    this.#writeDeadline.arm(this.#policy.timeouts.bodyIdle, this.#onWriteLate);
     await this.client.write(this.#writer.headAlone(answer).slice());
+    this.#writeDeadline.disarm();
     return new OpaqueRest(this.client, rest, this.#pending?.promise);
   }
 

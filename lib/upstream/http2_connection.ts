@@ -32,6 +32,11 @@ export interface Http2ConnectionOptions {
 
 /** How long a server has to answer a PING. */
 const PING_MS = 5_000;
+/**
+ * Milliseconds before a server is asked again that has sent nothing but its last answer to that:
+ * some, such as those of gRPC, end a connection on which they are asked too often.
+ */
+const DOUBT_MS = 60_000;
 
 /** A connection to a server that speaks HTTP/2: many requests at a time. */
 export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerStream>, PumpUser {
@@ -53,8 +58,9 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
   /** Whether it is not kept for requests to come. */
   #isLast = false;
   #onPong: (() => void)[] = [];
-  /** What the server had sent when it was asked last whether it is there. */
-  #doubtedAt = -1;
+  /** When the server was asked last whether it is there, and what it had sent with its answer. */
+  #doubtedAt = 0;
+  #doubtedBytes = -1;
 
   constructor(connection: Connection, options: Http2ConnectionOptions) {
     this.#connection = connection;
@@ -126,10 +132,11 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
    * it gets no more requests here. Those that run may go on: it may be busy.
    */
   doubt(): void {
-    // its answer to that is all that was heard of it since: another would tell no more
-    if (this.#doubtedAt === this.bytesRead) return;
-    this.#doubtedAt = this.bytesRead;
-    this.#ping(() => this.retire()).then(() => this.#doubtedAt = this.bytesRead);
+    const now = performance.now();
+    if (this.#doubtedBytes === this.bytesRead && now - this.#doubtedAt < DOUBT_MS) return;
+    this.#doubtedAt = now;
+    this.#doubtedBytes = this.bytesRead;
+    this.#ping(() => this.retire()).then(() => this.#doubtedBytes = this.bytesRead);
   }
 
   /** Ends it once nothing runs on it. */

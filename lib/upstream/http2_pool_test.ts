@@ -104,6 +104,47 @@ for (const answers of [true, false]) {
   });
 }
 
+Deno.test("Http2Pool leaves a connection that falls silent behind the answer to a PING", async () => {
+  const real = performance.now;
+  let ahead = 0;
+  performance.now = () => real.call(performance) + ahead;
+  try {
+    const answered = Promise.withResolvers<void>();
+    const again = Promise.withResolvers<void>();
+    await using server = await startBackend(async (connection) => {
+      await connection.write(settings());
+      const ping = await readPing(connection);
+      await connection.write(frame(FRAME.ping, { flags: FLAG.ack, payload: ping }));
+      answered.resolve();
+      for (let some; (some = await connection.readSome()) !== undefined;) {
+        const { frames } = splitFrames(some);
+        if (frames.some(({ type }) => type === FRAME.ping)) again.resolve();
+      }
+    });
+    const time = new ScriptedDeadlines();
+    const pool = new Http2Pool(serverAt(server.port), time.deadlines);
+    const giveUpOne = async () => {
+      const stream = await pool.open(ORIGIN, DIALING);
+      stream.send(scriptedRequest(), SENDING, NO_READER);
+      stream.body(NO_BYTES, 0, 0, true);
+      stream.abort();
+    };
+    const other = await pool.open(ORIGIN, DIALING);
+    await giveUpOne();
+    await within(answered.promise, "a PING");
+    await eventually(() => Promise.resolve(!time.isArmed || undefined), "its answer");
+    ahead = 60_000;
+    await giveUpOne();
+    await within(again.promise, "another PING");
+    for (const { play } of time.actions()) play();
+    assert.equal(await pool.take(false), undefined);
+    other.release();
+    await server.allGone();
+  } finally {
+    performance.now = real;
+  }
+});
+
 Deno.test("AutoPool has those who wait for a server's choice share the failure, too", async () => {
   await using server = await startBackend(async (connection) => void await connection.readRest());
   let tries = 0;

@@ -1,4 +1,5 @@
 import { messageOf, ProxyError } from "../core/errors.ts";
+import { parseObject } from "../core/json_object.ts";
 import type {
   Account,
   CertificateState,
@@ -168,17 +169,6 @@ export function parseState(text: string): CertificateState | undefined {
 export function parseCertificate(text: string): IssuedCertificate | undefined {
   const { chain, key } = parseObject(text) ?? {};
   return typeof chain === "string" && typeof key === "string" ? { chain, key } : undefined;
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null
-      ? value as Record<string, unknown>
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function cannotStore(folder: string, error: unknown): ProxyError {

@@ -1,4 +1,5 @@
 import { NO_CHALLENGES, type PendingChallenges } from "../acme/challenges.ts";
+import { isObject, parseObject } from "../core/json_object.ts";
 import { type Redis, RedisDown } from "./redis.ts";
 
 /** Milliseconds for the others to take what a CA may ask them. */
@@ -117,19 +118,6 @@ function parseTold(message: string): Told | undefined {
       isObject(one) && isText(one.chain) && isText(one.key)
     );
   return isWhole ? { from, number, pending: pending as unknown as PendingChallenges } : undefined;
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }
 
 function isText(value: unknown): value is string {

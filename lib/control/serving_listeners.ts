@@ -156,6 +156,7 @@ export class ServingListeners {
       ...{ deadlines, descriptors },
     });
   }
+
   /** Connections outlive their listener, so the next one on its address goes on with its counts. */
   #countsOf(address: Address): ConnectionCounts {
     const { counters } = this.#options;

@@ -12,10 +12,10 @@ export interface Acceptor<Socket> {
 }
 
 /**
- * Accepts until `closed` says that the listener has been closed, or it listens no more. Where the system is short of
- * something, such as file descriptors, that is told and waited out: those already connected go on.
- * Any other failure is one client's, who has gone before it was accepted: the next one is not kept
- * waiting for it.
+ * Accepts until `closed` says that the listener has been closed, or it listens no more. Where the
+ * system is short of something, such as file descriptors, that is told and waited out: those already
+ * connected go on. Any other failure is one client's, who has gone before it was accepted: the next
+ * one is not kept waiting for it.
  */
 export async function acceptAll<Socket>(
   listener: Acceptor<Socket>,

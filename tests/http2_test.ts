@@ -374,7 +374,7 @@ Deno.test("an answer that has to wait for more urgent ones is not taken for one 
   await using proxy = await startConfigured({
     engine: ENGINE,
     backends: { default: backend.address },
-    settings: { timeouts: { body_idle: "1s" } },
+    settings: { timeouts: { body_idle: "2s" } },
   });
   using client = await Http2Client.connect(proxy.port, {
     grants: false,
@@ -384,7 +384,7 @@ Deno.test("an answer that has to wait for more urgent ones is not taken for one 
     await client.ask(id, "/urgent", { fields: [["priority", "u=0, i"]] });
   }
   await client.ask(7, "/other", { fields: [["priority", "u=7"]] });
-  for (let i = 0; i < 30; i++) {
+  for (let i = 0; i < 50; i++) {
     await pause(100);
     await client.send(windowUpdate(0, 10_000));
   }
@@ -439,12 +439,12 @@ Deno.test("an upload that others keep from being sent is not taken for a slow on
   await using proxy = await startConfigured({
     engine: ENGINE,
     backends: { default: backend.address },
-    settings: { timeouts: { body_idle: "1s" } },
+    settings: { timeouts: { body_idle: "2s" } },
   });
   const [{ stdout }] = await Promise.all([
     run("node", ["-e", STUCK_UPLOADS, `${proxy.port}`]),
     // several times as long as a client may be silent
-    pause(5_000).then(() => open.resolve()),
+    pause(5_500).then(() => open.resolve()),
   ]);
   assert.deepEqual(stdout.trim().split("\n").sort(), ["/late 200", ...Array(8).fill("/stuck 200")]);
 });

@@ -3,15 +3,26 @@ import assert from "node:assert/strict";
 import { type RawData, WebSocket } from "ws";
 import { startBackend } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
+import type { TestConnection } from "./support/connection.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import { within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
 import { fieldOf, Http2Client } from "./support/http2_client.ts";
-import { data, frame, headers, joined, requestFields, resetFrame } from "./support/http2_frames.ts";
+import {
+  data,
+  frame,
+  headers,
+  joined,
+  type RawFrame,
+  requestFields,
+  resetFrame,
+  settings,
+  splitFrames,
+} from "./support/http2_frames.ts";
 import { ECHO_FRAMES, startNodeHttp2 } from "./support/node_http2_server.ts";
 import { connectTls } from "./support/tls_client.ts";
 import { runOk } from "./support/tools.ts";
-import { ERROR, FRAME } from "../lib/http2/wire.ts";
+import { ERROR, FRAME, PREFACE, SETTING } from "../lib/http2/wire.ts";
 
 /** Servers that speak HTTP/2, with prior knowledge. */
 
@@ -22,6 +33,26 @@ function startProxy(address: string, more: Record<string, unknown> = {}, setting
     // what is told of sessions is told of one worker's
     settings: { workers: 1, ...settings },
   });
+}
+
+/** What a client of HTTP/2 sends on a connection that was just made. */
+function framesOf(connection: TestConnection) {
+  let bytes: Uint8Array = new Uint8Array(0);
+  let before = PREFACE.length;
+  return {
+    async next(type: number): Promise<RawFrame> {
+      for (;;) {
+        const some = await connection.readSome();
+        if (some === undefined) throw new Error("The connection ended ahead of a frame");
+        bytes = joined([bytes, some]);
+        const { frames } = splitFrames(bytes.subarray(before));
+        const found = frames.find((frame) => frame.type === type);
+        if (found === undefined) continue;
+        before = bytes.length;
+        return found;
+      }
+    },
+  };
 }
 
 /** Says what it got, after what it got. */
@@ -308,6 +339,42 @@ Deno.test("a WebSocket client by HTTP/1.1 is served by extended CONNECT", async 
   );
   assert.match(await within(said, "a refusal"), /403/);
 });
+
+for (
+  const [how, leave] of Object.entries({
+    "resets the stream": (connection: TestConnection, last: Uint8Array, id: number) =>
+      connection.write(joined([last, resetFrame(id, ERROR.noError)])),
+    "ends the connection": async (connection: TestConnection, last: Uint8Array) => {
+      await connection.write(last);
+      await connection.end();
+    },
+  })
+) {
+  Deno.test(`all gets there of a tunnel whose server ends it and ${how}`, async () => {
+    const said = Array.from("abcdef", (letter) => letter.repeat(8_000));
+    await using server = await startBackend(async (connection) => {
+      await connection.write(settings([[SETTING.enableConnectProtocol, 1]]));
+      const frames = framesOf(connection);
+      const { id } = await frames.next(FRAME.headers);
+      await connection.write(headers(id, [[":status", "200"]], { ended: false }));
+      await frames.next(FRAME.data);
+      const last = joined([...said.map((text) => data(id, text)), data(id, "", true)]);
+      await leave(connection, last, id);
+      await frames.next(FRAME.goaway);
+    }, { brokenOff: true });
+    await using proxy = await startProxy(server.address);
+    using client = await connectTls(proxy.port, ["http/1.1"]);
+    const fields = ["Connection: upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"];
+    await client.write(
+      encodeRequest("/ws", { fields: [...fields, `Sec-WebSocket-Key: ${KEY}`] }),
+    );
+    assert.match(await client.readUntil("\r\n\r\n"), /^HTTP\/1\.1 101 /);
+    await client.write("go");
+    assert.equal(await client.readRest(), said.join(""));
+    await client.end();
+    await proxy.log.first(/ request .*target=\/ws status=101 .* error=- /);
+  });
+}
 
 Deno.test("a server without extended CONNECT takes no WebSocket, and clients are told", async () => {
   await using server = await startNodeHttp2(`stream.respond({ ":status": 200 }); stream.end("x");`);

@@ -75,6 +75,8 @@ export class Http2ServerStream implements ServerStream {
   /** Whether an extended CONNECT was sent (RFC 8441). */
   #asksTunnel = false;
   #tunnel: Http2Tunnel<Http2ServerStream> | undefined;
+  /** Why the server takes no more, where it has ended its side and then the stream. */
+  #parted: ProxyError | undefined;
 
   constructor(connection: StreamCarrier) {
     this.#connection = connection;
@@ -162,6 +164,7 @@ export class Http2ServerStream implements ServerStream {
       this.#inbox.free();
     }
     if (this.#ended) tunnel.received(NO_BYTES, 0, 0, true);
+    if (this.#parted !== undefined) tunnel.parted(this.#parted);
     return tunnel;
   }
 
@@ -199,9 +202,9 @@ export class Http2ServerStream implements ServerStream {
   }
 
   received(bytes: Uint8Array, from: number, to: number, ended: boolean): void {
+    this.#ended = ended;
     if (this.#tunnel !== undefined) return this.#tunnel.received(bytes, from, to, ended);
     this.#inbox.put(bytes, from, to);
-    this.#ended = ended;
     this.#connection.ready(this);
   }
 
@@ -221,8 +224,10 @@ export class Http2ServerStream implements ServerStream {
 
   failed({ by, code, untouched, reason, error }: StreamReset): void {
     // who has answered need not hear the rest of the request (RFC 9113, section 8.1)
-    if (this.#ended && by === "peer" && this.#tunnel === undefined) {
+    if (this.#ended && by === "peer") {
       this.#requestEnded = true;
+      this.#parted = new ProxyError("upstream_gone", reason);
+      this.#tunnel?.parted(this.#parted);
       return;
     }
     // a limit says more than that the answer is not whole

@@ -16,6 +16,8 @@ export class Http2Tunnel<Owner> implements OpaqueEnd {
   readonly #inbox = new Inbox();
   #ended = false;
   #error: Error | undefined;
+  /** Why the peer takes no more, which has ended what it sends. */
+  #parted: Error | undefined;
   /** Bytes that were given and are not taken yet. */
   #given = 0;
   #reading: PromiseWithResolvers<Uint8Array | undefined> | undefined;
@@ -38,6 +40,13 @@ export class Http2Tunnel<Owner> implements OpaqueEnd {
     const writing = this.#writing;
     this.#writing = undefined;
     writing?.resolve();
+  }
+
+  /** The peer takes no more, but has said all that it had to say: that can still be read. */
+  parted(error: Error): void {
+    this.#parted = error;
+    this.#writing?.reject(error);
+    this.#writing = undefined;
   }
 
   failed(error: Error): void {
@@ -67,6 +76,7 @@ export class Http2Tunnel<Owner> implements OpaqueEnd {
   }
 
   endWrites(): Promise<void> {
+    if (this.#error === undefined && this.#parted !== undefined) return Promise.resolve();
     return this.#send(NO_BYTES, true);
   }
 
@@ -81,7 +91,8 @@ export class Http2Tunnel<Owner> implements OpaqueEnd {
   }
 
   #send(bytes: Uint8Array, ended: boolean): Promise<void> {
-    if (this.#error !== undefined) return Promise.reject(this.#error);
+    const error = this.#error ?? this.#parted;
+    if (error !== undefined) return Promise.reject(error);
     this.bytes.written += bytes.length;
     const taken = this.#connection.sendData(this.#stream, bytes, 0, bytes.length, ended);
     if (taken) return Promise.resolve();

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { WebSocketServer } from "ws";
 import { startBackend } from "./support/backends.ts";
 import { startBrowser } from "./support/browser.ts";
+import { within } from "./support/deadline.ts";
 import { startFirefox } from "./support/firefox.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import { encodeAnswer, readRequestHead, valuesOf } from "./support/http.ts";
@@ -137,6 +138,23 @@ Deno.test("a server that vanishes is seen to have gone", async () => {
   const { ended, reset } = await client.answer(1);
   assert.ok(reset !== undefined && !ended);
   assert.ok(!client.frames.some(({ type }) => type === FRAME.goaway));
+});
+
+Deno.test("a tunnel that its client resets does not look complete to its server", async () => {
+  const { promise: heard, resolve: hear } = Promise.withResolvers<unknown>();
+  await using backend = await startBackend(async (connection) => {
+    await readRequestHead(connection);
+    await connection.write(
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+    );
+    await connection.readRest().then(hear, hear);
+  }, { brokenOff: true });
+  await using proxy = await startProxyFor({ engine: "deno", backend: backend.address });
+  using client = await Http2Client.connect(proxy.port);
+  await client.send(connectFrame(1, "/ws"));
+  await client.until(() => client.seen(1).status || undefined, "a tunnel");
+  await client.send(data(1, "some"), resetFrame(1, ERROR.cancel));
+  assert.match(String(await within(heard, "the end of a tunnel")), /ECONNRESET/);
 });
 
 Deno.test("a client that keeps its half open behind a server's end does not keep the stream", async () => {

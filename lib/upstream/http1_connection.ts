@@ -220,11 +220,14 @@ export class Http1Connection implements ServerStream, Receiver, Sender {
 
   abort(error?: ProxyError): void {
     if (this.#state === "closed") return;
+    // nothing but a reset tells opaque bytes that are cut off from those that have ended
+    const breaks = this.#state === "opaque" && error !== undefined;
     this.#state = "closed";
     this.#reader = undefined;
     this.#onGone = ignore;
     this.#options.deadline[Symbol.dispose]();
-    this.#connection.close(error);
+    if (breaks) this.#connection.reset(error);
+    else this.#connection.close(error);
     if (!this.#isLent && !this.#receiving && !this.#connection.reading) this.#giveBuffer();
   }
 

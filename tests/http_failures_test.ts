@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { startBackend, startHttp, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
 import {
   encodeAnswer,
   encodeRequest,
@@ -10,7 +11,7 @@ import {
   valuesOf,
 } from "./support/http.ts";
 import { ENGINE_CAN, ENGINES, startProxyFor } from "./support/start_proxy.ts";
-import { connectTls } from "./support/tls_client.ts";
+import { connectTcp, connectTls } from "./support/tls_client.ts";
 import { run, runOk } from "./support/tools.ts";
 
 /** Answers that begin well, and how they go on once the client has seen "abc". */
@@ -63,6 +64,37 @@ Deno.test("http mode says in JSON, too, what is wrong with a request it has read
     assert.deepEqual([answer.status, JSON.parse(answer.body).status], [status, status]);
   }
 });
+
+for (const front of ["", "PROXY TCP4 192.0.2.1 192.0.2.2 5 6\r\n"]) {
+  const behind = front === "" ? "" : " behind a PROXY header";
+  Deno.test(`a client by HTTP/1.0 without TLS${behind} sees that an answer is cut short`, async () => {
+    let next = CUT_SHORT[0];
+    let breakOff = () => {};
+    await using backend = await startBackend(async (connection) => {
+      await readRequest(connection);
+      const seen = new Promise<void>((resolve) => breakOff = resolve);
+      const [, sent = "", then = ""] = next ?? [];
+      await connection.write("HTTP/1.1 200 OK\r\n" + sent);
+      await seen;
+      if (then === "reset") connection.reset();
+      if (then === "garbage") await connection.write("xyz\r\n0\r\n\r\n");
+    }, { brokenOff: true });
+    const proxied = front === "" ? {} : { proxy_protocol: { from: ["127.0.0.0/8"] } };
+    await using proxy = await startConfigured(JSON.stringify({
+      listeners: [{ listen: "127.0.0.1:0", tls: false, ...proxied }],
+      backends: { a: { servers: [backend.address] } },
+      routes: [{ backend: "a" }],
+      workers: 2,
+    }));
+    for (next of CUT_SHORT.filter(([, sent]) => !sent.startsWith("Content-Length"))) {
+      using client = await connectTcp(proxy.port);
+      await client.write(`${front}GET / HTTP/1.0\r\n\r\n`);
+      await client.readUntil("abc");
+      breakOff();
+      await assert.rejects(client.readRest(), /ECONNRESET/, next[0]);
+    }
+  });
+}
 
 for (const engine of ENGINES) {
   Deno.test(`http mode answers 502 at once when the backend refuses (${engine})`, async () => {

@@ -95,6 +95,8 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   #isDraining = false;
   /** Whether the connection goes on behind the answer that has begun. */
   #goesOn = false;
+  /** Whether nothing but the connection's end tells the end of the answer that has begun. */
+  #endsAnswer = false;
   #writtenBefore = 0;
   /** Whether the client may be sending what nobody will read. */
   #isUnread = false;
@@ -336,8 +338,8 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
 
   begin(answer: AnswerFacts, changes: FieldChanges | undefined, chunks: boolean): void {
     this.#body.answered();
-    const ends = answer.body === UNKNOWN_LENGTH && !this.takesChunks;
-    this.#goesOn = this.#mayGoOn && this.#isRead && !ends;
+    this.#endsAnswer = answer.body === UNKNOWN_LENGTH && !this.takesChunks;
+    this.#goesOn = this.#mayGoOn && this.#isRead && !this.#endsAnswer;
     this.#setTerms(this.#goesOn, changes);
     this.#writer.begin(answer, chunks);
   }
@@ -463,7 +465,8 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   #close(error?: ProxyError): void {
     if (this.#state === "closed") return;
     this.#move("close");
-    this.client.close(error);
+    if (this.#endsAnswer && error !== undefined) this.client.reset(error);
+    else this.client.close(error);
     this.#input.close();
     this.#readDeadline[Symbol.dispose]();
     this.#writeDeadline[Symbol.dispose]();

@@ -59,7 +59,7 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
       if (options.proxies.has(peer.host)) return void acceptProxied(socket, peer);
       const place = limit.enter(peer);
       if (place === undefined) return socket.close();
-      serve(socket, { place, ends: { peer, local: toAddress(socket.localAddr) } });
+      serve(socket, { place, ends: endsOf(socket) });
     },
     trouble: (reason) =>
       observe({ kind: "listener_trouble", listen: address, reason, accepts: false }),
@@ -95,7 +95,7 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
         return observe({ kind: "probed", listen: address });
       }
       const { origin, rest } = start;
-      const ends = origin ?? { peer, local: toAddress(socket.localAddr) };
+      const ends = origin ?? endsOf(socket);
       if (!place.name(ends.peer)) return socket.close();
       serve(socket, { place, ends, rest });
     } catch (error) {
@@ -110,7 +110,13 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
     socket.setNoDelay(true);
     const connection = new SocketConnection(
       rest === undefined ? socket : new PrefixedSocket(socket, rest),
-      { ...ends, goneCode: "client_gone", idleBufferBytes: BUFFER_BYTES },
+      {
+        ...ends,
+        goneCode: "client_gone",
+        idleBufferBytes: BUFFER_BYTES,
+        // its own ends: a PROXY header tells of others
+        sendReset: () => portKeeper().reset(endsOf(socket)),
+      },
     );
     const session = options.serve(connection);
     // what it is worth shows once it says something
@@ -135,4 +141,8 @@ interface Accepted {
   readonly ends: ProxiedOrigin;
   /** What was read already. */
   readonly rest?: Uint8Array;
+}
+
+function endsOf({ remoteAddr, localAddr }: Deno.TcpConn): ProxiedOrigin {
+  return { peer: toAddress(remoteAddr), local: toAddress(localAddr) };
 }

@@ -312,6 +312,24 @@ Deno.test("Via names the version that the server spoke, compressed or not, to ev
   assert.equal(proxy.log.matching(/ encoding=/).length, 4);
 });
 
+Deno.test("a server that is to leave compression to the proxy need not be told what clients take", async () => {
+  await using site = await startSite();
+  for (
+    const rules of [{ remove: ["Accept-Encoding"] }, { set: { "Accept-Encoding": "identity" } }]
+  ) {
+    await using proxy = await startCompressing(site.address, { route: { request_headers: rules } });
+    using client = await connectTls(proxy.port);
+    // as most clients write their heads, and as few do
+    for (const fields of [[], ["A:  b"]]) {
+      for (const target of ["/length", "/chunks"]) {
+        const answer = await ask(client, target, { fields });
+        assert.equal(headOf(answer)["content-encoding"], "gzip", JSON.stringify(rules));
+        assert.equal(decoded(answer), TEXT);
+      }
+    }
+  }
+});
+
 Deno.test("own answers are compressed, with the same rules", async () => {
   await using backend = await startHttp();
   await using proxy = await startCompressing(backend.address, {

@@ -51,7 +51,7 @@ export class IncomingRequest implements RequestFacts {
   #filled = 0;
   /** The one empty line that may stand before a request line (RFC 9112, section 2.2). */
   #emptyLine: "possible" | "half" | "over" = "possible";
-  /** The lines of a plain head, once its buffer is not its own any more. */
+  /** The lines of a plain head, once its buffer is not its own any more or a rule takes some away. */
   #copy: Uint8Array | undefined;
   #path: string | undefined;
   #idNumber = 0;
@@ -139,21 +139,25 @@ export class IncomingRequest implements RequestFacts {
     return (this.#plain.lines.roles & role) !== 0;
   }
 
-  /** Lines that do not go on are not found any more behind `toHttp1`. */
+  /**
+   * Lines that no server is ever told of are not found any more behind `toHttp1`; those that a rule
+   * takes away are.
+   */
   values(name: string): readonly string[] {
     if (this.#text !== undefined) return valuesOf(this.#text.facts.head.fields, name);
+    const copy = this.#copy;
+    if (copy !== undefined) return valuesAmong(copy, { from: 0, to: copy.length }, name);
     const { start, end } = this.#plain.lines;
-    return this.#copy === undefined
-      ? valuesAmong(this.#buffer.bytes, { from: start, to: end }, name)
-      : valuesAmong(this.#copy, { from: 0, to: end - start }, name);
+    return valuesAmong(this.#buffer.bytes, { from: start, to: end }, name);
   }
 
   toHttp1(forwarding: Forwarding, changes: RequestChanges | undefined): Range {
     const sent = this.#sent;
     if (sent.isDone) return sent;
     const { bytes } = this.#buffer;
-    // which is written over where a rule has another
+    // which is written over where a rule has another, as lines are that it takes away
     if (changes?.path !== undefined) this.#path = this.path;
+    if (changes !== undefined && changes.remove.size > 0) this.#keep();
     const isRewritten = this.#text === undefined &&
       this.#plain.rewrite(bytes, forwarding, { idNumber: this.#number(), changes });
     if (isRewritten) sent.set(bytes, this.#plain.line.start, this.end);
@@ -169,6 +173,11 @@ export class IncomingRequest implements RequestFacts {
   /** To be called before the buffer is read into again: what may still be asked for is kept. */
   leaveBuffer(): void {
     this.#hasLeft = true;
+    this.#keep();
+  }
+
+  /** Keeps what a plain head says in a place of its own. */
+  #keep(): void {
     if (this.#text !== undefined || this.#copy !== undefined) return;
     this.#path = this.path;
     const { start, end } = this.#plain.lines;

@@ -126,6 +126,23 @@ for (const engine of ENGINES) {
     await backend.allGone();
   });
 
+  Deno.test(`a server that was not asked for 100 Continue is not the one that is late (${engine})`, async () => {
+    await using backend = await startBackend(async (connection) => {
+      await readRequestHead(connection);
+      await connection.untilGone();
+    }, { brokenOff: true });
+    await using proxy = await startConfigured({
+      engine,
+      backends: { default: { servers: [backend.address], timeouts: { response: "600ms" } } },
+      settings: { timeouts: { body_idle: "900ms" } },
+    });
+    using client = await connectTls(proxy.port);
+    await client.write(`${EXPECTS}Connection: expect\r\nContent-Length: 5\r\n\r\n`);
+    assert.equal((await readAnswer(client)).status, 408);
+    await backend.allGone();
+    assert.doesNotMatch(proxy.log.text, /server failed/);
+  });
+
   Deno.test(`an answer that begins amid the body is passed on as it comes (${engine})`, async () => {
     await using backend = await startBackend(async (connection) => {
       await readRequestHead(connection);

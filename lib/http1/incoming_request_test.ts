@@ -156,6 +156,17 @@ Deno.test("IncomingRequest holds a body's length to its limit, where there is on
   }
 });
 
+Deno.test("IncomingRequest expects a 100 Continue where it is asked of the server, too", () => {
+  for (
+    const [option, expects] of [["close", true], ["x-a", true], ["x-a, Expect", false]] as const
+  ) {
+    const lines = ["Host: a", `Connection: ${option}`, "Expect: 100-continue", "Content-Length: 1"];
+    const request = read(head("POST / HTTP/1.1", ...lines));
+    assert.equal(request.expectsContinue, expects, option);
+    assert.equal(/\r\nExpect: /.test(sentText(request, DIRECT)), expects, option);
+  }
+});
+
 Deno.test("IncomingRequest.toHttp1() gives the same again, for another try", () => {
   for (const name of ["chromium", "websocket"]) {
     const request = read(REAL_REQUESTS[name]?.(7) ?? "");
@@ -405,7 +416,8 @@ function slowFacts(part: RequestHeadPart, { forwarding, changes }: Rules) {
     body: bodyOf(framing),
     upgrade,
     goesOn: upgrade === undefined && keepsAlive(head),
-    expectsContinue: minor === 1 && hasToken(fields, "expect", "100-continue"),
+    expectsContinue: minor === 1 && hasToken(fields, "expect", "100-continue") &&
+      !hasToken(fields, "connection", "expect"),
     wireBytes: size,
     values: NAMES.map((name) => valuesOf(fields, name)),
     roles: Object.values(ROLE).filter((role) => hasRole(fields, role)),

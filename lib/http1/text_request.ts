@@ -61,10 +61,14 @@ export class TextRequest {
     this.#id = id;
   }
 
-  /** RFC 9110, section 10.1.1; from HTTP/1.0 it means nothing. */
+  /**
+   * RFC 9110, section 10.1.1; from HTTP/1.0 it means nothing. Where `Connection` takes it away no
+   * server is asked for a 100 Continue, so that none is to be waited for.
+   */
   get expectsContinue(): boolean {
     const { minor, fields } = this.facts.head;
-    return minor === 1 && hasToken(fields, "expect", "100-continue");
+    return minor === 1 && hasToken(fields, "expect", "100-continue") &&
+      !hasToken(fields, "connection", "expect");
   }
 
   /** The head that a server gets by HTTP/1.1, one character a byte. */

@@ -415,6 +415,10 @@ Deno.test("check and explain know rules, and say what is wrong with them in its 
       /7:\d+: a request has exactly one Host, and here are two/,
     ],
     [
+      "{ backend: s, headers: { Cookie: a=1, cookie: b=2 } }",
+      /7:\d+: this name is there already, and each can have one value/,
+    ],
+    [
       "{ backend: s, request_headers: { add: { Host: a } } }",
       /7:\d+: .* request_headers can set it/,
     ],

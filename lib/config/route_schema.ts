@@ -148,7 +148,15 @@ export const route = z.strictObject({
     description: "Methods of requests; every method where it is left out",
     examples: [["GET", "HEAD"]],
   }),
-  headers: z.record(fieldName, z.string().min(1)).optional().meta({
+  headers: z.record(fieldName, z.string().min(1)).superRefine((headers, context) => {
+    const met = new Set<string>();
+    for (const name of Object.keys(headers)) {
+      const key = name.toLowerCase();
+      const message = "this name is there already, and each can have one value";
+      if (met.has(key)) context.addIssue({ code: "custom", path: [name], message });
+      met.add(key);
+    }
+  }).optional().meta({
     description:
       "Values that header fields must have; * for any; of Cookie one pair, as name=value or name=*",
   }),

@@ -365,7 +365,9 @@ routes: [{ backend: one }]
     const answer = await readAnswer(refused);
     assert.equal(answer.status, status, request);
     assert.deepEqual(valuesOf(answer, "Location"), []);
+    assert.equal(valuesOf(answer, "X-Request-Id").length, 1, request);
   }
+  await proxy.log.first(/ status=400 .* error=bad_host reason="Without a Host /);
   assert.equal(one.requests.length, 0);
 });
 

@@ -84,6 +84,7 @@ export class RequestService implements ExchangeOwner {
     this.#begin(policy);
     const { request } = this.#stream;
     const answer = this.#answerTo(request);
+    if (answer instanceof ProxyError) return this.exchange.refuse(answer);
     if (answer !== undefined) return this.exchange.respond(answer, true);
     let routed: Routed;
     try {
@@ -255,8 +256,8 @@ export class RequestService implements ExchangeOwner {
     return action?.kind === "backend" ? action.backend.retryAfter : undefined;
   }
 
-  /** What is answered here whatever the routes say. */
-  #answerTo(request: RequestFacts): OwnAnswer | undefined {
+  /** What is answered here whatever the routes say, or why nothing can be. */
+  #answerTo(request: RequestFacts): OwnAnswer | ProxyError | undefined {
     const { challenges, redirect } = this.#options;
     const token = challenges && tokenAnswer(request.path, challenges.current);
     if (token !== undefined) {

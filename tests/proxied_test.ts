@@ -231,6 +231,31 @@ Deno.test("a proxy in front that closes without a word is a probe, and no failur
   assert.equal(proxy.log.text, "");
 });
 
+Deno.test("a reload that closes a plain listener waits for PROXY headers that are due", async () => {
+  await using backend = await startEchoing();
+  const port = await unusedPort();
+  const plain = (port: number) =>
+    JSON.stringify({
+      listeners: [{
+        listen: `127.0.0.1:${port}`,
+        tls: false,
+        proxy_protocol: { from: [IN_FRONT] },
+      }],
+      backends: { api: { servers: [backend.address] } },
+      routes: [{ backend: "api" }],
+      workers: 1,
+    });
+  await using proxy = await startConfigured(plain(port));
+  using client = await connectTcp(port);
+  using other = await connectTcp(port);
+  await other.write(HEADER + encodeRequest("/"));
+  assert.equal((await readAnswer(other)).status, 200);
+  await proxy.config.write(plain(0));
+  assert.match(await proxy.reload(), /: 1 listener added, 1 listener removed, /);
+  await client.write(HEADER + encodeRequest("/"));
+  assert.equal((await readAnswer(client)).status, 200);
+});
+
 Deno.test("others are not asked for a PROXY header, and theirs is none", async () => {
   await using backend = await startEchoing();
   await using proxy = await startProxied(backend.address);

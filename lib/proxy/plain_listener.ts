@@ -70,7 +70,7 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
     address: toAddress(listener.addr),
     refresh: () => Promise.resolve(),
     settle: () => Promise.resolve(),
-    close: async () => {
+    close: async ({ finishHandshakes = false } = {}) => {
       retired = true;
       for (const session of served.values()) session.retire?.();
       await closeBy(async () => {
@@ -78,7 +78,7 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
         listener.close();
         await accepting;
       });
-      for (const socket of pending.values()) closeQuietly(socket);
+      if (!finishHandshakes) { for (const socket of pending.values()) closeQuietly(socket); }
       limit.close();
     },
   };

@@ -157,7 +157,10 @@ export interface TlsListener {
 }
 
 export interface CloseOptions {
-  /** Whether clients amid their handshake may finish it, within its deadline; else they are cut. */
+  /**
+   * Whether clients amid their handshake, or their PROXY header, may finish it, within its deadline;
+   * else they are cut.
+   */
   readonly finishHandshakes?: boolean;
 }
 

@@ -15,6 +15,7 @@ import { Compressor } from "./proxy/compressor.ts";
 import { type PasswordCheck, Passwords } from "./proxy/passwords.ts";
 import type { Policy } from "./proxy/policy.ts";
 import { Sessions } from "./proxy/session.ts";
+import { portKeeper } from "./ports/port_keeper.ts";
 import { giveUpFfi } from "./ports/system_library.ts";
 import { openSslUnavailable } from "./tls/openssl/library.ts";
 import { TicketKeys, type TicketKeySets } from "./tls/openssl/ticket_keys.ts";
@@ -267,6 +268,8 @@ class RunningApp implements OneThreadApp {
     this.#stopping = true;
     await this.#listeners.close();
     const cut = await this.#sessions.drain(this.drainTime);
+    // the end of the process would be a clean end to their servers
+    if (cut > 0) await portKeeper().settle();
     this.#servers.close();
     return cut;
   }

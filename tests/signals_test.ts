@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { startBackend, startEcho, startHttp } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
 import { eventually, within } from "./support/deadline.ts";
+import { BROKEN_OFF, lastWords } from "./support/engine_looks.ts";
 import { encodeAnswer, encodeRequest, readAnswer, readRequest, valuesOf } from "./support/http.ts";
 import { Lines } from "./support/lines.ts";
 import { startNameServer } from "./support/name_server.ts";
@@ -115,6 +117,28 @@ for (const engine of ENGINES) {
       assert.equal((await readAnswer(client)).status, 200);
     }
     await proxy.says.first(/^tls-proxy: reloaded \(SIGHUP\): nothing has changed$/);
+  });
+}
+
+for (const workers of [1, 2]) {
+  Deno.test(`what the drain time cuts off does not look complete (workers: ${workers})`, async () => {
+    const { promise: heard, resolve: hear } = Promise.withResolvers<string>();
+    await using backend = await startBackend(async (connection) => {
+      await connection.readText(4);
+      await connection.write("heard");
+      hear(await lastWords(connection));
+    }, { brokenOff: true });
+    await using proxy = await startConfigured({
+      mode: "tcp",
+      backends: { default: backend.address },
+      settings: { workers, timeouts: { drain: "100ms" } },
+    });
+    using client = await connectTls(proxy.port);
+    await client.write("some");
+    await client.readText(5);
+    proxy.signal("SIGTERM");
+    assert.equal(await within(heard, "the end of what was sent"), BROKEN_OFF);
+    assert.equal((await within(proxy.status, "the proxy's end")).code, 0);
   });
 }
 

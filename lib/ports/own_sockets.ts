@@ -59,6 +59,11 @@ export class OwnSockets {
     return this.#find(ends, (fd) => this.#library.disconnect(fd));
   }
 
+  /** Settles once all that was asked for is done. */
+  async settle(): Promise<void> {
+    await this.#wanted?.looked.promise;
+  }
+
   /** Settles once it was looked for, whether it was found or not. */
   #find({ peer, local }: ConnectionEnds, task: (fd: number) => void): Promise<void> {
     const { tasks, ports, peerPorts, looked } = this.#wanted ??= this.#lookSoon();

@@ -46,6 +46,8 @@ export interface PortKeeper {
    * nothing is done.
    */
   reset(ends: ConnectionEnds): Promise<void>;
+  /** Settles once every connection that is to be reset so far was. */
+  settle(): Promise<void>;
 }
 
 /** Where all is done in one thread. */
@@ -92,6 +94,10 @@ class OwnPorts implements PortKeeper {
 
   async reset(ends: ConnectionEnds): Promise<void> {
     await this.#own()?.reset(ends);
+  }
+
+  async settle(): Promise<void> {
+    await this.#sockets?.settle();
   }
 
   #own(): OwnSockets | undefined {

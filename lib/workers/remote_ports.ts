@@ -8,6 +8,8 @@ import type { ControlProcedures } from "./messages.ts";
 export class RemotePorts implements PortKeeper {
   readonly unavailable: string | undefined;
   readonly #control: Channel<ControlProcedures>;
+  /** The last of the resets that were asked for, which are done in order. */
+  #lastReset: Promise<void> | undefined;
 
   constructor(control: Channel<ControlProcedures>, unavailable: string | undefined) {
     this.#control = control;
@@ -49,6 +51,10 @@ export class RemotePorts implements PortKeeper {
   }
 
   reset(ends: ConnectionEnds): Promise<void> {
-    return this.#control.call("reset", ends);
+    return this.#lastReset = this.#control.call("reset", ends);
+  }
+
+  async settle(): Promise<void> {
+    await this.#lastReset;
   }
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { startBackend, startHttp, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
+import { pause } from "./support/deadline.ts";
 import {
   encodeAnswer,
   encodeRequest,
@@ -93,6 +94,44 @@ for (const front of ["", "PROXY TCP4 192.0.2.1 192.0.2.2 5 6\r\n"]) {
       breakOff();
       await assert.rejects(client.readRest(), /ECONNRESET/, next[0]);
     }
+  });
+}
+
+for (const way of [...ENGINES, "plain"] as const) {
+  Deno.test(`answers arrive though their client asks for more behind the last of them (${way})`, async () => {
+    const large = "a".repeat(2_000_000);
+    await using backend = await startBackend(async (connection) => {
+      while ((await readRequest(connection))?.method === "GET") {
+        await connection.write(encodeAnswer(large));
+      }
+    }, { brokenOff: true });
+    const listener = way === "plain" ? { tls: false } : { engine: way };
+    const { ec } = await testCertificates();
+    await using proxy = await startConfigured(JSON.stringify({
+      listeners: [{ listen: "127.0.0.1:0", ...listener }],
+      certificates: [ec],
+      backends: { a: { servers: [backend.address] } },
+      routes: [{ backend: "a" }],
+      workers: 1,
+    }));
+    using client = await (way === "plain" ? connectTcp(proxy.port) : connectTls(proxy.port));
+    const asked = [encodeRequest("/"), encodeRequest("/", { method: "POST", body: "x" })];
+    // one by one, so that each has a record of its own
+    for (const request of asked) await client.write(request);
+    for (let i = 0; i < 200; i++) {
+      await client.write(encodeRequest("/", { fields: [`X-Pad: ${"a".repeat(1000)}`] }));
+    }
+    await client.readUntil("\r\n\r\n");
+    // slowly: some of it is on its way yet when the last has been written
+    let read = "";
+    while (read.length < large.length) {
+      read += await client.readText(20_000);
+      await pause(2);
+    }
+    assert.equal(read, large);
+    const last = await readAnswer(client);
+    assert.deepEqual([last.status, valuesOf(last, "Connection")], [502, ["close"]]);
+    assert.equal(await client.readRest(), "");
   });
 }
 

@@ -396,8 +396,10 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     if (this.#state === "closed") return;
     this.#lookDeadline.disarm();
     this.#input.isLent = !settled;
-    this.#isUnread = !this.#isRead || this.request.upgrade !== undefined;
-    if (!this.#goesOn) return this.#leave();
+    if (!this.#goesOn) {
+      this.#isUnread = this.#mayBeSending;
+      return this.#leave();
+    }
     this.#move("next");
     this.#input.rest();
     this.#readDeadline.arm(this.#options.policy.current.timeouts.keepAlive, this.#onKeepAliveLate);
@@ -415,6 +417,12 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
 
   get #mayGoOn(): boolean {
     return this.request.goesOn && !this.#isDraining;
+  }
+
+  /** Whether the client may have sent more by the time that it is told that nobody will read it. */
+  get #mayBeSending(): boolean {
+    const { goesOn, upgrade } = this.request;
+    return goesOn || upgrade !== undefined || !this.#isRead || this.#input.hasMore;
   }
 
   #setTerms(keepAlive: boolean, changes: FieldChanges | undefined): void {

@@ -308,6 +308,7 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
   // The answer.
 
   #answer(head: AnswerFacts): void {
+    if (this.#client.isForTunnel && head.status < 300) return this.#refuseToSwitch();
     this.#move("answered");
     this.#clock.stop();
     this.answeredAt = performance.now();
@@ -320,6 +321,12 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
       return this.#client.begin(head, changes, this.#sending.answerChunks);
     }
     this.#transform = transformer.begin(head, { client: this.#client, changes, user: this });
+  }
+
+  /** The server serves what it was to switch for as any other request, which it may. */
+  #refuseToSwitch(): void {
+    this.#dropServer();
+    this.#fail(new ProxyError("bad_response", "The server has not switched protocols"));
   }
 
   /** What is made of the fields of the server's answer. */

@@ -70,8 +70,6 @@ export class Http2Stream implements ClientStream {
   /** The answer's head, until the body's first range goes with it. */
   #answer: AnswerFacts | undefined;
   #changes: FieldChanges | undefined;
-  /** Whether what the server answers is of no use to the client (see `begin`). */
-  #drops = false;
   #tunnel: Http2Tunnel<Http2Stream> | undefined;
   /** Made for the first body: most streams never see one. */
   #reading: BodyClock | undefined;
@@ -177,6 +175,10 @@ export class Http2Stream implements ClientStream {
   }
 
   // What the exchange does.
+
+  get isForTunnel(): boolean {
+    return this.request.upgrade !== undefined;
+  }
 
   get bytesOut(): number {
     return this.#stream === undefined ? this.#sentBefore : this.#stream.bytesSent;
@@ -289,20 +291,9 @@ export class Http2Stream implements ClientStream {
     this.#end(error.source === "client" ? ERROR.cancel : ERROR.internalError);
   }
 
-  /**
-   * The head of an answer. One of success would have the client take the stream for the tunnel it
-   * has asked for, though the server has not switched.
-   */
   #begin(answer: AnswerFacts, ended: boolean): void {
-    const stream = this.#stream;
-    if (stream === undefined) return;
-    const { connection } = this.#home;
-    const { status } = answer;
-    if (this.request.upgrade !== undefined && status < 300) {
-      this.#drops = true;
-      return connection.respond(stream, 502, () => {}, true);
-    }
-    connection.respond(stream, status, this.#fieldsOf(answer), ended);
+    if (this.#stream === undefined) return;
+    this.#home.connection.respond(this.#stream, answer.status, this.#fieldsOf(answer), ended);
   }
 
   #fieldsOf(answer: AnswerFacts): (put: PutField) => void {
@@ -320,7 +311,7 @@ export class Http2Stream implements ClientStream {
 
   #send(bytes: Uint8Array, from: number, to: number, ended: boolean): void {
     const stream = this.#stream;
-    const taken = stream === undefined || this.#drops ||
+    const taken = stream === undefined ||
       this.#home.connection.sendData(stream, bytes, from, to, ended);
     if (taken) return this.#service.exchange.taken();
     this.#isWaiting = true;
@@ -399,7 +390,6 @@ export class Http2Stream implements ClientStream {
     this.#answer = undefined;
     this.#changes = undefined;
     this.#tunnel = undefined;
-    this.#drops = false;
     this.#isBegun = false;
     this.#isWaiting = false;
     this.#home.over(this);

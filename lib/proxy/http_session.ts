@@ -73,6 +73,7 @@ const SLOW_LINGER_MS = 1_000;
  */
 class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   readonly client: HttpConnection;
+  readonly isForTunnel = false;
   readonly pins = new Pins();
   /** Settles when the connection is over. */
   readonly ended: Promise<void>;

@@ -24,6 +24,8 @@ export interface ClientStream {
   /** Bytes of the request's body so far, and bytes sent to the client since it began. */
   readonly bodyBytes: number;
   readonly bytesOut: number;
+  /** Whether an answer of success would be taken for a switch of protocols, which was asked for. */
+  readonly isForTunnel: boolean;
   /** Connections to servers that are this client's alone. */
   readonly pins: Pins;
   /** Whether it can take bodies of unknown length in chunks: see `ServerStream`. */

@@ -76,6 +76,7 @@ export class ScriptedClient implements ClientStream {
   bodyBytes = 0;
   readonly bytesOut = 0;
   readonly takesChunks: boolean;
+  readonly isForTunnel = false;
   readonly givesChunks: boolean;
   reader!: RequestReader;
   /** What it was told, in order. */

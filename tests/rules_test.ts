@@ -181,6 +181,7 @@ Deno.test("what is refused ahead of all rules has its page, its id and its place
 
 Deno.test("strip_prefix, methods and headers choose and change", async () => {
   await using at = await start([
+    { paths: ["/api/closed"], backend: "site", strip_prefix: "/api", deny: ["0.0.0.0/0"] },
     { paths: ["/api"], backend: "site", strip_prefix: "/api" },
     { paths: ["/m"], methods: ["POST"], respond: { body: "posted" } },
     { paths: ["/m"], headers: { Cookie: "canary=1" }, respond: { body: "canary" } },
@@ -200,6 +201,8 @@ Deno.test("strip_prefix, methods and headers choose and change", async () => {
     assert.doesNotMatch(body, /forged/);
   }
   assert.equal((await ask(at.proxy, "/apix")).status, 404);
+  assert.equal((await ask(at.proxy, "/api/closed")).status, 403);
+  assert.equal((await ask(at.proxy, "/api//closed")).status, 404);
   assert.equal((await ask(at.proxy, "/m", ["-d", "x"])).body, "posted");
   assert.equal((await ask(at.proxy, "/m", ["-b", "a=b; canary=1"])).body, "canary");
   assert.equal((await ask(at.proxy, "/m")).body, "rest");

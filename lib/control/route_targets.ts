@@ -23,13 +23,13 @@ export function routesOf(
   { backends, contents }: { backends: ReadonlyMap<string, Backend>; contents: Contents },
 ): readonly Route<RouteTarget>[] {
   return config.routes.map((route) => {
-    const { hosts, paths, conditions, passthrough } = route;
+    const { hosts, paths, conditions, passthrough, stripPrefix } = route;
     const target = {
       action: actionOf(route, { backends, contents }),
       rules: rulesOf(route, contents),
       bodyLimit: route.limits.body ?? config.limits.body,
     };
-    return { hosts, paths, conditions, passthrough, target };
+    return { hosts, paths, conditions, passthrough, stripPrefix, target };
   });
 }
 

@@ -5,7 +5,7 @@
  * @returns undefined where it does not begin with the prefix
  */
 export function stripPrefix(path: string, prefix: string): string | undefined {
-  const bare = prefix.endsWith("/") ? prefix.slice(0, -1) : prefix;
+  const bare = bareOf(prefix);
   if (!path.startsWith(bare)) return undefined;
   const rest = path.slice(bare.length);
   switch (rest[0]) {
@@ -18,6 +18,20 @@ export function stripPrefix(path: string, prefix: string): string | undefined {
     default:
       return undefined;
   }
+}
+
+/**
+ * The path of which a server gets the same without the prefix, and that has no more slashes behind it
+ * than it needs.
+ */
+export function withOneSlashBehind(path: string, prefix: string): string {
+  const bare = bareOf(prefix);
+  const rest = path.startsWith(bare) ? path.slice(bare.length) : "";
+  return rest.startsWith("/") ? bare + withOneSlash(rest) : path;
+}
+
+function bareOf(prefix: string): string {
+  return prefix.endsWith("/") ? prefix.slice(0, -1) : prefix;
 }
 
 /**

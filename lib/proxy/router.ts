@@ -4,6 +4,7 @@ import {
   isUnconditional,
   meets,
 } from "../http/conditions.ts";
+import { withOneSlashBehind } from "../http/strip_prefix.ts";
 
 /** What has to match for a target to be meant. */
 export interface Route<Target> {
@@ -14,6 +15,8 @@ export interface Route<Target> {
   /** What else a request has to be; nothing where it is absent. */
   readonly conditions?: Conditions | undefined;
   readonly target: Target;
+  /** What its server does not get of paths. */
+  readonly stripPrefix?: string | undefined;
   /** Whether connections for its hosts go on with their TLS as it is. */
   readonly passthrough?: boolean;
 }
@@ -69,6 +72,9 @@ export class Router<Target> {
   }
 
   /**
+   * Where a prefix is taken off the path, slashes in a row behind it are one to the server. A path
+   * that another route would have without them has none: it would get past what that one asks for.
+   *
    * @param host the SNI, or the Host without its port; undefined where there is none
    * @param path the request's path, maybe with a query; undefined in tcp mode
    * @param request what conditions look at; undefined in tcp mode, where none is met
@@ -77,6 +83,19 @@ export class Router<Target> {
     host: string | undefined,
     path: string | undefined,
     request?: ConditionFacts,
+  ): FoundRoute<Target> | undefined {
+    const found = this.#find(host, path, request);
+    const prefix = found && this.#routes[found.index]?.stripPrefix;
+    if (prefix === undefined || path === undefined) return found;
+    const plain = withOneSlashBehind(path, prefix);
+    const isMeant = plain === path || this.#find(host, plain, request)?.index === found?.index;
+    return isMeant ? found : undefined;
+  }
+
+  #find(
+    host: string | undefined,
+    path: string | undefined,
+    request: ConditionFacts | undefined,
   ): FoundRoute<Target> | undefined {
     for (const index of this.#candidates(host)) {
       const { paths, conditions, target, passthrough = false } = this.#routes[index] as Route<

@@ -99,6 +99,35 @@ Deno.test("route() asks for methods and fields where a route does", () => {
   );
 });
 
+Deno.test("route() finds none where slashes behind a stripped prefix would get past another route", () => {
+  const strips = new Router([
+    { hosts: [], paths: ["/api/admin"], stripPrefix: "/api", target: "admin" },
+    { hosts: [], paths: ["/api"], stripPrefix: "/api", target: "api" },
+    { hosts: ["a.test"], paths: ["/secret"], target: "secret" },
+    { hosts: ["a.test"], paths: [], stripPrefix: "/", target: "all" },
+    { hosts: [], paths: [], target: "rest" },
+  ]);
+  const cases: [string, string | undefined][] = [
+    ["/api/admin", "admin"],
+    ["/api/admin//x", "admin"],
+    ["/api//admin", undefined],
+    ["/api///admin/x?y", undefined],
+    ["/api/\\admin", undefined],
+    ["/api//administrator", "api"],
+    ["/api//x", "api"],
+    ["/api/x//admin", "api"],
+    ["/api?//admin", "api"],
+    ["/secret", "secret"],
+    ["//secret", undefined],
+    ["//x", "all"],
+  ];
+  for (const [path, target] of cases) {
+    assert.equal(strips.route("a.test", path)?.target, target, path);
+  }
+  // what takes nothing off is given on as it came
+  assert.equal(strips.route("b.test", "//api/admin")?.target, "rest");
+});
+
 Deno.test("shadowOf() finds routes that can never match", () => {
   const routes = new Router([
     { hosts: ["a.test"], paths: ["/x"], target: 0 },

@@ -177,7 +177,7 @@ interface Expected {
 function expectedOf(request: Request, rules: Rules, port: number): Expected | undefined {
   const { method, authority, id } = request;
   const path = `/r${request.rule}${request.path}`;
-  const host = authority.replace(/:\d+$/, "").replace(/[[\]]/g, "").toLowerCase();
+  const host = authority.replace(/:\d+$/, "").toLowerCase();
   const variables: Record<string, string> = {
     ...{ client: "127.0.0.1", host, path: path.replace(/\?.*$/, ""), sni: "localhost", id },
     "client_cert.subject": "",

@@ -72,6 +72,8 @@ export interface Connection extends ByteSource, ByteSink {
   readonly local: Address;
   /** Bytes of payload read and written so far. */
   readonly bytes: { readonly read: number; readonly written: number };
+  /** Rises with what the system takes of what is sent, also amid a piece, where that can be seen. */
+  readonly taken: number;
   /** Makes reading fail with `reason` while writing still works: for a last answer. */
   failReads(reason: Error): void;
   /**

@@ -12,6 +12,8 @@ export interface ByteSocket {
   /** Reads into the buffer; null at the peer's half-close. */
   read(into: Uint8Array): Promise<number | null>;
   write(bytes: Uint8Array): Promise<number>;
+  /** Rises with what the system takes of what is written; needed where `write` does not take parts. */
+  readonly taken?: number;
   closeWrite(): Promise<void>;
   close(): void;
 }
@@ -86,6 +88,10 @@ export class SocketConnection implements Connection {
     this.#sendReset = options.sendReset;
     this.#idleBufferBytes = options.idleBufferBytes;
     this.#recordBytes = options.recordBytes ?? Infinity;
+  }
+
+  get taken(): number {
+    return this.#socket.taken ?? this.bytes.written;
   }
 
   get readable(): ReadableStream<Uint8Array> {

@@ -22,6 +22,7 @@ import type { Policy } from "./policy.ts";
 import { requestRefused } from "./request_served.ts";
 import type { ServeOptions } from "./serve_request.ts";
 import type { Session } from "./session.ts";
+import { StallClock } from "./stall_clock.ts";
 
 export interface Http2SessionOptions extends ServeOptions {
   readonly policy: Live<Policy>;
@@ -67,7 +68,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   #finish: () => void = () => {};
   readonly #started = performance.now();
   readonly #waitDeadline: Deadline;
-  readonly #writeDeadline: Deadline;
+  readonly #writing: StallClock;
   readonly #resets: LateResets<Http2Stream>;
   #waiting: Waiting = "nothing";
   readonly #free: Http2Stream[] = [];
@@ -93,7 +94,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
     this.options = options;
     this.identity = new ClientIdentity(client);
     this.#waitDeadline = options.deadlines.watch();
-    this.#writeDeadline = options.deadlines.watch();
+    this.#writing = new StallClock(options.deadlines.watch());
     this.#resets = new LateResets(
       options.deadlines,
       (stream) => this.connection.reset(stream, ERROR.noError),
@@ -117,6 +118,10 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
 
   get policy(): Policy {
     return this.options.policy.current;
+  }
+
+  get bytesTaken(): number {
+    return this.#client.taken;
   }
 
   // What the proxy does with it.
@@ -229,12 +234,16 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
 
   flushed(sending: boolean): void {
     if (!sending) {
-      this.#writeDeadline.disarm();
+      this.#writing.stop();
       return this.#endIfDone();
     }
     const { bodyIdle } = this.policy.timeouts;
-    this.#writeDeadline.arm(bodyIdle, () => this.#close(nothingTaken(bodyIdle)));
+    this.#writing.start(bodyIdle, this.#bytesTaken, this.#onWriteLate);
   }
+
+  readonly #bytesTaken = (): number => this.bytesTaken;
+
+  readonly #onWriteLate = (ms: number): void => this.#close(nothingTaken(ms));
 
   /** A client that sends no more may still be answered, while something comes for it. */
   peerEnded(): void {
@@ -358,7 +367,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
     this.connection.lost(broken?.message ?? "The connection is over", ours);
     this.#client.close(reason);
     this.#waitDeadline[Symbol.dispose]();
-    this.#writeDeadline[Symbol.dispose]();
+    this.#writing[Symbol.dispose]();
     this.#resets[Symbol.dispose]();
     this.pins.close();
     this.#forget(0);

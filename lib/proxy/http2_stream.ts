@@ -34,6 +34,8 @@ export interface StreamHome {
   readonly policy: Policy;
   /** Of all streams: the connection is the client. */
   readonly pins: Pins;
+  /** Rises with what the client takes of what is framed. */
+  readonly bytesTaken: number;
   /** A stream has something for the server, once all that has come is read. */
   ready(stream: Http2Stream): void;
   /** Request and answer are over: the object may serve another. */
@@ -318,7 +320,7 @@ export class Http2Stream implements ClientStream {
     this.#writing ??= new StallClock(this.#deadlines.watch());
     this.#writing.start(
       this.#home.policy.timeouts.bodyIdle,
-      () => this.#home.connection.progressOf(stream),
+      () => this.#home.connection.progressOf(stream) + (stream.queued ? this.#home.bytesTaken : 0),
       (ms) => this.#fail(nothingTaken(ms)),
     );
   }

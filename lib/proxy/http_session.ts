@@ -84,6 +84,8 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   readonly #body: RequestBody;
   readonly #readDeadline: Deadline;
   readonly #writeDeadline: Deadline;
+  /** What it had taken when that was armed. */
+  #takenBefore = 0;
   /** For what happens now and then while a request is served, or waited for. */
   readonly #lookDeadline: Deadline;
   readonly #started = performance.now();
@@ -346,12 +348,12 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   }
 
   body(bytes: Uint8Array, from: number, to: number, ended: boolean): void {
-    this.#writeDeadline.arm(this.#policy.timeouts.bodyIdle, this.#onWriteLate);
+    this.#awaitTaking();
     this.#writer.body(bytes, from, to, ended);
   }
 
   trailers(fields: readonly Field[]): void {
-    this.#writeDeadline.arm(this.#policy.timeouts.bodyIdle, this.#onWriteLate);
+    this.#awaitTaking();
     this.#writer.trailers(fields);
   }
 
@@ -373,7 +375,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     }
     const rest = this.#input.takeRest();
     this.#setTerms(false, changes);
-    this.#writeDeadline.arm(this.#policy.timeouts.bodyIdle, this.#onWriteLate);
+    this.#awaitTaking();
     await this.client.write(this.#writer.headAlone(answer).slice());
     this.#writeDeadline.disarm();
     return new OpaqueRest(this.client, rest, this.#pending?.promise);
@@ -434,11 +436,18 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   }
 
   #write(bytes: Uint8Array): void {
-    this.#writeDeadline.arm(this.#policy.timeouts.bodyIdle, this.#onWriteLate);
+    this.#awaitTaking();
     this.#writer.write(bytes);
   }
 
+  /** The client is to take something of what is sent. */
+  #awaitTaking(): void {
+    this.#takenBefore = this.client.taken;
+    this.#writeDeadline.arm(this.#policy.timeouts.bodyIdle, this.#onWriteLate);
+  }
+
   readonly #onWriteLate = (): void => {
+    if (this.client.taken !== this.#takenBefore) return this.#awaitTaking();
     this.abort(nothingTaken(this.#policy.timeouts.bodyIdle));
   };
 
@@ -458,7 +467,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
    * would send a reset, which can destroy the answer on its way (RFC 9112, section 9.6).
    */
   async #goodbye(): Promise<void> {
-    this.#writeDeadline.arm(this.#policy.timeouts.bodyIdle, this.#onWriteLate);
+    this.#awaitTaking();
     await this.client.endWrites();
     if (this.#state !== "leaving") return;
     if (!this.#isUnread || this.#input.hasEnded) return this.#close();

@@ -67,6 +67,10 @@ export class RewoundConnection implements HttpConnection {
     return this.#connection.bytes;
   }
 
+  get taken(): number {
+    return this.#connection.taken;
+  }
+
   send(bytes: Uint8Array, sender: Sender): void {
     this.#connection.send(bytes, sender);
   }

@@ -28,6 +28,10 @@ export class ScriptedConnection implements Connection {
     return false;
   }
 
+  get taken(): number {
+    return this.bytes.written;
+  }
+
   receive(into: Uint8Array, receiver: Receiver): void {
     this.#waiting = { into, receiver };
     queueMicrotask(() => this.#give());

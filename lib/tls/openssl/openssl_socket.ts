@@ -14,6 +14,7 @@ import { MAX_PLAIN_BYTES, READ, sealedBytes, type TlsSession } from "./session.t
  * closure for each read would show in what a request costs.
  */
 export class OpenSslSocket implements ByteSocket {
+  taken = 0;
   readonly #tcp: ByteSocket;
   readonly #session: TlsSession;
   #closed = false;
@@ -135,6 +136,7 @@ export class OpenSslSocket implements ByteSocket {
 
   readonly #onWritten = (count: number): number | Promise<number> => {
     this.#at += count;
+    this.taken += count;
     const out = this.#out;
     if (out !== undefined && this.#at < this.#end) {
       return this.#tcp.write(out.subarray(this.#at, this.#end))

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { AddressSet } from "../lib/core/address_set.ts";
+import { Live } from "../lib/core/live.ts";
+import { rateMemory, RateTable } from "../lib/core/rate_table.ts";
+import { Deadlines } from "../lib/io/deadlines.ts";
+import { type ByteSocket, SocketConnection } from "../lib/io/socket_connection.ts";
+import { SETTING } from "../lib/http2/wire.ts";
+import { Compressor } from "../lib/proxy/compressor.ts";
+import { serveHttp } from "../lib/proxy/http_session.ts";
+import { serveHttp2 } from "../lib/proxy/http2_session.ts";
+import { Passwords } from "../lib/proxy/passwords.ts";
+import type { Policy } from "../lib/proxy/policy.ts";
+import { Router } from "../lib/proxy/router.ts";
+import { ClientAuthRules } from "../lib/tls/client_auth.ts";
+import { fromLatin1 } from "./support/connection.ts";
+import { pause } from "./support/deadline.ts";
+import { encodeRequest } from "./support/http.ts";
+import { headers, joined, opening, requestFields, windowUpdate } from "./support/http2_frames.ts";
+
+const IDLE_MS = 600;
+const BODY = new Uint8Array(100_000);
+/** Several times `IDLE_MS` for all of the answer, and more than that for what is framed at once. */
+const STEP = { bytes: 10_000, ms: 150 };
+
+/** Of a client that asks once and takes a little at a time, up to a bound. */
+class SlowSocket implements ByteSocket {
+  sent = 0;
+  readonly taken?: number;
+  readonly #whole: boolean;
+  readonly #most: number;
+  readonly #gone = Promise.withResolvers<never>();
+  #request: Uint8Array | undefined;
+
+  /** @param whole whether `write` takes all that it is given, and tells of parts by `taken` alone */
+  constructor(request: Uint8Array, { whole, most }: { whole: boolean; most: number }) {
+    this.#request = request;
+    this.#whole = whole;
+    this.#most = most;
+    this.#gone.promise.catch(() => {});
+    if (whole) Object.defineProperty(this, "taken", { get: () => this.sent });
+  }
+
+  read(into: Uint8Array): Promise<number | null> {
+    const request = this.#request;
+    this.#request = undefined;
+    if (request === undefined) return this.#gone.promise;
+    into.set(request);
+    return Promise.resolve(request.length);
+  }
+
+  async write(bytes: Uint8Array): Promise<number> {
+    const count = this.#whole ? bytes.length : Math.min(bytes.length, STEP.bytes);
+    for (let left = count; left > 0; left -= STEP.bytes) {
+      if (this.sent >= this.#most) return await this.#gone.promise;
+      await pause(STEP.ms);
+      this.sent += Math.min(left, STEP.bytes);
+    }
+    return count;
+  }
+
+  closeWrite(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {
+    this.#gone.reject(new Deno.errors.BadResource("closed"));
+  }
+}
+
+const REQUESTS = {
+  "HTTP/1.1": { request: fromLatin1(encodeRequest("/")), serve: serveHttp },
+  "HTTP/2": {
+    request: joined([
+      opening([[SETTING.initialWindowSize, BODY.length]]),
+      windowUpdate(0, BODY.length),
+      headers(1, requestFields(), { ended: true }),
+    ]),
+    serve: serveHttp2,
+  },
+};
+
+function policy(): Policy {
+  const answer = { status: 200, fields: [], body: BODY };
+  return {
+    router: new Router([{
+      ...{ hosts: [], paths: [] },
+      target: {
+        action: { kind: "respond", answer, etag: '"a"' },
+        rules: undefined,
+        bodyLimit: 0,
+      },
+    }]),
+    errorPages: new Map(),
+    certificates: undefined,
+    clientAuth: new ClientAuthRules([]),
+    limits: {
+      ...{ headerBytes: 16_384, headers: 100, streams: 1, body: 0, bodyRate: 0 },
+      ...{ connections: 0, connectionsPerIp: 0 },
+    },
+    forwarded: { trusted: new AddressSet([]), standard: false, via: false },
+    timeouts: { header: 60_000, bodyIdle: IDLE_MS, keepAlive: 500, tunnelIdle: 60_000 },
+  };
+}
+
+for (const [version, { request, serve }] of Object.entries(REQUESTS)) {
+  for (const whole of [false, true]) {
+    const how = whole ? "that says so" : "in parts";
+    Deno.test(`who takes an answer slowly gets it, and who stops is left (${version}, ${how})`, async () => {
+      for (const most of [Infinity, BODY.length / 2]) {
+        const deadlines = new Deadlines();
+        const socket = new SlowSocket(request, { whole, most });
+        const client = new SocketConnection(socket, {
+          peer: { host: "192.0.2.1", port: 1 },
+          local: { host: "192.0.2.2", port: 2 },
+          goneCode: "client_gone",
+          idleBufferBytes: 4096,
+        });
+        const ends: string[] = [];
+        const session = serve(client, {
+          ...{ policy: new Live(policy()), deadlines },
+          observe: (event) => event.kind === "connection_end" && ends.push(event.how),
+          rules: {
+            rates: new RateTable(rateMemory()),
+            passwords: new Passwords(() => Promise.resolve(false)),
+            compressor: new Compressor(),
+          },
+        });
+        if (most === Infinity) {
+          while (socket.sent < BODY.length && ends.length === 0) await pause(50);
+          session.abort();
+        }
+        await session.done;
+        if (most === Infinity) assert.ok(socket.sent >= BODY.length, `${socket.sent}: ${ends}`);
+        else assert.match(ends.join(), /Nothing was taken for 0\.6 s/);
+      }
+    });
+  }
+}

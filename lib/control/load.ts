@@ -1,5 +1,5 @@
 import { filesOf } from "../config/files.ts";
-import { isWithin } from "../config/key_path.ts";
+import { isWithin, type KeyPath } from "../config/key_path.ts";
 import type { ParsedFile } from "../config/parse.ts";
 import { type Problem, sortProblems, type SourceFile } from "../config/problem.ts";
 import type { Config } from "../config/config.ts";
@@ -251,21 +251,14 @@ async function readCertificates(
 
 /** Whom to trust, as far as it can be read; what is wrong with the rest is added to `problems`. */
 async function readTrust(
-  { draft, locate, broken }: ParsedFile,
+  file: ParsedFile,
   { now, expiredIsError, readCertificate = loadCertificate }: LoadOptions,
   problems: Problem[],
 ): Promise<Trust> {
+  const { draft, locate } = file;
   const read: TrustRead = { texts: new Map(), shown: new Map() };
-  for (const part of draft === undefined ? [] : trustParts(draft, readCertificate)) {
-    if (broken.some((path) => isWithin(part.at, path))) continue;
-    try {
-      await part.read(read);
-    } catch (error) {
-      if (!(error instanceof ProxyError)) throw error;
-      const place = locate(part.blames?.(error) ?? part.at);
-      problems.push({ severity: "error", place, message: error.message });
-    }
-  }
+  const parts = draft === undefined ? [] : trustParts(draft, readCertificate);
+  problems.push(...await readParts(parts, file, (part) => part.read(read)));
   for (const [name, certificate] of read.shown) {
     const place = locate(["backends", name, "tls", "cert"]);
     problems.push(...validityProblems(certificate, { now, expiredIsError, place }));
@@ -274,33 +267,45 @@ async function readTrust(
 }
 
 /** Files of answers, pages and passwords; what is wrong with others is added to `problems`. */
-async function readContentFiles(
-  { draft, locate, broken }: ParsedFile,
-  problems: Problem[],
-): Promise<Contents> {
+async function readContentFiles(file: ParsedFile, problems: Problem[]): Promise<Contents> {
   const read = new Map<string, Uint8Array<ArrayBuffer>>();
-  for (const file of draft === undefined ? [] : contentFiles(draft)) {
-    if (broken.some((path) => isWithin(file.at, path))) continue;
-    try {
-      read.set(file.path, await readContent(file));
-    } catch (error) {
-      if (!(error instanceof ProxyError)) throw error;
-      problems.push({ severity: "error", place: locate(file.at), message: error.message });
-    }
-  }
+  const files = file.draft === undefined ? [] : contentFiles(file.draft);
+  problems.push(
+    ...await readParts(files, file, async (one) => {
+      read.set(one.path, await readContent(one));
+    }),
+  );
   return read;
 }
 
 /** Files that a service could not use once it begins to work. */
-async function unreadableServiceFiles({ draft, locate, broken }: ParsedFile): Promise<Problem[]> {
+async function unreadableServiceFiles(file: ParsedFile): Promise<Problem[]> {
+  const files = file.draft === undefined ? [] : serviceFiles(file.draft);
+  return await readParts(files, file, ({ read }) => read());
+}
+
+/** A part of a configuration that stands in other files. */
+interface ReadablePart {
+  readonly at: KeyPath;
+  /** Which key is to be blamed, where it is another. */
+  readonly blames?: ((error: ProxyError) => KeyPath) | undefined;
+}
+
+/** Reads parts, but for those that are not what the file means. @returns what is wrong with them */
+async function readParts<Part extends ReadablePart>(
+  parts: readonly Part[],
+  { locate, broken }: ParsedFile,
+  read: (part: Part) => Promise<unknown>,
+): Promise<Problem[]> {
   const problems: Problem[] = [];
-  for (const { at, read } of draft === undefined ? [] : serviceFiles(draft)) {
-    if (broken.some((path) => isWithin(at, path))) continue;
+  for (const part of parts) {
+    if (broken.some((path) => isWithin(part.at, path))) continue;
     try {
-      await read();
+      await read(part);
     } catch (error) {
       if (!(error instanceof ProxyError)) throw error;
-      problems.push({ severity: "error", place: locate(at), message: error.message });
+      const place = locate(part.blames?.(error) ?? part.at);
+      problems.push({ severity: "error", place, message: error.message });
     }
   }
   return problems;

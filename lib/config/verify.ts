@@ -11,7 +11,7 @@ import { nearest } from "./suggest.ts";
 import { verifyCluster } from "./verify_cluster.ts";
 import { verifyHsts } from "./verify_hsts.ts";
 import { verifySticky } from "./verify_sticky.ts";
-import { verifyTcpRules } from "./verify_tcp.ts";
+import { isTcp, verifyTcpRules } from "./verify_tcp.ts";
 
 /** What is wrong between the parts of a configuration whose form is right; no file is opened. */
 export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
@@ -37,7 +37,7 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...verifySticky(config),
     ...verifyHsts(config),
     ...verifyCluster(config),
-    ...verifyTcpRules(config),
+    ...verifyTcpRules(config).filter(({ path }) => says(path)),
     ...rulesOfPassthrough(config).filter(({ path }) => says(path)),
     ...httpKeysOfTcpChecks(config).filter(({ path }) => says(path)),
     ...idleServers(config),
@@ -187,9 +187,7 @@ function unreachableRoutes({ routes }: Config): Finding[] {
 
 function tcpRoutesByPath({ listeners, routes }: Config): Finding[] {
   const tls = listeners.filter(({ kind }) => kind === "tls");
-  const onlyTcp = tls.length > 0 &&
-    tls.every((listener) => listener.kind === "tls" && listener.mode === "tcp");
-  if (!onlyTcp) return [];
+  if (tls.length === 0 || !tls.every(isTcp)) return [];
   return routes.flatMap(({ paths }, index) =>
     paths.length === 0
       ? []

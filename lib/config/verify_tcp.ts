@@ -18,7 +18,8 @@ export function isForTcp({ paths, conditions }: RouteConfig): boolean {
   return paths.length === 0 && isUnconditional(conditions);
 }
 
-function isTcp(listener: ListenerConfig): boolean {
+/** Whether connections of a listener are not looked into. */
+export function isTcp(listener: ListenerConfig): boolean {
   return listener.kind === "tls" && listener.mode === "tcp";
 }
 
@@ -34,7 +35,7 @@ export function verifyTcpRules(config: Config): Finding[] {
     : 'paths: ["/"] on this route keeps it for http';
   return config.routes.flatMap((route, index) => {
     if (route.backend === undefined || route.passthrough || !isForTcp(route)) return [];
-    return accessKeys(route).map((key) => {
+    return ACCESS_KEYS.map((key) => {
       const message = `"${key}" cannot hold for what comes in tcp mode from ` +
         `${formatAddress(tcp.listen)}: ${wayOut}`;
       return error(["routes", index, key], message);
@@ -42,11 +43,5 @@ export function verifyTcpRules(config: Config): Finding[] {
   });
 }
 
-function accessKeys({ allow, deny, rateLimit, basicAuth }: RouteConfig): readonly string[] {
-  return [
-    ...(allow.length > 0 ? ["allow"] : []),
-    ...(deny.length > 0 ? ["deny"] : []),
-    ...(rateLimit === undefined ? [] : ["rate_limit"]),
-    ...(basicAuth === undefined ? [] : ["basic_auth"]),
-  ];
-}
+/** What says who may. */
+const ACCESS_KEYS = ["allow", "deny", "rate_limit", "basic_auth"];

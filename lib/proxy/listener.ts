@@ -1,4 +1,3 @@
-import { Roster } from "../core/roster.ts";
 import type { Address } from "../core/address.ts";
 import type { AddressSet } from "../core/address_set.ts";
 import type { Observer } from "../core/event.ts";
@@ -11,7 +10,7 @@ import type { Connection } from "../io/connection.ts";
 import type { Admission } from "../tls/admission.ts";
 import type { ClientHello } from "../tls/client_hello.ts";
 import type { ConnectionLimit } from "./connection_limit.ts";
-import type { Session, Sessions } from "./session.ts";
+import { ListenerSessions, type Session, type Sessions } from "./session.ts";
 
 export interface ListenerOptions {
   readonly engine: TlsEngine;
@@ -46,8 +45,7 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
   const { engine, address, beside, certificates, alpn, policy, tickets } = options;
   const { handshakeTimeout } = options;
   const { admit, proxies, limit, sessions, observe, challenge } = options;
-  const served = new Roster<Session>();
-  let retired = false;
+  const served = new ListenerSessions();
   const listener = await engine.listen({
     address,
     beside,
@@ -70,14 +68,9 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
       }
       observe({ kind: "handshake", peer, tls });
       const session = options.serve(connection);
-      const entry = served.add(session);
-      session.done.then(() => {
-        served.remove(entry);
-        place.leave();
-      });
+      session.done.then(() => place.leave());
       sessions.add(session);
-      // one whose handshake was under way
-      if (retired) session.retire?.();
+      served.add(session);
     },
     onPassthrough: (connection, { sni }, place) => {
       observe({ kind: "passthrough", peer: connection.peer, sni });
@@ -98,8 +91,7 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
     refresh: () => listener.refresh(),
     settle: () => listener.settle(),
     close: async (options) => {
-      retired = true;
-      for (const session of served.values()) session.retire?.();
+      served.retire();
       await listener.close(options);
       limit.close();
     },

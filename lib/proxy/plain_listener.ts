@@ -14,7 +14,7 @@ import { portKeeper } from "../ports/port_keeper.ts";
 import { listenShared } from "../ports/shared_port.ts";
 import type { ConnectionLimit } from "./connection_limit.ts";
 import type { HttpConnection } from "./http_connection.ts";
-import type { Session, Sessions } from "./session.ts";
+import { ListenerSessions, type Session, type Sessions } from "./session.ts";
 
 export interface PlainListenerOptions {
   readonly address: Address;
@@ -51,8 +51,7 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
   let closed = false;
   /** Those whose header is being read. */
   const pending = new Roster<Deno.TcpConn>();
-  const served = new Roster<Session>();
-  let retired = false;
+  const served = new ListenerSessions();
   const accepting = acceptAll(listener, {
     socket: (socket) => {
       const peer = toAddress(socket.remoteAddr);
@@ -71,8 +70,7 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
     refresh: () => Promise.resolve(),
     settle: () => Promise.resolve(),
     close: async ({ finishHandshakes = false } = {}) => {
-      retired = true;
-      for (const session of served.values()) session.retire?.();
+      served.retire();
       await closeBy(async () => {
         closed = true;
         listener.close();
@@ -125,14 +123,9 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
       session.abort();
       return true;
     });
-    const entry = served.add(session);
-    session.done.then(() => {
-      served.remove(entry);
-      place.leave();
-    });
+    session.done.then(() => place.leave());
     sessions.add(session);
-    // one that has come meanwhile
-    if (retired) session.retire?.();
+    served.add(session);
   }
 }
 

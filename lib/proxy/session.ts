@@ -16,6 +16,24 @@ export interface Session {
   retire?(): void;
 }
 
+/** The sessions of one listener, each of which is told when that is no more. */
+export class ListenerSessions {
+  readonly #running = new Roster<Session>();
+  #isRetired = false;
+
+  /** Also one that was on its way to it by then. */
+  add(session: Session): void {
+    const running = this.#running.add(session);
+    session.done.then(() => this.#running.remove(running));
+    if (this.#isRetired) session.retire?.();
+  }
+
+  retire(): void {
+    this.#isRetired = true;
+    for (const session of this.#running.values()) session.retire?.();
+  }
+}
+
 /** All sessions that run, so that a stop can wait for them and then end them. */
 export class Sessions {
   readonly #running = new Roster<Session>();

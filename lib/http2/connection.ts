@@ -188,14 +188,6 @@ export abstract class Connection<
     return taken;
   }
 
-  /**
-   * Rises as long as the peer takes what has to be sent before what waits on a stream is: that of
-   * the stream itself and, where this may be sent and has yet to get its turn, of all others.
-   */
-  progressOf(stream: Stream<Owner>): number {
-    return stream.bytesSent + (stream.queued ? this.sender.window.taken : 0);
-  }
-
   /** Ends a body with fields behind it; what waits on the stream must be taken before. */
   sendTrailers(stream: Stream<Owner>, fields: FieldSource): void {
     if (!maySend(stream.state)) return;

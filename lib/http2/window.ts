@@ -4,8 +4,6 @@ import { MAX_WINDOW } from "./wire.ts";
 export class SendWindow {
   /** Bytes; below 0 where the peer has made it smaller than what is on its way (section 6.9.2). */
   available: number;
-  /** Bytes that were sent by it. */
-  taken = 0;
 
   constructor(bytes: number) {
     this.available = bytes;
@@ -13,7 +11,6 @@ export class SendWindow {
 
   take(bytes: number): void {
     this.available -= bytes;
-    this.taken += bytes;
   }
 
   /** @returns false where the window is larger by this than any may be */

@@ -94,7 +94,11 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
     this.options = options;
     this.identity = new ClientIdentity(client);
     this.#waitDeadline = options.deadlines.watch();
-    this.#writing = new StallClock(options.deadlines.watch());
+    this.#writing = new StallClock({
+      deadline: options.deadlines.watch(),
+      moved: () => client.taken,
+      onLate: (ms) => this.#close(nothingTaken(ms)),
+    });
     this.#resets = new LateResets(
       options.deadlines,
       (stream) => this.connection.reset(stream, ERROR.noError),
@@ -237,13 +241,8 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
       this.#writing.stop();
       return this.#endIfDone();
     }
-    const { bodyIdle } = this.policy.timeouts;
-    this.#writing.start(bodyIdle, this.#bytesTaken, this.#onWriteLate);
+    this.#writing.start(this.policy.timeouts.bodyIdle);
   }
-
-  readonly #bytesTaken = (): number => this.bytesTaken;
-
-  readonly #onWriteLate = (ms: number): void => this.#close(nothingTaken(ms));
 
   /** A client that sends no more may still be answered, while something comes for it. */
   peerEnded(): void {

@@ -317,12 +317,21 @@ export class Http2Stream implements ClientStream {
       this.#home.connection.sendData(stream, bytes, from, to, ended);
     if (taken) return this.#service.exchange.taken();
     this.#isWaiting = true;
-    this.#writing ??= new StallClock(this.#deadlines.watch());
-    this.#writing.start(
-      this.#home.policy.timeouts.bodyIdle,
-      () => this.#home.connection.progressOf(stream) + (stream.queued ? this.#home.bytesTaken : 0),
-      (ms) => this.#fail(nothingTaken(ms)),
-    );
+    this.#writing ??= new StallClock({
+      deadline: this.#deadlines.watch(),
+      moved: () => this.#progress,
+      onLate: (ms) => this.#fail(nothingTaken(ms)),
+    });
+    this.#writing.start(this.#home.policy.timeouts.bodyIdle);
+  }
+
+  /**
+   * Rises as long as the client takes what has to be sent before what waits here is: that of the
+   * stream itself and, where this may be sent and has yet to get its turn, of all others.
+   */
+  get #progress(): number {
+    const queued = this.#stream?.queued === true;
+    return this.bytesOut + (queued ? this.#home.bytesTaken : 0);
   }
 
   /** The server has asked for the body: from here on it is the client's turn. */

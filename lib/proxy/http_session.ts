@@ -30,6 +30,7 @@ import { type InputUser, RequestInput } from "./request_input.ts";
 import { requestRefused } from "./request_served.ts";
 import { RequestService, type ServeOptions } from "./serve_request.ts";
 import type { Session } from "./session.ts";
+import { StallClock } from "./stall_clock.ts";
 import type { ClientStream } from "./streams.ts";
 
 export interface HttpSessionOptions extends ServeOptions {
@@ -83,9 +84,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   readonly #service: RequestService;
   readonly #body: RequestBody;
   readonly #readDeadline: Deadline;
-  readonly #writeDeadline: Deadline;
-  /** What it had taken when that was armed. */
-  #takenBefore = 0;
+  readonly #writing: StallClock;
   /** For what happens now and then while a request is served, or waited for. */
   readonly #lookDeadline: Deadline;
   readonly #started = performance.now();
@@ -119,7 +118,11 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     this.#writer = new AnswerWriter(client, this);
     this.#service = new RequestService(this, new ClientIdentity(client), options);
     this.#readDeadline = options.deadlines.watch();
-    this.#writeDeadline = options.deadlines.watch();
+    this.#writing = new StallClock({
+      deadline: options.deadlines.watch(),
+      moved: () => client.taken,
+      onLate: (ms) => this.abort(nothingTaken(ms)),
+    });
     this.#lookDeadline = options.deadlines.watch();
     this.#body = new RequestBody(this.#input, {
       deadline: this.#readDeadline,
@@ -377,18 +380,18 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     this.#setTerms(false, changes);
     this.#awaitTaking();
     await this.client.write(this.#writer.headAlone(answer).slice());
-    this.#writeDeadline.disarm();
+    this.#writing.stop();
     return new OpaqueRest(this.client, rest, this.#pending?.promise);
   }
 
   written(): void {
-    this.#writeDeadline.disarm();
+    this.#writing.stop();
     if (this.#state === "leaving") return void this.#goodbye().catch(this.#onBug);
     if (this.#state === "serving") this.#service.exchange.taken();
   }
 
   writeFailed(error: Error): void {
-    this.#writeDeadline.disarm();
+    this.#writing.stop();
     const gone = asProxyError(error, "client_gone");
     if (this.#state === "serving") this.#service.exchange.clientFailed(gone);
     else this.#close(gone);
@@ -442,14 +445,8 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
 
   /** The client is to take something of what is sent. */
   #awaitTaking(): void {
-    this.#takenBefore = this.client.taken;
-    this.#writeDeadline.arm(this.#policy.timeouts.bodyIdle, this.#onWriteLate);
+    this.#writing.start(this.#policy.timeouts.bodyIdle);
   }
-
-  readonly #onWriteLate = (): void => {
-    if (this.client.taken !== this.#takenBefore) return this.#awaitTaking();
-    this.abort(nothingTaken(this.#policy.timeouts.bodyIdle));
-  };
 
   // Its end.
 
@@ -471,7 +468,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     await this.client.endWrites();
     if (this.#state !== "leaving") return;
     if (!this.#isUnread || this.#input.hasEnded) return this.#close();
-    this.#writeDeadline.disarm();
+    this.#writing.stop();
     this.#readDeadline.arm(this.#lingerMs, this.#onLingered);
     this.#input.drop();
     this.#input.receive();
@@ -487,7 +484,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     else this.client.close(error);
     this.#input.close();
     this.#readDeadline[Symbol.dispose]();
-    this.#writeDeadline[Symbol.dispose]();
+    this.#writing[Symbol.dispose]();
     this.#lookDeadline[Symbol.dispose]();
     this.#service[Symbol.dispose]();
     this.pins.close();

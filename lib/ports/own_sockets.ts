@@ -1,4 +1,4 @@
-import type { Address } from "../core/address.ts";
+import { type Address, toAddress } from "../core/address.ts";
 import { addressKey, SocketAddress } from "./socket_address.ts";
 import { LINUX, type SystemLibrary, systemLibrary } from "./system_library.ts";
 
@@ -12,6 +12,11 @@ const LOOK_MS = 100;
 export interface ConnectionEnds {
   readonly peer: Address;
   readonly local: Address;
+}
+
+/** Those of a connection itself, whatever a PROXY header tells of. */
+export function endsOf({ remoteAddr, localAddr }: Deno.Conn<Deno.NetAddr>): ConnectionEnds {
+  return { peer: toAddress(remoteAddr), local: toAddress(localAddr) };
 }
 
 /** What the next look is for. */

@@ -1,5 +1,8 @@
+import type { Address } from "../core/address.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
+import { Roster } from "../core/roster.ts";
 import { closeQuietly } from "../io/close_quietly.ts";
+import { endsOf } from "./own_sockets.ts";
 import { type ProxiedOrigin, readProxyHeader } from "./proxy_header.ts";
 
 /** How a connection begins that a proxy in front has made. */
@@ -8,6 +11,60 @@ export interface ProxiedStart {
   readonly origin: ProxiedOrigin | undefined;
   /** What has come behind the header already. */
   readonly rest: Uint8Array<ArrayBuffer>;
+}
+
+/** A connection's place among those of its listener. */
+export interface UnnamedPlace {
+  /** Whose it is turns out. @returns whether it may stay; else it is over */
+  name(peer: Address): boolean;
+  leave(): void;
+}
+
+/** What becomes of a connection of a proxy in front. */
+export interface ProxiedOutcome {
+  /** It has told whose it is. @param rest what has come behind that already */
+  readonly onNamed: (ends: ProxiedOrigin, rest: Uint8Array<ArrayBuffer>) => void;
+  /** It was closed without a word. */
+  readonly onGone: () => void;
+  readonly onFailure: (error: ProxyError) => void;
+}
+
+/** Connections of proxies in front that have yet to tell whose they are. */
+export class UnnamedConnections {
+  readonly #timeout: number;
+  readonly #pending = new Roster<Deno.TcpConn>();
+
+  /** @param timeout milliseconds that each has */
+  constructor(timeout: number) {
+    this.#timeout = timeout;
+  }
+
+  async add(
+    socket: Deno.TcpConn,
+    place: UnnamedPlace,
+    { onNamed, onGone, onFailure }: ProxiedOutcome,
+  ): Promise<void> {
+    const entry = this.#pending.add(socket);
+    try {
+      const start = await readProxiedStart(socket, { timeout: this.#timeout });
+      this.#pending.remove(entry);
+      if (start === undefined) {
+        place.leave();
+        return onGone();
+      }
+      const ends = start.origin ?? endsOf(socket);
+      if (!place.name(ends.peer)) return closeQuietly(socket);
+      onNamed(ends, start.rest);
+    } catch (error) {
+      this.#pending.remove(entry);
+      place.leave();
+      onFailure(asProxyError(error, "internal"));
+    }
+  }
+
+  closeAll(): void {
+    for (const socket of this.#pending.values()) closeQuietly(socket);
+  }
 }
 
 /** Bytes to read into: a header and the ClientHello behind it, as they mostly are. */

@@ -1,13 +1,11 @@
 import { acceptAll } from "../ports/accept_loop.ts";
 import { type Address, toAddress } from "../core/address.ts";
-import { Roster } from "../core/roster.ts";
 import { SocketConnection } from "../io/socket_connection.ts";
-import { closeQuietly } from "../io/close_quietly.ts";
 import { PrefixedSocket } from "../io/prefixed_socket.ts";
 import type { AddressSet } from "../core/address_set.ts";
-import { asProxyError } from "../core/errors.ts";
 import type { Observer } from "../core/event.ts";
-import { readProxiedStart } from "../ports/proxied_start.ts";
+import { endsOf } from "../ports/own_sockets.ts";
+import { UnnamedConnections } from "../ports/proxied_start.ts";
 import type { ProxiedOrigin } from "../ports/proxy_header.ts";
 import type { Place, TlsListener } from "../tls/engine.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
@@ -49,13 +47,12 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
     close: (listener) => listener.close(),
   });
   let closed = false;
-  /** Those whose header is being read. */
-  const pending = new Roster<Deno.TcpConn>();
+  const unnamed = new UnnamedConnections(options.handshakeTimeout);
   const served = new ListenerSessions();
   const accepting = acceptAll(listener, {
     socket: (socket) => {
       const peer = toAddress(socket.remoteAddr);
-      if (options.proxies.has(peer.host)) return void acceptProxied(socket, peer);
+      if (options.proxies.has(peer.host)) return acceptProxied(socket, peer);
       const place = limit.enter(peer);
       if (place === undefined) return socket.close();
       serve(socket, { place, ends: endsOf(socket) });
@@ -76,32 +73,19 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
         listener.close();
         await accepting;
       });
-      if (!finishHandshakes) { for (const socket of pending.values()) closeQuietly(socket); }
+      if (!finishHandshakes) unnamed.closeAll();
       limit.close();
     },
   };
 
-  async function acceptProxied(socket: Deno.TcpConn, peer: Address): Promise<void> {
+  function acceptProxied(socket: Deno.TcpConn, peer: Address): void {
     const place = limit.enterUnnamed(peer);
     if (place === undefined) return socket.close();
-    const entry = pending.add(socket);
-    try {
-      const start = await readProxiedStart(socket, { timeout: options.handshakeTimeout });
-      pending.remove(entry);
-      if (start === undefined) {
-        place.leave();
-        return observe({ kind: "probed", listen: address });
-      }
-      const { origin, rest } = start;
-      const ends = origin ?? endsOf(socket);
-      if (!place.name(ends.peer)) return socket.close();
-      serve(socket, { place, ends, rest });
-    } catch (error) {
-      pending.remove(entry);
-      place.leave();
-      const failed = asProxyError(error, "internal");
-      observe({ kind: "handshake_failed", peer, sni: undefined, error: failed });
-    }
+    void unnamed.add(socket, place, {
+      onNamed: (ends, rest) => serve(socket, { place, ends, rest }),
+      onGone: () => observe({ kind: "probed", listen: address }),
+      onFailure: (error) => observe({ kind: "handshake_failed", peer, sni: undefined, error }),
+    });
   }
 
   function serve(socket: Deno.TcpConn, { place, ends, rest }: Accepted): void {
@@ -134,8 +118,4 @@ interface Accepted {
   readonly ends: ProxiedOrigin;
   /** What was read already. */
   readonly rest?: Uint8Array;
-}
-
-function endsOf({ remoteAddr, localAddr }: Deno.TcpConn): ProxiedOrigin {
-  return { peer: toAddress(remoteAddr), local: toAddress(localAddr) };
 }

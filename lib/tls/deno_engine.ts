@@ -17,6 +17,7 @@ import {
 import { denoRefusal } from "./deno_refusal.ts";
 import { identityOf, type ListenerIdentity } from "./listener_identity.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
+import { endsOf } from "../ports/own_sockets.ts";
 import { type Generation, Rotation } from "./rotation.ts";
 import { cannotListen } from "../ports/shared_port.ts";
 
@@ -235,7 +236,7 @@ function withoutDelay(socket: Deno.TlsConn): void {
 
 /** Ends a connection whose handshake is not done. */
 function breakOff(socket: Deno.TlsConn): void {
-  const [peer, local] = [toAddress(socket.remoteAddr), toAddress(socket.localAddr)];
+  const ends = endsOf(socket);
   closeQuietly(socket);
-  portKeeper().free({ peer, local });
+  portKeeper().free(ends);
 }

@@ -1,11 +1,11 @@
 import { Roster } from "../core/roster.ts";
 import type { Certificate } from "../certificates/certificate.ts";
 import { type Address, toAddress } from "../core/address.ts";
-import { asProxyError } from "../core/errors.ts";
 import { closeQuietly } from "../io/close_quietly.ts";
 import { acceptAll } from "../ports/accept_loop.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
-import { readProxiedStart } from "../ports/proxied_start.ts";
+import { endsOf } from "../ports/own_sockets.ts";
+import { UnnamedConnections } from "../ports/proxied_start.ts";
 import { listenShared } from "../ports/shared_port.ts";
 import { FREE_PLACE, type TlsEngine, type TlsListener, type TlsListenOptions } from "./engine.ts";
 import { type ClientAuth, DEFAULT_POLICY } from "./policy.ts";
@@ -56,8 +56,7 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
   const address = { host: options.address.host, port };
   const contexts = new Contexts(options);
   const pending = new Roster<ServerHandshake>();
-  /** Those whose PROXY header is being read. */
-  const unnamed = new Roster<Deno.TcpConn>();
+  const unnamed = new UnnamedConnections(options.handshakeTimeout);
   const { listener, closeBy } = await portKeeper().open({
     address,
     noDelay: false,
@@ -68,10 +67,10 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
   const accepting = acceptAll(listener, {
     socket: (tcp) => {
       const peer = toAddress(tcp.remoteAddr);
-      if (options.proxies?.has(peer.host)) return void acceptProxied(tcp, peer);
+      if (options.proxies?.has(peer.host)) return acceptProxied(tcp, peer);
       const place = options.enter === undefined ? FREE_PLACE : options.enter(peer);
       if (place === undefined) return closeQuietly(tcp);
-      shakeHands(tcp, { place, ends: { peer, local: toAddress(tcp.localAddr) } });
+      shakeHands(tcp, { place, ends: endsOf(tcp) });
     },
     gone: () => options.onGone?.(),
     trouble: (reason) => (options.onShortage ?? options.onTrouble)(reason),
@@ -90,7 +89,7 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
         await accepting;
       });
       if (finishHandshakes) return;
-      for (const tcp of unnamed.values()) closeQuietly(tcp);
+      unnamed.closeAll();
       for (const handshake of pending.values()) handshake.abort();
     },
   };
@@ -114,29 +113,15 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
   }
 
   /** One of a proxy in front, which tells whose it is ahead of everything else. */
-  async function acceptProxied(tcp: Deno.TcpConn, peer: Address): Promise<void> {
-    const { enterUnnamed, handshakeTimeout: timeout } = options;
-    const place = enterUnnamed === undefined ? FREE_PLACE : enterUnnamed(peer);
+  function acceptProxied(tcp: Deno.TcpConn, peer: Address): void {
+    const place = options.enterUnnamed === undefined ? FREE_PLACE : options.enterUnnamed(peer);
     if (place === undefined) return closeQuietly(tcp);
     const began = performance.now();
-    const entry = unnamed.add(tcp);
-    try {
-      const start = await readProxiedStart(tcp, { timeout });
-      unnamed.remove(entry);
-      if (start === undefined) {
-        place.leave();
-        return options.onGone?.();
-      }
-      const { origin, rest } = start;
-      const ends = origin ?? { peer, local: toAddress(tcp.localAddr) };
-      if (!place.name(ends.peer)) return closeQuietly(tcp);
-      shakeHands(tcp, { place, ends, first: rest, began });
-    } catch (error) {
-      unnamed.remove(entry);
-      place.leave();
-      const failed = asProxyError(error, "internal");
-      options.onHandshakeFailure({ peer, sni: undefined, error: failed });
-    }
+    void unnamed.add(tcp, place, {
+      onNamed: (ends, first) => shakeHands(tcp, { place, ends, first, began }),
+      onGone: () => options.onGone?.(),
+      onFailure: (error) => options.onHandshakeFailure({ peer, sni: undefined, error }),
+    });
   }
 }
 

@@ -3,18 +3,12 @@ import { startApp } from "../lib/app.ts";
 import { loadConfigFile } from "../lib/control/load.ts";
 import { unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
-import { certificateYaml, ConfigFile } from "./support/config_file.ts";
+import { ConfigFile, plainYaml } from "./support/config_file.ts";
 import { connectTcp } from "./support/tls_client.ts";
 
 const { ec } = await testCertificates();
 
-function yaml(port: number): string {
-  return `listeners: [{ listen: "127.0.0.1:${port}" }]
-certificates: [${certificateYaml(ec)}]
-backends: { one: { servers: ["127.0.0.1:1"] } }
-routes: [{ backend: one }]
-`;
-}
+const yaml = (port: number) => plainYaml(port, ec);
 
 Deno.test("a reload that is under way when the proxy is stopped opens nothing", async () => {
   const [first, second] = [await unusedPort(), await unusedPort()];

@@ -1,15 +1,8 @@
 import assert from "node:assert/strict";
-import { AddressSet } from "../lib/core/address_set.ts";
 import { OWN_COUNTERS } from "../lib/core/counters.ts";
 import { Live } from "../lib/core/live.ts";
 import { Deadlines } from "../lib/io/deadlines.ts";
 import { serveHttp } from "../lib/proxy/http_session.ts";
-import type { Policy } from "../lib/proxy/policy.ts";
-import { rateMemory, RateTable } from "../lib/core/rate_table.ts";
-import { Compressor } from "../lib/proxy/compressor.ts";
-import { Passwords } from "../lib/proxy/passwords.ts";
-import { Router } from "../lib/proxy/router.ts";
-import { ClientAuthRules } from "../lib/tls/client_auth.ts";
 import type { Backend } from "../lib/upstream/backend.ts";
 import { Http1Connection } from "../lib/upstream/http1_connection.ts";
 import { Server } from "../lib/upstream/server.ts";
@@ -17,6 +10,7 @@ import { WaitingRoom } from "../lib/upstream/waiting_room.ts";
 import { fromLatin1 } from "./support/connection.ts";
 import { encodeAnswer, encodeRequest } from "./support/http.ts";
 import { ScriptedConnection } from "./support/scripted_connection.ts";
+import { scriptedPolicy, scriptedRules } from "./support/scripted_policy.ts";
 import { settled } from "./support/settled.ts";
 
 /**
@@ -60,27 +54,12 @@ Deno.test("an exchange keeps no connection alive while a part of the request is 
     open: () =>
       Promise.resolve(new Http1Connection(far, { home, limits, deadline: deadlines.watch() })),
   } as unknown as Backend;
-  const policy: Policy = {
-    router: new Router([{
-      ...{ hosts: [], paths: [] },
-      target: { action: { kind: "backend", backend }, rules: undefined, bodyLimit: 0 },
-    }]),
-    errorPages: new Map(),
-    certificates: undefined,
-    clientAuth: new ClientAuthRules([]),
-    limits: { ...limits, streams: 1, body: 0, bodyRate: 0, connections: 0, connectionsPerIp: 0 },
-    forwarded: { trusted: new AddressSet([]), standard: false, via: false },
-    timeouts: { header: 60_000, bodyIdle: 60_000, keepAlive: 60_000, tunnelIdle: 60_000 },
-  };
+  const policy = scriptedPolicy({ action: { kind: "backend", backend } });
 
   const client = new ScriptedConnection();
   const session = serveHttp(client, {
     ...{ policy: new Live(policy), deadlines, observe: () => {} },
-    rules: {
-      rates: new RateTable(rateMemory()),
-      passwords: new Passwords(() => Promise.resolve(false)),
-      compressor: new Compressor(),
-    },
+    rules: scriptedRules(),
   });
   // the head is taken, then nothing more; and the body is answered as soon as it is there to be sent
   far.takes = (text) => {

@@ -66,20 +66,30 @@ Deno.test("http mode says in JSON, too, what is wrong with a request it has read
   }
 });
 
+/** What a server that breaks off is to send, and has it do so once its client has seen that. */
+interface Cut {
+  next: (typeof CUT_SHORT)[number] | undefined;
+  breakOff: () => void;
+}
+
+function startCutting(cut: Cut) {
+  return startBackend(async (connection) => {
+    await readRequest(connection);
+    // a reset destroys what is on its way, so the client is to have it first
+    const seen = new Promise<void>((resolve) => cut.breakOff = resolve);
+    const [, sent = "", then = ""] = cut.next ?? [];
+    await connection.write("HTTP/1.1 200 OK\r\n" + sent);
+    await seen;
+    if (then === "reset") connection.reset();
+    if (then === "garbage") await connection.write("xyz\r\n0\r\n\r\n");
+  }, { brokenOff: true });
+}
+
 for (const front of ["", "PROXY TCP4 192.0.2.1 192.0.2.2 5 6\r\n"]) {
   const behind = front === "" ? "" : " behind a PROXY header";
   Deno.test(`a client by HTTP/1.0 without TLS${behind} sees that an answer is cut short`, async () => {
-    let next = CUT_SHORT[0];
-    let breakOff = () => {};
-    await using backend = await startBackend(async (connection) => {
-      await readRequest(connection);
-      const seen = new Promise<void>((resolve) => breakOff = resolve);
-      const [, sent = "", then = ""] = next ?? [];
-      await connection.write("HTTP/1.1 200 OK\r\n" + sent);
-      await seen;
-      if (then === "reset") connection.reset();
-      if (then === "garbage") await connection.write("xyz\r\n0\r\n\r\n");
-    }, { brokenOff: true });
+    const cut: Cut = { next: undefined, breakOff: () => {} };
+    await using backend = await startCutting(cut);
     const proxied = front === "" ? {} : { proxy_protocol: { from: ["127.0.0.0/8"] } };
     await using proxy = await startConfigured(JSON.stringify({
       listeners: [{ listen: "127.0.0.1:0", tls: false, ...proxied }],
@@ -87,12 +97,12 @@ for (const front of ["", "PROXY TCP4 192.0.2.1 192.0.2.2 5 6\r\n"]) {
       routes: [{ backend: "a" }],
       workers: 2,
     }));
-    for (next of CUT_SHORT.filter(([, sent]) => !sent.startsWith("Content-Length"))) {
+    for (cut.next of CUT_SHORT.filter(([, sent]) => !sent.startsWith("Content-Length"))) {
       using client = await connectTcp(proxy.port);
       await client.write(`${front}GET / HTTP/1.0\r\n\r\n`);
       await client.readUntil("abc");
-      breakOff();
-      await assert.rejects(client.readRest(), /ECONNRESET/, next[0]);
+      cut.breakOff();
+      await assert.rejects(client.readRest(), /ECONNRESET/, cut.next[0]);
     }
   });
 }
@@ -241,21 +251,11 @@ for (const engine of ENGINES) {
   });
 
   Deno.test(`http mode lets clients see that an answer is cut short (${engine})`, async () => {
-    let next = CUT_SHORT[0];
-    let breakOff = () => {};
-    await using backend = await startBackend(async (connection) => {
-      await readRequest(connection);
-      const seen = new Promise<void>((resolve) => breakOff = resolve);
-      const [, sent = "", then = ""] = next ?? [];
-      await connection.write("HTTP/1.1 200 OK\r\n" + sent);
-      // a reset destroys what is on its way, so the client is to have it first
-      await seen;
-      if (then === "reset") connection.reset();
-      if (then === "garbage") await connection.write("xyz\r\n0\r\n\r\n");
-    }, { brokenOff: true });
+    const cut: Cut = { next: undefined, breakOff: () => {} };
+    await using backend = await startCutting(cut);
     await using proxy = await startProxyFor({ engine, backend: backend.address });
-    for (next of CUT_SHORT) {
-      const [name] = next;
+    for (cut.next of CUT_SHORT) {
+      const [name] = cut.next;
       using modern = await connectTls(proxy.port);
       await modern.write(encodeRequest("/"));
       assert.match(
@@ -264,7 +264,7 @@ for (const engine of ENGINES) {
         name,
       );
       await modern.readUntil("abc");
-      breakOff();
+      cut.breakOff();
       // whether or not TLS tells of it, the framing does
       const rest = await modern.readRest().catch(() => "broken off");
       assert.doesNotMatch(rest, /0\r\n\r\n$/, name);
@@ -273,7 +273,7 @@ for (const engine of ENGINES) {
       using old = await connectTls(proxy.port);
       await old.write("GET / HTTP/1.0\r\n\r\n");
       await old.readUntil("abc");
-      breakOff();
+      cut.breakOff();
       const toldByTls = await old.readRest().then(() => false, () => true);
       assert.equal(toldByTls, ENGINE_CAN[engine].has("truncation_shown"), name);
     }

@@ -1,20 +1,15 @@
 import assert from "node:assert/strict";
-import { AddressSet } from "../lib/core/address_set.ts";
 import { Live } from "../lib/core/live.ts";
-import { rateMemory, RateTable } from "../lib/core/rate_table.ts";
 import { Deadlines } from "../lib/io/deadlines.ts";
 import { type ByteSocket, SocketConnection } from "../lib/io/socket_connection.ts";
 import { SETTING } from "../lib/http2/wire.ts";
-import { Compressor } from "../lib/proxy/compressor.ts";
 import { serveHttp } from "../lib/proxy/http_session.ts";
 import { serveHttp2 } from "../lib/proxy/http2_session.ts";
-import { Passwords } from "../lib/proxy/passwords.ts";
 import type { Policy } from "../lib/proxy/policy.ts";
-import { Router } from "../lib/proxy/router.ts";
-import { ClientAuthRules } from "../lib/tls/client_auth.ts";
 import { fromLatin1 } from "./support/connection.ts";
 import { pause } from "./support/deadline.ts";
 import { encodeRequest } from "./support/http.ts";
+import { scriptedPolicy, scriptedRules } from "./support/scripted_policy.ts";
 import { headers, joined, opening, requestFields, windowUpdate } from "./support/http2_frames.ts";
 
 const IDLE_MS = 600;
@@ -81,25 +76,8 @@ const REQUESTS = {
 
 function policy(): Policy {
   const answer = { status: 200, fields: [], body: BODY };
-  return {
-    router: new Router([{
-      ...{ hosts: [], paths: [] },
-      target: {
-        action: { kind: "respond", answer, etag: '"a"' },
-        rules: undefined,
-        bodyLimit: 0,
-      },
-    }]),
-    errorPages: new Map(),
-    certificates: undefined,
-    clientAuth: new ClientAuthRules([]),
-    limits: {
-      ...{ headerBytes: 16_384, headers: 100, streams: 1, body: 0, bodyRate: 0 },
-      ...{ connections: 0, connectionsPerIp: 0 },
-    },
-    forwarded: { trusted: new AddressSet([]), standard: false, via: false },
-    timeouts: { header: 60_000, bodyIdle: IDLE_MS, keepAlive: 500, tunnelIdle: 60_000 },
-  };
+  const action = { kind: "respond", answer, etag: '"a"' } as const;
+  return scriptedPolicy({ action }, { bodyIdle: IDLE_MS, keepAlive: 500 });
 }
 
 for (const [version, { request, serve }] of Object.entries(REQUESTS)) {
@@ -119,11 +97,7 @@ for (const [version, { request, serve }] of Object.entries(REQUESTS)) {
         const session = serve(client, {
           ...{ policy: new Live(policy()), deadlines },
           observe: (event) => event.kind === "connection_end" && ends.push(event.how),
-          rules: {
-            rates: new RateTable(rateMemory()),
-            passwords: new Passwords(() => Promise.resolve(false)),
-            compressor: new Compressor(),
-          },
+          rules: scriptedRules(),
         });
         if (most === Infinity) {
           while (socket.sent < BODY.length && ends.length === 0) await pause(50);

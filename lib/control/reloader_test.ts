@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { issueCertificate, testCertificates } from "../../tests/support/certificates.ts";
-import { certificateYaml, ConfigFile } from "../../tests/support/config_file.ts";
+import { certificateYaml, ConfigFile, plainYaml } from "../../tests/support/config_file.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { ProxyEvent } from "../core/event.ts";
 import { loadConfigFile } from "./load.ts";
@@ -9,13 +9,7 @@ import type { LoadedConfig } from "./snapshot.ts";
 
 const { ec } = await testCertificates();
 
-function yaml(port: number): string {
-  return `listeners: [{ listen: "127.0.0.1:${port}" }]
-certificates: [${certificateYaml(ec)}]
-backends: { one: { servers: ["127.0.0.1:1"] } }
-routes: [{ backend: one }]
-`;
-}
+const yaml = (port: number) => plainYaml(port, ec);
 
 /** A reloader whose target only notes what it is given. */
 async function reloading(file: ConfigFile, { byFlags = false } = {}) {

@@ -1,16 +1,12 @@
 import assert from "node:assert/strict";
 import { ScriptedClient, scriptedRequest } from "../../tests/support/scripted_exchange.ts";
+import { scriptedPolicy, scriptedRules } from "../../tests/support/scripted_policy.ts";
 import { AddressSet } from "../core/address_set.ts";
-import { rateMemory, RateTable } from "../core/rate_table.ts";
 import { Deadlines } from "../io/deadlines.ts";
-import { ClientAuthRules } from "../tls/client_auth.ts";
 import type { Backend } from "../upstream/backend.ts";
 import { ClientIdentity } from "./client_identity.ts";
-import { Compressor } from "./compressor.ts";
-import { Passwords } from "./passwords.ts";
 import type { Policy } from "./policy.ts";
 import type { RouteRules } from "./route_rules.ts";
-import { Router } from "./router.ts";
 import { RequestService } from "./serve_request.ts";
 
 const RULES: RouteRules = {
@@ -45,29 +41,16 @@ function looksAtPeer(
     },
   } as unknown as Backend;
   const deadlines = new Deadlines();
-  const limits = { headerBytes: 16_384, headers: 100, streams: 1, body: 0, bodyRate: 0 };
   const policy: Policy = {
-    router: new Router([{
-      ...{ hosts: [], paths: [] },
-      target: { action: { kind: "backend", backend }, rules: route.rules, bodyLimit: 0 },
-    }]),
-    errorPages: new Map(),
-    certificates: undefined,
-    clientAuth: new ClientAuthRules([]),
-    limits: { ...limits, connections: 0, connectionsPerIp: 0 },
+    ...scriptedPolicy({ action: { kind: "backend", backend }, rules: route.rules }),
     forwarded: { trusted: new Trusted([]), standard: false, via: false },
-    timeouts: { header: 60_000, bodyIdle: 60_000, keepAlive: 60_000, tunnelIdle: 60_000 },
   };
   const client = new ScriptedClient(scriptedRequest());
   const identity = new ClientIdentity(client.client);
   for (let i = 0; i < 3; i++) {
     using service = new RequestService(client, identity, {
       ...{ deadlines, observe: () => {} },
-      rules: {
-        rates: new RateTable(rateMemory()),
-        passwords: new Passwords(() => Promise.resolve(false)),
-        compressor: new Compressor(),
-      },
+      rules: scriptedRules(),
     });
     service.serve(policy);
   }

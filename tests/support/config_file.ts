@@ -102,3 +102,12 @@ function isConfiguration(yaml: string): boolean {
 export function certificateYaml({ cert, key }: CertificateFiles, more = ""): string {
   return `{ cert: ${cert}, key: ${key}${more === "" ? "" : `, ${more}`} }`;
 }
+
+/** One listener and one backend, which nobody is at. */
+export function plainYaml(port: number, certificate: CertificateFiles): string {
+  return `listeners: [{ listen: "127.0.0.1:${port}" }]
+certificates: [${certificateYaml(certificate)}]
+backends: { one: { servers: ["127.0.0.1:1"] } }
+routes: [{ backend: one }]
+`;
+}

@@ -27,6 +27,9 @@ import {
 } from "./upstream/server_registry.ts";
 import { newStickyKey, type StickyKeys } from "./upstream/sticky_cookie.ts";
 
+/** Milliseconds for which a stop waits for clients amid their handshake. */
+const ARRIVAL_MS = 2_000;
+
 /** The proxy while it serves. */
 export interface App {
   readonly listeners: readonly RunningListener[];
@@ -267,7 +270,8 @@ class RunningApp implements OneThreadApp {
   async drain(): Promise<number> {
     this.#stopping = true;
     await this.#listeners.close();
-    const cut = await this.#sessions.drain(this.drainTime);
+    const arriving = this.#listeners.arrived(Math.min(ARRIVAL_MS, this.drainTime));
+    const cut = await this.#sessions.drain(this.drainTime, arriving);
     // the end of the process would be a clean end to their servers
     if (cut > 0) await portKeeper().settle();
     this.#servers.close();

@@ -9,7 +9,7 @@ import { encodeAnswer, encodeRequest, readAnswer, readRequest, valuesOf } from "
 import { Lines } from "./support/lines.ts";
 import { startNameServer } from "./support/name_server.ts";
 import { ENGINES, proxyArgs, startProxyFor } from "./support/start_proxy.ts";
-import { connectTcp, connectTls } from "./support/tls_client.ts";
+import { connectTcp, connectTls, connectTlsOver, openTcp } from "./support/tls_client.ts";
 
 /** What a client needs who asks again after the drain began. */
 const REFUSED = /refused|ECONNREFUSED/;
@@ -69,6 +69,29 @@ for (const engine of ENGINES) {
     await begun.write("st: a\r\n\r\n");
     assert.equal((await readAnswer(begun)).status, 200);
     assert.equal((await within(proxy.status, "the proxy's end")).code, 0);
+  });
+
+  Deno.test(`SIGTERM serves who has just come (${engine})`, async () => {
+    await using backend = await startHttp();
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    const arriving = await openTcp(proxy.port);
+    const [older, newer] = [await connectTls(proxy.port), await connectTls(proxy.port, ["h2"])];
+    // all three are accepted by now
+    await proxy.log.count(/ info handshake /, 2);
+    proxy.signal("SIGTERM");
+    await proxy.says.first(/SIGTERM: draining/);
+    const { connection } = await connectTlsOver(arriving);
+    for (const client of [connection, older]) {
+      using one = client;
+      await one.write(encodeRequest("/"));
+      const answered = await readAnswer(one);
+      assert.equal(answered.status, 200);
+      assert.deepEqual(valuesOf(answered, "Connection"), ["close"]);
+      assert.equal(await one.readRest(), "");
+    }
+    using _ = newer;
+    assert.equal((await within(proxy.status, "the proxy's end")).code, 0);
+    await proxy.says.first(/^tls-proxy: served 3 connections and 2 requests, /);
   });
 
   Deno.test(`SIGTERM lets tcp connections go on (${engine})`, async () => {

@@ -2,6 +2,7 @@ import type { LiveCertificateStore } from "../certificates/certificate_store.ts"
 import type { Config, ListenerConfig, Mode } from "../config/config.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import type { Staged } from "../core/staged.ts";
+import { within } from "../io/within.ts";
 import type { EngineName, TlsListener } from "../tls/engine.ts";
 import { alpnOf, certificateStore, engineOf, type LoadedConfig } from "./snapshot.ts";
 
@@ -84,9 +85,19 @@ export class ListenerSet {
     };
   }
 
-  /** Nothing is accepted any more. */
+  /** Nothing is accepted any more; who is amid a handshake may finish it. */
   async close(): Promise<void> {
-    await Promise.all([...this.#open.values()].map(({ listener }) => listener.close()));
+    await this.#each((listener) => listener.close({ finishHandshakes: true }));
+  }
+
+  /** Settles once nobody is amid a handshake; after so many milliseconds who still is, is cut. */
+  async arrived(timeoutMs: number): Promise<void> {
+    await within(this.#each((listener) => listener.arrived()), timeoutMs, () => {});
+    await this.#each((listener) => listener.cutArriving());
+  }
+
+  async #each(act: (listener: TlsListener) => void | Promise<void>): Promise<void> {
+    await Promise.all([...this.#open.values()].map(({ listener }) => act(listener)));
   }
 
   /** All listeners of a configuration; those that are open already as they are. */

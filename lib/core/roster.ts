@@ -22,6 +22,7 @@ export class Roster<T> {
   #first: Linked<T> | undefined;
   #last: Linked<T> | undefined;
   #size = 0;
+  #emptied: PromiseWithResolvers<void> | undefined;
 
   get size(): number {
     return this.#size;
@@ -64,6 +65,17 @@ export class Roster<T> {
     // nothing may hang on what is over
     gone.previous = gone.next = gone.home = undefined;
     this.#size--;
+    if (this.#size === 0) {
+      this.#emptied?.resolve();
+      this.#emptied = undefined;
+    }
     return true;
+  }
+
+  /** Settles once nothing is in it, be it for a moment. */
+  whenEmpty(): Promise<void> {
+    if (this.#size === 0) return Promise.resolve();
+    this.#emptied ??= Promise.withResolvers<void>();
+    return this.#emptied.promise;
   }
 }

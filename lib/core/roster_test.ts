@@ -26,6 +26,21 @@ Deno.test("Roster keeps things in the order in which they came, as a Set does", 
   );
 });
 
+Deno.test("Roster tells each time that it is empty", async () => {
+  const roster = new Roster<number>();
+  await roster.whenEmpty();
+  for (const round of [1, 2]) {
+    const [first, second] = [roster.add(round), roster.add(-round)];
+    let isEmpty = false;
+    const empty = roster.whenEmpty().then(() => isEmpty = true);
+    roster.remove(first);
+    await Promise.resolve();
+    assert.equal(isEmpty, false);
+    roster.remove(second);
+    await empty;
+  }
+});
+
 Deno.test("Roster takes out only what stands in it", () => {
   const [a, b] = [new Roster<number>(), new Roster<number>()];
   const entry = a.add(1);

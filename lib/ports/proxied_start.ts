@@ -62,6 +62,11 @@ export class UnnamedConnections {
     }
   }
 
+  /** Settles once all have told, or are over. */
+  whenNone(): Promise<void> {
+    return this.#pending.whenEmpty();
+  }
+
   closeAll(): void {
     for (const socket of this.#pending.values()) closeQuietly(socket);
   }

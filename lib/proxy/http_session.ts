@@ -63,6 +63,8 @@ function sessionOf(session: HttpSession): Session {
 const LOOK_MS = 100;
 /** Milliseconds without a request after which nothing is kept of the last one. */
 const QUIET_MS = 500;
+/** How long a client that has sent no request yet has for one when the proxy stops. */
+const FIRST_REQUEST_MS = 2_000;
 /** How long a client that is being refused may go on sending before the connection is cut. */
 const LINGER_MS = 2_000;
 /** The same for one that has been too slow. */
@@ -144,7 +146,10 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   /** Ends it as soon as what it is doing is done. */
   drain(): void {
     this.#isDraining = true;
-    if (this.#state === "waiting") this.#leave();
+    if (this.#state !== "waiting") return;
+    if (this.#served > 0) return this.#leave();
+    const { timeouts: { header } } = this.#policy;
+    this.#readDeadline.arm(Math.min(header, FIRST_REQUEST_MS), this.#onKeepAliveLate);
   }
 
   /** Ends it now. */

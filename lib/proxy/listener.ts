@@ -95,5 +95,7 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
       await listener.close(options);
       limit.close();
     },
+    arrived: () => listener.arrived(),
+    cutArriving: () => listener.cutArriving(),
   };
 }

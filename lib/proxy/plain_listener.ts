@@ -76,6 +76,8 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
       if (!finishHandshakes) unnamed.closeAll();
       limit.close();
     },
+    arrived: () => unnamed.whenNone(),
+    cutArriving: () => unnamed.closeAll(),
   };
 
   function acceptProxied(socket: Deno.TcpConn, peer: Address): void {

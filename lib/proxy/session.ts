@@ -5,7 +5,10 @@ import { within } from "../io/within.ts";
 export interface Session {
   /** Settles when it is over; never rejects. */
   readonly done: Promise<void>;
-  /** Ends it as soon as what it is doing is done; at once where it does nothing. */
+  /**
+   * Ends it as soon as what it is doing is done; at once where it does nothing, but that who has
+   * just come has a moment for what he has come for.
+   */
   drain(): void;
   /** Ends it now. */
   abort(): void;
@@ -56,20 +59,16 @@ export class Sessions {
   /**
    * Lets every session finish, for at most `timeoutMs`, and ends the rest.
    *
+   * @param arriving settles when none begins any more, which is before that time is over
    * @returns how many had to be ended
    */
-  async drain(timeoutMs: number): Promise<number> {
+  async drain(timeoutMs: number, arriving: Promise<void>): Promise<number> {
     this.#draining = true;
     for (const session of this.#running.values()) session.drain();
-    const cut = await this.#allDone(timeoutMs);
+    await within(arriving.then(() => this.#running.whenEmpty()), timeoutMs, () => {});
+    const cut = this.#running.size;
     for (const session of this.#running.values()) session.abort();
-    await Promise.all(this.#running.values().map(({ done }) => done));
+    await this.#running.whenEmpty();
     return cut;
-  }
-
-  async #allDone(timeoutMs: number): Promise<number> {
-    const done = Promise.all(this.#running.values().map(({ done }) => done));
-    await within(done, timeoutMs, () => {});
-    return this.#running.size;
   }
 }

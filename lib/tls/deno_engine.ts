@@ -57,9 +57,15 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
     settle: () => rotation.settle(),
     close: async ({ finishHandshakes = false } = {}) => {
       await rotation.close();
-      if (!finishHandshakes) { for (const socket of pending.values()) breakOff(socket); }
+      if (!finishHandshakes) cutArriving();
     },
+    arrived: () => pending.whenEmpty(),
+    cutArriving,
   };
+
+  function cutArriving(): void {
+    for (const socket of pending.values()) breakOff(socket);
+  }
 
   /** A listener with the certificates of now, to which this runtime holds for good. */
   async function open(port: number): Promise<CertificateGeneration> {

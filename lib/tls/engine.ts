@@ -154,6 +154,10 @@ export interface TlsListener {
   settle(): Promise<void>;
   /** Stops accepting; established connections go on. */
   close(options?: CloseOptions): Promise<void>;
+  /** Settles once nobody is amid a handshake, or a PROXY header, of those that were accepted. */
+  arrived(): Promise<void>;
+  /** Cuts who is amid one. */
+  cutArriving(): void;
 }
 
 export interface CloseOptions {

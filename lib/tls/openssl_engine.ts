@@ -88,11 +88,19 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
         listener.close();
         await accepting;
       });
-      if (finishHandshakes) return;
-      unnamed.closeAll();
-      for (const handshake of pending.values()) handshake.abort();
+      if (!finishHandshakes) cutArriving();
     },
+    arrived: async () => {
+      await unnamed.whenNone();
+      await pending.whenEmpty();
+    },
+    cutArriving,
   };
+
+  function cutArriving(): void {
+    unnamed.closeAll();
+    for (const handshake of pending.values()) handshake.abort();
+  }
 
   function shakeHands(
     tcp: Deno.TcpConn,

@@ -56,7 +56,19 @@ const token = fc.string({
 
 /** Names that rules and requests have in common, in some spelling. */
 const name = fc.oneof(
-  { weight: 4, arbitrary: fc.constantFrom("X-A", "x-a", "X-b", "X-B", "x_a", "X-Long-Name") },
+  {
+    weight: 4,
+    arbitrary: fc.constantFrom(
+      "X-A",
+      "x-a",
+      "X-b",
+      "X-B",
+      "x_a",
+      "X-Long-Name",
+      "X-Long_Name",
+      "x_Long_name",
+    ),
+  },
   { weight: 2, arbitrary: fc.constantFrom("Cookie", "cookie", "User-Agent", "accept", "Via") },
   { weight: 1, arbitrary: token },
 );
@@ -188,10 +200,10 @@ function expectedOf(request: Request, rules: Rules, port: number): Expected | un
   const made = rules.host === undefined ? authority : render(rules.host).replace(/:$/, "");
   if (!/^(\[[0-9a-f:]+\]|[a-z0-9_][a-z0-9._-]*)(:\d{1,5})?$/i.test(made)) return undefined;
 
-  const gone = new Set([...rules.remove, ...rules.set.map(([name]) => name)]
-    .map((name) => name.toLowerCase()));
+  const spelled = (name: string) => name.toLowerCase().replaceAll("_", "-");
+  const gone = new Set([...rules.remove, ...rules.set.map(([name]) => name)].map(spelled));
   const own: Lines = [...sentFields(request), ["X-Request-Id", id]];
-  const kept = own.filter(([name]) => !gone.has(name.toLowerCase()))
+  const kept = own.filter(([name]) => !gone.has(spelled(name)))
     .flatMap(([name, value]): Lines => {
       if (!rules.sticky || name.toLowerCase() !== "cookie") return [[name, value]];
       return cookieWithout(own, value).map((rest) => [name, rest]);

@@ -1,4 +1,4 @@
-import { ROLE } from "./field_name.ts";
+import { nameForRules, ROLE } from "./field_name.ts";
 import { type Field, field } from "./field.ts";
 import type { FieldChanges, RequestChanges } from "./message.ts";
 
@@ -12,7 +12,9 @@ export function changedFields(
 ): readonly Field[] {
   if (changes === undefined) return fields;
   const { remove, add } = changes;
-  const kept = fields.filter(({ key, role }) => (role & ROLE.hopByHop) !== 0 || !remove.has(key));
+  const kept = fields.filter(({ key, role }) =>
+    (role & ROLE.hopByHop) !== 0 || !remove.has(nameForRules(key))
+  );
   return [...kept, ...add.map(({ name, value }) => field(name, value))];
 }
 

@@ -93,6 +93,14 @@ function isWritten(name: string, bytes: Uint8Array, start: number, end: number):
 }
 
 /**
+ * A name in lower case as servers that follow CGI have it (RFC 3875, section 4.1.18), to which `_`
+ * is the same as `-`: a rule for a name is for all its spellings.
+ */
+export function nameForRules(key: string): string {
+  return key.includes("_") ? key.replaceAll("_", "-") : key;
+}
+
+/**
  * Servers that follow CGI (RFC 3875, section 4.1.18) take `_` for `-`, so a claim that differs only
  * in that is the same, and what frames a message or speaks of one hop is a claim under such a name.
  */

@@ -1,5 +1,5 @@
 import { ProxyError } from "../core/errors.ts";
-import { fieldName, ROLE } from "./field_name.ts";
+import { fieldName, nameForRules, ROLE } from "./field_name.ts";
 import { HOST } from "./grammar.ts";
 import type { FieldChanges } from "./message.ts";
 import { withoutEmptyPort } from "./target.ts";
@@ -27,7 +27,9 @@ export function fieldChanger({ set, add, remove }: FieldRules): FieldChanger | u
     name,
     value: parseTemplate(value),
   }));
-  const removed = new Set([...Object.keys(set), ...remove].map((name) => name.toLowerCase()));
+  const removed = new Set(
+    [...Object.keys(set), ...remove].map((name) => nameForRules(name.toLowerCase())),
+  );
   if (lines.length === 0 && removed.size === 0) return undefined;
   const changes = (valueOf: (template: Template) => string): FieldChanges => ({
     remove: removed,

@@ -8,7 +8,7 @@ Deno.test("fieldChanger() sets, adds and removes", () => {
   const change = fieldChanger({
     set: { "X-Env": "prod", "X-Host": "{host}" },
     add: { "X-More": "1" },
-    remove: ["X-Debug"],
+    remove: ["X_Debug"],
   });
   const { remove, add } = change?.(VALUES) ?? {};
   assert.deepEqual([...remove ?? []], ["x-env", "x-host", "x-debug"]);

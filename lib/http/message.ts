@@ -125,7 +125,7 @@ export interface Forwarding {
 
 /** What a rule makes of the fields of a message. */
 export interface FieldChanges {
-  /** Names in lower case; their lines do not go on. */
+  /** Names as `nameForRules` makes them; their lines do not go on, whatever their spelling. */
   readonly remove: ReadonlySet<string>;
   /** Lines that go on behind the others. */
   readonly add: readonly { readonly name: string; readonly value: string }[];

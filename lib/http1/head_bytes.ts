@@ -43,6 +43,25 @@ export function isName(bytes: Uint8Array, from: number, to: number, name: string
   return true;
 }
 
+/** The same for a name as `nameForRules` makes it: `_` is `-`. */
+export function isNameForRules(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  name: string,
+): boolean {
+  if (to - from !== name.length) return false;
+  for (let i = 0; i < name.length; i++) {
+    const byte = bytes[from + i] as number;
+    const isCapital = byte >= CAPITAL_A && byte <= CAPITAL_Z;
+    const lower = isCapital ? byte | 0x20 : byte === UNDERSCORE ? DASH : byte;
+    if (lower !== name.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+const UNDERSCORE = 0x5f;
+const DASH = 0x2d;
 const CAPITAL_A = 0x41;
 const CAPITAL_Z = 0x5a;
 

@@ -4,7 +4,7 @@ import { lineOf } from "../http/field.ts";
 import { COLON, CR } from "../http/grammar.ts";
 import type { FieldChanges } from "../http/message.ts";
 import { NO_BYTES } from "../io/buffer_pool.ts";
-import { isName, moveBytes } from "./head_bytes.ts";
+import { isNameForRules, moveBytes } from "./head_bytes.ts";
 
 /**
  * What a rule makes of the fields of heads that stay where they lie. The changes of the last head
@@ -13,7 +13,7 @@ import { isName, moveBytes } from "./head_bytes.ts";
 export class PlainChanges {
   /** The lines that are added. */
   lines: Uint8Array = NO_BYTES;
-  /** The names whose lines do not go on, in lower case. */
+  /** The names whose lines do not go on, as `nameForRules` makes them. */
   #removed: readonly string[] = NO_NAMES;
   #isPlain = true;
   #changes: FieldChanges | undefined;
@@ -72,7 +72,7 @@ export class PlainChanges {
   }
 
   #isRemoved(bytes: Uint8Array, from: number, to: number): boolean {
-    for (const name of this.#removed) if (isName(bytes, from, to, name)) return true;
+    for (const name of this.#removed) if (isNameForRules(bytes, from, to, name)) return true;
     return false;
   }
 }

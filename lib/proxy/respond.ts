@@ -1,4 +1,5 @@
 import { field } from "../http/field.ts";
+import { nameForRules } from "../http/field_name.ts";
 import type { FieldChanges, RequestFacts } from "../http/message.ts";
 import { NO_BODY_BYTES, type OwnAnswer } from "../http/own_answer.ts";
 import { redirectTarget } from "../http/redirect_target.ts";
@@ -42,7 +43,7 @@ export function withChanges(answer: OwnAnswer, changes: FieldChanges | undefined
   return {
     ...answer,
     fields: [
-      ...answer.fields.filter(({ key }) => !remove.has(key)),
+      ...answer.fields.filter(({ key }) => !remove.has(nameForRules(key))),
       ...add.map(({ name, value }) => field(name, value)),
     ],
   };

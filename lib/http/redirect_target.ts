@@ -19,6 +19,7 @@ export function redirectTarget(
 ): string {
   const [bare = "", ...query] = path === "*" ? ["/"] : path.split("?");
   const target = withOneSlash(render(to, { ...variables, path: withOneSlash(bare) }));
-  const own = target.includes("?") || target.includes("#");
-  return query.length === 0 || own ? target : `${target}?${query.join("?")}`;
+  if (query.length === 0) return target;
+  const [page = "", ...fragment] = target.split(/(?=#)/);
+  return page.includes("?") ? target : `${page}?${query.join("?")}${fragment.join("")}`;
 }

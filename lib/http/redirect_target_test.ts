@@ -18,6 +18,9 @@ Deno.test("redirectTarget() keeps path and query", () => {
     ["https://b.test{path}", "*", "https://b.test/"],
     ["https://b.test/new", "/old?q", "https://b.test/new?q"],
     ["https://b.test/new?own=1", "/old?q", "https://b.test/new?own=1"],
+    ["https://b.test{path}#top", "/old?q", "https://b.test/old?q#top"],
+    ["https://b.test{path}#a?b", "/old?q#", "https://b.test/old?q##a?b"],
+    ["https://b.test/new?own=1#top", "/old?q", "https://b.test/new?own=1#top"],
     ["https://{host}{path}", "/x", "https://a.test/x"],
     ["/new{path}", "/x", "/new/x"],
   ];

@@ -15,6 +15,9 @@ export interface HealthCheckerOptions {
 /** How far an interval may be off, so that many proxies and servers do not fall into step. */
 const JITTER = 0.1;
 
+/** What is longer the runtime's timers take for no time at all. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
+
 /** Checks one server again and again; one check begins when the one before is over. */
 export class HealthChecker {
   readonly #options: HealthCheckerOptions;
@@ -46,8 +49,9 @@ export class HealthChecker {
 
   #schedule(ms: number): void {
     this.#unschedule();
-    this.#due = performance.now() + ms;
-    this.#timer = setTimeout(() => this.#check(), ms);
+    const wait = Math.min(ms, LONGEST_WAIT_MS);
+    this.#due = performance.now() + wait;
+    this.#timer = setTimeout(() => this.#check(), wait);
   }
 
   #unschedule(): void {

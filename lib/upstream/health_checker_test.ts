@@ -66,6 +66,26 @@ Deno.test("HealthChecker begins no check before the one before is over", async (
   checker.stop();
 });
 
+Deno.test("HealthChecker waits for as long as a timer can", () => {
+  const asked: number[] = [];
+  const { setTimeout: original } = globalThis;
+  Object.assign(globalThis, { setTimeout: (_: () => void, ms: number) => asked.push(ms) });
+  try {
+    const checker = new HealthChecker({
+      probe: () => Promise.resolve(PASSED),
+      onResult: () => false,
+      interval: 2 ** 31 - 1,
+      fastInterval: 2 ** 31 - 1,
+      random: () => 2,
+    });
+    checker.start();
+    checker.stop();
+  } finally {
+    Object.assign(globalThis, { setTimeout: original });
+  }
+  assert.deepEqual(asked, [2 ** 31 - 1]);
+});
+
 Deno.test("HealthChecker looks sooner when there is reason to", async () => {
   using time = new FakeTime();
   const { checker, checks } = scene(time);

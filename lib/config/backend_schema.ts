@@ -4,7 +4,16 @@ import { parseAddress } from "../core/address.ts";
 import { parseServerAddress } from "../core/endpoint.ts";
 import { TOKEN } from "../http/grammar.ts";
 import { camelKeys } from "./camel_keys.ts";
-import { cidr, count, duration, hostOrAddress, plainSize, text, timer } from "./schema_parts.ts";
+import {
+  cidr,
+  count,
+  duration,
+  headSize,
+  hostOrAddress,
+  text,
+  timer,
+  wait,
+} from "./schema_parts.ts";
 import { parseDuration } from "./units.ts";
 
 /** What backends are in the file: see `yaml_schema`. */
@@ -105,9 +114,9 @@ const health = camelKeys(z.strictObject({
   }),
   expect: statusRanges,
   body: z.string().min(1).optional().meta({ description: "Text the answer's body has to contain" }),
-  interval: duration("Between two checks", "5s"),
-  fast_interval: duration("The same while a server is changing state", "1s"),
-  timeout: duration("For one check", "2s"),
+  interval: wait("Between two checks", "5s"),
+  fast_interval: wait("The same while a server is changing state", "1s"),
+  timeout: wait("For one check", "2s"),
   rise: count("Successes that bring a server back", { least: 1, byDefault: 2 }),
   fall: count("Failures that take a server out", { least: 1, byDefault: 3 }),
 })).transform(({ type, ...rest }) =>
@@ -135,8 +144,8 @@ const nameServer = text("IP address and port of a name server", "127.0.0.1:8600"
 });
 
 const dns = camelKeys(z.strictObject({
-  interval: duration("Between two looks", "10s"),
-  timeout: duration("For one look", "5s"),
+  interval: wait("Between two looks", "10s"),
+  timeout: wait("For one look", "5s"),
   server: nameServer.optional(),
   networks: z.array(cidr).default([]).meta({
     description: "Ranges that the addresses found have to lie in; none for any",
@@ -201,13 +210,13 @@ export const backend = camelKeys(z.strictObject({
   tls: backendTls.optional().meta({ description: "TLS to the servers, instead of plain text" }),
   dns: dns.prefault({}).meta({ description: "How dns: servers are looked up" }),
   timeouts: camelKeys(z.strictObject({
-    connect: duration("For connecting to a server", "5s"),
-    response: duration("From a request's end to its answer's head", "60s"),
+    connect: wait("For connecting to a server", "5s"),
+    response: wait("From a request's end to its answer's head", "60s"),
     idle: timer("Without progress of an answer's body; by default timeouts.body_idle")
       .optional(),
   })).prefault({}),
   limits: camelKeys(z.strictObject({
-    header_bytes: plainSize("Of an answer's head; by default limits.header_bytes").optional(),
+    header_bytes: headSize("Of an answer's head; by default limits.header_bytes").optional(),
     headers: z.int().min(1).max(1_000_000_000).optional().meta({
       description: "Fields of an answer's head; by default limits.headers",
     }),

@@ -402,6 +402,7 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   [ok("timeouts: { drain: 5 s }"), `2:20: "5 s" is not a duration; write 300ms, 5s, 10m or 1h`],
   [ok("timeouts:\n  drain: |\n    5s"), `3:10: "5s\\n" is not a duration`],
   [ok('timeouts: { drain: "\\e[2J" }'), `2:20: "\\u001b[2J" is not a duration`],
+  [ok('timeouts: { drain: "\\x9b2J\\x7f" }'), `2:20: "\\u009b2J\\u007f" is not a duration`],
   [ok("timeouts: { drain: -5s }"), `2:20: "-5s" is not a duration`],
   [ok("timeouts: { drain: 25d }"), `2:20: "25d" is too long: 24d is the most`],
   [
@@ -411,6 +412,29 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   [
     ok("backends: { a: { servers: ['h:1'], timeouts: { idle: 30d } } }"),
     `2:54: "30d" is too long: 24d is the most`,
+  ],
+  ...["handshake", "header", "body_idle", "tunnel_idle"].map((key): [string, string] => {
+    const start = `timeouts: { ${key}: `;
+    const message = `"0s" is no time at all; write 300ms, 5s, 10m or 1h`;
+    return [ok(`${start}0s }`), `2:${start.length + 1}: ${message}`];
+  }),
+  ...[
+    ["health", "interval"],
+    ["health", "fast_interval"],
+    ["health", "timeout"],
+    ["dns", "interval"],
+    ["dns", "timeout"],
+    ["timeouts", "connect"],
+    ["timeouts", "response"],
+    ["timeouts", "idle"],
+  ].map(([part = "", key = ""]): [string, string] => {
+    const start = `backends: { a: { servers: ['h:1'], ${part}: { ${key}: `;
+    return [ok(`${start}0ms } } }`), `2:${start.length + 1}: "0ms" is no time at all`];
+  }),
+  [ok("limits: { header_bytes: 0 }"), "2:25: a head takes some bytes, so the limit must be at"],
+  [
+    ok("backends: { a: { servers: ['h:1'], limits: { header_bytes: 0B } } }"),
+    "2:60: a head takes some bytes",
   ],
   [ok("limits: { header_bytes: 16K }"), `2:25: "16K" is not a size; write 16KiB or 1MiB`],
   [ok("limits: { headers: 0 }"), `2:20: "headers" must be at least 1`],

@@ -47,7 +47,13 @@ export function formatProblem(
 
 /** What a value holds that is told, such as the end of a line, is told as the file may have it. */
 function onOneLine(message: string): string {
-  return message.replaceAll(/\p{Cc}/gu, (control) => JSON.stringify(control).slice(1, -1));
+  return message.replaceAll(
+    /\p{Cc}/gu,
+    (control) =>
+      control < " "
+        ? JSON.stringify(control).slice(1, -1)
+        : `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** A message of a library, as it stands behind a place and a colon. */

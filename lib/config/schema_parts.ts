@@ -21,16 +21,28 @@ export function text<T>(description: string, example: string, parse: (text: stri
 }
 
 export function duration(description: string, byDefault: string) {
+  return text(description, "5s", timeOf).prefault(byDefault);
+}
+
+/** One within which something has to be done, or after which it is done again: 0 leaves no time. */
+export function wait(description: string, byDefault: string) {
   return timer(description).prefault(byDefault);
 }
 
-/** What a timer waits for: beyond its longest wait the runtime would not wait at all. */
+/** The same where there is no default. */
 export function timer(description: string) {
   return text(description, "5s", (value) => {
-    const parsed = durationOf(value);
-    if (parsed > LONGEST_WAIT) throw new Error(`"${value}" is too long: 24d is the most`);
+    const parsed = timeOf(value);
+    if (parsed === 0) throw new Error(`"${value}" is no time at all; write 300ms, 5s, 10m or 1h`);
     return parsed;
   });
+}
+
+/** What a timer waits for: beyond its longest wait the runtime would not wait at all. */
+function timeOf(value: string): number {
+  const parsed = durationOf(value);
+  if (parsed > LONGEST_WAIT) throw new Error(`"${value}" is too long: 24d is the most`);
+  return parsed;
 }
 
 /** The most milliseconds of a timer of the runtime: 24 days and 20 hours. */
@@ -59,6 +71,13 @@ export function plainSize(description: string) {
     return parsed;
   });
   return z.union([sized, z.int().min(0)]);
+}
+
+/** Of a head, which cannot be without one. */
+export function headSize(description: string) {
+  return plainSize(description).refine((bytes) => bytes > 0, {
+    error: "a head takes some bytes, so the limit must be at least 1",
+  });
 }
 
 export function address(description: string) {

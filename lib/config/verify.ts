@@ -7,6 +7,7 @@ import type { ParsedFile } from "./parse.ts";
 import type { Problem } from "./problem.ts";
 import type { Config } from "./config.ts";
 import { isUnconditional } from "../http/conditions.ts";
+import { stripPrefix } from "../http/strip_prefix.ts";
 import { nearest } from "./suggest.ts";
 import { verifyCluster } from "./verify_cluster.ts";
 import { verifyHsts } from "./verify_hsts.ts";
@@ -27,6 +28,7 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...unknownBackends(config),
     ...unusedBackends(config),
     ...unreachableRoutes(config),
+    ...idlePrefixes(config),
     ...tcpRoutesByPath(config),
     ...passthroughRoutes(config),
     ...repeatedClientAuth(config),
@@ -67,17 +69,22 @@ function duplicateListeners({ listeners }: Config): Finding[] {
 }
 
 /** Whoever is taken for a proxy in front says who he is, and is believed. */
-function anybodysWord({ listeners }: Config): Finding[] {
-  return listeners.flatMap(({ proxyProtocol }, index) =>
-    (proxyProtocol?.from ?? []).flatMap((network, at) =>
+function anybodysWord({ listeners, forwarded }: Config): Finding[] {
+  const all = (networks: readonly string[], path: KeyPath) =>
+    networks.flatMap((network, at) =>
       network.endsWith("/0")
         ? [warning(
-          ["listeners", index, "proxy_protocol", "from", at],
+          [...path, at],
           `${network} lets anybody tell any address: name the proxies in front`,
         )]
         : []
-    )
-  );
+    );
+  return [
+    ...listeners.flatMap(({ proxyProtocol }, index) =>
+      all(proxyProtocol?.from ?? [], ["listeners", index, "proxy_protocol", "from"])
+    ),
+    ...all(forwarded.trusted, ["forwarded", "trusted"]),
+  ];
 }
 
 function missingParts({ listeners, certificates, routes }: Config): Finding[] {
@@ -183,6 +190,20 @@ function unreachableRoutes({ routes }: Config): Finding[] {
   return routes.slice(all + 1).map((_, index) =>
     warning(["routes", all + 1 + index], `route ${all + 1} matches everything before this one`)
   );
+}
+
+/** A prefix that no path of the route begins with, nor goes on to. */
+function idlePrefixes({ routes }: Config): Finding[] {
+  return routes.flatMap(({ paths, stripPrefix: prefix }, index) =>
+    prefix === undefined || paths.length === 0 ||
+      paths.some((path) => isBelow(path, prefix) || isBelow(prefix, path))
+      ? []
+      : [warning(["routes", index, "strip_prefix"], `no path of this route begins with ${prefix}`)]
+  );
+}
+
+function isBelow(path: string, prefix: string): boolean {
+  return stripPrefix(path, prefix) !== undefined;
 }
 
 function tcpRoutesByPath({ listeners, routes }: Config): Finding[] {

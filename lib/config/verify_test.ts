@@ -13,6 +13,23 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
   [{}, []],
   [{ routes: "[{ backend: api, compress: true }]" }, []],
   [
+    { routes: "[{ paths: [/a, /b], backend: api, strip_prefix: /c }]" },
+    ["warning no path of this route begins with /c"],
+  ],
+  [
+    { routes: "[{ paths: [/ab], backend: api, strip_prefix: /a }]" },
+    ["warning no path of this route begins with /a"],
+  ],
+  ...["/c", "/c/", "/c/d", "/"].map((prefix): [Record<string, string>, string[]] => [
+    { routes: `[{ paths: [/a, /c/], backend: api, strip_prefix: ${prefix} }]` },
+    [],
+  ]),
+  [{ routes: "[{ backend: api, strip_prefix: /a }]" }, []],
+  [
+    { forwarded: "{ trusted: [10.0.0.0/8, 0.0.0.0/0] }" },
+    ["warning 0.0.0.0/0 lets anybody tell any address: name the proxies in front"],
+  ],
+  [
     { listeners: `[{ listen: ":1" }, { listen: ":1", redirect: https }]` },
     ["error another listener has 0.0.0.0:1 already"],
   ],

@@ -4,7 +4,16 @@ import { camelKeys } from "./camel_keys.ts";
 import { acme, certificate, clientAuth, cluster } from "./certificate_schema.ts";
 import { listener } from "./listener_schema.ts";
 import { route } from "./route_schema.ts";
-import { address, cidr, count, duration, hostOrAddress, size } from "./schema_parts.ts";
+import {
+  address,
+  cidr,
+  count,
+  duration,
+  headSize,
+  hostOrAddress,
+  size,
+  wait,
+} from "./schema_parts.ts";
 
 /**
  * The shape of the YAML file: the one source for reading it, for its defaults, for the error of each
@@ -13,11 +22,11 @@ import { address, cidr, count, duration, hostOrAddress, size } from "./schema_pa
  */
 
 const timeouts = camelKeys(z.strictObject({
-  handshake: duration("For a TLS handshake", "10s"),
-  header: duration("For a request's head, from its first byte", "30s"),
-  body_idle: duration("Without progress of a body", "60s"),
+  handshake: wait("For a TLS handshake", "10s"),
+  header: wait("For a request's head, from its first byte", "30s"),
+  body_idle: wait("Without progress of a body", "60s"),
   keep_alive: duration("Without a request", "75s"),
-  tunnel_idle: duration("Without a byte either way, in tcp mode and behind an Upgrade", "10m"),
+  tunnel_idle: wait("Without a byte either way, in tcp mode and behind an Upgrade", "10m"),
   drain: duration("For what is running when the proxy stops", "30s"),
 }));
 
@@ -30,7 +39,7 @@ const limits = camelKeys(z.strictObject({
     least: 0,
     byDefault: 0,
   }),
-  header_bytes: size("Of a head", "16KiB"),
+  header_bytes: headSize("Of a head").prefault("16KiB"),
   headers: count("Fields of a head", { least: 1, byDefault: 100 }),
   streams: count("Requests at a time on one connection of HTTP/2", { least: 1, byDefault: 100 }),
   body: size("Of a request's body; 0 is no limit", 0),

@@ -791,6 +791,21 @@ Deno.test("a plain listener speaks HTTP/2 to who begins with it, and HTTP/1.1 to
   assert.deepEqual(seen && valuesOf(seen, "X-Forwarded-Proto"), ["http"]);
 });
 
+Deno.test("a plain listener with http2: false speaks HTTP/1.1 alone", async () => {
+  await using backend = await startHttp();
+  await using proxy = await startConfigured(JSON.stringify({
+    listeners: [{ listen: "127.0.0.1:0", tls: false, http2: false }],
+    backends: { a: { servers: [backend.address] } },
+    routes: [{ backend: "a" }],
+  }));
+  using connection = await connectTcp(proxy.port);
+  await connection.write(opening());
+  assert.match(await connection.readRest(), /^HTTP\/1\.1 505 /);
+  const url = `http://127.0.0.1:${proxy.port}/a`;
+  const said = await runOk("curl", ["-s", "-o", "-", "-w", " %{http_code} %{http_version}", url]);
+  assert.match(said, / 200 1\.1$/);
+});
+
 Deno.test("a plain listener answers who says too little in time, whatever the version would be", async () => {
   await using proxy = await startConfigured(JSON.stringify({
     listeners: [{ listen: "127.0.0.1:0", tls: false }],

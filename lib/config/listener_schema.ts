@@ -96,6 +96,8 @@ export interface TlsListenerConfig {
 interface PlainListenerConfig {
   readonly kind: "plain";
   readonly listen: Address;
+  /** Whether HTTP/2 is spoken to those who begin with it. */
+  readonly http2: boolean;
   readonly proxyProtocol: ProxyProtocolConfig | undefined;
 }
 
@@ -125,7 +127,8 @@ export const listener = z.strictObject({
     default: "auto",
   }),
   http2: z.boolean().optional().meta({
-    description: "Offer HTTP/2 to clients, by ALPN; false speaks HTTP/1.1 alone",
+    description:
+      "Offer HTTP/2 to clients, by ALPN, and without TLS speak it by prior knowledge; false speaks HTTP/1.1 alone",
     default: true,
   }),
   alpn: z.array(alpnName).optional().meta({
@@ -164,7 +167,7 @@ export const listener = z.strictObject({
       const message = `"${key}" means nothing for a listener of plain HTTP`;
       context.addIssue({ code: "custom", path: [key], message });
     }
-    return { kind: "plain", listen, proxyProtocol };
+    return { kind: "plain", listen, http2: http2 ?? true, proxyProtocol };
   }
   if (redirect === undefined) {
     if (mode === "tcp" && http2 !== undefined) {

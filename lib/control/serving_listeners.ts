@@ -132,7 +132,7 @@ export class ServingListeners {
     const session = { ...this.#session, redirect, challenges: this.#challenges };
     const listener = await openPlainListener({
       ...shared,
-      serve: redirect === undefined
+      serve: config.kind === "plain" && config.http2
         ? (connection) => servePlain(connection, session)
         : (connection) => serveHttp(connection, session),
     });

@@ -307,9 +307,14 @@ function branchMeant(branches: readonly (readonly Issue[])[]): readonly Issue[] 
   return [...ofRightKind].sort((a, b) => mistakesIn(a) - mistakesIn(b))[0] ?? branches[0];
 }
 
-/** A key that a shape does not know speaks more against it than a wrong value of one it knows. */
+/**
+ * A key that a shape does not know speaks more against it than a wrong value of one it knows, however
+ * much is wrong within that value.
+ */
 function mistakesIn(issues: readonly Issue[]): number {
-  return issues.reduce((sum, { code }) => sum + (code === "unrecognized_keys" ? 2 : 1), 0);
+  const unknown = issues.filter(({ code }) => code === "unrecognized_keys").length;
+  const wrong = issues.filter(({ code }) => code !== "unrecognized_keys");
+  return 2 * unknown + new Set(wrong.map(({ path }) => path[0])).size;
 }
 
 function unknownKey(key: string, path: KeyPath): string {

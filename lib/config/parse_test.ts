@@ -358,6 +358,14 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
     ok("certificates: [{ acme: [a.test], cert: a.crt, key: a.key }]"),
     `2:18: "acme" cannot stand beside the other keys here`,
   ],
+  [
+    ok("certificates: [{ acme: ['*.a', '*.b', '*.c', '*.d'] }]"),
+    `2:25: "*.a" would need DNS-01`,
+  ],
+  [
+    ok("certificates: [{ cert: a, key: b, hosts: ['a:1', 'b:1', 'c:1', 'd:1'] }]"),
+    `2:43: "a:1" is not a host name; leave the port out`,
+  ],
   [ok("certificates: [{ cert: '', key: a }]"), `2:24: "cert" must not be empty`],
   [ok("certificates: [{ cert: a, key: b, hosts: ['a b'] }]"), `2:43: "a b" is not a host name`],
   [ok("certificates: [{ cert: a, key: b, hosts: ['*.*.a'] }]"), `2:43: "*.*.a" is not a host`],

@@ -1,5 +1,14 @@
 import { normalize } from "node:path/posix";
-import { type Alias, type Document, isMap, LineCounter, parseDocument, visit } from "yaml";
+import {
+  type Alias,
+  type Document,
+  isMap,
+  isSeq,
+  LineCounter,
+  type Pair,
+  parseDocument,
+  visit,
+} from "yaml";
 import type * as z from "zod";
 import { certificateFiles } from "../acme/store_layout.ts";
 import { isWithin, type KeyPath } from "./key_path.ts";
@@ -39,7 +48,7 @@ export function parseConfig({ path, text }: SourceFile): ParsedFile {
   };
   const locator = new Locator(document.contents, placeAt);
   const locate = (keys: KeyPath) => locator.value(keys);
-  const says = (keys: KeyPath) => document.hasIn(keys);
+  const says = (keys: KeyPath) => locator.has(keys);
 
   if (document.errors.length > 0) {
     const problems = syntaxProblems(document, { text, lines });
@@ -225,16 +234,25 @@ class Locator {
   key(keys: KeyPath, key: string): Place {
     let node = this.#root;
     for (const step of keys) node = child(node, step);
-    const pair = isMap(node) ? node.items.find((item) => String(item.key) === key) : undefined;
-    const start = rangeStart(pair?.key);
+    const start = rangeStart(pairOf(node, key)?.key);
     return start === undefined ? this.value(keys) : this.#placeAt(start);
+  }
+
+  has(keys: KeyPath): boolean {
+    let node = this.#root;
+    for (const key of keys) node = child(node, key);
+    return node !== undefined;
   }
 }
 
 function child(node: unknown, key: string | number): unknown {
-  const has = typeof node === "object" && node !== null && "get" in node &&
-    typeof node.get === "function";
-  return has ? (node as { get(key: unknown, keep: boolean): unknown }).get(key, true) : undefined;
+  if (isMap(node)) return pairOf(node, String(key))?.value ?? undefined;
+  return isSeq(node) ? node.items[Number(key)] : undefined;
+}
+
+/** By what a key is as text: `502` is a number to YAML, and a name to its reader. */
+function pairOf(node: unknown, key: string): Pair | undefined {
+  return isMap(node) ? node.items.find((item) => String(item.key) === key) : undefined;
 }
 
 function rangeStart(node: unknown): number | undefined {

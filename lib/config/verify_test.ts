@@ -91,6 +91,13 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
     [],
   ],
   [
+    {
+      backends: "{ 8080: { servers: ['h:1'], health: { path: /a } } }",
+      routes: "[{ backend: '8080' }]",
+    },
+    [`warning "path" means nothing for a tcp check, did you mean "type: http"?`],
+  ],
+  [
     { backends: "{ api: { servers: ['h:1'], health: { path: /a, body: b, rise: 1 } } }" },
     [
       `warning "path" means nothing for a tcp check, did you mean "type: http"?`,

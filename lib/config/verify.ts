@@ -150,15 +150,23 @@ function acmeNeeds({ certificates, acme, listeners }: Config): Finding[] {
     return [...findings, error(["certificates", first.index, "acme"], message)];
   }
   const plain = listeners.some(({ kind }) => kind !== "tls");
-  if (acme.challenge === "http-01" && !plain) {
-    const message = "http-01 is answered by a plain listener, such as one with redirect: https";
-    findings.push(error(["acme", "challenge"], message));
-  }
-  if (acme.challenge === "tls-alpn-01" && !listeners.some(({ kind }) => kind === "tls")) {
-    findings.push(error(["acme", "challenge"], "tls-alpn-01 is answered by a TLS listener"));
-  }
-  return findings;
+  const reading = listeners.some((listener) =>
+    listener.kind === "tls" && listener.engine !== "deno"
+  );
+  const able = { "http-01": plain, "tls-alpn-01": reading, auto: plain || reading };
+  const { challenge } = acme;
+  return able[challenge]
+    ? findings
+    : [...findings, error(["acme", "challenge"], CHALLENGE_NEEDS[challenge])];
 }
+
+const CHALLENGE_NEEDS = {
+  "http-01": "http-01 is answered by a plain listener, such as one with redirect: https",
+  "tls-alpn-01": "tls-alpn-01 is answered by a TLS listener, of the openssl engine",
+  auto:
+    "a CA is answered by a plain listener, such as one with redirect: https, or by one of the " +
+    "openssl engine",
+};
 
 function unknownBackends({ routes, tests, backends }: Config): Finding[] {
   const known = [...backends.keys()];

@@ -9,6 +9,8 @@ const BASE = {
   routes: "[{ backend: api }]",
 };
 
+const ACME = { certificates: "[{ acme: [a.test] }]", acme: "{ accept_terms: true }" };
+
 const CASES: readonly (readonly [change: Record<string, string>, findings: readonly string[]])[] = [
   [{}, []],
   [{ routes: "[{ backend: api, compress: true }]" }, []],
@@ -96,6 +98,24 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
       routes: "[{ backend: '8080' }]",
     },
     [`warning "path" means nothing for a tcp check, did you mean "type: http"?`],
+  ],
+  [{ ...ACME, listeners: `[{ listen: ":1", engine: deno }, { listen: ":2", tls: false }]` }, []],
+  [ACME, []],
+  [{ ...ACME, listeners: `[{ listen: ":1", engine: deno }]` }, [
+    "error a CA is answered by a plain listener, such as one with redirect: https, or by one of " +
+    "the openssl engine",
+  ]],
+  [
+    {
+      ...ACME,
+      listeners: `[{ listen: ":1", engine: deno }, { listen: ":2", redirect: https }]`,
+      acme: "{ accept_terms: true, challenge: tls-alpn-01 }",
+    },
+    ["error tls-alpn-01 is answered by a TLS listener, of the openssl engine"],
+  ],
+  [
+    { ...ACME, acme: "{ accept_terms: true, challenge: http-01 }" },
+    ["error http-01 is answered by a plain listener, such as one with redirect: https"],
   ],
   [
     { backends: "{ api: { servers: ['h:1'], health: { path: /a, body: b, rise: 1 } } }" },

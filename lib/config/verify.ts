@@ -89,13 +89,14 @@ function anybodysWord({ listeners, forwarded }: Config): Finding[] {
 
 function missingParts({ listeners, certificates, routes }: Config): Finding[] {
   const tls = listeners.findIndex(({ kind }) => kind === "tls");
-  if (tls < 0) return [];
+  const serving = listeners.findIndex(({ kind }) => kind !== "redirect");
   const findings: Finding[] = [];
-  if (certificates.length === 0) {
+  if (tls >= 0 && certificates.length === 0) {
     findings.push(error(["listeners", tls], "a TLS listener needs certificates, there are none"));
   }
-  if (routes.length === 0) {
-    findings.push(error(["listeners", tls], "there are no routes: nothing would be forwarded"));
+  if (serving >= 0 && routes.length === 0) {
+    const message = "there are no routes: nothing would be forwarded";
+    findings.push(error(["listeners", serving], message));
   }
   return findings;
 }

@@ -56,6 +56,15 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
     ["error a TLS listener needs certificates, there are none"],
   ],
   [
+    {
+      listeners: `[{ listen: ":1", redirect: https }, { listen: ":2", tls: false }]`,
+      routes: "[]",
+      backends: "{}",
+    },
+    ["error there are no routes: nothing would be forwarded"],
+  ],
+  [{ listeners: `[{ listen: ":1", redirect: https }]`, routes: "[]", backends: "{}" }, []],
+  [
     { routes: "[]" },
     [
       "error there are no routes: nothing would be forwarded",

@@ -214,7 +214,9 @@ function useGroups(
 ): void {
   const { ssl, crypto } = openssl;
   const known = lists.some((groups) => {
-    const list = cString(groups.map((name) => opensslGroup(name) ?? name).join(":"));
+    const names = groups.map((name) => opensslGroup(name) ?? name);
+    // OpenSSL before 3.5 refuses a list that names one twice
+    const list = cString([...new Set(names)].join(":"));
     return Number(ssl.SSL_CTX_ctrl_bytes(context, CTRL.groups_list, 0n, list)) === 1;
   });
   crypto.ERR_clear_error();

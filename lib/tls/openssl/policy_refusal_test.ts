@@ -5,6 +5,7 @@ import { policyRefusal } from "./policy_refusal.ts";
 Deno.test("policyRefusal() says what the library does not have", () => {
   assert.equal(policyRefusal(DEFAULT_POLICY), undefined);
   assert.equal(policyRefusal({ ...DEFAULT_POLICY, groups: ["x448", "secp521r1"] }), undefined);
+  assert.equal(policyRefusal({ ...DEFAULT_POLICY, groups: ["x25519", "x25519"] }), undefined);
   assert.match(
     policyRefusal({ ...DEFAULT_POLICY, groups: ["nonsense"] }) ?? "",
     /^OpenSSL 3[\d.]+ does not have all of these groups$/,

@@ -148,6 +148,11 @@ const MISTAKES: readonly (readonly [from: string, to: string, ...told: readonly 
     "10:77: Cannot read FOLDER/no.pw: it does not exist",
   ],
   [
+    "tests:",
+    "cluster: { redis: '127.0.0.1:1', password_file: /dev/null }\ntests:",
+    "10:49: Cannot read /dev/null: it is empty",
+  ],
+  [
     "certificates:\n",
     "acme: { accept_terms: true, ca_file: no.ca, eab: { kid: a, hmac_file: no.key } }\n" +
     "certificates:\n  - { acme: [www.localhost] }\n",

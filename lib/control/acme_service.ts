@@ -5,7 +5,7 @@ import { AcmeStore } from "../acme/store.ts";
 import type { AcmeConfig, Config } from "../config/config.ts";
 import type { Observer } from "../core/event.ts";
 import type { Staged } from "../core/staged.ts";
-import { readNamed } from "./read_named.ts";
+import { readNamed, readSecret } from "./read_named.ts";
 import { reachability } from "./reachability.ts";
 
 /** What getting certificates works on. */
@@ -122,7 +122,7 @@ export function challengesOf({ challenge }: AcmeConfig, { listeners }: Config): 
 
 async function bindingOf({ eab }: AcmeConfig) {
   if (eab === undefined) return undefined;
-  return { kid: eab.kid, hmacKey: (await readNamed(eab.hmacFile)).trim() };
+  return { kid: eab.kid, hmacKey: await readSecret(eab.hmacFile) };
 }
 
 function ignore(): void {}

@@ -8,7 +8,7 @@ import type { ClusterConfig } from "../config/config.ts";
 import { RateTable } from "../core/rate_table.ts";
 import { formatAddress } from "../core/address.ts";
 import type { Observer } from "../core/event.ts";
-import { readNamed } from "./read_named.ts";
+import { readNamed, readSecret } from "./read_named.ts";
 
 /** Where replicas meet, and what each is told of the others. */
 export interface ClusterLink extends Disposable {
@@ -47,7 +47,7 @@ export async function clusterLink(
     ...address,
     tls,
     ca: caFile === undefined ? undefined : await readNamed(caFile),
-    password: passwordFile === undefined ? undefined : (await readNamed(passwordFile)).trim(),
+    password: passwordFile === undefined ? undefined : await readSecret(passwordFile),
     prefix,
   }, (state, reason) => {
     observe({ kind: "cluster", state, redis: formatAddress(address), reason });

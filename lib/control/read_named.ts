@@ -15,3 +15,14 @@ export async function readNamed(path: string): Promise<string> {
     });
   }
 }
+
+/**
+ * Reads a file that holds a secret and nothing else: blanks around it are none of it.
+ *
+ * @throws {ProxyError} `bad_config`, with its path, also where it holds nothing
+ */
+export async function readSecret(path: string): Promise<string> {
+  const secret = (await readNamed(path)).trim();
+  if (secret === "") throw new ProxyError("bad_config", `Cannot read ${path}: it is empty`);
+  return secret;
+}

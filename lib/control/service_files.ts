@@ -3,7 +3,7 @@ import type { Config } from "../config/config.ts";
 import type { KeyPath } from "../config/key_path.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { readTextFile } from "../io/text_file.ts";
-import { readNamed } from "./read_named.ts";
+import { readSecret } from "./read_named.ts";
 
 /** A file of one service, which reads it by itself when it begins to work. */
 export interface ServiceFile {
@@ -24,9 +24,9 @@ export function serviceFiles({ admin, acme, cluster, certificates }: Config): Se
   return [
     ...file(["admin", "token_file"], admin?.tokenFile, readToken),
     ...file(["cluster", "ca_file"], cluster?.caFile, readAuthorities),
-    ...file(["cluster", "password_file"], cluster?.passwordFile, readNamed),
+    ...file(["cluster", "password_file"], cluster?.passwordFile, readSecret),
     ...file(["acme", "ca_file"], used?.caFile, readAuthorities),
-    ...file(["acme", "eab", "hmac_file"], used?.eab?.hmacFile, readNamed),
+    ...file(["acme", "eab", "hmac_file"], used?.eab?.hmacFile, readSecret),
   ];
 }
 

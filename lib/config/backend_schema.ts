@@ -140,6 +140,7 @@ const ejection = camelKeys(z.strictObject({
 const nameServer = text("IP address and port of a name server", "127.0.0.1:8600", (value) => {
   const parsed = parseAddress(value);
   if (isIP(parsed.host) === 0) throw new Error(`"${value}" is not the IP address of a name server`);
+  if (parsed.port === 0) throw new Error(`"${value}": a name server needs a port`);
   return parsed;
 });
 

@@ -101,7 +101,11 @@ export const acme = camelKeys(z.strictObject({
 }));
 
 export const cluster = camelKeys(z.strictObject({
-  redis: text("host:port of a Redis or Valkey", "127.0.0.1:6379", parseAddress),
+  redis: text("host:port of a Redis or Valkey", "127.0.0.1:6379", (value) => {
+    const parsed = parseAddress(value);
+    if (parsed.port === 0) throw new Error(`"${value}": a Redis needs a port`);
+    return parsed;
+  }),
   tls: z.boolean().default(false).meta({ description: "Whether it is spoken to by TLS" }),
   ca_file: z.string().min(1).optional().meta({
     description: "PEM file of the CA of its certificate, for private ones",

@@ -366,6 +366,11 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
     ok("certificates: [{ cert: a, key: b, hosts: ['a:1', 'b:1', 'c:1', 'd:1'] }]"),
     `2:43: "a:1" is not a host name; leave the port out`,
   ],
+  [ok("cluster: { redis: 'h:0' }"), `2:19: "h:0": a Redis needs a port`],
+  [
+    ok("backends: { a: { servers: ['dns:h:1'], dns: { server: '127.0.0.1:0' } } }"),
+    `2:55: "127.0.0.1:0": a name server needs a port`,
+  ],
   [ok("error_pages: { 502: a.html, 503: 5 }"), `2:34: "503" must be text`],
   [ok("backends: { 1: { servers: ['h:1'] }, 2: { servers: [5] } }"), `2:53: "servers" must be`],
   [ok("certificates: [{ cert: '', key: a }]"), `2:24: "cert" must not be empty`],

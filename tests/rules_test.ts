@@ -228,6 +228,24 @@ Deno.test("redirect keeps path and query and never leads where a client says", a
   assert.doesNotMatch(posted.headers, /^Connection: close/m);
 });
 
+Deno.test("files of answers, pages and passwords are taken by themselves when they change", async () => {
+  await using at = await start([
+    { paths: ["/robots.txt"], respond: { file: "robots.txt" } },
+    { paths: ["/staff"], respond: {}, basic_auth: { file: "users" } },
+  ], { error_pages: { 404: "page.html" } });
+  const { config, says } = at.proxy;
+  const ann = ["-u", "ann:sesame"];
+  assert.equal((await ask(at.proxy, "/staff", ann)).status, 200);
+  assert.equal((await ask(at.proxy, "/nowhere")).body, "<h1>gone</h1>");
+  await Deno.writeTextFile(`${config.folder}/robots.txt`, "Disallow: /\n");
+  await Deno.writeTextFile(`${config.folder}/page.html`, "<h1>away</h1>");
+  await Deno.writeTextFile(`${config.folder}/users`, ANN.replace("ann", "bob"));
+  await says.first(/^tls-proxy: reloaded \(changed certificate files\): 3 files changed, /);
+  assert.equal((await ask(at.proxy, "/robots.txt")).body, "Disallow: /\n");
+  assert.equal((await ask(at.proxy, "/nowhere")).body, "<h1>away</h1>");
+  assert.equal((await ask(at.proxy, "/staff", ann)).status, 401);
+});
+
 Deno.test("respond has a body or a file, an ETag, and answers HEAD", async () => {
   await using at = await start([
     { paths: ["/robots.txt"], respond: { file: "robots.txt" } },

@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { formatAddress } from "../core/address.ts";
+import { isSameBytes } from "../core/bytes.ts";
 import type { LoadedConfig } from "./snapshot.ts";
 
 /** What a reload changes, in words; empty where it changes nothing. */
@@ -13,6 +14,8 @@ export function planReload(before: LoadedConfig, after: LoadedConfig): readonly 
     ...changes("certificate", certificatesOf(before), certificatesOf(after)),
     ...trustChanged(before, after),
     ...changes("listener", itemsOf(old.listeners, listenerId), itemsOf(next.listeners, listenerId)),
+    ...pages(old, next),
+    ...filesChanged(before, after),
     ...settings(old, next),
   ];
   // whoever runs a proxy asks this first, and it holds for every reload: a listener that goes
@@ -65,6 +68,20 @@ function trustChanged(before: LoadedConfig, after: LoadedConfig): string[] {
       [...trust.shown].map(([name, { digest }]) => [name, digest]),
     ]);
   return told(before) === told(after) ? [] : ["trust changed"];
+}
+
+function pages(old: Config, next: Config): string[] {
+  const told = ({ errorPages }: Config) => JSON.stringify([...errorPages]);
+  return told(old) === told(next) ? [] : ["error_pages changed"];
+}
+
+/** What is served or asked by out of files: answers, pages and passwords. */
+function filesChanged({ contents: old }: LoadedConfig, { contents: next }: LoadedConfig): string[] {
+  const changed = next.entries().filter(([path, bytes]) => {
+    const before = old.get(path);
+    return before !== undefined && !isSameBytes(before, bytes);
+  });
+  return [counted(changed.toArray().length, "file", "changed")].filter((text) => text !== "");
 }
 
 function changes(what: string, old: Items, next: Items): string[] {

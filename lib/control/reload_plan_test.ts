@@ -47,6 +47,7 @@ const CASES: readonly (readonly [change: Readonly<Record<string, string>>, plan:
     { log: "{ level: debug }", admin: '{ listen: "127.0.0.1:9900" }' },
     "log changed, admin changed",
   ],
+  [{ error_pages: "{ 404: a.html }" }, "error_pages changed"],
   [{ workers: "2" }, "workers changed (from the next start on)"],
 ];
 
@@ -62,6 +63,18 @@ Deno.test("planReload() takes a renewed certificate for a change", () => {
     "1 certificate changed",
     "0 connections closed",
   ]);
+});
+
+Deno.test("planReload() takes another content of a file for a change", () => {
+  const holding = (text: string) => ({
+    ...load(BASE),
+    contents: new Map([["page.html", new TextEncoder().encode(text)]]),
+  });
+  assert.deepEqual(planReload(holding("one"), holding("two")), [
+    "1 file changed",
+    "0 connections closed",
+  ]);
+  assert.deepEqual(planReload(holding("one"), holding("one")), []);
 });
 
 Deno.test("planReload() tells things apart that are alike", () => {

@@ -56,6 +56,19 @@ Deno.test("check says what there is when all is fine", async () => {
   );
 });
 
+Deno.test("check and explain say where HTTP/2 is not spoken", async () => {
+  await using file = await configFolder(
+    GOOD.replace("8443 }", "8443, http2: false }")
+      .replace("8080, redirect: https }", "8080, tls: false, http2: false }"),
+  );
+  const checked = (await check(file)).stdout;
+  assert.match(checked, /^ {2}listener 127\.0\.0\.1:8443: http, openssl engine .*; no HTTP\/2$/m);
+  assert.match(checked, /^ {2}listener 127\.0\.0\.1:8080: plain HTTP by the routes; no HTTP\/2$/m);
+  const url = "https://localhost:8443/";
+  const { stdout } = await runCommand(["explain", "--config", file.path, url]);
+  assert.match(stdout, /^ {2}tls +no HTTP\/2$/m);
+});
+
 Deno.test("check tells all that it has to tell, to whoever reads it late", async () => {
   await using file = await configFolder();
   const name = "b".repeat(100);

@@ -42,7 +42,8 @@ function details({ config, certificates }: LoadedConfig, now: Date): string[] {
       return `  listener ${address}: redirects to https${but}${behind}`;
     }
     if (listener.kind === "plain") {
-      return `  listener ${address}: plain HTTP by the routes${behind}`;
+      const version = listener.http2 ? "" : "; no HTTP/2";
+      return `  listener ${address}: plain HTTP by the routes${version}${behind}`;
     }
     const { engine, reason } = engineOf(listener, config);
     const tls = describeTls(listener).map((text) => `; ${text}`).join("");

@@ -17,6 +17,14 @@ Deno.test("the reference has a heading for every key, and says something below e
   assert.deepEqual(silent, []);
 });
 
+Deno.test("the reference tells what is said and given of values that are written in several ways", () => {
+  const reference = configReference(JSON.parse(jsonSchemaText()));
+  for (const size of ["limits.header_bytes", "limits.body", "routes[].limits.body"]) {
+    assert.ok(reference.includes(`#### \`${size}\`\n\nOf a `), size);
+  }
+  assert.match(reference, /min_version`\n\n.+\n\n`1\.2` or `1\.3`; default `1\.2`\.\n/);
+});
+
 Deno.test("configReference() tells form, default and place of keys however they nest", () => {
   const text = configReference({
     properties: {

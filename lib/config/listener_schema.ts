@@ -50,7 +50,7 @@ const alpnName = z.string().regex(/^[\x21-\x7e]{1,255}$/, {
 }).meta({ examples: ["postgresql"] });
 
 export const tls = camelKeys(z.strictObject({
-  min_version: tlsVersion.default("1.2").meta({
+  min_version: tlsVersion.prefault("1.2").meta({
     description: "The oldest version of TLS; who cannot do it gets the alert protocol_version",
   }),
   strict_sni: z.boolean().default(false).meta({

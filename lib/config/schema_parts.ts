@@ -70,7 +70,8 @@ export function plainSize(description: string) {
     if (parsed === undefined) throw new Error(`"${value}" is not a size; write 16KiB or 1MiB`);
     return parsed;
   });
-  return z.union([sized, z.int().min(0)]);
+  // of the value as a whole, whichever way it is written
+  return z.union([sized, z.int().min(0)]).meta({ description });
 }
 
 /** Of a head, which cannot be without one. */

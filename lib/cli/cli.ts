@@ -199,8 +199,8 @@ function addRunFlags(program: Command): void {
         DEFAULT_FLAGS.logLevel,
       ),
     )
-    .option("--no-access-log", "log neither connections nor requests that went well")
-    .option("--no-tls-log", "log no handshakes")
+    .option("--no-access-log", "log no handshakes, connections and requests that went well")
+    .option("--no-tls-log", "log no handshakes that went well")
     .option("--config <file>", "the YAML form, instead of all other flags", once("--config"));
 }
 

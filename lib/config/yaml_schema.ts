@@ -60,8 +60,13 @@ const log = camelKeys(z.strictObject({
     proxy: logLevel.optional().meta({ description: "The proxy itself: reloads, listeners" }),
   })).prefault({}).meta({ description: "By category, where it is not that of all" }),
   format: z.enum(["text", "json"]).default("text").meta({ description: "How a line looks" }),
-  access: z.boolean().default(true).meta({ description: "Requests and connections" }),
-  tls: z.boolean().default(true).meta({ description: "Protocol, cipher and SNI" }),
+  access: z.boolean().default(true).meta({
+    description:
+      "Handshakes, requests and ends of connections; false keeps the warnings among them",
+  }),
+  tls: z.boolean().default(true).meta({
+    description: "Handshakes: protocol, cipher and SNI; false keeps those that failed",
+  }),
   sample: z.number().min(0).max(1).default(1).meta({
     description: "Share of everyday lines that is kept; warnings always are",
     examples: [0.01],
@@ -134,7 +139,8 @@ export const YAML_SCHEMA = camelKeys(z.strictObject({
   watch: z.strictObject({
     config: z.boolean().default(false).meta({ description: "The configuration file" }),
     certificates: z.boolean().default(true).meta({
-      description: "Certificates, keys and passphrases",
+      description:
+        "Certificates, keys, passphrases, authorities and revocation lists; passwords, and what is answered from files",
     }),
   }).prefault({}).meta({ description: "Which files are reloaded by themselves when they change" }),
   acme: acme.optional().meta({

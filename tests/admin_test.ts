@@ -13,7 +13,9 @@ import { runOk } from "./support/tools.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
 
-async function yaml(servers: readonly string[], more = 'admin: { listen: "127.0.0.1:0" }') {
+type ServerText = string | { readonly address: string; readonly drain: boolean };
+
+async function yaml(servers: readonly ServerText[], more = 'admin: { listen: "127.0.0.1:0" }') {
   const { ec } = await testCertificates();
   return `
 listeners: [{ listen: "127.0.0.1:0" }]
@@ -125,6 +127,22 @@ Deno.test("admin drains a server and takes it back in, also across a reload", as
   assert.equal(one.requests.length, 1);
   for (const unknown of ["/drain/app/127.0.0.1:1", "/drain/x", "/drain/", "/drain/%/a"]) {
     assert.equal((await askAdmin(`${admin}${unknown}`, { method: "POST" })).status, 404, unknown);
+  }
+});
+
+Deno.test("admin tells of a server that the file has drain what it tells of one that was asked to", async () => {
+  await using one = await startNamed("app");
+  await using two = await startNamed("app");
+  const servers = [{ address: one.address, drain: true }, two.address];
+  await using proxy = await startConfigured(await yaml(servers));
+  const admin = await adminOf(proxy);
+  const states = (await statusOf(admin)).backends[0]?.servers.map(({ state }) => state);
+  assert.deepEqual(states, ["draining", "unchecked"]);
+  const { text } = await askAdmin(`${admin}/metrics`);
+  for (const [server, up, drained] of [[one, 0, 1], [two, 1, 0]] as const) {
+    const labels = `{backend="app",server="${server.address}"}`;
+    assert.ok(text.includes(`\ntls_proxy_server_up${labels} ${up}\n`), text);
+    assert.ok(text.includes(`\ntls_proxy_server_drained${labels} ${drained}\n`), text);
   }
 });
 

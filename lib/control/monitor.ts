@@ -171,7 +171,7 @@ export class Monitor implements Disposable {
       ),
       gauge(
         "tls_proxy_server_drained",
-        "Whether a server gets no new requests because somebody asked for it.",
+        "Whether a server gets no new requests because the configuration says so, or somebody asked for it.",
         servers.map(({ labels, server }) => [labels, Number(server.state === "draining")]),
       ),
       gauge(

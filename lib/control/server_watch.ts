@@ -35,11 +35,11 @@ export class ServerWatch {
   /** The servers as they are now; who has gone is forgotten. */
   look(views: readonly ServerView[], now: Date): readonly (ServerStatus & { backend: string })[] {
     const seen = new Map<string, Seen>();
-    const all = views.map(({ backend, name, state: known, load, idleConnections }) => {
+    const all = views.map(({ backend, name, state: known, drains, load, idleConnections }) => {
       const key = keyOf(backend, name);
       // where nothing checks a server, requests tell
       const untold = known === "pending" || known === "unchecked";
-      const state = untold && this.#failing.has(key) ? "down" : known;
+      const state = drains ? "draining" : untold && this.#failing.has(key) ? "down" : known;
       const before = this.#seen.get(key);
       const changed = before !== undefined && before.state !== state;
       const since = changed ? now.toISOString() : before?.since;

@@ -124,9 +124,10 @@ function backendOptions(
   const { dns, queue, timeouts } = backend;
   const proxyProtocol = backend.proxyProtocol === "none" ? undefined : backend.proxyProtocol;
   const tls = serverTls(name, loaded);
-  const key = ({ address, checked }: ServerConfig) => ({
+  const key = ({ address, checked, drain: drains }: ServerConfig) => ({
     backend: name,
     queue,
+    drains,
     settings: {
       pool: backend.pool,
       health: checked ? healthSettings(backend.health, address) : undefined,

@@ -33,6 +33,8 @@ export interface RoomKey {
 /** What all servers of a backend have in common. */
 export interface BackendKey extends RoomKey {
   readonly settings: ServerSettings;
+  /** Whether the configuration has it drain: a server that does is the same as before. */
+  readonly drains?: boolean;
 }
 
 /** One address. */
@@ -53,6 +55,8 @@ export interface ServerView {
   readonly backend: string;
   readonly name: string;
   readonly state: ServerState;
+  /** Whether it has no new work by its configuration, whatever its state. */
+  readonly drains: boolean;
   /** Requests or connections that it has now. */
   readonly load: number;
   readonly idleConnections: number;
@@ -69,6 +73,8 @@ export class ServerRegistry {
   readonly #options: RegistryOptions;
   #kept = new Map<string, Kept>();
   #rooms = new Map<string, WaitingRoom>();
+  /** Those that the configuration has drain. */
+  #draining: ReadonlySet<Kept> = new Set();
   /** Drained ones by backend and name: neither a reload nor a name's new look brings them back. */
   readonly #drained = new Set<string>();
 
@@ -84,11 +90,13 @@ export class ServerRegistry {
     const before = this.#kept;
     const staged = new Map<string, Kept>();
     const rooms = new Map<string, WaitingRoom>();
+    const draining = new Set<Kept>();
     const fresh = () => [...staged].filter(([id]) => !before.has(id)).map(([, kept]) => kept);
 
-    const keep = <K extends Kept>(id: string, create: () => K): K => {
+    const keep = <K extends Kept>(id: string, drains: boolean | undefined, create: () => K): K => {
       const kept = (staged.get(id) ?? before.get(id) ?? create()) as K;
       staged.set(id, kept);
+      if (drains === true) draining.add(kept);
       return kept;
     };
     const room = ({ backend, queue }: RoomKey) => {
@@ -116,9 +124,9 @@ export class ServerRegistry {
 
     return {
       room,
-      server: (key) => keep(serverId(key), () => server(key)),
+      server: (key) => keep(serverId(key), key.drains, () => server(key)),
       group: (key) =>
-        keep(groupId(key), () =>
+        keep(groupId(key), key.drains, () =>
           new ServerGroup({
             backend: key.backend,
             name: key.name,
@@ -134,6 +142,7 @@ export class ServerRegistry {
       commit: () => {
         this.#kept = staged;
         this.#rooms = rooms;
+        this.#draining = draining;
         // as it is by now: it may have been asked for since they were staged
         for (const server of this.#servers()) {
           const drained = this.#isDrained(server);
@@ -150,10 +159,13 @@ export class ServerRegistry {
 
   /** All servers, as they are now. */
   views(): readonly ServerView[] {
-    return this.#servers().map(({ backend, name, state, load, connections }) => ({
-      ...{ backend, name, state, load },
-      idleConnections: connections.idleCount,
-    }));
+    return [...this.#kept.values()].flatMap((kept) => {
+      const drains = this.#draining.has(kept);
+      return serversOf(kept).map(({ backend, name, state, load, connections }) => ({
+        ...{ backend, name, state, drains, load },
+        idleConnections: connections.idleCount,
+      }));
+    });
   }
 
   /**
@@ -189,9 +201,7 @@ export class ServerRegistry {
   }
 
   #servers(): Server[] {
-    return [...this.#kept.values()].flatMap((kept) =>
-      kept instanceof ServerGroup ? kept.servers : [kept]
-    );
+    return [...this.#kept.values()].flatMap(serversOf);
   }
 
   /** Ends all checks, closes what is idle, and what comes back later. */
@@ -211,6 +221,10 @@ export interface StagedServers extends Staged {
   commit(): void;
   /** Forgets them instead. */
   drop(): void;
+}
+
+function serversOf(kept: Kept): readonly Server[] {
+  return kept instanceof ServerGroup ? kept.servers : [kept];
 }
 
 function drainKey(backend: string, server: string): string {

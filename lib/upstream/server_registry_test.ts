@@ -82,6 +82,19 @@ for (const [what, change] of OTHERS) {
   });
 }
 
+Deno.test("ServerRegistry tells which servers the configuration has drain", SANITIZED, () => {
+  const { registry } = newRegistry();
+  const kept = new Set<unknown>();
+  for (const drains of [false, true, false]) {
+    const staged = registry.stage();
+    kept.add(staged.server({ ...KEY, drains }));
+    staged.commit();
+    assert.deepEqual(registry.views().map((view) => view.drains), [drains]);
+  }
+  assert.equal(kept.size, 1, "it stays the same server");
+  registry.close();
+});
+
 Deno.test(
   "ServerRegistry drains what was asked for while a configuration is made ready",
   SANITIZED,

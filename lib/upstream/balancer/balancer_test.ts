@@ -107,6 +107,11 @@ Deno.test("LeastConnections lets those with equally little take turns", () => {
   assert.equal(picks(new LeastConnections(), all, 6), "abcabc");
 });
 
+Deno.test("LeastConnections gives nobody the turns of one that is closed", () => {
+  const all = ["a", "b", "c", "d"].map((id) => candidate(id, { open: id !== "b" }));
+  assert.equal(picks(new LeastConnections(), all, 6), "acdacd");
+});
+
 Deno.test("LeastConnections fills servers in proportion to their weights", () => {
   const all = [candidate("a", { weight: 3 }), candidate("b"), candidate("c", { weight: 2 })];
   const balancer = new LeastConnections();

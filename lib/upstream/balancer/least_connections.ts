@@ -2,16 +2,20 @@ import type { Balancer, Candidate } from "./balancer.ts";
 
 /** Who has least to do for its weight; those with equally little take turns. */
 export class LeastConnections implements Balancer {
-  #turn = 0;
+  /** Where the next look begins: behind the last choice, so that nobody inherits a turn. */
+  #next = 0;
 
   pick<C extends Candidate>(candidates: readonly C[]): C | undefined {
     const { length } = candidates;
-    const first = this.#turn++;
+    const first = this.#next;
     let best: C | undefined;
     for (let i = 0; i < length; i++) {
-      const candidate = candidates[(first + i) % length] as C;
+      const at = (first + i) % length;
+      const candidate = candidates[at] as C;
       if (!candidate.open) continue;
-      if (best === undefined || isLessBusy(candidate, best)) best = candidate;
+      if (best !== undefined && !isLessBusy(candidate, best)) continue;
+      best = candidate;
+      this.#next = at + 1;
     }
     return best;
   }

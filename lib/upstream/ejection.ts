@@ -47,7 +47,9 @@ export class Ejection {
    * @returns milliseconds until it is to come back
    */
   eject(now: number): number {
-    const good = Math.floor((now - this.#returned) / this.#duration(this.#times));
+    // a check that it passed may have brought it back before its time
+    const since = Math.max(0, now - this.#returned);
+    const good = Math.floor(since / this.#duration(this.#times));
     this.#times = Math.max(0, this.#times - good) + 1;
     const duration = this.#duration(this.#times);
     this.#returned = now + duration;

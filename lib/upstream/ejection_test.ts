@@ -42,6 +42,13 @@ Deno.test("Ejection forgives a server that stays good", () => {
   assert.equal(ejection.eject(now + 10_000_000), 10_000);
 });
 
+Deno.test("Ejection counts one that ends early as once", () => {
+  const ejection = new Ejection(RULES);
+  assert.equal(ejection.eject(0), 10_000);
+  assert.equal(ejection.eject(3_000), 20_000);
+  assert.equal(ejection.eject(4_000), 30_000);
+});
+
 Deno.test("Ejection holds a server that has returned on probation", () => {
   const ejection = new Ejection(RULES);
   ejection.eject(0);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { startHttp } from "./support/backends.ts";
-import { type ProxyConfig, startConfigured } from "./support/configured_proxy.ts";
+import { FAST_CHECKS, type ProxyConfig, startConfigured } from "./support/configured_proxy.ts";
 import { eventually, pause } from "./support/deadline.ts";
 import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
 import { startNameServer } from "./support/name_server.ts";
@@ -98,6 +98,57 @@ Deno.test("dns: who waits for a place has that of a server that comes", async ()
   assert.equal(fresh.requests.length, 1);
   held.resolve();
   assert.equal((await readAnswer(first)).body, "busy");
+});
+
+Deno.test("dns: what checks find holds for workers that find a server at another time", async () => {
+  const servers = await startTogether([A, B]);
+  const ill = servers[1];
+  assert.ok(ill !== undefined);
+  ill.well = false;
+  await using names = await startNameServer({ a: [A], aaaa: [] });
+  const health = { type: "http", path: "/healthz", ...FAST_CHECKS, fall: 1, rise: 1 };
+  const api = {
+    servers: [`dns:api.test:${ill.port}`],
+    dns: { server: names.address, interval: "300ms" },
+    ...{ health, slow_start: "0s" },
+  };
+  await using proxy = await startConfigured({ backends: { api }, settings: { workers: 2 } });
+  const becomes = (places: string) =>
+    eventually(async () => {
+      // some at each worker
+      const asked = Array.from({ length: 16 }, () => askAll(proxy.port, 2));
+      const all = await Promise.all(asked);
+      return all.every((some) => some.toSorted().join() === places) || undefined;
+    }, `requests at ${places}`);
+  await becomes(`${A},${A}`);
+
+  // the control plane and two workers ask in turns: each finds it at another time
+  let count = 0;
+  names.answers = {
+    get a() {
+      return count++ % 4 === 0 ? [A, B] : [A];
+    },
+    aaaa: [],
+  };
+  await proxy.log.first(/ server down /);
+  names.answers = { a: [A, B], aaaa: [] };
+  const asked = names.questions;
+  await eventually(() => Promise.resolve(names.questions > asked + 12 || undefined), "questions");
+  await becomes(`${A},${A}`);
+
+  // one of them does not, and finds it anew, and well
+  names.answers = {
+    get a() {
+      return count++ % 4 === 0 ? [A] : [A, B];
+    },
+    aaaa: [],
+  };
+  const removed = new RegExp(` servers resolved .*removed=${B}:`);
+  await proxy.log.count(removed, proxy.log.matching(removed).length + 1);
+  ill.well = true;
+  names.answers = { a: [A, B], aaaa: [] };
+  await becomes(`${A},${B}`);
+  await stopAll(servers);
 });
 
 Deno.test("dns: servers are found where nobody answers for the other kind of address", async () => {

@@ -25,7 +25,7 @@ import {
 } from "../upstream/server_registry.ts";
 import { speaksOfServer } from "../upstream/ejection.ts";
 import type { StickyKeys } from "../upstream/sticky_cookie.ts";
-import { type ControlProcedures, unpackEvent } from "./messages.ts";
+import { type ControlProcedures, type FoundServers, unpackEvent } from "./messages.ts";
 import { inTime } from "./patience.ts";
 import { PortGroups } from "./port_groups.ts";
 import { Reports } from "./reports.ts";
@@ -350,6 +350,7 @@ export class Fleet implements App {
 
   #observe(event: ProxyEvent): void {
     const { observe } = this.#options;
+    if (event.kind === "servers_resolved") this.#tellFound(this.#workers, event);
     if (event.kind !== "server_state" || event.state === "ejected") return observe(event);
     const { backend, server, state } = event;
     const health = { name: { backend, server }, state };
@@ -367,6 +368,24 @@ export class Fleet implements App {
     for (const { backend, name: server, state } of this.#servers.views()) {
       if (state !== "up" && state !== "down") continue;
       channel.tell("believe", { name: { backend, server }, state });
+    }
+  }
+
+  /**
+   * Everybody looks names up alone, so nobody knows what was told of an address before he has found
+   * it, and one that is found anew here is as good as new for all.
+   */
+  #tellFound(workers: readonly WorkerThread[], { backend, added }: FoundServers): void {
+    const found = new Set(added);
+    for (const { backend: of, name: server, state } of this.#servers.views()) {
+      if (of !== backend || !found.has(server)) continue;
+      const name = { backend, server };
+      const drained = this.#drained.has(keyOf(name));
+      for (const { channel } of workers) {
+        channel.tell("setDrained", { name, drained });
+        if (state === "up" || state === "pending") channel.tell("believe", { name, state: "up" });
+        if (state === "down") channel.tell("believe", { name, state });
+      }
     }
   }
 
@@ -421,6 +440,7 @@ export class Fleet implements App {
       reset: (ends) => portKeeper().reset(ends),
       log: (lines) => this.#options.log(lines),
       notice: (message) => this.#notice(worker.index, unpackEvent(message)),
+      found: (servers) => this.#tellFound([worker], servers),
     };
   }
 }

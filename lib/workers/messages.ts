@@ -4,7 +4,7 @@ import type { PendingChallenges } from "../acme/challenges.ts";
 import type { PasswordQuestion } from "./password_thread.ts";
 import type { Address } from "../core/address.ts";
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
-import type { ProxyEvent } from "../core/event.ts";
+import type { ProxyEvent, ServersResolved } from "../core/event.ts";
 import type { MetricFamily } from "../metrics/metric_family.ts";
 import type { TallyCounts } from "../metrics/tally.ts";
 import type { Totals } from "../metrics/totals.ts";
@@ -97,7 +97,12 @@ export interface ControlProcedures {
   log(lines: Uint8Array): Promise<void>;
   /** Something that the control plane goes by, or shows. */
   notice(event: EventMessage): void;
+  /** It has found addresses of a name, and does not know how the servers there are. */
+  found(servers: FoundServers): void;
 }
+
+/** Servers that a look at their name has added. */
+export type FoundServers = Pick<ServersResolved, "backend" | "added">;
 
 export interface OpenedPort {
   readonly address: Address;

@@ -187,7 +187,11 @@ class DataPlane implements WorkerProcedures {
 
   #observe(event: ProxyEvent): void {
     // names are looked up by the control plane too, which tells
-    if (event.kind === "servers_resolved" || event.kind === "resolve_failed") return;
+    if (event.kind === "resolve_failed") return;
+    if (event.kind === "servers_resolved") {
+      const { backend, added } = event;
+      return this.#control.tell("found", { backend, added });
+    }
     this.#tally.observe(event);
     this.#traffic.observe(event);
     this.#log?.observe(event);

@@ -1,6 +1,6 @@
 import { messageOf } from "../core/errors.ts";
 import { within } from "../io/within.ts";
-import { type ByteOutput, countLines, isGone, LF, writeAll, WriteFailed } from "./write_all.ts";
+import { type ByteOutput, countLines, LF, writeAll, WriteFailed } from "./write_all.ts";
 
 /** Bounds of a line writer; each has a default. */
 export interface LineWriterOptions {
@@ -34,7 +34,10 @@ export interface LineWriter {
 
 /** Milliseconds between two writes of a busy log. */
 const BETWEEN_WRITES_MS = 50;
-/** Milliseconds after which writing is tried again, where it failed: a full disk may pass. */
+/**
+ * Milliseconds after which writing is tried again, where it failed: a full disk may pass, and a
+ * named pipe may have a reader again.
+ */
 const AGAIN_MS = 1_000;
 /** Bytes that may wait, unless something else is said. */
 const LIMIT = 1 << 20;
@@ -47,8 +50,6 @@ const CLOSE_MS = 1_000;
  *
  * A line after a pause leaves at once. Those that follow are collected for a short while: a write
  * costs as much as twenty lines, as the runtime does it on another thread.
- *
- * A reader that is gone (`EPIPE`) silences the writer; nothing else happens.
  */
 export function openLineWriter(output: ByteOutput, options: LineWriterOptions = {}): LineWriter {
   let { limit = LIMIT, closeTimeout = CLOSE_MS } = options;
@@ -122,7 +123,7 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
         if (dropped === 0) reason = undefined;
       } catch (error) {
         // who has given up on it has closed it
-        if (over || isGone(error)) return silence();
+        if (over) return;
         const taken = error instanceof WriteFailed ? error.taken : 0;
         drop(lines - countLines(batch.bytes.subarray(0, taken)));
         dropped += untold;
@@ -145,11 +146,6 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
     await promise;
     clearTimeout(timer);
     hurry = undefined;
-  }
-
-  function silence(): void {
-    over = true;
-    queue.emptied();
   }
 
   async function close(): Promise<void> {

@@ -46,19 +46,38 @@ Deno.test("openLineWriter() goes on after a drop", async () => {
   assert.equal(reader.text(), "first\n(2 dropped)\nlast\n");
 });
 
-Deno.test("openLineWriter() is silent after EPIPE", async () => {
-  let writes = 0;
+Deno.test("openLineWriter() counts what nobody reads, and goes on for who reads again", async () => {
+  const reader = fakeReader();
+  const failures: string[] = [];
+  let isRead = false;
   const writer = openLineWriter({
-    write: () => {
-      writes++;
-      return Promise.reject(new Deno.errors.BrokenPipe("Broken pipe"));
-    },
+    write: (bytes) => isRead ? reader.write(bytes) : Promise.reject(brokenPipe()),
+  }, {
+    droppedLine: (count, reason) => `(${count} dropped: ${reason})`,
+    onFailure: (reason) => void failures.push(reason),
   });
   writer.write("a");
+  writer.write("b");
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  isRead = true;
+  await reader.wrote(1);
+  writer.write("c");
   await writer.close();
+  assert.equal(reader.text(), "(2 dropped: nobody reads it)\nc\n");
+  assert.deepEqual(failures, ["nobody reads it"]);
+  assert.equal(writer.dropped, 2);
+});
+
+Deno.test("openLineWriter() close() does not wait for a reader that is gone", async () => {
+  const writer = openLineWriter(
+    { write: () => Promise.reject(brokenPipe()) },
+    { limit: Infinity, closeTimeout: Infinity },
+  );
+  writer.write("a");
+  await new Promise((resolve) => setTimeout(resolve, 5));
   writer.write("b");
   await writer.close();
-  assert.equal(writes, 1);
+  assert.equal(writer.dropped, 2);
 });
 
 Deno.test("openLineWriter() tries again after another failure and counts the loss", async () => {
@@ -141,6 +160,11 @@ Deno.test("openLineWriter() close() does not wait for ever for a stopped reader"
   resume();
   await reader.wrote(1);
 });
+
+/** What the system says of a pipe without a reader. */
+function brokenPipe(): Error {
+  return Object.assign(new Deno.errors.BrokenPipe("Broken pipe (os error 32)"), { code: "EPIPE" });
+}
 
 interface FakeReader extends ByteOutput {
   readonly writes: readonly string[];

@@ -107,8 +107,6 @@ class EventLog implements Log {
   /** Whether everyday lines of a category are wanted, before they are sampled. */
   #access = false;
   #tls = false;
-  /** Grows by the share of lines that is kept; a line is due at 1. */
-  #due = 0;
   /** By writers that are closed. */
   #droppedBefore = 0;
 
@@ -177,11 +175,9 @@ class EventLog implements Log {
     this.#output?.close();
   }
 
+  /** By chance: every so many lines would be the same of each client that comes in a rhythm. */
   #sampled(): boolean {
-    this.#due += this.#options?.sample ?? 1;
-    if (this.#due < 1) return false;
-    this.#due -= 1;
-    return true;
+    return Math.random() < (this.#options?.sample ?? 1);
   }
 
   #write(event: ProxyEvent, level: EventLevel): void {

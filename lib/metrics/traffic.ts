@@ -289,13 +289,15 @@ export class Traffic {
 
   #serverFailed({ backend, server, error }: ServerFailed): void {
     const key = `${backend} ${server}`;
-    let codes = this.#serverFailures.get(key);
-    if (codes === undefined) {
-      // servers behind names come and go
-      if (this.#serverFailures.size >= MAX_SERVERS) return;
-      this.#serverFailures.set(key, codes = new Map());
-    }
+    const failures = this.#serverFailures;
+    const codes = failures.get(key) ?? new Map<string, number>();
     increment(codes, error.code);
+    // the last is the one that failed last: servers behind names come and go
+    failures.delete(key);
+    failures.set(key, codes);
+    if (failures.size <= MAX_SERVERS) return;
+    const [oldest = ""] = failures.keys();
+    failures.delete(oldest);
   }
 }
 
@@ -303,6 +305,7 @@ export class Traffic {
 const NONE = "none";
 /** By the first digit of a status; servers may answer with what stands beyond 599. */
 const STATUSES = [NONE, ...Array.from({ length: 9 }, (_, digit) => `${digit + 1}xx`)];
+/** Servers whose failures are counted at a time. */
 const MAX_SERVERS = 1000;
 
 function noCounts(route: string, backend: string): RouteCounts {

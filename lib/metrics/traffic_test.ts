@@ -86,6 +86,24 @@ Deno.test("Traffic makes no label of what a client sends", () => {
   assert.equal(metricText(traffic.families(), "prometheus").split("\n").length, before);
 });
 
+Deno.test("Traffic counts failures of servers that come and go, and forgets those of long ago", () => {
+  const traffic = new Traffic();
+  const fail = (server: string) =>
+    traffic.observe({ kind: "server_failed", backend: "default", server, error, begun: false });
+  for (let i = 0; i < 2000; i++) {
+    fail(`10.0.${i >> 8}.${i & 255}:80`);
+    if (i % 100 === 0) fail("10.1.1.1:80");
+  }
+  const lines = metricText(traffic.families(), "prometheus").split("\n")
+    .filter((line) => line.startsWith("tls_proxy_server_failures_total{"));
+  assert.equal(lines.length, 1000);
+  const count = (server: string) =>
+    lines.find((line) => line.includes(`server="${server}"`))?.split(" ").at(-1);
+  assert.equal(count("10.0.7.207:80"), "1", "the last");
+  assert.equal(count("10.1.1.1:80"), "20", "one that goes on failing");
+  assert.equal(count("10.0.0.0:80"), undefined, "the first");
+});
+
 Deno.test("Traffic forgets routes and backends that are no more", () => {
   const traffic = counted();
   traffic.keepOnly({ routes: new Set(["other"]), backends: new Set(["other"]) });

@@ -74,6 +74,26 @@ for (const mode of ["http", "tcp"] as const) {
   });
 }
 
+Deno.test("the log knows of a handshake that passes no more than the name", async () => {
+  await using server = await startBackend((connection) => connection.write("done"));
+  await using proxy = await startPassing({ servers: [server.address] }, {
+    settings: {
+      routes: [{ passthrough: true, backend: "legacy" }],
+      log: { format: "json" },
+    },
+  });
+  using client = await connectTcp(proxy.port);
+  await client.write(CAPTURED_HELLOS[0]?.bytes ?? "");
+  await client.end();
+  assert.equal(await client.readRest(), "done");
+  const [line = ""] = await proxy.log.first(/^\{.*"event":"end".*\}$/);
+  const told = JSON.parse(line);
+  assert.equal(typeof told.sni, "string");
+  for (const key of ["protocol", "cipher", "alpn", "resumed", "group", "handshake_ms"]) {
+    assert.equal(told[key], null, key);
+  }
+});
+
 Deno.test("the ClientHello goes to the server as it came, in however many segments", async () => {
   const seen: string[] = [];
   await using server = await startBackend(async (connection) => {

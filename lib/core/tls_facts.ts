@@ -13,8 +13,8 @@ export interface TlsFacts {
   readonly resumed: boolean | undefined;
   /** The certificate that the client has shown and proved; undefined where it has none. */
   readonly clientCert?: ClientCertFacts | undefined;
-  /** Milliseconds from accept to the end of the handshake. */
-  readonly handshakeMs: number;
+  /** Milliseconds from accept to the end of the handshake; undefined where it is a server's. */
+  readonly handshakeMs: number | undefined;
 }
 
 /** What logs and rules say of a client's certificate. */

@@ -79,7 +79,7 @@ export function lineOf(event: ProxyEvent): EventLine {
         ["alpn", alpn],
         ["resumed", resumed === undefined ? undefined : resumed ? "yes" : "no"],
         ["group", group],
-        ["time", milliseconds(handshakeMs)],
+        ["time", handshakeMs === undefined ? undefined : milliseconds(handshakeMs)],
         ...(clientCert === undefined ? [] : [
           ["client_cert", clientCert.subject] as const,
           ["fingerprint", clientCert.fingerprint] as const,

@@ -275,7 +275,7 @@ export class Traffic {
     this.#open++;
     increment(this.#handshakes, tls.protocol ?? "unknown");
     if (tls.resumed === true) this.#resumed++;
-    this.#handshakeTime.observe(tls.handshakeMs / 1000);
+    if (tls.handshakeMs !== undefined) this.#handshakeTime.observe(tls.handshakeMs / 1000);
   }
 
   #end({ bytesIn, bytesOut, how, tls }: ConnectionEnded): void {

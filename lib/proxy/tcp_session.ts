@@ -45,7 +45,7 @@ export function servePassthrough(
 /** Of TLS that others settle. */
 const NOTHING_SETTLED = {
   ...{ alpn: undefined, protocol: undefined, cipher: undefined, resumed: undefined },
-  handshakeMs: 0,
+  handshakeMs: undefined,
 };
 
 interface CarryOptions extends TcpSessionOptions {

@@ -6,8 +6,9 @@ import { testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { type ConfiguredProxy, startConfigured } from "./support/configured_proxy.ts";
 import { printedFlags } from "./support/printed_permissions.ts";
-import { within } from "./support/deadline.ts";
-import { NotStarted } from "./support/start_proxy.ts";
+import { eventually, within } from "./support/deadline.ts";
+import { encodeRequest, readAnswer } from "./support/http.ts";
+import { NotStarted, stopProxy } from "./support/start_proxy.ts";
 import { connectTcp } from "./support/tls_client.ts";
 import { runOk } from "./support/tools.ts";
 
@@ -89,6 +90,32 @@ Deno.test("admin tells how the proxy is, and how it was", async () => {
   assert.match(open.headers.get("content-type") ?? "", /^application\/openmetrics-text; version=1/);
   assert.ok(open.text.endsWith("# EOF\n"));
 });
+
+for (const workers of [1, 2]) {
+  Deno.test(`connections without TLS are counted as those with it (workers: ${workers})`, async () => {
+    await using backend = await startNamed("app");
+    await using proxy = await startConfigured(JSON.stringify({
+      listeners: [{ listen: "127.0.0.1:0", tls: false }],
+      backends: { app: { servers: [backend.address] } },
+      routes: [{ backend: "app" }],
+      admin: { listen: "127.0.0.1:0" },
+      workers,
+    }));
+    const admin = await adminOf(proxy);
+    const open = async () => (await statusOf(admin)).connections.open;
+    using asking = await connectTcp(proxy.port);
+    await asking.write(encodeRequest("/"));
+    assert.equal((await readAnswer(asking)).status, 200);
+    using silent = await connectTcp(proxy.port);
+    await eventually(async () => await open() === 2 || undefined, "both to be open");
+    assert.match((await askAdmin(`${admin}/metrics`)).text, /^tls_proxy_connections 2$/m);
+    asking.close();
+    silent.close();
+    await eventually(async () => await open() === 0 || undefined, "none to be open");
+    assert.equal(await stopProxy(proxy), 0);
+    await proxy.says.first(/served 2 connections and 1 request, /);
+  });
+}
 
 async function passesPromtool(text: string): Promise<void> {
   const child = new Deno.Command("promtool", {

@@ -8,6 +8,7 @@ export type ProxyEvent =
   | PassthroughBegun
   | HandshakeFailed
   | Probed
+  | PlainConnection
   | ConnectionEnded
   | RequestServed
   | ServerFailed
@@ -53,6 +54,13 @@ export interface HandshakeFailed {
 export interface Probed {
   readonly kind: "probed";
   readonly listen: Address;
+}
+
+/** A connection without TLS has come, or is no more: those with TLS are told of by handshakes. */
+export interface PlainConnection {
+  readonly kind: "plain_connection";
+  readonly peer: Address;
+  readonly state: "open" | "closed";
 }
 
 export interface ConnectionEnded {

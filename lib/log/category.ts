@@ -9,6 +9,7 @@ export function categoryOf(event: ProxyEvent): Category {
   switch (event.kind) {
     case "request":
     case "connection_end":
+    case "plain_connection":
       return "access";
     case "handshake":
     case "passthrough":

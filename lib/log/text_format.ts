@@ -40,6 +40,7 @@ export function levelOf(event: ProxyEvent): EventLevel {
     case "servers_resolved":
     case "listener_recovered":
     case "probed":
+    case "plain_connection":
       return "info";
     case "cluster":
     case "server_state":
@@ -139,6 +140,8 @@ export function lineOf(event: ProxyEvent): EventLine {
       return line("listener trouble", [["listen", event.listen], ["reason", event.reason]]);
     case "probed":
       return line("probed", [["listen", event.listen]]);
+    case "plain_connection":
+      return line(`plain ${event.state}`, [["peer", event.peer]]);
     case "listener_recovered":
       return line("listener recovered", [["listen", event.listen]]);
     case "connections_refused":

@@ -48,6 +48,8 @@ export function startTally(): Tally {
         if (event.error !== undefined) count.errors++;
         break;
       case "connection_end":
+        // one without TLS has no handshake to be counted by
+        if (event.tls === undefined) count.connections++;
         count.bytesIn += event.bytesIn;
         count.bytesOut += event.bytesOut;
         break;

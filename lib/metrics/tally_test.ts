@@ -28,6 +28,12 @@ Deno.test("startTally() counts failed handshakes and bytes", () => {
   );
 });
 
+Deno.test("startTally() counts a connection without TLS, which has no handshake, when it ends", () => {
+  const tally = startTally();
+  for (const event of [end, { ...ENDED, tls: undefined }]) tally.observe(event);
+  assert.equal(tally.counts.connections, 1);
+});
+
 Deno.test("ledgerLines() tells who failed and why, and escapes what they sent", () => {
   const ledger = new HandshakeLedger();
   assert.deepEqual(ledgerLines(ledger.report()), []);

@@ -73,6 +73,9 @@ export class Traffic {
       case "passthrough":
         this.#open++;
         return void this.#passed++;
+      case "plain_connection":
+        this.#open += event.state === "open" ? 1 : -1;
+        return;
       case "connection_end":
         return this.#end(event);
       case "handshake_failed":
@@ -279,7 +282,7 @@ export class Traffic {
   }
 
   #end({ bytesIn, bytesOut, how, tls }: ConnectionEnded): void {
-    // one without TLS was never counted as open
+    // of one without TLS its listener tells
     if (tls !== undefined) this.#open--;
     this.#bytesIn += bytesIn;
     this.#bytesOut += bytesOut;

@@ -102,6 +102,8 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
         sendReset: () => portKeeper().reset(endsOf(socket)),
       },
     );
+    const { peer } = ends;
+    observe({ kind: "plain_connection", peer, state: "open" });
     const session = options.serve(connection);
     // what it is worth shows once it says something
     place.begin(() => {
@@ -109,7 +111,10 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
       session.abort();
       return true;
     });
-    session.done.then(() => place.leave());
+    session.done.then(() => {
+      place.leave();
+      observe({ kind: "plain_connection", peer, state: "closed" });
+    });
     sessions.add(session);
     served.add(session);
   }

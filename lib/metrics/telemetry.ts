@@ -1,3 +1,4 @@
+import { hostOfAuthority } from "../core/authority.ts";
 import type { Observer, RequestServed } from "../core/event.ts";
 
 /** As much of the OpenTelemetry API as is used; the runtime types its own as `any`. */
@@ -60,29 +61,55 @@ export function openTelemetry(): Observer | undefined {
 const NO_PARENT: Context = { getValue: () => undefined };
 
 function makeSpan(tracer: Tracer, event: RequestServed): void {
-  const { method = "", durationMs, status, error } = event;
+  const { durationMs, status, error } = event;
   const now = Date.now();
-  // names and attributes: OpenTelemetry semantic conventions for HTTP servers
-  const span = tracer.startSpan(method || "HTTP", {
+  const { name, attributes } = describeRequest(event);
+  const span = tracer.startSpan(name, {
     kind: SERVER,
     startTime: now - durationMs,
+    attributes,
+  }, contextOf(event.traceparent));
+  if (error !== undefined && status >= 500) span.setStatus({ code: ERROR, message: error.code });
+  span.end(now);
+}
+
+/** Name and attributes of a request's span: OpenTelemetry semantic conventions for HTTP servers. */
+export function describeRequest(event: RequestServed): {
+  readonly name: string;
+  readonly attributes: Readonly<Record<string, string | number | undefined>>;
+} {
+  const { method = "", host, target } = event;
+  // clients choose the others: spans are grouped by these
+  const isKnown = METHODS.has(method);
+  return {
+    name: isKnown ? method : "HTTP",
     attributes: {
-      "http.request.method": method,
-      "http.response.status_code": status,
+      "http.request.method": isKnown ? method : "_OTHER",
+      "http.request.method_original": isKnown ? undefined : method || undefined,
+      "http.response.status_code": event.status,
       "http.route": event.route,
       "url.scheme": event.tls === undefined ? "http" : "https",
-      "url.path": event.target?.replace(/\?.*$/, ""),
-      "server.address": event.host,
-      "client.address": event.peer.host,
+      "url.path": target === undefined ? undefined : pathOf(target),
+      "server.address": host === undefined ? undefined : hostOfAuthority(host),
+      "client.address": event.client ?? event.peer.host,
+      "network.peer.address": event.peer.host,
       "network.protocol.version": event.version?.slice("HTTP/".length),
       "tls.protocol.version": event.tls?.protocol,
       "tls_proxy.backend": event.backend,
       "tls_proxy.server": event.server,
-      "error.type": error?.code,
+      "error.type": event.error?.code,
     },
-  }, contextOf(event.traceparent));
-  if (error !== undefined && status >= 500) span.setStatus({ code: ERROR, message: error.code });
-  span.end(now);
+  };
+}
+
+/** RFC 9110, section 9.3, and RFC 5789. */
+const METHODS: ReadonlySet<string> = new Set(
+  ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"],
+);
+
+/** Without the query, and without the origin that the absolute form has (RFC 9112, section 3.2). */
+function pathOf(target: string): string {
+  return target.replace(/\?.*$/, "").replace(/^https?:\/\/[^/]*/i, "") || "/";
 }
 
 function contextOf(traceparent: string | undefined): Context {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { openTelemetry, parseTraceparent } from "./telemetry.ts";
+import { PEER, REQUEST } from "../../tests/support/events.ts";
+import { describeRequest, openTelemetry, parseTraceparent } from "./telemetry.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const SPAN = "b7ad6b7169203331";
@@ -24,6 +25,36 @@ Deno.test("parseTraceparent() reads what the recommendation allows, and nothing 
     const expected = traceFlags === undefined ? undefined : { ...good, traceFlags };
     assert.deepEqual(parseTraceparent(value), expected, `${value}`);
   }
+});
+
+Deno.test("describeRequest() tells path, hosts and clients as they are, however they were said", () => {
+  const attributesOf = (facts: Partial<typeof REQUEST>) =>
+    describeRequest({ ...REQUEST, ...facts }).attributes;
+  for (
+    const [target, path] of [
+      ["/x/y?secret=1", "/x/y"],
+      ["http://localhost:8443/x?secret=1", "/x"],
+      ["HTTPS://localhost?secret=1", "/"],
+      ["/http://a/b", "/http://a/b"],
+      ["*", "*"],
+      [undefined, undefined],
+    ]
+  ) assert.equal(attributesOf({ target })["url.path"], path, `${target}`);
+  assert.equal(attributesOf({ host: "LocalHost:8443" })["server.address"], "localhost");
+  assert.equal(attributesOf({ host: undefined })["server.address"], undefined);
+  const proxied = attributesOf({ client: "9.9.9.9" });
+  assert.equal(proxied["client.address"], "9.9.9.9");
+  assert.equal(proxied["network.peer.address"], PEER.host);
+  assert.equal(attributesOf({})["client.address"], PEER.host);
+});
+
+Deno.test("describeRequest() makes no names of what clients send", () => {
+  const { name, attributes } = describeRequest({ ...REQUEST, method: "X1" });
+  assert.equal(name, "HTTP");
+  assert.equal(attributes["http.request.method"], "_OTHER");
+  assert.equal(attributes["http.request.method_original"], "X1");
+  assert.equal(describeRequest(REQUEST).name, "GET");
+  assert.equal(describeRequest({ ...REQUEST, method: undefined }).name, "HTTP");
 });
 
 Deno.test("openTelemetry() observes nothing while the runtime's OpenTelemetry is off", () => {

@@ -58,8 +58,8 @@ export async function runCli(args: readonly string[], host: CliHost = PROCESS): 
   return code;
 }
 
-/** What a command prints for its user is never dropped: it waits for who reads it. */
-const ALL_OF_IT = { limit: Infinity, closeTimeout: Infinity };
+/** What a command prints for its user is never dropped: it waits for who reads it, as `head` may. */
+const ALL_OF_IT = { limit: Infinity, closeTimeout: Infinity, endsWithReader: true };
 
 /** The process itself. */
 export const PROCESS: CliHost = {

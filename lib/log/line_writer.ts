@@ -1,6 +1,6 @@
 import { messageOf } from "../core/errors.ts";
 import { within } from "../io/within.ts";
-import { type ByteOutput, countLines, LF, writeAll, WriteFailed } from "./write_all.ts";
+import { type ByteOutput, countLines, isGone, LF, writeAll, WriteFailed } from "./write_all.ts";
 
 /** Bounds of a line writer; each has a default. */
 export interface LineWriterOptions {
@@ -8,6 +8,8 @@ export interface LineWriterOptions {
   readonly limit?: number;
   /** Milliseconds that `close()` waits for the reader to take what is left. */
   readonly closeTimeout?: number;
+  /** Whether a reader that is gone (`EPIPE`) has read enough, and ends it without a word. */
+  readonly endsWithReader?: boolean;
   /**
    * The line that tells, once there is room again, how many lines were dropped.
    *
@@ -53,7 +55,7 @@ const CLOSE_MS = 1_000;
  */
 export function openLineWriter(output: ByteOutput, options: LineWriterOptions = {}): LineWriter {
   let { limit = LIMIT, closeTimeout = CLOSE_MS } = options;
-  const { droppedLine = sayDropped, onFailure = () => {} } = options;
+  const { droppedLine = sayDropped, onFailure = () => {}, endsWithReader = false } = options;
   let queue = new LineBuffer();
   /** Empty, to take the place of the one that is being written. */
   let spare = new LineBuffer();
@@ -124,6 +126,7 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
       } catch (error) {
         // who has given up on it has closed it
         if (over) return;
+        if (endsWithReader && isGone(error)) return silence();
         const taken = error instanceof WriteFailed ? error.taken : 0;
         drop(lines - countLines(batch.bytes.subarray(0, taken)));
         dropped += untold;
@@ -146,6 +149,11 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
     await promise;
     clearTimeout(timer);
     hurry = undefined;
+  }
+
+  function silence(): void {
+    over = true;
+    queue.emptied();
   }
 
   async function close(): Promise<void> {

@@ -68,6 +68,22 @@ Deno.test("openLineWriter() counts what nobody reads, and goes on for who reads 
   assert.equal(writer.dropped, 2);
 });
 
+Deno.test("openLineWriter() that ends with its reader is silent once that is gone", async () => {
+  let writes = 0;
+  const writer = openLineWriter({
+    write: () => {
+      writes++;
+      return Promise.reject(brokenPipe());
+    },
+  }, { endsWithReader: true });
+  writer.write("a");
+  await writer.close();
+  writer.write("b");
+  await writer.close();
+  assert.equal(writes, 1);
+  assert.equal(writer.dropped, 0);
+});
+
 Deno.test("openLineWriter() close() does not wait for a reader that is gone", async () => {
   const writer = openLineWriter(
     { write: () => Promise.reject(brokenPipe()) },

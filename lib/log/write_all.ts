@@ -41,6 +41,12 @@ export async function writeAll(output: ByteOutput, bytes: Uint8Array): Promise<v
   }
 }
 
+/** Whether nobody reads any more. */
+export function isGone(error: unknown): boolean {
+  const cause = error instanceof WriteFailed ? error.cause : error;
+  return cause instanceof Deno.errors.BrokenPipe;
+}
+
 /** How many lines end in these bytes. */
 export function countLines(bytes: Uint8Array): number {
   let lines = 0;

@@ -58,6 +58,8 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
   /** Whether it is not kept for requests to come. */
   #isLast = false;
   #onPong: (() => void)[] = [];
+  /** Whether the server is there, while that is found out. */
+  #checking: Promise<boolean> | undefined;
   /** When the server was asked last whether it is there, and what it had sent with its answer. */
   #doubtedAt = 0;
   #doubtedBytes = -1;
@@ -119,11 +121,15 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
     this.#pump.ready(stream);
   }
 
-  /** Whether the server answers at once; one that does not is left. */
+  /**
+   * Whether the server answers at once; one that does not is left. All who ask at the same time share
+   * one PING: servers of gRPC end a connection on which a few come without a request in between.
+   */
   check(): Promise<boolean> {
-    return this.#ping(() =>
+    this.#checking ??= this.#ping(() =>
       this.close(new ProxyError("upstream_gone", "The server does not answer a PING"))
-    );
+    ).finally(() => this.#checking = undefined);
+    return this.#checking;
   }
 
   /**

@@ -145,6 +145,42 @@ Deno.test("Http2Pool leaves a connection that falls silent behind the answer to 
   }
 });
 
+Deno.test("Http2Pool asks by one PING for all who come at once to a connection that was idle", async () => {
+  const real = performance.now;
+  let ahead = 0;
+  performance.now = () => real.call(performance) + ahead;
+  try {
+    let pings = 0;
+    await using server = await startBackend(async (connection) => {
+      await connection.write(settings());
+      for (let some; (some = await connection.readSome()) !== undefined;) {
+        const isFirst = some[0] === PREFACE[0];
+        const { frames } = splitFrames(isFirst ? some.subarray(PREFACE.length) : some);
+        for (const { type, flags, payload } of frames) {
+          if (type !== FRAME.ping || (flags & FLAG.ack) !== 0) continue;
+          pings++;
+          await connection.write(frame(FRAME.ping, { flags: FLAG.ack, payload }));
+        }
+      }
+    });
+    const pool = new Http2Pool(serverAt(server.port), new Deadlines());
+    const first = await pool.open(ORIGIN, DIALING);
+    first.release();
+    for (const round of [1, 2]) {
+      ahead += 2_000;
+      const taking = [1, 2, 3, 4].map(() => pool.take(true));
+      const taken = await within(Promise.all(taking), "all to have a stream");
+      assert.equal(taken.filter((stream) => stream !== undefined).length, 4);
+      assert.equal(pings, round);
+      for (const stream of taken) stream?.release();
+    }
+    pool.close();
+    await server.allGone();
+  } finally {
+    performance.now = real;
+  }
+});
+
 Deno.test("AutoPool has those who wait for a server's choice share the failure, too", async () => {
   await using server = await startBackend(async (connection) => void await connection.readRest());
   let tries = 0;

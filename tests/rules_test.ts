@@ -151,6 +151,9 @@ Deno.test("answer rules hold for the proxy's own answers, which pages and JSON s
   assert.match(html.headers, /^X-Route: down\r?$/m);
   const json = await ask(at.proxy, "/down", ["-H", "Accept: application/json"]);
   assert.equal(JSON.parse(json.body).status, 502);
+  const call = ["--http2", "-d", "", "-H", "Content-Type: application/grpc"];
+  const grpc = await ask(at.proxy, "/down", call);
+  assert.match(grpc.headers, /^grpc-message: 502 Bad Gateway\r?$/m);
 });
 
 Deno.test("what is refused ahead of all rules has its page, its id and its place in the log", async () => {

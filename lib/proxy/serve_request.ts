@@ -8,6 +8,7 @@ import { field } from "../http/field.ts";
 import { asAuthority, hostOfAuthority } from "../core/authority.ts";
 import { errorAnswer, statusOf } from "../http/error_answer.ts";
 import { ROLE } from "../http/field_name.ts";
+import { isGrpc } from "../http/grpc.ts";
 import { hopsLeft } from "../http/max_forwards.ts";
 import { optionsAnswer } from "../http/options_answer.ts";
 import type { FieldChanges, Forwarding, RequestChanges, RequestFacts } from "../http/message.ts";
@@ -217,7 +218,8 @@ export class RequestService implements ExchangeOwner {
       accept: request.values("accept").join(","),
       retryAfter: retryAfter ?? (MAY_PASS.has(error.code) ? this.#retryAfter : undefined),
       challenge,
-      page: this.#policy?.errorPages.get(statusOf(error) ?? 0),
+      // its first line is what a client of gRPC is told: no HTML
+      page: isGrpc(request) ? undefined : this.#policy?.errorPages.get(statusOf(error) ?? 0),
     });
     return this.#finished(answer);
   }

@@ -205,6 +205,27 @@ Deno.test("answers to any number of requests that are given up at once are ignor
   assert.equal(end.connection.hasFailed, false);
 });
 
+Deno.test("what a server says behind the end of a stream leaves all others alone", () => {
+  const end = asked();
+  end.connection.open({ body: "" }, GET, true);
+  const ok: RawField[] = [[":status", "200"]];
+  end.connection.feed(joined([
+    answer(ok, false),
+    answer([["grpc-status", "4"]]),
+    resetFrame(1, ERROR.noError),
+    answer([["grpc-status", "4"], ["x-more", "1"]]),
+    data(1, "late"),
+    headers(3, ok, { ended: true }),
+  ]));
+  assert.deepEqual(end.facts, [
+    "settled",
+    "response 1 200",
+    "trailers 1 grpc-status=4",
+    "response 3 end 200",
+  ]);
+  assert.equal(end.connection.hasFailed, false);
+});
+
 Deno.test("as many streams are available as the server allows", () => {
   const end = new ClientEnd();
   assert.equal(end.connection.available, 100);

@@ -18,7 +18,7 @@ import {
   uint32,
   windowUpdate,
 } from "../../tests/support/http2_frames.ts";
-import { BUDGETS } from "./budgets.ts";
+import { BUDGETS, SMALL_INCREMENT } from "./budgets.ts";
 import { ERROR, FLAG, FRAME, PREFACE, SETTING } from "./wire.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -594,6 +594,14 @@ const FLOODS: readonly [what: string, frames: (i: number) => Uint8Array, most: n
   [
     "RST_STREAM on streams that are over",
     (i) => i === 0 ? joined([headers(1, requestFields()), resetFrame(1, 8)]) : resetFrame(1, 8),
+    1010,
+  ],
+  [
+    "WINDOW_UPDATE on streams that are over",
+    (i) =>
+      i === 0
+        ? joined([headers(1, requestFields()), resetFrame(1, 8)])
+        : windowUpdate(1, 2 * SMALL_INCREMENT),
     1010,
   ],
   [

@@ -473,6 +473,8 @@ export abstract class Connection<
       if (outcome === "fault_idle") {
         throw protocolError("WINDOW_UPDATE stands on a stream that is not there");
       }
+      // no window overflows by them
+      if (increment >= SMALL_INCREMENT) this.budgets.spendIdleFrame();
       return;
     }
     if (increment === 0) return this.fault(stream, ERROR.protocolError, "WINDOW_UPDATE is of 0");

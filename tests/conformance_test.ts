@@ -24,6 +24,7 @@ import {
   certificatesByName,
   chosenCiphers,
   chosenGroup,
+  helloInPieces,
   lastWords,
   loggedName,
   loggedProtocol,
@@ -105,6 +106,12 @@ const DIFFERENCES: Readonly<Record<Capability, Difference>> = {
     can: "Reused",
     instead: "New",
     look: resumedByName,
+  },
+  hello_in_pieces: {
+    lacking: ["deno"],
+    can: "answered",
+    instead: /^Its hello came in several packets, .*; the openssl engine can$/,
+    look: helloInPieces,
   },
   min_version: {
     lacking: ["deno"],

@@ -250,6 +250,11 @@ function needsOf({ mode, tls, proxyProtocol }: TlsListenerConfig, config: Config
       why: "there is more than one certificate",
       strict: false,
     },
+    several && {
+      capability: "hello_in_pieces",
+      why: "clients whose hello comes in several packets are to be served",
+      strict: false,
+    },
     tls.strictSni && {
       capability: "strict_sni",
       why: "unknown names are to be refused",

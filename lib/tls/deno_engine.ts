@@ -195,7 +195,7 @@ async function handshake(
     const limit = options.handshakeTimeout;
     const failed = late
       ? new ProxyError("handshake_timeout", `The handshake was not done within ${limit} ms`)
-      : asProxyError(error, "handshake_failed");
+      : handshakeFailed(error);
     place.leave();
     if (gaveWay) return;
     // what came before the end the runtime does not say
@@ -227,6 +227,20 @@ class DenoConnection extends SocketConnection implements TlsConnection {
     this.tls = tls;
     this.certificate = certificate;
   }
+}
+
+/**
+ * Where certificates go by the name, the runtime reads for a ClientHello until there is nothing more
+ * for the moment, and takes that for a failure unless it has all of it.
+ */
+function handshakeFailed(error: unknown): ProxyError {
+  if (!(error instanceof Deno.errors.WouldBlock)) return asProxyError(error, "handshake_failed");
+  return new ProxyError(
+    "handshake_failed",
+    "Its hello came in several packets, which the deno engine cannot read where there are " +
+      "several certificates; the openssl engine can",
+    { cause: error },
+  );
 }
 
 function isEnd(error: unknown): boolean {

@@ -26,6 +26,8 @@ export type Capability =
   | "certificate_facts"
   /** Sessions are resumed where there are several certificates. */
   | "resumption_by_name"
+  /** A ClientHello may come in several packets where there are several certificates. */
+  | "hello_in_pieces"
   /** What comes ahead of TLS can be read: the PROXY header of a proxy in front. */
   | "proxy_header"
   /** A connection can go on to a server with its TLS as it is. */

@@ -32,6 +32,7 @@ export const opensslEngine: TlsEngine = {
     "certificates_by_key_type",
     "certificate_facts",
     "resumption_by_name",
+    "hello_in_pieces",
     "proxy_header",
     "passthrough",
     "client_certificates",

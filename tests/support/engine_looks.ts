@@ -4,6 +4,7 @@ import { startBackend, startEcho, startHttp } from "./backends.ts";
 import { type CertificateFiles, testCertificates } from "./certificates.ts";
 import { startConfigured } from "./configured_proxy.ts";
 import { latin1, type TestConnection } from "./connection.ts";
+import { pause } from "./deadline.ts";
 import { encodeRequest, readAnswer } from "./http.ts";
 import { type ProxyProcess, startProxy, startProxyFor } from "./start_proxy.ts";
 import { CAPTURED_HELLOS } from "./client_hellos.ts";
@@ -99,6 +100,21 @@ export async function resumedByName(engine: EngineName): Promise<string> {
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** What becomes of a ClientHello in two packets where there are two certificates. */
+export async function helloInPieces(engine: EngineName): Promise<string> {
+  const { ec, api } = await testCertificates();
+  await using backend = await startHttp();
+  await using proxy = await startWithCertificates(engine, [ec, api], backend.address);
+  const hello = CAPTURED_HELLOS[0]?.bytes ?? new Uint8Array();
+  using client = await connectTcp(proxy.port);
+  await client.write(hello.slice(0, 100));
+  await pause(100);
+  await client.write(hello.slice(100));
+  if (await client.hasMore().catch(() => false)) return "answered";
+  const [, reason = ""] = await proxy.log.first(/ handshake failed .*reason="(.*)"/);
+  return reason;
 }
 
 /** A proxy in http mode with these certificates. */

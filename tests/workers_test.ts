@@ -191,6 +191,33 @@ Deno.test("what checks find, and what is drained, holds for all workers", async 
   for (const client of clients) client.close();
 });
 
+Deno.test("a server that is down while it is drained is still down for a worker that comes later", async () => {
+  await using a = await startNamedServer("a");
+  await using b = await startNamedServer("b");
+  const health = { type: "http", path: "/healthz", ...FAST_CHECKS, fall: 1, rise: 1 };
+  const api = { servers: [a.address, b.address], health, slow_start: "0s", retries: 0 };
+  await using proxy = await startConfigured(
+    workers(2, { engine: "openssl", backends: { api } }),
+    { program: "tests/support/mortal_proxy.ts" },
+  );
+  const admin = await adminOf(proxy);
+  const url = `${admin}/drain/api/${b.address}`;
+  assert.equal((await fetch(url, { method: "POST" })).status, 200);
+  b.well = false;
+  await proxy.log.first(/ server down /);
+
+  await Deno.writeTextFile(`${proxy.config.folder}/death`, "worker 1");
+  await proxy.log.first(/ warning worker died worker=1 /);
+  await eventually(
+    async () => (await statusOf(admin)).workers.running === 2 || undefined,
+    "another worker",
+  );
+  assert.equal((await fetch(url, { method: "DELETE" })).status, 200);
+  const clients = await connections(proxy.port, MANY);
+  for (const client of clients) assert.equal(await askOn(client), "a");
+  for (const client of clients) client.close();
+});
+
 Deno.test("a server that refuses connections is out for all workers at once", async () => {
   await using a = await startNamedServer("a");
   const b = await startNamedServer("b");

@@ -9,7 +9,7 @@ import { TlsClient } from "../tls/tls_client.ts";
 import { isRefused } from "./dial.ts";
 import { Ejection, type EjectionRules } from "./ejection.ts";
 import { HealthChecker } from "./health_checker.ts";
-import { HealthCounter, type HealthRules, type Outcome } from "./health.ts";
+import { HealthCounter, type HealthRules, type HealthState, type Outcome } from "./health.ts";
 import { AutoPool } from "./auto_pool.ts";
 import { Http2Pool } from "./http2_pool.ts";
 import { Pool, type PoolOptions } from "./pool.ts";
@@ -154,8 +154,13 @@ export class Server {
 
   get state(): ServerState {
     if (this.#gone || this.#drained) return "draining";
-    const state = this.#health?.state ?? "unchecked";
+    const state = this.health ?? "unchecked";
     return state !== "down" && this.#ejected ? "ejected" : state;
+  }
+
+  /** What checks say of it, drained or not; undefined for one that is not checked. */
+  get health(): HealthState | undefined {
+    return this.#health?.state;
   }
 
   /** Its part of its weight for now. */

@@ -4,6 +4,7 @@ import type { ProxyError } from "../core/errors.ts";
 import { type DnsName, type Endpoint, formatServerAddress } from "../core/endpoint.ts";
 import type { Observer, ServerState } from "../core/event.ts";
 import type { Staged } from "../core/staged.ts";
+import type { HealthState } from "./health.ts";
 import { resolveName, type ResolveOptions } from "./resolve.ts";
 import { Server, type ServerSettings } from "./server.ts";
 import { ServerGroup } from "./server_group.ts";
@@ -55,6 +56,8 @@ export interface ServerView {
   readonly backend: string;
   readonly name: string;
   readonly state: ServerState;
+  /** What checks say of it, drained or not; undefined for one that is not checked. */
+  readonly health: HealthState | undefined;
   /** Whether it has no new work by its configuration, whatever its state. */
   readonly drains: boolean;
   /** Requests or connections that it has now. */
@@ -161,8 +164,8 @@ export class ServerRegistry {
   views(): readonly ServerView[] {
     return [...this.#kept.values()].flatMap((kept) => {
       const drains = this.#draining.has(kept);
-      return serversOf(kept).map(({ backend, name, state, load, connections }) => ({
-        ...{ backend, name, state, drains, load },
+      return serversOf(kept).map(({ backend, name, state, health, load, connections }) => ({
+        ...{ backend, name, state, health, drains, load },
         idleConnections: connections.idleCount,
       }));
     });

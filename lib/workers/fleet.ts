@@ -365,9 +365,9 @@ export class Fleet implements App {
     channel.tell("setStickyKeys", this.#stickyKeys.current);
     if (this.#challenges !== NO_CHALLENGES) channel.tell("setChallenges", this.#challenges);
     for (const name of this.#drained.values()) channel.tell("setDrained", { name, drained: true });
-    for (const { backend, name: server, state } of this.#servers.views()) {
-      if (state !== "up" && state !== "down") continue;
-      channel.tell("believe", { name: { backend, server }, state });
+    for (const { backend, name: server, health } of this.#servers.views()) {
+      if (health !== "up" && health !== "down") continue;
+      channel.tell("believe", { name: { backend, server }, state: health });
     }
   }
 
@@ -377,14 +377,14 @@ export class Fleet implements App {
    */
   #tellFound(workers: readonly WorkerThread[], { backend, added }: FoundServers): void {
     const found = new Set(added);
-    for (const { backend: of, name: server, state } of this.#servers.views()) {
+    for (const { backend: of, name: server, health } of this.#servers.views()) {
       if (of !== backend || !found.has(server)) continue;
       const name = { backend, server };
       const drained = this.#drained.has(keyOf(name));
       for (const { channel } of workers) {
         channel.tell("setDrained", { name, drained });
-        if (state === "up" || state === "pending") channel.tell("believe", { name, state: "up" });
-        if (state === "down") channel.tell("believe", { name, state });
+        if (health === undefined) continue;
+        channel.tell("believe", { name, state: health === "down" ? health : "up" });
       }
     }
   }

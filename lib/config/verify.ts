@@ -36,6 +36,7 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...namelessServers(config),
     ...adminInTheOpen(config),
     ...protocolNeeds(config),
+    ...bodiesOfHeadChecks(config),
     ...verifySticky(config),
     ...verifyHsts(config),
     ...verifyCluster(config),
@@ -352,6 +353,15 @@ function protocolNeeds({ backends }: Config): Finding[] {
       findings.push(error(["backends", name, "health", "type"], message));
     }
     return findings;
+  });
+}
+
+/** A check that no server could pass. */
+function bodiesOfHeadChecks({ backends }: Config): Finding[] {
+  return [...backends].flatMap(([name, { health }]) => {
+    const passes = health.type !== "http" || health.method !== "HEAD" || health.body === undefined;
+    const message = `an answer to HEAD has no body: "body" takes "method: GET"`;
+    return passes ? [] : [error(["backends", name, "health", "body"], message)];
   });
 }
 

@@ -225,6 +225,11 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
     [],
   ],
   [
+    { backends: "{ api: { servers: ['h:1'], health: { type: http, method: HEAD, body: ok } } }" },
+    [`error an answer to HEAD has no body: "body" takes "method: GET"`],
+  ],
+  [{ backends: "{ api: { servers: ['h:1'], health: { type: http, method: HEAD } } }" }, []],
+  [
     { backends: "{ api: { servers: ['h:1'], tls: { ca: x, verify: false } } }" },
     [
       `warning the servers of "api" are not verified: whoever is in between can be them`,

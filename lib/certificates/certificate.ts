@@ -207,7 +207,9 @@ function parseChain(text: string, path: string): Chain {
   }
   throw cannotRead(
     "certificate",
-    `${path} holds no certificate (no PEM block "CERTIFICATE")${derHint(text)}`,
+    `${path} holds no certificate (no PEM block "CERTIFICATE")${
+      derHint(text, { path, tool: "x509" })
+    }`,
   );
 }
 

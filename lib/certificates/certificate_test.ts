@@ -168,7 +168,7 @@ const REFUSED: readonly [name: string, pem: CertificateText, message: string][] 
     "a certificate in DER",
     { ...ecdsa, cert: "0\ufffd\u0001" },
     'Cannot read the certificate: certs/a.crt holds no certificate (no PEM block "CERTIFICATE"); ' +
-    "it looks like DER, which must be converted to PEM",
+    "it looks like DER, convert it: openssl x509 -inform DER -in certs/a.crt -out NEW",
   ],
   [
     "an empty key",

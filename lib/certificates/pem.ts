@@ -74,12 +74,23 @@ export function isKeyBlock({ label }: PemBlock): boolean {
   return label.endsWith("PRIVATE KEY");
 }
 
-/** What to say of a text that should be PEM and is something else; "" where that is not known. */
-export function derHint(text: string): string {
+/**
+ * What to say of a text that should be PEM and is something else; "" where that is not known.
+ *
+ * @param tool the command of openssl that converts what is meant
+ */
+export function derHint(
+  text: string,
+  { path, tool }: { path: string; tool: "x509" | "pkey" | "crl" },
+): string {
   // every other byte of it is 0
   if (/-\0-\0-/.test(text)) return "; it looks like UTF-16, and must be saved as UTF-8";
   // a SEQUENCE of two length bytes, of which reading as UTF-8 left the first
-  return text.startsWith("0\ufffd") ? "; it looks like DER, which must be converted to PEM" : "";
+  if (!text.startsWith("0\ufffd")) return "";
+  // version 3 ahead of all else, behind a length of two bytes (RFC 7292, section 4)
+  return text.slice(2, 7).includes("\u0002\u0001\u0003")
+    ? `; it looks like PKCS#12, take out what is in it: openssl pkcs12 -nodes -in ${path} -out NEW`
+    : `; it looks like DER, convert it: openssl ${tool} -inform DER -in ${path} -out NEW`;
 }
 
 /** The error of a file that cannot be used. */

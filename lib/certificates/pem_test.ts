@@ -85,11 +85,17 @@ Deno.test("isKeyBlock() knows private keys of every form", () => {
 });
 
 Deno.test("derHint() tells what is likely DER", () => {
-  const der = new TextDecoder().decode(new Uint8Array([0x30, 0x82, 0x01, 0x0a]));
-  assert.match(derHint(der), /must be converted to PEM/);
-  assert.equal(derHint("0 is a digit"), "");
+  const read = (...bytes: number[]) => new TextDecoder().decode(Uint8Array.from(bytes));
+  const source = { path: "a.der", tool: "pkey" } as const;
+  const hint = derHint(read(0x30, 0x82, 0x01, 0x0a, 0x02, 0x01, 0x00), source);
+  assert.match(hint, /looks like DER, convert it: openssl pkey -inform DER -in a\.der -out NEW$/);
+  for (const length of [[0x09, 0xff], [0xc3, 0xa9], [0x8a, 0x01]]) {
+    const container = derHint(read(0x30, 0x82, ...length, 0x02, 0x01, 0x03, 0x30), source);
+    assert.match(container, /looks like PKCS#12, .*: openssl pkcs12 -nodes -in a\.der -out NEW$/);
+  }
+  assert.equal(derHint("0 is a digit", source), "");
   const utf16 = Uint8Array.from([..."\ufeff-----BEGIN"].flatMap((c) => [c.charCodeAt(0) & 255, 0]));
-  assert.match(derHint(new TextDecoder().decode(utf16)), /looks like UTF-16/);
+  assert.match(derHint(new TextDecoder().decode(utf16), source), /looks like UTF-16/);
 });
 
 Deno.test("cannotRead() keeps the cause", () => {

@@ -111,7 +111,8 @@ function keyBlock(text: string, path: string): PemBlock {
   if (blocks.some(({ label }) => label === "CERTIFICATE")) {
     throw cannotRead("key", `${path} holds a certificate; are certificate and key swapped?`);
   }
-  throw cannotRead("key", `${path} holds no key (no PEM block "PRIVATE KEY")${derHint(text)}`);
+  const hint = derHint(text, { path, tool: "pkey" });
+  throw cannotRead("key", `${path} holds no key (no PEM block "PRIVATE KEY")${hint}`);
 }
 
 function decryptKey(

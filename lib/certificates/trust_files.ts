@@ -49,7 +49,8 @@ async function readBlocks(
   });
   const blocks = pemBlocks(text, { role, path }).filter(({ label }) => labels.includes(label));
   if (blocks.length > 0) return blocks;
-  throw cannotRead(role, `${path} holds no PEM block "${labels[0]}"${derHint(text)}`);
+  const hint = derHint(text, { path, tool: labels[0] === "X509 CRL" ? "crl" : "x509" });
+  throw cannotRead(role, `${path} holds no PEM block "${labels[0]}"${hint}`);
 }
 
 function trustText(blocks: readonly PemBlock[]): TrustText {

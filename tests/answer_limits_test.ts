@@ -93,6 +93,29 @@ Deno.test("a backend has a limit of its own for answers that stand still", async
   assert.equal((await whole).body, "abcd");
 });
 
+Deno.test("a server that takes a request behind its answer's head does not stand still", async () => {
+  await using server = await startBackend(async (connection) => {
+    await connection.readUntil("\r\n\r\n");
+    await connection.write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n");
+    await connection.readText(PIECES);
+    await connection.write("done");
+  });
+  await using proxy = await startConfigured({
+    backends: { app: { servers: [server.address], timeouts: { idle: "2s" } } },
+  });
+  using client = await connectTls(proxy.port);
+  await client.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${PIECES}\r\n\r\n`);
+  // longer than that in all, and never so long without a byte
+  for (let sent = 0; sent < PIECES; sent++) {
+    await client.write("x");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  assert.equal((await readAnswer(client)).body, "done");
+});
+
+/** Bytes of an upload that comes one by one. */
+const PIECES = 12;
+
 Deno.test("ejection counts what says something of the server, and no answer of one request", async () => {
   await using a = await startFaulty("a");
   await using b = await startFaulty("b");

@@ -213,7 +213,9 @@ export const backend = camelKeys(z.strictObject({
   timeouts: camelKeys(z.strictObject({
     connect: wait("For connecting to a server", "5s"),
     response: wait("From a request's end to its answer's head", "60s"),
-    idle: timer("Without progress of an answer's body; by default timeouts.body_idle")
+    idle: timer(
+      "Without progress of an answer's body, or of the request's behind its head; by default timeouts.body_idle",
+    )
       .optional(),
   })).prefault({}),
   limits: camelKeys(z.strictObject({

@@ -217,6 +217,7 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
   sent(): void {
     this.#upload.taken();
     if (this.#isClientsTurn) this.#clock.stop();
+    else this.#clock.tookMore();
     this.#client.resume();
   }
 

@@ -10,6 +10,7 @@ export class ServerClock implements Disposable {
   readonly #deadline: Deadline;
   readonly #onLate: (error: ProxyError) => void;
   #backend: ServerTimes = NO_TIMES;
+  #isForBody = false;
 
   /** @param onLate called with `response_timeout`, or `truncated_response` behind an answer's head */
   constructor(deadline: Deadline, onLate: (error: ProxyError) => void) {
@@ -20,16 +21,24 @@ export class ServerClock implements Disposable {
   /** The server is to answer. */
   awaitAnswer(backend: ServerTimes): void {
     this.#backend = backend;
+    this.#isForBody = false;
     this.#deadline.arm(backend.responseTimeout, this.#onNoAnswer);
   }
 
   /** The server is to go on with its answer. */
   awaitBody(backend: ServerTimes): void {
     this.#backend = backend;
+    this.#isForBody = true;
     this.#deadline.arm(backend.answerIdle, this.#onStandstill);
   }
 
+  /** The server has taken some of the request behind its answer's head: it is at work. */
+  tookMore(): void {
+    if (this.#isForBody) this.awaitBody(this.#backend);
+  }
+
   stop(): void {
+    this.#isForBody = false;
     this.#deadline.disarm();
   }
 

@@ -254,6 +254,7 @@ function needsOf({ mode, tls, proxyProtocol }: TlsListenerConfig, config: Config
       capability: "hello_in_pieces",
       why: "clients whose hello comes in several packets are to be served",
       strict: false,
+      grave: true,
     },
     tls.strictSni && {
       capability: "strict_sni",

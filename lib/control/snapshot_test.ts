@@ -11,6 +11,11 @@ const CASES: readonly (readonly [listener: string, more: string, choice: string]
   [", mode: tcp", "log: { tls: false }", BEST],
   [", engine: openssl", "", "openssl: asked for"],
   [", engine: deno", "", "deno: asked for"],
+  [
+    ", engine: deno",
+    `certificates: [${ONE}, ${ONE}]`,
+    "deno: asked for; not done without it: clients whose hello comes in several packets are",
+  ],
 ];
 
 /** The same where OpenSSL cannot be called. */

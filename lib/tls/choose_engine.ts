@@ -6,6 +6,8 @@ export interface Need {
   readonly why: string;
   /** Whether an engine without it would do something else than was asked; else it does less. */
   readonly strict: boolean;
+  /** Whether it is told that it is lost to who has asked for the engine, too: clients fail by it. */
+  readonly grave?: boolean;
 }
 
 /** What stands for and against the engines, for one listener. */
@@ -47,7 +49,8 @@ export function chooseEngine({ wanted, needs, openssl, deno }: EngineQuestion): 
       throw cannotUse(`The openssl engine cannot be used: ${openssl.unavailable}`);
     case "deno":
       if (missing === undefined) {
-        return { engine: "deno", reason: inWords(["asked for", deno.handicap]) };
+        const lost = inAllLost(lacks.filter(({ grave = false }) => grave));
+        return { engine: "deno", reason: inWords(["asked for", lost, deno.handicap]) };
       }
       throw cannotUse(
         `The deno engine cannot be used: ${missing.why} (${missing.capability})`,

@@ -165,6 +165,9 @@ Deno.test("admin tells of a server that the file has drain what it tells of one 
   const admin = await adminOf(proxy);
   const states = (await statusOf(admin)).backends[0]?.servers.map(({ state }) => state);
   assert.deepEqual(states, ["draining", "unchecked"]);
+  const undone = await askAdmin(`${admin}/drain/app/${one.address}`, { method: "DELETE" });
+  assert.equal(undone.status, 409);
+  assert.match(undone.text, /"The configuration has it drain"/);
   const { text } = await askAdmin(`${admin}/metrics`);
   for (const [server, up, drained] of [[one, 0, 1], [two, 1, 0]] as const) {
     const labels = `{backend="app",server="${server.address}"}`;

@@ -14,9 +14,12 @@ export interface AdminActions {
   events(): Promise<ReadableStream<Uint8Array>>;
   /** Reads the configuration anew; says what came of it. */
   reload(): Promise<{ readonly taken: boolean; readonly details: readonly string[] }>;
-  /** Takes a server out for new requests, or back in. @returns whether there is such a server */
-  drain(server: { backend: string; server: string }, drained: boolean): Promise<boolean>;
+  /** Takes a server out for new requests, or back in. */
+  drain(server: { backend: string; server: string }, drained: boolean): Promise<DrainOutcome>;
 }
+
+/** What came of it; one that the configuration has drain cannot be taken back in from here. */
+export type DrainOutcome = "done" | "no_such_server" | "drains_by_configuration";
 
 /**
  * Answers a request to the admin listener. Nothing that a GET asks for changes anything, and no
@@ -104,10 +107,15 @@ const drainResource: Resource = {
     const { path } = request;
     const named = serverIn(path);
     const drained = request.method === "POST";
-    if (named === undefined || !await actions.drain(named, drained)) {
-      return json(404, { error: "There is no such server", path });
+    const outcome = named === undefined ? "no_such_server" : await actions.drain(named, drained);
+    switch (outcome) {
+      case "done":
+        return json(200, { ...named, drained });
+      case "no_such_server":
+        return json(404, { error: "There is no such server", path });
+      case "drains_by_configuration":
+        return json(409, { error: "The configuration has it drain", ...named, drained: true });
     }
-    return json(200, { ...named, drained });
   },
 };
 

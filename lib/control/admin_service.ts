@@ -132,7 +132,13 @@ export class AdminService implements AsyncDisposable {
         const { taken = false, details = [] } = monitor.lastReload ?? {};
         return { taken, details };
       },
-      drain: (server, drained) => target.setDrained(server, drained),
+      drain: async (named, drained) => {
+        if (!await target.setDrained(named, drained)) return "no_such_server";
+        const drains = target.servers().some(({ backend, name, drains }) =>
+          drains && backend === named.backend && name === named.server
+        );
+        return drains && !drained ? "drains_by_configuration" : "done";
+      },
     };
   }
 }

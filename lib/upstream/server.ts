@@ -75,12 +75,13 @@ export class Server {
   readonly #tunnels: StreamSource;
   /** What speaks TLS to it; undefined for plain text. */
   readonly tls: TlsClient | undefined;
+  /** What counts its requests or connections: one that takes its place counts on. */
+  readonly places: Count;
   #drained = false;
   readonly #options: ServerOptions;
   readonly #ejection: Ejection;
   readonly #health: HealthCounter | undefined;
   readonly #checker: HealthChecker | undefined;
-  readonly #load: Count;
   #usable = true;
   #ejected = false;
   #returns: ReturnType<typeof setTimeout> | undefined;
@@ -92,7 +93,7 @@ export class Server {
     const { backend, endpoint, deadlines, settings } = options;
     const { ejection, health, pool, protocol, proxyProtocol, tls } = settings;
     this.#options = options;
-    this.#load = options.load;
+    this.places = options.load;
     this.backend = backend;
     this.endpoint = endpoint;
     this.name = formatServerAddress(endpoint);
@@ -128,7 +129,7 @@ export class Server {
 
   /** How many requests or connections it has now. */
   get load(): number {
-    return this.#load.value;
+    return this.places.value;
   }
 
   /** Whether it is to have requests: neither known to be down nor ejected. */
@@ -191,14 +192,14 @@ export class Server {
    */
   enter(max: number): boolean {
     // counted first: others may count at the same time
-    if (this.#load.add(1) <= max || max === 0) return true;
-    this.#load.add(-1);
+    if (this.places.add(1) <= max || max === 0) return true;
+    this.places.add(-1);
     return false;
   }
 
   /** Gives a place back, to whoever waits for one. */
   leave(): void {
-    this.#load.add(-1);
+    this.places.add(-1);
     const { room } = this.#options;
     if (room.size > 0) room.admitFairly();
   }

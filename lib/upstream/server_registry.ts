@@ -102,12 +102,15 @@ export class ServerRegistry {
       if (drains === true) draining.add(kept);
       return kept;
     };
+    // who leaves a server of before lets nobody into the room that has taken the place of its own
+    const replaced = (backend: string) =>
+      [...before.values()].flatMap(serversOf).some((server) => server.backend === backend);
     const room = ({ backend, queue }: RoomKey) => {
       const id = JSON.stringify([backend, queue]);
       const { deadlines, counters, checked } = this.#options;
       const found = rooms.get(id) ?? this.#rooms.get(id) ??
         new WaitingRoom({
-          ...{ ...queue, deadlines, shared: !checked },
+          ...{ ...queue, deadlines, shared: !checked || replaced(backend) },
           waiting: counters.count(`waiting ${backend}`),
         });
       rooms.set(id, found);
@@ -116,7 +119,10 @@ export class ServerRegistry {
     const server = (key: ServerKey) => {
       const { backend, endpoint, host, settings } = key;
       const { deadlines, observe, counters, checked } = this.#options;
-      const load = counters.count(`server ${backend} ${formatServerAddress(endpoint)}`);
+      const name = formatServerAddress(endpoint);
+      // what runs at a server whose settings were others takes places at this one
+      const load = this.#named({ backend, server: name })[0]?.places ??
+        counters.count(`server ${backend} ${name}`);
       const server = new Server({
         ...{ backend, endpoint, host, settings, deadlines, observe, load, checked },
         room: room(key),

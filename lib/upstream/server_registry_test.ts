@@ -82,6 +82,25 @@ for (const [what, change] of OTHERS) {
   });
 }
 
+Deno.test("ServerRegistry counts what a server has on over a change of its settings", async () => {
+  const { registry } = newRegistry();
+  const first = registry.stage();
+  const server = first.server(KEY);
+  first.commit();
+  assert.ok(server.enter(1));
+  const key = { ...KEY, queue: { ...KEY.queue, max: KEY.queue.max + 1 } };
+  const next = registry.stage();
+  const [room, follower] = [next.room(key), next.server(key)];
+  next.commit();
+  assert.notEqual(follower, server);
+  assert.equal(follower.enter(1), false);
+  const waits = room.wait(() => follower.enter(1) ? "in" : undefined);
+  server.leave();
+  assert.equal(await waits, "in");
+  assert.equal(follower.load, 1);
+  registry.close();
+});
+
 Deno.test("ServerRegistry tells which servers the configuration has drain", SANITIZED, () => {
   const { registry } = newRegistry();
   const kept = new Set<unknown>();

@@ -10,7 +10,7 @@ export interface WaitingRoomOptions {
   readonly deadlines: Deadlines;
   /** How many wait, here and in the rooms of other threads that send requests to the same servers. */
   readonly waiting: Count;
-  /** Whether there are such threads. */
+  /** Whether places are given back elsewhere too: by such threads, or at servers of before. */
   readonly shared: boolean;
 }
 
@@ -21,7 +21,7 @@ export interface WaitOptions {
   readonly onWait?: ((giveUp: () => void) => void) | undefined;
 }
 
-/** Milliseconds between two looks for a place that another thread has left free. */
+/** Milliseconds between two looks for a place that was left free elsewhere. */
 const LOOK_MS = 5;
 
 /** A queue for places that are all taken: first come, first served, bounded in length and time. */

@@ -664,6 +664,26 @@ Deno.test("clients that refuse nothing and reset little are left alone", () => {
   assert.ok(BUDGETS.resets.start < 500);
 });
 
+Deno.test("clients that read an answer in pieces behind its end are left alone", () => {
+  const end = opened();
+  end.connection.feed(settings([[SETTING.initialWindowSize, 2 ** 22]]));
+  end.connection.feed(windowUpdate(0, 2 ** 30));
+  const body = new Uint8Array(2 ** 16);
+  for (let id = 1; id < 10; id += 2) {
+    end.connection.feed(headers(id, requestFields()));
+    const stream = end.streams.get(id) as never;
+    end.connection.respond(stream, 200, sourceOf([]), false);
+    for (let left = 2 ** 22 - body.length; left >= 0; left -= body.length) {
+      end.connection.sendData(stream, body, 0, body.length, left === 0);
+      end.output();
+    }
+    assert.equal(end.connection.streams.size, 0);
+    // as clients in Go do, for each read of 4 KiB
+    for (let i = 0; i < 1024; i++) end.connection.feed(windowUpdate(id, 4096));
+  }
+  assert.equal(end.connection.hasFailed, false);
+});
+
 Deno.test("whatever comes, a connection ends or goes on, and tells nothing behind its end", () => {
   const pieces = fc.oneof(
     fc.constantFrom(

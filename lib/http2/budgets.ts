@@ -91,6 +91,14 @@ export class ConnectionBudgets {
     this.#idleFrames.earn(EARNED_ACKNOWLEDGEMENTS);
   }
 
+  /**
+   * Bytes of DATA were sent: the peer may tell so piece by piece as it takes them, which clients in Go
+   * do also on a stream that is over by then.
+   */
+  earnSent(bytes: number): void {
+    if (bytes >= SMALL_INCREMENT) this.#idleFrames.earn(Math.floor(bytes / SMALL_INCREMENT));
+  }
+
   /** @throws {Http2Error} */
   spendReset(): void {
     if (!this.#resets.spend(this.#now)) throw tooMany("streams that are reset");

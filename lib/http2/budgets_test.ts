@@ -40,3 +40,11 @@ Deno.test("ConnectionBudgets let DATA earn frames that carry nothing", () => {
   for (let i = 0; i < BUDGETS.idleFrames.start + 30; i++) budgets.spendIdleFrame();
   assert.throws(() => budgets.spendIdleFrame(), Http2Error);
 });
+
+Deno.test("ConnectionBudgets let the peer tell of each KiB that it was sent", () => {
+  const budgets = new ConnectionBudgets(() => 0);
+  budgets.earnSent(1023);
+  budgets.earnSent(16 * 1024);
+  for (let i = 0; i < BUDGETS.idleFrames.start + 16; i++) budgets.spendIdleFrame();
+  assert.throws(() => budgets.spendIdleFrame(), Http2Error);
+});

@@ -132,6 +132,7 @@ export class Sender<Owner> {
       stream.bytesSent += FRAME_HEADER_BYTES + length;
       this.window.take(length);
       sendWindow.take(length);
+      this.#budgets.earnSent(length);
       stream.from += length;
       left -= length;
       if (isLast) {

@@ -64,7 +64,7 @@ const LOOK_MS = 100;
 /** Milliseconds without a request after which nothing is kept of the last one. */
 const QUIET_MS = 500;
 /** How long a client that has sent no request yet has for one when the proxy stops. */
-const FIRST_REQUEST_MS = 2_000;
+export const FIRST_REQUEST_MS = 2_000;
 /** How long a client that is being refused may go on sending before the connection is cut. */
 const LINGER_MS = 2_000;
 /** The same for one that has been too slow. */

@@ -5,7 +5,12 @@ import { ProxyError } from "../core/errors.ts";
 import { PREFACE } from "../http2/wire.ts";
 import { serveHttp2 } from "./http2_session.ts";
 import type { HttpConnection } from "./http_connection.ts";
-import { type HttpSessionOptions, refuseLate, serveHttp } from "./http_session.ts";
+import {
+  FIRST_REQUEST_MS,
+  type HttpSessionOptions,
+  refuseLate,
+  serveHttp,
+} from "./http_session.ts";
 import { RewoundConnection } from "./rewound_connection.ts";
 import type { Session } from "./session.ts";
 
@@ -39,15 +44,15 @@ class PlainSession implements Session, Receiver {
     this.#client = client;
     this.#options = options;
     this.#deadline = options.deadlines.watch();
-    const { header } = options.policy.current.timeouts;
-    this.#deadline.arm(header, () => this.#refuse());
+    this.#deadline.arm(this.#headerTime, () => this.#refuse());
     client.receive(this.#begun, this);
   }
 
   drain(): void {
-    if (this.#served !== undefined) this.#served.drain();
-    else if (this.#filled === 0) this.#close();
-    else this.#draining = true;
+    if (this.#served !== undefined) return this.#served.drain();
+    this.#draining = true;
+    if (this.#filled > 0) return;
+    this.#deadline.arm(Math.min(this.#headerTime, FIRST_REQUEST_MS), () => this.#close());
   }
 
   retire(): void {
@@ -65,6 +70,10 @@ class PlainSession implements Session, Receiver {
       return this.#refused.came(this.#begun.subarray(this.#filled, this.#filled + count));
     }
     if (this.#closed) return;
+    // it has come for something: from here on it has the time that it has otherwise
+    if (this.#draining && this.#filled === 0) {
+      this.#deadline.arm(this.#headerTime, () => this.#refuse());
+    }
     this.#filled += count;
     const isPreface = this.#begun.subarray(0, this.#filled).every((byte, i) => byte === PREFACE[i]);
     const isOver = count === 0 || !isPreface || this.#filled === PREFACE.length;
@@ -82,6 +91,10 @@ class PlainSession implements Session, Receiver {
   receiveFailed(): void {
     if (this.#refused !== undefined) this.#refused.came(NO_BYTES);
     else this.#close();
+  }
+
+  get #headerTime(): number {
+    return this.#options.policy.current.timeouts.header;
   }
 
   #serve(session: Session): void {

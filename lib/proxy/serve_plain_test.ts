@@ -6,32 +6,48 @@ import { scriptedPolicy, scriptedRules } from "../../tests/support/scripted_poli
 import { settled } from "../../tests/support/settled.ts";
 import { Live } from "../core/live.ts";
 import { Deadlines } from "../io/deadlines.ts";
+import type { HttpSessionOptions } from "./http_session.ts";
+import type { Policy } from "./policy.ts";
 import { servePlain } from "./serve_plain.ts";
 
 const ANSWER = { status: 200, fields: [], body: fromLatin1("x") };
 
-const POLICY = scriptedPolicy({ action: { kind: "respond", answer: ANSWER, etag: "" } });
+const ACTION = { kind: "respond", answer: ANSWER, etag: "" } as const;
+const POLICY = scriptedPolicy({ action: ACTION });
 
-Deno.test("servePlain() ends what is drained behind the request that has begun", async () => {
+Deno.test("servePlain() ends what is drained behind its first request", async () => {
   const request = encodeRequest("/", { method: "PUT" });
-  // as much of it as may be HTTP/2 yet
+  // nothing of it, and as much as may be HTTP/2 yet
   for (const begun of ["", "P"]) {
     const client = new ScriptedConnection();
-    const session = servePlain(client, {
-      ...{ policy: new Live(POLICY), deadlines: new Deadlines(), observe: () => {} },
-      rules: scriptedRules(),
-    });
+    const session = servePlain(client, options(POLICY));
     if (begun !== "") client.push(fromLatin1(begun));
     await settled();
     session.drain();
-    if (begun !== "") client.push(fromLatin1(request.slice(begun.length)));
+    client.push(fromLatin1(request.slice(begun.length)));
     await settled();
-    if (begun === "") assert.equal(client.sentText, "");
-    else assert.match(client.sentText, /^HTTP\/1\.1 200 [^]*\r\nConnection: close\r\n\r\nx$/);
+    assert.match(client.sentText, /^HTTP\/1\.1 200 [^]*\r\nConnection: close\r\n\r\nx$/);
     // which may have asked for more by then
-    if (begun !== "") client.push(undefined);
+    client.push(undefined);
     await settled();
     assert.ok(client.closed);
     await session.done;
   }
 });
+
+Deno.test("servePlain() ends what is drained and asks for nothing", async () => {
+  const client = new ScriptedConnection();
+  const session = servePlain(client, options(scriptedPolicy({ action: ACTION }, { header: 100 })));
+  await settled();
+  session.drain();
+  await session.done;
+  assert.equal(client.sentText, "");
+  assert.ok(client.closed);
+});
+
+function options(policy: Policy): HttpSessionOptions {
+  return {
+    ...{ policy: new Live(policy), deadlines: new Deadlines(), observe: () => {} },
+    rules: scriptedRules(),
+  };
+}

@@ -71,7 +71,8 @@ function provedFields({ clientCert }: ForwardedFacts): Field[] {
 
 /**
  * The client behind trusted proxies: the first address from the right that is not trusted, or the
- * leftmost where all are. What is no address ends the search, as nothing before it can be believed.
+ * leftmost where all are. What is no address ends the search, as nothing before it can be believed;
+ * empty elements are none (RFC 9110, section 5.6.1).
  *
  * @param chain the elements of `X-Forwarded-For`, the peer last
  */
@@ -81,6 +82,7 @@ export function clientOf(
 ): string | undefined {
   let client: string | undefined;
   for (const element of chain.toReversed()) {
+    if (element.trim() === "") continue;
     const address = addressOf(element);
     if (address === undefined) return client;
     client = address;

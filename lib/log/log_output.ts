@@ -99,6 +99,11 @@ class FileOutput implements LogOutput {
 
 function whyNot(path: string, error: unknown): string {
   if (error instanceof Deno.errors.NotCapable) {
+    // as the runtime has it for files that stand for more than themselves
+    if (error.message.startsWith("Requires all access")) {
+      return "the runtime opens no such device but with all permissions; " +
+        "without log.file the log goes to standard output";
+    }
     return `this process was started without the permission --allow-write=${path}`;
   }
   const code = error instanceof Error && "code" in error ? error.code : undefined;

@@ -29,3 +29,18 @@ Deno.test("fileOutput() says in its own words that it cannot open what is no pat
     /^ProxyError: Cannot open the log file \/tmp\/a\0b: /,
   );
 });
+
+Deno.test({
+  name: "fileOutput() says that a device takes all permissions, and what to do instead",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    for (const path of ["/dev/stdout", "/proc/self/fd/1"]) {
+      await assert.rejects(fileOutput(path), {
+        code: "bad_config",
+        message:
+          `Cannot open the log file ${path}: the runtime opens no such device but with all ` +
+          "permissions; without log.file the log goes to standard output",
+      });
+    }
+  },
+});

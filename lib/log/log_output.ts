@@ -108,5 +108,8 @@ function whyNot(path: string, error: unknown): string {
   }
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "ENXIO") return "it is a named pipe that nobody reads, or a socket";
+  // which of the two cannot be asked: in production only the right to write to it is there, and who
+  // has no more is made no file by the runtime behind a link
+  if (code === "ENOENT") return "its folder does not exist, or it is a link to what does not exist";
   return messageOf(error);
 }

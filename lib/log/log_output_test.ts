@@ -44,3 +44,19 @@ Deno.test({
     }
   },
 });
+
+Deno.test("fileOutput() says what may be missing", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.symlink("nothing", `${folder}/link`);
+    for (const path of [`${folder}/link`, `${folder}/none/proxy.log`]) {
+      await assert.rejects(fileOutput(path), {
+        message:
+          `Cannot open the log file ${path}: its folder does not exist, or it is a link to ` +
+          "what does not exist",
+      });
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

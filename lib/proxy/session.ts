@@ -41,6 +41,7 @@ export class ListenerSessions {
 export class Sessions {
   readonly #running = new Roster<Session>();
   #draining = false;
+  #isOver = false;
 
   get size(): number {
     return this.#running.size;
@@ -53,7 +54,8 @@ export class Sessions {
   add(session: Session): void {
     const running = this.#running.add(session);
     session.done.then(() => this.#running.remove(running));
-    if (this.#draining) session.drain();
+    if (this.#isOver) session.abort();
+    else if (this.#draining) session.drain();
   }
 
   /**
@@ -67,6 +69,7 @@ export class Sessions {
     for (const session of this.#running.values()) session.drain();
     await within(arriving.then(() => this.#running.whenEmpty()), timeoutMs, () => {});
     const cut = this.#running.size;
+    this.#isOver = true;
     for (const session of this.#running.values()) session.abort();
     await this.#running.whenEmpty();
     return cut;

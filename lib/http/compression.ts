@@ -1,3 +1,4 @@
+import { nameForRules } from "./field_name.ts";
 import { chooseCoding, type ContentCoding } from "./accept_encoding.ts";
 import { type Field, valuesOf } from "./field.ts";
 import { isGrpc } from "./grpc.ts";
@@ -55,7 +56,7 @@ export function changesInTurn(
   then: FieldChanges,
 ): FieldChanges {
   if (first === undefined) return then;
-  const kept = first.add.filter(({ name }) => !then.remove.has(name.toLowerCase()));
+  const kept = first.add.filter(({ name }) => !then.remove.has(nameForRules(name.toLowerCase())));
   return { remove: new Set([...first.remove, ...then.remove]), add: [...kept, ...then.add] };
 }
 

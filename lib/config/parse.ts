@@ -41,7 +41,12 @@ export interface ParsedFile {
 /** Reads a configuration file's text: every mistake of its form at once, each with its place. */
 export function parseConfig({ path, text }: SourceFile): ParsedFile {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    // what it would warn of is an error here, with a place
+    logLevel: "error",
+  });
   const placeAt = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };

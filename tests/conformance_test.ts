@@ -671,6 +671,7 @@ async function listenAlone(
     async [Symbol.asyncDispose]() {
       for (const connection of connections) connection.close();
       await listener.close();
+      listener.cutArriving();
       assert.deepEqual(troubles, []);
     },
   };

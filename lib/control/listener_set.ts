@@ -87,7 +87,7 @@ export class ListenerSet {
 
   /** Nothing is accepted any more; who is amid a handshake may finish it. */
   async close(): Promise<void> {
-    await this.#each((listener) => listener.close({ finishHandshakes: true }));
+    await this.#each((listener) => listener.close());
   }
 
   /** Settles once nobody is amid a handshake; after so many milliseconds who still is, is cut. */
@@ -135,7 +135,7 @@ export class ListenerSet {
   /** Closes those that the configuration in force does not have. */
   async #closeFresh(open: ReadonlyMap<string, OpenListener>): Promise<void> {
     const fresh = [...open].filter(([key]) => !this.#open.has(key));
-    await Promise.all(fresh.map(([, { listener }]) => listener.close({ finishHandshakes: true })));
+    await Promise.all(fresh.map(([, { listener }]) => listener.close()));
   }
 
   /** Closes listeners; those whose address another has taken over, once that one gets it all. */
@@ -143,7 +143,7 @@ export class ListenerSet {
     if (gone.some(({ listen }) => isAt(this.#open.values(), listen))) {
       await new Promise((resolve) => setTimeout(resolve, OVERLAP_MS));
     }
-    await Promise.all(gone.map(({ listener }) => listener.close({ finishHandshakes: true })));
+    await Promise.all(gone.map(({ listener }) => listener.close()));
   }
 }
 

@@ -90,9 +90,9 @@ export async function openListener(options: ListenerOptions): Promise<TlsListene
     address: listener.address,
     refresh: () => listener.refresh(),
     settle: () => listener.settle(),
-    close: async (options) => {
+    close: async () => {
       served.retire();
-      await listener.close(options);
+      await listener.close();
       limit.close();
     },
     arrived: () => listener.arrived(),

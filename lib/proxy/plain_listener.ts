@@ -66,14 +66,13 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
     address: toAddress(listener.addr),
     refresh: () => Promise.resolve(),
     settle: () => Promise.resolve(),
-    close: async ({ finishHandshakes = false } = {}) => {
+    close: async () => {
       served.retire();
       await closeBy(async () => {
         closed = true;
         listener.close();
         await accepting;
       });
-      if (!finishHandshakes) unnamed.closeAll();
       limit.close();
     },
     arrived: () => unnamed.whenNone(),

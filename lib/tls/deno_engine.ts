@@ -55,17 +55,12 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
     address: { host: options.address.host, port },
     refresh: () => rotation.refresh(),
     settle: () => rotation.settle(),
-    close: async ({ finishHandshakes = false } = {}) => {
-      await rotation.close();
-      if (!finishHandshakes) cutArriving();
-    },
+    close: () => rotation.close(),
     arrived: () => pending.whenEmpty(),
-    cutArriving,
+    cutArriving: () => {
+      for (const socket of pending.values()) breakOff(socket);
+    },
   };
-
-  function cutArriving(): void {
-    for (const socket of pending.values()) breakOff(socket);
-  }
 
   /** A listener with the certificates of now, to which this runtime holds for good. */
   async function open(port: number): Promise<CertificateGeneration> {

@@ -154,20 +154,15 @@ export interface TlsListener {
   refresh(): Promise<void>;
   /** To be called before another takes its address over: settles once it is a single socket. */
   settle(): Promise<void>;
-  /** Stops accepting; established connections go on. */
-  close(options?: CloseOptions): Promise<void>;
+  /**
+   * Stops accepting; established connections go on, and clients amid their handshake, or their PROXY
+   * header, may finish it within its deadline.
+   */
+  close(): Promise<void>;
   /** Settles once nobody is amid a handshake, or a PROXY header, of those that were accepted. */
   arrived(): Promise<void>;
   /** Cuts who is amid one. */
   cutArriving(): void;
-}
-
-export interface CloseOptions {
-  /**
-   * Whether clients amid their handshake, or their PROXY header, may finish it, within its deadline;
-   * else they are cut.
-   */
-  readonly finishHandshakes?: boolean;
 }
 
 /** One way of accepting TLS. */

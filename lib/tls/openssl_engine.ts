@@ -83,25 +83,21 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
     // each handshake asks the store
     refresh: () => Promise.resolve(),
     settle: () => Promise.resolve(),
-    close: async ({ finishHandshakes = false } = {}) => {
-      await closeBy(async () => {
+    close: () =>
+      closeBy(async () => {
         closed = true;
         listener.close();
         await accepting;
-      });
-      if (!finishHandshakes) cutArriving();
-    },
+      }),
     arrived: async () => {
       await unnamed.whenNone();
       await pending.whenEmpty();
     },
-    cutArriving,
+    cutArriving: () => {
+      unnamed.closeAll();
+      for (const handshake of pending.values()) handshake.abort();
+    },
   };
-
-  function cutArriving(): void {
-    unnamed.closeAll();
-    for (const handshake of pending.values()) handshake.abort();
-  }
 
   function shakeHands(
     tcp: Deno.TcpConn,

@@ -1,6 +1,6 @@
-import { nameForRules } from "./field_name.ts";
 import { chooseCoding, type ContentCoding } from "./accept_encoding.ts";
 import { type Field, valuesOf } from "./field.ts";
+import { nameForRules } from "./field_name.ts";
 import { isGrpc } from "./grpc.ts";
 import { type FieldChanges, NO_BODY, type RequestFacts, UNKNOWN_LENGTH } from "./message.ts";
 
@@ -56,7 +56,7 @@ export function changesInTurn(
   then: FieldChanges,
 ): FieldChanges {
   if (first === undefined) return then;
-  const kept = first.add.filter(({ name }) => !then.remove.has(nameForRules(name.toLowerCase())));
+  const kept = first.add.filter(({ name }) => !then.remove.has(nameForRules(name)));
   return { remove: new Set([...first.remove, ...then.remove]), add: [...kept, ...then.add] };
 }
 

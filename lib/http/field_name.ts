@@ -93,11 +93,11 @@ function isWritten(name: string, bytes: Uint8Array, start: number, end: number):
 }
 
 /**
- * A name in lower case as servers that follow CGI have it (RFC 3875, section 4.1.18), to which `_`
- * is the same as `-`: a rule for a name is for all its spellings.
+ * A name as servers that follow CGI have it (RFC 3875, section 4.1.18), to which `_` is the same as
+ * `-`, in lower case: a rule for a name is for all its spellings.
  */
-export function nameForRules(key: string): string {
-  return key.includes("_") ? key.replaceAll("_", "-") : key;
+export function nameForRules(name: string): string {
+  return name.toLowerCase().replaceAll("_", "-");
 }
 
 /**
@@ -107,7 +107,7 @@ export function nameForRules(key: string): string {
 function roleOf(key: string): number {
   const role = ROLES.get(key);
   if (role !== undefined) return role;
-  const alias = key.includes("_") ? ROLES.get(key.replaceAll("_", "-")) ?? 0 : 0;
+  const alias = ROLES.get(nameForRules(key)) ?? 0;
   if ((alias & ROLE.forwarded) !== 0) return ROLE.forwarded;
   return (alias & CLAIMED) === 0 ? 0 : ROLE.claim;
 }

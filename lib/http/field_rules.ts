@@ -27,9 +27,7 @@ export function fieldChanger({ set, add, remove }: FieldRules): FieldChanger | u
     name,
     value: parseTemplate(value),
   }));
-  const removed = new Set(
-    [...Object.keys(set), ...remove].map((name) => nameForRules(name.toLowerCase())),
-  );
+  const removed = new Set([...Object.keys(set), ...remove].map(nameForRules));
   if (lines.length === 0 && removed.size === 0) return undefined;
   const changes = (valueOf: (template: Template) => string): FieldChanges => ({
     remove: removed,
@@ -82,6 +80,6 @@ const MORE_UNTOUCHABLE: ReadonlySet<string> = new Set([
 
 /** Whether a field is the proxy's own business, under this spelling or with `_` for `-`. */
 export function isUntouchable(name: string): boolean {
-  const spellings = [name, name.replaceAll("_", "-")].map(fieldName);
+  const spellings = [name, nameForRules(name)].map(fieldName);
   return spellings.some(({ key, role }) => (role & UNTOUCHABLE) !== 0 || MORE_UNTOUCHABLE.has(key));
 }

@@ -34,13 +34,7 @@ export function isWord(bytes: Uint8Array, from: number, to: number, word: string
  * @param name in lower case
  */
 export function isName(bytes: Uint8Array, from: number, to: number, name: string): boolean {
-  if (to - from !== name.length) return false;
-  for (let i = 0; i < name.length; i++) {
-    const byte = bytes[from + i] as number;
-    const isCapital = byte >= CAPITAL_A && byte <= CAPITAL_Z;
-    if ((isCapital ? byte | 0x20 : byte) !== name.charCodeAt(i)) return false;
-  }
-  return true;
+  return isSpelled(bytes, from, to, name, UNDERSCORE);
 }
 
 /** The same for a name as `nameForRules` makes it: `_` is `-`. */
@@ -50,12 +44,23 @@ export function isNameForRules(
   to: number,
   name: string,
 ): boolean {
+  return isSpelled(bytes, from, to, name, DASH);
+}
+
+/** @param underscore what `_` counts as */
+function isSpelled(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  name: string,
+  underscore: number,
+): boolean {
   if (to - from !== name.length) return false;
   for (let i = 0; i < name.length; i++) {
     const byte = bytes[from + i] as number;
     const isCapital = byte >= CAPITAL_A && byte <= CAPITAL_Z;
-    const lower = isCapital ? byte | 0x20 : byte === UNDERSCORE ? DASH : byte;
-    if (lower !== name.charCodeAt(i)) return false;
+    const read = isCapital ? byte | 0x20 : byte === UNDERSCORE ? underscore : byte;
+    if (read !== name.charCodeAt(i)) return false;
   }
   return true;
 }

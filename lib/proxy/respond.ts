@@ -1,5 +1,5 @@
+import { changedFields } from "../http/changed_fields.ts";
 import { field } from "../http/field.ts";
-import { nameForRules } from "../http/field_name.ts";
 import type { FieldChanges, RequestFacts } from "../http/message.ts";
 import { NO_BODY_BYTES, type OwnAnswer } from "../http/own_answer.ts";
 import { redirectTarget } from "../http/redirect_target.ts";
@@ -38,13 +38,5 @@ function isAmong(values: readonly string[], etag: string): boolean {
 
 /** An answer of the proxy's own with what a rule makes of its fields. */
 export function withChanges(answer: OwnAnswer, changes: FieldChanges | undefined): OwnAnswer {
-  if (changes === undefined) return answer;
-  const { remove, add } = changes;
-  return {
-    ...answer,
-    fields: [
-      ...answer.fields.filter(({ key }) => !remove.has(nameForRules(key))),
-      ...add.map(({ name, value }) => field(name, value)),
-    ],
-  };
+  return { ...answer, fields: changedFields(answer.fields, changes) };
 }

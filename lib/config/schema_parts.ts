@@ -2,6 +2,7 @@ import * as z from "zod";
 import { parseAddress } from "../core/address.ts";
 import { messageOf } from "../core/errors.ts";
 import { ipAddress, normalizeHostName, normalizeHostPattern } from "../core/host_name.ts";
+import { LONGEST_WAIT_MS } from "../core/longest_wait.ts";
 import { networkEnds } from "../core/ip.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
@@ -41,12 +42,9 @@ export function timer(description: string) {
 /** What a timer waits for: beyond its longest wait the runtime would not wait at all. */
 function timeOf(value: string): number {
   const parsed = durationOf(value);
-  if (parsed > LONGEST_WAIT) throw new Error(`"${value}" is too long: 24d is the most`);
+  if (parsed > LONGEST_WAIT_MS) throw new Error(`"${value}" is too long: 24d is the most`);
   return parsed;
 }
-
-/** The most milliseconds of a timer of the runtime: 24 days and 20 hours. */
-const LONGEST_WAIT = 2 ** 31 - 1;
 
 export function plainDuration(description: string) {
   return text(description, "5s", durationOf);

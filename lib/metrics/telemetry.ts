@@ -1,4 +1,5 @@
 import { hostOfAuthority } from "../core/authority.ts";
+import { STANDARD_METHODS } from "../core/methods.ts";
 import type { Observer, RequestServed } from "../core/event.ts";
 
 /** As much of the OpenTelemetry API as is used; the runtime types its own as `any`. */
@@ -80,7 +81,7 @@ export function describeRequest(event: RequestServed): {
 } {
   const { method = "", host, target } = event;
   // clients choose the others: spans are grouped by these
-  const isKnown = METHODS.has(method);
+  const isKnown = STANDARD_METHODS.includes(method);
   return {
     name: isKnown ? method : "HTTP",
     attributes: {
@@ -101,11 +102,6 @@ export function describeRequest(event: RequestServed): {
     },
   };
 }
-
-/** RFC 9110, section 9.3, and RFC 5789. */
-const METHODS: ReadonlySet<string> = new Set(
-  ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"],
-);
 
 /** Without the query, and without the origin that the absolute form has (RFC 9112, section 3.2). */
 function pathOf(target: string): string {

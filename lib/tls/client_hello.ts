@@ -1,3 +1,4 @@
+import { STANDARD_METHODS } from "../core/methods.ts";
 import { ipAddress, isHostName } from "../core/host_name.ts";
 import { CLIENT_HELLO, HANDSHAKE_RECORD, HelloGatherer } from "./client_hello_records.ts";
 import { ALERT, Cursor, malformed, Refusal } from "./wire.ts";
@@ -107,10 +108,9 @@ const EXTENSION = {
   supported_versions: 43,
 } as const;
 
-/** Methods of RFC 9110, section 9, and RFC 5789; then the preface of HTTP/2 (RFC 9113, section 3.4). */
+/** Requests of HTTP/1, and the preface of HTTP/2 (RFC 9113, section 3.4). */
 const HTTP_BEGINNINGS = [
-  ...["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"]
-    .map((method) => `${method} `),
+  ...STANDARD_METHODS.map((method) => `${method} `),
   "PRI * HTTP/2.0",
 ];
 

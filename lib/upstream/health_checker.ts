@@ -1,3 +1,4 @@
+import { LONGEST_WAIT_MS } from "../core/longest_wait.ts";
 import type { ProbeResult } from "./probe_result.ts";
 
 export interface HealthCheckerOptions {
@@ -14,9 +15,6 @@ export interface HealthCheckerOptions {
 
 /** How far an interval may be off, so that many proxies and servers do not fall into step. */
 const JITTER = 0.1;
-
-/** What is longer the runtime's timers take for no time at all. */
-const LONGEST_WAIT_MS = 2 ** 31 - 1;
 
 /** Checks one server again and again; one check begins when the one before is over. */
 export class HealthChecker {

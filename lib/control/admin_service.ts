@@ -134,10 +134,11 @@ export class AdminService implements AsyncDisposable {
       },
       drain: async (named, drained) => {
         if (!await target.setDrained(named, drained)) return "no_such_server";
-        const drains = target.servers().some(({ backend, name, drains }) =>
+        if (drained) return "done";
+        const stays = target.servers().some(({ backend, name, drains }) =>
           drains && backend === named.backend && name === named.server
         );
-        return drains && !drained ? "drains_by_configuration" : "done";
+        return stays ? "drains_by_configuration" : "done";
       },
     };
   }

@@ -165,6 +165,28 @@ for (const workers of [1, 2]) {
   });
 }
 
+Deno.test("a tunnel without TLS that the drain time cuts off does not look complete to its client", async () => {
+  await using backend = await startBackend(async (connection) => {
+    await readRequest(connection);
+    await connection.write("HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n");
+    await connection.readRest();
+  }, { brokenOff: true });
+  await using proxy = await startConfigured({
+    backends: { default: backend.address },
+    settings: {
+      listeners: [{ listen: "127.0.0.1:0", tls: false }],
+      certificates: [],
+      timeouts: { drain: "100ms" },
+    },
+  });
+  using client = await connectTcp(proxy.port);
+  await client.write("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n");
+  await client.readUntil("\r\n\r\n");
+  const end = lastWords(client);
+  proxy.signal("SIGTERM");
+  assert.equal(await within(end, "the tunnel's end"), BROKEN_OFF);
+});
+
 Deno.test("SIGTERM ends a proxy that is still waiting for something to start with", async () => {
   await using names = await startNameServer({ a: "silent", aaaa: "silent" });
   const { ec } = await testCertificates();

@@ -99,7 +99,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   #isDraining = false;
   /** Whether the connection goes on behind the answer that has begun. */
   #goesOn = false;
-  /** Whether nothing but the connection's end tells the end of the answer that has begun. */
+  /** Whether nothing but the connection's end tells the end of the answer, or tunnel, that has begun. */
   #endsAnswer = false;
   #writtenBefore = 0;
   /** Whether the client may be sending what nobody will read. */
@@ -376,6 +376,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   async tunnel(answer: AnswerFacts, changes: FieldChanges | undefined): Promise<OpaqueEnd> {
     this.#move("switched");
     this.#goesOn = false;
+    this.#endsAnswer = true;
     this.#lookDeadline.disarm();
     if (this.#input.isReceiving) {
       this.#pending = Promise.withResolvers();

@@ -202,6 +202,14 @@ Deno.test("what a proxy refuses is refused by HTTP/2 as by HTTP/1.1", async () =
     headers(105, requestFields({ ":method": "CONNECT", ":scheme": undefined, ":path": undefined })),
   );
   assert.equal((await client.answer(105)).status, 405);
+  // also where its head is so large that it was not read to its end
+  await client.ask(107, "/a", {
+    method: "POST",
+    fields: [["content-type", "application/grpc"], ["x-a", "a".repeat(12_000)]],
+    body: "",
+  });
+  const cut = await client.answer(107);
+  assert.deepEqual([cut.status, fieldOf(cut.fields, "grpc-status"), cut.body], [200, "8", ""]);
 });
 
 Deno.test("a refusal is told to its end, though more of what is refused comes meanwhile", async () => {

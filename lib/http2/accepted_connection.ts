@@ -4,8 +4,7 @@ import { Connection, type ConnectionEvents, type ConnectionOptions } from "./con
 import { type BlockFrame, DEPENDS_ON_ITSELF } from "./frame_decoder.ts";
 import { BlockCache } from "./hpack/block_cache.ts";
 import { Http2Error } from "./http2_error.ts";
-import { NO_PRIORITY } from "./priority.ts";
-import { type Http2RequestHead, readRequestHead, withPath } from "./request_head.ts";
+import { type Http2RequestHead, readCutHead, readRequestHead, withPath } from "./request_head.ts";
 import type { FieldSource } from "./sender.ts";
 import { Stream, UNKNOWN } from "./stream.ts";
 import { mayReceive, maySend, outcomeOf, type StreamState } from "./stream_state.ts";
@@ -13,10 +12,8 @@ import { ERROR, FRAME_HEADER_BYTES, MAX_STREAM_ID, SETTING } from "./wire.ts";
 
 /** What the connection to a client tells. */
 export interface AcceptedEvents<Owner> extends ConnectionEvents<Owner> {
-  /** A request begins; `ended` where it has no body. */
+  /** A request begins, maybe with a head that is cut; `ended` where it has no body. */
   request(stream: Stream<Owner>, head: Http2RequestHead, ended: boolean): void;
-  /** A request begins whose head is over the limits; what it says is not known. */
-  tooLarge(stream: Stream<Owner>, ended: boolean): void;
   /** A request was malformed: its stream is reset, and nothing of it is to be acted on. */
   malformed(id: number, error: ProxyError): void;
 }
@@ -197,24 +194,23 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
     this.readTrailers(stream, list, ended);
   }
 
-  /** @returns undefined where it is over the limits */
-  #readHead(block: BlockFrame): Http2RequestHead | undefined {
+  #readHead(block: BlockFrame): Http2RequestHead {
     const { bytes, from, to } = block;
     const known = this.#blocks.find(bytes, from, to);
     const { path } = this.#blocks;
     if (known !== undefined) return path === undefined ? known : withPath(known, path);
     const { generation } = this.decoder;
     const list = this.decode(block);
-    if (this.decoder.overflow !== undefined) return undefined;
+    if (this.decoder.overflow !== undefined) return readCutHead(list);
     const head = readRequestHead(list, this.#extendedConnect);
     this.#blocks.keep(bytes, { from, to, generation, facts: head });
     return head;
   }
 
-  #open({ id, ended, from, to }: BlockFrame, head: Http2RequestHead | undefined): void {
+  #open({ id, ended, from, to }: BlockFrame, head: Http2RequestHead): void {
     const headBytes = FRAME_HEADER_BYTES + to - from;
-    const length = head?.length ?? UNKNOWN;
-    if (length > 0 && (ended || head?.method === "CONNECT")) {
+    const { length = UNKNOWN, method, priority } = head;
+    if (length > 0 && (ended || method === "CONNECT")) {
       throw new ProxyError("bad_length", "Content-Length promises a body that cannot follow");
     }
     const { streamWindow, maxWindow } = this.options;
@@ -223,13 +219,12 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
       receive: streamWindow,
       maxReceive: maxWindow,
     };
-    const stream = new Stream<Owner>(id, windows, head?.priority ?? NO_PRIORITY);
+    const stream = new Stream<Owner>(id, windows, priority);
     stream.hasHead = true;
     stream.headBytes = headBytes;
     stream.bodyLeft = length;
     stream.state = ended ? "half_closed_remote" : "open";
     this.live.add(stream);
-    if (head === undefined) this.events.tooLarge(stream, ended);
-    else this.events.request(stream, head, ended);
+    this.events.request(stream, head, ended);
   }
 }

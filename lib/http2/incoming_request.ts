@@ -215,6 +215,7 @@ const NO_HEAD: Http2RequestHead = {
   length: undefined,
   roles: 0,
   priority: { urgency: 3, incremental: false },
+  isCut: false,
   bytes: 0,
   rendering: { for: undefined, lines: undefined, fields: undefined },
 };

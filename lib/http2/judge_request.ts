@@ -14,13 +14,14 @@ export interface Http2RequestLimits {
 }
 
 /**
- * Judges a request that is well-formed as one of HTTP/1.1 is judged.
+ * Judges a request that is well-formed, or whose head is cut, as one of HTTP/1.1 is judged.
  *
  * @throws {ProxyError} for what is too large or not allowed
  */
 export function judgeRequest(head: Http2RequestHead, limits: Http2RequestLimits): void {
   const { method, path, protocol, fields, roles, length = 0, bytes } = head;
   const { headerBytes, headers, body } = limits;
+  if (head.isCut) throw tooLarge(limits);
   if (path.length > headerBytes) {
     throw new ProxyError(
       "target_too_long",
@@ -43,7 +44,6 @@ export function judgeRequest(head: Http2RequestHead, limits: Http2RequestLimits)
   }
 }
 
-/** What a request is answered that is over the limits before anybody has read it. */
-export function tooLarge({ headerBytes }: Http2RequestLimits): ProxyError {
+function tooLarge({ headerBytes }: Http2RequestLimits): ProxyError {
   return new ProxyError("head_too_large", `The head is larger than ${headerBytes} bytes`);
 }

@@ -28,6 +28,8 @@ export interface RequestSection {
   /** Bits of `ROLE` of all fields, those of `Host` and `Content-Length` included. */
   readonly roles: number;
   readonly priority: Priority;
+  /** Whether it is over the limits, see `readCutHead`. */
+  readonly isCut: boolean;
   /** Bytes as HTTP/1.1 would write it, but for the path. */
   readonly bytes: number;
   /** What was made of it last: the same object for all of them. */
@@ -91,7 +93,31 @@ export function readRequestHead(
     length: section.length,
     priority: priority === undefined ? NO_PRIORITY : parsePriority(priority),
     roles,
+    isCut: false,
     bytes,
+    rendering: { for: undefined, lines: undefined, fields: undefined },
+  };
+}
+
+/**
+ * What is known of a request whose head is over the limits: it is to be refused, and told of. What
+ * was not read is missing, and nothing was checked.
+ */
+export function readCutHead(list: readonly HeaderField[]): Http2RequestHead {
+  const pseudo = (of: RequestPseudo) =>
+    list.find(({ kind, name }) => kind === "pseudo" && name === of)?.value ?? "";
+  return {
+    method: pseudo(":method"),
+    scheme: pseudo(":scheme"),
+    authority: pseudo(":authority"),
+    path: pseudo(":path"),
+    protocol: undefined,
+    fields: list.filter(({ kind }) => kind === "regular"),
+    length: undefined,
+    priority: NO_PRIORITY,
+    roles: 0,
+    isCut: true,
+    bytes: 0,
     rendering: { for: undefined, lines: undefined, fields: undefined },
   };
 }

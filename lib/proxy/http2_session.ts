@@ -6,7 +6,7 @@ import { idOf, nextIdNumber } from "../http/request_id.ts";
 import { AcceptedConnection, type AcceptedEvents } from "../http2/accepted_connection.ts";
 import { type StreamReset, WINDOWS } from "../http2/connection.ts";
 import { Http2Error } from "../http2/http2_error.ts";
-import { judgeRequest, tooLarge } from "../http2/judge_request.ts";
+import { judgeRequest } from "../http2/judge_request.ts";
 import { Pump, type PumpUser } from "../http2/pump.ts";
 import type { Http2RequestHead } from "../http2/request_head.ts";
 import type { Stream } from "../http2/stream.ts";
@@ -173,14 +173,6 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
     }
     const own = this.#free.pop() ?? new Http2Stream(this);
     own.open(stream, head, { ended, refusal });
-  }
-
-  tooLarge(stream: Stream<Http2Stream>): void {
-    const error = tooLarge(this.policy.limits);
-    const bytesOut = () => stream.bytesSent;
-    this.connection.respond(stream, 431, () => {}, true);
-    this.connection.reset(stream, ERROR.noError);
-    this.#observeRefusal(error, { status: 431, bytesOut: bytesOut() });
   }
 
   malformed(_id: number, error: ProxyError): void {

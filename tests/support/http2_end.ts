@@ -74,10 +74,10 @@ export class ServerEnd {
       ...commonEvents(this.#facts, () => this),
       request: (stream, head, ended) => {
         this.streams.set(stream.id, stream);
-        const { method, scheme, authority, path, protocol, length } = head;
+        const { method, scheme, authority, path, protocol, length, isCut } = head;
         const fields = head.fields.map(({ key, value }) => `${key}=${value}`);
         this.#facts.lines.push([
-          `request ${stream.id}${ended ? " end" : ""}`,
+          `${isCut ? "cut " : ""}request ${stream.id}${ended ? " end" : ""}`,
           method,
           `${scheme}://${authority}${path}`,
           ...(protocol === undefined ? [] : [`protocol=${protocol}`]),
@@ -86,10 +86,6 @@ export class ServerEnd {
         ].join(" "));
         this.onRequest(stream);
         if (ended) this.onEnd(stream);
-      },
-      tooLarge: (stream) => {
-        this.streams.set(stream.id, stream);
-        this.#facts.lines.push(`too large ${stream.id}`);
       },
       malformed: (id, error) => this.#facts.lines.push(`malformed ${id} ${error.code}`),
     };

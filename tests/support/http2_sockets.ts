@@ -120,7 +120,6 @@ async function serve(
       if (ended) respond(stream);
     },
     taken: (stream) => server.sendTrailers(stream, sourceOf(trailers.get(stream) ?? [])),
-    tooLarge: (stream) => server.respond(stream, 431, sourceOf([]), true),
     malformed: () => {},
     failed: ({ code, message }) => errors.push(`${errorName(code)}: ${message}`),
   }, OPTIONS);

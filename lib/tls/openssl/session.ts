@@ -220,7 +220,9 @@ export class TlsSession {
     const { ssl } = this.#openssl;
     const written = ssl.SSL_write(live, bytes, bytes.length);
     if (written !== bytes.length) {
-      this.failure = takeError(this.#openssl);
+      const words = takeError(this.#openssl);
+      // behind a record that was none the library has no words for this
+      this.failure ??= words;
       this.#leave();
       return -1;
     }

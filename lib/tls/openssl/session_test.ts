@@ -277,6 +277,8 @@ Deno.test("TlsSession tells close_notify from what is no TLS, and says what it w
     assert.match(pair.client.failure ?? "", alert);
     assert.equal(pair.server.read(undefined, into), READ.failed);
     assert.equal(pair.server.write(Uint8Array.of(1), new Uint8Array(200)), -1);
+    // what was wrong is told to the end
+    assert.match(pair.server.failure ?? "", failure);
   }
 });
 

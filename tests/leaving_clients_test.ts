@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
-import { startBackend } from "./support/backends.ts";
+import { NO_BYTES } from "../lib/io/buffer_pool.ts";
+import { startBackend, startEcho } from "./support/backends.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
 import { pause } from "./support/deadline.ts";
 import { encodeRequest, readRequestHead } from "./support/http.ts";
 import { Http2Client } from "./support/http2_client.ts";
 import { opening } from "./support/http2_frames.ts";
+import { RECORD, RecordClient } from "./support/record_client.ts";
 import { ENGINES, startProxyFor } from "./support/start_proxy.ts";
 import { connectNodeTls, connectTcp, connectTls } from "./support/tls_client.ts";
 
@@ -105,6 +107,26 @@ for (const engine of ENGINES) {
     await client.write("GET / HTTP/1.0\r\nHost: a\r\n\r\n");
     await client.end();
     assert.match(await client.readRest(), /data: first\n\ndata: last\n\n$/);
+  });
+
+  Deno.test(`TLS that breaks while nothing is asked for is told of (${engine})`, async () => {
+    await using backend = await startEcho();
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    const noRecord = Uint8Array.of(RECORD.data, 3, 3, 0, 32, ...Array(32).fill(1));
+    const BEGUN = {
+      "http/1.1": (client: RecordClient) => client.record(RECORD.data, NO_BYTES),
+      h2: (client: RecordClient) => client.record(RECORD.data, opening()),
+    };
+    for (const [alpn, begun] of Object.entries(BEGUN)) {
+      using broken = await RecordClient.connect(proxy.port, { alpn });
+      await broken.send(begun(broken), noRecord);
+      assert.equal((await broken.ending()).alert, 20, alpn);
+    }
+    const ends = await proxy.log.count(/ info end .*requests=0/, 2);
+    for (const end of ends) assert.match(end, /how="client_gone: (bad record MAC|cannot decrypt)/);
+    // who leaves without a word has done nothing wrong
+    (await RecordClient.connect(proxy.port))[Symbol.dispose]();
+    await proxy.log.first(/ info end .*requests=0 .*how=done$/);
   });
 }
 

@@ -28,6 +28,14 @@ export function howEnded(error: ProxyError | undefined): string {
   return error === undefined ? "done" : `${error.code}: ${error.message}`;
 }
 
+/**
+ * Whether a client has sent what is no TLS, or has said by an alert that TLS has failed. One that
+ * waits for no answer may leave as it likes, also without a word, but not by this.
+ */
+export function isDamaged({ cause }: ProxyError): boolean {
+  return cause instanceof Deno.errors.InvalidData;
+}
+
 /** A client was waited for in vain that had something to send. @param ms for how long */
 export function nothingCame(ms: number): ProxyError {
   return new ProxyError("header_timeout", `Nothing useful came for ${ms / 1000} s`);

@@ -1,4 +1,10 @@
-import { howEnded, httpConnectionEnded, nothingCame, nothingTaken } from "./connection_end.ts";
+import {
+  howEnded,
+  httpConnectionEnded,
+  isDamaged,
+  nothingCame,
+  nothingTaken,
+} from "./connection_end.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { Live } from "../core/live.ts";
 import type { Field } from "../http/field.ts";
@@ -245,10 +251,12 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
     if (!this.#over) this.#look(new PartingGrace(performance.now(), this.#client.bytes.written));
   }
 
-  receiveFailed(error: Error): void {
+  receiveFailed(reason: Error): void {
+    const error = asProxyError(reason, "client_gone");
     // one that is asked for nothing, or has been told all, may leave as it likes
     const isIdle = this.connection.streams.size === 0 && !this.connection.isInside;
-    this.#close(isIdle || this.#parting !== "none" ? undefined : error);
+    const isClean = this.#parting !== "none" || (isIdle && !isDamaged(error));
+    this.#close(isClean ? undefined : error);
   }
 
   sendFailed(error: Error): void {

@@ -1,4 +1,10 @@
-import { howEnded, httpConnectionEnded, nothingCame, nothingTaken } from "./connection_end.ts";
+import {
+  howEnded,
+  httpConnectionEnded,
+  isDamaged,
+  nothingCame,
+  nothingTaken,
+} from "./connection_end.ts";
 import type { Deadline } from "../io/deadlines.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { Live } from "../core/live.ts";
@@ -273,7 +279,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   inputFailed(error: ProxyError): void {
     switch (this.#state) {
       case "waiting":
-        return this.#leave();
+        return isDamaged(error) ? this.#close(error) : this.#leave();
       case "serving":
         return this.#service.exchange.clientFailed(error);
       case "tunnel":

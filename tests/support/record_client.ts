@@ -42,7 +42,8 @@ export class RecordClient implements Disposable {
     this.#keys = keysOf(secret);
   }
 
-  static async connect(port: number): Promise<RecordClient> {
+  /** @param alpn the protocol that it offers, if any */
+  static async connect(port: number, { alpn }: { alpn?: string } = {}): Promise<RecordClient> {
     const { ssl, crypto } = library();
     const tcp = await Deno.connect({ hostname: "127.0.0.1", port });
     const { keyLog } = library();
@@ -58,6 +59,10 @@ export class RecordClient implements Disposable {
     ];
     ssl.SSL_set_bio(session, input, output);
     ssl.SSL_set_connect_state(session);
+    if (alpn !== undefined) {
+      const offered = Uint8Array.of(alpn.length, ...bytesOf(alpn));
+      ssl.SSL_set_alpn_protos(session, offered, offered.length);
+    }
     const buffer = new Uint8Array(20_000);
     for (let done = false; !done;) {
       keyLog.secret = undefined;
@@ -193,6 +198,7 @@ function open() {
     SSL_free: { parameters: ["pointer"], result: "void" },
     SSL_set_bio: { parameters: ["pointer", "pointer", "pointer"], result: "void" },
     SSL_set_connect_state: { parameters: ["pointer"], result: "void" },
+    SSL_set_alpn_protos: { parameters: ["pointer", "buffer", "u32"], result: "i32" },
     SSL_do_handshake: { parameters: ["pointer"], result: "i32" },
     SSL_read: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
     SSL_get_shutdown: { parameters: ["pointer"], result: "i32" },

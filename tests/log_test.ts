@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { startEcho, startHttp, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
-import { eventually } from "./support/deadline.ts";
+import { eventually, pause } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
 import { ENGINE_CAN, ENGINES, startProxy, startProxyFor } from "./support/start_proxy.ts";
 import { connectTcp, connectTls } from "./support/tls_client.ts";
@@ -218,5 +218,45 @@ Deno.test("the log leaves out what it is told to", async () => {
     await proxy.log.first(/ warning handshake failed /);
     const told = proxy.log.all.slice(0, -1).map((line) => line.split(" ")[2]);
     assert.deepEqual(told, kinds, flags.join(" "));
+  }
+});
+
+Deno.test("who connects without TLS and says nothing is counted, not told of", async () => {
+  await using backend = await startHttp();
+  const KINDS = ["tls: false", "tls: false, http2: false", "redirect: https"];
+  for (const kind of KINDS) {
+    await using proxy = await startConfigured(`
+listeners: [{ listen: "127.0.0.1:0", ${kind} }]
+backends: { a: { servers: ["${backend.address}"] } }
+routes: [{ backend: a }]
+limits: { connections: 6 }
+workers: 1
+admin: { listen: "127.0.0.1:0" }
+`);
+    const [, admin = ""] = await proxy.says.first(/admin page: (http:\S+)\/$/);
+    const probes = async () => (await (await fetch(`${admin}/status`)).json()).probes;
+    using polite = await connectTcp(proxy.port);
+    await polite.end();
+    await polite.untilGone();
+    using rude = await connectTcp(proxy.port);
+    // else it has gone before it is accepted
+    await eventually(async () => {
+      const status = await (await fetch(`${admin}/status`)).json();
+      return status.connections.open === 1 || undefined;
+    }, "it to be open");
+    rude.reset();
+    await eventually(async () => await probes() === 2 || undefined, "both to be counted");
+    // who is in the way of others says no more
+    const silent = await Promise.all(Array.from({ length: 6 }, () => connectTcp(proxy.port)));
+    await Promise.all(silent.slice(0, 2).map((connection) => connection.untilGone()));
+    for (const connection of silent) connection.close();
+    await eventually(async () => await probes() === 8 || undefined, "all to be counted");
+    using cut = await connectTcp(proxy.port);
+    await cut.write("P");
+    await pause(100);
+    cut.reset();
+    const said = await proxy.log.count(/./, 2);
+    assert.match(said[0] ?? "", / warning connections refused .*limit=handshakes/, kind);
+    assert.match(said[1] ?? "", / info end .* in=1 out=0 requests=0 .*how="client_gone: /, kind);
   }
 });

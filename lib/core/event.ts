@@ -50,9 +50,10 @@ export interface HandshakeFailed {
   readonly error: ProxyError;
 }
 
-/** Somebody has connected and left without a word, as probes of a port do. */
+/** A connection by which nothing came is over: probes of a port leave without a word. */
 export interface Probed {
   readonly kind: "probed";
+  /** Where it has come to. */
   readonly listen: Address;
 }
 

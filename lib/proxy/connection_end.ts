@@ -1,12 +1,17 @@
 import { ProxyError } from "../core/errors.ts";
-import type { ConnectionEnded } from "../core/event.ts";
+import type { ConnectionEnded, Probed } from "../core/event.ts";
 import type { HttpConnection } from "./http_connection.ts";
 
-/** What the log is told of a connection that requests came by, whatever their version. */
+/**
+ * What the log is told of a connection that requests came by, whatever their version: one without
+ * TLS by which nothing came at all was a probe.
+ */
 export function httpConnectionEnded(
-  { peer, bytes, tls }: HttpConnection,
+  { peer, local, bytes, tls }: HttpConnection,
   { started, requests, how }: { started: number; requests: number; how: string },
-): ConnectionEnded {
+): ConnectionEnded | Probed {
+  const isSilent = bytes.read === 0 && bytes.written === 0;
+  if (tls === undefined && isSilent) return { kind: "probed", listen: local };
   return {
     kind: "connection_end",
     peer,

@@ -1,8 +1,9 @@
 import { NO_BYTES } from "../io/buffer_pool.ts";
 import type { Receiver } from "../io/connection.ts";
 import type { Deadline } from "../io/deadlines.ts";
-import { ProxyError } from "../core/errors.ts";
+import { asProxyError, ProxyError } from "../core/errors.ts";
 import { PREFACE } from "../http2/wire.ts";
+import { howEnded, httpConnectionEnded } from "./connection_end.ts";
 import { serveHttp2 } from "./http2_session.ts";
 import type { HttpConnection } from "./http_connection.ts";
 import {
@@ -28,6 +29,7 @@ class PlainSession implements Session, Receiver {
   readonly #client: HttpConnection;
   readonly #options: HttpSessionOptions;
   readonly #deadline: Deadline;
+  readonly #started = performance.now();
   readonly #begun = new Uint8Array(PREFACE.length);
   #filled = 0;
   #finish: () => void = () => {};
@@ -88,9 +90,9 @@ class PlainSession implements Session, Receiver {
     this.#serve(serve(client, this.#options));
   }
 
-  receiveFailed(): void {
+  receiveFailed(error: Error): void {
     if (this.#refused !== undefined) this.#refused.came(NO_BYTES);
-    else this.#close();
+    else this.#close(error);
   }
 
   get #headerTime(): number {
@@ -117,6 +119,11 @@ class PlainSession implements Session, Receiver {
     this.#closed = true;
     this.#deadline[Symbol.dispose]();
     this.#client.close(reason);
+    const error = reason === undefined ? undefined : asProxyError(reason, "client_gone");
+    this.#options.observe(httpConnectionEnded(this.#client, {
+      ...{ started: this.#started, requests: 0 },
+      how: howEnded(error),
+    }));
     this.#finish();
   }
 }

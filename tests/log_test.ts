@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { startEcho, startHttp, unusedPort } from "./support/backends.ts";
+import { startBackend, startEcho, startHttp, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import { eventually, pause } from "./support/deadline.ts";
-import { encodeRequest, readAnswer } from "./support/http.ts";
+import { encodeRequest, readAnswer, readRequestHead } from "./support/http.ts";
+import { Http2Client } from "./support/http2_client.ts";
 import { ENGINE_CAN, ENGINES, startProxy, startProxyFor } from "./support/start_proxy.ts";
 import { connectTcp, connectTls } from "./support/tls_client.ts";
 import { run, runOk } from "./support/tools.ts";
@@ -258,5 +259,29 @@ admin: { listen: "127.0.0.1:0" }
     const said = await proxy.log.count(/./, 2);
     assert.match(said[0] ?? "", / warning connections refused .*limit=handshakes/, kind);
     assert.match(said[1] ?? "", / info end .* in=1 out=0 requests=0 .*how="client_gone: /, kind);
+  }
+});
+
+Deno.test("a connection's end tells how many requests were answered, by every version", async () => {
+  await using backend = await startBackend(async (connection) => {
+    await readRequestHead(connection);
+    await connection.write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut");
+  });
+  await using proxy = await startConfigured({
+    backends: { default: backend.address },
+    settings: { limits: { header_bytes: "1KiB" } },
+  });
+  const ASKED = { "cut short": ["x", 0], "refused for its head": ["x".repeat(1500), 1] } as const;
+  for (const [name, [value, requests]] of Object.entries(ASKED)) {
+    using one = await connectTls(proxy.port);
+    await one.write(encodeRequest("/", { fields: [`X: ${value}`] }));
+    await one.untilGone();
+    one.close();
+    using two = await Http2Client.connect(proxy.port);
+    await two.ask(1, "/", { fields: [["x", value]] });
+    await two.answer(1);
+    two.connection.close();
+    const ends = await proxy.log.count(new RegExp(` end .* requests=${requests} `), 2);
+    assert.equal(ends.length, 2, name);
   }
 });

@@ -78,6 +78,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   readonly #resets: LateResets<Http2Stream>;
   #waiting: Waiting = "nothing";
   readonly #free: Http2Stream[] = [];
+  /** Requests answered. */
   #served = 0;
   /** Requests that have come, and how many had when the client was waited for last. */
   #asked = 0;
@@ -157,8 +158,8 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
     this.#pump.ready(stream);
   }
 
-  over(stream: Http2Stream): void {
-    this.#served++;
+  over(stream: Http2Stream, answered: boolean): void {
+    if (answered) this.#served++;
     if (this.#free.length < MAX_FREE && !this.#over) this.#free.push(stream);
     else stream[Symbol.dispose]();
   }

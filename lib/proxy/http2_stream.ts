@@ -38,8 +38,8 @@ export interface StreamHome {
   readonly bytesTaken: number;
   /** A stream has something for the server, once all that has come is read. */
   ready(stream: Http2Stream): void;
-  /** Request and answer are over: the object may serve another. */
-  over(stream: Http2Stream): void;
+  /** Request and answer are over: the object may serve another. @param answered to the end */
+  over(stream: Http2Stream, answered: boolean): void;
   /** An answer has ended before its request: what still comes of that is refused. */
   resetSoon(stream: Stream<Http2Stream>): void;
 }
@@ -68,6 +68,8 @@ export class Http2Stream implements ClientStream {
   /** Whether an answer has begun: from there on the client may take any time with what it sends. */
   #isAnswered = false;
   #ended = false;
+  /** Whether the client was answered to the end. */
+  #isDone = false;
   #trailers: readonly Field[] | undefined;
   /** The answer's head, until the body's first range goes with it. */
   #answer: AnswerFacts | undefined;
@@ -108,7 +110,7 @@ export class Http2Stream implements ClientStream {
     this.bodyBytes = 0;
     this.request.begin(head, { ended, wireBytes: stream.headBytes });
     this.#expecting = this.request.expectsContinue;
-    this.#isAnswered = false;
+    this.#isAnswered = this.#isDone = false;
     this.#home.ready(this);
   }
 
@@ -286,6 +288,7 @@ export class Http2Stream implements ClientStream {
     const stream = this.#stream;
     // a client need not send what nobody reads (RFC 9113, section 8.1)
     if (stream !== undefined && !this.#ended) this.#home.resetSoon(stream);
+    this.#isDone = true;
     this.#end(this.#ended ? ERROR.noError : undefined, settled);
   }
 
@@ -403,7 +406,7 @@ export class Http2Stream implements ClientStream {
     this.#tunnel = undefined;
     this.#isBegun = false;
     this.#isWaiting = false;
-    this.#home.over(this);
+    this.#home.over(this, this.#isDone);
   }
 
   get #deadlines(): Deadlines {

@@ -232,6 +232,8 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     const plain = errorAnswer(error, { id, accept, page: errorPages.get(status) });
     const answer = encodeOwnAnswer(plain, { method: head?.method, keepAlive: false });
     this.#isUnread = true;
+    // who has not asked in time has not asked
+    if (error.code !== "header_timeout") this.#served++;
     this.#leave(answer, isSlow(error) ? SLOW_LINGER_MS : LINGER_MS);
     const { client } = this;
     const bytesOut = answer.length;

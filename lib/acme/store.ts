@@ -1,5 +1,6 @@
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { parseObject } from "../core/json_object.ts";
+import { writeAll } from "../io/write_all.ts";
 import type {
   Account,
   CertificateState,
@@ -112,7 +113,7 @@ export class AcmeStore implements Keeper {
           truncate: true,
           mode: 0o600,
         });
-        await file.write(new TextEncoder().encode(text));
+        await writeAll(file, new TextEncoder().encode(text));
         await file.sync();
       }
       await Deno.rename(beside, target);

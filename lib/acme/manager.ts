@@ -48,7 +48,10 @@ export interface ManagerOptions {
   readonly store: Keeper;
   readonly board: ChallengeBoard;
   /** What stands against an order for these names, seen from here; undefined where nothing does. */
-  readonly objection: (names: readonly string[]) => Promise<string | undefined>;
+  readonly objection: (
+    names: readonly string[],
+    settings: AcmeSettings,
+  ) => Promise<string | undefined>;
   /** A certificate is in the store: to be served from now on. */
   readonly onObtained: () => Promise<void>;
   readonly tell: (news: AcmeNews) => void;
@@ -195,7 +198,7 @@ export class CertificateManager implements Disposable {
     const name = names[0] ?? "";
     const { store, board, objection, onObtained, tell } = this.#options;
     try {
-      const objected = await objection(names);
+      const objected = await objection(names, settings);
       if (objected !== undefined) return await this.#failed(one, objected, { unreachable: false });
       const authority = await this.#openShared(settings);
       // kept before the CA knows it: the account is found again by its key

@@ -6,7 +6,7 @@ import type { AcmeConfig, Config } from "../config/config.ts";
 import type { Observer } from "../core/event.ts";
 import type { Staged } from "../core/staged.ts";
 import { readNamed, readSecret } from "./read_named.ts";
-import { reachability } from "./reachability.ts";
+import { objectionTo } from "./reachability.ts";
 
 /** What getting certificates works on. */
 export interface AcmeTarget {
@@ -61,7 +61,7 @@ export class AcmeService implements Disposable {
       challenges: challengesOf(acme, config),
     };
     const kept = this.#store === acme.store ? this.#manager : undefined;
-    const manager = kept ?? await this.#open(acme, settings.challenges);
+    const manager = kept ?? await this.#open(acme.store);
     return {
       commit: () => {
         if (manager !== this.#manager) this.#manager?.[Symbol.dispose]();
@@ -79,10 +79,7 @@ export class AcmeService implements Disposable {
     this.#manager?.[Symbol.dispose]();
   }
 
-  async #open(
-    { store: folder, caFile }: AcmeConfig,
-    challenges: readonly ChallengeType[],
-  ): Promise<CertificateManager> {
+  async #open(folder: string): Promise<CertificateManager> {
     const own = new AcmeStore(folder);
     await own.open();
     const { serve, observe, share } = this.#target;
@@ -90,9 +87,10 @@ export class AcmeService implements Disposable {
       store: share === undefined ? own : share(own, () => this.look()),
       board: this.#board,
       // by tls-alpn-01 nobody looks at plain HTTP, which may be somebody else's
-      objection: challenges[0] === "http-01"
-        ? reachability(this.#board, { isPublic: caFile === undefined })
-        : () => Promise.resolve(undefined),
+      objection: async (names, { challenges, ca }) =>
+        challenges[0] === "http-01"
+          ? await objectionTo(names, { board: this.#board, isPublic: ca === undefined })
+          : undefined,
       onObtained: serve,
       tell: (news) => {
         const { names } = news;

@@ -9,27 +9,25 @@ const LOOK_MS = 5_000;
  * against an order: another server's answer, and, at a public CA, a name that nobody knows. Whoever
  * cannot be reached from here may well be reached from there.
  *
- * @returns what stands against an order for some names; undefined where nothing does
+ * @returns what stands against an order for these names; undefined where nothing does
  */
-export function reachability(
-  board: ChallengeBoard,
-  { isPublic }: { isPublic: boolean },
-): (names: readonly string[]) => Promise<string | undefined> {
-  return async (names) => {
-    const token = `look-${crypto.randomUUID()}`;
-    const answer = crypto.randomUUID();
-    const probe = { ...NO_CHALLENGES, tokens: { [token]: answer } };
-    await board.put(probe);
-    try {
-      for (const name of names) {
-        const objection = await look(name, { token, answer, isPublic });
-        if (objection !== undefined) return objection;
-      }
-      return undefined;
-    } finally {
-      await board.remove(probe);
+export async function objectionTo(
+  names: readonly string[],
+  { board, isPublic }: { board: ChallengeBoard; isPublic: boolean },
+): Promise<string | undefined> {
+  const token = `look-${crypto.randomUUID()}`;
+  const answer = crypto.randomUUID();
+  const probe = { ...NO_CHALLENGES, tokens: { [token]: answer } };
+  await board.put(probe);
+  try {
+    for (const name of names) {
+      const objection = await look(name, { token, answer, isPublic });
+      if (objection !== undefined) return objection;
     }
-  };
+    return undefined;
+  } finally {
+    await board.remove(probe);
+  }
 }
 
 async function look(

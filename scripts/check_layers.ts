@@ -89,7 +89,7 @@ const MAY_IMPORT = {
   log: ["io", "core"],
   tls: ["certificates", "ports", "io", "core"],
   cluster: ["acme", "core"],
-  acme: ["io", "core"],
+  acme: ["certificates", "io", "core"],
   ports: ["io", "core"],
   certificates: ["io", "core"],
   http1: ["http", "io", "core"],

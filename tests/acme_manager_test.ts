@@ -188,6 +188,32 @@ Deno.test("a certificate that could not be stored is fetched again rather than o
   assert.equal((await store.certificate("full.example.test"))?.key, order?.key);
 });
 
+Deno.test("a certificate that is no longer whole in the store is ordered anew", async () => {
+  await using acme = await setUp();
+  const { settings, store, folder } = acme;
+  const name = "damaged.example.test";
+  let told = acme.next();
+  acme.make().manage(settings, [[name]]);
+  await told;
+  const of = await store.certificate(name);
+  assert.ok(of !== undefined);
+  const damage = [
+    ["privkey.pem", ""],
+    ["privkey.pem", (await acme.store.account(settings.directory))?.key ?? ""],
+    // the leaf is whole
+    ["fullchain.pem", of.chain.slice(0, -100)],
+  ] as const;
+  for (const [file, text] of damage) {
+    await store.saveCertificate(name, of);
+    await Deno.writeTextFile(`${folder}/${name}/${file}`, text);
+    told = acme.next();
+    const manager = acme.make();
+    manager.manage(settings, [[name]]);
+    assert.equal((await told).kind, "obtained");
+    await manager.idle;
+  }
+});
+
 Deno.test("an account whose making was cut short is found by its key", async () => {
   await using acme = await setUp();
   const { settings, store } = acme;

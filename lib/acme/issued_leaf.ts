@@ -1,4 +1,6 @@
 import { createHash, X509Certificate } from "node:crypto";
+import { readCertificate } from "../certificates/certificate.ts";
+import type { IssuedCertificate } from "./keeper.ts";
 import { renewalIdentifier, type Validity } from "./renewal.ts";
 
 /** What renewing goes by of a certificate that a CA has issued. */
@@ -11,9 +13,13 @@ export interface IssuedLeaf extends Validity {
   readonly chance: number;
 }
 
-/** Reads the leaf of a PEM chain; undefined where that is none. */
-export async function readIssuedLeaf(chain: string): Promise<IssuedLeaf | undefined> {
+/** Reads the leaf of a chain; undefined where that is none, or is not whole together with its key. */
+export async function readIssuedLeaf(
+  { chain, key }: IssuedCertificate,
+): Promise<IssuedLeaf | undefined> {
   try {
+    // as it is served, or not
+    await readCertificate({ cert: chain, key }, { cert: "fullchain.pem", key: "privkey.pem" });
     const leaf = new X509Certificate(chain);
     const digest = createHash("sha256").update(leaf.raw).digest();
     return {

@@ -165,7 +165,7 @@ export class CertificateManager implements Disposable {
     const name = names[0] ?? "";
     const { store, now } = this.#options;
     const stored = await store.certificate(name);
-    const leaf = stored && await readIssuedLeaf(stored.chain);
+    const leaf = stored && await readIssuedLeaf(stored);
     const { failures, reason, notBefore } = await store.state(name);
     // what is further ahead is of a clock that was wrong
     const pausesUntil = notBefore > now() + LONGEST_PAUSE_MS ? 0 : notBefore;
@@ -216,7 +216,7 @@ export class CertificateManager implements Disposable {
       await store.saveCertificate(name, issued);
       await store.saveOrder(name, undefined);
       await store.saveState(name, NO_FAILURE);
-      const got = await readIssuedLeaf(issued.chain);
+      const got = await readIssuedLeaf(issued);
       const due = await this.#due(names, got);
       one.status = { names, notAfter: got?.notAfter, due, failures: 0, reason: "" };
       tell({ kind: "obtained", names, notAfter: got?.notAfter ?? 0 });

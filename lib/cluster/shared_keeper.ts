@@ -146,7 +146,7 @@ function stateKey(name: string): string {
 
 async function endOf(certificate: IssuedCertificate | undefined): Promise<number> {
   if (certificate === undefined) return 0;
-  return (await readIssuedLeaf(certificate.chain))?.notAfter ?? 0;
+  return (await readIssuedLeaf(certificate))?.notAfter ?? 0;
 }
 
 /** That it is away is told by whoever watches it. */

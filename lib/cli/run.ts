@@ -327,6 +327,7 @@ function startReloading(
     path,
     apply: (next) => applyAll(next, { app, log, monitor, admin, acme }),
     onApplied: (current) => watch(current, { path, expiry, filesWatch, configWatch }),
+    onLost: () => acme.look(),
     observe,
   });
   watch(loaded, { path, expiry, filesWatch, configWatch });

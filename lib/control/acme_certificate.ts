@@ -24,11 +24,17 @@ export async function standInFor(entry: CertificateConfig): Promise<Certificate>
   return { ...certificate, digest: "stand-in", placeholder: true };
 }
 
-/** Has a stand-in be read where a CA has not given the certificate yet. */
+/**
+ * Has a stand-in be read where a CA has not given the certificate yet.
+ *
+ * @param held the one that is served, where the store has lost it: it is as good as it was
+ */
 export function orStandIn(
   read: (entry: CertificateConfig) => Promise<Certificate>,
+  held: (entry: CertificateConfig) => Certificate | undefined = () => undefined,
 ): (entry: CertificateConfig) => Promise<Certificate> {
-  return async (entry) => await isMissing(entry) ? await standInFor(entry) : await read(entry);
+  return async (entry) =>
+    await isMissing(entry) ? held(entry) ?? await standInFor(entry) : await read(entry);
 }
 
 /** Whether a CA's certificate is not there yet, or no longer whole: then it is asked for. */

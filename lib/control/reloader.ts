@@ -1,7 +1,8 @@
 import { asProxyError, messageOf, ProxyError } from "../core/errors.ts";
+import type { CertificateConfig } from "../config/config.ts";
 import { formatProblem } from "../config/problem.ts";
 import type { Observer } from "../core/event.ts";
-import { loadCertificateSettled } from "../certificates/certificate.ts";
+import { type Certificate, loadCertificateSettled } from "../certificates/certificate.ts";
 import { orStandIn } from "./acme_certificate.ts";
 import { EngineTrials } from "./engine_trial.ts";
 import { notPermitted } from "./fence.ts";
@@ -17,6 +18,8 @@ export interface ReloadTarget {
   readonly apply: (next: LoadedConfig) => Promise<readonly string[]>;
   /** Called with what is in force after each change. */
   readonly onApplied: (current: LoadedConfig) => void;
+  /** Called where a certificate from a CA that is served is no longer whole in its store. */
+  readonly onLost: () => void;
   readonly observe: Observer;
 }
 
@@ -35,6 +38,11 @@ export class Reloader {
   /** Those that wait to begin. */
   readonly #waiting = new Map<ReloadKind, Promise<void>>();
   #stopped = false;
+  /** A pair may be half replaced when it is looked at: the certificate new, the key still old. */
+  readonly #read: CertificateReader = orStandIn(
+    (paths) => loadCertificateSettled(paths, { attempts: 10, delayMs: 200 }),
+    (entry) => this.#held(entry),
+  );
 
   constructor(current: LoadedConfig, target: ReloadTarget) {
     this.#current = current;
@@ -77,7 +85,7 @@ export class Reloader {
       const file = await loadConfigFile(path, {
         now: new Date(),
         expiredIsError: false,
-        readCertificate: readSettled,
+        readCertificate: this.#read,
         trials: this.#trials,
         objections: (config) => notPermitted(config, path),
       });
@@ -94,7 +102,7 @@ export class Reloader {
   async #reloadNamedFiles(reason: string): Promise<void> {
     try {
       const next = await loadFiles(this.#current.config, {
-        read: readSettled,
+        read: this.#read,
         trials: this.#trials,
         // who asks has a reason to, so all is read
         known: ASKED.has(reason) ? undefined : this.#current,
@@ -105,6 +113,18 @@ export class Reloader {
     } catch (error) {
       this.#target.observe({ kind: "reload_failed", reason, problems: [messageOf(error)] });
     }
+  }
+
+  /** The certificate of a CA that is in force; undefined where none is. */
+  #held({ cert }: CertificateConfig): Certificate | undefined {
+    const { config, certificates } = this.#current;
+    const index = config.certificates.findIndex((one) =>
+      one.acme !== undefined && one.cert === cert
+    );
+    const certificate = certificates[index];
+    if (certificate === undefined || certificate.placeholder === true) return undefined;
+    this.#target.onLost();
+    return certificate;
   }
 
   async #apply(
@@ -127,8 +147,3 @@ export class Reloader {
 
 /** Reasons that are somebody's wish. */
 const ASKED: ReadonlySet<string> = new Set(["SIGHUP", "POST /reload"]);
-
-/** A pair may be half replaced when it is looked at: the certificate new, the key still old. */
-const readSettled: CertificateReader = orStandIn((paths) =>
-  loadCertificateSettled(paths, { attempts: 10, delayMs: 200 })
-);

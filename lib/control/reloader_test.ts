@@ -31,6 +31,8 @@ async function reloading(file: ConfigFile, { byFlags = false } = {}) {
       return ["something changed"];
     },
     onApplied: (current: LoadedConfig) => void target.inForce.push(current),
+    lost: 0,
+    onLost: () => void target.lost++,
     observe: (event: ProxyEvent) => void events.push(event),
   };
   const portOf = ({ config }: LoadedConfig) => config.listeners[0]?.listen.port;
@@ -171,4 +173,26 @@ Deno.test("reloadFiles() reads what has changed alone, unless somebody asks", as
   await reloader.reloadFiles("SIGHUP");
   assert.equal(target.applied.length, 2);
   assert.notEqual(second?.certificates[0], first?.certificates[0]);
+});
+
+Deno.test("a certificate from a CA goes on where its store has lost it", async () => {
+  const certificates = '[{ acme: ["localhost"] }]';
+  const acme = "acme: { accept_terms: true }";
+  const text = yaml(1).replace(/certificates:.*/, `certificates: ${certificates}\n${acme}`);
+  await using file = await ConfigFile.create(text);
+  const folder = `${file.folder}/acme/localhost`;
+  await Deno.mkdir(folder, { recursive: true });
+  await Deno.copyFile(ec.cert, `${folder}/fullchain.pem`);
+  await Deno.copyFile(ec.key, `${folder}/privkey.pem`);
+  const { reloader, target } = await reloading(file);
+  await reloader.reload("SIGHUP");
+  assert.equal(target.lost, 0);
+  const served = target.inForce.at(-1)?.certificates;
+  assert.equal(served?.[0]?.placeholder, undefined);
+  await Deno.remove(`${folder}/privkey.pem`);
+  await reloader.reload("SIGHUP");
+  await reloader.reloadFiles("SIGHUP");
+  assert.equal(target.lost, 2);
+  assert.equal(target.inForce.length, 3);
+  for (const { certificates } of target.inForce) assert.deepEqual(certificates, served);
 });

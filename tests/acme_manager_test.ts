@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
+import { Authority } from "../lib/acme/authority.ts";
 import {
   ChallengeBoard,
   NO_CHALLENGES,
@@ -246,6 +247,56 @@ Deno.test("a pause by a clock that was days ahead is none", async () => {
   const told = acme.next();
   acme.make().manage(acme.settings, [["early.example.test"]]);
   assert.equal((await told).kind, "obtained");
+});
+
+Deno.test("a certificate that is due as soon as it is there is not ordered again at once", async () => {
+  await using acme = await setUp();
+  const name = "early.example.test";
+  acme.moveClock(10 * 365 * DAY_MS);
+  const manager = acme.make();
+  const told = acme.next();
+  manager.manage(acme.settings, [[name]]);
+  for (const failures of [1, 2]) {
+    await (failures === 1 ? told : manager.look());
+    await manager.idle;
+    assert.equal(acme.pebble.log.matching(/Issued certificate serial/).length, failures);
+    assert.deepEqual(
+      acme.news.slice(-2).map((one) => one.kind === "failed" ? one.reason : one.kind),
+      [
+        "obtained",
+        "what the CA has given is served and is due again at once: is the clock of this machine right?",
+      ],
+    );
+    assert.equal(manager.statuses[0]?.failures, failures);
+    assert.equal((await acme.store.state(name)).failures, failures);
+    acme.moveClock(120_000);
+  }
+});
+
+Deno.test("what is no certificate for the names that were asked for is not kept", async () => {
+  await using acme = await setUp();
+  let told = acme.next();
+  acme.make().manage(acme.settings, [["ours.example.test"]]);
+  await told;
+  const ours = await acme.store.certificate("ours.example.test");
+  assert.ok(ours !== undefined);
+  const { order } = Authority.prototype;
+  try {
+    for (const chain of [ours.chain, "none"]) {
+      Authority.prototype.order = () => Promise.resolve({ ...ours, chain });
+      told = acme.next();
+      const manager = acme.make();
+      const name = `other${chain.length}.example.test`;
+      manager.manage(acme.settings, [[name]]);
+      const failed = await told;
+      assert.match(failed.kind === "failed" ? failed.reason : "", /no certificate for these names/);
+      await manager.idle;
+      assert.equal(await acme.store.certificate(name), undefined);
+      assert.ok((manager.statuses[0]?.due ?? 0) > Date.now() + 50_000);
+    }
+  } finally {
+    Authority.prototype.order = order;
+  }
 });
 
 Deno.test("a CA that is down costs nothing but time", async () => {

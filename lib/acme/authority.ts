@@ -41,9 +41,9 @@ export class OrderError extends Error {
   /** Whether the CA could not be asked at all: then nothing of its limits was used up. */
   readonly unreachable: boolean;
 
-  constructor(message: string, options: { cause: unknown; unreachable: boolean }) {
-    super(message, { cause: options.cause });
-    this.unreachable = options.unreachable;
+  constructor(message: string, { unreachable, ...of }: { cause?: unknown; unreachable: boolean }) {
+    super(message, of);
+    this.unreachable = unreachable;
   }
 }
 

@@ -65,6 +65,16 @@ const BUSY_MS = 5_000;
 /** Milliseconds after which due dates are looked at in any case: a CA may have changed its mind. */
 const LOOK_MS = 6 * 3_600_000;
 
+/** The CA was asked. */
+const REFUSED = { unreachable: false };
+
+const NOT_OURS =
+  "what the CA has given is no certificate for these names with the key of the order";
+
+/** Else the next would be ordered at once, and so on for as long as the CA lets us. */
+const DUE_AT_ONCE =
+  "what the CA has given is served and is due again at once: is the clock of this machine right?";
+
 interface Managed {
   readonly names: readonly string[];
   status: AcmeStatus;
@@ -180,7 +190,7 @@ export class CertificateManager implements Disposable {
 
   /** When to ask for a certificate: at once where there is none for all of these names. */
   async #due(names: readonly string[], leaf: IssuedLeaf | undefined): Promise<number> {
-    if (leaf === undefined || !names.every((name) => leaf.names.includes(name))) return 0;
+    if (leaf === undefined || !isFor(leaf, names)) return 0;
     const { renewBefore } = this.#settings ?? {};
     const window = await this.#window(leaf);
     return renewalTime(leaf, { renewBefore, window, chance: leaf.chance });
@@ -199,7 +209,7 @@ export class CertificateManager implements Disposable {
     const { store, board, objection, onObtained, tell } = this.#options;
     try {
       const objected = await objection(names, settings);
-      if (objected !== undefined) return await this.#failed(one, objected, { unreachable: false });
+      if (objected !== undefined) return await this.#failed(one, objected, REFUSED);
       const authority = await this.#openShared(settings);
       // kept before the CA knows it: the account is found again by its key
       await store.saveAccount(settings.directory, authority.account);
@@ -213,14 +223,19 @@ export class CertificateManager implements Disposable {
         placed: (order: PlacedOrder) => store.saveOrder(name, order),
       };
       const issued = await authority.order({ names, challenges, replaces }, { board, memory });
+      const got = await readIssuedLeaf(issued);
+      if (got === undefined || !isFor(got, names)) throw new OrderError(NOT_OURS, REFUSED);
       await store.saveCertificate(name, issued);
       await store.saveOrder(name, undefined);
-      await store.saveState(name, NO_FAILURE);
-      const got = await readIssuedLeaf(issued);
+      const { notAfter } = got;
       const due = await this.#due(names, got);
-      one.status = { names, notAfter: got?.notAfter, due, failures: 0, reason: "" };
-      tell({ kind: "obtained", names, notAfter: got?.notAfter ?? 0 });
+      const isDue = due <= this.#options.now();
+      const failures = isDue ? one.status.failures : 0;
+      one.status = { names, notAfter, due, failures, reason: "" };
+      if (!isDue) await store.saveState(name, NO_FAILURE);
+      tell({ kind: "obtained", names, notAfter });
       await onObtained();
+      if (isDue) await this.#failed(one, DUE_AT_ONCE, REFUSED);
     } catch (error) {
       const isOrders = error instanceof OrderError;
       const unreachable = isOrders && error.unreachable;
@@ -258,6 +273,10 @@ export class CertificateManager implements Disposable {
     return this.#authority ??= this.#options.store.account(settings.directory)
       .then((account) => Authority.open(settings, account));
   }
+}
+
+function isFor(leaf: IssuedLeaf, names: readonly string[]): boolean {
+  return names.every((name) => leaf.names.includes(name));
 }
 
 function unknown(names: readonly string[]): AcmeStatus {

@@ -53,16 +53,19 @@ export class SharedKeeper implements Keeper {
     await this.#share(accountKey(directory), account);
   }
 
-  /** The one that ends last: of the two places either may have been away. */
+  /**
+   * The one that was issued last: of the two places either may have been away. It may well end first,
+   * as one of another CA.
+   */
   async certificate(name: string): Promise<IssuedCertificate | undefined> {
     const own = await this.#store.certificate(name);
     const shared = await this.#shared(certificateKey(name), parseCertificate);
-    const [ownEnd, sharedEnd] = await Promise.all([endOf(own), endOf(shared)]);
-    if (shared !== undefined && sharedEnd > ownEnd) {
+    const [ownStart, sharedStart] = await Promise.all([startOf(own), startOf(shared)]);
+    if (shared !== undefined && sharedStart > ownStart) {
       await this.#store.saveCertificate(name, shared);
       return shared;
     }
-    if (own !== undefined && ownEnd > sharedEnd) await this.#share(certificateKey(name), own);
+    if (own !== undefined && ownStart > sharedStart) await this.#share(certificateKey(name), own);
     return own;
   }
 
@@ -144,9 +147,9 @@ function stateKey(name: string): string {
   return `acme:state:${name}`;
 }
 
-async function endOf(certificate: IssuedCertificate | undefined): Promise<number> {
+async function startOf(certificate: IssuedCertificate | undefined): Promise<number> {
   if (certificate === undefined) return 0;
-  return (await readIssuedLeaf(certificate))?.notAfter ?? 0;
+  return (await readIssuedLeaf(certificate))?.notBefore ?? 0;
 }
 
 /** That it is away is told by whoever watches it. */

@@ -40,7 +40,8 @@ async function statusOf(admin: string): Promise<Status> {
 
 async function askAdmin(url: string, init: RequestInit = {}) {
   const response = await fetch(url, init);
-  return { status: response.status, text: await response.text(), headers: response.headers };
+  const { status, statusText, headers } = response;
+  return { status, statusText, text: await response.text(), headers };
 }
 
 Deno.test("admin tells how the proxy is, and how it was", async () => {
@@ -166,7 +167,7 @@ Deno.test("admin tells of a server that the file has drain what it tells of one 
   const states = (await statusOf(admin)).backends[0]?.servers.map(({ state }) => state);
   assert.deepEqual(states, ["draining", "unchecked"]);
   const undone = await askAdmin(`${admin}/drain/app/${one.address}`, { method: "DELETE" });
-  assert.equal(undone.status, 409);
+  assert.deepEqual([undone.status, undone.statusText], [409, "Conflict"]);
   assert.match(undone.text, /"The configuration has it drain"/);
   const { text } = await askAdmin(`${admin}/metrics`);
   for (const [server, up, drained] of [[one, 0, 1], [two, 1, 0]] as const) {

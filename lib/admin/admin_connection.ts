@@ -12,6 +12,7 @@ import {
 import { RequestStream } from "../http1/request_stream.ts";
 import { errorAnswer, statusOf } from "../http/error_answer.ts";
 import { field } from "../http/field.ts";
+import { reasonOf } from "../http/status.ts";
 import type { Connection } from "../io/connection.ts";
 import type { AdminRequest } from "./admin_access.ts";
 
@@ -223,21 +224,8 @@ function connection(goesOn: boolean): Record<string, string> {
 
 function headOf({ status, headers }: Response, more: Readonly<Record<string, string>>): Uint8Array {
   const fields = [...headers, ...Object.entries(more)].map(([name, value]) => field(name, value));
-  return encodeResponseHead({ status, reason: REASONS[status] ?? "", fields });
+  return encodeResponseHead({ status, reason: reasonOf(status), fields });
 }
-
-/** RFC 9110, section 15, of those that are answered. */
-const REASONS: Readonly<Record<number, string>> = {
-  200: "OK",
-  401: "Unauthorized",
-  403: "Forbidden",
-  404: "Not Found",
-  405: "Method Not Allowed",
-  421: "Misdirected Request",
-  422: "Unprocessable Content",
-  500: "Internal Server Error",
-  503: "Service Unavailable",
-};
 
 function chunk(bytes: Uint8Array): Uint8Array {
   return joinBytes([encodeLatin1(`${bytes.length.toString(16)}\r\n`), bytes, CRLF]);

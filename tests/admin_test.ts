@@ -221,6 +221,26 @@ Deno.test("admin reloads when it is asked to, and says what was wrong", async ()
   await assert.rejects(fetch(`${admin}/healthz`), "it is off");
 });
 
+Deno.test("admin whose port is taken says so as listeners do, at start and to a reload", async () => {
+  await using backend = await startNamed("app");
+  using other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = other.addr;
+  const taken = await yaml([backend.address], `admin: { listen: "127.0.0.1:${port}" }`);
+  const message = new RegExp(
+    `Cannot listen on 127\\.0\\.0\\.1:${port}: another program has it; sudo ss .*:${port}"`,
+  );
+  await assert.rejects(startConfigured(taken), (error) => {
+    assert.ok(error instanceof NotStarted);
+    assert.match(error.says.join("\n"), message);
+    return true;
+  });
+  await using proxy = await startConfigured(await yaml([backend.address]));
+  const admin = await adminOf(proxy);
+  await proxy.config.write(taken);
+  const { text } = await askAdmin(`${admin}/reload`, { method: "POST" });
+  assert.match(JSON.parse(text).details[0], message);
+});
+
 Deno.test("admin beyond this machine asks for a token, with exactly the permissions printed", async () => {
   await using backend = await startNamed("app");
   const [listen, port] = [await unusedPort(), await unusedPort()];

@@ -1,8 +1,8 @@
 import type { AdminConfig } from "../config/config.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import type { Staged } from "../core/staged.ts";
-import { messageOf, ProxyError } from "../core/errors.ts";
 import { ReservedDescriptors } from "../ports/descriptors.ts";
+import { cannotListen } from "../ports/shared_port.ts";
 import { AdminServer } from "../admin/admin_server.ts";
 import { type AdminActions, serveAdmin } from "../admin/admin.ts";
 import type { AccessRules } from "../admin/admin_access.ts";
@@ -89,10 +89,7 @@ export class AdminService implements AsyncDisposable {
       };
     } catch (error) {
       clearInterval(every);
-      throw new ProxyError(
-        "bad_config",
-        `Cannot listen on ${formatAddress(address)} for admin: ${messageOf(error)}`,
-      );
+      throw cannotListen(address, error);
     }
   }
 

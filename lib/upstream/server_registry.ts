@@ -120,8 +120,10 @@ export class ServerRegistry {
       const { backend, endpoint, host, settings } = key;
       const { deadlines, observe, counters, checked } = this.#options;
       const name = formatServerAddress(endpoint);
-      // what runs at a server whose settings were others takes places at this one
-      const load = this.#named({ backend, server: name })[0]?.places ??
+      // what runs at a server whose settings were others takes places at this one, and so does what
+      // another name has sent to the address
+      const same = { backend, server: name };
+      const load = (this.#named(same)[0] ?? namedIn(staged, same)[0])?.places ??
         counters.count(`server ${backend} ${name}`);
       const server = new Server({
         ...{ backend, endpoint, host, settings, deadlines, observe, load, checked },
@@ -166,15 +168,18 @@ export class ServerRegistry {
     };
   }
 
-  /** All servers, as they are now. */
+  /** All servers, as they are now; an address that several names have is one, as it has one name. */
   views(): readonly ServerView[] {
-    return [...this.#kept.values()].flatMap((kept) => {
-      const drains = this.#draining.has(kept);
-      return serversOf(kept).map(({ backend, name, state, health, load, connections }) => ({
-        ...{ backend, name, state, health, drains, load },
-        idleConnections: connections.idleCount,
-      }));
-    });
+    const views = new Map<string, ServerView>();
+    for (const kept of this.#kept.values()) {
+      for (const server of serversOf(kept)) {
+        const key = drainKey(server.backend, server.name);
+        const view = viewOf(server, this.#draining.has(kept));
+        const before = views.get(key);
+        views.set(key, before === undefined ? view : bothAsOne(before, view));
+      }
+    }
+    return [...views.values()];
   }
 
   /**
@@ -205,8 +210,8 @@ export class ServerRegistry {
     return this.#drained.has(drainKey(backend, name));
   }
 
-  #named({ backend, server }: ServerName): Server[] {
-    return this.#servers().filter((kept) => kept.backend === backend && kept.name === server);
+  #named(name: ServerName): Server[] {
+    return namedIn(this.#kept, name);
   }
 
   #servers(): Server[] {
@@ -235,6 +240,30 @@ export interface StagedServers extends Staged {
 function serversOf(kept: Kept): readonly Server[] {
   return kept instanceof ServerGroup ? kept.servers : [kept];
 }
+
+function namedIn(all: ReadonlyMap<string, Kept>, { backend, server }: ServerName): Server[] {
+  return [...all.values()].flatMap(serversOf)
+    .filter((kept) => kept.backend === backend && kept.name === server);
+}
+
+function viewOf(
+  { backend, name, state, health, load, connections }: Server,
+  drains: boolean,
+): ServerView {
+  return { backend, name, state, health, drains, load, idleConnections: connections.idleCount };
+}
+
+/** As good as the better of the two. */
+function bothAsOne(a: ServerView, b: ServerView): ServerView {
+  const isUsed = ({ state, drains }: ServerView) => !drains && !OUT.has(state);
+  return {
+    ...(isUsed(a) || !isUsed(b) ? a : b),
+    idleConnections: a.idleConnections + b.idleConnections,
+  };
+}
+
+/** Of who gets no new requests. */
+const OUT: ReadonlySet<ServerState> = new Set(["down", "ejected", "draining"]);
 
 function drainKey(backend: string, server: string): string {
   return `${backend} ${server}`;

@@ -114,6 +114,31 @@ Deno.test("ServerRegistry tells which servers the configuration has drain", SANI
   registry.close();
 });
 
+Deno.test("ServerRegistry shows an address once that two names have, by the better of the two", async () => {
+  const { registry } = newRegistry();
+  const staged = registry.stage();
+  const groups = ["localhost", "LOCALHOST"].map((host) =>
+    staged.group({
+      ...KEY,
+      settings: { ...KEY.settings, health: undefined },
+      name: { kind: "dns", host, port: 80 },
+      resolve: { server: undefined, networks: ["127.0.0.0/8"], timeout: 5_000, interval: 60_000 },
+    })
+  );
+  await staged.ready();
+  staged.commit();
+  const [one, other] = groups.flatMap(({ servers }) => servers);
+  assert.ok(one !== undefined && other !== undefined && one !== other);
+  for (const server of [one, other]) server.enter(0);
+  const shown = () => registry.views().map(({ name, state, load }) => [name, state, load]);
+  assert.deepEqual(shown(), [["127.0.0.1:80", "unchecked", 2]]);
+  one.fail(REFUSED, () => true);
+  assert.deepEqual(shown(), [["127.0.0.1:80", "unchecked", 2]]);
+  other.fail(REFUSED, () => true);
+  assert.deepEqual(shown(), [["127.0.0.1:80", "ejected", 2]]);
+  registry.close();
+});
+
 Deno.test(
   "ServerRegistry drains what was asked for while a configuration is made ready",
   SANITIZED,

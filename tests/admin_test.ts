@@ -177,6 +177,24 @@ Deno.test("admin tells of a server that the file has drain what it tells of one 
   }
 });
 
+Deno.test("admin has each sample of the metrics once, also of a certificate that is given twice", async () => {
+  const { ec: { cert, key } } = await testCertificates();
+  await using proxy = await startConfigured(`
+listeners: [{ listen: "127.0.0.1:0" }]
+certificates:
+  - { cert: ${cert}, key: ${key}, hosts: [a.test] }
+  - { cert: ${cert}, key: ${key}, hosts: [b.test] }
+backends: { app: { servers: ["127.0.0.1:9"] } }
+routes: [{ backend: app }]
+admin: { listen: "127.0.0.1:0" }
+`);
+  const { text } = await askAdmin(`${await adminOf(proxy)}/metrics`);
+  const samples = text.split("\n").filter((line) => /^[a-z]/.test(line))
+    .map((line) => line.slice(0, line.lastIndexOf(" ")));
+  assert.ok(samples.some((sample) => sample.startsWith("tls_proxy_certificate_expiry")));
+  assert.deepEqual(samples, [...new Set(samples)]);
+});
+
 Deno.test("admin changes nothing by GET, and nothing for a page of another origin", async () => {
   await using backend = await startNamed("app");
   await using proxy = await startConfigured(await yaml([backend.address]));

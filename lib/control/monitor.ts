@@ -187,10 +187,9 @@ export class Monitor implements Disposable {
       gauge(
         "tls_proxy_certificate_expiry_timestamp_seconds",
         "When a certificate expires, in seconds since 1970.",
-        certificates.map(({ file, notAfter }) => [
-          { certificate: file },
-          new Date(notAfter).getTime() / 1000,
-        ]),
+        // a file may stand there several times, each for other names
+        [...new Map(certificates.map(({ file, notAfter }) => [file, notAfter]))]
+          .map(([certificate, notAfter]) => [{ certificate }, new Date(notAfter).getTime() / 1000]),
       ),
       ...acmeFamilies(watched.acme),
       gauge("tls_proxy_workers", "Threads that serve.", [[{}, watched.workers.running]]),

@@ -53,6 +53,9 @@ const RSA_PSS_SCHEMES: Numbers = [0x0804, 0x0805, 0x0806];
 const RSA_PKCS1_SCHEMES: Numbers = [0x0401, 0x0501, 0x0601];
 const ED25519_SCHEMES: Numbers = [0x0807];
 
+/** What all browsers verify: some know no Ed25519, and no P-521. */
+export const BROWSER_SCHEMES: Numbers = [0x0403, 0x0503, ...RSA_PSS_SCHEMES, ...RSA_PKCS1_SCHEMES];
+
 /** TLS 1.2 suites that this runtime has, by the signature they need (RFC 5289, RFC 7905). */
 const ECDSA_SUITES: Numbers = [0xc02b, 0xc02c, 0xcca9];
 const RSA_SUITES: Numbers = [0xc02f, 0xc030, 0xcca8];

@@ -4,7 +4,8 @@ import { ownAnswerOf } from "./own_answers.ts";
 import { normalizeHostName } from "../core/host_name.ts";
 import { certificateCovers } from "../certificates/certificate_store.ts";
 import { type Resolution, resolveRequest } from "./resolve.ts";
-import type { LoadedConfig } from "./snapshot.ts";
+import { browserAbilities } from "../tls/admission.ts";
+import { type LoadedConfig, tlsPolicyOf } from "./snapshot.ts";
 
 /** An expectation that the configuration does not meet. */
 export interface FailedTest {
@@ -18,8 +19,9 @@ export function runConfigTests(loaded: LoadedConfig): FailedTest[] {
   const listeners = loaded.config.listeners.filter((listener) => listener.kind === "tls");
   const strictSni = listeners.some(({ tls }) => tls.strictSni);
   // `auto` takes the engine that knows, where it is there
-  const seesCertificate = loaded.certificates.length === 1 ||
-    listeners.some(({ engine }) => engine !== "deno");
+  const knowing = listeners.find(({ engine }) => engine !== "deno");
+  const client = knowing && browserAbilities(tlsPolicyOf(knowing));
+  const seesCertificate = loaded.certificates.length === 1 || knowing !== undefined;
   return loaded.config.tests.flatMap((test, index): FailedTest[] => {
     if (loaded.certificates.length === 0) {
       return [{ path: ["tests", index], message: "there is no TLS listener that could be asked" }];
@@ -28,7 +30,7 @@ export function runConfigTests(loaded: LoadedConfig): FailedTest[] {
     // a client names no address in its handshake (RFC 6066, section 3)
     const sni = test.sni ?? (host === undefined ? undefined : normalizeHostName(host));
     const found = resolveRequest(loaded, {
-      ...{ sni, host, path: test.path, strictSni, seesCertificate },
+      ...{ sni, host, path: test.path, strictSni, client, seesCertificate },
     });
     return failures(test, found, { host, path: test.path }).map(({ key, message }) => ({
       path: ["tests", index, "expect", key],

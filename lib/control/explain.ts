@@ -10,7 +10,8 @@ import { describeBackend } from "./describe_backend.ts";
 import { clientAuthRules } from "./trust.ts";
 import { describeTls } from "./describe_tls.ts";
 import { resolveRequest, resolveRoute } from "./resolve.ts";
-import { engineOf, type LoadedConfig } from "./snapshot.ts";
+import { browserAbilities } from "../tls/admission.ts";
+import { engineOf, type LoadedConfig, tlsPolicyOf } from "./snapshot.ts";
 
 /** What would become of a request, and why: a value for programs, `explanationLines` for people. */
 export interface Explanation {
@@ -134,6 +135,7 @@ function explainTls(
     host: tcp ? undefined : host,
     path: tcp ? undefined : targetOf(url),
     strictSni: listener.tls.strictSni,
+    client: engine.engine === "openssl" ? browserAbilities(tlsPolicyOf(listener)) : undefined,
     seesCertificate: engine.engine === "openssl" || loaded.certificates.length === 1,
   });
   const common = {

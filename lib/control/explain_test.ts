@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { loadedConfig } from "../../tests/support/loaded_config.ts";
+import { loadedConfig, paperCertificate } from "../../tests/support/loaded_config.ts";
+import { runConfigTests } from "./config_tests.ts";
 import { explainRequest, explanationLines } from "./explain.ts";
 
 const loaded = loadedConfig(`
@@ -87,6 +88,30 @@ routes: [{ hosts: [a.test], backend: one }]
     const { listener } = explainRequest(loaded, { url, sni: undefined, now: new Date() });
     assert.equal(listener.address, address, url);
   }
+});
+
+Deno.test("explainRequest() takes of several certificates for a name that of a browser", () => {
+  const rsaOnly = "tls: { ciphers: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256] }";
+  const loaded = loadedConfig(
+    `
+listeners:
+  - { listen: ":1" }
+  - { listen: ":2", ${rsaOnly} }
+  - { listen: ":3", engine: deno }
+certificates: [{ cert: rsa.crt, key: k }, { cert: ecdsa.crt, key: k }]
+backends: { one: { servers: ["h:1"] } }
+routes: [{ backend: one }]
+tests: [{ host: a.test, expect: { certificate: ecdsa.crt } }]
+`,
+    (label) =>
+      paperCertificate(["a.test"], { label, keyType: label === "rsa.crt" ? "RSA" : "ECDSA" }),
+  );
+  const given = [1, 2, 3].map((port) =>
+    explainRequest(loaded, { url: `a.test:${port}`, sni: undefined, now: new Date() })
+      .certificate?.file
+  );
+  assert.deepEqual(given, ["ecdsa.crt", "rsa.crt", "rsa.crt"]);
+  assert.deepEqual(runConfigTests(loaded), []);
 });
 
 Deno.test("explainRequest() says what is misdirected without TLS, be it an exception or not", () => {

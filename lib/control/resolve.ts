@@ -4,7 +4,7 @@ import type { LoadedConfig } from "./snapshot.ts";
 import { certificateStore, routerOf } from "./snapshot.ts";
 import { clientAuthRules } from "./trust.ts";
 import { isMisdirected, isUnderOtherAuth } from "../proxy/misdirected.ts";
-import type { Selection } from "../certificates/certificate_store.ts";
+import type { ClientAbilities, Selection } from "../certificates/certificate_store.ts";
 
 /** A request, as far as certificates and routes depend on it. */
 export interface RequestQuestion {
@@ -15,6 +15,8 @@ export interface RequestQuestion {
   readonly strictSni: boolean;
   /** What conditions of routes look at; by default a GET without header fields. */
   readonly request?: ConditionFacts | undefined;
+  /** What the client can verify; undefined where the engine does not look at it. */
+  readonly client?: ClientAbilities | undefined;
   /** Whether the engine knows which certificate a client was given. */
   readonly seesCertificate: boolean;
 }
@@ -44,7 +46,7 @@ const PLAIN_REQUEST: ConditionFacts = { method: "GET", values: () => [] };
 
 /** Decides as the data path does, by the same store, rule and router. */
 export function resolveRequest(loaded: LoadedConfig, question: RequestQuestion): Resolution {
-  const { sni, host, strictSni, seesCertificate } = question;
+  const { sni, host, strictSni, client, seesCertificate } = question;
   const router = routerOf(loaded.config);
   if (router.passes(sni)) {
     const found = router.route(sni, undefined);
@@ -53,7 +55,7 @@ export function resolveRequest(loaded: LoadedConfig, question: RequestQuestion):
     }
   }
   const store = certificateStore(loaded);
-  const certificate = store.select(sni);
+  const certificate = store.select(sni, client);
   if (strictSni && sni !== undefined && certificate.match === "default") {
     return { kind: "refused_name" };
   }

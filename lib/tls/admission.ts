@@ -1,7 +1,8 @@
-import { cipherSuite } from "../core/cipher_suites.ts";
+import { CIPHER_SUITES, cipherSuite } from "../core/cipher_suites.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Certificate } from "../certificates/certificate.ts";
 import type { CertificateStore, ClientAbilities } from "../certificates/certificate_store.ts";
+import { BROWSER_SCHEMES } from "../certificates/signature_schemes.ts";
 import type { ClientHello } from "./client_hello.ts";
 import { type ClientAuth, type TlsPolicy, type TlsVersion, versionsOf } from "./policy.ts";
 import type { AlertName } from "./wire.ts";
@@ -80,8 +81,13 @@ function admitAuthority(hello: ClientHello, challenge: ChallengeCertificates): A
   return refused("no_application_protocol", new ProxyError("handshake_failed", why));
 }
 
+/** What a browser of today can verify on a listener, for who asks what it would be given. */
+export function browserAbilities(policy: TlsPolicy): ClientAbilities {
+  return leftOf(BROWSER, policy);
+}
+
 /** What the listener's choices leave of what a client can: with anything else nothing is agreed on. */
-function leftOf(hello: ClientHello, policy: TlsPolicy): ClientAbilities {
+function leftOf(hello: ClientAbilities, policy: TlsPolicy): ClientAbilities {
   const { ciphers } = policy;
   if (ciphers === undefined) return hello;
   const versions = versionsOf(policy).map((version) => NUMBERS[version]);
@@ -95,6 +101,13 @@ function leftOf(hello: ClientHello, policy: TlsPolicy): ClientAbilities {
 
 /** As ProtocolVersion has them (RFC 8446, section 4.1.2). */
 const NUMBERS: Readonly<Record<TlsVersion, number>> = { "TLSv1.2": 0x0303, "TLSv1.3": 0x0304 };
+
+const BROWSER: ClientAbilities = {
+  versions: Object.values(NUMBERS),
+  signatureAlgorithms: BROWSER_SCHEMES,
+  cipherSuites: CIPHER_SUITES.map(({ number }) => number),
+  groups: [],
+};
 
 function refused(alert: AlertName, error: ProxyError): Admission {
   return { kind: "refused", alert, error };

@@ -9,7 +9,7 @@ import { describeRules } from "./describe_route.ts";
 import { describeBackend } from "./describe_backend.ts";
 import { clientAuthRules } from "./trust.ts";
 import { describeTls } from "./describe_tls.ts";
-import { resolveRequest, resolveRoute } from "./resolve.ts";
+import { plainGet, resolveRequest, resolveRoute } from "./resolve.ts";
 import { browserAbilities } from "../tls/admission.ts";
 import { engineOf, type LoadedConfig, tlsPolicyOf } from "./snapshot.ts";
 
@@ -102,6 +102,7 @@ function explainPlain(
   const common = { url: url.href, listener: explainedListener(listener, "http") };
   const found = resolveRoute(loaded, {
     ...{ host: normalizeHostName(host) ?? host, path, proved: undefined },
+    request: plainGet(url.host),
   });
   switch (found.kind) {
     case "other_policy":
@@ -134,6 +135,7 @@ function explainTls(
     sni: question.sni ?? normalizeHostName(host),
     host: tcp ? undefined : host,
     path: tcp ? undefined : targetOf(url),
+    request: plainGet(url.host),
     strictSni: listener.tls.strictSni,
     client: engine.engine === "openssl" ? browserAbilities(tlsPolicyOf(listener)) : undefined,
     seesCertificate: engine.engine === "openssl" || loaded.certificates.length === 1,

@@ -114,6 +114,26 @@ tests: [{ host: a.test, expect: { certificate: ecdsa.crt } }]
   assert.deepEqual(runConfigTests(loaded), []);
 });
 
+Deno.test("explainRequest() asks with the Host that the URL says", () => {
+  const loaded = loadedConfig(`
+listeners: [{ listen: ":443" }, { listen: ":8080", tls: false }]
+certificates: [{ cert: a.test.crt, key: k }]
+backends: { one: { servers: ["h:1"] } }
+routes:
+  - { headers: { Host: "a.test:8080" }, respond: { status: 200 } }
+  - { headers: { Host: a.test }, respond: { status: 201 } }
+  - { headers: { Cookie: "*" }, backend: one }
+tests: [{ host: a.test, expect: { status: 201 } }]
+`);
+  const answer = (url: string) =>
+    explainRequest(loaded, { url, sni: undefined, now: new Date() }).answer?.status;
+  assert.deepEqual(
+    ["https://a.test", "http://a.test:8080", "https://b.test"].map(answer),
+    [201, 200, 404],
+  );
+  assert.deepEqual(runConfigTests(loaded), []);
+});
+
 Deno.test("explainRequest() says what is misdirected without TLS, be it an exception or not", () => {
   const loaded = loadedConfig(`
 listeners:

@@ -1,6 +1,7 @@
 import type { RouteConfig } from "../config/config.ts";
 import type { ConditionFacts } from "../http/conditions.ts";
 import type { LoadedConfig } from "./snapshot.ts";
+import { asAuthority } from "../core/authority.ts";
 import { certificateStore, routerOf } from "./snapshot.ts";
 import { clientAuthRules } from "./trust.ts";
 import { isMisdirected, isUnderOtherAuth } from "../proxy/misdirected.ts";
@@ -13,7 +14,7 @@ export interface RequestQuestion {
   readonly host: string | undefined;
   readonly path: string | undefined;
   readonly strictSni: boolean;
-  /** What conditions of routes look at; by default a GET without header fields. */
+  /** What conditions of routes look at; by default a GET without header fields but Host. */
   readonly request?: ConditionFacts | undefined;
   /** What the client can verify; undefined where the engine does not look at it. */
   readonly client?: ClientAbilities | undefined;
@@ -42,7 +43,11 @@ export type Resolution =
   | { readonly kind: "misdirected"; readonly certificate: Selection }
   | RouteResolution & { readonly certificate: Selection };
 
-const PLAIN_REQUEST: ConditionFacts = { method: "GET", values: () => [] };
+/** A GET without header fields but the one that every request has. */
+export function plainGet(authority: string | undefined): ConditionFacts {
+  const hosts = authority === undefined ? [] : [authority];
+  return { method: "GET", values: (name) => name === "host" ? hosts : [] };
+}
 
 /** Decides as the data path does, by the same store, rule and router. */
 export function resolveRequest(loaded: LoadedConfig, question: RequestQuestion): Resolution {
@@ -82,7 +87,7 @@ export function resolveRoute(
     const reason = "the host is under another client_auth than the connection's name";
     return { kind: "other_policy", reason };
   }
-  const facts = path === undefined ? undefined : request ?? PLAIN_REQUEST;
+  const facts = path === undefined ? undefined : request ?? plainGet(host && asAuthority(host));
   const found = routerOf(loaded.config).route(host, path, facts);
   if (found?.passthrough === true) {
     return { kind: "other_policy", reason: "TLS is the server's own under this host" };

@@ -1,6 +1,6 @@
 import type { KeyPath } from "../config/key_path.ts";
 import type { RouteConfig, TestConfig } from "../config/config.ts";
-import { ownAnswerOf } from "./own_answers.ts";
+import { type Asked, ownAnswerOf } from "./own_answers.ts";
 import { normalizeHostName } from "../core/host_name.ts";
 import { certificateCovers } from "../certificates/certificate_store.ts";
 import { type Resolution, resolveRequest } from "./resolve.ts";
@@ -32,7 +32,8 @@ export function runConfigTests(loaded: LoadedConfig): FailedTest[] {
     const found = resolveRequest(loaded, {
       ...{ sni, host, path: test.path, strictSni, client, seesCertificate },
     });
-    return failures(test, found, { host, path: test.path }).map(({ key, message }) => ({
+    const asked = { host, path: test.path, sni: knowing && sni };
+    return failures(test, found, asked).map(({ key, message }) => ({
       path: ["tests", index, "expect", key],
       message,
     }));
@@ -42,7 +43,7 @@ export function runConfigTests(loaded: LoadedConfig): FailedTest[] {
 function failures(
   { expect }: TestConfig,
   found: Resolution,
-  asked: { host: string | undefined; path: string },
+  asked: Asked,
 ): { key: "backend" | "certificate" | "status" | "redirect" | "header"; message: string }[] {
   const failed: ReturnType<typeof failures> = [];
   const isRouted = found.kind === "route" || found.kind === "passthrough";

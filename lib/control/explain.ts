@@ -112,7 +112,7 @@ function explainPlain(
     case "route":
       return {
         ...common,
-        ...routed(loaded.config, found, url),
+        ...routed(loaded.config, found, { url, sni: undefined }),
         ...added(found.found, url, listener),
       };
   }
@@ -130,15 +130,17 @@ function explainTls(
   const host = hostOf(url);
   const tcp = listener.mode === "tcp";
   const engine = engineOf(listener, loaded.config);
+  const knows = engine.engine === "openssl";
+  const sni = question.sni ?? normalizeHostName(host);
   const tls = describeTls(listener);
   const found = resolveRequest(loaded, {
-    sni: question.sni ?? normalizeHostName(host),
+    sni,
     host: tcp ? undefined : host,
     path: tcp ? undefined : targetOf(url),
     request: plainGet(url.host),
     strictSni: listener.tls.strictSni,
-    client: engine.engine === "openssl" ? browserAbilities(tlsPolicyOf(listener)) : undefined,
-    seesCertificate: engine.engine === "openssl" || loaded.certificates.length === 1,
+    client: knows ? browserAbilities(tlsPolicyOf(listener)) : undefined,
+    seesCertificate: knows || loaded.certificates.length === 1,
   });
   const common = {
     url: url.href,
@@ -147,14 +149,14 @@ function explainTls(
     engine: { name: engine.engine, reason: engine.reason },
   };
   if (found.kind === "passthrough") {
-    return { ...common, passthrough: true, ...routed(loaded.config, found, url) };
+    return { ...common, passthrough: true, ...routed(loaded.config, found, { url, sni }) };
   }
   if (found.kind === "refused_name") {
     const reason = "strict_sni: no certificate covers the name, the handshake is refused";
     return { ...common, answer: { status: undefined, reason } };
   }
   const { certificate: { certificate, match } } = found;
-  const asked = clientAuthRules(loaded).ruleFor(question.sni ?? normalizeHostName(host));
+  const asked = clientAuthRules(loaded).ruleFor(sni);
   const entry = loaded.config.clientAuth.find((entry) => JSON.stringify(entry) === asked?.id);
   const withCertificate = {
     ...common,
@@ -183,7 +185,7 @@ function explainTls(
     case "route":
       return {
         ...withCertificate,
-        ...routed(loaded.config, found, url),
+        ...routed(loaded.config, found, { url, sni: knows ? sni : undefined }),
         ...(tcp ? {} : added(found.found, url, listener)),
       };
   }
@@ -201,12 +203,12 @@ function explainedListener(
 function routed(
   config: Config,
   { route, found }: { route: number; found: RouteConfig },
-  url: URL,
+  { url, sni }: { url: URL; sni: string | undefined },
 ) {
   const { hosts, paths, backend: name, conditions: { methods, headers } } = found;
   const backend = name === undefined ? undefined : config.backends.get(name);
   const rules = describeRules(found);
-  const own = ownAnswerOf(found, { host: hostOf(url), path: targetOf(url) });
+  const own = ownAnswerOf(found, { host: hostOf(url), path: targetOf(url), sni });
   const conditions = { ...(methods.length > 0 ? { methods } : {}), ...headersOf(headers) };
   return {
     route: { number: route + 1, hosts, paths, ...conditions },

@@ -134,6 +134,32 @@ tests: [{ host: a.test, expect: { status: 201 } }]
   assert.deepEqual(runConfigTests(loaded), []);
 });
 
+Deno.test("explainRequest() leads on by the name in the handshake, where one is known", () => {
+  const loaded = loadedConfig(
+    `
+listeners:
+  - { listen: ":1" }
+  - { listen: ":2", tls: false }
+  - { listen: ":3", engine: deno }
+certificates: [{ cert: a, key: k }]
+routes: [{ redirect: { to: "https://z.test/{sni}{path}" } }]
+tests: [{ sni: b.test, host: a.test, path: /x, expect: { redirect: "https://z.test/b.test/x" } }]
+`,
+    () => paperCertificate(["a.test", "b.test"]),
+  );
+  const location = (url: string, sni?: string) =>
+    explainRequest(loaded, { url, sni, now: new Date() }).answer?.reason;
+  const cases = [
+    [location("https://a.test:1/x"), "a.test/x"],
+    [location("https://a.test:1/x", "b.test"), "b.test/x"],
+    [location("https://192.0.2.1:1/x"), "/x"],
+    [location("http://a.test:2/x"), "/x"],
+    [location("https://a.test:3/x"), "/x"],
+  ];
+  for (const [found, rest] of cases) assert.equal(found, `Location: https://z.test/${rest}`);
+  assert.deepEqual(runConfigTests(loaded), []);
+});
+
 Deno.test("explainRequest() says what is misdirected without TLS, be it an exception or not", () => {
   const loaded = loadedConfig(`
 listeners:

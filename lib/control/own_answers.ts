@@ -10,15 +10,23 @@ export interface OwnAnswerFacts {
   readonly location: string | undefined;
 }
 
+/** What is asked for, as far as an answer depends on it. */
+export interface Asked {
+  readonly host: string | undefined;
+  readonly path: string | undefined;
+  /** The name in the handshake, where there is one that the engine knows. */
+  readonly sni: string | undefined;
+}
+
 /** What a route would answer a request itself; undefined where a backend does. */
 export function ownAnswerOf(
   { redirect, respond }: RouteConfig,
-  { host: name, path }: { readonly host: string | undefined; readonly path: string | undefined },
+  { host: name, path, sni }: Asked,
 ): OwnAnswerFacts | undefined {
   if (redirect !== undefined) {
     const host = name === undefined ? undefined : asAuthority(name);
     const variables: Variables = {
-      ...{ host, path, client: "192.0.2.1", sni: host, id: "id" },
+      ...{ host, path, client: "192.0.2.1", sni, id: "id" },
       "client_cert.subject": undefined,
     };
     const rule = { to: parseTemplate(redirect.to), status: redirect.status };

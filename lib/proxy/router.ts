@@ -195,11 +195,17 @@ function wildcardOf(host: string | undefined): string | undefined {
 
 /**
  * Whether a prefix covers a path, on segment borders: `/v1` covers `/v1`, `/v1/` and `/v1?q`, but
- * not `/v10`, and `/v1/` the same. Paths are compared as they are sent; percent-encoding is not
- * undone, as the server behind might undo it differently.
+ * not `/v10`, and `/v1/` the same. A second slash behind the first is more than a border: `//` does
+ * not cover `/`. Paths are compared as they are sent; percent-encoding is not undone, as the server
+ * behind might undo it differently.
  */
 function isUnder(path: string, prefix: string): boolean {
-  const end = prefix.endsWith("/") ? prefix.length - 1 : prefix.length;
+  let end = prefix.length;
+  if (prefix.endsWith("/")) {
+    if (path.startsWith(prefix)) return true;
+    if (prefix.endsWith("//")) return false;
+    end--;
+  }
   if (!path.startsWith(end === prefix.length ? prefix : prefix.slice(0, end))) return false;
   const next = path[end];
   return next === undefined || next === "/" || next === "?";

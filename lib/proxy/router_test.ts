@@ -7,6 +7,7 @@ const router = new Router([
   { hosts: ["*.a.test"], paths: [], target: "wild" },
   { hosts: [], paths: ["/open"], target: "open" },
   { hosts: ["all.test"], paths: ["/"], target: "all" },
+  { hosts: ["slashes.test"], paths: ["//", "/x//"], target: "slashes" },
 ]);
 
 const CASES: readonly (readonly [
@@ -40,6 +41,12 @@ const CASES: readonly (readonly [
   ["all.test", "/x", "all"],
   ["all.test", "/?x", "all"],
   ["all.test", "*", undefined],
+  ["slashes.test", "//", "slashes"],
+  ["slashes.test", "///x", "slashes"],
+  ["slashes.test", "/x//?y", "slashes"],
+  ["slashes.test", "/", undefined],
+  ["slashes.test", "/?x", undefined],
+  ["slashes.test", "/x/", undefined],
   [undefined, "/open", "open"],
   [undefined, "/", undefined],
   // in tcp mode there are no paths
@@ -140,6 +147,13 @@ Deno.test("shadowOf() finds routes that can never match", () => {
     { hosts: [], paths: [], target: 7 },
     { hosts: ["d.test"], paths: ["/w"], target: 8 },
   ]);
+  const slashes = new Router([
+    { hosts: [], paths: ["//", "/x//"], target: 0 },
+    { hosts: [], paths: ["/x/"], target: 1 },
+    { hosts: [], paths: ["/"], target: 2 },
+    { hosts: [], paths: ["//y"], target: 3 },
+  ]);
+  assert.deepEqual([1, 2, 3].map((index) => slashes.shadowOf(index)), [undefined, undefined, 0]);
   const shadows = Array.from({ length: 9 }, (_, index) => routes.shadowOf(index));
   const no = undefined;
   assert.deepEqual(shadows, [no, no, 0, no, 1, no, no, no, 7]);

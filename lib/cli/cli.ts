@@ -91,7 +91,7 @@ async function dispatch(args: readonly string[], actions: Actions): Promise<numb
       code = await actions.run(
         config === undefined
           ? { kind: "flags", config: configFromFlags({ ...DEFAULT_FLAGS, ...flags }) }
-          : { kind: "file", path: config },
+          : { kind: "file", path: pathOf({ config }) },
       );
     });
   }
@@ -109,14 +109,15 @@ function describe({ print, output, version }: Actions): Command {
     .usage("[options]\n       tls-proxy <command> [options]")
     .version(version, "--version", "print the version, and how it was built")
     .helpOption("-h, --help", "print this page")
-    .addHelpText("after", EXAMPLES);
+    .addHelpText("after", EXAMPLES)
+    .hook("preSubcommand", refuseFlagsInFront);
   addRunFlags(program);
   addConfigCommand(program, "check", "validate a configuration without listening")
     .addHelpText("after", CHECK_EXAMPLES)
     .action(async (flags: ConfigFlag) => print(await checkConfig(pathOf(flags), output)));
   addConfigCommand(program, "explain", "say what would become of a request, and why")
     .argument("<url>", "such as https://api.example.com/v1/x")
-    .option("--sni <name>", "the name in the handshake, where it is not the URL's")
+    .option("--sni <name>", "the name in the handshake, where it is not the URL's", once("--sni"))
     .option("--json", "as JSON")
     .addHelpText("after", EXPLAIN_EXAMPLES)
     .action(async (url: string, { sni, json, ...flags }: ExplainFlags) => {
@@ -129,7 +130,7 @@ function describe({ print, output, version }: Actions): Command {
       );
     });
   addConfigCommand(program, "permissions", "print the permission flags that it needs")
-    .option("--json", "as a permission set for deno.json")
+    .addOption(new Option("--json", "as a permission set for deno.json").conflicts("systemd"))
     .option("--systemd", "as a drop-in for the unit, which may then tell systemd when it is ready")
     .addHelpText("after", PERMISSIONS_EXAMPLES)
     .action(async ({ json, systemd, ...flags }: PermissionsFlags) => {
@@ -210,7 +211,14 @@ function choice(
   choices: readonly string[],
   value: string,
 ): Option {
-  return new Option(flags, description).choices(choices).default(value);
+  const option = new Option(flags, description).choices(choices).default(value);
+  const { parseArg, long } = option;
+  const only = once(long ?? flags);
+  return option.argParser((given: string, previous: unknown) => {
+    const known: unknown = parseArg?.(given, previous);
+    only(given);
+    return known;
+  });
 }
 
 function engineFlag(): Option {
@@ -234,6 +242,7 @@ interface ConfigFlag {
 /** Not commander's own required option: that one hides a mistyped `--confg` from the user. */
 function pathOf({ config }: ConfigFlag): string {
   if (config === undefined) throw new UsageError("--config is missing: say which file");
+  if (config === "") throw new UsageError("--config is empty: say which file");
   return config;
 }
 
@@ -268,6 +277,21 @@ function collect(value: string, earlier: readonly string[] = []): readonly strin
   return [...earlier, value];
 }
 
+/** A flag in front of a command would be the proxy's, and of no effect. */
+function refuseFlagsInFront(program: Command, command: Command): void {
+  const given = program.options.find((option) =>
+    program.getOptionValueSource(option.attributeName()) === "cli"
+  );
+  if (given === undefined) return;
+  const name = command.name();
+  const knows = command.options.some(({ long }) => long === given.long);
+  throw new UsageError(
+    knows
+      ? `${given.long} stands behind the command: write ${name} ${given.flags}`
+      : `${given.long} means nothing to ${name}`,
+  );
+}
+
 function once(flag: string): (value: string) => string {
   let given = false;
   return (value) => {
@@ -277,11 +301,14 @@ function once(flag: string): (value: string) => string {
   };
 }
 
+/** Of `help` commander tells only that it has shown some. */
+const NO_SUCH_HELP = "there is no such command to help with; --help names those that there are";
+
 /** Tells an error in the way its kind asks for, and gives the exit code. */
 function report(error: unknown, say: Say): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0; // --help and --version
-    say(oneLine(error.message));
+    say(error.code === "commander.help" ? NO_SUCH_HELP : oneLine(error.message));
     return 2;
   }
   if (error instanceof UsageError) {

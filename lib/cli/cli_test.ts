@@ -60,6 +60,25 @@ const WRONG: readonly [args: readonly string[], stderr: string][] = [
   [["--listen", "a:1", "--listen", "a:2"], "--listen is given twice"],
   [["--config", "a", "--config", "b"], "--config is given twice"],
   [["check", "--config", "a", "--config", "b"], "--config is given twice"],
+  [["--mode", "http", "--mode", "tcp"], "--mode is given twice"],
+  [["--engine", "auto", "--engine", "deno"], "--engine is given twice"],
+  [["--log-level", "info", "--log-level", "info"], "--log-level is given twice"],
+  [["explain", "--sni", "a", "--sni", "b"], "--sni is given twice"],
+  [["--config", ""], "--config is empty: say which file"],
+  [["check", "--config="], "--config is empty: say which file"],
+  [
+    ["--config", "p.yaml", "check"],
+    "--config stands behind the command: write check --config <file>",
+  ],
+  [["--listen", ":1", "check", "--config", "p.yaml"], "--listen means nothing to check"],
+  [
+    ["permissions", "--config", "p.yaml", "--json", "--systemd"],
+    "option '--json' cannot be used with option '--systemd'",
+  ],
+  [
+    ["help", "chekc"],
+    "there is no such command to help with; --help names those that there are",
+  ],
   [
     ["--mode", "htp"],
     "option '--mode <mode>' argument 'htp' is invalid. Allowed choices are http, tcp",

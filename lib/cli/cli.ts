@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { NODE_ENGINE_GONE } from "../config/listener_schema.ts";
 import { ProxyError } from "../core/errors.ts";
+import { normalizeHostName } from "../core/host_name.ts";
 import { explainRequest, explanationLines } from "../control/explain.ts";
 import { openLineWriter } from "../log/line_writer.ts";
 import type { ByteOutput } from "../log/write_all.ts";
@@ -121,8 +122,9 @@ function describe({ print, output, version }: Actions): Command {
     .option("--json", "as JSON")
     .addHelpText("after", EXPLAIN_EXAMPLES)
     .action(async (url: string, { sni, json, ...flags }: ExplainFlags) => {
+      const name = sni === undefined ? undefined : handshakeName(sni);
       const { loaded } = await readConfigFile(pathOf(flags), { expiredIsError: false, output });
-      const explanation = explainRequest(loaded, { url, sni, now: new Date() });
+      const explanation = explainRequest(loaded, { url, sni: name, now: new Date() });
       print(
         json === true
           ? JSON.stringify(explanation, null, 2)
@@ -233,6 +235,13 @@ function engineFlag(): Option {
     if (value === "node") throw new UsageError(`--engine: ${NODE_ENGINE_GONE}`);
     return parseArg?.(value, previous);
   });
+}
+
+/** RFC 6066, section 3: an address is none. */
+function handshakeName(sni: string): string {
+  const name = normalizeHostName(sni);
+  if (name === undefined) throw new UsageError(`--sni: "${sni}" is not a host name`);
+  return name;
 }
 
 interface ConfigFlag {

@@ -64,6 +64,8 @@ const WRONG: readonly [args: readonly string[], stderr: string][] = [
   [["--engine", "auto", "--engine", "deno"], "--engine is given twice"],
   [["--log-level", "info", "--log-level", "info"], "--log-level is given twice"],
   [["explain", "--sni", "a", "--sni", "b"], "--sni is given twice"],
+  [["explain", "--sni", "192.0.2.1", "a"], '--sni: "192.0.2.1" is not a host name'],
+  [["explain", "--sni", "", "a"], '--sni: "" is not a host name'],
   [["--config", ""], "--config is empty: say which file"],
   [["check", "--config="], "--config is empty: say which file"],
   [

@@ -374,6 +374,10 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   [ok("error_pages: { 502: a.html, 503: 5 }"), `2:34: "503" must be text`],
   [ok("backends: { 1: { servers: ['h:1'] }, 2: { servers: [5] } }"), `2:53: "servers" must be`],
   [ok("certificates: [{ cert: '', key: a }]"), `2:24: "cert" must not be empty`],
+  [
+    ok("tests: [{ sni: 192.0.2.1, expect: { status: 404 } }]"),
+    `2:16: "192.0.2.1" is not a host name, and no handshake names an address`,
+  ],
   [ok("certificates: [{ cert: a, key: b, hosts: ['a b'] }]"), `2:43: "a b" is not a host name`],
   [ok("certificates: [{ cert: a, key: b, hosts: ['*.*.a'] }]"), `2:43: "*.*.a" is not a host`],
   [

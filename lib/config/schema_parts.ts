@@ -110,6 +110,14 @@ export const hostOrAddress = text("A host name or an IP address", "api.example.c
   return name;
 });
 
+/** What a handshake may name (RFC 6066, section 3). */
+export const handshakeName = text("A host name", "api.example.com", (value) => {
+  const name = normalizeHostName(value);
+  if (name !== undefined) return name;
+  const hint = ipAddress(value) === undefined ? "" : ", and no handshake names an address";
+  throw new Error(`"${value}" is not a host name${hint}`);
+});
+
 export const cidr = z.string().meta({ examples: ["10.0.0.0/8"] }).refine(
   (range) => networkEnds(range) !== undefined,
   {

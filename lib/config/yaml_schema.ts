@@ -9,6 +9,7 @@ import {
   cidr,
   count,
   duration,
+  handshakeName,
   headSize,
   hostOrAddress,
   size,
@@ -87,7 +88,7 @@ const admin = camelKeys(z.strictObject({
 }));
 
 const test = camelKeys(z.strictObject({
-  sni: hostOrAddress.optional().meta({ description: "Of the handshake; by default the host" }),
+  sni: handshakeName.optional().meta({ description: "Of the handshake; by default the host" }),
   host: hostOrAddress.optional().meta({ description: "Of the request; by default the sni" }),
   path: z.string().startsWith("/").default("/").meta({ description: "Of the request" }),
   expect: camelKeys(

@@ -521,6 +521,12 @@ Deno.test("parseConfig() says what is wrong and where", () => {
   }
 });
 
+Deno.test("parseConfig() says of what is nested without end that it is", () => {
+  const text = `a: ${"[".repeat(20_000)}${"]".repeat(20_000)}`;
+  const { problems } = parseConfig({ path: "p.yaml", text });
+  assert.deepEqual(problems.map(({ message }) => message), ["what stands here is nested too deep"]);
+});
+
 Deno.test("parseConfig() says of each line that a tab indents it, and nothing of what it has put out of order", () => {
   const text = ok("log:\n  level: info\n\ttls: true\n\taccess: true");
   const { problems } = parseConfig({ path: "p.yaml", text });

@@ -9,6 +9,9 @@ export function syntaxProblems(
   document: Document.Parsed,
   { text, lines }: { text: string; lines: LineCounter },
 ): Problem[] {
+  const tooDeep = document.errors.find(({ code }) => code === "RESOURCE_EXHAUSTION");
+  // of what is in there nothing is known
+  if (tooDeep !== undefined) return [problem(placeAt(tooDeep.pos[0], lines), TOO_DEEP)];
   const problems = document.errors.map(({ pos: [offset], code, message }): Problem => {
     const line = lineAt(text, offset);
     const tab = TAB.test(line.text) ? line.start + line.text.indexOf("\t") : undefined;
@@ -39,6 +42,7 @@ export function syntaxProblems(
   return unique(tabs.length > 0 ? tabs : problems);
 }
 
+const TOO_DEEP = "what stands here is nested too deep";
 const TABS = "tabs are not allowed as indentation; write spaces";
 /** An alias (YAML 1.2, section 7.1) that was most likely meant as text. @param text from its `*` on */
 function quote(text: string): string {

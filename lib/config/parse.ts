@@ -3,9 +3,11 @@ import {
   type Alias,
   type Document,
   isMap,
+  isScalar,
   isSeq,
   LineCounter,
   type Pair,
+  type ParsedNode,
   parseDocument,
   visit,
 } from "yaml";
@@ -44,6 +46,7 @@ export function parseConfig({ path, text }: SourceFile): ParsedFile {
   const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
+    uniqueKeys: isSameKey,
     // what it would warn of is an error here, with a place
     logLevel: "error",
   });
@@ -74,6 +77,11 @@ export function parseConfig({ path, text }: SourceFile): ParsedFile {
     locate,
     says,
   };
+}
+
+/** Two keys are one where they are the same as text: `502` is `"502"` to who reads the value. */
+function isSameKey(a: ParsedNode, b: ParsedNode): boolean {
+  return a === b || (isScalar(a) && isScalar(b) && String(a.value) === String(b.value));
 }
 
 type Value = { readonly input: unknown } | {

@@ -27,8 +27,9 @@ export class Passwords {
   readonly #key = randomBytes(32);
   /** Until when credentials are right, by their digest; oldest first. */
   readonly #right = new Map<string, number>();
+  /** What is being checked, by its digest: who asks the same at once waits for the same verdict. */
+  readonly #checks = new Map<string, Promise<PasswordVerdict>>();
   readonly #waiting = new Map<string, number>();
-  #waitingCount = 0;
 
   constructor(check: PasswordCheck) {
     this.#check = check;
@@ -36,30 +37,40 @@ export class Passwords {
 
   /** @param client its address: many wrong ones of one client keep no other waiting */
   async verify(
-    { user, password }: Credentials,
+    credentials: Credentials,
     hashes: PasswordHashes,
     client: string,
   ): Promise<PasswordVerdict> {
-    const hash = hashes.get(user);
-    const digest = hash === undefined ? undefined : this.#digest(password, hash);
-    const until = digest === undefined ? undefined : this.#right.get(digest);
+    const hash = hashes.get(credentials.user);
+    const digest = this.#digest(credentials, hash);
+    const until = this.#right.get(digest);
     if (until !== undefined && until > performance.now()) return "right";
+    const underWay = this.#checks.get(digest);
+    if (underWay !== undefined) return underWay;
     const mine = this.#waiting.get(client) ?? 0;
-    if (this.#waitingCount >= MAX_WAITING || mine >= MAX_WAITING_OF_ONE) return "busy";
-    this.#waitingCount++;
+    if (this.#checks.size >= MAX_WAITING || mine >= MAX_WAITING_OF_ONE) return "busy";
     this.#waiting.set(client, mine + 1);
+    const verdict = this.#ask(credentials, hash, anyOf(hashes));
+    this.#checks.set(digest, verdict);
     try {
-      // who is unknown takes as long as who is known
-      const right = await this.#check(password, hash ?? anyOf(hashes));
-      if (!right || digest === undefined || tooLong(password)) return "wrong";
-      this.#keep(digest);
-      return "right";
+      if (await verdict === "right") this.#keep(digest);
+      return await verdict;
     } finally {
-      this.#waitingCount--;
+      this.#checks.delete(digest);
       const left = (this.#waiting.get(client) ?? 1) - 1;
       if (left === 0) this.#waiting.delete(client);
       else this.#waiting.set(client, left);
     }
+  }
+
+  /** @param another what the password of who is unknown is held to, which takes as long */
+  async #ask(
+    { password }: Credentials,
+    hash: string | undefined,
+    another: string,
+  ): Promise<PasswordVerdict> {
+    const right = await this.#check(password, hash ?? another);
+    return right && hash !== undefined && !tooLong(password) ? "right" : "wrong";
   }
 
   #keep(digest: string): void {
@@ -69,8 +80,9 @@ export class Passwords {
     if (this.#right.size > MAX_KEPT && oldest !== undefined) this.#right.delete(oldest);
   }
 
-  #digest(password: string, hash: string): string {
-    return createHmac("sha256", this.#key).update(`${hash}\n${password}`).digest("base64");
+  #digest({ user, password }: Credentials, hash: string | undefined): string {
+    const text = JSON.stringify([user, password, hash]);
+    return createHmac("sha256", this.#key).update(text).digest("base64");
   }
 }
 

@@ -39,11 +39,29 @@ Deno.test("Passwords keeps a bounded number waiting, and few of one client", asy
   const verify = (client: string, password: string) =>
     passwords.verify({ user: "ann", password }, HASHES, client);
   const flood = Array.from({ length: 100 }, (_, index) => verify("flood", String(index)));
-  const others = Array.from({ length: 80 }, (_, index) => verify(`client ${index}`, "x"));
+  const others = Array.from({ length: 80 }, (_, index) => verify(`client ${index}`, `x${index}`));
   resolve(true);
   const count = async (all: Promise<string>[]) =>
     (await Promise.all(all)).filter((verdict) => verdict === "right").length;
   assert.deepEqual([await count(flood), await count(others)], [4, 60]);
   // all places are free again
   assert.equal(await verify("flood", "again"), "right");
+});
+
+Deno.test("Passwords checks once what many requests say at once", async () => {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  let asked = 0;
+  const passwords = new Passwords(() => {
+    asked++;
+    return promise;
+  });
+  const verify = (user: string) => () =>
+    passwords.verify({ user, password: "x" }, HASHES, "192.0.2.1");
+  const page = Array.from({ length: 20 }, verify("ann"));
+  const stranger = Array.from({ length: 20 }, verify("eve"));
+  resolve(true);
+  assert.deepEqual(new Set(await Promise.all(page)), new Set(["right"]));
+  // who is unknown is told by nothing
+  assert.deepEqual(new Set(await Promise.all(stranger)), new Set(["wrong"]));
+  assert.equal(asked, 2);
 });

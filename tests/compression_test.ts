@@ -312,6 +312,39 @@ Deno.test("Via names the version that the server spoke, compressed or not, to ev
   assert.equal(proxy.log.matching(/ encoding=/).length, 4);
 });
 
+Deno.test("rules take Via away or make it another, compressed or not, for every client", async () => {
+  await using backend = await startHttp(({ target }) => {
+    const via = target === "/far" ? ["Via: 1.1 far"] : [];
+    return encodeAnswer(TEXT, { fields: ["Content-Type: text/plain", ...via] });
+  });
+  const cases: readonly [rule: object, via: readonly string[]][] = [
+    [{ remove: ["Via"] }, []],
+    [{ set: { via: "1.1 {id}" } }, ["1.1 x"]],
+  ];
+  for (const [rule, via] of cases) {
+    await using proxy = await startCompressing(backend.address, {
+      route: { response_headers: rule },
+      settings: { forwarded: { via: true } },
+    });
+    using client = await connectTls(proxy.port);
+    using http2 = await Http2Client.connect(proxy.port);
+    let id = 1;
+    for (const target of ["/", "/far"]) {
+      for (const accepts of ["identity", "gzip"]) {
+        const answer = await ask(client, target, { accepts, fields: ["X-Request-Id: x"] });
+        assert.deepEqual(valuesOf(answer, "via"), via, accepts);
+        await http2.ask(id, target, {
+          fields: [["accept-encoding", accepts], ["x-request-id", "x"]],
+        });
+        const { fields } = await http2.answer(id);
+        const told = fields.flatMap(([name, value]) => name === "via" ? [value] : []);
+        assert.deepEqual(told, via, accepts);
+        id += 2;
+      }
+    }
+  }
+});
+
 Deno.test("a server that is to leave compression to the proxy need not be told what clients take", async () => {
   await using site = await startSite();
   for (

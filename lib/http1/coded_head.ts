@@ -45,13 +45,14 @@ export class CodedHead implements AnswerFacts {
   }
 
   toHttp1({ minor, keepAlive, via, changes }: AnswerTerms): Range {
-    const fields = [...changedFields(this.#fields, changes)];
+    const fields = [...this.#fields];
     if (this.body === UNKNOWN_LENGTH && minor === 1) fields.push(CHUNKED);
     if (via) appendVia(fields, this.version);
     if (!keepAlive) fields.push(CLOSE);
     else if (minor === 0) fields.push(KEEP_ALIVE);
     const { status } = this;
-    const bytes = encodeLatin1(responseHeadText({ status, reason: reasonOf(status) }, fields));
+    const lines = changedFields(fields, changes);
+    const bytes = encodeLatin1(responseHeadText({ status, reason: reasonOf(status) }, lines));
     return { bytes, from: 0, to: bytes.length };
   }
 

@@ -2,6 +2,7 @@ import type { ContentCoding } from "../http/accept_encoding.ts";
 import { changedFields } from "../http/changed_fields.ts";
 import { changesInTurn, compressionOf, type CompressionRequest } from "../http/compression.ts";
 import { type Field, field } from "../http/field.ts";
+import { nameForRules } from "../http/field_name.ts";
 import { type AnswerFacts, type FieldChanges, NO_BODY } from "../http/message.ts";
 import type { OwnAnswer } from "../http/own_answer.ts";
 import { CodedHead } from "../http1/coded_head.ts";
@@ -33,7 +34,7 @@ export class Compressor implements AnswerTransformer {
     const coded = [...changedFields(withoutLength(fields), compression.changes)];
     const beginCoded = (size: number) => {
       const head = new CodedHead({ status, version }, { fields: coded, body: size });
-      client.begin(head, undefined, false);
+      client.begin(head, viaChanges(changes), false);
     };
     if (body === NO_BODY) return void beginCoded(NO_BODY);
     return new CompressedAnswer({
@@ -91,6 +92,14 @@ function fieldsOf(answer: AnswerFacts, changes: FieldChanges | undefined): reado
   answer.each((name, value) => void fields.push(field(name, value)), changes);
   return fields;
 }
+
+/** What rules make of `Via`, which gets this proxy's behind all other changes. */
+function viaChanges(changes: FieldChanges | undefined): FieldChanges | undefined {
+  if (changes?.remove.has("via") !== true) return undefined;
+  return { remove: VIA, add: changes.add.filter(({ name }) => nameForRules(name) === "via") };
+}
+
+const VIA: ReadonlySet<string> = new Set(["via"]);
 
 /** Rules that change fields leave the length alone. */
 function withoutLength(fields: readonly Field[]): readonly Field[] {

@@ -303,7 +303,9 @@ export class Http2Stream implements ClientStream {
 
   #fieldsOf(answer: AnswerFacts): (put: PutField) => void {
     const changes = this.#changes;
-    if (!this.#home.policy.forwarded.via) return (put) => answer.each(put, changes);
+    // what rules make of it is for the proxy's own, too
+    const isAppended = this.#home.policy.forwarded.via && changes?.remove.has("via") !== true;
+    if (!isAppended) return (put) => answer.each(put, changes);
     return (put) => {
       const before: string[] = [];
       answer.each((name, value) => {

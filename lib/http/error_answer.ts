@@ -72,14 +72,15 @@ export interface ErrorAnswerOptions {
  */
 export function errorAnswer(error: ProxyError, options: ErrorAnswerOptions): OwnAnswer {
   const status = statusOf(error) ?? 500;
-  const json = options.accept !== undefined && prefersJson(options.accept);
+  const plain = options.page === undefined ? "text/plain" : "text/html";
+  const json = options.accept !== undefined && prefersJson(options.accept, plain);
   const page = json ? undefined : options.page;
   const body = page ?? encodeLatin1(json ? jsonBody(error, options) : textBody(error, options));
-  const type = json ? "application/json" : page === undefined ? "text/plain" : "text/html";
+  const type = json ? "application/json" : `${plain}; charset=utf-8`;
   // who drains is replaced by another in a moment
   const retryAfter = options.retryAfter ?? (error.code === "draining" ? 1 : undefined);
   const fields = [
-    field("Content-Type", json ? type : `${type}; charset=utf-8`),
+    field("Content-Type", type),
     ...(options.challenge === undefined ? [] : [field("WWW-Authenticate", options.challenge)]),
     ...(status === 405 ? [field("Allow", ALLOWED_METHODS)] : []),
     ...(retryAfter === undefined ? [] : [field("Retry-After", String(retryAfter))]),

@@ -188,6 +188,8 @@ Deno.test("errorAnswer() shows a page to those who do not prefer JSON", () => {
   const page = fromLatin1("<p>sorry");
   const html = answer("no_server", { page });
   assert.match(html, /\r\nContent-Type: text\/html; charset=utf-8\r\n.*\r\n\r\n<p>sorry$/s);
+  const rather = answer("no_server", { page, accept: "text/html, application/json;q=0.9" });
+  assert.match(rather, /<p>sorry$/);
   const json = answer("no_server", { page, accept: "application/json" });
   assert.match(json, /\r\nContent-Type: application\/json\r\n/);
   assert.doesNotMatch(json, /sorry/);

@@ -1,11 +1,11 @@
 /**
- * Whether an `Accept` prefers JSON to plain text (RFC 9110, section 12.5.1): both are given the
- * weight of the most specific range that covers them, and text wins a tie.
+ * Whether an `Accept` prefers JSON to another type (RFC 9110, section 12.5.1): both are given the
+ * weight of the most specific range that covers them, and the other wins a tie.
  */
-export function prefersJson(accept: string): boolean {
+export function prefersJson(accept: string, other: "text/plain" | "text/html"): boolean {
   const ranges = accept.split(",").map(parseRange);
   const json = weightOf("application/json", ranges);
-  return json > 0 && json > weightOf("text/plain", ranges);
+  return json > 0 && json > weightOf(other, ranges);
 }
 
 interface MediaRange {

@@ -25,6 +25,13 @@ const CASES: readonly [accept: string, json: boolean][] = [
 
 for (const [accept, json] of CASES) {
   Deno.test(`prefersJson() is ${json} for ${accept === "" ? "nothing" : accept}`, () => {
-    assert.equal(prefersJson(accept), json);
+    assert.equal(prefersJson(accept, "text/plain"), json);
   });
 }
+
+Deno.test("prefersJson() asks what HTML is worth where that is the other", () => {
+  const prefer = (accept: string) => prefersJson(accept, "text/html");
+  assert.equal(prefer("text/html, application/json;q=0.9"), false);
+  assert.equal(prefer("text/html, application/json"), false);
+  assert.equal(prefer("text/plain, application/json;q=0.5"), true);
+});

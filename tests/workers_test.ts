@@ -4,7 +4,7 @@ import { ask } from "./support/ask.ts";
 import { startEcho, startHttp, startNamed } from "./support/backends.ts";
 import { FAST_CHECKS, type ProxyConfig, startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
-import { eventually, within } from "./support/deadline.ts";
+import { eventually, pause, within } from "./support/deadline.ts";
 import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
 import { startNamedServer } from "./support/named_server.ts";
 import { ENGINES, type ProxyProcess, stopProxy } from "./support/start_proxy.ts";
@@ -347,6 +347,38 @@ Deno.test("workers drain together, and what they still do is finished", async ()
     assert.equal((await readAnswer(client)).body, "late");
     await client.readRest();
   }
+  assert.equal((await within(proxy.status, "the end")).code, 0);
+});
+
+Deno.test("a worker that is about to take the place of one that died does not serve amid a drain", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using backend = await startHttp(async () => {
+    await gate.promise;
+    return encodeAnswer("late");
+  }, { brokenOff: true });
+  await using proxy = await startConfigured(
+    workers(2, { engine: "deno", backends: { app: backend.address } }),
+    { program: "tests/support/mortal_proxy.ts" },
+  );
+  const clients = await connections(proxy.port, MANY);
+  for (const client of clients) await client.write(encodeRequest("/"));
+  await backend.accepted(MANY);
+  await Deno.writeTextFile(`${proxy.config.folder}/death`, "worker 0");
+  await proxy.log.first(/ warning worker died worker=0 /);
+  proxy.signal("SIGTERM");
+  await proxy.says.first(/SIGTERM: draining/);
+  const isOpen = () => connectTcp(proxy.port).then((client) => (client.close(), true), () => false);
+  await eventually(async () => await isOpen() ? undefined : true, "nobody to listen");
+  // a thread takes a fraction of this to start
+  for (let look = 0; look < 40; look++) {
+    assert.equal(await isOpen(), false);
+    await pause(50);
+  }
+  gate.resolve();
+  const answers = await Promise.all(
+    clients.map((client) => readAnswer(client).then(({ body }) => body, () => undefined)),
+  );
+  assert.ok(answers.includes("late"), "the other has finished what it had");
   assert.equal((await within(proxy.status, "the end")).code, 0);
 });
 

@@ -47,6 +47,8 @@ export class WorkerPool {
   #serving: readonly WorkerThread[] = [];
   /** Those that have opened the libraries and do not serve yet. */
   #spares: readonly WorkerThread[] = [];
+  /** Those that are to serve and do not listen yet. */
+  #starting: readonly WorkerThread[] = [];
   /** Whether workers call a library that no thread can open any more once all have started. */
   readonly #callsLibrary = openSslUnavailable() === undefined;
   readonly #hearts: Heartbeats;
@@ -99,14 +101,15 @@ export class WorkerPool {
     });
   }
 
-  /** No worker is replaced any more. */
+  /** No worker is replaced any more: one that is about to serve would go on while the others drain. */
   stopReplacing(): void {
     this.#ended = true;
+    for (const thread of this.#starting) thread.end();
   }
 
   /** Ends all threads. */
   end(): void {
-    this.#ended = true;
+    this.stopReplacing();
     this.#hearts[Symbol.dispose]();
     for (const thread of [...this.#serving, ...this.#spares]) thread.end();
   }
@@ -134,13 +137,16 @@ export class WorkerPool {
 
   async #start(worker: WorkerThread, index: number): Promise<void> {
     worker.serveAs(index);
+    this.#starting = [...this.#starting, worker];
     try {
       const { listening, catchUp } = this.#options.start(worker, this.#hearts.memory);
       await this.#patience.wait(listening, `worker ${index} did not start`);
+      this.#starting = this.#starting.filter((starting) => starting !== worker);
       this.#serving = [...this.#serving, worker];
       this.#watch(worker);
       await catchUp();
     } catch (error) {
+      this.#starting = this.#starting.filter((starting) => starting !== worker);
       worker.end();
       this.#options.onLost(index);
       throw error;
@@ -190,6 +196,7 @@ export class WorkerPool {
       try {
         return await this.#start(next, index);
       } catch (error) {
+        if (this.#ended) return;
         reason = messageOf(error);
         wait = true;
       }

@@ -4,7 +4,9 @@ import { ConfigFile } from "./support/config_file.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import { eventually } from "./support/deadline.ts";
 import { type Pebble, startPebble } from "./support/pebble.ts";
+import { printedFlags } from "./support/printed_permissions.ts";
 import { startRedis } from "./support/redis.ts";
+import { startProxy } from "./support/start_proxy.ts";
 import { run } from "./support/tools.ts";
 
 /** A configuration whose certificates are the CA's; tokens are answered where it looks. */
@@ -109,6 +111,22 @@ Deno.test("tls-alpn-01 shows a CA its challenge, and refuses all others until th
     const { code } = await get("alpn.example.test", pebble.tlsPort, root);
     return code === 0 || undefined;
   }, () => proxy.log.text);
+});
+
+Deno.test("tls-alpn-01 is answered by a tcp listener without ALPN, with the printed permissions", async () => {
+  await using pebble = await startPebble();
+  await using backend = await startNamed("site");
+  await using config = await ConfigFile.create(JSON.stringify({
+    listeners: [{ listen: `127.0.0.1:${pebble.tlsPort}`, mode: "tcp" }],
+    certificates: [{ acme: ["alpn.example.test"] }],
+    acme: { directory: pebble.directory, accept_terms: true, ca_file: pebble.caFile },
+    backends: { site: { servers: [backend.address] } },
+    routes: [{ backend: "site" }],
+  }));
+  const granted = await printedFlags(config.path);
+  await using proxy = await startProxy(["--config", config.path], { granted });
+  assert.deepEqual(proxy.says.matching(/permission/), [], "it holds what it needs, no more");
+  await proxy.log.first(/certificate obtained .*names=alpn\.example\.test/);
 });
 
 Deno.test("two replicas that start at once place one order, and go on without Redis", async () => {

@@ -5,6 +5,7 @@ import { AcmeStore } from "../acme/store.ts";
 import type { AcmeConfig, Config } from "../config/config.ts";
 import type { Observer } from "../core/event.ts";
 import type { Staged } from "../core/staged.ts";
+import { challengesOf } from "./acme_challenges.ts";
 import { readNamed, readSecret } from "./read_named.ts";
 import { objectionTo } from "./reachability.ts";
 
@@ -58,7 +59,7 @@ export class AcmeService implements Disposable {
       ...acme,
       ca: acme.caFile === undefined ? undefined : await readNamed(acme.caFile),
       binding: await bindingOf(acme),
-      challenges: challengesOf(acme, config),
+      challenges: challengesOf(config),
     };
     const kept = this.#store === acme.store ? this.#manager : undefined;
     const manager = kept ?? await this.#open(acme.store);
@@ -105,17 +106,6 @@ export class AcmeService implements Disposable {
       now: () => Date.now(),
     });
   }
-}
-
-/** What the listeners can answer, first choice first: http-01 tells more where it fails. */
-export function challengesOf({ challenge }: AcmeConfig, { listeners }: Config): ChallengeType[] {
-  const plain = listeners.some(({ kind }) => kind !== "tls");
-  const tls = listeners.some((listener) => listener.kind === "tls" && listener.engine !== "deno");
-  const able: ChallengeType[] = [
-    ...(plain ? ["http-01"] as const : []),
-    ...(tls ? ["tls-alpn-01"] as const : []),
-  ];
-  return able.filter((type) => challenge === "auto" || challenge === type);
 }
 
 async function bindingOf({ eab }: AcmeConfig) {

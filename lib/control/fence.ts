@@ -12,7 +12,7 @@ import {
   type NotifySockets,
   type Surroundings,
 } from "../permissions/grants.ts";
-import { alpnOf, engineOf, type Machine } from "./snapshot.ts";
+import { answersAlpn, engineOf, type Machine } from "./snapshot.ts";
 
 /** What the process needs for a configuration file, see `grantsFor`. */
 export function neededGrants(config: Config, where: ProgramPlace): Grants {
@@ -91,7 +91,7 @@ function librariesFor(config: Config, platform: Platform | undefined): Libraries
     if (listener.kind !== "tls") continue;
     const { engine } = engineOf(listener, config, machine);
     // the library asks back which protocol it is to be
-    if (engine === "openssl" && alpnOf(listener).length > 0) return "any";
+    if (engine === "openssl" && answersAlpn(listener, config)) return "any";
     paths.push(...engine === "openssl" ? openssl : libc === undefined ? [] : [libc]);
   }
   return paths;

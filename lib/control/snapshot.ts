@@ -22,6 +22,7 @@ import {
 } from "../certificates/certificate_store.ts";
 import { chooseEngine, type EngineChoice, type Need } from "../tls/choose_engine.ts";
 import { denoEngine, denoEngineUnavailable } from "../tls/deno_engine.ts";
+import { challengesOf } from "./acme_challenges.ts";
 import type { Contents } from "./content_files.ts";
 import { largestBody, routesOf } from "./route_targets.ts";
 import { clientAuthRules, serverTls, type Trust } from "./trust.ts";
@@ -229,6 +230,11 @@ function thisMachine(): Machine {
 export function alpnOf({ mode, http2, alpn }: TlsListenerConfig): readonly string[] {
   if (mode === "tcp") return alpn;
   return [...(http2 ? [HTTP2] : []), "http/1.1", "http/1.0"];
+}
+
+/** Whether a listener answers ALPN, be it to a CA alone that looks whether a name is ours. */
+export function answersAlpn(listener: TlsListenerConfig, config: Config): boolean {
+  return alpnOf(listener).length > 0 || challengesOf(config).includes("tls-alpn-01");
 }
 
 /** What a listener asks of its clients' TLS, in the engines' words. */

@@ -250,6 +250,27 @@ routes: [{ backend: a }]`;
   await serves(port);
 });
 
+Deno.test("a reload that has OpenSSL answer ALPN is refused where it may not call back", async () => {
+  await using backend = await startHttp();
+  const port = await unusedPort();
+  const yaml = (listener: string) => `
+listeners: [{ listen: "127.0.0.1:${port}", engine: openssl, ${listener} }]
+certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
+backends: { a: { servers: ["${backend.address}"] } }
+routes: [{ backend: a }]
+workers: 2`;
+  await using config = await ConfigFile.createWithSecret(yaml("mode: tcp"));
+  const granted = await printedFlags(config.path);
+  await using proxy = await startProxy(["--config", config.path], { granted });
+  for (const [index, more] of ["mode: http", "mode: tcp, alpn: [http/1.1]"].entries()) {
+    await config.write(yaml(more));
+    proxy.signal("SIGHUP");
+    await proxy.says.count(/^tls-proxy: not reloaded \(SIGHUP\)/, index + 1);
+    await proxy.says.count(/:2:\d+: The openssl engine cannot be used: .*--allow-ffi/, index + 1);
+    await serves(port);
+  }
+});
+
 Deno.test("the proxy does not start where it lacks a permission, and tells where it holds more", async () => {
   await using backend = await startHttp();
   const port = await unusedPort();

@@ -27,9 +27,8 @@ import type { Contents } from "./content_files.ts";
 import { largestBody, routesOf } from "./route_targets.ts";
 import { clientAuthRules, serverTls, type Trust } from "./trust.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
-import type { EngineName } from "../tls/engine.ts";
 import type { TlsPolicy } from "../tls/policy.ts";
-import { openSslUnavailable } from "../tls/openssl/library.ts";
+import { openSslMute, openSslUnavailable } from "../tls/openssl/library.ts";
 import { opensslEngine } from "../tls/openssl_engine.ts";
 import { Backend, type BackendOptions } from "../upstream/backend.ts";
 import { createBalancer } from "../upstream/balancer/create_balancer.ts";
@@ -190,9 +189,14 @@ function retryAfter({ health, ejection }: BackendConfig): number {
 }
 
 /** The engines of a machine: why one cannot run there, and what it does worse there. */
-export type Machine = Readonly<
-  Record<EngineName, { readonly unavailable?: string | undefined; readonly handicap?: string }>
->;
+export interface Machine {
+  /** `mute`: why it cannot run for a listener that answers ALPN. */
+  readonly openssl: {
+    readonly unavailable?: string | undefined;
+    readonly mute?: string | undefined;
+  };
+  readonly deno: { readonly unavailable?: string | undefined; readonly handicap?: string };
+}
 
 /**
  * The engine of a listener, and why.
@@ -208,7 +212,11 @@ export function engineOf(
   return chooseEngine({
     wanted: listener.engine,
     needs: needsOf(listener, config),
-    openssl: { can: opensslEngine.can, unavailable: undefined, ...machine.openssl },
+    openssl: {
+      can: opensslEngine.can,
+      unavailable: machine.openssl.unavailable ??
+        (answersAlpn(listener, config) ? machine.openssl.mute : undefined),
+    },
     deno: { can: denoEngine.can, unavailable: undefined, ...machine.deno },
   });
 }
@@ -216,7 +224,7 @@ export function engineOf(
 function thisMachine(): Machine {
   const noLibrary = portKeeper().unavailable;
   return {
-    openssl: { unavailable: openSslUnavailable() },
+    openssl: { unavailable: openSslUnavailable(), mute: openSslMute() },
     deno: {
       unavailable: denoEngineUnavailable(),
       ...(noLibrary === undefined ? {} : {

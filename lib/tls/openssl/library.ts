@@ -36,6 +36,13 @@ export function openSslUnavailable(): string | undefined {
   return opened instanceof ProxyError ? opened.message : undefined;
 }
 
+/** Why OpenSSL, where it can be called, cannot answer ALPN; undefined where it can. */
+export function openSslMute(): string | undefined {
+  if (openSslUnavailable() !== undefined || openSsl().alpn !== undefined) return undefined;
+  return "the permission to call every library (--allow-ffi), which it takes to answer ALPN, " +
+    "is not given";
+}
+
 function tryToOpen(): OpenSsl | ProxyError {
   const places = libraryPlaces();
   const whole = mayCall(undefined);

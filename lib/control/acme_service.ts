@@ -1,5 +1,5 @@
 import { type AcmeStatus, CertificateManager } from "../acme/manager.ts";
-import { ChallengeBoard, type ChallengeType, type PendingChallenges } from "../acme/challenges.ts";
+import { ChallengeBoard, type PendingChallenges } from "../acme/challenges.ts";
 import type { Keeper } from "../acme/keeper.ts";
 import { AcmeStore } from "../acme/store.ts";
 import type { AcmeConfig, Config } from "../config/config.ts";

@@ -141,6 +141,29 @@ Deno.test("an order that fails is told in the CA's words, kept, and not repeated
   assert.ok((status?.due ?? 0) > Date.now() + 50_000);
 });
 
+Deno.test("what is configured otherwise does not wait for what has failed before", async () => {
+  await using acme = await setUp({}, { answers: false });
+  const [name, other] = ["www.example.test", "typo.example.test"];
+  let told = acme.next();
+  const manager = acme.make();
+  manager.manage(acme.settings, [[name, other]]);
+  await told;
+  await manager.idle;
+  told = acme.next();
+  manager.manage(acme.settings, [[name]]);
+  assert.equal((await told).kind, "failed");
+  await manager.idle;
+  assert.equal(manager.statuses[0]?.failures, 1);
+  // a replica that has not reloaded yet tries what it asks for once, and then each has both wait
+  const replica = acme.make();
+  replica.manage(acme.settings, [[name, other]]);
+  for (const one of [replica, manager, replica, manager]) {
+    one.look();
+    await one.idle;
+    assert.equal(acme.news.length, 3);
+  }
+});
+
 Deno.test("an order that was cut short is taken up, by the same account and with the same key", async () => {
   await using acme = await setUp();
   // whoever runs it ends while it waits for the CA to look

@@ -6,6 +6,8 @@ export interface CertificateState {
   readonly notBefore: number;
   /** Why the last order failed, in the CA's words; empty where none did. */
   readonly reason: string;
+  /** A digest of what was asked for, and how; undefined where that is not known. */
+  readonly of?: string | undefined;
 }
 
 /** An account at a CA. */

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { messageOf } from "../core/errors.ts";
 import { Authority, type AuthorityOptions, OrderError } from "./authority.ts";
 import type { ChallengeBoard, ChallengeType } from "./challenges.ts";
@@ -9,7 +10,7 @@ import {
   type RenewalWindow,
   retryPause,
 } from "./renewal.ts";
-import type { Keeper, PlacedOrder } from "./keeper.ts";
+import type { CertificateState, Keeper, PlacedOrder } from "./keeper.ts";
 import { NO_FAILURE } from "./store.ts";
 
 /** How certificates are got. */
@@ -78,6 +79,13 @@ const DUE_AT_ONCE =
 interface Managed {
   readonly names: readonly string[];
   status: AcmeStatus;
+  /** A digest of what is asked for, and how. */
+  readonly of: string;
+  /**
+   * Until when what another configuration asked for was not to be tried again, as it was found at
+   * the first look; undefined before that.
+   */
+  othersPause: number | undefined;
 }
 
 /** Gets certificates and renews them, one after another, for as long as it is open. */
@@ -111,7 +119,10 @@ export class CertificateManager implements Disposable {
     if (isSame && JSON.stringify(certificates) === JSON.stringify(before)) return;
     if (!isSame) this.#authority = undefined;
     this.#settings = settings;
-    this.#managed = certificates.map((names) => ({ names, status: unknown(names) }));
+    this.#managed = certificates.map((names) => ({
+      ...{ names, status: unknown(names), othersPause: undefined },
+      of: digestOf(names, settings),
+    }));
     clearTimeout(this.#timer);
     this.#working = this.#working.then(() => this.#work());
   }
@@ -176,7 +187,7 @@ export class CertificateManager implements Disposable {
     const { store, now } = this.#options;
     const stored = await store.certificate(name);
     const leaf = stored && await readIssuedLeaf(stored);
-    const { failures, reason, notBefore } = await store.state(name);
+    const { failures, reason, notBefore } = own(one, await store.state(name));
     // what is further ahead is of a clock that was wrong
     const pausesUntil = notBefore > now() + LONGEST_PAUSE_MS ? 0 : notBefore;
     const due = Math.max(await this.#due(names, leaf), pausesUntil);
@@ -257,7 +268,8 @@ export class CertificateManager implements Disposable {
     one.status = { ...one.status, due: notBefore, failures, reason };
     tell({ kind: "failed", names: one.names, reason, again: notBefore });
     // kept, so that a restart does not ask a CA that has just refused
-    await store.saveState(one.names[0] ?? "", { failures, notBefore, reason }).catch(() => {});
+    const state = { failures, notBefore, reason, of: one.of };
+    await store.saveState(one.names[0] ?? "", state).catch(() => {});
   }
 
   /** The CA, as the account that another replica may have made meanwhile. */
@@ -273,6 +285,23 @@ export class CertificateManager implements Disposable {
     return this.#authority ??= this.#options.store.account(settings.directory)
       .then((account) => Authority.open(settings, account));
   }
+}
+
+/** Of what a CA may refuse: the same for all replicas, wherever their files are. */
+function digestOf(names: readonly string[], settings: AcmeSettings | undefined): string {
+  const { directory, email, keyType, binding, challenges } = settings ?? {};
+  const asked = JSON.stringify([names, directory, email, keyType, binding, challenges]);
+  return createHash("sha256").update(asked).digest("hex");
+}
+
+/**
+ * What has failed, but for what another configuration asked for: who has mended one need not wait.
+ * That is seen once: replicas whose configurations differ keep each other's pauses.
+ */
+function own(one: Managed, state: CertificateState): CertificateState {
+  const isOthers = state.of !== undefined && state.of !== one.of;
+  one.othersPause ??= isOthers ? state.notBefore : 0;
+  return isOthers && state.notBefore === one.othersPause ? NO_FAILURE : state;
 }
 
 function isFor(leaf: IssuedLeaf, names: readonly string[]): boolean {

@@ -161,9 +161,13 @@ export function parseAccount(text: string): Account | undefined {
 /** @returns undefined where it is none */
 export function parseState(text: string): CertificateState | undefined {
   const value = parseObject(text);
-  const { failures, notBefore, reason } = value ?? {};
+  const { failures, notBefore, reason, of } = value ?? {};
   if (typeof failures !== "number" || typeof notBefore !== "number") return undefined;
-  return { failures, notBefore, reason: typeof reason === "string" ? reason : "" };
+  return {
+    ...{ failures, notBefore },
+    reason: typeof reason === "string" ? reason : "",
+    ...(typeof of === "string" ? { of } : {}),
+  };
 }
 
 /** @returns undefined where it is none */

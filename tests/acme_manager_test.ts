@@ -252,6 +252,31 @@ Deno.test("an account whose making was cut short is found by its key", async () 
   assert.deepEqual(await store.account(settings.directory), account);
 });
 
+Deno.test("an account that the CA has forgotten is made anew, by its key", async () => {
+  await using acme = await setUp();
+  const { settings, store, pebble } = acme;
+  const manager = acme.make();
+  let told = acme.next();
+  manager.manage(settings, [["one.example.test"]]);
+  await told;
+  const account = await store.account(settings.directory);
+  // it forgets all when it ends
+  await pebble.stop();
+  await pebble.start();
+  told = acme.next();
+  manager.manage(settings, [["two.example.test"]]);
+  const failed = await told;
+  assert.match(failed.kind === "failed" ? failed.reason : "", /^Account .* not found/);
+  await manager.idle;
+  acme.moveClock(120_000);
+  told = acme.next();
+  manager.look();
+  assert.equal((await told).kind, "obtained");
+  const made = await store.account(settings.directory);
+  assert.equal(made?.key, account?.key);
+  assert.notEqual(made?.url, undefined);
+});
+
 Deno.test("an order that the CA has forgotten is placed anew", async () => {
   await using acme = await setUp();
   const { settings: { directory }, store } = acme;

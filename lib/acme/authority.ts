@@ -1,5 +1,6 @@
 import type { Client, Order } from "acme-client";
 import { messageOf } from "../core/errors.ts";
+import { isObject } from "../core/json_object.ts";
 import type { ChallengeBoard, ChallengeType, PendingChallenges } from "./challenges.ts";
 import { NO_CHALLENGES } from "./challenges.ts";
 import { parseRenewalInfo, type RenewalWindow } from "./renewal.ts";
@@ -47,6 +48,18 @@ export class OrderError extends Error {
   }
 }
 
+/** What a CA calls it that it does not know an account (RFC 8555, section 6.7). */
+const ACCOUNT_UNKNOWN = "urn:ietf:params:acme:error:accountDoesNotExist";
+
+/** The CA does not know who asks. */
+class AccountUnknown extends Error {
+  override readonly name = "AccountUnknown";
+
+  constructor(detail: unknown) {
+    super(typeof detail === "string" ? detail : "the CA does not know the account");
+  }
+}
+
 /** Milliseconds that a CA has for each answer. */
 const ANSWER_MS = 30_000;
 
@@ -57,7 +70,7 @@ const NONCE_TRIES = 20;
 export class Authority {
   readonly #options: AuthorityOptions;
   #account: Account;
-  readonly #client: Client;
+  #client: Client;
   readonly #acme: typeof import("acme-client");
 
   private constructor(
@@ -67,19 +80,25 @@ export class Authority {
     this.#acme = acme;
     this.#options = options;
     this.#account = account;
-    const { directory, binding } = options;
-    this.#client = new acme.Client({
+    this.#client = this.#connect();
+  }
+
+  #connect(): Client {
+    const { directory, binding } = this.#options;
+    const { key, url } = this.#account;
+    const client = new this.#acme.Client({
       directoryUrl: directory,
-      accountKey: account.key,
-      ...(account.url === undefined ? {} : { accountUrl: account.url }),
+      accountKey: key,
+      ...(url === undefined ? {} : { accountUrl: url }),
       ...(binding === undefined ? {} : { externalAccountBinding: binding }),
       backoffAttempts: 12,
       backoffMin: 500,
       backoffMax: 10_000,
     });
     // five by default, and its types do not know it
-    const { http } = this.#client as unknown as { http: { maxBadNonceRetries: number } };
+    const { http } = client as unknown as { http: { maxBadNonceRetries: number } };
     http.maxBadNonceRetries = NONCE_TRIES;
+    return client;
   }
 
   /**
@@ -214,6 +233,7 @@ export class Authority {
     try {
       return await action();
     } catch (error) {
+      if (error instanceof AccountUnknown) this.#forgetAccount();
       // the library's own error for a CA that does not answer says nothing of that
       const trouble = await this.#trouble();
       const words = trouble === undefined
@@ -224,6 +244,12 @@ export class Authority {
         unreachable: trouble !== undefined,
       });
     }
+  }
+
+  /** The CA has lost it, as one that was set up anew: the next `register` makes it, by its key. */
+  #forgetAccount(): void {
+    this.#account = { key: this.#account.key, url: undefined };
+    this.#client = this.#connect();
   }
 
   /** Why the CA does not give its directory; undefined where it does. */
@@ -320,6 +346,8 @@ async function loadLibrary(): Promise<typeof import("acme-client")> {
   const ofItself = [defaults.transformResponse ?? []].flat();
   defaults.transformResponse = [...ofItself, (body, headers) => {
     headers.delete("retry-after");
+    // the library keeps the words of a problem alone
+    if (isObject(body) && body.type === ACCOUNT_UNKNOWN) throw new AccountUnknown(body.detail);
     return body;
   }];
   return acme;

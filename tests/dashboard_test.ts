@@ -121,6 +121,25 @@ admin: { listen: "127.0.0.1:0" }
   assert.deepEqual(shown.errors, []);
 });
 
+Deno.test("the dashboard tries again also where it was refused", async () => {
+  await using proxy = await startConfigured({
+    backends: { app: "127.0.0.1:9" },
+    settings: { admin: { listen: "127.0.0.1:0" } },
+  });
+  const [, url = "", port = ""] = await proxy.says.first(/admin page: (http:\S+:(\d+)\/)$/);
+  const others = Array.from({ length: 16 }, () => connectTcp(Number(port)));
+  for (const other of await Promise.all(others)) {
+    await other.write(encodeRequest("/events", { host: "localhost" }));
+    await other.readUntil("\r\n");
+  }
+  await using browser = await startBrowser();
+  const page = await browser.open(url);
+  const live = "document.getElementById('live').textContent";
+  await page.until(`${live} === 'connection lost, trying again'`, "it to be refused");
+  for (const other of await Promise.all(others)) other[Symbol.dispose]();
+  await page.until(`${live} === 'live'`, "it to be served");
+});
+
 /** By its button, as a person does. */
 async function drains(page: Awaited<ReturnType<Browser["open"]>>, address: string): Promise<void> {
   const press = (label: string) =>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Status } from "../lib/metrics/status.ts";
 import { startHttp, unusedPort } from "./support/backends.ts";
-import { type Browser, startBrowser } from "./support/browser.ts";
+import { type Browser, type Page, startBrowser } from "./support/browser.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
@@ -121,6 +121,31 @@ admin: { listen: "127.0.0.1:0" }
   assert.deepEqual(shown.errors, []);
 });
 
+Deno.test("the dashboard says why a server is not taken back in, until something else is done", async () => {
+  const [drained, other] = ["127.0.0.1:9", "127.0.0.1:10"];
+  const { ec } = await testCertificates();
+  await using proxy = await startConfigured(`
+listeners: [{ listen: "127.0.0.1:0" }]
+certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
+backends: { app: { servers: [{ address: "${drained}", drain: true }, "${other}"] } }
+routes: [{ backend: app }]
+admin: { listen: "127.0.0.1:0" }
+`);
+  const [, url = ""] = await proxy.says.first(/admin page: (http:\S+)/);
+  await using browser = await startBrowser();
+  const page = await browser.open(url);
+  await page.until(`${stateOf(drained)} === 'draining'`, "the state");
+  await press(page, `Take ${drained} back in`);
+  const live = "document.getElementById('live')";
+  const said = `DELETE /drain/app/${drained}: The configuration has it drain`;
+  await page.until(
+    `${live}.textContent === "${said}" && ${live}.className === 'lost'`,
+    "the reason",
+  );
+  await press(page, `Drain ${other}`);
+  await page.until(`${live}.textContent === 'live' && ${live}.className === 'live'`, "good news");
+});
+
 Deno.test("the dashboard tries again also where it was refused", async () => {
   await using proxy = await startConfigured({
     backends: { app: "127.0.0.1:9" },
@@ -140,17 +165,19 @@ Deno.test("the dashboard tries again also where it was refused", async () => {
   await page.until(`${live} === 'live'`, "it to be served");
 });
 
-/** By its button, as a person does. */
-async function drains(page: Awaited<ReturnType<Browser["open"]>>, address: string): Promise<void> {
-  const press = (label: string) =>
-    page.evaluate(`document.querySelector('[aria-label="${label}"]').click()`);
-  await press(`Drain ${address}`);
+async function drains(page: Page, address: string): Promise<void> {
+  await press(page, `Drain ${address}`);
   await page.until(`${stateOf(address)} === 'draining'`, "it to drain");
-  await press(`Take ${address} back in`);
+  await press(page, `Take ${address} back in`);
   await page.until(`${stateOf(address)} !== 'draining'`, "it to be back");
 }
 
-async function isAccessible(page: Awaited<ReturnType<Browser["open"]>>): Promise<void> {
+/** A button, as a person does. */
+async function press(page: Page, label: string): Promise<void> {
+  await page.evaluate(`document.querySelector('[aria-label="${label}"]').click()`);
+}
+
+async function isAccessible(page: Page): Promise<void> {
   const nodes = await page.accessible();
   const named = (wanted: string) => nodes.filter(({ role }) => role === wanted);
   for (const role of ["button", "image", "table", "heading", "region"]) {

@@ -382,6 +382,30 @@ Deno.test("a worker that is about to take the place of one that died does not se
   assert.equal((await within(proxy.status, "the end")).code, 0);
 });
 
+Deno.test("no server is told to be drained while workers drain, one before the other", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using backend = await startHttp(async () => {
+    await gate.promise;
+    return encodeAnswer("late");
+  });
+  await using proxy = await startConfigured(workers(2, { backends: { app: backend.address } }));
+  const admin = await adminOf(proxy);
+  using client = await connectTls(proxy.port);
+  await client.write(encodeRequest("/"));
+  await backend.accepted(1);
+  proxy.signal("SIGTERM");
+  await proxy.says.first(/SIGTERM: draining/);
+  const until = performance.now() + 1_000;
+  while (performance.now() < until) {
+    const [app] = (await statusOf(admin)).backends;
+    assert.deepEqual(app?.servers.map(({ state }) => state), ["unchecked"]);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  gate.resolve();
+  assert.equal((await readAnswer(client)).body, "late");
+  assert.equal((await within(proxy.status, "the end")).code, 0);
+});
+
 Deno.test("a configuration that one worker cannot take is taken by none", async () => {
   await using app = await startNamed("app");
   await using other = await startNamed("other");

@@ -209,10 +209,11 @@ export class Fleet implements App {
     );
     return this.#servers.views().map((view) => {
       const seen = byName.get(keyOf({ backend: view.backend, server: view.name })) ?? [];
-      const out = seen.find(({ state }) => state === "ejected" || state === "draining");
+      // what is drained is known here; to a worker that has drained all its servers are no more
+      const isOut = view.state === "down" || view.state === "draining";
       return {
         ...view,
-        state: view.state === "down" || out === undefined ? view.state : out.state,
+        state: !isOut && seen.some(({ state }) => state === "ejected") ? "ejected" : view.state,
         // counted by all workers together
         load: Math.max(0, ...seen.map(({ load }) => load)),
         idleConnections: seen.reduce((sum, { idleConnections }) => sum + idleConnections, 0),

@@ -154,27 +154,47 @@ export interface FilesOptions {
   readonly read?: CertificateReader;
   /** Of what was loaded before. */
   readonly trials?: EngineTrials;
-  /** What was loaded before: certificates whose files stand as they did are taken from it. */
+  /**
+   * What was loaded before: certificates whose files stand as they did are taken from it, and so is
+   * what cannot be read now, as others must not wait for that.
+   */
   readonly known?: LoadedConfig | undefined;
+  /** Called with what is wrong where something that cannot be read goes on as it was. */
+  readonly onUnread?: (problem: string) => void;
 }
 
-/** The files that a configuration names, all or none. @throws {ProxyError} `bad_config` */
+/**
+ * The files that a configuration names: all or none, or with those before in the place of some.
+ *
+ * @throws {ProxyError} `bad_config`
+ */
 export async function loadFiles(
   config: Config,
-  { read = readOne, trials = new EngineTrials(), known }: FilesOptions = {},
+  { read = readOne, trials = new EngineTrials(), known, onUnread }: FilesOptions = {},
 ): Promise<LoadedConfig> {
   const stamps = await stampsBeforeReading(filesOf(config));
+  const orBefore = async <T>(reading: Promise<T>, before: T | undefined): Promise<T> => {
+    try {
+      return await reading;
+    } catch (error) {
+      if (before === undefined || !(error instanceof ProxyError)) throw error;
+      onUnread?.(error.message);
+      return before;
+    }
+  };
   const certificates = await Promise.all(
-    config.certificates.map((entry) =>
-      known && knownCertificate(entry, known, stamps) || read(entry)
+    config.certificates.map((entry, index) =>
+      known && knownCertificate(entry, known, stamps) ||
+      orBefore(read(entry), known?.certificates[index])
     ),
   );
   const [refusal] = await trials.refusals(config, certificates);
   if (refusal !== undefined) throw new ProxyError("bad_config", refusal.message);
-  const trust = await loadTrust(config, read);
+  const trust = await orBefore(loadTrust(config, read), known?.trust);
   const [distrust] = refusedTrust({ config, trust });
   if (distrust !== undefined) throw new ProxyError("bad_config", distrust.message);
-  return { config, certificates, trust, contents: await readContents(config), stamps };
+  const contents = await orBefore(readContents(config), known?.contents);
+  return { config, certificates, trust, contents, stamps };
 }
 
 const readOne: CertificateReader = orStandIn(loadCertificate);

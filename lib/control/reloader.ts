@@ -100,16 +100,21 @@ export class Reloader {
   }
 
   async #reloadNamedFiles(reason: string): Promise<void> {
+    const problems: string[] = [];
     try {
       const next = await loadFiles(this.#current.config, {
         read: this.#read,
+        onUnread: (problem) => void problems.push(problem),
         trials: this.#trials,
         // who asks has a reason to, so all is read
         known: ASKED.has(reason) ? undefined : this.#current,
       });
       const isSame = planReload(this.#current, next).length === 0;
       // files that were touched are no news, but whoever asks gets an answer
-      if (!isSame || ASKED.has(reason)) await this.#apply(next, { reason, problems: [] });
+      if (!isSame || ASKED.has(reason)) await this.#apply(next, { reason, problems });
+      else if (problems.length > 0) {
+        this.#target.observe({ kind: "reload_failed", reason, problems });
+      }
     } catch (error) {
       this.#target.observe({ kind: "reload_failed", reason, problems: [messageOf(error)] });
     }

@@ -175,6 +175,31 @@ Deno.test("reloadFiles() reads what has changed alone, unless somebody asks", as
   assert.notEqual(second?.certificates[0], first?.certificates[0]);
 });
 
+Deno.test("reloadFiles() takes what can be read, whatever another file has come to", async () => {
+  await using file = await ConfigFile.create("");
+  await file.putCertificate("a", ec);
+  await file.putCertificate("b", ec);
+  const two = "{ cert: a.crt, key: a.key }, { cert: b.crt, key: b.key }";
+  await file.write(yaml(1).replace(certificateYaml(ec), two));
+  const { reloader, target, events } = await reloading(file);
+  await reloader.reloadFiles("SIGHUP");
+  await Deno.writeTextFile(`${file.folder}/a.crt`, "");
+  await file.putCertificate("b", await issueCertificate({ names: ["localhost"] }));
+  await reloader.reloadFiles("changed certificate files");
+  const [before, after] = target.inForce;
+  assert.deepEqual(after?.certificates[0], before?.certificates[0]);
+  assert.notEqual(after?.certificates[1]?.digest, before?.certificates[1]?.digest);
+  const event = events.at(-1);
+  assert.match(String(event?.kind === "reloaded" && event.warnings), /a\.crt holds no certificate/);
+  // alone it is what a reload fails by, as is all that somebody asks for
+  await Deno.writeTextFile(`${file.folder}/a.crt`, "\n");
+  await reloader.reloadFiles("changed certificate files");
+  assert.equal(events.at(-1)?.kind, "reload_failed");
+  await reloader.reloadFiles("SIGHUP");
+  assert.equal(events.at(-1)?.kind, "reload_failed");
+  assert.equal(target.inForce.length, 2);
+});
+
 Deno.test("a certificate from a CA goes on where its store has lost it", async () => {
   const certificates = '[{ acme: ["localhost"] }]';
   const acme = "acme: { accept_terms: true }";

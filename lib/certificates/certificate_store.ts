@@ -38,7 +38,8 @@ export interface CertificateEntry {
  * A store over the entries. A name is looked for as it is, then with its first label as `*`, which
  * stands for exactly one label (RFC 9525, section 6.3), then the default is given: the first entry
  * marked so, else the first. Of several entries for one name the client gets one that it can
- * verify; of those alike the earlier wins. What covers all names of the default may stand for it.
+ * verify; of those alike the earlier wins. What covers all names of the default may stand for it, and
+ * any other for one that a CA has yet to give.
  *
  * @throws {RangeError} where there is no entry
  */
@@ -46,14 +47,17 @@ export function createCertificateStore(entries: readonly CertificateEntry[]): Ce
   const [first] = entries;
   if (first === undefined) throw new RangeError("A certificate store needs a certificate");
   const byDefault = entries.find((entry) => entry.default === true) ?? first;
-  const defaults = defaultCandidates(byDefault, entries);
+  const { exact: defaults } = issued({
+    exact: defaultCandidates(byDefault, entries),
+    wildcard: [],
+  });
   const byName = indexByName(entries);
 
   return {
     default: byDefault.certificate,
     all: [...new Set(entries.map(({ certificate }) => certificate))],
     select(name, hello) {
-      const { exact, wildcard } = find(name);
+      const { exact, wildcard } = issued(find(name));
       // What the client cannot verify is given only where there is nothing else for the name.
       return choose(exact, "exact", hello) ??
         choose(wildcard, "wildcard", hello) ??
@@ -68,7 +72,7 @@ export function createCertificateStore(entries: readonly CertificateEntry[]): Ce
     },
   };
 
-  function find(name: string | undefined): { exact: Candidates; wildcard: Candidates } {
+  function find(name: string | undefined): Found {
     const host = name === undefined ? undefined : normalizeHostPattern(name);
     if (host === undefined) return { exact: [], wildcard: [] };
     return {
@@ -115,6 +119,23 @@ export function certificateCovers(
 }
 
 type Candidates = readonly Certificate[];
+
+/** What there is for a name. */
+interface Found {
+  readonly exact: Candidates;
+  readonly wildcard: Candidates;
+}
+
+/** Those that stand for what a CA has yet to give are left out where there is any other. */
+function issued(found: Found): Found {
+  const exact = found.exact.filter(isIssued);
+  const wildcard = found.wildcard.filter(isIssued);
+  return exact.length + wildcard.length > 0 ? { exact, wildcard } : found;
+}
+
+function isIssued({ placeholder }: Certificate): boolean {
+  return placeholder !== true;
+}
 
 function choose(
   candidates: Candidates,

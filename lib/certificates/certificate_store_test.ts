@@ -51,6 +51,19 @@ Deno.test("select() goes by the entry's hosts when it has some", () => {
   assert.equal(store.select("www.example.com").match, "default");
 });
 
+Deno.test("select() gives what is there for one that a CA has yet to give", () => {
+  const awaited = (name: string) => ({ ...certificate(name, [name]), placeholder: true });
+  const [www, alone] = [awaited("www.example.com"), awaited("alone.test")];
+  const entries = [api, wild, awaited("api.example.com"), www, alone];
+  const store = createCertificateStore(entries.map((certificate) => ({ certificate })));
+  assert.deepEqual(store.select("api.example.com"), { certificate: api, match: "exact" });
+  assert.deepEqual(store.select("www.example.com"), { certificate: wild, match: "wildcard" });
+  assert.deepEqual(store.select("alone.test"), { certificate: alone, match: "exact" });
+  const first = createCertificateStore([www, wild].map((certificate) => ({ certificate })));
+  assert.equal(first.select(undefined).certificate, wild);
+  assert.equal(first.select("none.test").certificate, wild);
+});
+
 Deno.test("select() takes the first entry as default when none is marked", () => {
   const store = createCertificateStore([{ certificate: api }, { certificate: other }]);
   assert.equal(store.default, api);

@@ -202,6 +202,8 @@ Deno.test("a certificate that could not be stored is fetched again rather than o
   const failed = await told;
   assert.equal(failed.kind === "failed" ? failed.reason : "", "No space left on device");
   await manager.idle;
+  // the CA has refused nothing
+  assert.ok((manager.statuses[0]?.due ?? Infinity) < Date.now() + 10_000);
   store.saveCertificate = saveCertificate;
   const order = await store.order("full.example.test");
   acme.moveClock(DAY_MS);

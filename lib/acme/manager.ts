@@ -249,7 +249,8 @@ export class CertificateManager implements Disposable {
       if (isDue) await this.#failed(one, DUE_AT_ONCE, REFUSED);
     } catch (error) {
       const isOrders = error instanceof OrderError;
-      const unreachable = isOrders && error.unreachable;
+      // nor has the CA refused anything where the store could not be written
+      const unreachable = !isOrders || error.unreachable;
       // what the store has failed at is taken up: a CA gives the same certificate a few times only
       if (isOrders && !unreachable) await store.saveOrder(name, undefined).catch(() => {});
       await this.#failed(one, messageOf(error), { unreachable });

@@ -11,29 +11,10 @@ const PARENT = "b7ad6b7169203331";
 
 for (const workers of [1, 2]) {
   Deno.test(`with OTEL_DENO=true each request is a span of its caller's trace (workers: ${workers})`, async () => {
-    const spans: Record<string, unknown>[] = [];
-    const { promise: arrived, resolve } = Promise.withResolvers<void>();
-    // a collector, as far as the protocol's JSON form takes one (OTLP/HTTP)
-    const collector = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-      async (request) => {
-        const body = await request.json();
-        for (const { scopeSpans } of body.resourceSpans ?? []) {
-          for (const scope of scopeSpans) spans.push(...scope.spans);
-        }
-        if (spans.length >= 2) resolve();
-        return Response.json({});
-      },
-    );
+    await using collector = startCollector(2);
     await using backend = await startHttp();
-    const env = {
-      OTEL_DENO: "true",
-      OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
-      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.addr.port}`,
-      OTEL_BSP_SCHEDULE_DELAY: "200",
-    };
     const config = { backends: { app: backend.address }, settings: { workers } };
-    await using proxy = await startConfigured(config, { env });
+    await using proxy = await startConfigured(config, { env: collector.env });
     using client = await connectTls(proxy.port);
     const traceparent = `00-${TRACE}-${PARENT}-01`;
     for (const fields of [[`traceparent: ${traceparent}`], []]) {
@@ -42,8 +23,9 @@ for (const workers of [1, 2]) {
     }
     await client.end();
     assert.equal(await stopProxy(proxy), 0);
-    await within(arrived, "two spans");
+    await within(collector.arrived, "two spans");
 
+    const { spans } = collector;
     assert.deepEqual(spans.map(({ name }) => name), ["GET", "GET"], "one for each request");
     const child = spans.find(({ traceId }) => traceId === TRACE);
     assert.equal(child?.parentSpanId, PARENT);
@@ -53,6 +35,61 @@ for (const workers of [1, 2]) {
     assert.ok(first !== undefined && second !== undefined);
     assert.deepEqual(valuesOf(first, "traceparent"), [traceparent], "passed on as it came");
     assert.deepEqual(valuesOf(second, "traceparent"), [], "and not made up");
-    await collector.shutdown();
   });
+}
+
+Deno.test("OTEL_TRACES_SAMPLER can leave out what the caller's trace does not sample", async () => {
+  await using collector = startCollector(1);
+  await using backend = await startHttp();
+  const config = { backends: { app: backend.address } };
+  const env = { ...collector.env, OTEL_TRACES_SAMPLER: "parentbased_always_on" };
+  await using proxy = await startConfigured(config, { env });
+  using client = await connectTls(proxy.port);
+  for (const flags of ["00", "01"]) {
+    const fields = [`traceparent: 00-${TRACE}-${PARENT}-${flags}`];
+    await client.write(encodeRequest(`/${flags}`, { fields }));
+    await readAnswer(client);
+  }
+  await client.end();
+  assert.equal(await stopProxy(proxy), 0);
+  await within(collector.arrived, "a span");
+  assert.equal(collector.spans.length, 1);
+  assert.match(JSON.stringify(collector.spans), /"\/01"/);
+});
+
+interface Collector extends AsyncDisposable {
+  /** What has come. */
+  readonly spans: Record<string, unknown>[];
+  /** Settles when so many have come as are waited for. */
+  readonly arrived: Promise<void>;
+  /** What has the runtime send it spans. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A collector, as far as the protocol's JSON form takes one (OTLP/HTTP). */
+function startCollector(wanted: number): Collector {
+  const spans: Record<string, unknown>[] = [];
+  const { promise: arrived, resolve } = Promise.withResolvers<void>();
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    async (request) => {
+      const body = await request.json();
+      for (const { scopeSpans } of body.resourceSpans ?? []) {
+        for (const scope of scopeSpans) spans.push(...scope.spans);
+      }
+      if (spans.length >= wanted) resolve();
+      return Response.json({});
+    },
+  );
+  return {
+    spans,
+    arrived,
+    env: {
+      OTEL_DENO: "true",
+      OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${server.addr.port}`,
+      OTEL_BSP_SCHEDULE_DELAY: "200",
+    },
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
 }

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
+import { encodeLatin1 } from "../core/latin1.ts";
 
 /** Who may do what on the admin listener. */
 export interface AccessRules {
@@ -70,7 +71,8 @@ function isSameOrigin(headers: Headers, host: string): boolean {
 
 /** As a bearer token (RFC 6750), or as the password of whatever user, which browsers ask for. */
 function showsToken(headers: Headers, token: string): boolean {
-  const [scheme = "", value = ""] = (headers.get("authorization") ?? "").split(" ", 2);
+  const shown = headers.get("authorization") ?? "";
+  const [, scheme = "", value = ""] = /^(\S+) +(.*)$/.exec(shown) ?? [];
   if (scheme.toLowerCase() === "bearer") return isEqual(value, token);
   if (scheme.toLowerCase() !== "basic") return false;
   try {
@@ -81,12 +83,16 @@ function showsToken(headers: Headers, token: string): boolean {
   }
 }
 
-/** Of digests, which have one length: how long it takes tells nothing of the token. */
+/**
+ * Of digests, which have one length: how long it takes tells nothing of the token.
+ *
+ * @param shown a character for each byte
+ */
 function isEqual(shown: string, token: string): boolean {
-  return timingSafeEqual(digest(shown), digest(token));
+  return timingSafeEqual(digest(encodeLatin1(shown)), digest(token));
 }
 
-function digest(text: string): Uint8Array {
+function digest(text: string | Uint8Array): Uint8Array {
   return createHash("sha256").update(text).digest();
 }
 

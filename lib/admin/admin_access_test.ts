@@ -75,3 +75,16 @@ Deno.test("refusal() asks for the token where there is one, but of no probe", ()
     assert.equal(status({ host }, { rules: CLOSED, path }), undefined);
   }
 });
+
+Deno.test("refusal() takes a token of several words, and one beyond ASCII", () => {
+  const host = "10.0.0.1:9900";
+  for (const token of ["correct horse battery staple", "grüße-aus-der-ferne"]) {
+    // clients send UTF-8, and a header field is read byte by byte
+    const sent = String.fromCharCode(...new TextEncoder().encode(token));
+    const rules = { token, hosts: [] };
+    for (const authorization of [`Bearer ${sent}`, `Basic ${btoa(`anybody:${sent}`)}`]) {
+      assert.equal(status({ host, authorization }, { rules }), undefined, authorization);
+      assert.equal(status({ host, authorization: `${authorization}x` }, { rules }), 401);
+    }
+  }
+});

@@ -333,6 +333,9 @@ function report(error: unknown, say: Say): number {
   return 1;
 }
 
+/** Of `help` for what is no command; commander's own words for it are `(outputHelp)`. */
+const NO_SUCH_HELP = "there is no such command to help with, see --help";
+
 /** Commander's `error: unknown option '--lisen'\n(Did you mean --listen?)` in this proxy's form. */
 function oneLine(message: string): string {
   return message

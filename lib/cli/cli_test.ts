@@ -55,6 +55,7 @@ const WRONG: readonly [args: readonly string[], stderr: string][] = [
   [["--lisen", "a:1"], "unknown option '--lisen' (did you mean --listen?)"],
   [["--zzz"], "unknown option '--zzz'"],
   [["chekc"], "unknown command 'chekc' (did you mean check?)"],
+  [["help", "chekc"], "there is no such command to help with, see --help"],
   [["--engine", "deno", "chekc"], "too many arguments. Expected 0 arguments but got 1: chekc"],
   [["--listen"], "option '--listen <address>' argument missing"],
   [["--listen", "a:1", "--listen", "a:2"], "--listen is given twice"],

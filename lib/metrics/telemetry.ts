@@ -62,32 +62,36 @@ export function openTelemetry(): Observer | undefined {
 const NO_PARENT: Context = { getValue: () => undefined };
 
 function makeSpan(tracer: Tracer, event: RequestServed): void {
-  const { durationMs, status, error } = event;
+  const { durationMs, error } = event;
   const now = Date.now();
-  const { name, attributes } = describeRequest(event);
+  const { name, failed, attributes } = describeRequest(event);
   const span = tracer.startSpan(name, {
     kind: SERVER,
     startTime: now - durationMs,
     attributes,
   }, contextOf(event.traceparent));
-  if (error !== undefined && status >= 500) span.setStatus({ code: ERROR, message: error.code });
+  if (failed) span.setStatus({ code: ERROR, message: error?.code ?? "" });
   span.end(now);
 }
 
-/** Name and attributes of a request's span: OpenTelemetry semantic conventions for HTTP servers. */
+/** What a request's span says: OpenTelemetry semantic conventions for HTTP servers. */
 export function describeRequest(event: RequestServed): {
   readonly name: string;
+  /** Whether it is an error: what is the client's fault is none. */
+  readonly failed: boolean;
   readonly attributes: Readonly<Record<string, string | number | undefined>>;
 } {
-  const { method = "", host, target } = event;
+  const { method = "", host, target, status, error } = event;
   // clients choose the others: spans are grouped by these
   const isKnown = STANDARD_METHODS.includes(method);
   return {
     name: isKnown ? method : "HTTP",
+    failed: status >= 500 || error !== undefined && error.source !== "client",
     attributes: {
       "http.request.method": isKnown ? method : "_OTHER",
       "http.request.method_original": isKnown ? undefined : method || undefined,
-      "http.response.status_code": event.status,
+      // 0 where nothing was answered
+      "http.response.status_code": status || undefined,
       "http.route": event.route,
       "url.scheme": event.tls === undefined ? "http" : "https",
       "url.path": target === undefined ? undefined : pathOf(target),
@@ -98,7 +102,7 @@ export function describeRequest(event: RequestServed): {
       "tls.protocol.version": event.tls?.protocol,
       "tls_proxy.backend": event.backend,
       "tls_proxy.server": event.server,
-      "error.type": event.error?.code,
+      "error.type": error?.code ?? (status >= 500 ? `${status}` : undefined),
     },
   };
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ProxyError } from "../core/errors.ts";
 import { PEER, REQUEST } from "../../tests/support/events.ts";
 import { describeRequest, openTelemetry, parseTraceparent } from "./telemetry.ts";
 
@@ -55,6 +56,29 @@ Deno.test("describeRequest() makes no names of what clients send", () => {
   assert.equal(attributes["http.request.method_original"], "X1");
   assert.equal(describeRequest(REQUEST).name, "GET");
   assert.equal(describeRequest({ ...REQUEST, method: undefined }).name, "HTTP");
+});
+
+Deno.test("describeRequest() tells failures of servers, their own answers among them, and no client's", () => {
+  const cases: readonly [
+    facts: Partial<typeof REQUEST>,
+    failed: boolean,
+    type: string | undefined,
+    status: number | undefined,
+  ][] = [
+    [{ status: 200 }, false, undefined, 200],
+    [{ status: 404 }, false, undefined, 404],
+    [{ status: 500 }, true, "500", 500],
+    [{ status: 502, error: new ProxyError("connect_failed", "no") }, true, "connect_failed", 502],
+    [{ status: 200, error: new ProxyError("upstream_gone", "no") }, true, "upstream_gone", 200],
+    [{ status: 200, error: new ProxyError("client_gone", "no") }, false, "client_gone", 200],
+    [{ status: 0, error: new ProxyError("client_gone", "no") }, false, "client_gone", undefined],
+  ];
+  for (const [facts, failed, type, status] of cases) {
+    const described = describeRequest({ ...REQUEST, ...facts });
+    assert.equal(described.failed, failed, JSON.stringify(facts));
+    assert.equal(described.attributes["error.type"], type);
+    assert.equal(described.attributes["http.response.status_code"], status);
+  }
 });
 
 Deno.test("openTelemetry() observes nothing while the runtime's OpenTelemetry is off", () => {

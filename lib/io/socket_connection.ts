@@ -5,7 +5,7 @@ import { asProxyError, type ErrorCode, ProxyError } from "../core/errors.ts";
 import { ReadBuffers } from "./read_buffers.ts";
 import { ShortWait } from "./short_wait.ts";
 import { StreamPair } from "./stream_pair.ts";
-import { afterSending, TurnTaker } from "./turns.ts";
+import { afterReading, afterSending, TurnTaker } from "./turns.ts";
 
 /** What this needs of a socket; `Deno.TcpConn` and `Deno.TlsConn` have it. */
 export interface ByteSocket {
@@ -76,6 +76,8 @@ export class SocketConnection implements Connection {
   /** Made for the first look. */
   #look: ShortWait | undefined;
   readonly #turn = new TurnTaker();
+  /** Bytes that were given last. */
+  #given = 0;
   #sender: Sender | undefined;
   #unsent: Uint8Array = NO_BYTES;
 
@@ -206,8 +208,12 @@ export class SocketConnection implements Connection {
   #readOn(): void {
     this.#reading = true;
     this.#target = this.#filled === 0 ? this.#into : this.#into.subarray(this.#filled);
-    this.#turn.take(this.#readNow);
+    // a look for more has nobody wait
+    if (this.#filled === 0) afterReading(this.#given, this.#takeTurn);
+    else this.#takeTurn();
   }
+
+  readonly #takeTurn = (): void => this.#turn.take(this.#readNow);
 
   readonly #readNow = (): void => {
     this.#socket.read(this.#target).then(this.#onRead, this.#onReadError);
@@ -265,6 +271,7 @@ export class SocketConnection implements Connection {
   #give(): void {
     const receiver = this.#receiver;
     this.#receiver = undefined;
+    this.#given = this.#filled;
     try {
       receiver?.received(this.#filled);
     } catch (error) {

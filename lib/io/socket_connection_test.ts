@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
 import fc from "fast-check";
 import { latin1 } from "../../tests/support/connection.ts";
 import { eventually } from "../../tests/support/deadline.ts";
@@ -56,6 +57,22 @@ Deno.test("SocketConnection.readable goes on when writable is closed", SANITIZED
   await far.write("late");
   await far.end();
   assert.equal(await textOf(connection.readable), "late");
+});
+
+Deno.test("SocketConnection lets others have turns while much is at hand to be read", async () => {
+  const READS = 200;
+  const connection = connect(new ScriptedSocket(new Array(READS).fill(POOLED_BYTES)));
+  let turns = 0;
+  let reading = true;
+  const count = () => {
+    turns++;
+    if (reading) setImmediate(count);
+  };
+  setImmediate(count);
+  while (await connection.read() !== undefined);
+  reading = false;
+  assert.equal(connection.bytes.read, READS * POOLED_BYTES);
+  assert.ok(turns >= READS / 2, `${turns} turns in ${READS} reads`);
 });
 
 Deno.test("SocketConnection frees the socket when both directions have ended", async () => {

@@ -74,15 +74,17 @@ function nextTurn(): void {
   for (const start of turn) start();
 }
 
-/** How much may be sent in a turn before those who send more wait for others. */
+/** How much may be sent in a turn, or read, before those who do more wait for others. */
 const SENT_A_TURN = 64 * 1024;
+const READ_A_TURN = 128 * 1024;
 /** How many turns they wait: the runtime asks what else has come by the turn, not by the clock. */
 const TURNS_OF_OTHERS = 2;
 /** Pieces so small are no matter: many of them are as many others who have their turn. */
 const SMALL_BYTES = 16 * 1024;
 
 let sent = 0;
-let senders: (() => void)[] = [];
+let read = 0;
+let patient: (() => void)[] = [];
 let turnsLeft = 0;
 
 /**
@@ -94,18 +96,33 @@ let turnsLeft = 0;
 export function afterSending(bytes: number, goOn: () => void): void {
   if (bytes < SMALL_BYTES) return goOn();
   sent += bytes;
-  if (sent < SENT_A_TURN) return goOn();
-  if (senders.length === 0) {
-    turnsLeft = TURNS_OF_OTHERS;
-    setImmediate(nextSends);
-  }
-  senders.push(goOn);
+  if (sent < SENT_A_TURN) goOn();
+  else behindOthers(goOn);
 }
 
-function nextSends(): void {
-  if (--turnsLeft > 0) return void setImmediate(nextSends);
-  sent = 0;
-  const turn = senders;
-  senders = [];
+/**
+ * The same behind so many bytes that were read, which may be much work and little to send: one body
+ * in chunks of a byte kept all others waiting for seconds.
+ */
+export function afterReading(bytes: number, goOn: () => void): void {
+  if (bytes < SMALL_BYTES) return goOn();
+  read += bytes;
+  if (read < READ_A_TURN) goOn();
+  else behindOthers(goOn);
+}
+
+function behindOthers(goOn: () => void): void {
+  if (patient.length === 0) {
+    turnsLeft = TURNS_OF_OTHERS;
+    setImmediate(goOnBehind);
+  }
+  patient.push(goOn);
+}
+
+function goOnBehind(): void {
+  if (--turnsLeft > 0) return void setImmediate(goOnBehind);
+  sent = read = 0;
+  const turn = patient;
+  patient = [];
   for (const goOn of turn) goOn();
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import { eventually } from "../../tests/support/deadline.ts";
-import { afterSending, inTurn, TurnTaker } from "./turns.ts";
+import { afterReading, afterSending, inTurn, TurnTaker } from "./turns.ts";
 
 Deno.test("inTurn() starts some at once and the others in order, a bounded number at a time", async () => {
   const started: number[] = [];
@@ -95,4 +95,19 @@ Deno.test("afterSending() lets the rest of the program run between much that is 
     rounds++;
   }
   assert.ok(turns >= ROUNDS / 2, `${turns} turns in ${ROUNDS} sends`);
+});
+
+Deno.test("afterReading() has who reads much wait for others, and who reads little for nobody", async () => {
+  const turnOver = () => new Promise<void>((resolve) => afterSending(64 * 1024, resolve));
+  await turnOver();
+  const went: string[] = [];
+  afterReading(64 * 1024, () => went.push("much"));
+  afterReading(64 * 1024, () => went.push("more"));
+  afterReading(1000, () => went.push("little"));
+  await Promise.resolve();
+  assert.deepEqual(went, ["much", "little"]);
+  await turnOver();
+  assert.deepEqual(went, ["much", "little", "more"]);
+  afterReading(64 * 1024, () => went.push("anew"));
+  assert.equal(went.at(-1), "anew");
 });

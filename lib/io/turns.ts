@@ -77,6 +77,8 @@ function nextTurn(): void {
 /** How much may be sent in a turn, or read, before those who do more wait for others. */
 const SENT_A_TURN = 64 * 1024;
 const READ_A_TURN = 128 * 1024;
+/** The same of requests that have come together with the one before. */
+const REQUESTS_A_TURN = 8;
 /** How many turns they wait: the runtime asks what else has come by the turn, not by the clock. */
 const TURNS_OF_OTHERS = 2;
 /** Pieces so small are no matter: many of them are as many others who have their turn. */
@@ -84,6 +86,7 @@ const SMALL_BYTES = 16 * 1024;
 
 let sent = 0;
 let read = 0;
+let requests = 0;
 let patient: (() => void)[] = [];
 let turnsLeft = 0;
 
@@ -111,6 +114,15 @@ export function afterReading(bytes: number, goOn: () => void): void {
   else behindOthers(goOn);
 }
 
+/**
+ * The same behind a request that another has come with: thousands of them that are answered here
+ * would be one turn after the other.
+ */
+export function afterRequest(goOn: () => void): void {
+  if (++requests <= REQUESTS_A_TURN) goOn();
+  else behindOthers(goOn);
+}
+
 function behindOthers(goOn: () => void): void {
   if (patient.length === 0) {
     turnsLeft = TURNS_OF_OTHERS;
@@ -121,7 +133,7 @@ function behindOthers(goOn: () => void): void {
 
 function goOnBehind(): void {
   if (--turnsLeft > 0) return void setImmediate(goOnBehind);
-  sent = read = 0;
+  sent = read = requests = 0;
   const turn = patient;
   patient = [];
   for (const goOn of turn) goOn();

@@ -10,6 +10,7 @@ import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { Live } from "../core/live.ts";
 import { NO_BYTES } from "../io/buffer_pool.ts";
 import { OpaqueRest } from "../io/opaque_rest.ts";
+import { afterRequest } from "../io/turns.ts";
 import type { Field } from "../http/field.ts";
 import { valuesOf } from "../http/field.ts";
 import { errorAnswer, statusOf } from "../http/error_answer.ts";
@@ -152,7 +153,8 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   /** Ends it as soon as what it is doing is done. */
   drain(): void {
     this.#isDraining = true;
-    if (this.#state !== "waiting") return;
+    // what has come already is served, and is the last
+    if (this.#state !== "waiting" || this.#input.hasMore) return;
     if (this.#served > 0) return this.#leave();
     const { timeouts: { header } } = this.#policy;
     this.#readDeadline.arm(Math.min(header, FIRST_REQUEST_MS), this.#onKeepAliveLate);
@@ -172,7 +174,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   }
 
   #wait(): void {
-    if (this.#input.hasMore) return this.#readHead();
+    if (this.#input.hasMore) return afterRequest(this.#readNext);
     if (this.#input.hasEnded || this.#isDraining) return this.#leave();
     this.#lookDeadline.arm(QUIET_MS, this.#onQuiet);
     this.#input.receive();
@@ -180,6 +182,11 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
 
   /** The next request will pay for itself: until then the connection is to be small. */
   readonly #onQuiet = (): void => this.#service.forget();
+
+  /** Reads what has come together with the request before. */
+  readonly #readNext = (): void => {
+    if (this.#state === "waiting") this.#try(() => this.#readHead());
+  };
 
   #readHead(): void {
     if (this.#state === "waiting") this.#begin();
@@ -264,7 +271,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   inputEnded(): void {
     switch (this.#state) {
       case "waiting":
-        return this.#leave();
+        return this.#input.hasMore ? undefined : this.#leave();
       case "head":
         return this.#endInHead();
       case "serving":

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
 import { fromLatin1 } from "../../tests/support/connection.ts";
 import { encodeRequest } from "../../tests/support/http.ts";
 import { ScriptedConnection } from "../../tests/support/scripted_connection.ts";
@@ -43,6 +44,40 @@ Deno.test("servePlain() ends what is drained and asks for nothing", async () => 
   await session.done;
   assert.equal(client.sentText, "");
   assert.ok(client.closed);
+});
+
+Deno.test("servePlain() lets others have turns amid requests that come at once", async () => {
+  const REQUESTS = 500;
+  const client = new ScriptedConnection();
+  const session = servePlain(client, options(POLICY));
+  let turns = 0;
+  let goesOn = true;
+  const count = () => {
+    turns++;
+    if (goesOn) setImmediate(count);
+  };
+  setImmediate(count);
+  client.push(fromLatin1(encodeRequest("/").repeat(REQUESTS)));
+  client.push(undefined);
+  await session.done;
+  goesOn = false;
+  assert.equal(client.sentText.match(/HTTP\/1\.1 200 /g)?.length, REQUESTS);
+  assert.ok(turns >= REQUESTS / 16, `${turns} turns for ${REQUESTS} requests`);
+});
+
+Deno.test("servePlain() serves one more of many that have come where it is drained amid them", async () => {
+  const client = new ScriptedConnection();
+  const session = servePlain(client, options(POLICY));
+  client.push(fromLatin1(encodeRequest("/").repeat(20)));
+  // as many as go in one turn are served, and those behind them wait
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  session.drain();
+  client.push(undefined);
+  await session.done;
+  const answers = client.sentText.split(/(?=HTTP\/1\.1 200 )/);
+  assert.ok(answers.length < 20, `${answers.length} answers`);
+  assert.match(answers.at(-1) ?? "", /\r\nConnection: close\r\n/);
+  for (const answer of answers.slice(0, -1)) assert.doesNotMatch(answer, /Connection: close/);
 });
 
 function options(policy: Policy): HttpSessionOptions {

@@ -35,7 +35,7 @@ export class Passwords {
     this.#check = check;
   }
 
-  /** @param client its address: many wrong ones of one client keep no other waiting */
+  /** @param client who asks: many wrong ones of one client keep no other waiting */
   async verify(
     credentials: Credentials,
     hashes: PasswordHashes,

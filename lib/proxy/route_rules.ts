@@ -84,7 +84,7 @@ function takeToken(
   rates: RateTable,
 ): void {
   const now = performance.timeOrigin + performance.now();
-  const wait = rates.take(`${name} ${rateKey(client)}`, rate, now);
+  const wait = rates.take(`${name} ${clientKey(client)}`, rate, now);
   if (wait === 0) return;
   throw new RuleRefusal("rate_limited", "Too many requests; ask again later", {
     rule: "rate_limit",
@@ -93,7 +93,7 @@ function takeToken(
 }
 
 /** One who has IPv6 has a /64 at the least, and all of its addresses (RFC 6177). */
-function rateKey(client: string): string {
+function clientKey(client: string): string {
   if (!client.includes(":")) return client;
   const bytes = ipBytes(client.replace(/%.*$/, ""));
   return bytes?.length === 16 ? bytes.subarray(0, 8).toHex() : client;
@@ -108,7 +108,7 @@ async function askPassword(
   const credentials = value === undefined || more.length > 0 ? undefined : parseBasic(value);
   const verdict = credentials === undefined
     ? "wrong"
-    : await passwords.verify(credentials, hashes, client);
+    : await passwords.verify(credentials, hashes, clientKey(client));
   switch (verdict) {
     case "right":
       return;

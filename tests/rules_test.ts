@@ -190,6 +190,18 @@ Deno.test("strip_prefix, methods and headers choose and change", async () => {
     { paths: ["/m"], headers: { Cookie: "canary=1" }, respond: { body: "canary" } },
     { paths: ["/m"], respond: { body: "rest" } },
     { paths: ["/only"], methods: ["PUT"], backend: "site" },
+    {
+      paths: ["/set"],
+      backend: "site",
+      strip_prefix: "/set",
+      request_headers: { set: { "X-Forwarded-Prefix": "/outer/set" } },
+    },
+    {
+      paths: ["/hide"],
+      backend: "site",
+      strip_prefix: "/hide",
+      request_headers: { remove: ["x_forwarded_prefix"] },
+    },
   ]);
   const cases: [string, RegExp][] = [
     ["/api/x?q=1", /^GET \/x\?q=1 /],
@@ -203,6 +215,12 @@ Deno.test("strip_prefix, methods and headers choose and change", async () => {
     assert.match(body, /^X-Forwarded-Prefix: \/api$/m);
     assert.doesNotMatch(body, /forged/);
   }
+  // a rule of that name has the last word
+  const set = await ask(at.proxy, "/set/x");
+  assert.deepEqual(set.body.match(/^X-Forwarded-Prefix: .*$/gm), [
+    "X-Forwarded-Prefix: /outer/set",
+  ]);
+  assert.doesNotMatch((await ask(at.proxy, "/hide/x")).body, /Prefix/);
   assert.equal((await ask(at.proxy, "/apix")).status, 404);
   assert.equal((await ask(at.proxy, "/api/closed")).status, 403);
   assert.equal((await ask(at.proxy, "/api//closed")).status, 404);

@@ -27,5 +27,8 @@ export function requestChanges(
     ...(login === undefined ? [] : ["authorization"]),
     ...told.map(({ name }) => name.toLowerCase()),
   ];
-  return { remove: new Set(remove), add: [...fields?.add ?? [], ...told], path, host };
+  // what a rule makes of that name stands for what would be told
+  const isRuled = fields?.remove.has("x-forwarded-prefix") === true;
+  const add = [...fields?.add ?? [], ...(isRuled ? [] : told)];
+  return { remove: new Set(remove), add, path, host };
 }

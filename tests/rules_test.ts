@@ -4,10 +4,11 @@ import { issueCertificate, testCertificates } from "./support/certificates.ts";
 import { commandHere } from "./support/command_here.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { type ConfiguredProxy, startConfigured } from "./support/configured_proxy.ts";
-import { encodeAnswer } from "./support/http.ts";
+import { encodeAnswer, encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
 import { startNodeHttp2 } from "./support/node_http2_server.ts";
 import { run, runOk } from "./support/tools.ts";
 import { runCommand } from "./support/start_proxy.ts";
+import { connectTls } from "./support/tls_client.ts";
 
 /** `htpasswd -nbB -C 5 ann sesame` */
 const ANN = "ann:$2y$05$I27P/XlNfxApsHeC9DyVwu90lrPh4nvLgDBIWIWNrM3oFG/yGiqHW";
@@ -247,6 +248,15 @@ Deno.test("redirect keeps path and query and never leads where a client says", a
   assert.doesNotMatch(own.headers, /^Connection: close/m);
   const posted = await ask(at.proxy, "/p/x", ["-X", "POST", "-H", "Content-Length: 0"]);
   assert.doesNotMatch(posted.headers, /^Connection: close/m);
+  // and behind a body that has come with the head
+  using client = await connectTls(at.proxy.port);
+  for (
+    const body of ["Content-Length: 3\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"]
+  ) {
+    await client.write(`POST /p/x HTTP/1.1\r\nHost: localhost\r\n${body}${encodeRequest("/p/y")}`);
+    assert.deepEqual(valuesOf(await readAnswer(client), "location"), ["/p/x"]);
+    assert.deepEqual(valuesOf(await readAnswer(client), "location"), ["/p/y"]);
+  }
 });
 
 Deno.test("files of answers, pages and passwords are taken by themselves when they change", async () => {

@@ -382,7 +382,8 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
 
   respond(answer: OwnAnswer, mayGoOn: boolean): void {
     this.#body.answered();
-    this.#goesOn = mayGoOn && this.#mayGoOn && isEmptyBody(this.request.body);
+    this.#goesOn = mayGoOn && this.#mayGoOn &&
+      (isEmptyBody(this.request.body) || this.#body.skip());
     const { method } = this.request;
     const minor = this.takesChunks ? 1 : 0;
     this.#write(encodeOwnAnswer(answer, { method, minor, keepAlive: this.#goesOn }));

@@ -84,6 +84,22 @@ export class RequestBody {
     this.#clock?.stop(0);
   }
 
+  /**
+   * Drops a body of which nobody was given anything, where all of it has come.
+   *
+   * @returns whether what comes next is another request
+   */
+  skip(): boolean {
+    if (this.#state !== "unread" || this.bytes > 0) return false;
+    try {
+      this.#input.takeBody();
+    } catch {
+      return false;
+    }
+    if (this.#input.walk.ended) this.#state = "over";
+    return this.isOver;
+  }
+
   /** The reader is done with what it was given last. */
   resume(): void {
     this.#input.isLent = false;

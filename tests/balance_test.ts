@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { startHttp, unusedPort } from "./support/backends.ts";
+import { startEcho, startHttp, unusedPort } from "./support/backends.ts";
 import { FAST_CHECKS, startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
 import { eventually } from "./support/deadline.ts";
@@ -7,6 +7,7 @@ import { encodeAnswer, encodeRequest, readAnswer, valuesOf } from "./support/htt
 import { Http2Client } from "./support/http2_client.ts";
 import { resetFrame } from "./support/http2_frames.ts";
 import { askAll, startNamedServer } from "./support/named_server.ts";
+import { ENGINES } from "./support/start_proxy.ts";
 import { connectNodeTls, connectTls } from "./support/tls_client.ts";
 import { ERROR } from "../lib/http2/wire.ts";
 
@@ -195,6 +196,37 @@ Deno.test("who has left takes no room from those who wait for a place", async ()
   slow.answerAll();
   assert.equal((await client.answer(7)).status, 200);
 });
+
+for (const engine of ENGINES) {
+  Deno.test(`who has left takes no room from those who wait in tcp mode (${engine})`, async () => {
+    await using echo = await startEcho();
+    const servers = [{ address: echo.address, max_connections: 1 }];
+    const api = { servers, queue: { max: 1, timeout: "20s" } };
+    await using proxy = await startConfigured({ mode: "tcp", engine, backends: { api } });
+    using busy = await connectTls(proxy.port);
+    await busy.write("a");
+    await busy.readText(1);
+    const { connection: leaving } = await connectNodeTls(proxy.port);
+    await leaving.write("b");
+    await proxy.log.count(/ info handshake /, 2);
+    leaving.reset();
+    await proxy.log.first(/ end .* in=[01] out=0 .*how="client_gone: /);
+    using waiting = await connectTls(proxy.port);
+    // more than is read of who waits, in several pieces
+    const pieces = ["c", "d".repeat(1500), "e".repeat(3000)];
+    for (const piece of pieces) await waiting.write(piece);
+    await proxy.log.count(/ info handshake /, 3);
+    using tooMany = await connectTls(proxy.port);
+    await tooMany.untilGone();
+    await busy.end();
+    const said = pieces.join("");
+    assert.equal(await waiting.readText(said.length), said);
+    await waiting.write("f");
+    await waiting.end();
+    assert.equal(await waiting.readRest(), "f");
+    assert.equal(echo.connections.length, 2);
+  });
+}
 
 Deno.test("who waits for a place is served though a reload makes the server another", async () => {
   await using slow = await startSlow("slow");

@@ -1,9 +1,10 @@
 import type { Address } from "../core/address.ts";
+import { joinBytes } from "../core/bytes.ts";
 import { NO_BYTES } from "../io/buffer_pool.ts";
 import type { Connection, Receiver, Sender } from "../io/connection.ts";
 import type { HttpConnection } from "./http_connection.ts";
 
-/** A plain connection of which some bytes were received already: they come once more. */
+/** A connection of which some bytes were received already: they come once more. */
 export class RewoundConnection implements HttpConnection {
   readonly #connection: Connection;
   #rest: Uint8Array;
@@ -20,7 +21,7 @@ export class RewoundConnection implements HttpConnection {
 
   /** What was awaited has come; nothing where there was an end. */
   came(bytes: Uint8Array): void {
-    this.#rest = bytes;
+    this.#rest = this.#rest.length === 0 ? bytes : joinBytes([this.#rest, bytes]);
     this.#isAwaited = false;
     const asked = this.#asked;
     this.#asked = undefined;
@@ -28,8 +29,8 @@ export class RewoundConnection implements HttpConnection {
   }
 
   receive(into: Uint8Array, receiver: Receiver): void {
-    if (this.#isAwaited) return void (this.#asked = { into, receiver });
     const count = Math.min(this.#rest.length, into.length);
+    if (count === 0 && this.#isAwaited) return void (this.#asked = { into, receiver });
     if (count === 0) return this.#connection.receive(into, receiver);
     into.set(this.#rest.subarray(0, count));
     this.#rest = this.#rest.subarray(count);

@@ -7,7 +7,7 @@ import type { Connection } from "../io/connection.ts";
 import type { TlsConnection } from "../tls/engine.ts";
 import type { Origin } from "../upstream/proxy_protocol.ts";
 import type { Live } from "../core/live.ts";
-import type { Backend } from "../upstream/backend.ts";
+import type { Backend, OnWait } from "../upstream/backend.ts";
 import type { TunnelLease } from "../upstream/tunnel_lease.ts";
 import type { Server } from "../upstream/server.ts";
 import { Tries } from "../upstream/tries.ts";
@@ -15,6 +15,7 @@ import { passOn, relay } from "./relay.ts";
 import { mayRetry } from "./retry.ts";
 import type { Policy } from "./policy.ts";
 import type { Session } from "./session.ts";
+import { WaitingClient } from "./waiting_client.ts";
 
 export interface TcpSessionOptions {
   readonly policy: Live<Policy>;
@@ -62,6 +63,8 @@ function carry(client: Connection, options: CarryOptions): Session {
   let backend: string | undefined;
   let server: string | undefined;
   let waitMs: number | undefined;
+  let waiting: WaitingClient | undefined;
+  const onWait = (giveUp: () => void) => (waiting ??= new WaitingClient(client)).waitFor(giveUp);
 
   return {
     done: run(),
@@ -80,16 +83,16 @@ function carry(client: Connection, options: CarryOptions): Session {
       const { action } = found.target;
       if (action.kind !== "backend") throw new ProxyError("no_route", "The route is for HTTP");
       backend = action.backend.name;
-      using upstream = await connect(origin, action.backend);
+      using upstream = await connect(origin, action.backend, onWait);
       server = upstream.server.name;
       waitMs = performance.now() - started;
-      const carryOn = passthrough ? passOn : relay;
-      await carryOn(client, upstream.connection, {
+      const carryOn = passthrough || waiting !== undefined ? passOn : relay;
+      await carryOn(waiting?.serve() ?? client, upstream.connection, {
         deadlines: options.deadlines,
         idleTimeout: timeouts.tunnelIdle,
       });
     } catch (reason) {
-      error = asProxyError(reason, "internal");
+      error = asProxyError(waiting?.gone ?? reason, "internal");
       client.reset(error);
     }
     options.observe({
@@ -112,13 +115,13 @@ function carry(client: Connection, options: CarryOptions): Session {
 }
 
 /** A connection to the first server that takes one. @throws {ProxyError} */
-async function connect(client: Origin, backend: Backend): Promise<TunnelLease> {
+async function connect(client: Origin, backend: Backend, onWait: OnWait): Promise<TunnelLease> {
   const tries = new Tries();
   let last: ProxyError | undefined;
   for (;;) {
     let server: Server | undefined;
     try {
-      server = await backend.claim(client.peer.host, { tries });
+      server = await backend.claim(client.peer.host, { tries }, onWait);
       return await backend.connect(server, client);
     } catch (error) {
       const failed = asProxyError(error, "internal");

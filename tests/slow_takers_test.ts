@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { Live } from "../lib/core/live.ts";
+import { NO_BYTES } from "../lib/io/buffer_pool.ts";
 import { Deadlines } from "../lib/io/deadlines.ts";
 import { type ByteSocket, SocketConnection } from "../lib/io/socket_connection.ts";
 import { SETTING } from "../lib/http2/wire.ts";
 import { serveHttp } from "../lib/proxy/http_session.ts";
 import { serveHttp2 } from "../lib/proxy/http2_session.ts";
+import { passOn, relay } from "../lib/proxy/relay.ts";
 import type { Policy } from "../lib/proxy/policy.ts";
 import { fromLatin1 } from "./support/connection.ts";
 import { pause } from "./support/deadline.ts";
@@ -16,19 +18,26 @@ const IDLE_MS = 600;
 const BODY = new Uint8Array(100_000);
 /** Several times `IDLE_MS` for all of the answer, and more than that for what is framed at once. */
 const STEP = { bytes: 10_000, ms: 150 };
+/** The same for a piece that goes through a tunnel, whose idle time is measured coarsely. */
+const SMALL_STEP = { bytes: 4_000, ms: 150 };
 
-/** Of a client that asks once and takes a little at a time, up to a bound. */
+/** Of a peer that says something, and takes a little at a time, up to a bound. */
 class SlowSocket implements ByteSocket {
   sent = 0;
   readonly taken?: number;
   readonly #whole: boolean;
   readonly #most: number;
+  readonly #step: typeof STEP;
   readonly #gone = Promise.withResolvers<never>();
-  #request: Uint8Array | undefined;
+  #unsaid: Uint8Array;
 
   /** @param whole whether `write` takes all that it is given, and tells of parts by `taken` alone */
-  constructor(request: Uint8Array, { whole, most }: { whole: boolean; most: number }) {
-    this.#request = request;
+  constructor(
+    says: Uint8Array,
+    { whole, most, step = STEP }: { whole: boolean; most: number; step?: typeof STEP },
+  ) {
+    this.#step = step;
+    this.#unsaid = says;
     this.#whole = whole;
     this.#most = most;
     this.#gone.promise.catch(() => {});
@@ -36,19 +45,20 @@ class SlowSocket implements ByteSocket {
   }
 
   read(into: Uint8Array): Promise<number | null> {
-    const request = this.#request;
-    this.#request = undefined;
-    if (request === undefined) return this.#gone.promise;
-    into.set(request);
-    return Promise.resolve(request.length);
+    const said = this.#unsaid.subarray(0, into.length);
+    this.#unsaid = this.#unsaid.subarray(said.length);
+    if (said.length === 0) return this.#gone.promise;
+    into.set(said);
+    return Promise.resolve(said.length);
   }
 
   async write(bytes: Uint8Array): Promise<number> {
-    const count = this.#whole ? bytes.length : Math.min(bytes.length, STEP.bytes);
-    for (let left = count; left > 0; left -= STEP.bytes) {
+    const { bytes: most, ms } = this.#step;
+    const count = this.#whole ? bytes.length : Math.min(bytes.length, most);
+    for (let left = count; left > 0; left -= most) {
       if (this.sent >= this.#most) return await this.#gone.promise;
-      await pause(STEP.ms);
-      this.sent += Math.min(left, STEP.bytes);
+      await pause(ms);
+      this.sent += Math.min(left, most);
     }
     return count;
   }
@@ -80,6 +90,13 @@ function policy(): Policy {
   return scriptedPolicy({ action }, { bodyIdle: IDLE_MS, keepAlive: 500 });
 }
 
+const SETTINGS = {
+  peer: { host: "192.0.2.1", port: 1 },
+  local: { host: "192.0.2.2", port: 2 },
+  goneCode: "client_gone",
+  idleBufferBytes: 4096,
+} as const;
+
 for (const [version, { request, serve }] of Object.entries(REQUESTS)) {
   for (const whole of [false, true]) {
     const how = whole ? "that says so" : "in parts";
@@ -87,12 +104,7 @@ for (const [version, { request, serve }] of Object.entries(REQUESTS)) {
       for (const most of [Infinity, BODY.length / 2]) {
         const deadlines = new Deadlines();
         const socket = new SlowSocket(request, { whole, most });
-        const client = new SocketConnection(socket, {
-          peer: { host: "192.0.2.1", port: 1 },
-          local: { host: "192.0.2.2", port: 2 },
-          goneCode: "client_gone",
-          idleBufferBytes: 4096,
-        });
+        const client = new SocketConnection(socket, SETTINGS);
         const ends: string[] = [];
         const session = serve(client, {
           ...{ policy: new Live(policy()), deadlines },
@@ -109,4 +121,21 @@ for (const [version, { request, serve }] of Object.entries(REQUESTS)) {
       }
     });
   }
+}
+
+for (const [name, carry] of Object.entries({ relay, passOn })) {
+  Deno.test(`who takes opaque bytes slowly gets them, and who stops is left (${name})`, async () => {
+    for (const most of [Infinity, BODY.length / 2]) {
+      const taking = new SlowSocket(NO_BYTES, { whole: true, most, step: SMALL_STEP });
+      const client = new SocketConnection(taking, SETTINGS);
+      const server = new SocketConnection(new SlowSocket(BODY, { whole: true, most }), SETTINGS);
+      let error: unknown;
+      const carried = carry(client, server, { deadlines: new Deadlines(), idleTimeout: IDLE_MS })
+        .catch((reason) => error = reason);
+      while (taking.sent < Math.min(most, BODY.length) && error === undefined) await pause(50);
+      assert.equal(error, undefined);
+      await carried;
+      assert.match(String(error), /Nothing was sent for 0\.6 s/);
+    }
+  });
 }

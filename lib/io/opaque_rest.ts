@@ -2,7 +2,7 @@ import type { Connection } from "./connection.ts";
 
 /** A connection that has carried messages and carries opaque bytes from now on. */
 export class OpaqueRest
-  implements Pick<Connection, "read" | "release" | "write" | "endWrites" | "reset"> {
+  implements Pick<Connection, "read" | "release" | "write" | "endWrites" | "reset" | "taken"> {
   readonly bytes: Connection["bytes"];
   readonly #connection: Connection;
   /** What is to be read before anything else. */
@@ -17,6 +17,10 @@ export class OpaqueRest
     this.bytes = connection.bytes;
     this.#first = rest.length === 0 ? [] : [Promise.resolve(rest)];
     if (pending !== undefined) this.#first.push(pending);
+  }
+
+  get taken(): number {
+    return this.#connection.taken;
   }
 
   read(): Promise<Uint8Array | undefined> {

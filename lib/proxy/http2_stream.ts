@@ -152,7 +152,7 @@ export class Http2Stream implements ClientStream {
   /** What waited to be sent is framed. */
   taken(): void {
     this.#writing?.stop();
-    if (this.#tunnel !== undefined) this.#tunnel.taken();
+    if (this.#tunnel !== undefined) this.#tunnel.sent();
     else if (this.#isWaiting) {
       this.#isWaiting = false;
       this.#service.exchange.taken();

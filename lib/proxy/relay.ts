@@ -89,7 +89,7 @@ const LAST_WORDS_MS = 1_000;
 /** How long a client has to end what its server has ended. Its stream counts as open meanwhile. */
 const PARTING_MS = 250;
 
-type End = Pick<OpaqueEnd, "bytes" | "reset">;
+type End = Pick<OpaqueEnd, "bytes" | "taken" | "reset">;
 
 async function bothWays(
   ends: readonly [End, End],
@@ -121,8 +121,13 @@ async function bothWays(
   }
 }
 
+/** Rises with what is read of either and with what either takes, also amid a piece. */
 function bytesMoved([a, b]: readonly [End, End]): number {
-  return a.bytes.read + a.bytes.written + b.bytes.read + b.bytes.written;
+  return a.bytes.read + takenBy(a) + b.bytes.read + takenBy(b);
+}
+
+function takenBy({ taken, bytes }: End): number {
+  return taken ?? bytes.written;
 }
 
 function idleError(ms: number): ProxyError {

@@ -216,7 +216,7 @@ export class Http2ServerStream implements ServerStream {
   }
 
   taken(): void {
-    if (this.#tunnel !== undefined) return this.#tunnel.taken();
+    if (this.#tunnel !== undefined) return this.#tunnel.sent();
     if (!this.#isSending) return;
     this.#isSending = false;
     this.#reader?.sent();

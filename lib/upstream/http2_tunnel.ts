@@ -36,7 +36,7 @@ export class Http2Tunnel<Owner> implements OpaqueEnd {
     this.#give();
   }
 
-  taken(): void {
+  sent(): void {
     const writing = this.#writing;
     this.#writing = undefined;
     writing?.resolve();

@@ -98,6 +98,7 @@ export type Seen = "no" | "perhaps" | "yes";
 /** One end of what carries opaque bytes. */
 export type OpaqueEnd =
   & Pick<Connection, "read" | "release" | "write" | "endWrites" | "reset" | "bytes">
+  & Partial<Pick<Connection, "taken">>
   & {
     /**
      * Ends what is read of it, though its peer has not: the server has nothing more to say to it.

@@ -70,7 +70,20 @@ workers: 2`);
     new TextDecoder().decode(version.stdout),
     /^\d+\.\d+\.\d+\nDeno [\d.]+, \S+, commit (?:unknown|[0-9a-f]{12}(?:-dirty)? of \S+)\npermissions: those of .*\/proxy\.yaml\n$/,
   );
-  const child = run(["--config", config.path]);
+  await serves(run(["--config", config.path]), port);
+  const dropIn = await run(["permissions", "--systemd", "--config", config.path]).output();
+  const [, command = ""] = /^ExecStart=(.+)$/m.exec(new TextDecoder().decode(dropIn.stdout)) ?? [];
+  const service = new Deno.Command("sh", {
+    args: ["-c", `exec ${command}`],
+    cwd: alone,
+    env: { DENO_DIR: `${alone}/cache` },
+    ...({ stdin: "null", stdout: "piped", stderr: "piped" } as const),
+  }).spawn();
+  await serves(service, port);
+});
+
+/** Has a process that starts serve a request, and stops it. */
+async function serves(child: Deno.ChildProcess, port: number): Promise<void> {
   const [log, says] = [new Lines(child.stdout), new Lines(child.stderr)];
   try {
     await says.first(/^tls-proxy: listening on /);
@@ -83,7 +96,7 @@ workers: 2`);
   }
   assert.equal((await child.status).code, 0);
   assert.deepEqual(says.matching(/permission/), []);
-});
+}
 
 Deno.test("compile says what to do where there is no base runtime", async () => {
   const folder = await Deno.makeTempDir({ prefix: "tls-proxy-compile-" });

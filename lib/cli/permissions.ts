@@ -40,7 +40,9 @@ function commandLine(flags: readonly string[], path: string): readonly string[] 
   const main = new URL(Deno.mainModule).pathname;
   return [
     ...["/usr/bin/env", "--block-signal=USR1"],
-    ...[Deno.execPath(), "run", "-q", "--cached-only", "--frozen", ...RUNTIME_FLAGS, ...flags],
+    ...[Deno.execPath(), "run", "-q", "--cached-only", "--frozen", ...RUNTIME_FLAGS],
+    // a bundle has no deno.json beside it that says so
+    ...["--unstable-net", ...flags],
     ...[decodeURIComponent(main), "--config", path],
   ];
 }

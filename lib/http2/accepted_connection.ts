@@ -1,5 +1,5 @@
 import { asProxyError, ProxyError } from "../core/errors.ts";
-import { BLOCK_BYTES } from "./budgets.ts";
+import { BLOCK_BYTES, HELD_BYTES } from "./budgets.ts";
 import { Connection, type ConnectionEvents, type ConnectionOptions } from "./connection.ts";
 import { type BlockFrame, DEPENDS_ON_ITSELF } from "./frame_decoder.ts";
 import { BlockCache } from "./hpack/block_cache.ts";
@@ -39,6 +39,8 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
     super(events, options, {
       awaitsPreface: true,
       blockBytes: Math.max(BLOCK_BYTES, options.headers.bytes),
+      heldBytes: HELD_BYTES,
+      grownBytes: Infinity,
     });
     this.#extendedConnect = options.extendedConnect;
     this.#blocks = new BlockCache(this.decoder);

@@ -56,8 +56,15 @@ export const ANSWER_BLOCK_BYTES = 256 * 1024;
  */
 export const REMEMBERED_RESETS = 256;
 
-/** Bytes that wait here for slow readers of all streams, before a stream can stop the others. */
+/** Bytes that wait here for slow readers of all streams of a client, before one can stop the others. */
 export const HELD_BYTES = 2 * 1024 * 1024;
+
+/**
+ * By how much the windows of all streams of a server may have grown at a time. Its answers are those
+ * of many clients, and however many of them take nothing, they stop no other: this is the bound on
+ * what waits for them, besides a window of the first size for each.
+ */
+export const GROWN_BYTES = 2 * 1024 * 1024;
 
 /** The budgets of one connection. */
 export class ConnectionBudgets {

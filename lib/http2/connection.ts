@@ -1,6 +1,6 @@
 import type { Field } from "../http/field.ts";
 import { ProxyError } from "../core/errors.ts";
-import { ConnectionBudgets, HELD_BYTES, REMEMBERED_RESETS, SMALL_INCREMENT } from "./budgets.ts";
+import { ConnectionBudgets, REMEMBERED_RESETS, SMALL_INCREMENT } from "./budgets.ts";
 import { checkTrailers } from "./field_section.ts";
 import {
   type BlockFrame,
@@ -67,6 +67,14 @@ export interface ConnectionOptions {
   readonly now: () => number;
 }
 
+/** What differs between the ends. */
+export interface EndOptions extends FrameDecoderOptions {
+  /** Bytes of bodies that wait here for slow readers, before a stream can stop the others. */
+  readonly heldBytes: number;
+  /** By how much the windows of all streams may have grown at a time. */
+  readonly grownBytes: number;
+}
+
 /** What does well for anybody; `now` and `headers` depend. */
 export const WINDOWS = {
   streamWindow: DEFAULT_WINDOW,
@@ -92,8 +100,11 @@ export abstract class Connection<
   protected readonly live = new StreamTable<Owner>();
   readonly #frames: FrameDecoder;
   readonly #window: ReceiveWindow;
+  readonly #heldBytes: number;
   /** Bytes of bodies that nobody has taken, on all streams. */
   #held = 0;
+  /** By how much windows of streams may still grow. */
+  #growth: number;
   /** The stream of the DATA frame that is being read; undefined where nobody wants them. */
   #dataStream: Stream<Owner> | undefined;
   #dataEnds = false;
@@ -110,13 +121,15 @@ export abstract class Connection<
   constructor(
     events: Events,
     options: ConnectionOptions,
-    frames: FrameDecoderOptions,
+    end: EndOptions,
   ) {
     this.events = events;
     this.options = options;
     this.budgets = new ConnectionBudgets(options.now);
-    this.#frames = new FrameDecoder(this, frames);
+    this.#frames = new FrameDecoder(this, end);
     this.#window = new ReceiveWindow(options.connectionWindow);
+    this.#heldBytes = end.heldBytes;
+    this.#growth = end.grownBytes;
     this.sender = new Sender<Owner>({
       taken: (stream) => this.events.taken(stream),
       sentEnd: (stream) => this.#sentEnd(stream),
@@ -199,7 +212,10 @@ export abstract class Connection<
   consumed(stream: Stream<Owner>, bytes: number): void {
     // what a stream held is counted as taken when it ends
     if (bytes === 0 || isOver(stream.state)) return;
-    const increment = stream.receiveWindow.release(bytes);
+    const { receiveWindow } = stream;
+    const before = receiveWindow.grown;
+    const increment = receiveWindow.release(bytes, this.#growth);
+    this.#growth -= receiveWindow.grown - before;
     if (increment > 0 && mayReceive(stream.state)) {
       this.sender.writer.windowUpdate(stream.id, increment);
       this.events.output();
@@ -526,7 +542,7 @@ export abstract class Connection<
   #release(bytes: number): void {
     this.#held -= bytes;
     const ahead = this.#held - this.#window.held;
-    const releasable = Math.min(this.#window.held, HELD_BYTES - ahead);
+    const releasable = Math.min(this.#window.held, this.#heldBytes - ahead);
     if (releasable <= 0) return;
     const increment = this.#window.release(releasable);
     if (increment === 0) return;
@@ -538,8 +554,11 @@ export abstract class Connection<
   #forget(stream: Stream<Owner>): void {
     this.live.delete(stream);
     this.sender.drop(stream);
-    const { held } = stream.receiveWindow;
-    stream.receiveWindow.held = 0;
+    const { receiveWindow } = stream;
+    const { held, grown } = receiveWindow;
+    receiveWindow.held = 0;
+    receiveWindow.grown = 0;
+    this.#growth += grown;
     if (held > 0) this.#release(held);
     if (this.live.size === 0) this.noStreamLeft();
   }

@@ -1,5 +1,5 @@
 import type { ProxyError } from "../core/errors.ts";
-import { ANSWER_BLOCK_BYTES } from "./budgets.ts";
+import { ANSWER_BLOCK_BYTES, GROWN_BYTES } from "./budgets.ts";
 import { Connection, type ConnectionEvents, type ConnectionOptions } from "./connection.ts";
 import type { BlockFrame } from "./frame_decoder.ts";
 import { Http2Error } from "./http2_error.ts";
@@ -55,7 +55,12 @@ export class DialedConnection<Owner> extends Connection<Owner, DialedEvents<Owne
       ...options,
       maxStreams: 0,
       headers: { bytes: headerBytes + fields * ENTRY_OVERHEAD, fields },
-    }, { awaitsPreface: false, blockBytes: Math.max(ANSWER_BLOCK_BYTES, headerBytes) });
+    }, {
+      awaitsPreface: false,
+      blockBytes: Math.max(ANSWER_BLOCK_BYTES, headerBytes),
+      heldBytes: Infinity,
+      grownBytes: GROWN_BYTES,
+    });
     this.#limits = options.limits;
     this.sender.writer.preface();
     this.begin([[SETTING.enablePush, 0]]);

@@ -237,6 +237,71 @@ Deno.test("as many streams are available as the server allows", () => {
   assert.equal(end.connection.available, 2);
 });
 
+/** Behind so many requests, answers to all of which have begun. */
+function answering(count: number): ClientEnd {
+  const end = new ClientEnd();
+  end.connection.feed(settings([[SETTING.maxConcurrentStreams, count]]));
+  for (let i = 0; i < count; i++) {
+    end.connection.open({ body: "" }, GET, true);
+    end.connection.feed(headers(1 + 2 * i, [[":status", "200"]], { ended: false }));
+  }
+  end.output();
+  return end;
+}
+
+/** What the windows have grown by in what was said: of the connection, and of all streams. */
+function grants(end: ClientEnd): { all: number; streams: number } {
+  const sum = { all: 0, streams: 0 };
+  for (const line of end.frames()) {
+    const [type, id, increment] = line.split(" ");
+    if (type !== "windowUpdate") continue;
+    if (id === "0") sum.all += Number(increment);
+    else sum.streams += Number(increment);
+  }
+  return sum;
+}
+
+const FIRST_WINDOW = "a".repeat(65_535);
+
+Deno.test("however many answers nobody takes, they stop no other", () => {
+  const count = 60;
+  const end = answering(count);
+  end.onData = () => {};
+  let window = 2 ** 20;
+  for (let i = 0; i < count; i++) {
+    for (let at = 0; at < FIRST_WINDOW.length; at += 16_384) {
+      const piece = FIRST_WINDOW.slice(at, at + 16_384);
+      end.connection.feed(data(1 + 2 * i, piece));
+      window += grants(end).all - piece.length;
+    }
+  }
+  assert.equal(end.connection.hasFailed, false);
+  assert.ok(window >= 2 ** 19, `${window} bytes may come`);
+});
+
+Deno.test("the windows of answers grow together up to a bound, which those that are over leave", () => {
+  const count = 5;
+  const end = answering(count);
+  const given = new Array<number>(count).fill(FIRST_WINDOW.length);
+  // all of it, which is taken at once
+  const comeFor = (i: number, ended: boolean) => {
+    const id = 1 + 2 * i;
+    for (let left = given[i] as number; left > 0; left -= 16_384) {
+      end.connection.feed(data(id, "a".repeat(Math.min(left, 16_384)), ended && left <= 16_384));
+    }
+    given[i] = grants(end).streams;
+  };
+  for (let round = 0; round < 6; round++) for (let i = 0; i < count; i++) comeFor(i, false);
+  const sum = given.reduce((sum, bytes) => sum + bytes, 0);
+  assert.ok(sum > 2 ** 20, `windows of ${sum} bytes have grown`);
+  assert.ok(sum <= 2 * 2 ** 20 + count * FIRST_WINDOW.length, `windows have ${sum} bytes`);
+  const smallest = given.indexOf(Math.min(...given));
+  for (let i = 0; i < count; i++) if (i !== smallest) comeFor(i, true);
+  for (let round = 0; round < 6; round++) comeFor(smallest, false);
+  assert.ok((given[smallest] as number) > 2 ** 19, "there is room again");
+  assert.equal(end.connection.hasFailed, false);
+});
+
 Deno.test("a server may not open streams, nor promise any", () => {
   for (
     const bytes of [

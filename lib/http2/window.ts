@@ -24,6 +24,8 @@ export class SendWindow {
 export class ReceiveWindow {
   /** Bytes that have come and that nobody has taken. */
   held = 0;
+  /** By how much it is larger than at first. */
+  grown = 0;
   /** Bytes the peer may still send. */
   #available: number;
   /** Bytes that were taken and that the peer has not been told of. */
@@ -55,16 +57,18 @@ export class ReceiveWindow {
    * Somebody has taken bytes. The peer is told once that is half of the window: to tell it of each
    * piece would take as many frames as it sends.
    *
+   * @param room by how much it may grow at the most
    * @returns by how much to tell the peer that the window grows; 0 where it need not be told yet
    */
-  release(bytes: number): number {
+  release(bytes: number, room = Infinity): number {
     this.held -= bytes;
     this.#credit += bytes;
     if (this.#credit < this.#size >> 1) return 0;
     // nobody waits for a slow reader here, so the round trip to the peer may be what is slow
-    const growth = this.held === 0 ? Math.min(this.#size, this.#maxSize - this.#size) : 0;
+    const growth = this.held === 0 ? Math.min(this.#size, this.#maxSize - this.#size, room) : 0;
     const increment = this.#credit + growth;
     this.#size += growth;
+    this.grown += growth;
     this.#available += increment;
     this.#credit = 0;
     return increment;

@@ -3,7 +3,7 @@ import { changedFields } from "../http/changed_fields.ts";
 import { dateField } from "../http/date.ts";
 import { type Field, field, fieldLines, hasRole, valuesOf } from "../http/field.ts";
 import { ROLE } from "../http/field_name.ts";
-import { endToEndFields } from "../http/hop_fields.ts";
+import { endToEndAnswerFields } from "../http/hop_fields.ts";
 import {
   type AnswerFacts,
   type AnswerTerms,
@@ -74,8 +74,8 @@ export class IncomingAnswer implements AnswerFacts {
 
   /** What goes on, with how long the body is where that is known. */
   #fields(): readonly Field[] {
-    const { fields, length } = this.#head;
-    const kept = endToEndFields(fields);
+    const { length } = this.#head;
+    const kept = endToEndAnswerFields(this.#head);
     if (this.status < 200) return kept;
     if (this.body >= 0) kept.push(field("content-length", String(this.body)));
     else if (this.#isWithoutBody && this.status !== 204 && length !== undefined) {

@@ -310,9 +310,6 @@ function once(flag: string): (value: string) => string {
   };
 }
 
-/** Of `help` commander tells only that it has shown some. */
-const NO_SUCH_HELP = "there is no such command to help with; --help names those that there are";
-
 /** Tells an error in the way its kind asks for, and gives the exit code. */
 function report(error: unknown, say: Say): number {
   if (error instanceof CommanderError) {

@@ -45,7 +45,7 @@ export class AcmeStore implements Keeper {
   }
 
   async saveAccount(directory: string, account: Account): Promise<void> {
-    await this.#write(accountFile(directory), JSON.stringify(account));
+    await this.#write([accountFile(directory), JSON.stringify(account)]);
   }
 
   /** @returns undefined where there is no whole one */
@@ -59,8 +59,7 @@ export class AcmeStore implements Keeper {
   /** The key goes first: whoever reads a pair that does not match reads it again a moment later. */
   async saveCertificate(name: string, { chain, key }: IssuedCertificate): Promise<void> {
     const own = folderName(name);
-    await this.#write(`${own}/privkey.pem`, key);
-    await this.#write(`${own}/fullchain.pem`, chain);
+    await this.#write([`${own}/privkey.pem`, key], [`${own}/fullchain.pem`, chain]);
   }
 
   async state(name: string): Promise<CertificateState> {
@@ -69,7 +68,7 @@ export class AcmeStore implements Keeper {
   }
 
   async saveState(name: string, state: CertificateState): Promise<void> {
-    await this.#write(`${folderName(name)}/state.json`, JSON.stringify(state));
+    await this.#write([`${folderName(name)}/state.json`, JSON.stringify(state)]);
   }
 
   async order(name: string): Promise<PlacedOrder | undefined> {
@@ -78,7 +77,7 @@ export class AcmeStore implements Keeper {
   }
 
   async saveOrder(name: string, order: PlacedOrder | undefined): Promise<void> {
-    if (order !== undefined) return await this.#write(orderFile(name), JSON.stringify(order));
+    if (order !== undefined) return await this.#write([orderFile(name), JSON.stringify(order)]);
     try {
       await Deno.remove(`${this.#folder}/${orderFile(name)}`);
     } catch (error) {
@@ -101,22 +100,17 @@ export class AcmeStore implements Keeper {
     }
   }
 
-  async #write(path: string, text: string): Promise<void> {
-    const target = `${this.#folder}/${path}`;
-    const beside = `${target}.new`;
+  /** Files with what they are to hold: where one cannot be written all are as they were. */
+  async #write(...files: readonly (readonly [path: string, text: string])[]): Promise<void> {
     try {
-      await this.#makeFolder(target.slice(0, target.lastIndexOf("/")));
-      {
-        using file = await Deno.open(beside, {
-          write: true,
-          create: true,
-          truncate: true,
-          mode: 0o600,
-        });
-        await writeAll(file, new TextEncoder().encode(text));
-        await file.sync();
+      for (const [path, text] of files) {
+        const target = `${this.#folder}/${path}`;
+        await this.#makeFolder(target.slice(0, target.lastIndexOf("/")));
+        await writeSynced(`${target}.new`, text);
       }
-      await Deno.rename(beside, target);
+      for (const [path] of files) {
+        await Deno.rename(`${this.#folder}/${path}.new`, `${this.#folder}/${path}`);
+      }
     } catch (error) {
       throw cannotStore(this.#folder, error);
     }
@@ -132,6 +126,13 @@ export class AcmeStore implements Keeper {
 }
 
 export const NO_FAILURE: CertificateState = { failures: 0, notBefore: 0, reason: "" };
+
+/** All of the text, or an error: of a single write a disk that is nearly full takes a part. */
+async function writeSynced(path: string, text: string): Promise<void> {
+  await Deno.writeTextFile(path, text, { mode: 0o600 });
+  using file = await Deno.open(path, { write: true });
+  await file.sync();
+}
 
 function accountFile(directory: string): string {
   const url = new URL(directory);

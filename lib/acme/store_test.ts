@@ -35,6 +35,32 @@ Deno.test("AcmeStore keeps accounts, certificates and failures over a restart", 
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("AcmeStore keeps the pair that it has where a new one cannot be written whole", async () => {
+  const folder = `${await Deno.makeTempDir()}/store`;
+  const store = new AcmeStore(folder);
+  await store.open();
+  await store.saveCertificate("a.test", { chain: "CHAIN", key: "KEY" });
+  const source = new URL("./store.ts", import.meta.url).href;
+  const code = `import { AcmeStore } from "${source}";
+    const issued = { chain: "C".repeat(100_000), key: "K" };
+    await new AcmeStore("${folder}").saveCertificate("a.test", issued).catch(({ message }) => {
+      Deno.stdout.writeSync(new TextEncoder().encode(message));
+    });`;
+  await Deno.writeTextFile(`${folder}/main.ts`, code);
+  // a file may have 64 units of 512 or 1024 bytes: like a full disk, that takes a part of a write
+  const script = `trap "" XFSZ; ulimit -f 64; exec "$0" "$@"`;
+  const args = ["run", "-q", "--no-prompt", "--no-check", `--allow-read=${folder}`];
+  const { stdout, stderr } = await new Deno.Command("sh", {
+    args: ["-c", script, Deno.execPath(), ...args, `--allow-write=${folder}`, `${folder}/main.ts`],
+  }).output();
+  const [told, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  assert.match(told ?? "", /^Cannot keep certificates in .*: File too large/, errors);
+  assert.deepEqual(await store.certificate("a.test"), { chain: "CHAIN", key: "KEY" });
+  await store.saveCertificate("a.test", { chain: "NEXT", key: "KEY2" });
+  assert.deepEqual(await store.certificate("a.test"), { chain: "NEXT", key: "KEY2" });
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("AcmeStore closes an empty folder to others", async () => {
   const folder = await Deno.makeTempDir();
   await Deno.chmod(folder, 0o755);

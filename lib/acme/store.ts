@@ -12,8 +12,9 @@ import { folderName } from "./store_layout.ts";
 
 /**
  * What is kept of ACME, in a folder that only its owner may read: a folder for each certificate with
- * `fullchain.pem`, `privkey.pem`, `state.json` and, while one is open, `order.json`, and `accounts/` with a key for each CA. A file is
- * written beside its place, synced, and renamed over it, so that it is the old one or the new one.
+ * `fullchain.pem`, `privkey.pem`, `state.json` and, while one is open, `order.json`, and `accounts/`
+ * with a key for each CA. A file is written beside its place, synced, and renamed over it, so that it
+ * is the old one or the new one.
  */
 export class AcmeStore implements Keeper {
   readonly #folder: string;
@@ -129,8 +130,8 @@ export const NO_FAILURE: CertificateState = { failures: 0, notBefore: 0, reason:
 
 /** All of the text, or an error: of a single write a disk that is nearly full takes a part. */
 async function writeSynced(path: string, text: string): Promise<void> {
-  await Deno.writeTextFile(path, text, { mode: 0o600 });
-  using file = await Deno.open(path, { write: true });
+  using file = await Deno.open(path, { write: true, create: true, truncate: true, mode: 0o600 });
+  await writeAll(file, new TextEncoder().encode(text));
   await file.sync();
 }
 

@@ -69,25 +69,6 @@ Deno.test("AcmeStore closes an empty folder to others", async () => {
   await Deno.remove(folder);
 });
 
-Deno.test("AcmeStore writes the whole of a file of which the disk takes a part at a time", async () => {
-  const folder = `${await Deno.makeTempDir()}/store`;
-  const store = new AcmeStore(folder);
-  await store.open();
-  const whole = { chain: "CHAIN".repeat(100), key: "KEY" };
-  const { prototype } = Deno.FsFile;
-  const { write } = prototype;
-  prototype.write = function (bytes) {
-    return write.call(this, bytes.subarray(0, 70));
-  };
-  try {
-    await store.saveCertificate("a.test", whole);
-  } finally {
-    prototype.write = write;
-  }
-  assert.deepEqual(await store.certificate("a.test"), whole);
-  await Deno.remove(folder, { recursive: true });
-});
-
 Deno.test("AcmeStore takes damaged files for none", async () => {
   const folder = `${await Deno.makeTempDir()}/store`;
   const store = new AcmeStore(folder);

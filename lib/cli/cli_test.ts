@@ -79,10 +79,6 @@ const WRONG: readonly [args: readonly string[], stderr: string][] = [
     "option '--json' cannot be used with option '--systemd'",
   ],
   [
-    ["help", "chekc"],
-    "there is no such command to help with; --help names those that there are",
-  ],
-  [
     ["--mode", "htp"],
     "option '--mode <mode>' argument 'htp' is invalid. Allowed choices are http, tcp",
   ],

@@ -96,6 +96,23 @@ Deno.test("a CA that has one wait is not waited for amid an order", async () => 
   await within(told, () => "the CA's words");
 });
 
+Deno.test("a CA of which nothing but its directory answers cannot be reached, in so many words", async () => {
+  const directory = { newNonce: "http://127.0.0.1:1/nonce", newAccount: "http://127.0.0.1:1/" };
+  const listen = { hostname: "localhost", port: 0, onListen() {} };
+  await using server = Deno.serve(listen, () => Response.json(directory));
+  await assert.rejects(order(`http://localhost:${server.addr.port}/directory`), {
+    message: /^the CA cannot be reached: .*refused/i,
+    unreachable: true,
+  });
+});
+
+Deno.test("a CA that stumbles once is asked once more", async () => {
+  let asked = 0;
+  await using ca = startCa((_, origin) => asked++ === 0 ? refused(503, "busy") : given(origin));
+  assert.equal((await order(ca.directory)).chain, CHAIN);
+  assert.equal(asked, 2);
+});
+
 Deno.test("a CA's own roots are forgotten with the configuration that named them", async () => {
   const { caPem, ec } = await testCertificates();
   const tls = { cert: await Deno.readTextFile(ec.cert), key: await Deno.readTextFile(ec.key) };

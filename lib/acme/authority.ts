@@ -202,7 +202,7 @@ export class Authority {
       return placed.status === "invalid" ? undefined : { placed, key: open.key };
     } catch (error) {
       // it has forgotten it, or it is another account's
-      if (await this.#trouble() === undefined) return undefined;
+      if (!isUnanswered(error) && await this.#trouble() === undefined) return undefined;
       throw error;
     }
   }
@@ -234,8 +234,8 @@ export class Authority {
       return await action();
     } catch (error) {
       if (error instanceof AccountUnknown) this.#forgetAccount();
-      // the library's own error for a CA that does not answer says nothing of that
-      const trouble = await this.#trouble();
+      // what was wrong with the order is of no interest where nobody answers any more
+      const trouble = await this.#trouble() ?? (isUnanswered(error) ? messageOf(error) : undefined);
       const words = trouble === undefined
         ? messageOf(error)
         : `the CA cannot be reached: ${trouble}`;
@@ -341,16 +341,52 @@ async function loadLibrary(): Promise<typeof import("acme-client")> {
   const { defaults } = acme.axios;
   defaults.timeout = ANSWER_MS;
   defaults.proxy = false;
-  // pauses are ours: they outlast a restart, and no other order waits for them
-  Object.assign(defaults, { acmeSettings: { retryMaxAttempts: 1, retryDefaultDelay: 1 } });
+  // its own have no words for an answer that never came, and wait for as long as a CA says: pauses
+  // are ours, which outlast a restart, and no other order waits for them
+  const { response } = acme.axios.interceptors;
+  response.clear();
+  response.use(null, (error: HttpError) => answerOf(error, acme.axios));
   const ofItself = [defaults.transformResponse ?? []].flat();
-  defaults.transformResponse = [...ofItself, (body, headers) => {
-    headers.delete("retry-after");
+  defaults.transformResponse = [...ofItself, (body) => {
     // the library keeps the words of a problem alone
     if (isObject(body) && body.type === ACCOUNT_UNKNOWN) throw new AccountUnknown(body.detail);
     return body;
   }];
   return acme;
+}
+
+type HttpClient = typeof import("acme-client")["axios"];
+
+interface HttpAnswer {
+  readonly status: number;
+}
+
+/** What the library's client says of a request: every answer is an error to it at first. */
+interface HttpError {
+  readonly response?: HttpAnswer;
+  readonly config?: Parameters<HttpClient["request"]>[0] & { isAgain?: boolean };
+  readonly code?: string;
+}
+
+/** The answer, whatever its status, for who asked; of a CA that has stumbled the second one. */
+async function answerOf(error: HttpError, client: HttpClient): Promise<HttpAnswer> {
+  const { response, config, code } = error;
+  const hasStumbled = response === undefined ? code !== "ECONNABORTED" : response.status >= 500;
+  if (config !== undefined && config.isAgain !== true && hasStumbled) {
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    return await client.request<unknown, HttpAnswer>(Object.assign(config, { isAgain: true }));
+  }
+  if (response === undefined) throw error;
+  return response;
+}
+
+/** Milliseconds. */
+const AGAIN_MS = 1_000;
+
+/** Whether what has failed is a request that got no answer. */
+function isUnanswered(error: unknown): boolean {
+  if (!isObject(error)) return false;
+  return error.isAxiosError === true ? error.response === undefined : isUnanswered(error.cause);
 }
 
 /** The most that is told of why an order has failed. */

@@ -113,6 +113,20 @@ Deno.test("a CA that stumbles once is asked once more", async () => {
   assert.equal(asked, 2);
 });
 
+Deno.test("an answer without end is no CA's", async () => {
+  const bytes = new Uint8Array(64 * 1024);
+  const listen = { hostname: "localhost", port: 0, onListen() {} };
+  await using server = Deno.serve(
+    listen,
+    () => new Response(new ReadableStream({ pull: (to) => to.enqueue(bytes) })),
+  );
+  const told = assert.rejects(
+    order(`http://localhost:${server.addr.port}/directory`),
+    { message: /maxContentLength size of \d+ exceeded/ },
+  );
+  await within(told, () => "the end of it");
+});
+
 Deno.test("a CA's own roots are forgotten with the configuration that named them", async () => {
   const { caPem, ec } = await testCertificates();
   const tls = { cert: await Deno.readTextFile(ec.cert), key: await Deno.readTextFile(ec.key) };

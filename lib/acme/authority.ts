@@ -63,6 +63,9 @@ class AccountUnknown extends Error {
 /** Milliseconds that a CA has for each answer. */
 const ANSWER_MS = 30_000;
 
+/** Bytes of an answer, which is kept whole in memory: far more than any chain has. */
+const MAX_ANSWER = 1024 * 1024;
+
 /** Times in a row that a CA may refuse a nonce (RFC 8555, section 6.5) before an order fails by it. */
 const NONCE_TRIES = 20;
 
@@ -340,6 +343,7 @@ async function loadLibrary(): Promise<typeof import("acme-client")> {
   const { default: acme } = await import("acme-client");
   const { defaults } = acme.axios;
   defaults.timeout = ANSWER_MS;
+  defaults.maxContentLength = MAX_ANSWER;
   defaults.proxy = false;
   // its own have no words for an answer that never came, and wait for as long as a CA says: pauses
   // are ours, which outlast a restart, and no other order waits for them

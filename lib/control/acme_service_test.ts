@@ -20,10 +20,12 @@ const configOf = (store: string, { name, challenge }: { name: string; challenge:
 Deno.test("AcmeService looks at names by the challenge that a reload has chosen", async () => {
   const folder = await Deno.makeTempDir();
   const { fetch } = globalThis;
-  // every name leads to somebody else
+  // every name leads to somebody else, who has much to say
+  const endless = () =>
+    new ReadableStream({ pull: (to) => to.enqueue(new TextEncoder().encode("theirs")) });
   globalThis.fetch = (input, init) =>
     String(input).includes("/.well-known/")
-      ? Promise.resolve(new Response("theirs", { status: 404 }))
+      ? Promise.resolve(new Response(endless(), { status: 404 }))
       : fetch(input, init);
   let told = Promise.withResolvers<ProxyEvent>();
   using acme = new AcmeService({

@@ -40,13 +40,25 @@ async function look(
       redirect: "manual",
       signal: AbortSignal.timeout(LOOK_MS),
     });
-    const text = await response.text();
-    if (text.trim() === answer) return undefined;
+    if ((await beginningOf(response)).trim() === answer) return undefined;
     return `${name} leads to another server: ${url} gave ${response.status} and not our token`;
   } catch (error) {
     return isPublic && isUnknownName(error) ? `${name} has no address` : undefined;
   }
 }
+
+/** As much as a token can be: another server may give whatever there is. */
+async function beginningOf({ body }: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const bytes of body ?? []) {
+    text += decoder.decode(bytes, { stream: true });
+    if (text.length > MAX_ANSWER) break;
+  }
+  return text;
+}
+
+const MAX_ANSWER = 1024;
 
 function isUnknownName(error: unknown): boolean {
   return error instanceof TypeError &&

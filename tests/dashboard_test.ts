@@ -121,6 +121,25 @@ admin: { listen: "127.0.0.1:0" }
   assert.deepEqual(shown.errors, []);
 });
 
+Deno.test("the dashboard shows a backend whose name was never found, and that it is down", async () => {
+  const { ec } = await testCertificates();
+  await using proxy = await startConfigured(`
+listeners: [{ listen: "127.0.0.1:0" }]
+certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
+backends: { app: { servers: ["dns:nothing.invalid:80"] }, other: { servers: ["127.0.0.1:9"] } }
+routes: [{ paths: [/other], backend: other }, { backend: app }]
+admin: { listen: "127.0.0.1:0" }
+`);
+  const [, url = ""] = await proxy.says.first(/admin page: (http:\S+)/);
+  await using browser = await startBrowser();
+  const page = await browser.open(url);
+  const alarm = "document.getElementById('alarm').textContent";
+  await page.until(`${alarm} === 'app is down: none of its servers can be used'`, "the alarm");
+  const row = `document.querySelector('[data-backend="app"]').innerText`;
+  assert.match(await page.evaluate(row), /^app\s+no address found$/);
+  assert.deepEqual(page.errors, []);
+});
+
 Deno.test("the dashboard says why a server is not taken back in, until something else is done", async () => {
   const [drained, other] = ["127.0.0.1:9", "127.0.0.1:10"];
   const { ec } = await testCertificates();

@@ -87,6 +87,11 @@ export class ProxyError implements Error {
   get source(): ErrorSource {
     return ERROR_CODES[this.code];
   }
+
+  /** Whether a client's choice led to it: a stranger who asks for anything must raise no alarm. */
+  get isEveryday(): boolean {
+    return this.source === "client" || this.code === "no_route";
+  }
 }
 
 // to everybody else it is an error like others

@@ -1,5 +1,4 @@
 import { type Address, formatAddress } from "../core/address.ts";
-import type { ProxyError } from "../core/errors.ts";
 import type { ProxyEvent, RequestServed } from "../core/event.ts";
 
 /** How loud a line is; the names are those of the configuration. */
@@ -48,7 +47,7 @@ export function levelOf(event: ProxyEvent): EventLevel {
     case "request":
     case "connection_end":
       // A client's mistake is everyday; one of a server or of this proxy is for its operator.
-      return event.error === undefined || isEveryday(event.error) ? "info" : "warning";
+      return event.error === undefined || event.error.isEveryday ? "info" : "warning";
     case "handshake_failed":
     case "server_failed":
     case "resolve_failed":
@@ -60,11 +59,6 @@ export function levelOf(event: ProxyEvent): EventLevel {
     case "worker_died":
       return "warning";
   }
-}
-
-/** Whether a client's choice led to it: a stranger who asks for anything must raise no alarm. */
-function isEveryday({ source, code }: ProxyError): boolean {
-  return source === "client" || code === "no_route";
 }
 
 /** The parts of an event's line. */

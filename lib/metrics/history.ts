@@ -7,7 +7,7 @@ import type { Totals } from "./totals.ts";
 export interface SecondSample {
   /** ISO 8601. */
   readonly time: string;
-  /** Requests in this second, and those that failed through no fault of the client. */
+  /** Requests in this second, and those that failed through no choice of the client. */
   readonly requests: number;
   readonly failures: number;
   /** Milliseconds; undefined in a second without requests. */

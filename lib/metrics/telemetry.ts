@@ -77,7 +77,7 @@ function makeSpan(tracer: Tracer, event: RequestServed): void {
 /** What a request's span says: OpenTelemetry semantic conventions for HTTP servers. */
 export function describeRequest(event: RequestServed): {
   readonly name: string;
-  /** Whether it is an error: what is the client's fault is none. */
+  /** Whether it is an error: what a client's choice has led to is none. */
   readonly failed: boolean;
   readonly attributes: Readonly<Record<string, string | number | undefined>>;
 } {
@@ -86,7 +86,7 @@ export function describeRequest(event: RequestServed): {
   const isKnown = STANDARD_METHODS.includes(method);
   return {
     name: isKnown ? method : "HTTP",
-    failed: status >= 500 || error !== undefined && error.source !== "client",
+    failed: status >= 500 || error !== undefined && !error.isEveryday,
     attributes: {
       "http.request.method": isKnown ? method : "_OTHER",
       "http.request.method_original": isKnown ? undefined : method || undefined,

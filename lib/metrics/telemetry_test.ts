@@ -67,6 +67,7 @@ Deno.test("describeRequest() tells failures of servers, their own answers among 
   ][] = [
     [{ status: 200 }, false, undefined, 200],
     [{ status: 404 }, false, undefined, 404],
+    [{ status: 404, error: new ProxyError("no_route", "no") }, false, "no_route", 404],
     [{ status: 500 }, true, "500", 500],
     [{ status: 502, error: new ProxyError("connect_failed", "no") }, true, "connect_failed", 502],
     [{ status: 200, error: new ProxyError("upstream_gone", "no") }, true, "upstream_gone", 200],

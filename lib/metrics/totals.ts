@@ -6,7 +6,7 @@ export interface Totals {
   /** Connections that are open. */
   readonly open: number;
   readonly requests: number;
-  /** Requests that failed through no fault of the client. */
+  /** Requests that failed through no choice of the client. */
   readonly failures: number;
   /** Of all requests together, in seconds; counts as a `Histogram` has them. */
   readonly latency: { readonly bounds: readonly number[]; readonly counts: Float64Array };

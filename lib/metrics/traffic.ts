@@ -53,7 +53,7 @@ export class Traffic {
   /** Of all requests together, for the dashboard. */
   readonly latency = new Histogram(LATENCY_BOUNDS);
   requests = 0;
-  /** Requests that failed through no fault of the client. */
+  /** Requests that failed through no choice of the client. */
   failures = 0;
 
   get totals(): Totals {
@@ -247,7 +247,7 @@ export class Traffic {
     }
     if (error === undefined) return;
     increment(this.#errors, error.code);
-    if (error.source !== "client") this.failures++;
+    if (!error.isEveryday) this.failures++;
   }
 
   #coded({ coding, bytesIn, bytesOut }: NonNullable<RequestServed["coded"]>): void {

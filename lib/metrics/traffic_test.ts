@@ -36,6 +36,16 @@ Deno.test("Traffic counts every status by its first digit", () => {
   assert.deepEqual(classes, ["none", "1xx", "6xx", "9xx"]);
 });
 
+Deno.test("Traffic counts no stranger's choice among failures, as the log warns of none", () => {
+  const traffic = new Traffic();
+  for (const code of ["no_route", "bad_host", "misdirected", "rate_limited"] as const) {
+    traffic.observe({ ...REQUEST, status: 404, error: new ProxyError(code, "no") });
+  }
+  assert.deepEqual([traffic.requests, traffic.failures], [4, 0]);
+  traffic.observe({ ...REQUEST, status: 502, error });
+  assert.deepEqual([traffic.requests, traffic.failures], [5, 1]);
+});
+
 Deno.test("Traffic counts what happens, by labels of ours", () => {
   const text = metricText(counted().families(), "prometheus");
   for (

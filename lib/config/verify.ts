@@ -42,7 +42,7 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...verifyCluster(config),
     ...verifyTcpRules(config).filter(({ path }) => says(path)),
     ...rulesOfPassthrough(config).filter(({ path }) => says(path)),
-    ...httpKeysOfTcpChecks(config).filter(({ path }) => says(path)),
+    ...idleKeysOfChecks(config).filter(({ path }) => says(path)),
     ...idleServers(config),
     ...repeatedServers(config),
   ].filter((finding) => broken.length === 0 || stands(finding, broken))
@@ -365,15 +365,21 @@ function bodiesOfHeadChecks({ backends }: Config): Finding[] {
   });
 }
 
-/** What a check by connection alone never looks at. */
-function httpKeysOfTcpChecks({ backends }: Config): Finding[] {
-  return [...backends].filter(([, { health }]) => health.type === "tcp").flatMap(([name]) =>
-    ["service", "method", "path", "host", "expect", "body"].map((key) =>
+/** What a check of each type never looks at. */
+const IDLE_CHECK_KEYS: Readonly<Record<string, readonly string[]>> = {
+  tcp: ["service", "method", "path", "host", "expect", "body"],
+  http: ["service"],
+  grpc: ["method", "path", "expect", "body"],
+};
+
+function idleKeysOfChecks({ backends }: Config): Finding[] {
+  return [...backends].flatMap(([name, { health: { type } }]) =>
+    (IDLE_CHECK_KEYS[type] ?? []).map((key) =>
       warning(
         ["backends", name, "health", key],
-        `"${key}" means nothing for a tcp check, did you mean "type: ${
-          key === "service" ? "grpc" : "http"
-        }"?`,
+        `"${key}" means nothing for ${
+          type === "http" ? "an" : "a"
+        } ${type} check, did you mean "type: ${key === "service" ? "grpc" : "http"}"?`,
       )
     )
   );

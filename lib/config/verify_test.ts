@@ -134,6 +134,20 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
     ],
   ],
   [
+    { backends: "{ api: { servers: ['h:1'], health: { type: http, path: /a, service: s } } }" },
+    [`warning "service" means nothing for an http check, did you mean "type: grpc"?`],
+  ],
+  [
+    {
+      backends: "{ api: { servers: ['h:1'], protocol: h2, " +
+        "health: { type: grpc, service: s, host: a, path: /a, expect: '200' } } }",
+    },
+    [
+      `warning "path" means nothing for a grpc check, did you mean "type: http"?`,
+      `warning "expect" means nothing for a grpc check, did you mean "type: http"?`,
+    ],
+  ],
+  [
     { backends: "{ api: { servers: ['h:1', 'h:2', { address: 'h:1', weight: 2 }] } }" },
     [`warning "api" has h:1 already`],
   ],

@@ -112,6 +112,16 @@ Deno.test("LeastConnections gives nobody the turns of one that is closed", () =>
   assert.equal(picks(new LeastConnections(), all, 6), "acdacd");
 });
 
+Deno.test("LeastConnections gives those who have nothing to do turns by weight", () => {
+  const all = [candidate("a", { weight: 3 }), candidate("b"), candidate("c", { weight: 2 })];
+  assert.equal(picks(new LeastConnections(), all, 12), "acabcaacabca");
+  // one that starts slowly has its part of them, too
+  const slow = [candidate("a"), candidate("b", { currentWeight: 0.25 })];
+  assert.equal(picks(new LeastConnections(), slow, 10), "aabaaaabaa");
+  const busy = [candidate("a", { load: 1 }), candidate("b"), candidate("c")];
+  assert.equal(picks(new LeastConnections(), busy, 4), "bcbc");
+});
+
 Deno.test("LeastConnections fills servers in proportion to their weights", () => {
   const all = [candidate("a", { weight: 3 }), candidate("b"), candidate("c", { weight: 2 })];
   const balancer = new LeastConnections();

@@ -1,6 +1,11 @@
 import type { Balancer, Candidate } from "./balancer.ts";
+import { pickByTurns } from "./smooth_round_robin.ts";
 
-/** Who has least to do for its weight; those with equally little take turns. */
+/**
+ * Who has least to do for its weight; those with equally little take turns. Where that is nothing,
+ * all who have nothing take turns by weight: else those of less weight would have no work before
+ * there is much of it.
+ */
 export class LeastConnections implements Balancer {
   /** Where the next look begins: behind the last choice, so that nobody inherits a turn. */
   #next = 0;
@@ -17,7 +22,9 @@ export class LeastConnections implements Balancer {
       best = candidate;
       this.#next = at + 1;
     }
-    return best;
+    if (best === undefined || best.load > 0) return best;
+    // by now another thread may have given it something
+    return pickByTurns(candidates, true) ?? best;
   }
 }
 

@@ -7,17 +7,25 @@ import type { Balancer, Candidate } from "./balancer.ts";
  */
 export class SmoothRoundRobin implements Balancer {
   pick<C extends Candidate>(candidates: readonly C[]): C | undefined {
-    let best: C | undefined;
-    let total = 0;
-    for (let i = 0; i < candidates.length; i++) {
-      const candidate = candidates[i] as C;
-      if (!candidate.open) continue;
-      const weight = candidate.currentWeight;
-      candidate.credit += weight;
-      total += weight;
-      if (best === undefined || candidate.credit > best.credit) best = candidate;
-    }
-    if (best !== undefined) best.credit -= total;
-    return best;
+    return pickByTurns(candidates, false);
   }
+}
+
+/** @param idle whether those alone have turns that have nothing to do */
+export function pickByTurns<C extends Candidate>(
+  candidates: readonly C[],
+  idle: boolean,
+): C | undefined {
+  let best: C | undefined;
+  let total = 0;
+  for (let i = 0; i < candidates.length; i++) {
+    const candidate = candidates[i] as C;
+    if (!candidate.open || (idle && candidate.load > 0)) continue;
+    const weight = candidate.currentWeight;
+    candidate.credit += weight;
+    total += weight;
+    if (best === undefined || candidate.credit > best.credit) best = candidate;
+  }
+  if (best !== undefined) best.credit -= total;
+  return best;
 }

@@ -148,9 +148,13 @@ Deno.test("RandomOfTwo draws by weight", () => {
   const random = () => (seed = seed * 48271 % 2147483647) / 2147483647;
   const all = [candidate("a", { weight: 3 }), candidate("b")];
   const balancer = new RandomOfTwo(random);
-  const drawn = picks(balancer, all, 4000).split("a").length - 1;
+  const drawn = () => picks(balancer, all, 4000).split("a").length - 1;
+  const idle = drawn();
+  assert.ok(idle > 2900 && idle < 3100, String(idle));
   // of the two drawn, the one of more weight is the less busy: a unless both are b, 15 in 16
-  assert.ok(drawn > 3650 && drawn < 3850, String(drawn));
+  for (const candidate of all) candidate.load = 1;
+  const busy = drawn();
+  assert.ok(busy > 3650 && busy < 3850, String(busy));
 });
 
 /** How many of these clients go where. */

@@ -22,7 +22,9 @@ export class RandomOfTwo implements Balancer {
     const one = this.#one(candidates, total);
     if (one === undefined) return undefined;
     const other = this.#one(candidates, total) ?? one;
-    return isLessBusy(other, one) ? other : one;
+    // of two that have nothing to do the draw has decided, and weights are in that
+    const isIdle = one.load === 0 && other.load === 0;
+    return !isIdle && isLessBusy(other, one) ? other : one;
   }
 
   #one<C extends Candidate>(candidates: readonly C[], total: number): C | undefined {

@@ -131,6 +131,26 @@ Deno.test("a server that does not switch is no tunnel", async () => {
   assert.equal((await client.answer(5)).status, 405);
 });
 
+Deno.test("an answer of a route's own is no tunnel", async () => {
+  await using proxy = await startConfigured({
+    backends: {},
+    settings: {
+      routes: [
+        { paths: ["/gone"], respond: { status: 410, body: "gone" } },
+        { paths: ["/moved"], redirect: { to: "/elsewhere" } },
+        { respond: { body: "hello" } },
+      ],
+    },
+  });
+  using client = await Http2Client.connect(proxy.port);
+  await client.send(connectFrame(1, "/"), connectFrame(3, "/gone"), connectFrame(5, "/moved"));
+  const { status, body } = await client.answer(1);
+  assert.match(`${status} ${body}`, /^404 404 Not Found\nNo route opens a tunnel here\n/);
+  await proxy.log.first(/ request .*target=\/ status=404 .*rule=respond .*error=no_route/);
+  assert.equal((await client.answer(3)).status, 410);
+  assert.equal((await client.answer(5)).status, 308);
+});
+
 Deno.test("a server that vanishes is seen to have gone", async () => {
   await using backend = await startSwitching();
   await using proxy = await startProxyFor({ engine: "deno", backend: backend.address });

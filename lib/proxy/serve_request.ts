@@ -133,10 +133,11 @@ export class RequestService implements ExchangeOwner {
     if (!isWaitedFor()) return;
     if (action.kind !== "backend") {
       this.#rule = action.kind;
-      return this.exchange.respondTo(
-        this.#finished(routeAnswer(action, request, variables)),
-        undefined,
-      );
+      const answer = routeAnswer(action, request, variables);
+      if (this.#stream.isForTunnel && answer.status < 300) {
+        return this.#refuseByRule(new ProxyError("no_route", "No route opens a tunnel here"));
+      }
+      return this.exchange.respondTo(this.#finished(answer), undefined);
     }
     const made = { request: changes, answer: this.#answerChanges };
     this.exchange.proceed(this.#orderTo(action.backend, routed, made), this.#began);

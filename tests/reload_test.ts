@@ -18,7 +18,7 @@ import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
 import { Http2Client } from "./support/http2_client.ts";
 import { opening } from "./support/http2_frames.ts";
 import { ENGINES } from "./support/start_proxy.ts";
-import { connectTcp, connectTls } from "./support/tls_client.ts";
+import { connectTcp, connectTls, connectTlsOver, openTcp } from "./support/tls_client.ts";
 
 const { ec, api } = await testCertificates();
 
@@ -489,6 +489,26 @@ for (const [from, to] of [["openssl", "deno"], ["deno", "openssl"]] as const) {
     await client.send(opening());
     await client.until(() => client.goaways.length === 2 || undefined, "two GOAWAY");
     await client.untilClosed();
+  });
+
+  Deno.test(`a client amid its handshake is served when its listener goes and the proxy stops (${from})`, async () => {
+    await using one = await startNamed("one");
+    const backends = { one: one.address };
+    const port = await unusedPort();
+    const make = (port: number) =>
+      yaml({ listeners: [listener(port, `engine: ${from}`)], backends });
+    await using file = await ConfigFile.create(make(port));
+    await using proxy = await file.start();
+    const raw = await openTcp(port);
+    assert.equal((await ask(port, LOCAL)).body, "one");
+    await file.write(make(0));
+    assert.match(await reload(proxy), /: 1 listener added, 1 listener removed, /);
+    proxy.signal("SIGTERM");
+    await proxy.says.first(/SIGTERM: draining/);
+    const { connection } = await connectTlsOver(raw);
+    using client = connection;
+    assert.equal((await askOver(client, LOCAL)).body, "one");
+    assert.equal((await within(proxy.status, "the proxy's end")).code, 0);
   });
 }
 

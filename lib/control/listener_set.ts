@@ -1,6 +1,7 @@
 import type { LiveCertificateStore } from "../certificates/certificate_store.ts";
 import type { Config, ListenerConfig, Mode } from "../config/config.ts";
 import { type Address, formatAddress } from "../core/address.ts";
+import { Roster } from "../core/roster.ts";
 import type { Staged } from "../core/staged.ts";
 import { within } from "../io/within.ts";
 import type { EngineName, TlsListener } from "../tls/engine.ts";
@@ -46,6 +47,8 @@ export class ListenerSet {
   #loaded: LoadedConfig;
   /** By what they were configured as. */
   #open: ReadonlyMap<string, OpenListener> = new Map();
+  /** Those of before that somebody may still be amid a handshake with. */
+  readonly #leaving = new Roster<TlsListener>();
 
   constructor(loaded: LoadedConfig, openOne: OpensListener) {
     this.#loaded = loaded;
@@ -87,17 +90,19 @@ export class ListenerSet {
 
   /** Nothing is accepted any more; who is amid a handshake may finish it. */
   async close(): Promise<void> {
-    await this.#each((listener) => listener.close());
+    await Promise.all(this.#current.map((listener) => listener.close()));
   }
 
   /** Settles once nobody is amid a handshake; after so many milliseconds who still is, is cut. */
   async arrived(timeoutMs: number): Promise<void> {
-    await within(this.#each((listener) => listener.arrived()), timeoutMs, () => {});
-    await this.#each((listener) => listener.cutArriving());
+    const listeners = [...this.#current, ...this.#leaving.values()];
+    const all = Promise.all(listeners.map((listener) => listener.arrived()));
+    await within(all, timeoutMs, () => {});
+    for (const listener of listeners) listener.cutArriving();
   }
 
-  async #each(act: (listener: TlsListener) => void | Promise<void>): Promise<void> {
-    await Promise.all([...this.#open.values()].map(({ listener }) => act(listener)));
+  get #current(): readonly TlsListener[] {
+    return [...this.#open.values()].map(({ listener }) => listener);
   }
 
   /** All listeners of a configuration; those that are open already as they are. */
@@ -140,10 +145,14 @@ export class ListenerSet {
 
   /** Closes listeners; those whose address another has taken over, once that one gets it all. */
   async #retire(gone: readonly OpenListener[]): Promise<void> {
+    const leaving = gone.map(({ listener }) => this.#leaving.add(listener));
     if (gone.some(({ listen }) => isAt(this.#open.values(), listen))) {
       await new Promise((resolve) => setTimeout(resolve, OVERLAP_MS));
     }
     await Promise.all(gone.map(({ listener }) => listener.close()));
+    for (const entry of leaving) {
+      void entry.value.arrived().then(() => this.#leaving.remove(entry));
+    }
   }
 }
 

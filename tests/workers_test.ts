@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Status } from "../lib/metrics/status.ts";
+import { libcPath } from "../lib/ports/libc.ts";
 import { ask } from "./support/ask.ts";
 import { startEcho, startHttp, startNamed } from "./support/backends.ts";
 import { FAST_CHECKS, type ProxyConfig, startConfigured } from "./support/configured_proxy.ts";
@@ -294,6 +295,36 @@ Deno.test("the spare takes one place, and the process ends with the last worker"
   await proxy.says.first(/^tls-proxy: the last worker has died, and none can take its place$/);
   assert.equal((await within(proxy.status, "the end")).code, 1);
   await proxy.config[Symbol.asyncDispose]();
+});
+
+Deno.test("workers that die before they serve are counted, too", async () => {
+  await using backend = await startNamed("app");
+  await using proxy = await startConfigured(
+    workers(2, { engine: "deno", backends: { app: backend.address } }),
+    {
+      program: "tests/support/mortal_proxy.ts",
+      // without OpenSSL a new thread takes the place of one that has died, however often
+      granted: [
+        ...["--no-prompt", "--ignore-env", "--allow-net", "--allow-read"],
+        `--allow-ffi=${libcPath()}`,
+      ],
+    },
+  );
+  const admin = await adminOf(proxy);
+  const death = `${proxy.config.folder}/death`;
+  await Deno.writeTextFile(death, "worker 0");
+  // for those that have not begun yet, as well
+  const tomorrow = new Date(Date.now() + 86_400_000);
+  await Deno.utime(death, tomorrow, tomorrow);
+  await proxy.log.count(/ warning worker died worker=0 /, 3);
+  await Deno.remove(death);
+  await eventually(
+    async () => (await statusOf(admin)).workers.running === 2 || undefined,
+    "another worker",
+  );
+  const told = proxy.log.matching(/ warning worker died worker=0 /).length;
+  assert.equal((await statusOf(admin)).workers.died, told);
+  assert.equal(await metric(admin, "tls_proxy_workers_died_total"), told);
 });
 
 Deno.test("a worker that hangs is replaced, and nobody waits for it", async () => {

@@ -180,10 +180,11 @@ export class WorkerPool {
     this.#serving = this.#serving.filter((worker) => worker !== dead);
     this.#hearts.forget(index);
     onLost(index);
-    this.#died++;
     let reason = why.message;
     let wait = performance.now() - dead.began < RESTART_MS;
     for (;;) {
+      // one that dies before it serves, too
+      this.#died++;
       const next = this.#callsLibrary ? this.#takeSpare() : this.#newThread(index);
       const then = this.#whatFollows(next);
       observe({ kind: "worker_died", worker: index, reason: `${reason}${then}` });

@@ -9,7 +9,7 @@ export interface SignalSource {
 export interface Signals extends Disposable {
   /** Resolves with the first signal that asks the proxy to stop. */
   readonly stop: Promise<StopSignal>;
-  /** Sets what `SIGHUP` does; until then it does nothing. */
+  /** Sets what `SIGHUP` does; where it has come before, that is done now. */
   onReload(reload: () => void): void;
 }
 
@@ -23,7 +23,8 @@ export type StopSignal = "SIGTERM" | "SIGINT";
 export function watchSignals(source: SignalSource = Deno): Signals {
   const { promise: stop, resolve } = Promise.withResolvers<StopSignal>();
   let stopping = false;
-  let reload = () => {};
+  let asked = false;
+  let reload: () => void = () => void (asked = true);
 
   function onStop(signal: StopSignal): void {
     if (stopping) return source.exit(EXIT_CODES[signal]);
@@ -40,7 +41,11 @@ export function watchSignals(source: SignalSource = Deno): Signals {
 
   return {
     stop,
-    onReload: (action) => void (reload = action),
+    onReload(action) {
+      reload = action;
+      // what has been read by now may be what was there before
+      if (asked) reload();
+    },
     [Symbol.dispose]() {
       for (const [signal, handler] of handlers) source.removeSignalListener(signal, handler);
     },

@@ -14,15 +14,17 @@ Deno.test("watchSignals() settles stop on the first signal and exits on the seco
   }
 });
 
-Deno.test("watchSignals() reloads on SIGHUP, each time", () => {
+Deno.test("watchSignals() reloads on SIGHUP, each time, and once for those that came too early", () => {
   const source = fakeSource();
   using signals = watchSignals(source);
   source.send("SIGHUP");
+  source.send("SIGHUP");
   let reloads = 0;
   signals.onReload(() => reloads++);
+  assert.equal(reloads, 1);
   source.send("SIGHUP");
   source.send("SIGHUP");
-  assert.equal(reloads, 2);
+  assert.equal(reloads, 3);
   source.send("SIGTERM");
   assert.deepEqual(source.exits, [], "it did not count as a first stop");
 });

@@ -42,6 +42,7 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...verifyCluster(config),
     ...verifyTcpRules(config).filter(({ path }) => says(path)),
     ...rulesOfPassthrough(config).filter(({ path }) => says(path)),
+    ...serverKeysOfAnswers(config).filter(({ path }) => says(path)),
     ...idleKeysOfChecks(config).filter(({ path }) => says(path)),
     ...idleServers(config),
     ...repeatedServers(config),
@@ -267,6 +268,20 @@ function rulesOfPassthrough({ routes }: Config): Finding[] {
         error(["routes", index, key], `"${key}" cannot hold for a connection that passes through`)
       )
       : []
+  );
+}
+
+/** What is of requests as servers get them: a route that answers by itself asks none. */
+function serverKeysOfAnswers({ routes }: Config): Finding[] {
+  return routes.flatMap(({ redirect, respond }, index) =>
+    redirect === undefined && respond === undefined
+      ? []
+      : ["strip_prefix", "request_headers"].map((key) =>
+        warning(
+          ["routes", index, key],
+          `"${key}" is for servers: it means nothing without a backend`,
+        )
+      )
   );
 }
 

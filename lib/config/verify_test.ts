@@ -28,6 +28,16 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
   ]),
   [{ routes: "[{ backend: api, strip_prefix: /a }]" }, []],
   [
+    {
+      routes: "[{ paths: [/a], redirect: { to: /b }, strip_prefix: /a }, " +
+        "{ paths: [/b], respond: {}, request_headers: { remove: [X-A] } }, { backend: api }]",
+    },
+    [
+      'warning "strip_prefix" is for servers: it means nothing without a backend',
+      'warning "request_headers" is for servers: it means nothing without a backend',
+    ],
+  ],
+  [
     { forwarded: "{ trusted: [10.0.0.0/8, 0.0.0.0/0] }" },
     ["warning 0.0.0.0/0 lets anybody tell any address: name the proxies in front"],
   ],

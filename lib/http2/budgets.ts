@@ -60,9 +60,9 @@ export const REMEMBERED_RESETS = 256;
 export const HELD_BYTES = 2 * 1024 * 1024;
 
 /**
- * By how much the windows of all streams of a server may have grown at a time. Its answers are those
- * of many clients, and however many of them take nothing, they stop no other: this is the bound on
- * what waits for them, besides a window of the first size for each.
+ * What the windows of a server's answers may grow by, in equal shares. These are the answers of many
+ * clients, and however many of them take nothing, they stop no other: this bounds what waits for
+ * them, besides a window of the first size for each.
  */
 export const GROWN_BYTES = 2 * 1024 * 1024;
 

@@ -71,7 +71,7 @@ export interface ConnectionOptions {
 export interface EndOptions extends FrameDecoderOptions {
   /** Bytes of bodies that wait here for slow readers, before a stream can stop the others. */
   readonly heldBytes: number;
-  /** By how much the windows of all streams may have grown at a time. */
+  /** What the windows of all streams may grow by, in equal shares. */
   readonly grownBytes: number;
 }
 
@@ -101,10 +101,9 @@ export abstract class Connection<
   readonly #frames: FrameDecoder;
   readonly #window: ReceiveWindow;
   readonly #heldBytes: number;
+  readonly #grownBytes: number;
   /** Bytes of bodies that nobody has taken, on all streams. */
   #held = 0;
-  /** By how much windows of streams may still grow. */
-  #growth: number;
   /** The stream of the DATA frame that is being read; undefined where nobody wants them. */
   #dataStream: Stream<Owner> | undefined;
   #dataEnds = false;
@@ -129,7 +128,7 @@ export abstract class Connection<
     this.#frames = new FrameDecoder(this, end);
     this.#window = new ReceiveWindow(options.connectionWindow);
     this.#heldBytes = end.heldBytes;
-    this.#growth = end.grownBytes;
+    this.#grownBytes = end.grownBytes;
     this.sender = new Sender<Owner>({
       taken: (stream) => this.events.taken(stream),
       sentEnd: (stream) => this.#sentEnd(stream),
@@ -212,10 +211,7 @@ export abstract class Connection<
   consumed(stream: Stream<Owner>, bytes: number): void {
     // what a stream held is counted as taken when it ends
     if (bytes === 0 || isOver(stream.state)) return;
-    const { receiveWindow } = stream;
-    const before = receiveWindow.grown;
-    const increment = receiveWindow.release(bytes, this.#growth);
-    this.#growth -= receiveWindow.grown - before;
+    const increment = stream.receiveWindow.release(bytes, this.#grownBytes / this.live.size);
     if (increment > 0 && mayReceive(stream.state)) {
       this.sender.writer.windowUpdate(stream.id, increment);
       this.events.output();
@@ -554,11 +550,8 @@ export abstract class Connection<
   #forget(stream: Stream<Owner>): void {
     this.live.delete(stream);
     this.sender.drop(stream);
-    const { receiveWindow } = stream;
-    const { held, grown } = receiveWindow;
-    receiveWindow.held = 0;
-    receiveWindow.grown = 0;
-    this.#growth += grown;
+    const { held } = stream.receiveWindow;
+    stream.receiveWindow.held = 0;
     if (held > 0) this.#release(held);
     if (this.live.size === 0) this.noStreamLeft();
   }

@@ -24,20 +24,20 @@ export class SendWindow {
 export class ReceiveWindow {
   /** Bytes that have come and that nobody has taken. */
   held = 0;
-  /** By how much it is larger than at first. */
-  grown = 0;
   /** Bytes the peer may still send. */
   #available: number;
   /** Bytes that were taken and that the peer has not been told of. */
   #credit = 0;
   /** How large it is when all has been taken. */
   #size: number;
+  readonly #firstSize: number;
   readonly #maxSize: number;
 
   /** @param maxSize what it may grow to, where what comes is taken as fast as it comes */
   constructor(size: number, maxSize = size) {
     this.#available = size;
     this.#size = size;
+    this.#firstSize = size;
     this.#maxSize = maxSize;
   }
 
@@ -57,20 +57,24 @@ export class ReceiveWindow {
    * Somebody has taken bytes. The peer is told once that is half of the window: to tell it of each
    * piece would take as many frames as it sends.
    *
-   * @param room by how much it may grow at the most
+   * @param share by how much it may grow to be larger than at first
    * @returns by how much to tell the peer that the window grows; 0 where it need not be told yet
    */
-  release(bytes: number, room = Infinity): number {
+  release(bytes: number, share = Infinity): number {
     this.held -= bytes;
     this.#credit += bytes;
     if (this.#credit < this.#size >> 1) return 0;
     // nobody waits for a slow reader here, so the round trip to the peer may be what is slow
-    const growth = this.held === 0 ? Math.min(this.#size, this.#maxSize - this.#size, room) : 0;
+    const growth = this.held === 0 ? this.#growth(share) : 0;
     const increment = this.#credit + growth;
     this.#size += growth;
-    this.grown += growth;
     this.#available += increment;
     this.#credit = 0;
     return increment;
+  }
+
+  #growth(share: number): number {
+    const largest = Math.min(this.#maxSize, this.#firstSize + Math.floor(share));
+    return Math.max(0, Math.min(this.#size, largest - this.#size));
   }
 }

@@ -33,6 +33,16 @@ Deno.test("ReceiveWindow grows only where what comes is taken as fast as it come
   assert.equal(fast.release(400), 400);
 });
 
+Deno.test("ReceiveWindow grows within its share, and does not shrink where that does", () => {
+  const window = new ReceiveWindow(100, 400);
+  window.receive(100);
+  assert.equal(window.release(100, 30.5), 130);
+  window.receive(130);
+  assert.equal(window.release(130, 10), 130);
+  window.receive(130);
+  assert.equal(window.release(130, 1000), 260);
+});
+
 Deno.test("ReceiveWindow never lets the peer have more than its size outstanding", () => {
   const steps = fc.array(fc.tuple(fc.nat(80), fc.nat(80)));
   fc.assert(fc.property(steps, (steps) => {

@@ -240,6 +240,28 @@ Deno.test("a certificate that is no longer whole in the store is ordered anew", 
   }
 });
 
+Deno.test("one look stands for all that wait for it", async () => {
+  await using acme = await setUp();
+  const { settings, store } = acme;
+  const manager = acme.make();
+  const told = acme.next();
+  manager.manage(settings, [["www.example.test"]]);
+  await told;
+  await manager.idle;
+  const { certificate } = store;
+  let reads = 0;
+  store.certificate = (name) => {
+    reads++;
+    return certificate.call(store, name);
+  };
+  for (let i = 0; i < 100; i++) manager.look();
+  await manager.idle;
+  assert.equal(reads, 1);
+  manager.look();
+  await manager.idle;
+  assert.equal(reads, 2);
+});
+
 Deno.test("an account whose making was cut short is found by its key", async () => {
   await using acme = await setUp();
   const { settings, store } = acme;

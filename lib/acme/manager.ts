@@ -96,6 +96,7 @@ export class CertificateManager implements Disposable {
   #authority: Promise<Authority> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #working: Promise<void> = Promise.resolve();
+  #willLook = false;
   #closed = false;
 
   constructor(options: ManagerOptions) {
@@ -127,9 +128,14 @@ export class CertificateManager implements Disposable {
     this.#working = this.#working.then(() => this.#work());
   }
 
-  /** Looks at all of them now: another replica may have got one. */
+  /** Looks at all of them now: another replica may have got one. One look stands for all that wait. */
   look(): void {
-    this.#working = this.#working.then(() => this.#work());
+    if (this.#willLook) return;
+    this.#willLook = true;
+    this.#working = this.#working.then(() => {
+      this.#willLook = false;
+      return this.#work();
+    });
   }
 
   /** Settles once what was due is done. */

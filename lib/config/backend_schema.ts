@@ -88,14 +88,20 @@ const server = z.union([
 const statusRanges = text(
   "Status ranges",
   "200-399",
-  (value) =>
-    value.split(",").map((range): readonly [number, number] => {
+  (value) => {
+    const ranges = value.split(",").map((range): readonly [number, number] => {
       const match = /^\s*([1-5]\d\d)(?:-([1-5]\d\d))?\s*$/.exec(range);
       const low = Number(match?.[1]);
       const high = Number(match?.[2] ?? match?.[1]);
       if (match === null || low > high) throw new Error(`"${value}" is not a range like 200-399`);
       return [low, high];
-    }),
+    });
+    // RFC 9110, section 15.2: another answer follows those below
+    if (ranges.every(([, high]) => high < 200)) {
+      throw new Error(`"${value}" has the status of no final answer; write a range like 200-399`);
+    }
+    return ranges;
+  },
 ).prefault("200-399");
 
 const health = camelKeys(z.strictObject({

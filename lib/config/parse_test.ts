@@ -379,6 +379,10 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   [ok("backends: { 1: { servers: ['h:1'] }, 2: { servers: [5] } }"), `2:53: "servers" must be`],
   [ok("certificates: [{ cert: '', key: a }]"), `2:24: "cert" must not be empty`],
   [
+    ok("backends: { a: { servers: ['h:1'], health: { type: http, expect: '100-199' } } }"),
+    `2:66: "100-199" has the status of no final answer; write a range like 200-399`,
+  ],
+  [
     ok("tests: [{ sni: 192.0.2.1, expect: { status: 404 } }]"),
     `2:16: "192.0.2.1" is not a host name, and no handshake names an address`,
   ],

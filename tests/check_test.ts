@@ -117,6 +117,11 @@ const MISTAKES: readonly (readonly [from: string, to: string, ...told: readonly 
   ["[127.0.0.1:8001]", "127.0.0.1:8001", `7:19: "servers" must be a list`],
   ["8443 }", "8443, tls: { strict_sni: 1 } }", `2:50: "strict_sni" must be true or false`],
   [
+    "8443 }",
+    "8443, tls: { min_version: 1.3, ciphers: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256] } }",
+    `2:65: none of these ciphers is one of TLS 1.3`,
+  ],
+  [
     "routes:",
     "timeouts: { drain: 5 sec }\nroutes:",
     `8:20: "5 sec" is not a duration; write 300ms, 5s, 10m or 1h`,

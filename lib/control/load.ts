@@ -31,6 +31,7 @@ import {
   tlsPolicyOf,
 } from "./snapshot.ts";
 import { policyRefusal } from "../tls/openssl/policy_refusal.ts";
+import { versionsOf } from "../tls/policy.ts";
 import {
   loadTrust,
   refusedTrust,
@@ -365,7 +366,10 @@ function unsuitableEngines(config: Config, { locate }: ParsedFile): Problem[] {
     if (listener.kind !== "tls") return [];
     try {
       const { engine } = engineOf(listener, config);
-      const why = engine === "openssl" ? policyRefusal(tlsPolicyOf(listener)) : undefined;
+      const policy = tlsPolicyOf(listener);
+      // where no version is left that has been told already
+      const isAsked = engine === "openssl" && versionsOf(policy).length > 0;
+      const why = isAsked ? policyRefusal(policy) : undefined;
       if (why === undefined) return [];
       const place = locate(["listeners", index, "tls"]);
       return [{ severity: "error", place, message: `the openssl engine cannot do this: ${why}` }];

@@ -2,8 +2,11 @@ import { NO_BYTES } from "../io/buffer_pool.ts";
 import type { Connection, Receiver } from "../io/connection.ts";
 import { RewoundConnection } from "./rewound_connection.ts";
 
-/** What is kept of a client that waits; behind that it is not seen any more that it leaves. */
-const EARLY_BYTES = 2 * 1024;
+/**
+ * What is kept of a client that waits, such as the ClientHello of a browser; behind that it is not seen
+ * any more that it leaves.
+ */
+const EARLY_BYTES = 4 * 1024;
 
 /**
  * A client that waits for a server. It is read, so that it shows when it breaks off; what it says is

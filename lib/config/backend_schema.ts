@@ -10,6 +10,7 @@ import {
   duration,
   headSize,
   hostOrAddress,
+  notAPath,
   text,
   timer,
   wait,
@@ -113,8 +114,9 @@ const health = camelKeys(z.strictObject({
     description: "What a grpc check asks for; nothing asks for the server as a whole",
   }),
   method: z.enum(["GET", "HEAD", "OPTIONS"]).default("GET"),
-  path: z.string().regex(/^\/[\x21-\x7e]*$/, { error: "a path begins with / and has no spaces" })
-    .default("/").meta({ description: "With a query, where there is one" }),
+  path: z.string().regex(/^\/[\x21-\x7e]*$/, {
+    error: ({ input }) => notAPath(String(input), "a path begins with / and has no spaces"),
+  }).default("/").meta({ description: "With a query, where there is one" }),
   host: z.string().regex(/^[\x21-\x7e]+$/, { error: "not a host" }).optional().meta({
     description: "The Host field; by default the server's address",
   }),

@@ -468,6 +468,10 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   [ok("limits: { headers: 1.5 }"), `2:20: "headers" must be a whole number`],
   [ok("routes: [{ paths: [v1], backend: a }]"), "2:20: a path begins with / and has no"],
   [
+    ok("routes: [{ paths: [/café], backend: a }]"),
+    '2:20: requests have it encoded: write "%C3%A9" for "é"',
+  ],
+  [
     ok("routes: [{ paths: ['/b/*'], backend: a }]"),
     `2:20: "/b/*" holds a *, but a path is a prefix and covers all below it: write "/b/"`,
   ],

@@ -3,12 +3,12 @@ import { type FieldRules, isHost, isUntouchable } from "../http/field_rules.ts";
 import { HOST, TOKEN } from "../http/grammar.ts";
 import { parseRate } from "../http/rate.ts";
 import { isConstant, names, parseTemplate } from "../http/template.ts";
-import { cidr, hostPattern, plainSize, text } from "./schema_parts.ts";
+import { cidr, hostPattern, notAPath, plainSize, text } from "./schema_parts.ts";
 
 /** What routes are in the file: see `yaml_schema`. */
 
 export const pathPrefix = z.string().regex(/^\/[\x21\x22\x24-\x3e\x40-\x7e]*$/, {
-  error: "a path begins with / and has no ?, # or space",
+  error: ({ input }) => notAPath(String(input), "a path begins with / and has no ?, # or space"),
   abort: true,
 }).refine((path) => !path.includes("*"), {
   error: ({ input }) => {

@@ -128,7 +128,7 @@ export const cidr = z.string().meta({ examples: ["10.0.0.0/8"] }).refine(
 /** Why a text is no path: it is compared with, or sent as, what is in a request (RFC 3986, section 2.1). */
 export function notAPath(input: string, otherwise: string): string {
   const letter = /^\/[^?# ]*$/.test(input) ? input.match(/[^\0-\x7f]/u)?.[0] : undefined;
-  return letter === undefined
+  return letter?.isWellFormed() !== true
     ? otherwise
     : `requests have it encoded: write "${encodeURIComponent(letter)}" for "${letter}"`;
 }

@@ -81,6 +81,8 @@ const READ_A_TURN = 128 * 1024;
 const REQUESTS_A_TURN = 8;
 /** How many turns they wait: the runtime asks what else has come by the turn, not by the clock. */
 const TURNS_OF_OTHERS = 2;
+/** Milliseconds: where so little that was not sent took longer, turns are long. */
+const LONG_TURN_MS = 2;
 /** Pieces so small are no matter: many of them are as many others who have their turn. */
 const SMALL_BYTES = 16 * 1024;
 
@@ -89,6 +91,8 @@ let read = 0;
 let requests = 0;
 let patient: (() => void)[] = [];
 let turnsLeft = 0;
+/** When those that waited last went on, as `performance.now()` has it. */
+let wentOnAt = 0;
 
 /**
  * Calls `goOn`, behind so many bytes that were sent: at once, or some turns later where much was.
@@ -126,13 +130,21 @@ export function afterRequest(goOn: () => void): void {
 function behindOthers(goOn: () => void): void {
   if (patient.length === 0) {
     turnsLeft = TURNS_OF_OTHERS;
-    setImmediate(goOnBehind);
+    const isWork = sent < SENT_A_TURN && performance.now() - wentOnAt > LONG_TURN_MS;
+    // behind a timer there is a moment with nothing to do, in which the runtime asks what has come
+    if (isWork) setTimeout(goOnAll, 0);
+    else setImmediate(goOnBehind);
   }
   patient.push(goOn);
 }
 
 function goOnBehind(): void {
-  if (--turnsLeft > 0) return void setImmediate(goOnBehind);
+  if (--turnsLeft > 0) setImmediate(goOnBehind);
+  else goOnAll();
+}
+
+function goOnAll(): void {
+  wentOnAt = performance.now();
   sent = read = requests = 0;
   const turn = patient;
   patient = [];

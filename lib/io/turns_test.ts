@@ -111,3 +111,30 @@ Deno.test("afterReading() has who reads much wait for others, and who reads litt
   afterReading(64 * 1024, () => went.push("anew"));
   assert.equal(went.at(-1), "anew");
 });
+
+Deno.test("afterReading() lets the runtime ask what has come, though what was read is much work", async () => {
+  const work = () => {
+    for (const until = performance.now() + 6; performance.now() < until;);
+  };
+  const rounds: number[] = [];
+  for (let connection = 0; connection < 5; connection++) {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    let isOver = false;
+    const come = Promise.all([
+      listener.accept(),
+      Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }),
+    ]).then((ends) => {
+      isOver = true;
+      for (const end of ends) end.close();
+    });
+    let round = 0;
+    for (; !isOver; round++) {
+      work();
+      await new Promise<void>((resolve) => afterReading(128 * 1024, resolve));
+    }
+    rounds.push(round);
+    await come;
+  }
+  const [, , median = NaN] = rounds.toSorted((a, b) => a - b);
+  assert.ok(median <= 5, `${rounds} times 6 ms of work until somebody is let in`);
+});

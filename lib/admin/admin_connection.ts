@@ -14,6 +14,7 @@ import { errorAnswer, statusOf } from "../http/error_answer.ts";
 import { field } from "../http/field.ts";
 import { reasonOf } from "../http/status.ts";
 import type { Connection } from "../io/connection.ts";
+import { afterRequest } from "../io/turns.ts";
 import type { AdminRequest } from "./admin_access.ts";
 
 /** Answers a request whose body, if it had one, is over. */
@@ -69,7 +70,10 @@ export class AdminConnection {
 
   async #serve(): Promise<void> {
     try {
-      while (await this.#serveNext()) { /* the next */ }
+      while (await this.#serveNext()) {
+        // many that come at once are work for nobody but this one
+        await new Promise<void>(afterRequest);
+      }
       await this.#connection.endWrites();
     } catch (error) {
       await this.#refuse(asProxyError(error, "internal"));

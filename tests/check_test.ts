@@ -399,3 +399,13 @@ commonName = supplied
     ...["-startdate", "20210101000000Z", "-enddate", "20210102000000Z", "-notext"],
   );
 }
+
+Deno.test("check refuses a log that would be written over what is read", async () => {
+  for (const [name, read] of [["./x/../proxy.yaml", "proxy.yaml"], ["./ec.key", "ec.key"]]) {
+    await using file = await configFolder(`${GOOD}log: { file: ${name} }\n`);
+    const { code, stderr } = await check(file);
+    assert.deepEqual([code, stderr.includes("13:14: ")], [1, true], stderr);
+    assert.match(stderr, /the log would be written into /);
+    assert.ok(stderr.includes(`${file.folder}/${read}, which is read`), stderr);
+  }
+});

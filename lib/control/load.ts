@@ -1,3 +1,4 @@
+import { normalize } from "node:path/posix";
 import { filesOf } from "../config/files.ts";
 import { isWithin, type KeyPath } from "../config/key_path.ts";
 import type { ParsedFile } from "../config/parse.ts";
@@ -82,7 +83,7 @@ export async function loadConfigFile(path: string, options: LoadOptions): Promis
   const { draft, config } = file;
   if (draft === undefined) return { source, problems: sortProblems(problems), loaded: undefined };
   if (config !== undefined) {
-    problems.push(...unsuitableEngines(config, file));
+    problems.push(...unsuitableEngines(config, file), ...logOverInput(config, path, file));
     // asked before any file that the configuration names is read
     const objections = hasErrors(problems) ? [] : options.objections?.(config) ?? [];
     if (objections.length > 0) {
@@ -358,6 +359,16 @@ const SOON_DAYS = 14;
 
 function day(date: Date): string {
   return date.toISOString().slice(0, 10);
+}
+
+/** A log that would be written over what is read. */
+function logOverInput(config: Config, path: string, { locate }: ParsedFile): Problem[] {
+  const log = config.log.file;
+  if (log === undefined) return [];
+  const read = [path, ...filesOf(config)].find((read) => normalize(read) === normalize(log));
+  if (read === undefined) return [];
+  const message = `the log would be written into ${read}, which is read`;
+  return [{ severity: "error", place: locate(["log", "file"]), message }];
 }
 
 /** Engines that cannot do what their listeners ask of them. */

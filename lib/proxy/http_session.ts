@@ -183,9 +183,9 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   /** The next request will pay for itself: until then the connection is to be small. */
   readonly #onQuiet = (): void => this.#service.forget();
 
-  /** Reads what has come together with the request before. */
+  /** Reads what has come together with the request before, and was not read with more meanwhile. */
   readonly #readNext = (): void => {
-    if (this.#state === "waiting") this.#try(() => this.#readHead());
+    if (this.#state === "waiting" && this.#input.hasMore) this.#try(() => this.#readHead());
   };
 
   #readHead(): void {

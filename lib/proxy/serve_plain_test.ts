@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import { fromLatin1 } from "../../tests/support/connection.ts";
+import { pause } from "../../tests/support/deadline.ts";
 import { encodeRequest } from "../../tests/support/http.ts";
 import { ScriptedConnection } from "../../tests/support/scripted_connection.ts";
 import { scriptedPolicy, scriptedRules } from "../../tests/support/scripted_policy.ts";
 import { settled } from "../../tests/support/settled.ts";
 import { Live } from "../core/live.ts";
 import { Deadlines } from "../io/deadlines.ts";
+import { afterRequest } from "../io/turns.ts";
 import type { HttpSessionOptions } from "./http_session.ts";
+import { Passwords } from "./passwords.ts";
 import type { Policy } from "./policy.ts";
+import type { RouteRules } from "./route_rules.ts";
 import { servePlain } from "./serve_plain.ts";
 
 const ANSWER = { status: 200, fields: [], body: fromLatin1("x") };
@@ -79,6 +83,40 @@ Deno.test("servePlain() serves one more of many that have come where it is drain
   assert.match(answers.at(-1) ?? "", /\r\nConnection: close\r\n/);
   for (const answer of answers.slice(0, -1)) assert.doesNotMatch(answer, /Connection: close/);
 });
+
+Deno.test("servePlain() waits for a request where one was read before its turn came", async () => {
+  const checked = Promise.withResolvers<boolean>();
+  const client = new ScriptedConnection();
+  const session = servePlain(client, {
+    ...options(scriptedPolicy({ action: ACTION, rules: LOGIN })),
+    rules: { ...scriptedRules(), passwords: new Passwords(() => checked.promise) },
+  });
+  client.push(fromLatin1(encodeRequest("/", { fields: ["Authorization: Basic dTpw"] })));
+  // a client is read while it waits for long: what comes then waits for the answer, and for a turn
+  await pause(250);
+  const next = encodeRequest("/");
+  client.push(fromLatin1(next.slice(0, 10)));
+  await pause(250);
+  for (let others = 0; others < 20; others++) afterRequest(() => {});
+  checked.resolve(false);
+  while (!client.sentText.includes("401")) await Promise.resolve();
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  client.push(fromLatin1(next.slice(10)));
+  await pause(50);
+  assert.equal(client.sentText.match(/HTTP\/1\.1 401 /g)?.length, 2);
+  session.drain();
+  await settled();
+  assert.ok(client.closed || client.ended);
+  client.push(undefined);
+  await session.done;
+});
+
+/** Asks for a password that is checked where `u` says one. */
+const LOGIN: RouteRules = {
+  ...{ deny: undefined, allow: undefined, rate: undefined, stripPrefix: undefined },
+  ...{ host: undefined, requestFields: undefined, answerFields: undefined, compress: false },
+  login: { hashes: new Map([["u", "a hash"]]), realm: "r" },
+};
 
 function options(policy: Policy): HttpSessionOptions {
   return {

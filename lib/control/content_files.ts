@@ -55,13 +55,6 @@ export async function readContent({ path, check }: ContentFile): Promise<Uint8Ar
   return content;
 }
 
-/** All of them, or the first trouble. @throws {ProxyError} `bad_config` */
-export async function readContents(config: Config): Promise<Contents> {
-  const contents = new Map<string, Uint8Array<ArrayBuffer>>();
-  for (const file of contentFiles(config)) contents.set(file.path, await readContent(file));
-  return contents;
-}
-
 async function regularFile(path: string) {
   const found = await stat(path);
   if (!found.isFile()) throw new Error("is no regular file");

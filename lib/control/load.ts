@@ -18,7 +18,7 @@ import {
 import { keyToBlame } from "../certificates/pem.ts";
 import { certificateCovers } from "../certificates/certificate_store.ts";
 import { orStandIn } from "./acme_certificate.ts";
-import { contentFiles, type Contents, readContent, readContents } from "./content_files.ts";
+import { contentFiles, type Contents, readContent } from "./content_files.ts";
 import { EngineTrials } from "./engine_trial.ts";
 import type { Objection } from "./fence.ts";
 import { runConfigTests } from "./config_tests.ts";
@@ -33,14 +33,7 @@ import {
 } from "./snapshot.ts";
 import { policyRefusal } from "../tls/openssl/policy_refusal.ts";
 import { versionsOf } from "../tls/policy.ts";
-import {
-  loadTrust,
-  refusedTrust,
-  type Trust,
-  trustParts,
-  type TrustRead,
-  trustWarnings,
-} from "./trust.ts";
+import { refusedTrust, type Trust, trustParts, type TrustRead, trustWarnings } from "./trust.ts";
 
 /** What reading a configuration file came to. */
 export interface LoadedFile {
@@ -192,10 +185,20 @@ export async function loadFiles(
   );
   const [refusal] = await trials.refusals(config, certificates);
   if (refusal !== undefined) throw new ProxyError("bad_config", refusal.message);
-  const trust = await orBefore(loadTrust(config, read), known?.trust);
+  // each is read over what it was before
+  const trust: TrustRead = {
+    texts: new Map(known?.trust.texts),
+    shown: new Map(known?.trust.shown),
+  };
+  for (const part of trustParts(config, read)) {
+    await orBefore(part.read(trust).then(() => trust), known && trust);
+  }
   const [distrust] = refusedTrust({ config, trust });
   if (distrust !== undefined) throw new ProxyError("bad_config", distrust.message);
-  const contents = await orBefore(readContents(config), known?.contents);
+  const contents = new Map<string, Uint8Array<ArrayBuffer>>();
+  for (const file of contentFiles(config)) {
+    contents.set(file.path, await orBefore(readContent(file), known?.contents.get(file.path)));
+  }
   return { config, certificates, trust, contents, stamps };
 }
 

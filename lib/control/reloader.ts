@@ -100,15 +100,17 @@ export class Reloader {
   }
 
   async #reloadNamedFiles(reason: string): Promise<void> {
-    const problems: string[] = [];
+    // a file may stand there several times
+    const unread = new Set<string>();
     try {
       const next = await loadFiles(this.#current.config, {
         read: this.#read,
-        onUnread: (problem) => void problems.push(problem),
+        onUnread: (problem) => void unread.add(problem),
         trials: this.#trials,
         // who asks has a reason to, so all is read
         known: ASKED.has(reason) ? undefined : this.#current,
       });
+      const problems = [...unread];
       const isSame = planReload(this.#current, next).length === 0;
       // files that were touched are no news, but whoever asks gets an answer
       if (!isSame || ASKED.has(reason)) await this.#apply(next, { reason, problems });

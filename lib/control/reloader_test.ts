@@ -200,6 +200,43 @@ Deno.test("reloadFiles() takes what can be read, whatever another file has come 
   assert.equal(target.inForce.length, 2);
 });
 
+Deno.test("reloadFiles() takes passwords and authorities beside those that cannot be read", async () => {
+  await using file = await ConfigFile.create(`${yaml(1).replace(/routes:.*/, "")}
+client_auth:
+  - { hosts: [a.test], mode: require, ca: lost.pem }
+  - { hosts: [b.test], mode: require, ca: kept.pem }
+routes:
+  - { hosts: [a.test], respond: { status: 200 }, basic_auth: { file: lost } }
+  - { hosts: [a.test], paths: [/x], respond: { status: 200 }, basic_auth: { file: lost } }
+  - { hosts: [b.test], respond: { status: 200 }, basic_auth: { file: kept } }
+`);
+  const users = (name: string) => `${name}:$2y$05$${"a".repeat(53)}\n`;
+  for (const name of ["lost", "kept"]) {
+    await Deno.copyFile(ec.cert, `${file.folder}/${name}.pem`);
+    await Deno.writeTextFile(`${file.folder}/${name}`, users("before"));
+  }
+  const { reloader, target, events } = await reloading(file);
+  await reloader.reload("SIGHUP");
+  for (const name of ["lost", "lost.pem"]) await Deno.remove(`${file.folder}/${name}`);
+  const { cert } = await issueCertificate({ names: ["localhost"] });
+  await Deno.copyFile(cert, `${file.folder}/kept.pem`);
+  await Deno.writeTextFile(`${file.folder}/kept`, users("after"));
+  await reloader.reloadFiles("changed certificate files");
+  const [before, after] = target.inForce.map(({ trust, contents }) =>
+    new Map<string, unknown>([...trust.texts, ...contents])
+  );
+  for (const name of ["lost", "lost.pem"]) {
+    const path = `${file.folder}/${name}`;
+    assert.deepEqual(after?.get(path), before?.get(path));
+  }
+  for (const name of ["kept", "kept.pem"]) {
+    const path = `${file.folder}/${name}`;
+    assert.notDeepEqual(after?.get(path), before?.get(path));
+  }
+  const event = events.at(-1);
+  assert.equal(event?.kind === "reloaded" && event.warnings.length, 2);
+});
+
 Deno.test("a certificate from a CA goes on where its store has lost it", async () => {
   const certificates = '[{ acme: ["localhost"] }]';
   const acme = "acme: { accept_terms: true }";

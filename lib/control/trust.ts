@@ -79,13 +79,6 @@ export function trustParts(config: Config, readPair: PairReader): readonly Trust
   ];
 }
 
-/** All of it. @throws {ProxyError} `bad_config` for the first that cannot be read */
-export async function loadTrust(config: Config, readPair: PairReader): Promise<Trust> {
-  const read: TrustRead = { texts: new Map(), shown: new Map() };
-  for (const part of trustParts(config, readPair)) await part.read(read);
-  return read;
-}
-
 /** How the servers of a backend are spoken to; undefined for plain text. */
 export function serverTls(
   name: string,

@@ -183,8 +183,10 @@ export async function loadFiles(
       orBefore(read(entry), known?.certificates[index])
     ),
   );
-  const [refusal] = await trials.refusals(config, certificates);
-  if (refusal !== undefined) throw new ProxyError("bad_config", refusal.message);
+  for (const { index, message } of await trials.refusals(config, certificates)) {
+    const refused = Promise.reject<Certificate>(new ProxyError("bad_config", message));
+    certificates[index] = await orBefore(refused, known?.certificates[index]);
+  }
   // each is read over what it was before
   const trust: TrustRead = {
     texts: new Map(known?.trust.texts),

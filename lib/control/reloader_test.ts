@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { issueCertificate, testCertificates } from "../../tests/support/certificates.ts";
+import { issueCertificate, RSA, testCertificates } from "../../tests/support/certificates.ts";
 import { certificateYaml, ConfigFile, plainYaml } from "../../tests/support/config_file.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { ProxyEvent } from "../core/event.ts";
@@ -191,13 +191,21 @@ Deno.test("reloadFiles() takes what can be read, whatever another file has come 
   assert.notEqual(after?.certificates[1]?.digest, before?.certificates[1]?.digest);
   const event = events.at(-1);
   assert.match(String(event?.kind === "reloaded" && event.warnings), /a\.crt holds no certificate/);
+  // nor is one waited for that the engine does not serve
+  const weak = await issueCertificate({ names: ["localhost"], newKey: [...RSA, "-sha1"] });
+  await file.putCertificate("a", weak);
+  await file.putCertificate("b", ec);
+  await reloader.reloadFiles("changed certificate files");
+  const last = target.inForce.at(-1);
+  assert.deepEqual(last?.certificates[0], before?.certificates[0]);
+  assert.equal(last?.certificates[1]?.digest, before?.certificates[1]?.digest);
   // alone it is what a reload fails by, as is all that somebody asks for
   await Deno.writeTextFile(`${file.folder}/a.crt`, "\n");
   await reloader.reloadFiles("changed certificate files");
   assert.equal(events.at(-1)?.kind, "reload_failed");
   await reloader.reloadFiles("SIGHUP");
   assert.equal(events.at(-1)?.kind, "reload_failed");
-  assert.equal(target.inForce.length, 2);
+  assert.equal(target.inForce.length, 3);
 });
 
 Deno.test("reloadFiles() takes passwords and authorities beside those that cannot be read", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createTestAuthority } from "../../tests/support/authority.ts";
 import { issueCertificate, RSA, testCertificates } from "../../tests/support/certificates.ts";
 import { certificateYaml, ConfigFile, plainYaml } from "../../tests/support/config_file.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -212,7 +213,7 @@ Deno.test("reloadFiles() takes passwords and authorities beside those that canno
   await using file = await ConfigFile.create(`${yaml(1).replace(/routes:.*/, "")}
 client_auth:
   - { hosts: [a.test], mode: require, ca: lost.pem }
-  - { hosts: [b.test], mode: require, ca: kept.pem }
+  - { hosts: [b.test], mode: require, ca: kept.pem, crl: crl.pem }
 routes:
   - { hosts: [a.test], respond: { status: 200 }, basic_auth: { file: lost } }
   - { hosts: [a.test], paths: [/x], respond: { status: 200 }, basic_auth: { file: lost } }
@@ -223,8 +224,11 @@ routes:
     await Deno.copyFile(ec.cert, `${file.folder}/${name}.pem`);
     await Deno.writeTextFile(`${file.folder}/${name}`, users("before"));
   }
+  const crl = await Deno.readTextFile(await (await createTestAuthority()).revoke());
+  await Deno.writeTextFile(`${file.folder}/crl.pem`, crl);
   const { reloader, target, events } = await reloading(file);
   await reloader.reload("SIGHUP");
+  await Deno.writeTextFile(`${file.folder}/crl.pem`, crl.replace(/\n.{10}/, "\nAAAAAAAAAA"));
   for (const name of ["lost", "lost.pem"]) await Deno.remove(`${file.folder}/${name}`);
   const { cert } = await issueCertificate({ names: ["localhost"] });
   await Deno.copyFile(cert, `${file.folder}/kept.pem`);
@@ -233,7 +237,7 @@ routes:
   const [before, after] = target.inForce.map(({ trust, contents }) =>
     new Map<string, unknown>([...trust.texts, ...contents])
   );
-  for (const name of ["lost", "lost.pem"]) {
+  for (const name of ["lost", "lost.pem", "crl.pem"]) {
     const path = `${file.folder}/${name}`;
     assert.deepEqual(after?.get(path), before?.get(path));
   }
@@ -242,7 +246,7 @@ routes:
     assert.notDeepEqual(after?.get(path), before?.get(path));
   }
   const event = events.at(-1);
-  assert.equal(event?.kind === "reloaded" && event.warnings.length, 2);
+  assert.equal(event?.kind === "reloaded" && event.warnings.length, 3);
 });
 
 Deno.test("a certificate from a CA goes on where its store has lost it", async () => {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { CertificateConfig, Config } from "../config/config.ts";
 import type { KeyPath } from "../config/key_path.ts";
 import type { ProxyError } from "../core/errors.ts";
-import { keyToBlame } from "../certificates/pem.ts";
+import { cannotRead, keyToBlame } from "../certificates/pem.ts";
 import type { Certificate } from "../certificates/certificate.ts";
 import { readAuthorities, readRevocations, type TrustText } from "../certificates/trust_files.ts";
 import { ClientAuthRules } from "../tls/client_auth.ts";
@@ -61,7 +61,7 @@ export function trustParts(config: Config, readPair: PairReader): readonly Trust
   return [
     ...config.clientAuth.flatMap(({ ca, crl }, index) => [
       ...text(ca, ["client_auth", index, "ca"], readAuthorities),
-      ...text(crl, ["client_auth", index, "crl"], readRevocations),
+      ...text(crl, ["client_auth", index, "crl"], readSoundRevocations),
     ]),
     ...[...config.backends].flatMap(([name, { tls }]) => {
       const at = ["backends", name, "tls"];
@@ -77,6 +77,14 @@ export function trustParts(config: Config, readPair: PairReader): readonly Trust
       ];
     }),
   ];
+}
+
+/** @throws {ProxyError} `bad_config` also where OpenSSL would not take a list of them */
+async function readSoundRevocations(path: string): Promise<TrustText> {
+  const text = await readRevocations(path);
+  const why = crlRefusal(text.pem);
+  if (why !== undefined) throw cannotRead("CRL", `${path}: ${why}`);
+  return text;
 }
 
 /** How the servers of a backend are spoken to; undefined for plain text. */
@@ -134,21 +142,9 @@ export function trustWarnings({ config, trust }: LoadedTrust): readonly TrustRef
 
 /** Tries what was read: it would otherwise show to the first client, or with the first request. */
 export function refusedTrust(loaded: LoadedTrust): readonly TrustRefusal[] {
-  const { config, trust } = loaded;
-  const refusals: TrustRefusal[] = [];
-  for (const [index, { crl }] of config.clientAuth.entries()) {
-    const text = crl === undefined ? undefined : trust.texts.get(crl);
-    const why = text === undefined ? undefined : crlRefusal(text.pem);
-    if (why === undefined) continue;
-    refusals.push({
-      at: ["client_auth", index, "crl"],
-      message: `Cannot read the CRL: ${crl}: ${why}`,
-    });
-  }
-  for (const name of config.backends.keys()) {
+  return [...loaded.config.backends.keys()].flatMap((name) => {
     const tls = serverTls(name, loaded);
     const why = tls === undefined ? undefined : serverTlsRefusal(tls);
-    if (why !== undefined) refusals.push({ at: ["backends", name, "tls"], message: why });
-  }
-  return refusals;
+    return why === undefined ? [] : [{ at: ["backends", name, "tls"], message: why }];
+  });
 }

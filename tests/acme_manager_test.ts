@@ -283,6 +283,10 @@ Deno.test("an account that the CA has forgotten is made anew, by its key", async
   let told = acme.next();
   manager.manage(settings, [["one.example.test"]]);
   await told;
+  const other = acme.make();
+  told = acme.next();
+  other.manage(settings, [["other.example.test"]]);
+  await told;
   const account = await store.account(settings.directory);
   // it forgets all when it ends
   await pebble.stop();
@@ -294,11 +298,17 @@ Deno.test("an account that the CA has forgotten is made anew, by its key", async
   await manager.idle;
   acme.moveClock(120_000);
   told = acme.next();
-  manager.look();
+  // one that is started meanwhile does not find that out once more
+  acme.make().manage(settings, [["two.example.test"]]);
   assert.equal((await told).kind, "obtained");
   const made = await store.account(settings.directory);
   assert.equal(made?.key, account?.key);
   assert.notEqual(made?.url, undefined);
+  // nor does another that has been there all the time
+  told = acme.next();
+  other.manage(settings, [["three.example.test"]]);
+  assert.equal((await told).kind, "obtained");
+  assert.deepEqual(await store.account(settings.directory), made);
 });
 
 Deno.test("an order that the CA has forgotten is placed anew", async () => {

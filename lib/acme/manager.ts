@@ -224,10 +224,11 @@ export class CertificateManager implements Disposable {
     const { names } = one;
     const name = names[0] ?? "";
     const { store, board, objection, onObtained, tell } = this.#options;
+    let authority: Authority | undefined;
     try {
       const objected = await objection(names, settings);
       if (objected !== undefined) return await this.#failed(one, objected, REFUSED);
-      const authority = await this.#openShared(settings);
+      authority = await this.#openShared(settings);
       // kept before the CA knows it: the account is found again by its key
       await store.saveAccount(settings.directory, authority.account);
       await store.saveAccount(settings.directory, await authority.register());
@@ -259,6 +260,10 @@ export class CertificateManager implements Disposable {
       const unreachable = !isOrders || error.unreachable;
       // what the store has failed at is taken up: a CA gives the same certificate a few times only
       if (isOrders && !unreachable) await store.saveOrder(name, undefined).catch(() => {});
+      // a CA that has forgotten it tells whoever asks next the same
+      if (isOrders && authority !== undefined) {
+        await store.saveAccount(settings.directory, authority.account).catch(() => {});
+      }
       await this.#failed(one, messageOf(error), { unreachable });
     }
   }
@@ -283,7 +288,8 @@ export class CertificateManager implements Disposable {
   async #openShared(settings: AcmeSettings): Promise<Authority> {
     const account = await this.#options.store.account(settings.directory);
     const authority = await this.#open(settings);
-    if (account === undefined || account.key === authority.account.key) return authority;
+    const { key, url } = authority.account;
+    if (account === undefined || (account.key === key && account.url === url)) return authority;
     this.#authority = undefined;
     return await this.#open(settings);
   }

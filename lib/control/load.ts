@@ -168,15 +168,14 @@ export async function loadFiles(
   { read = readOne, trials = new EngineTrials(), known, onUnread }: FilesOptions = {},
 ): Promise<LoadedConfig> {
   const stamps = await stampsBeforeReading(filesOf(config));
-  const orBefore = async <T>(reading: Promise<T>, before: T | undefined): Promise<T> => {
-    try {
-      return await reading;
-    } catch (error) {
-      if (before === undefined || !(error instanceof ProxyError)) throw error;
-      onUnread?.(error.message);
-      return before;
-    }
+  /** What is there instead of what has failed. */
+  const instead = <T>(error: unknown, before: T | undefined): T => {
+    if (before === undefined || !(error instanceof ProxyError)) throw error;
+    onUnread?.(error.message);
+    return before;
   };
+  const orBefore = <T>(reading: Promise<T>, before: T | undefined): Promise<T> =>
+    reading.catch((error) => instead(error, before));
   const certificates = await Promise.all(
     config.certificates.map((entry, index) =>
       known && knownCertificate(entry, known, stamps) ||
@@ -184,8 +183,8 @@ export async function loadFiles(
     ),
   );
   for (const { index, message } of await trials.refusals(config, certificates)) {
-    const refused = Promise.reject<Certificate>(new ProxyError("bad_config", message));
-    certificates[index] = await orBefore(refused, known?.certificates[index]);
+    const refusal = new ProxyError("bad_config", message);
+    certificates[index] = instead(refusal, known?.certificates[index]);
   }
   // each is read over what it was before
   const trust: TrustRead = {
@@ -193,7 +192,7 @@ export async function loadFiles(
     shown: new Map(known?.trust.shown),
   };
   for (const part of trustParts(config, read)) {
-    await orBefore(part.read(trust).then(() => trust), known && trust);
+    await part.read(trust).catch((error) => void instead(error, known));
   }
   const [distrust] = refusedTrust({ config, trust });
   if (distrust !== undefined) throw new ProxyError("bad_config", distrust.message);

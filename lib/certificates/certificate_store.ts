@@ -52,12 +52,15 @@ export function createCertificateStore(entries: readonly CertificateEntry[]): Ce
     wildcard: [],
   });
   const byName = indexByName(entries);
+  // most often there is nothing to leave out, and each handshake asks
+  const areIssued = entries.every(({ certificate }) => isIssued(certificate));
 
   return {
     default: byDefault.certificate,
     all: [...new Set(entries.map(({ certificate }) => certificate))],
     select(name, hello) {
-      const { exact, wildcard } = issued(find(name));
+      const found = find(name);
+      const { exact, wildcard } = areIssued ? found : issued(found);
       // What the client cannot verify is given only where there is nothing else for the name.
       return choose(exact, "exact", hello) ??
         choose(wildcard, "wildcard", hello) ??

@@ -17,7 +17,7 @@ import { sumTotals, type Totals } from "../metrics/totals.ts";
 import { Traffic } from "../metrics/traffic.ts";
 import { routeName } from "../proxy/router.ts";
 import { daysUntilExpiry, warningDays } from "../certificates/certificate.ts";
-import type { ServerView } from "../upstream/server_registry.ts";
+import { isOut, type ServerView } from "../upstream/server_registry.ts";
 import { acmeFamilies, acmeReport } from "./acme_report.ts";
 import { ServerWatch } from "./server_watch.ts";
 import type { LoadedConfig } from "./snapshot.ts";
@@ -166,7 +166,7 @@ export class Monitor implements Disposable {
         "Whether a server is used: 0 while it is known to be down, ejected or drained.",
         servers.map(({ labels, server }) => [
           labels,
-          Number(!OUT.has(server.state)),
+          Number(!isOut(server.state)),
         ]),
       ),
       gauge(
@@ -225,9 +225,6 @@ export class Monitor implements Disposable {
     return this.#reload;
   }
 }
-
-/** Servers that get no new requests. */
-const OUT: ReadonlySet<string> = new Set(["down", "ejected", "draining"]);
 
 /** How late the timers of a thread are. */
 export function loopDelayFamily({ histogram: late }: LoopDelay): MetricFamily {

@@ -65,6 +65,13 @@ export interface ServerView {
   readonly idleConnections: number;
 }
 
+/** Whether a server gets no new requests. */
+export function isOut(state: ServerState): boolean {
+  return OUT.has(state);
+}
+
+const OUT: ReadonlySet<ServerState> = new Set(["down", "ejected", "draining"]);
+
 /** What is kept: it is started when it is staged first, and closed when it is no more. */
 type Kept = Server | ServerGroup;
 
@@ -255,15 +262,12 @@ function viewOf(
 
 /** As good as the better of the two. */
 function bothAsOne(a: ServerView, b: ServerView): ServerView {
-  const isUsed = ({ state, drains }: ServerView) => !drains && !OUT.has(state);
+  const isUsed = ({ state, drains }: ServerView) => !drains && !isOut(state);
   return {
     ...(isUsed(a) || !isUsed(b) ? a : b),
     idleConnections: a.idleConnections + b.idleConnections,
   };
 }
-
-/** Of who gets no new requests. */
-const OUT: ReadonlySet<ServerState> = new Set(["down", "ejected", "draining"]);
 
 function drainKey(backend: string, server: string): string {
   return `${backend} ${server}`;

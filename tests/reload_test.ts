@@ -448,6 +448,28 @@ Deno.test("a listener that changes is opened anew on its address without a gap",
   assert.equal(await raw.readText(3), "raw");
 });
 
+/** A proxy with one listener, which goes where it is told to. */
+async function startLeaving(engine: string) {
+  const stack = new AsyncDisposableStack();
+  const one = stack.use(await startNamed("one"));
+  const make = (port: number) =>
+    yaml({ listeners: [listener(port, `engine: ${engine}`)], backends: { one: one.address } });
+  const port = await unusedPort();
+  const file = stack.use(await ConfigFile.create(make(port)));
+  const proxy = stack.use(await file.start());
+  return {
+    port,
+    proxy,
+    leave: async () => {
+      // one that comes later is served by then, so those before were accepted
+      assert.equal((await ask(port, LOCAL)).body, "one");
+      await file.write(make(0));
+      assert.match(await reload(proxy), /: 1 listener added, 1 listener removed, /);
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
 for (const [from, to] of [["openssl", "deno"], ["deno", "openssl"]] as const) {
   Deno.test(`a client amid its handshake is served when the engine changes (${from} to ${to})`, async () => {
     await using one = await startNamed("one");
@@ -469,18 +491,10 @@ for (const [from, to] of [["openssl", "deno"], ["deno", "openssl"]] as const) {
   });
 
   Deno.test(`a client amid its handshake is asked to come again when its listener goes (${from})`, async () => {
-    await using one = await startNamed("one");
-    const backends = { one: one.address };
-    const port = await unusedPort();
-    const make = (port: number) =>
-      yaml({ listeners: [listener(port, `engine: ${from}`)], backends });
-    await using file = await ConfigFile.create(make(port));
-    await using proxy = await file.start();
-    const raw = net.connect({ host: "127.0.0.1", port });
+    await using leaving = await startLeaving(from);
+    const raw = net.connect({ host: "127.0.0.1", port: leaving.port });
     await within(once(raw, "connect"), "a connection");
-    assert.equal((await ask(port, LOCAL)).body, "one");
-    await file.write(make(0));
-    assert.match(await reload(proxy), /: 1 listener added, 1 listener removed, /);
+    await leaving.leave();
     const ALPNProtocols = ["h2"];
     const socket = tls.connect({ socket: raw, rejectUnauthorized: false, ALPNProtocols });
     using client = new Http2Client(
@@ -492,17 +506,10 @@ for (const [from, to] of [["openssl", "deno"], ["deno", "openssl"]] as const) {
   });
 
   Deno.test(`a client amid its handshake is served when its listener goes and the proxy stops (${from})`, async () => {
-    await using one = await startNamed("one");
-    const backends = { one: one.address };
-    const port = await unusedPort();
-    const make = (port: number) =>
-      yaml({ listeners: [listener(port, `engine: ${from}`)], backends });
-    await using file = await ConfigFile.create(make(port));
-    await using proxy = await file.start();
-    const raw = await openTcp(port);
-    assert.equal((await ask(port, LOCAL)).body, "one");
-    await file.write(make(0));
-    assert.match(await reload(proxy), /: 1 listener added, 1 listener removed, /);
+    await using leaving = await startLeaving(from);
+    const { proxy } = leaving;
+    const raw = await openTcp(leaving.port);
+    await leaving.leave();
     proxy.signal("SIGTERM");
     await proxy.says.first(/SIGTERM: draining/);
     const { connection } = await connectTlsOver(raw);

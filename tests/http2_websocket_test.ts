@@ -223,7 +223,8 @@ for (const [name, start] of Object.entries(BROWSERS)) {
     const cancelled = await page.evaluate(`(async () => {
       const abort = new AbortController();
       const asked = fetch("/never", { signal: abort.signal });
-      setTimeout(() => abort.abort(), 200);
+      await fetch("/asked");
+      abort.abort();
       return await asked.then(() => "answered", (error) => error.name);
     })()`);
     assert.equal(cancelled, "AbortError");
@@ -285,14 +286,19 @@ Deno.test("Chromium's WebSocket is HTTP/2 on both sides where the server has it"
   await proxy.log.first(/ request .*target=\/ws status=101 .*error=- .*version=2/);
 });
 
-/** A page of 200 images, something that is never answered, and a WebSocket that echoes. */
+/**
+ * A page of 200 images, something that is never answered, what is answered once that has been asked
+ * for, and a WebSocket that echoes.
+ */
 async function startSite() {
   const pixel = Uint8Array.fromBase64(
     "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7",
   );
   const images = Array.from({ length: 200 }, (_, i) => `<img src="/image/${i}" alt="">`).join("");
-  const server = http.createServer((request, response) => {
-    if (request.url === "/never") return;
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  const server = http.createServer(async (request, response) => {
+    if (request.url === "/never") return ask();
+    if (request.url === "/asked") await asked;
     if (request.url?.startsWith("/image/")) {
       response.setHeader("Content-Type", "image/gif");
       response.end(pixel);

@@ -1,10 +1,10 @@
 /** Generous, as the machine may be busy: it only turns a hang into a failure. */
-export const DEADLINE_MS = 30_000;
+export const DEADLINE_MS = 60_000;
 
 /**
  * The promise's outcome, or a failure that says what was awaited.
  *
- * @param what ends the sentence "Waited 30 s for ..."
+ * @param what ends the sentence "Waited 60 s for ..."
  */
 export async function within<T>(
   promise: Promise<T>,

@@ -3,7 +3,7 @@ import { explainFailure, toldBy } from "../scripts/compile.ts";
 import { startHttp, unusedPort } from "./support/backends.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { printedFlags } from "./support/printed_permissions.ts";
-import { within } from "./support/deadline.ts";
+import { PROGRAM_MS, within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
 import { Lines } from "./support/lines.ts";
 import { connectTls } from "./support/tls_client.ts";
@@ -86,7 +86,7 @@ workers: 2`);
 async function serves(child: Deno.ChildProcess, port: number): Promise<void> {
   const [log, says] = [new Lines(child.stdout), new Lines(child.stderr)];
   try {
-    await says.first(/^tls-proxy: listening on /);
+    await says.first(/^tls-proxy: listening on /, PROGRAM_MS);
     using client = await connectTls(port);
     await client.write(encodeRequest("/"));
     assert.equal((await readAnswer(client)).status, 200);

@@ -4,7 +4,7 @@ import { testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
-import { eventually, within } from "./support/deadline.ts";
+import { eventually, PROGRAM_MS, within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
 import { Lines } from "./support/lines.ts";
 import { ENGINES, proxyArgs } from "./support/start_proxy.ts";
@@ -80,8 +80,9 @@ limits: { connections: 200 }
     stderr: "piped",
   }).spawn();
   const says = new Lines(child.stderr);
-  await says.first(/^tls-proxy: warning: this process may have 300 open files only, and limits/);
-  await says.first(/listening on/);
+  const warning = /^tls-proxy: warning: this process may have 300 open files only, and limits/;
+  await says.first(warning, PROGRAM_MS);
+  await says.first(/listening on/, PROGRAM_MS);
   child.kill("SIGTERM");
   assert.equal((await within(child.status, "its end")).code, 0);
   await says.ended;

@@ -1,3 +1,4 @@
+import { PROGRAM_MS } from "./deadline.ts";
 import { Lines } from "./lines.ts";
 import { start, type Tool } from "./tools.ts";
 
@@ -21,7 +22,7 @@ export async function startAnnounced(
 ): Promise<AnnouncedServer> {
   const running = start(tool, args);
   const lines = new Lines(running.child.stdout);
-  const [, port] = await lines.first(says);
+  const [, port] = await lines.first(says, PROGRAM_MS);
   return {
     address: `127.0.0.1:${port}`,
     lines,

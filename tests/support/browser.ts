@@ -1,5 +1,5 @@
 import { type Message, type Protocol, startBrowserProcess } from "./browser_protocol.ts";
-import { eventually, within } from "./deadline.ts";
+import { eventually, PROGRAM_MS, within } from "./deadline.ts";
 
 /**
  * A real headless Chromium, driven over the Chrome DevTools Protocol. By hand, since
@@ -48,7 +48,8 @@ export async function startBrowser(
     },
   });
   return {
-    open: (url, options = {}) => within(openPage(protocol, url, options), `${url} to load`),
+    open: (url, options = {}) =>
+      within(openPage(protocol, url, options), `${url} to load`, PROGRAM_MS),
     [Symbol.asyncDispose]: dispose,
   };
 }

@@ -1,4 +1,4 @@
-import { eventually, within } from "./deadline.ts";
+import { eventually, PROGRAM_MS, within } from "./deadline.ts";
 
 // deno-lint-ignore no-explicit-any -- the protocol's messages: what they are is in its description
 export type Message = Record<string, any>;
@@ -35,6 +35,7 @@ export async function startBrowserProcess(
   const url = await eventually(
     async () => endpoint(await Deno.readTextFile(`${profile}/${announces}`).catch(() => "")),
     `${program} to start`,
+    PROGRAM_MS,
   );
   const protocol = await connect(url);
   return {
@@ -80,6 +81,7 @@ async function connect(url: string): Promise<Protocol> {
       socket.onerror = () => reject(new Error(`Cannot reach ${url}`));
     }),
     "the browser",
+    PROGRAM_MS,
   );
   return {
     send(method, params = {}, sessionId) {
@@ -87,7 +89,7 @@ async function connect(url: string): Promise<Protocol> {
       const answer = Promise.withResolvers<Message>();
       answers.set(id, answer);
       socket.send(JSON.stringify({ id, method, params, sessionId }));
-      return within(answer.promise, `the browser's ${method}`);
+      return within(answer.promise, `the browser's ${method}`, PROGRAM_MS);
     },
     on: (handler) => void handlers.push(handler),
     close: () => {

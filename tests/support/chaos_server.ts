@@ -1,4 +1,5 @@
 import type { Behaviour } from "./chaos_orders.ts";
+import { PROGRAM_MS } from "./deadline.ts";
 import { Lines } from "./lines.ts";
 
 /** What some of them are told beside: to leave connections amid their requests, by GOAWAY. */
@@ -116,7 +117,7 @@ async function startProcess({ file }: ChaosProgram, port: number): Promise<Backe
     stderr: "inherit",
   }).spawn();
   const says = new Lines(child.stdout);
-  const [, listening] = await says.first(/^listening on (\d+)$/);
+  const [, listening] = await says.first(/^listening on (\d+)$/, PROGRAM_MS);
   const writer = child.stdin.getWriter();
   let orders = 0;
   return {

@@ -2,6 +2,12 @@
 export const DEADLINE_MS = 60_000;
 
 /**
+ * The same for what a whole program is waited for: to start the proxy takes two seconds of a
+ * processor that is quick and does nothing else, and several are started at once.
+ */
+export const PROGRAM_MS = 120_000;
+
+/**
  * The promise's outcome, or a failure that says what was awaited.
  *
  * @param what ends the sentence "Waited 60 s for ..."

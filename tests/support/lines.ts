@@ -1,4 +1,4 @@
-import { within } from "./deadline.ts";
+import { DEADLINE_MS, within } from "./deadline.ts";
 
 /** The lines that a process writes, as they come. */
 export class Lines {
@@ -22,16 +22,16 @@ export class Lines {
   }
 
   /** The match of the first line that matches, now or later. */
-  async first(pattern: RegExp): Promise<RegExpExecArray> {
-    await this.count(pattern, 1);
+  async first(pattern: RegExp, ms: number = DEADLINE_MS): Promise<RegExpExecArray> {
+    await this.count(pattern, 1, ms);
     const [line = ""] = this.matching(pattern);
     return pattern.exec(line) as RegExpExecArray;
   }
 
   /** Waits for so many lines that match, and gives them. */
-  count(pattern: RegExp, count: number): Promise<string[]> {
+  count(pattern: RegExp, count: number, ms: number = DEADLINE_MS): Promise<string[]> {
     const what = () => `${count} lines like ${pattern} in\n${this.text}`;
-    return within(this.#count(pattern, count), what);
+    return within(this.#count(pattern, count), what, ms);
   }
 
   async #count(pattern: RegExp, count: number): Promise<string[]> {

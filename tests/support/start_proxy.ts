@@ -4,7 +4,7 @@ import { denoEngine } from "../../lib/tls/deno_engine.ts";
 import type { Capability, EngineName } from "../../lib/tls/engine.ts";
 import { opensslEngine } from "../../lib/tls/openssl_engine.ts";
 import { testCertificates } from "./certificates.ts";
-import { within } from "./deadline.ts";
+import { PROGRAM_MS, within } from "./deadline.ts";
 import { Lines } from "./lines.ts";
 import { flagsOfSet } from "../../scripts/permission_sets.ts";
 
@@ -102,7 +102,8 @@ export async function startProxy(
       assert.deepEqual(bugs, [], `The proxy told of a bug:\n${says.text}\n${log.text}`);
     },
   };
-  const listening = says.first(/^tls-proxy: listening on .*:(\d+): /).catch(async (error) => {
+  const listens = /^tls-proxy: listening on .*:(\d+): /;
+  const listening = says.first(listens, PROGRAM_MS).catch(async (error) => {
     if (!over) child.kill("SIGKILL");
     await Promise.all([log.ended, says.ended]);
     const { code } = await status;
@@ -118,7 +119,7 @@ export async function runCommand(args: readonly string[]): Promise<CommandResult
     args: proxyArgs(args),
     stdin: "null",
   }).output();
-  const { code, stdout, stderr } = await within(output, `the end of ${args.join(" ")}`);
+  const { code, stdout, stderr } = await within(output, `the end of ${args.join(" ")}`, PROGRAM_MS);
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }

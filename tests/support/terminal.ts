@@ -1,5 +1,5 @@
 import { runFlags } from "./start_proxy.ts";
-import { eventually, within } from "./deadline.ts";
+import { eventually, PROGRAM_MS, within } from "./deadline.ts";
 
 /** The proxy at a terminal, which `script` plays: all it writes is in one stream. */
 export interface Terminal {
@@ -36,11 +36,12 @@ export function startAtTerminal(
       await eventually(
         () => Promise.resolve(pattern.test(text) || undefined),
         () => `${pattern} in\n${text}`,
+        PROGRAM_MS,
       );
     },
     type: (typed) => input.write(new TextEncoder().encode(typed)),
     async ended() {
-      await within(Promise.all([child.status, read]), () => `the end of\n${text}`);
+      await within(Promise.all([child.status, read]), () => `the end of\n${text}`, PROGRAM_MS);
       await input.close().catch(() => {});
       return text;
     },

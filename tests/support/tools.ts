@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { DEADLINE_MS } from "./deadline.ts";
+import { PROGRAM_MS } from "./deadline.ts";
 
 /** Where Debian has what serves; a user's PATH need not lead there. */
 const SBIN = "/usr/sbin";
@@ -52,7 +52,7 @@ export async function run(
   options: RunOptions = {},
 ): Promise<Run> {
   const { child } = start(tool, args, options);
-  const timer = setTimeout(() => kill(child), DEADLINE_MS);
+  const timer = setTimeout(() => kill(child), PROGRAM_MS);
   try {
     const writing = writeInput(child, options.input);
     const { code, signal, stdout, stderr } = await child.output();

@@ -30,7 +30,8 @@ export interface BackendOptions {
 
 /**
  * Starts a server that plays a script on each connection and closes it at the script's end.
- * What a script throws fails the test when the backend is disposed, unless it was `brokenOff`.
+ * What a script throws fails the test when the backend is disposed, unless it was `brokenOff`. It may
+ * wait for as long as it likes: a connection of a pool is idle for as long as the test is slow.
  *
  * @param script gets the connection and its number, counted from 0
  */
@@ -46,7 +47,7 @@ export async function startBackend(
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     const transport = nodeTransport(socket, () => socket.resetAndDestroy());
-    const connection = new TestConnection(transport);
+    const connection = new TestConnection(transport, { patient: true });
     connections.push(connection);
     try {
       await script(connection, connections.length - 1);

@@ -13,18 +13,29 @@ export interface Transport {
   reset(): void;
 }
 
+/** How a side of a connection waits. */
+export interface Patience {
+  /**
+   * Whether it waits for as long as the connection is there, as a server does: whoever drives the
+   * client is the one to say what was waited for in vain. An idle connection is none of its business.
+   */
+  readonly patient?: boolean;
+}
+
 /**
  * One side of a connection, for scripts: it reads what is asked for and keeps the rest. Each read
- * has a deadline, so a test that waits in vain says for what.
+ * has a deadline unless it is patient, so a test that waits in vain says for what.
  */
 export class TestConnection implements Disposable {
   readonly transport: Transport;
   /** Bytes that came so far. */
   received = 0;
+  readonly #patient: boolean;
   #kept = new Uint8Array(0);
 
-  constructor(transport: Transport) {
+  constructor(transport: Transport, { patient = false }: Patience = {}) {
     this.transport = transport;
+    this.#patient = patient;
   }
 
   /** Latin-1 text up to and with `end`. */
@@ -81,11 +92,11 @@ export class TestConnection implements Disposable {
 
   async write(data: string | Uint8Array): Promise<void> {
     const bytes = typeof data === "string" ? fromLatin1(data) : data;
-    await within(this.transport.write(bytes), `${bytes.length} bytes to be written`);
+    await this.#within(this.transport.write(bytes), `${bytes.length} bytes to be written`);
   }
 
   async end(): Promise<void> {
-    await within(this.transport.end(), "a half-close");
+    await this.#within(this.transport.end(), "a half-close");
   }
 
   close(): void {
@@ -101,7 +112,7 @@ export class TestConnection implements Disposable {
   }
 
   async #more(what: string): Promise<boolean> {
-    const chunk = await within(this.transport.read(), what);
+    const chunk = await this.#within(this.transport.read(), what);
     if (chunk === undefined) return false;
     this.received += chunk.length;
     const both = new Uint8Array(this.#kept.length + chunk.length);
@@ -109,6 +120,10 @@ export class TestConnection implements Disposable {
     both.set(chunk, this.#kept.length);
     this.#kept = both;
     return true;
+  }
+
+  #within<T>(promise: Promise<T>, what: string): Promise<T> {
+    return this.#patient ? promise : within(promise, what);
   }
 
   #take(count: number): Uint8Array {

@@ -65,11 +65,11 @@ export class Sink {
 
   /** Takes at least so many bytes in all, unless the peer ends before. */
   async takeUntil(size: number): Promise<void> {
-    await within(this.#take(size), () => `${size} bytes, of which ${this.size} came`);
-  }
-
-  async #take(size: number): Promise<void> {
-    for (let chunk; this.size < size && (chunk = await this.#transport.read()) !== undefined;) {
+    const what = () => `more of ${size} bytes, of which ${this.size} came`;
+    while (this.size < size) {
+      // as long as some come it takes what time it takes
+      const chunk = await within(this.#transport.read(), what);
+      if (chunk === undefined) return;
       this.#hash.update(chunk);
       this.size += chunk.length;
     }

@@ -332,7 +332,8 @@ Deno.test("who cannot be verified again by its certificate alone resumes no sess
 });
 
 Deno.test("in tcp mode the name alone decides", async () => {
-  await using echo = await startEcho();
+  // clients leave without a word in TLS, which is a reset for a server
+  await using echo = await startEcho({ brokenOff: true });
   await using proxy = await startAsking(echo.address, { mode: "tcp" });
   await assert.rejects(async () => {
     const { connection } = await connectNodeTls(proxy.port, { servername: "admin.test" });

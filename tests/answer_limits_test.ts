@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { startBackend } from "./support/backends.ts";
-import { startConfigured } from "./support/configured_proxy.ts";
+import { FAST_CHECKS, startConfigured } from "./support/configured_proxy.ts";
 import { encodeAnswer, encodeRequest, readAnswer, readRequest } from "./support/http.ts";
 import { askAll, startNamedServer } from "./support/named_server.ts";
 import { connectTls } from "./support/tls_client.ts";
@@ -139,10 +139,9 @@ Deno.test("a backup that is not checked takes over where it would fail its backe
   await using main = await startNamedServer("main");
   await using spare = await startNamedServer("spare");
   spare.well = false;
-  const checks = { interval: "200ms", fast_interval: "50ms", timeout: "500ms" };
   const api = {
     servers: [main.address, { address: spare.address, backup: true, health: "none" }],
-    health: { type: "http", path: "/healthz", fall: 2, ...checks },
+    health: { type: "http", path: "/healthz", fall: 2, ...FAST_CHECKS },
   };
   await using proxy = await startConfigured({ backends: { api } });
   assert.deepEqual(await askAll(proxy.port, 2), ["main", "main"]);

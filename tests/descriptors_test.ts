@@ -24,7 +24,7 @@ certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
 backends:
   app:
     servers: ["${backend.address}"]
-    health: { type: tcp, interval: 200ms, fast_interval: 100ms, timeout: 500ms, fall: 1 }
+    health: { type: tcp, interval: 200ms, fast_interval: 100ms, timeout: 20s, fall: 1 }
 routes: [{ backend: app }]
 admin: { listen: "127.0.0.1:${admin}" }
 `);

@@ -149,6 +149,8 @@ Deno.test("servers are checked by grpc.health.v1, one service or the whole", asy
       type: "grpc",
       interval: "200ms",
       fast_interval: "50ms",
+      // those that are well are so however busy they are
+      timeout: "20s",
       fall: 1,
       rise: 1,
       ...(service === undefined ? {} : { service }),

@@ -18,6 +18,7 @@ import { run } from "./support/tools.ts";
 
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 const EXPECTS = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n";
+const EXPECTS_OF_PATIENT = EXPECTS.replace("/", "/patient");
 
 /** A server that says 100 Continue, then answers with the body it got. */
 function startContinuing() {
@@ -103,7 +104,10 @@ for (const engine of ENGINES) {
     }, { brokenOff: true });
     await using proxy = await startConfigured({
       engine,
-      backends: { default: { servers: [backend.address], timeouts: { response: "600ms" } } },
+      backends: {
+        default: { servers: [backend.address], timeouts: { response: "600ms" } },
+        patient: backend.address,
+      },
       settings: { timeouts: { body_idle: "300ms" } },
     });
     using client = await connectTls(proxy.port);
@@ -119,7 +123,7 @@ for (const engine of ENGINES) {
       await connection.untilGone();
     };
     using slow = await connectTls(proxy.port);
-    await slow.write(`${EXPECTS}Content-Length: 5\r\n\r\n`);
+    await slow.write(`${EXPECTS_OF_PATIENT}Content-Length: 5\r\n\r\n`);
     const slowAnswer = await readAnswer(slow);
     assert.equal(slowAnswer.status, 408);
     assert.deepEqual(slowAnswer.interim.map(({ status }) => status), [100]);

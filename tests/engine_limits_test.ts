@@ -4,7 +4,7 @@ import { startBackend, startEcho } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { eventually } from "./support/deadline.ts";
 import { ENGINE_CAN, ENGINES, NotStarted, startProxy } from "./support/start_proxy.ts";
-import { connectTcp, connectTls, openTls } from "./support/tls_client.ts";
+import { connectTcp, echoed, openTls } from "./support/tls_client.ts";
 
 /** What a configuration asks of the engines: limits that both keep, and what one must refuse. */
 
@@ -24,9 +24,8 @@ for (const engine of ENGINES) {
       await silent.untilGone();
     }
     await proxy.log.count(/ handshake failed .*error=handshake_timeout /, 2);
-    using client = await connectTls(proxy.port);
-    await client.write("ping");
-    assert.equal(await client.readText(4), "ping");
+    // one that is in time is served: where all is slow that may take it several tries
+    using _client = await eventually(() => echoed(proxy.port), "a handshake in time");
   });
 
   Deno.test(`a client that takes nothing is cut off, and its socket freed (${engine})`, async () => {

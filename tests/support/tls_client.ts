@@ -10,6 +10,18 @@ export async function connectTls(port: number, alpn?: readonly string[]): Promis
   return new TestConnection(denoTransport(conn));
 }
 
+/**
+ * A client whose handshake was in time, as an echo tells; undefined where it was not: the client may
+ * be done with a handshake whose end has not come to the server.
+ */
+export async function echoed(port: number): Promise<TestConnection | undefined> {
+  const client = await connectTls(port).catch(() => undefined);
+  const said = await client?.write("ping").then(() => client.readText(4)).catch(() => "");
+  if (said === "ping") return client;
+  client?.close();
+  return undefined;
+}
+
 /** The same as the runtime's own connection, after its handshake. */
 export async function openTls(port: number, alpn?: readonly string[]): Promise<Deno.TlsConn> {
   const { caPem } = await testCertificates();

@@ -29,8 +29,8 @@ class Handler(grpc.GenericRpcHandler):
             def slow(request, context):
                 gone = threading.Event()
                 context.add_callback(gone.set)
-                print("slow began", flush=True)
-                print("slow gone" if gone.wait(20) else "slow over", flush=True)
+                context.send_initial_metadata((("x-began", "yes"),))
+                print("slow gone" if gone.wait(300) else "slow over", flush=True)
                 return request
             return grpc.unary_unary_rpc_method_handler(slow, ident, ident)
         if method == "/test.Echo/Down":
@@ -76,7 +76,7 @@ def failure(call):
     except grpc.RpcError as error:
         return [error.code().name, error.details()]
 unary = channel.unary_unary("/test.Echo/Unary", ident, ident)
-answer, call = unary.with_call(b"hello", metadata=(("x-own", "1"),), timeout=20)
+answer, call = unary.with_call(b"hello", metadata=(("x-own", "1"),), timeout=90)
 out["unary"] = [answer.decode(), dict(call.initial_metadata()).get("x-initial"), dict(call.trailing_metadata())]
 out["large"] = len(unary(b"a" * 3_000_000))
 out["empty"] = len(unary(b""))
@@ -88,16 +88,22 @@ out["up"] = channel.stream_unary("/test.Echo/Up", ident, ident)(iter([b"a" * 100
 ready = threading.Semaphore(1)
 def ping():
     for i in range(50):
-        assert ready.acquire(timeout=20)
+        assert ready.acquire(timeout=60)
         yield b"m%d" % i
 got = []
 for message in channel.stream_stream("/test.Echo/Both", ident, ident)(ping()):
     got.append(message.decode())
     ready.release()
 out["both"] = [len(got), got[-1]]
-out["deadline"] = failure(lambda: channel.unary_unary("/test.Echo/Slow", ident, ident)(b"x", timeout=0.5))[0]
-call = channel.unary_unary("/test.Echo/Slow", ident, ident).future(b"x")
-time.sleep(0.5)
+# what is given up is what the server has begun with: it says so, and on a slow machine that takes longer
+slow = channel.unary_unary("/test.Echo/Slow", ident, ident)
+began = lambda call: "x-began" in dict(call.initial_metadata() or ())
+for seconds in (0.5, 2, 8, 32):
+    call = slow.future(b"x", timeout=seconds)
+    if began(call): break
+out["deadline"] = failure(call.result)[0]
+call = slow.future(b"x")
+began(call)
 call.cancel()
 out["many"] = sum(len(f.result()) for f in [unary.future(b"x" * 100) for _ in range(200)])
 out["gone"] = failure(lambda: channel.unary_unary("/gone/Method", ident, ident)(b"x"))

@@ -154,12 +154,13 @@ const NO_FACTS = {
   handshakeMs: 1,
 };
 
-/** Draws cases batch by batch until the time is over. */
+/** Draws cases batch by batch until the time is over, one batch at the least. */
 async function forSomeTime(
   cases: fc.Arbitrary<Uint8Array>,
   check: (bytes: Uint8Array<ArrayBuffer>) => void | Promise<void>,
 ): Promise<void> {
   const end = performance.now() + SECONDS * 1000;
+  let count = 0;
   for (let seed = SEED; performance.now() < end; seed++) {
     for (const bytes of fc.sample(fc.noBias(cases), { seed, numRuns: BATCH })) {
       try {
@@ -168,7 +169,7 @@ async function forSomeTime(
         const what = `FUZZ_SEED=${seed}: ${JSON.stringify(latin1(bytes))}`;
         throw new Error(what, { cause: error });
       }
-      if (performance.now() > end) return;
+      if (++count >= BATCH && performance.now() > end) return;
     }
   }
 }

@@ -101,7 +101,7 @@ Deno.test("a server that takes a request behind its answer's head does not stand
     await connection.write("done");
   });
   await using proxy = await startConfigured({
-    backends: { app: { servers: [server.address], timeouts: { idle: "2s" } } },
+    backends: { app: { servers: [server.address], timeouts: { idle: "3s" } } },
   });
   using client = await connectTls(proxy.port);
   await client.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${PIECES}\r\n\r\n`);

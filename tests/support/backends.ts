@@ -139,16 +139,39 @@ export function startNamed(name: string, options?: BackendOptions): Promise<Http
 
 /**
  * A port that nothing listens on: it was free a moment ago. It is below those that systems give to
- * clients and to who asks for any, so that nobody beside gets it meanwhile but by chance.
+ * clients and to who asks for any, and no other file of tests that runs meanwhile is given it: it may
+ * be long before something listens there, or nothing is to at all.
  */
 export function unusedPort(): Promise<number> {
   for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 22_000);
-    try {
-      Deno.listen({ hostname: "127.0.0.1", port }).close();
-      return Promise.resolve(port);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
+    const port = OWN_PORTS.first + 1 + OWN_PORTS.given++ % (BLOCK - 1);
+    const listener = listenOn(port);
+    if (listener === undefined) continue;
+    listener.close();
+    return Promise.resolve(port);
+  }
+}
+
+/** Ports from which files of tests take a block each, by listening on its first. */
+const [LOWEST, HIGHEST, BLOCK] = [10_000, 32_000, 200];
+const OWN_PORTS = ownPorts();
+
+function ownPorts(): { readonly first: number; given: number } {
+  const blocks = Math.floor((HIGHEST - LOWEST) / BLOCK);
+  const some = Math.floor(Math.random() * blocks);
+  for (let i = 0; i < blocks; i++) {
+    const first = LOWEST + BLOCK * ((some + i) % blocks);
+    // held for as long as the file's tests run
+    if (listenOn(first) !== undefined) return { first, given: 0 };
+  }
+  throw new Error(`Every port from ${LOWEST} up is in use`);
+}
+
+function listenOn(port: number): Deno.TcpListener | undefined {
+  try {
+    return Deno.listen({ hostname: "127.0.0.1", port });
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) return undefined;
+    throw error;
   }
 }

@@ -16,9 +16,11 @@ Deno.test("what the deno engine would not serve is told by check, at start and b
   const cert = `${file.folder}/a.crt`;
   await using proxy = await file.start();
   await openssl(
-    ...["req", "-x509", "-key", ec.key, "-subj", "/CN=localhost", "-out", cert],
+    ...["req", "-x509", "-key", ec.key, "-subj", "/CN=localhost", "-out", `${cert}.new`],
     ...["-addext", "1.2.3.4=critical,ASN1:UTF8String:x"],
   );
+  // so that nobody reads a half
+  await Deno.rename(`${cert}.new`, cert);
   const reason = `Cannot read the certificate: the deno engine does not serve ${cert}: it has a ` +
     "critical extension that is not known";
   await proxy.says.first(/^tls-proxy: not reloaded \(changed certificate files\): /);

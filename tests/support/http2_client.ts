@@ -48,6 +48,8 @@ export class Http2Client implements Disposable {
   /** Whether the proxy has ended the connection. */
   closed = false;
   readonly #grants: boolean;
+  /** Frames of answers that have come. */
+  #answered = 0;
   readonly #answers = new Map<number, Http2Answer>();
   readonly #decoder = new HeaderDecoder();
   #rest = new Uint8Array(0);
@@ -125,14 +127,22 @@ export class Http2Client implements Disposable {
     return await this.answer(id);
   }
 
-  until<T>(look: () => T | undefined, what: string): Promise<T> {
-    return eventually(() => {
-      const found = look();
-      if (found === undefined && this.closed) {
-        throw new Error(`The connection ended before ${what}: ${JSON.stringify(this.goaways)}`);
+  /** Waits until `look` gives something, for as long as answers go on coming. */
+  async until<T>(look: () => T | undefined, what: string): Promise<T> {
+    for (;;) {
+      const before = this.#answered;
+      try {
+        return await eventually(() => {
+          const found = look();
+          if (found === undefined && this.closed) {
+            throw new Error(`The connection ended before ${what}: ${JSON.stringify(this.goaways)}`);
+          }
+          return Promise.resolve(found);
+        }, what);
+      } catch (error) {
+        if (this.closed || this.#answered === before) throw error;
       }
-      return Promise.resolve(found);
-    }, what);
+    }
   }
 
   /** Waits until the proxy has closed the connection. */
@@ -196,8 +206,9 @@ export class Http2Client implements Disposable {
         this.goaways.push({ lastId: readUint31(payload, 0), code: readUint31(payload, 4) });
         return;
     }
-    const mayEnd = type === FRAME.headers || type === FRAME.data;
-    if (mayEnd && (flags & FLAG.endStream) !== 0) answer.ended = true;
+    if (type !== FRAME.headers && type !== FRAME.data) return;
+    this.#answered++;
+    if ((flags & FLAG.endStream) !== 0) answer.ended = true;
   }
 
   #head(answer: Http2Answer, block: Uint8Array): void {

@@ -10,7 +10,7 @@ import {
 import { type AcmeNews, type AcmeSettings, CertificateManager } from "../lib/acme/manager.ts";
 import { AcmeStore } from "../lib/acme/store.ts";
 import { type Pebble, type PebbleOptions, startPebble } from "./support/pebble.ts";
-import { within } from "./support/deadline.ts";
+import { eventually, within } from "./support/deadline.ts";
 
 /** A manager with a store of its own, whose tokens are answered on the port the CA looks at. */
 async function setUp(options: PebbleOptions = {}, { answers = true } = {}) {
@@ -388,18 +388,19 @@ Deno.test("what is no certificate for the names that were asked for is not kept"
 Deno.test("a CA that is down costs nothing but time", async () => {
   await using acme = await setUp();
   await acme.pebble.stop();
-  let told = acme.next();
+  const told = acme.next();
   const manager = acme.make();
   manager.manage(acme.settings, [["late.example.test"]]);
   const failed = await told;
   assert.match(failed.kind === "failed" ? failed.reason : "", /^the CA cannot be reached: /);
   await manager.idle;
-  told = acme.next();
   await acme.pebble.start();
   acme.moveClock(DAY_MS);
   manager.manage(acme.settings, []);
   manager.manage(acme.settings, [["late.example.test"]]);
-  assert.equal((await told).kind, "obtained");
+  // it may have asked by itself once more while the CA was starting
+  const isObtained = () => acme.news.some(({ kind }) => kind === "obtained") || undefined;
+  await eventually(() => Promise.resolve(isObtained()), () => JSON.stringify(acme.news));
 });
 
 Deno.test("fifty certificates are got one after another", async () => {

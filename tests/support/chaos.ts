@@ -41,6 +41,8 @@ export interface ChaosReport {
 
 /** Servers of each version of HTTP. */
 const SERVERS = 4;
+/** Requests that are to meet trouble at the least, however slow the machine is. */
+const LEAST_REQUESTS = 150;
 
 /** Runs a load over servers of both versions while they are made to fail. */
 export async function runChaos({ seconds, seed, clients }: ChaosOptions): Promise<ChaosReport> {
@@ -67,7 +69,8 @@ export async function runChaos({ seconds, seed, clients }: ChaosOptions): Promis
   let half = 0;
   const admin = await AdminPage.of(proxy);
   const trouble = new Trouble({ servers, proxies: [admin], calm, spread: 0, random });
-  for (const end = performance.now() + seconds * 1_000; performance.now() < end;) {
+  const end = performance.now() + seconds * 1_000;
+  while (performance.now() < end || load.requests < LEAST_REQUESTS) {
     await trouble.next();
     await pause(200 + 400 * random());
     if (half === 0 && performance.now() > end - seconds * 500) half = await proxy.memory();

@@ -141,7 +141,7 @@ Deno.test("50 MiB arrive whole, in little memory, by every coding", async () => 
     const { code, bytes, stderr } = await run("curl", [
       ...["-sS", version, "--cacert", ca, "--compressed", "-H", `Accept-Encoding: ${coding}`],
       `https://localhost:${proxy.port}/`,
-    ]);
+    ], { patience: 600_000 });
     assert.equal(code, 0, stderr);
     assert.equal(hashOf(bytes), page.hash(), coding);
   };

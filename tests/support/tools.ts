@@ -35,6 +35,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Milliseconds until it is taken to hang, where it has much to do. */
+  readonly patience?: number;
 }
 
 export interface Run {
@@ -52,7 +54,7 @@ export async function run(
   options: RunOptions = {},
 ): Promise<Run> {
   const { child } = start(tool, args, options);
-  const timer = setTimeout(() => kill(child), PROGRAM_MS);
+  const timer = setTimeout(() => kill(child), options.patience ?? PROGRAM_MS);
   try {
     const writing = writeInput(child, options.input);
     const { code, signal, stdout, stderr } = await child.output();

@@ -84,9 +84,16 @@ const ECHO: ServiceDefinition = {
 
 type Reply = sendUnaryData<Buffer>;
 
-/** A server of gRPC in JavaScript. @returns its port */
-async function startEcho(cancelled: () => void): Promise<AsyncDisposable & { port: number }> {
+interface EchoServer extends AsyncDisposable {
+  readonly port: number;
+  /** Whether a call has come that it does not answer. */
+  readonly isAsked: boolean;
+}
+
+/** A server of gRPC in JavaScript. */
+async function startEcho(cancelled: () => void): Promise<EchoServer> {
   const server = new Server({ "grpc.max_receive_message_length": -1 });
+  let isAsked = false;
   server.addService(ECHO, {
     unary(call: ServerUnaryCall<Buffer, Buffer>, reply: Reply) {
       const trailers = new Metadata();
@@ -97,6 +104,7 @@ async function startEcho(cancelled: () => void): Promise<AsyncDisposable & { por
       reply({ code: status.FAILED_PRECONDITION, details: "not today: \u00e9" });
     },
     slow(call: ServerUnaryCall<Buffer, Buffer>) {
+      isAsked = true;
       call.on("cancelled", cancelled);
     },
     both(call: ServerDuplexStream<Buffer, Buffer>) {
@@ -111,7 +119,13 @@ async function startEcho(cancelled: () => void): Promise<AsyncDisposable & { por
       (error, port) => error === null ? resolve(port) : reject(error),
     )
   );
-  return { port, [Symbol.asyncDispose]: () => Promise.resolve(server.forceShutdown()) };
+  return {
+    port,
+    get isAsked() {
+      return isAsked;
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(server.forceShutdown()),
+  };
 }
 
 Deno.test("@grpc/grpc-js is served by @grpc/grpc-js", async () => {
@@ -151,10 +165,11 @@ Deno.test("@grpc/grpc-js is served by @grpc/grpc-js", async () => {
       status.FAILED_PRECONDITION,
       "not today: \u00e9",
     ]);
-    const slow = await call("/test.Echo/Slow", Buffer.from("x"), {
-      deadline: Date.now() + 500,
-    });
-    assert.equal(slow.error?.code, status.DEADLINE_EXCEEDED);
+    // a call that is given up before it is there is none to the server
+    for (let ms = 500; !server.isAsked; ms *= 4) {
+      const slow = await call("/test.Echo/Slow", Buffer.from("x"), { deadline: Date.now() + ms });
+      assert.equal(slow.error?.code, status.DEADLINE_EXCEEDED);
+    }
     await within(gone.promise, "the server to hear of it");
 
     const stream = client.makeBidiStreamRequest(

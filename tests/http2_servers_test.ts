@@ -133,15 +133,21 @@ Deno.test("large bodies go through from end to end by HTTP/2", async () => {
 });
 
 Deno.test("streams up to the server's limit go on one connection, then there is another", async () => {
+  const ids = Array.from({ length: 7 }, (_, i) => 2 * i + 1);
+  // none is answered before all are there
   await using server = await startNodeHttp2(
     `
-    setTimeout(() => { stream.respond({ ":status": 200, "x-session": stream.session.number }); stream.end("x"); }, 300);
+    const all = globalThis.streams ??= [];
+    if (all.push(stream) < ${ids.length}) return;
+    for (const one of all) {
+      one.respond({ ":status": 200, "x-session": one.session.number });
+      one.end("x");
+    }
   `,
     { maxConcurrentStreams: 3 },
   );
   await using proxy = await startProxy(server.address);
   using client = await Http2Client.connect(proxy.port);
-  const ids = Array.from({ length: 7 }, (_, i) => 2 * i + 1);
   for (const id of ids) await client.ask(id, "/");
   const answers = await Promise.all(ids.map((id) => client.answer(id)));
   assert.deepEqual(answers.map(({ status }) => status), ids.map(() => 200));
@@ -192,7 +198,7 @@ Deno.test("trailers behind no body at all are sent again with their head", async
       stream.end("asked " + globalThis.asked + ", " + trailers["x-trailer"]);
     });
   `);
-  await using proxy = await startProxy(server.address, { timeouts: { response: "2s" } });
+  await using proxy = await startProxy(server.address, { timeouts: { response: "20s" } });
   using client = await Http2Client.connect(proxy.port);
   const head = requestFields({ ":method": "POST", ":path": "/", ":authority": "localhost" });
   await client.connection.write(joined([
@@ -236,21 +242,26 @@ Deno.test("what comes of a body while another server is found for it gets there 
 });
 
 Deno.test("a server that goes away finishes what runs, and gets no more", async () => {
+  // an answer to a PING says that the GOAWAY before it has been read
   await using server = await startNodeHttp2(`
-    tell("asked " + head[":path"]);
-    if (head[":path"] === "/goaway") stream.session.goaway(0);
-    setTimeout(() => {
+    const answer = (stream) => {
       stream.respond({ ":status": 200, "x-session": stream.session.number });
       stream.end("x");
-    }, head[":path"] === "/goaway" ? 500 : 0);
+    };
+    if (head[":path"] === "/goaway") {
+      globalThis.running = stream;
+      stream.session.goaway(0);
+      stream.session.ping(() => tell("heard"));
+    } else {
+      answer(stream);
+      answer(globalThis.running);
+    }
   `);
   await using proxy = await startProxy(server.address);
   using client = await Http2Client.connect(proxy.port);
   await client.ask(1, "/goaway");
-  await server.lines.first(/^asked \/goaway/);
-  const after = await client.until(() => client.frames.length > 1 || undefined, "settings")
-    .then(() => new Promise((resolve) => setTimeout(resolve, 100)))
-    .then(() => client.get(3, "/after"));
+  await server.lines.first(/^heard/);
+  const after = await client.get(3, "/after");
   assert.equal(fieldOf(after.fields, "x-session"), "2");
   assert.equal(fieldOf((await client.answer(1)).fields, "x-session"), "1");
 });
@@ -267,21 +278,33 @@ Deno.test("a server that does not speak HTTP/2 is no server", async () => {
 });
 
 Deno.test("an answer that is malformed, or breaks off, is seen to be", async () => {
+  // it breaks off when it is told to: what it sent before is to be with the client by then
   await using server = await startNodeHttp2(`
+    if (head[":path"] === "/break") {
+      const { running } = globalThis;
+      stream.respond({ ":status": 200 });
+      return stream.end("x", () => running.way === "/reset" ? running.close(2) : running.session.destroy());
+    }
+    globalThis.running = stream;
+    stream.way = head[":path"];
     stream.respond({ ":status": 200, "content-length": 10 });
     stream.write("abc");
-    setTimeout(() => head[":path"] === "/reset" ? stream.close(2) : stream.session.destroy(), 100);
   `);
   await using proxy = await startProxy(server.address);
   using client = await Http2Client.connect(proxy.port);
-  for (const [id, path] of [[1, "/reset"], [3, "/lost"]] as const) {
-    const answer = await client.get(id, path);
+  for (const [id, path] of [[1, "/reset"], [5, "/lost"]] as const) {
+    await client.ask(id, path);
+    await client.until(() => client.seen(id).body === "abc" || undefined, "what is sent of it");
+    await client.ask(id + 2, "/break");
+    const answer = await client.answer(id);
     assert.deepEqual([answer.status, answer.body, answer.ended], [200, "abc", false]);
     assert.equal(answer.reset, ERROR.internalError);
   }
   using old = await connectTls(proxy.port, ["http/1.1"]);
   await old.write(encodeRequest("/reset"));
-  await assert.rejects(readAnswer(old));
+  await old.readUntil("\r\n\r\nabc");
+  await client.ask(9, "/break");
+  await assert.rejects(old.readText(7));
 });
 
 Deno.test("a WebSocket goes by extended CONNECT where the server has it", async () => {
@@ -407,10 +430,11 @@ Deno.test("an answer over a limit is told as such by HTTP/2 too, and says nothin
     if (path === "/large") fields.a = "a".repeat(60_000);
     if (path === "/many") for (let i = 0; i < 120; i++) fields["x-" + i] = "b";
     stream.respond(fields, { waitForTrailers: path === "/trailers" });
-    // the head is to be on its way to the client by then: else its answer can still be another one
-    const trail = () => stream.sendTrailers({ a: "a".repeat(40_000) });
-    stream.on("wantTrailers", () => setTimeout(trail, 1_000));
+    stream.on("wantTrailers", () =>
+      globalThis.trail = () => stream.sendTrailers({ a: "a".repeat(40_000) })
+    );
     stream.end("x");
+    if (path === "/trail") globalThis.trail();
   `);
   await using proxy = await startProxy(server.address, {
     ejection: { failures: 1 },
@@ -426,10 +450,14 @@ Deno.test("an answer over a limit is told as such by HTTP/2 too, and says nothin
     await proxy.log.first(RegExp(` request .*target=${target} .*status=502 .*error=answer_`));
     id += 2;
   }
-  const cut = await client.get(id, "/trailers");
+  // not before its head is with the client: until then its answer can still be another one
+  await client.ask(id, "/trailers");
+  await client.until(() => client.seen(id).body === "x" || undefined, "its body");
+  assert.equal((await client.get(id + 2, "/trail")).body, "x");
+  const cut = await client.answer(id);
   assert.deepEqual([cut.status, cut.ended], [200, false]);
   await proxy.log.first(/ request .*target=\/trailers .*status=200 .*error=answer_too_large/);
-  assert.equal((await client.get(id + 2, "/good")).body, "x");
+  assert.equal((await client.get(id + 4, "/good")).body, "x");
   await proxy.log.count(/ server failed /, 4);
   assert.deepEqual(proxy.log.matching(/ ejected /), []);
   assert.equal(server.lines.matching(/^session \d/).length, 1, "one connection for all");

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import { fromLatin1 } from "../../tests/support/connection.ts";
-import { pause } from "../../tests/support/deadline.ts";
 import { encodeRequest } from "../../tests/support/http.ts";
 import { ScriptedConnection } from "../../tests/support/scripted_connection.ts";
+import { ScriptedDeadlines } from "../../tests/support/scripted_exchange.ts";
 import { scriptedPolicy, scriptedRules } from "../../tests/support/scripted_policy.ts";
 import { settled } from "../../tests/support/settled.ts";
 import { Live } from "../core/live.ts";
@@ -87,22 +87,30 @@ Deno.test("servePlain() serves one more of many that have come where it is drain
 Deno.test("servePlain() waits for a request where one was read before its turn came", async () => {
   const checked = Promise.withResolvers<boolean>();
   const client = new ScriptedConnection();
+  const time = new ScriptedDeadlines();
   const session = servePlain(client, {
     ...options(scriptedPolicy({ action: ACTION, rules: LOGIN })),
     rules: { ...scriptedRules(), passwords: new Passwords(() => checked.promise) },
+    deadlines: time.deadlines,
   });
-  client.push(fromLatin1(encodeRequest("/", { fields: ["Authorization: Basic dTpw"] })));
+  client.push(fromLatin1(encodeRequest("/", { fields: LOGGING_IN })));
+  await settled();
   // a client is read while it waits for long: what comes then waits for the answer, and for a turn
-  await pause(250);
   const next = encodeRequest("/");
   client.push(fromLatin1(next.slice(0, 10)));
-  await pause(250);
+  for (let look = 0; look < 2; look++) {
+    for (const { play } of time.actions()) play();
+    await settled();
+  }
+  assert.equal(client.bytes.read, encodeRequest("/", { fields: LOGGING_IN }).length + 10);
   for (let others = 0; others < 20; others++) afterRequest(() => {});
   checked.resolve(false);
   while (!client.sentText.includes("401")) await Promise.resolve();
   for (let turn = 0; turn < 10; turn++) await Promise.resolve();
   client.push(fromLatin1(next.slice(10)));
-  await pause(50);
+  // behind its turn
+  await new Promise<void>((resolve) => afterRequest(resolve));
+  await settled();
   assert.equal(client.sentText.match(/HTTP\/1\.1 401 /g)?.length, 2);
   session.drain();
   await settled();
@@ -110,6 +118,8 @@ Deno.test("servePlain() waits for a request where one was read before its turn c
   client.push(undefined);
   await session.done;
 });
+
+const LOGGING_IN = ["Authorization: Basic dTpw"];
 
 /** Asks for a password that is checked where `u` says one. */
 const LOGIN: RouteRules = {

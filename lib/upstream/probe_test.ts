@@ -15,7 +15,7 @@ const HTTP: HttpProbe = {
 };
 
 const OPTIONS = {
-  ...{ timeout: 300, proxyProtocol: undefined, tls: undefined },
+  ...{ timeout: 20_000, proxyProtocol: undefined, tls: undefined },
   protocol: "http1",
 } as const;
 
@@ -55,6 +55,12 @@ const ANSWERS: readonly [sent: string, end: boolean, rules: Partial<HttpProbe>, 
     ["SSH-2.0-x\r\n\r\n", false, {}, "failed: The status line is malformed"],
   ];
 
+/** What is waited for more of until the time is over. */
+const UNFINISHED: ReadonlySet<string> = new Set([
+  ...["", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.0 200 OK\r\n\r\nfine"],
+  "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n",
+]);
+
 Deno.test("probe() tells by the answer whether a server is well", async () => {
   let next = ANSWERS[0];
   await using server = await startBackend(async (connection) => {
@@ -65,7 +71,8 @@ Deno.test("probe() tells by the answer whether a server is well", async () => {
   const endpoint = { kind: "tcp", host: "127.0.0.1", port: server.port } as const;
   for (next of ANSWERS) {
     const [sent, , rules, expected] = next;
-    const { outcome, reason } = await probe(endpoint, { ...HTTP, ...rules }, OPTIONS);
+    const options = { ...OPTIONS, timeout: UNFINISHED.has(sent) ? 1_000 : OPTIONS.timeout };
+    const { outcome, reason } = await probe(endpoint, { ...HTTP, ...rules }, options);
     const result = `${outcome}: ${reason}`;
     if (expected.includes("malformed")) assert.match(result, /^failed: .*malformed/);
     else assert.equal(result, expected, JSON.stringify(sent.slice(0, 60)));

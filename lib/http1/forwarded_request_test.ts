@@ -154,7 +154,7 @@ async function startServer() {
       const ended = async () => {
         while (await connection.read(buffer) !== null);
       };
-      await within(ended(), () => `an answer to ${JSON.stringify(wire)}`, 5000);
+      await within(ended(), () => `an answer to ${JSON.stringify(wire)}`);
       assert.equal(failed, undefined, JSON.stringify(wire));
       return seen;
     },

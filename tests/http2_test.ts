@@ -530,10 +530,10 @@ Deno.test("a client that is silent, or stops amid a head, is left", async () => 
     settings: { timeouts: { keep_alive: "2s", header: "2s", body_idle: "2s" } },
   });
   using idle = await Http2Client.connect(proxy.port);
-  using late = await Http2Client.connect(proxy.port);
-  using slow = await Http2Client.connect(proxy.port);
   assert.equal((await idle.get(1, "/")).status, 200);
+  using late = await Http2Client.connect(proxy.port);
   await late.send(frame(FRAME.headers, { id: 1, length: 100 }));
+  using slow = await Http2Client.connect(proxy.port);
   await slow.ask(1, "/", { method: "POST", ended: false });
   assert.equal((await slow.answer(1)).status, 408);
   await Promise.all([idle.untilClosed(), late.untilClosed()]);
@@ -549,7 +549,7 @@ Deno.test("behind its first request a client is waited for as behind any other",
   await using proxy = await startConfigured({
     engine: ENGINE,
     backends: { default: backend.address },
-    settings: { timeouts: { keep_alive: "3s", header: "500ms" } },
+    settings: { timeouts: { keep_alive: "20s", header: "1s" } },
   });
   // one that says nothing about what it gets
   using client = await Http2Client.connect(proxy.port, { grants: false });

@@ -251,10 +251,13 @@ Deno.test("what a server says of keeping connections is heeded", async () => {
 });
 
 Deno.test("a request that may be sent but once meets no connection that has been closed", async () => {
+  let ended = Promise.withResolvers<void>();
   await using backend = await startBackend(async (connection) => {
     await readRequest(connection);
     await connection.write(encodeAnswer("x"));
     await pause(1_200);
+    await connection.end();
+    ended.resolve();
   }, { brokenOff: true });
   const api = { servers: [backend.address], ejection: { failures: 1 } };
   await using proxy = await startConfigured({ engine: "deno", backends: { api } });
@@ -262,7 +265,9 @@ Deno.test("a request that may be sent but once meets no connection that has been
   for (let i = 0; i < 4; i++) {
     await client.write(encodeRequest("/", { method: "POST", fields: ["Content-Length: 0"] }));
     assert.equal((await readAnswer(client)).status, 200);
-    await pause(1_250);
+    await ended.promise;
+    ended = Promise.withResolvers();
+    await pause(50);
   }
 });
 

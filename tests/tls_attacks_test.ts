@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { startEcho, type TestBackend } from "./support/backends.ts";
+import { startEcho, type TestBackend, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { CAPTURED_HELLOS } from "./support/client_hellos.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
-import { within } from "./support/deadline.ts";
+import { eventually, within } from "./support/deadline.ts";
 import { lastWords, sClient } from "./support/engine_looks.ts";
 import { type Ending, RECORD, RecordClient } from "./support/record_client.ts";
 import { Lines } from "./support/lines.ts";
@@ -113,9 +113,10 @@ async function attack(
 ): Promise<{ ending: Ending; sent: number; ms: number }> {
   assert.ok(how);
   using client = await RecordClient.connect(proxy.port);
+  const records = how.send(client);
   const started = performance.now();
   const ending = client.ending();
-  await client.send(...how.send(client));
+  await client.send(...records);
   const sent = await client.send(...Array.from({ length: 1024 }, () => NOISE));
   return { ending: await ending, sent, ms: performance.now() - started };
 }
@@ -238,10 +239,7 @@ async function takeEarlyDataTicket(
   path: string,
   { cert, key }: { cert: string; key: string },
 ): Promise<void> {
-  const port = (() => {
-    using probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    return probe.addr.port;
-  })();
+  const port = await unusedPort();
   const server = new Deno.Command("openssl", {
     args: [
       ...["s_server", "-accept", `127.0.0.1:${port}`, "-cert", cert, "-key", key],
@@ -252,16 +250,14 @@ async function takeEarlyDataTicket(
     stderr: "null",
   }).spawn();
   try {
-    for (let tries = 0; tries < 50; tries++) {
+    await eventually(async () => {
       const { code } = await run(
         "openssl",
         sClient(port, ["-tls1_3", "-sess_out", path]),
         { input: "x\n" },
       );
-      if (code === 0 && (await Deno.stat(path).catch(() => undefined))?.size) return;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    assert.fail("openssl s_server gave no ticket");
+      return code === 0 && (await Deno.stat(path).catch(() => undefined))?.size || undefined;
+    }, "a ticket of openssl s_server");
   } finally {
     await server.stdin.close().catch(() => {});
     try {

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
+import type { Socket } from "node:net";
 import { startBackend, startEcho, startHttp, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
-import { eventually, pause } from "./support/deadline.ts";
+import { nodeTransport, TestConnection } from "./support/connection.ts";
+import { eventually } from "./support/deadline.ts";
 import { encodeRequest, readAnswer, readRequestHead } from "./support/http.ts";
 import { Http2Client } from "./support/http2_client.ts";
 import { ENGINE_CAN, ENGINES, startProxy, startProxyFor } from "./support/start_proxy.ts";
-import { connectTcp, connectTls } from "./support/tls_client.ts";
+import { connectTcp, connectTls, openTcp } from "./support/tls_client.ts";
 import { run, runOk } from "./support/tools.ts";
 
 const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
@@ -252,15 +254,30 @@ admin: { listen: "127.0.0.1:0" }
     await Promise.all(silent.slice(0, 2).map((connection) => connection.untilGone()));
     for (const connection of silent) connection.close();
     await eventually(async () => await probes() === 8 || undefined, "all to be counted");
-    using cut = await connectTcp(proxy.port);
+    const socket = await openTcp(proxy.port);
+    using cut = new TestConnection(nodeTransport(socket, () => socket.resetAndDestroy()));
     await cut.write("P");
-    await pause(100);
+    await allRead(socket);
     cut.reset();
     const said = await proxy.log.count(/./, 2);
     assert.match(said[0] ?? "", / warning connections refused .*limit=handshakes/, kind);
     assert.match(said[1] ?? "", / info end .* in=1 out=0 requests=0 .*how="client_gone: /, kind);
   }
 });
+
+/** Waits until what was sent on a connection to this machine has been read: a reset destroys the rest. */
+async function allRead({ localPort = 0, remotePort = 0 }: Socket): Promise<void> {
+  const hex = (port: number) => `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const ends = [[localPort, remotePort], [remotePort, localPort]] as const;
+  await eventually(async () => {
+    const table = await runOk("cat", ["/proc/net/tcp"]);
+    // of either end what is on its way, and what has come and was not read
+    const isEmpty = ends.every(([from, to]) =>
+      new RegExp(`${hex(from)} ${hex(to)} \\S+ 0{8}:0{8} `).test(table)
+    );
+    return isEmpty || undefined;
+  }, "what was sent to be read");
+}
 
 Deno.test("a connection's end tells how many requests were answered, by every version", async () => {
   await using backend = await startBackend(async (connection) => {

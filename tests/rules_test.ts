@@ -260,21 +260,39 @@ Deno.test("redirect keeps path and query and never leads where a client says", a
 });
 
 Deno.test("files of answers, pages and passwords are taken by themselves when they change", async () => {
-  await using at = await start([
-    { paths: ["/robots.txt"], respond: { file: "robots.txt" } },
-    { paths: ["/staff"], respond: {}, basic_auth: { file: "users" } },
-  ], { error_pages: { 404: "page.html" } });
-  const { config, says } = at.proxy;
+  await using config = await ConfigFile.create(JSON.stringify({
+    listeners: [{ listen: "127.0.0.1:0" }],
+    certificates: [(await testCertificates()).ec],
+    backends: {},
+    routes: [
+      { paths: ["/robots.txt"], respond: { file: "live/robots.txt" } },
+      { paths: ["/staff"], respond: {}, basic_auth: { file: "live/users" } },
+    ],
+    error_pages: { 404: "live/page.html" },
+  }));
+  // all at once, by a link, as nobody says how long it takes to write one after the other
+  const put = async (version: string, files: Readonly<Record<string, string>>) => {
+    await Deno.mkdir(`${config.folder}/${version}`);
+    for (const [name, text] of Object.entries(files)) {
+      await Deno.writeTextFile(`${config.folder}/${version}/${name}`, text);
+    }
+    await Deno.symlink(version, `${config.folder}/new`);
+    await Deno.rename(`${config.folder}/new`, `${config.folder}/live`);
+  };
+  await put("v1", { "robots.txt": "", "page.html": "<h1>gone</h1>", users: `${ANN}\n` });
+  await using proxy = await startConfigured(config);
   const ann = ["-u", "ann:sesame"];
-  assert.equal((await ask(at.proxy, "/staff", ann)).status, 200);
-  assert.equal((await ask(at.proxy, "/nowhere")).body, "<h1>gone</h1>");
-  await Deno.writeTextFile(`${config.folder}/robots.txt`, "Disallow: /\n");
-  await Deno.writeTextFile(`${config.folder}/page.html`, "<h1>away</h1>");
-  await Deno.writeTextFile(`${config.folder}/users`, ANN.replace("ann", "bob"));
-  await says.first(/^tls-proxy: reloaded \(changed certificate files\): 3 files changed, /);
-  assert.equal((await ask(at.proxy, "/robots.txt")).body, "Disallow: /\n");
-  assert.equal((await ask(at.proxy, "/nowhere")).body, "<h1>away</h1>");
-  assert.equal((await ask(at.proxy, "/staff", ann)).status, 401);
+  assert.equal((await ask(proxy, "/staff", ann)).status, 200);
+  assert.equal((await ask(proxy, "/nowhere")).body, "<h1>gone</h1>");
+  await put("v2", {
+    "robots.txt": "Disallow: /\n",
+    "page.html": "<h1>away</h1>",
+    users: ANN.replace("ann", "bob"),
+  });
+  await proxy.says.first(/^tls-proxy: reloaded \(changed certificate files\): 3 files changed, /);
+  assert.equal((await ask(proxy, "/robots.txt")).body, "Disallow: /\n");
+  assert.equal((await ask(proxy, "/nowhere")).body, "<h1>away</h1>");
+  assert.equal((await ask(proxy, "/staff", ann)).status, 401);
 });
 
 Deno.test("respond has a body or a file, an ETag, and answers HEAD", async () => {

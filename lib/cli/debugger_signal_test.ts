@@ -1,31 +1,52 @@
 import assert from "node:assert/strict";
+import { pause } from "../../tests/support/deadline.ts";
+import { Lines } from "../../tests/support/lines.ts";
 
 const MODULE = import.meta.resolve("./debugger_signal.ts");
 
 Deno.test("refuseDebugger() keeps SIGUSR1 from opening the debugger", async () => {
-  const said = await stderrAfterSigusr1(["--allow-ffi"]);
-  assert.equal(said, "");
+  await using child = await start(["--allow-ffi"]);
+  child.signal();
+  await pause(400);
+  assert.equal(await child.end(), "");
 });
 
 Deno.test("refuseDebugger() says that the debugger is open where it cannot prevent it", async () => {
-  const said = await stderrAfterSigusr1([]);
-  assert.match(said, /SIGUSR1: the runtime has opened its debugger/);
+  await using child = await start([]);
+  child.signal();
+  await child.says.first(/SIGUSR1: the runtime has opened its debugger/);
   // When this fails the runtime has learned to leave the signal to its listeners. The second form
   // is what it says where another process has the port.
-  assert.match(said, /Debugger listening|inspector server/);
+  await child.says.first(/Debugger listening|inspector server/);
+  await child.end();
 });
 
-async function stderrAfterSigusr1(permissions: readonly string[]): Promise<string> {
-  await using child = new Deno.Command(Deno.execPath(), {
+/** Starts a process that refuses the debugger, and waits until it is ready for the signal. */
+async function start(permissions: readonly string[]) {
+  const process = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", "--no-config", ...permissions, `data:text/typescript,${CHILD}`],
     env: { NO_COLOR: "1" },
+    stdin: "piped",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const stderr = new Response(child.stderr).text();
-  for await (const _ready of child.stdout) child.kill("SIGUSR1");
-  await child.status;
-  return await stderr;
+  const [ready, says] = [new Lines(process.stdout), new Lines(process.stderr)];
+  await ready.first(/^ready$/);
+  let isOver = false;
+  /** Has it end, and gives what it has said. */
+  const end = async () => {
+    if (isOver) return says.text;
+    isOver = true;
+    await process.stdin.close();
+    await Promise.all([process.status, ready.ended, says.ended]);
+    return says.text;
+  };
+  return {
+    says,
+    end,
+    signal: () => process.kill("SIGUSR1"),
+    [Symbol.asyncDispose]: async () => void await end(),
+  };
 }
 
 /** The runtime takes the signal up half a second from its start; then it says that it is ready. */
@@ -33,5 +54,6 @@ const CHILD = encodeURIComponent(`
   import { refuseDebugger } from "${MODULE}";
   refuseDebugger((line) => console.error(line));
   setTimeout(() => console.log("ready"), 800);
-  setTimeout(() => Deno.exit(), 1200);
+  for await (const _ of Deno.stdin.readable);
+  Deno.exit();
 `);

@@ -129,7 +129,7 @@ Deno.test("FileWatch is told of neither neighbours nor files that are only read"
       await pause(TIMES.interval);
     }
     assert.equal(watch.count, 0);
-    await watch.change(() => Deno.writeTextFile(`${folder}/v1/a`, "new"));
+    await watch.change(() => put(`${folder}/v1/a`, "new"));
     assert.equal(watch.count, 1);
   }));
 
@@ -167,21 +167,21 @@ Deno.test("FileWatch tells of what was written between the reading and the watch
 Deno.test("watch() changes what is looked at, and keeps what is known of what stays", () =>
   inFolder(async (folder) => {
     const [a, b] = [`${folder}/a`, `${folder}/b`];
-    await Deno.writeTextFile(a, "1");
+    await put(a, "1");
     const watch = await watching([a]);
     using _files = watch.files;
-    await Deno.writeTextFile(b, "1");
+    await put(b, "1");
     // not looked at between the two
-    await Deno.writeTextFile(a, "2");
+    await put(a, "2");
     watch.files.watch([a, b], new Map());
     await watch.change(() => Promise.resolve());
-    await watch.change(() => Deno.writeTextFile(b, "2"));
+    await watch.change(() => put(b, "2"));
     watch.files.watch([b], new Map());
-    await Deno.writeTextFile(a, "3");
+    await put(a, "3");
     await pause(5 * TIMES.interval);
     assert.equal(watch.count, 2);
     watch.files.watch([], new Map());
-    await Deno.writeTextFile(b, "3");
+    await put(b, "3");
     await pause(5 * TIMES.interval);
     assert.equal(watch.count, 2);
   }));
@@ -192,6 +192,12 @@ Deno.test("untilNextLook() has many files looked at less often rather than all t
   assert.equal(untilNextLook(1000, 40), 5000);
   assert.equal(untilNextLook(0, 40), 5000);
 });
+
+/** Has a file by one change: one that is written in place is empty first. */
+async function put(path: string, text: string): Promise<void> {
+  await Deno.writeTextFile(`${path}.new`, text);
+  await Deno.rename(`${path}.new`, path);
+}
 
 async function makePipe(path: string): Promise<void> {
   const { code } = await new Deno.Command("mkfifo", { args: [path] }).output();

@@ -5,7 +5,7 @@ import { testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import { printedFlags } from "./support/printed_permissions.ts";
-import { eventually, within } from "./support/deadline.ts";
+import { eventually, PROGRAM_MS, within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
 import { Lines } from "./support/lines.ts";
 import { NotStarted, proxyArgs, stopProxy } from "./support/start_proxy.ts";
@@ -183,7 +183,7 @@ admin: { listen: "127.0.0.1:${admin}" }
   }).spawn();
   const says = new Lines(child.stderr);
   try {
-    await says.first(/admin page/);
+    await says.first(/admin page/, PROGRAM_MS);
     const clients = await Promise.all(Array.from({ length: 8 }, () => connectTls(port)));
     let dropped = 0;
     for (let round = 0; dropped === 0 && round < 100; round++) {

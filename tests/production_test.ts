@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { startHttp, unusedPort } from "./support/backends.ts";
 import { ConfigFile } from "./support/config_file.ts";
-import { eventually, within } from "./support/deadline.ts";
+import { eventually, PROGRAM_MS, within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
 import { Lines } from "./support/lines.ts";
 import { startPebble } from "./support/pebble.ts";
@@ -20,7 +20,7 @@ Deno.test("proxy:prod runs one process with exact permissions, and passes signal
   const task = startTask(["--config", config.path]);
   await using cleanUp = new AsyncDisposableStack();
   cleanUp.defer(() => task.end());
-  await task.says.first(/^tls-proxy: listening on /);
+  await task.says.first(/^tls-proxy: listening on /, PROGRAM_MS);
   assert.deepEqual(task.says.matching(/permission/), []);
   using client = await connectTls(port);
   await client.write(encodeRequest("/"));
@@ -45,7 +45,7 @@ Deno.test("proxy:prod runs one process with exact permissions, and passes signal
 
   task.child.kill("SIGTERM");
   await task.says.first(/^tls-proxy: SIGTERM: draining/);
-  assert.equal((await within(task.child.status, "the task's end")).code, 0);
+  assert.equal((await within(task.child.status, "the task's end", PROGRAM_MS)).code, 0);
 });
 
 Deno.test("proxy:prod gets a certificate and meets other replicas with exact permissions", async () => {
@@ -64,7 +64,7 @@ routes: [{ backend: a, rate_limit: { requests: 1000/s, burst: 1000 } }]`);
   const task = startTask(["--config", config.path]);
   await using cleanUp = new AsyncDisposableStack();
   cleanUp.defer(() => task.end());
-  await task.log.first(/certificate obtained .*names=www\.example\.test/);
+  await task.log.first(/certificate obtained .*names=www\.example\.test/, PROGRAM_MS);
   const root = `${config.folder}/root.pem`;
   await Deno.writeTextFile(root, await pebble.root());
   const url = `https://www.example.test:${port}/`;
@@ -85,7 +85,7 @@ routes: [{ backend: a, rate_limit: { requests: 1000/s, burst: 1000 } }]`);
 
 Deno.test("proxy:prod says how it is used", async () => {
   const task = startTask(["--help"]);
-  const { code } = await within(task.child.status, "the task's end");
+  const { code } = await within(task.child.status, "the task's end", PROGRAM_MS);
   await Promise.all([task.says.ended, task.log.ended]);
   assert.deepEqual([code, task.says.text], [0, ""]);
   assert.match(task.log.text, /^Usage: deno task proxy:prod --config F$/m);
@@ -107,7 +107,7 @@ Deno.test("proxy:prod ends as the proxy does, with its words", async () => {
   ];
   await Promise.all(CASES.map(async ([args, code, says]) => {
     const task = startTask(args);
-    const status = await within(task.child.status, "the task's end");
+    const status = await within(task.child.status, "the task's end", PROGRAM_MS);
     await Promise.all([task.says.ended, task.log.ended]);
     assert.deepEqual([status.code, task.log.text], [code, ""], args.join(" "));
     assert.match(task.says.text, says);

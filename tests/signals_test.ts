@@ -3,7 +3,7 @@ import { startBackend, startEcho, startHttp } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
-import { eventually, within } from "./support/deadline.ts";
+import { eventually, PROGRAM_MS, within } from "./support/deadline.ts";
 import { BROKEN_OFF, lastWords } from "./support/engine_looks.ts";
 import { encodeAnswer, encodeRequest, readAnswer, readRequest, valuesOf } from "./support/http.ts";
 import { Lines } from "./support/lines.ts";
@@ -204,7 +204,8 @@ routes: [{ backend: app }]
     stderr: "piped",
   }).spawn();
   const says = new Lines(child.stderr);
-  await eventually(() => Promise.resolve(names.questions > 0 || undefined), "its question");
+  const isAsked = () => Promise.resolve(names.questions > 0 || undefined);
+  await eventually(isAsked, "its question", PROGRAM_MS);
   child.kill("SIGTERM");
   const { code } = await within(child.status, "the proxy's end");
   assert.equal(code, 0);

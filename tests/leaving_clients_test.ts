@@ -130,6 +130,38 @@ for (const engine of ENGINES) {
   });
 }
 
+Deno.test("a client that half-closed is not taken for gone by a proxy that has stood still", async () => {
+  const goOn = Promise.withResolvers<void>();
+  let left = 2;
+  const sent = Promise.withResolvers<void>();
+  await using backend = await startBackend(async (connection) => {
+    await readRequestHead(connection);
+    await connection.write(`${HEAD}data: first\n\n`);
+    await goOn.promise;
+    await connection.write("data: last\n\n");
+    if (--left === 0) sent.resolve();
+  });
+  await using proxy = await startProxyFor({ engine: "openssl", backend: backend.address });
+  using client = await connectTls(proxy.port, ["http/1.1"]);
+  using two = await Http2Client.connect(proxy.port);
+  await client.write(encodeRequest("/"));
+  await two.ask(1, "/");
+  await client.readUntil("first\n\n");
+  await two.until(() => two.seen(1).body.endsWith("first\n\n") || undefined, "an event");
+  await client.end();
+  await two.connection.end();
+  // by then it waits for what is to be sent to them, which it does for less than it stands still
+  await pause(600);
+  proxy.signal("SIGSTOP");
+  await pause(2_000);
+  goOn.resolve();
+  await sent.promise;
+  proxy.signal("SIGCONT");
+  assert.match(await client.readRest(), /data: last\n\n\r\n0\r\n\r\n$/);
+  const { ended, body } = await two.answer(1);
+  assert.deepEqual([ended, body], [true, "data: first\n\ndata: last\n\n"]);
+});
+
 Deno.test("a client without TLS that leaves amid a silent answer ends its request", async () => {
   await using backend = await startSilent();
   await using proxy = await startConfigured(JSON.stringify({

@@ -249,7 +249,8 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
     if (this.#parting === "ending") return;
     this.connection.finishShutdown();
     this.#pump.flush();
-    if (!this.#over) this.#look(new PartingGrace(performance.now(), this.#client.bytes.written));
+    const { now } = this.options.deadlines;
+    if (!this.#over) this.#look(new PartingGrace(now, this.#client.bytes.written));
   }
 
   receiveFailed(reason: Error): void {
@@ -274,7 +275,8 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
     this.#waitDeadline.arm(LOOK_MS, () => {
       const { written } = this.#client.bytes;
       const { isWriting } = this.#pump;
-      if (!grace.look(performance.now(), { written, isWriting })) return this.#look(grace);
+      const { now } = this.options.deadlines;
+      if (!grace.look(now, { written, isWriting })) return this.#look(grace);
       for (const stream of this.connection.streams.values()) stream.owner?.abandon();
     });
   }

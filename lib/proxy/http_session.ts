@@ -316,7 +316,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     this.#lookDeadline.arm(LOOK_MS, this.#onLook);
     if (!this.#input.hasEnded) return this.#input.receive();
     if (this.request.version === "HTTP/1.0") return;
-    const now = performance.now();
+    const { now } = this.#options.deadlines;
     const { written } = this.client.bytes;
     this.#grace ??= new PartingGrace(now, written);
     if (!this.#grace.look(now, { written, isWriting: this.#writer.isWriting })) return;

@@ -25,13 +25,13 @@ function startSilent() {
   }, { brokenOff: true });
 }
 
-/** A server that sends a line of its answer every half of a second: longer than the grace, at the end. */
+/** A server that sends a line of its answer four times a second: longer than the grace, at the end. */
 function startTicking() {
   return startBackend(async (connection) => {
     await readRequestHead(connection);
     await connection.write(HEAD);
-    for (let i = 0; i < 6; i++) {
-      await pause(500);
+    for (let i = 0; i < 12; i++) {
+      await pause(250);
       await connection.write(`data: ${i}\n\n`);
     }
   });
@@ -90,9 +90,9 @@ for (const engine of ENGINES) {
     using two = await Http2Client.connect(proxy.port);
     await two.ask(1, "/");
     await two.connection.end();
-    assert.match(await client.readRest(), /data: 5\n\n\r\n0\r\n\r\n$/);
+    assert.match(await client.readRest(), /data: 11\n\n\r\n0\r\n\r\n$/);
     const { ended, body } = await two.answer(1);
-    assert.deepEqual([ended, body.match(/data/g)?.length], [true, 6]);
+    assert.deepEqual([ended, body.match(/data/g)?.length], [true, 12]);
   });
 
   Deno.test(`a client of HTTP/1.0 that half-closed waits as long as it takes (${engine})`, async () => {

@@ -153,7 +153,8 @@ Deno.test("a client whose server is down by its checks moves on", async () => {
     ),
   );
   const other = stack.use(await startNamed("b", { brokenOff }));
-  const health = { type: "http", path: "/healthz", interval: "100ms", fall: 1, rise: 1 };
+  const checks = { interval: "100ms", timeout: "20s", fall: 1, rise: 1 };
+  const health = { type: "http", path: "/healthz", ...checks };
   const app = { servers: [ill.address, other.address], sticky: STICKY, health, slow_start: "0s" };
   await using proxy = await startConfigured({ backends: { app } });
   const clients = await clientsOf(proxy, 2);

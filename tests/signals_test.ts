@@ -124,7 +124,7 @@ for (const engine of ENGINES) {
       proxy.signal("SIGTERM");
       await proxy.says.first(/SIGTERM: draining/);
       proxy.signal(second);
-      const status = await within(proxy.status, "the proxy's end", 5_000);
+      const status = await within(proxy.status, "the proxy's end", 15_000);
       assert.equal(status.code, code);
       await client.untilGone();
     }

@@ -143,7 +143,7 @@ Deno.test("a server that hangs gives 504 at the limit, until a check finds it", 
   const started = performance.now();
   const [first, second] = await askAll(proxy.port, 2);
   assert.deepEqual([first, second].toSorted(), ["504", "b"]);
-  assert.ok(performance.now() - started < 5000);
+  assert.ok(performance.now() - started < 7000);
   well = false;
   await proxy.log.first(RegExp(` server down .*server=${hung.address} `));
   assert.deepEqual(await askAll(proxy.port, 3), ["b", "b", "b"]);

@@ -7,7 +7,13 @@ import { BROKEN_OFF, lastWords } from "./support/engine_looks.ts";
 import { within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
 import { startNameServer } from "./support/name_server.ts";
-import { ENGINES, NotStarted, startProxy, stopProxy } from "./support/start_proxy.ts";
+import {
+  ENGINES,
+  NotStarted,
+  type ProxyProcess,
+  startProxy,
+  stopProxy,
+} from "./support/start_proxy.ts";
 import { connectNodeTls, connectTls } from "./support/tls_client.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -362,12 +368,66 @@ routes: [{ backend: a }]`);
 });
 
 Deno.test("with the printed permissions for systemd the proxy says when it is ready", async () => {
-  await using backend = await startHttp();
-  await using config = await ConfigFile.createWithSecret(`
+  await using service = await startService();
+  const { manager, run } = service;
+  await using proxy = await service.start();
+  assert.equal(await received(manager), "READY=1");
+  const code = stopProxy(proxy);
+  assert.equal(await received(manager), "STOPPING=1");
+  assert.equal(await code, 0);
+  assert.deepEqual(proxy.says.matching(/Cannot|permission/), []);
+  assert.deepEqual([...Deno.readDirSync(run)], [], "nothing is left behind");
+});
+
+Deno.test("a service manager that does not read keeps neither a reload nor a stop waiting", async () => {
+  await using service = await startService();
+  const { manager, path } = service;
+  const limit = new Deno.Command("cat", { args: ["/proc/sys/net/unix/max_dgram_qlen"] });
+  const room = Number(new TextDecoder().decode((await limit.output()).stdout));
+  const full = Promise.withResolvers<void>();
+  let taken = 0;
+  // what waits to be read counts towards what each may send
+  const senders = Array.from({ length: 1 + Math.ceil(room / WORDS) }, async (_, index) => {
+    const socket = Deno.listenDatagram({ transport: "unixpacket", path: `${path}-${index}` });
+    for (let count = 0; count < WORDS; count++) {
+      await socket.send(new TextEncoder().encode("STATUS=busy"), { transport: "unixpacket", path });
+      if (++taken === room) full.resolve();
+    }
+    socket.close();
+  });
+  await within(full.promise, "the manager's queue to be full");
+  await using proxy = await service.start();
+  await proxy.says.first(/^tls-proxy: process \d+: /);
+  proxy.signal("SIGHUP");
+  await proxy.says.first(/^tls-proxy: reloaded \(SIGHUP\): /);
+  assert.equal(await stopProxy(proxy), 0);
+  for (let left = WORDS * senders.length; left > 0; left--) await received(manager);
+  await Promise.all(senders);
+});
+
+/** What each of those sends that keep a service manager busy. */
+const WORDS = 64;
+
+interface ServiceManager extends AsyncDisposable {
+  readonly manager: Deno.DatagramConn;
+  /** Where it listens. */
+  readonly path: string;
+  /** The folder that it gives the service. */
+  readonly run: string;
+  /** Starts the proxy as the printed drop-in says. */
+  start(): Promise<ProxyProcess>;
+}
+
+async function startService(): Promise<ServiceManager> {
+  await using made = new AsyncDisposableStack();
+  const backend = made.use(await startHttp());
+  const config = made.use(
+    await ConfigFile.createWithSecret(`
 listeners: [{ listen: "127.0.0.1:${await unusedPort()}" }]
 certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
 backends: { a: { servers: ["${backend.address}"] } }
-routes: [{ backend: a }]`);
+routes: [{ backend: a }]`),
+  );
   const dropIn = await printedPermissions(config.path, "--systemd");
   const [, command = ""] = /^ExecStart=(.+)$/m.exec(dropIn) ?? [];
   // the paths of this test in the place of the unit's
@@ -376,20 +436,19 @@ routes: [{ backend: a }]`);
   )
     .map((flag) => flag.replaceAll("/run/systemd/", `${config.folder}/systemd-`))
     .map((flag) => flag.replaceAll("/run/tls-proxy/", `${config.folder}/run/`));
-  await Deno.mkdir(`${config.folder}/run`);
+  const run = `${config.folder}/run`;
+  await Deno.mkdir(run);
   const path = `${config.folder}/systemd-notify`;
   const manager = Deno.listenDatagram({ transport: "unixpacket", path });
-  await using cleanUp = new AsyncDisposableStack();
-  cleanUp.defer(() => manager.close());
-  const env = { NOTIFY_SOCKET: path, RUNTIME_DIRECTORY: `${config.folder}/run` };
-  await using proxy = await startProxy(["--config", config.path], { granted, env });
-  assert.equal(await received(manager), "READY=1");
-  const code = stopProxy(proxy);
-  assert.equal(await received(manager), "STOPPING=1");
-  assert.equal(await code, 0);
-  assert.deepEqual(proxy.says.matching(/Cannot|permission/), []);
-  assert.deepEqual([...Deno.readDirSync(`${config.folder}/run`)], [], "nothing is left behind");
-});
+  made.defer(() => manager.close());
+  const env = { NOTIFY_SOCKET: path, RUNTIME_DIRECTORY: run };
+  const parts = made.move();
+  return {
+    ...{ manager, path, run },
+    start: () => startProxy(["--config", config.path], { granted, env }),
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  };
+}
 
 async function received(socket: Deno.DatagramConn): Promise<string> {
   const [bytes] = await within(socket.receive(), "a word to the service manager");

@@ -21,6 +21,7 @@ import { formatAddress } from "../core/address.ts";
 import { rateMemory } from "../core/rate_table.ts";
 import { messageOf } from "../core/errors.ts";
 import { stageAll } from "../core/staged.ts";
+import { within } from "../io/within.ts";
 import { descriptorLimit } from "../ports/descriptors.ts";
 import { SpareMemory } from "../ports/spare_memory.ts";
 import { type Log, openLog } from "../log/log.ts";
@@ -203,7 +204,8 @@ async function serve(
   if (admin.address !== undefined) say(`admin page: http://${formatAddress(admin.address)}/`);
   onServing();
   output.onServing();
-  await tellServiceManager("READY=1", say);
+  // one that does not read for a while keeps neither a reload nor a stop waiting
+  const ready = tellServiceManager("READY=1", say);
   signals.onReload(() => {
     log.reopen().catch((error) => say(messageOf(error)));
     void reloader.reload("SIGHUP");
@@ -219,14 +221,18 @@ async function serve(
   reloader.stop();
   const seconds = app.drainTime / 1000;
   say(`${signal}: draining, for at most ${seconds} s; a second signal ends at once`);
-  await tellServiceManager("STOPPING=1", say);
+  const stopping = ready.then(() => tellServiceManager("STOPPING=1", say));
   const cutOff = await app.drain();
+  await within(stopping, LAST_WORD_MS, () => {});
   for (const counts of fleet?.tallies ?? []) tally.add(counts);
   if (cutOff > 0) say(`the drain time is over: ${cutOff} connections were cut off`);
   say(tally.summary());
   for (const line of ledgerLines(monitor.totals.ledger)) say(line);
   return 0;
 }
+
+/** Milliseconds for the service manager to take the last word. */
+const LAST_WORD_MS = 2_000;
 
 const NEVER = new Promise<undefined>(() => {});
 

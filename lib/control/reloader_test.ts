@@ -249,6 +249,30 @@ routes:
   assert.equal(event?.kind === "reloaded" && event.warnings.length, 3);
 });
 
+Deno.test("reloadFiles() takes certificates beside one that cannot be shown to servers", async () => {
+  await using file = await ConfigFile.create("");
+  await file.putCertificate("a", ec);
+  await file.putCertificate("shown", ec);
+  const backends = 'backends: { one: { servers: ["127.0.0.1:1"], ' +
+    "tls: { cert: shown.crt, key: shown.key } } }";
+  const text = yaml(1).replace(/backends:.*/, backends);
+  await file.write(text.replace(certificateYaml(ec), "{ cert: a.crt, key: a.key }"));
+  const { reloader, target, events } = await reloading(file);
+  const weak = await issueCertificate({ names: ["localhost"], newKey: [...RSA, "-sha1"] });
+  await file.putCertificate("shown", weak);
+  const renewed = await issueCertificate({ names: ["localhost"] });
+  await file.putCertificate("a", renewed);
+  await reloader.reloadFiles("changed certificate files");
+  const [after] = target.inForce;
+  assert.equal(after?.certificates[0]?.certPem, await Deno.readTextFile(renewed.cert));
+  assert.equal(after?.trust.shown.get("one")?.certPem, await Deno.readTextFile(ec.cert));
+  const event = events.at(-1);
+  assert.match(
+    String(event?.kind === "reloaded" && event.warnings),
+    /shown\.crt: it is signed by way of a digest that is too weak/,
+  );
+});
+
 Deno.test("a certificate from a CA goes on where its store has lost it", async () => {
   const certificates = '[{ acme: ["localhost"] }]';
   const acme = "acme: { accept_terms: true }";

@@ -7,7 +7,7 @@ import type { Certificate } from "../certificates/certificate.ts";
 import { readAuthorities, readRevocations, type TrustText } from "../certificates/trust_files.ts";
 import { ClientAuthRules } from "../tls/client_auth.ts";
 import type { ServerTls } from "../tls/server_trust.ts";
-import { crlRefusal, isCrlOutdated, serverTlsRefusal } from "../tls/trust_trial.ts";
+import { crlRefusal, isCrlOutdated, serverTlsRefusal, shownRefusal } from "../tls/trust_trial.ts";
 
 /** What the files hold that say whom to trust, and what servers are shown. */
 export interface Trust {
@@ -71,8 +71,14 @@ export function trustParts(config: Config, readPair: PairReader): readonly Trust
         ...(cert === undefined || key === undefined ? [] : [{
           at: [...at, "cert"],
           blames: (error: ProxyError) => [...at, keyToBlame(error)],
-          read: async ({ shown }: TrustRead) =>
-            void shown.set(name, await readPair({ ...NO_PAIR, cert, key, passphraseFile })),
+          read: async ({ shown }: TrustRead) => {
+            const pair = await readPair({ ...NO_PAIR, cert, key, passphraseFile });
+            const why = shownRefusal(pair);
+            if (why !== undefined) {
+              throw cannotRead("certificate", `OpenSSL does not take ${pair.label}: ${why}`);
+            }
+            shown.set(name, pair);
+          },
         }]),
       ];
     }),

@@ -2,6 +2,7 @@ import { messageOf } from "../core/errors.ts";
 import { TlsContext } from "./openssl/context.ts";
 import { openSsl, openSslUnavailable } from "./openssl/library.ts";
 import { readCrls } from "./openssl/pem_objects.ts";
+import { whyRefused } from "./openssl/trial.ts";
 import type { ServerTls } from "./server_trust.ts";
 
 /** Why servers cannot be spoken TLS to like this; undefined where they can. */
@@ -13,6 +14,17 @@ export function serverTlsRefusal(tls: ServerTls): string | undefined {
     return undefined;
   } catch (error) {
     return messageOf(error);
+  }
+}
+
+/** Why a certificate cannot be shown to servers; undefined where it can, and where nothing can tell. */
+export function shownRefusal(shown: NonNullable<ServerTls["shown"]>): string | undefined {
+  if (openSslUnavailable() !== undefined) return undefined;
+  try {
+    TlsContext.forClient({ shown, ca: undefined, verify: false, alpn: [] });
+    return undefined;
+  } catch (error) {
+    return whyRefused(error);
   }
 }
 

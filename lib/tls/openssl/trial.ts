@@ -20,9 +20,14 @@ export function opensslRefusal({ certPem, keyPem }: Certificate): string | undef
     const held = certPem.split("-----BEGIN ").length - 1;
     return given === held ? undefined : `it gives ${given} of the ${held} certificates`;
   } catch (error) {
-    const message = messageOf(error);
-    return CLEARER[message] ?? message;
+    return whyRefused(error);
   }
+}
+
+/** Why OpenSSL does not take a certificate, in words for whoever runs the proxy. */
+export function whyRefused(error: unknown): string {
+  const message = messageOf(error);
+  return CLEARER[message] ?? message;
 }
 
 const CLEARER: Readonly<Record<string, string>> = {

@@ -107,7 +107,7 @@ interface Part {
 }
 
 function partsOf(config: Config, surroundings: Surroundings): readonly Part[] {
-  const { cwd, notify } = surroundings;
+  const { configFile, cwd, notify, program } = surroundings;
   const { listeners, admin, backends, cluster, acme, log } = config;
   const part = (key: KeyPath, grants: SomeGrants): Part => ({ key, grants });
   return [
@@ -122,7 +122,10 @@ function partsOf(config: Config, surroundings: Surroundings): readonly Part[] {
     ...(admin?.tokenFile === undefined
       ? []
       : [part(["admin", "token_file"], { read: [absolute(admin.tokenFile, cwd)] })]),
-    part([], { read: ownFiles(config, surroundings).map((path) => absolute(path, cwd)) }),
+    ...(configFile === undefined ? [] : [part([], { read: [absolute(configFile, cwd)] })]),
+    ...threads(config).map((key) =>
+      part(key, { read: program.map((path) => absolute(path, cwd)) })
+    ),
     ...(cluster === undefined ? [] : [part(["cluster"], clusterGrants(cluster, cwd))]),
     ...(acme === undefined ? [] : [part(["acme"], acmeGrants(config, acme, cwd))]),
     ...(log.file === undefined
@@ -202,16 +205,13 @@ function unixGrants(...paths: string[]): SomeGrants {
   return { net: paths.map((path) => `unix:${path}`), read: paths, write: paths };
 }
 
-/** Whether there is another thread, which reads the program anew: to serve, or to check passwords. */
-function hasThreads({ workers, routes }: Config): boolean {
-  return workers !== 1 || routes.some(({ basicAuth }) => basicAuth !== undefined);
-}
-
-/** What is read though no key names it. */
-function ownFiles(config: Config, { configFile, program }: Surroundings): string[] {
+/** What asks for another thread, which reads the program anew: to serve, or to check passwords. */
+function threads({ workers, routes }: Config): readonly KeyPath[] {
   return [
-    ...(configFile === undefined ? [] : [configFile]),
-    ...(hasThreads(config) ? program : []),
+    ...(workers === 1 ? [] : [["workers"]]),
+    ...routes.flatMap(({ basicAuth }, index): KeyPath[] =>
+      basicAuth === undefined ? [] : [["routes", index, "basic_auth"]]
+    ),
   ];
 }
 

@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { parseConfig } from "../config/parse.ts";
 import type { Config } from "../config/config.ts";
 import { permissionFlags, permissionSet, shellLine } from "./flags.ts";
-import { type Grants, grantsFor, type Surroundings } from "./grants.ts";
+import { type Grants, grantsFor, keyNeeding, type Surroundings } from "./grants.ts";
 import { SERVICE_SOCKETS } from "./systemd.ts";
 
 const SURROUNDINGS: Surroundings = {
@@ -212,6 +212,18 @@ Deno.test("permissionFlags() never grants a kind as a whole", () => {
     for (const value of grants.net) assert.match(value, /^(?:\[[0-9a-f:.]+\]|[^:]+)(?::\d+)?$/);
     for (const path of grants.read) assert.match(path, /^\/(?!.*(?:^|\/)\.{1,2}(?:\/|$))/);
   }));
+});
+
+Deno.test("keyNeeding() names what asks for another thread, which reads the program", () => {
+  const routes = "routes: [{ respond: { status: 200 } }, " +
+    "{ respond: { status: 200 }, basic_auth: { file: users } }]";
+  const around = { ...SURROUNDINGS, program: ["/opt/tls-proxy/main.ts"] };
+  const asks = (yaml: string, value: string) =>
+    keyNeeding({ kind: "read", value }, configOf(yaml), around);
+  const [program = ""] = around.program;
+  assert.deepEqual(asks("workers: 2", program), ["workers"]);
+  assert.deepEqual(asks(`workers: 1\n${routes}`, program), ["routes", 1, "basic_auth"]);
+  assert.deepEqual(asks("workers: 2", around.configFile ?? ""), []);
 });
 
 Deno.test("shellLine() is taken apart by a shell as it was put together", async () => {

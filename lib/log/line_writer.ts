@@ -20,12 +20,23 @@ export interface LineWriterOptions {
   readonly onFailure?: (reason: string) => void;
 }
 
+/** Lines that nobody gets. */
+export interface DroppedLines {
+  readonly count: number;
+  /** Why they could not be written; undefined where the reader was too slow. */
+  readonly reason: string | undefined;
+}
+
 /** Takes lines without ever waiting for whoever reads them. */
 export interface LineWriter {
   /** Queues one line, without its newline; never blocks and never throws. */
   write(line: string): void;
   /** Counts and tells lines that were to go to the same output, but could not. */
   lost(count: number, reason: string): void;
+  /** Counts and tells what another writer has dropped and could not tell. */
+  takeOver(dropped: DroppedLines): void;
+  /** What it has dropped and not told yet. */
+  readonly untold: DroppedLines;
   /** How many lines were dropped so far. */
   readonly dropped: number;
   /** Bounds what waits from here on, where it was not bounded. */
@@ -98,6 +109,13 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
     flushing ??= flush();
   }
 
+  function takeOver(others: DroppedLines): void {
+    if (over || others.count === 0) return;
+    drop(others.count);
+    reason ??= others.reason;
+    flushing ??= flush();
+  }
+
   function fail(why: string): void {
     if (!failing || why !== reason) onFailure(why);
     reason = why;
@@ -166,6 +184,7 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
   return {
     write,
     lost,
+    takeOver,
     close,
     bound() {
       limit = Math.min(limit, LIMIT);
@@ -173,6 +192,9 @@ export function openLineWriter(output: ByteOutput, options: LineWriterOptions = 
     },
     get dropped() {
       return droppedInAll;
+    },
+    get untold() {
+      return { count: dropped, reason };
     },
   };
 }

@@ -143,9 +143,10 @@ class EventLog implements Log {
     } catch (error) {
       const taken = error instanceof WriteFailed ? error.taken : 0;
       const lost = countLines(lines.subarray(taken));
+      const reason = messageOf(error);
       // one that has been replaced says nothing of the one that took its place
-      if (output === this.#output) this.#writer?.lost(lost, messageOf(error));
-      else this.#droppedBefore += lost;
+      if (output === this.#output) this.#writer?.lost(lost, reason);
+      else this.#writer?.takeOver({ count: lost, reason });
     }
   }
 
@@ -226,16 +227,23 @@ class EventLog implements Log {
   /** What the old output has still to be written goes there. */
   #replace(output: LogOutput): void {
     const [writer, old] = [this.#writer, this.#output];
-    if (writer !== undefined) {
-      this.#droppedBefore += writer.dropped;
-      writer.close().then(() => old?.close());
-    }
+    if (writer !== undefined) void this.#retire(writer).then(() => old?.close());
     this.#output = inTurn(output);
     const where = this.#options?.file ?? "standard output";
     this.#writer = openLineWriter(this.#output, {
       droppedLine: (count, reason) => this.#droppedLine(count, reason),
       onFailure: (reason) => this.#surroundings.onFailure(`${where}: ${reason}`),
     });
+  }
+
+  /** What it has dropped and can tell no more is told by the one in its place. */
+  async #retire(writer: LineWriter): Promise<void> {
+    const { dropped } = writer;
+    this.#droppedBefore += dropped;
+    await writer.close();
+    const { untold } = writer;
+    this.#droppedBefore += writer.dropped - dropped - untold.count;
+    this.#writer?.takeOver(untold);
   }
 
   #droppedLine(count: number, reason = "reader too slow"): string {

@@ -165,6 +165,26 @@ Deno.test("openLog() writes what several append though its file is moved meanwhi
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("reopen() has the new file tell what the old one had no room for", async () => {
+  const outputs = { full: full(), next: memory() };
+  const failed = Promise.withResolvers<string>();
+  let opened = 0;
+  const log = await openLog({ ...OPTIONS, file: "a.log" }, {
+    openFile: () => Promise.resolve(opened++ === 0 ? outputs.full : outputs.next),
+    onFailure: failed.resolve,
+  });
+  log.observe(request);
+  log.observe(request);
+  assert.equal(await failed.promise, "a.log: No space left on device");
+  await log.reopen();
+  await outputs.full.closed;
+  await log.close();
+  assert.equal(log.dropped, 2);
+  const [line, ...more] = outputs.next.lines();
+  assert.match(line ?? "", / warning log dropped lines=2 reason="No space left on device"$/);
+  assert.deepEqual(more, []);
+});
+
 Deno.test("reopen() does not take back the file that a reload has named meanwhile", async () => {
   const outputs = { a: memory(), b: memory() };
   const opened: string[] = [];
@@ -227,4 +247,11 @@ function memory() {
     close() {},
     lines: () => text.split("\n").slice(0, -1),
   };
+}
+
+/** An output that has room for nothing. */
+function full() {
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  const error = Object.assign(new Error("write failed"), { code: "ENOSPC" });
+  return { write: () => Promise.reject(error), close: () => resolve(), closed };
 }

@@ -27,3 +27,66 @@ Deno.test("who is told that Redis is back can ask it, whichever connection was f
   await server.start();
   assert.deepEqual(await within(Promise.all(asked), "all to be told"), links.map(() => undefined));
 });
+
+Deno.test("a Redis whose connections have gone without a word is connected to anew", async () => {
+  await using server = await startRedis();
+  await using way = startWay(server.address);
+  const states = { down: Promise.withResolvers<void>(), up: Promise.withResolvers<void>() };
+  using redis = new Redis(
+    { host: "127.0.0.1", port: way.port, tls: false, password: undefined, prefix: "test:" },
+    (state) => states[state].resolve(),
+  );
+  const message = Promise.withResolvers<string>();
+  redis.subscribe("news", message.resolve);
+  await redis.open();
+  way.lose();
+  await assert.rejects(redis.get("key"), /^RedisDown: No answer within 2 s$/);
+  await within(states.down.promise, "it to be found gone");
+  await within(states.up.promise, "new connections");
+  assert.equal(await redis.publish("news", "told"), 1);
+  assert.equal(await within(message.promise, "a message"), "told");
+});
+
+interface Way extends AsyncDisposable {
+  readonly port: number;
+  /** Has nothing more come through on the connections of now, which stay open. */
+  lose(): void;
+}
+
+/** A way to a server that may lose connections, as a firewall does or a machine that is gone. */
+function startWay(address: string): Way {
+  const [hostname = "", port] = address.split(":");
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const open = new Set<Deno.Conn>();
+  const lost = new Set<Deno.Conn>();
+  const carry = async (from: Deno.Conn, to: Deno.Conn, client: Deno.Conn) => {
+    const bytes = new Uint8Array(65_536);
+    try {
+      for (let size: number | null; (size = await from.read(bytes)) !== null;) {
+        if (!lost.has(client)) await to.write(bytes.subarray(0, size));
+      }
+    } catch {
+      // closed at the other end, or by the test
+    }
+    for (const one of [from, to]) if (open.delete(one)) one.close();
+  };
+  const carried: Promise<void>[] = [];
+  const accepting = (async () => {
+    for await (const client of listener) {
+      const server = await Deno.connect({ hostname, port: Number(port) });
+      open.add(client).add(server);
+      carried.push(carry(client, server, client), carry(server, client, client));
+    }
+  })();
+  return {
+    port: listener.addr.port,
+    lose: () => open.forEach((one) => void lost.add(one)),
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      await accepting;
+      for (const one of open) one.close();
+      open.clear();
+      await Promise.all(carried);
+    },
+  };
+}

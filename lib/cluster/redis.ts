@@ -17,13 +17,19 @@ const ANSWER_MS = 2_000;
 const NO_ANSWER = `No answer within ${ANSWER_MS / 1000} s`;
 /** Milliseconds between two tries to connect. */
 const RECONNECT_MS = 1_000;
+/**
+ * Milliseconds after which connections that are of no use are left for new ones: those to a machine
+ * that is gone without a word would be held for a quarter of an hour, whoever has its place by then.
+ */
+const ANEW_MS = 10_000;
 
 /** Redis does not answer, or not in time. */
 export class RedisDown extends Error {
   override readonly name = "RedisDown";
 }
 
-type Client = ReturnType<typeof import("@redis/client").createClient>;
+type Library = typeof import("@redis/client");
+type Client = ReturnType<Library["createClient"]>;
 
 /**
  * A Redis that may come and go: commands fail at once while it is away, and it is connected to again
@@ -33,8 +39,11 @@ export class Redis implements Disposable {
   readonly #options: RedisOptions;
   readonly #onChange: (state: "up" | "down", reason: string) => void;
   readonly #channels = new Map<string, (message: string) => void>();
+  #library: Library | undefined;
   #client: Client | undefined;
   #subscriber: Client | undefined;
+  /** Connects anew while it is down. */
+  #again: ReturnType<typeof setInterval> | undefined;
   #state: "up" | "down" | undefined;
   readonly #arrivals: (() => void)[] = [];
   /** What it has refused, by its own words' first: told once. */
@@ -55,7 +64,21 @@ export class Redis implements Disposable {
    * Begins to connect, and settles after the first try, be it in vain, or after `ANSWER_MS`.
    */
   async open(): Promise<void> {
-    const { createClient } = await import("@redis/client");
+    this.#library = await import("@redis/client");
+    const first = Promise.withResolvers<void>();
+    this.#connect(this.#library).then(first.resolve);
+    // one that is connected to and says nothing is no error yet
+    const timer = setTimeout(() => {
+      this.#turn("down", NO_ANSWER);
+      first.resolve();
+    }, ANSWER_MS);
+    await first.promise;
+    clearTimeout(timer);
+  }
+
+  /** Connects in the place of the connections there are; settles after the first try. */
+  #connect({ createClient }: Library): Promise<void> {
+    this.#leave();
     const { host, port, tls, ca, password } = this.#options;
     const client = createClient({
       ...(password === undefined ? {} : { password }),
@@ -71,20 +94,29 @@ export class Redis implements Disposable {
     const subscriber = client.duplicate();
     this.#client = client as Client;
     this.#subscriber = subscriber as Client;
-    client.on("error", (error: unknown) => this.#turn("down", messageOf(error)));
-    subscriber.on("error", (error: unknown) => this.#turn("down", messageOf(error)));
-    for (const one of [client, subscriber]) one.on("ready", () => void this.#arrived());
     const first = Promise.withResolvers<void>();
+    for (const one of [client, subscriber]) {
+      one.on("error", (error: unknown) => {
+        // one that was left says nothing of those in its place
+        if (this.#client === client) this.#turn("down", messageOf(error));
+      });
+      one.on("ready", () => void this.#arrived());
+    }
     for (const event of ["ready", "error"]) subscriber.once(event, () => first.resolve());
     client.connect().then(() => subscriber.connect()).catch(() => {});
     client.once("error", () => first.resolve());
-    // one that is connected to and says nothing is no error yet
-    const timer = setTimeout(() => {
-      this.#turn("down", NO_ANSWER);
-      first.resolve();
-    }, ANSWER_MS);
-    await first.promise;
-    clearTimeout(timer);
+    return first.promise;
+  }
+
+  #leave(): void {
+    for (const client of [this.#client, this.#subscriber]) {
+      try {
+        client?.destroy();
+      } catch {
+        // it was not connected
+      }
+    }
+    this.#client = this.#subscriber = undefined;
   }
 
   /** @throws {RedisDown} */
@@ -155,14 +187,9 @@ export class Redis implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const client of [this.#client, this.#subscriber]) {
-      try {
-        client?.destroy();
-      } catch {
-        // it was not connected
-      }
-    }
-    this.#client = this.#subscriber = undefined;
+    this.#library = undefined;
+    clearInterval(this.#again);
+    this.#leave();
   }
 
   #name(key: string): string {
@@ -192,6 +219,11 @@ export class Redis implements Disposable {
     // to be there at the start is no news
     const isNews = state === "down" || this.#state !== undefined;
     this.#state = state;
+    clearInterval(this.#again);
+    const library = this.#library;
+    if (state === "down" && library !== undefined) {
+      this.#again = setInterval(() => void this.#connect(library), ANEW_MS);
+    }
     if (isNews) this.#onChange(state, reason);
   }
 

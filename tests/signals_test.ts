@@ -165,6 +165,26 @@ for (const workers of [1, 2]) {
   });
 }
 
+for (const engine of ENGINES) {
+  Deno.test(`a stop waits for no connection to a server beyond the drain time (${engine})`, async () => {
+    // whose part of the handshake is waited for
+    await using silent = await startBackend((connection) => connection.untilGone());
+    const { ca } = await testCertificates();
+    const slow = { servers: [silent.address], tls: { ca }, timeouts: { connect: "1h" } };
+    await using proxy = await startConfigured({
+      mode: "tcp",
+      engine,
+      backends: { slow },
+      settings: { timeouts: { drain: "100ms" } },
+    });
+    using _client = await connectTls(proxy.port);
+    await silent.accepted(1);
+    proxy.signal("SIGTERM");
+    assert.equal((await within(proxy.status, "the proxy's end")).code, 0);
+    await proxy.log.first(/ warning end .*how="draining: /);
+  });
+}
+
 Deno.test("a tunnel without TLS that the drain time cuts off does not look complete to its client", async () => {
   await using backend = await startBackend(async (connection) => {
     await readRequest(connection);

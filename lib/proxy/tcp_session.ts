@@ -64,13 +64,18 @@ function carry(client: Connection, options: CarryOptions): Session {
   let server: string | undefined;
   let waitMs: number | undefined;
   let waiting: WaitingClient | undefined;
+  let stop: (why: ProxyError) => void = () => {};
   const onWait = (giveUp: () => void) => (waiting ??= new WaitingClient(client)).waitFor(giveUp);
 
   return {
     done: run(),
     // bytes that mean nothing to us have no point where they could be cut
     drain: () => {},
-    abort: () => client.close(new ProxyError("draining", "The proxy is stopping")),
+    abort: () => {
+      const error = new ProxyError("draining", "The proxy is stopping");
+      client.close(error);
+      stop(error);
+    },
   };
 
   async function run(): Promise<void> {
@@ -83,7 +88,8 @@ function carry(client: Connection, options: CarryOptions): Session {
       const { action } = found.target;
       if (action.kind !== "backend") throw new ProxyError("no_route", "The route is for HTTP");
       backend = action.backend.name;
-      using upstream = await connect(origin, action.backend, onWait);
+      const connecting = connect(origin, action.backend, onWait);
+      using upstream = await unlessStopped(connecting, (reject) => void (stop = reject));
       server = upstream.server.name;
       waitMs = performance.now() - started;
       const carryOn = passthrough || waiting !== undefined ? passOn : relay;
@@ -134,6 +140,25 @@ async function connect(client: Origin, backend: Backend, onWait: OnWait): Promis
       last = failed;
     }
   }
+}
+
+/**
+ * A connection, or what it is given up for before it is there; one that comes after that is closed.
+ *
+ * @param onBegin given what gives it up
+ */
+function unlessStopped(
+  connecting: Promise<TunnelLease>,
+  onBegin: (stop: (why: ProxyError) => void) => void,
+): Promise<TunnelLease> {
+  return new Promise((resolve, reject) => {
+    let isStopped = false;
+    onBegin((why) => {
+      isStopped = true;
+      reject(why);
+    });
+    connecting.then((lease) => isStopped ? lease[Symbol.dispose]() : resolve(lease), reject);
+  });
 }
 
 const NOTHING_SENT = { repeatable: false, bodyGone: false, seen: "yes" } as const;

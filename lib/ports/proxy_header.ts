@@ -123,8 +123,10 @@ function readV2(bytes: Uint8Array): ProxyHeaderReading {
   if (versionAndCommand >> 4 !== 2) return invalid("a PROXY header of an unknown version");
   if (command > COMMAND.proxy) return invalid("an unknown PROXY command");
   if (familyAndTransport === undefined) return INCOMPLETE;
-  const family = familyAndTransport >> 4;
-  const transport = familyAndTransport & 0xf;
+  // section 2.2: nothing behind LOCAL is to be looked at, the family included
+  const isLocal = command === COMMAND.local;
+  const family = isLocal ? 0 : familyAndTransport >> 4;
+  const transport = isLocal ? 0 : familyAndTransport & 0xf;
   const addressBytes = ADDRESS_BYTES[family];
   if (addressBytes === undefined || transport > MAX_TRANSPORT) {
     return invalid("an unknown PROXY address family");
@@ -134,10 +136,7 @@ function readV2(bytes: Uint8Array): ProxyHeaderReading {
   if (length > MAX_PROXY_HEADER_BYTES) {
     return invalid(`a PROXY header over ${MAX_PROXY_HEADER_BYTES} bytes`);
   }
-  // section 2.2: nothing behind LOCAL is to be looked at
-  if (command === COMMAND.local) {
-    return bytes.length < length ? INCOMPLETE : v2(undefined, [], length);
-  }
+  if (isLocal) return bytes.length < length ? INCOMPLETE : v2(undefined, [], length);
   if (length < V2_HEADER_BYTES + addressBytes) return invalid("a PROXY header cut short");
   if (bytes.length < length) return INCOMPLETE;
   const header = bytes.subarray(0, length);

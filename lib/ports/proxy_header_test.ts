@@ -72,6 +72,8 @@ const V2: readonly [name: string, hex: string, expected: Expected, vectors?: str
   ["LOCAL", "20 00 0000", "nobody"],
   ["LOCAL with addresses", `20 11 000c ${V4}`, "nobody"],
   ["LOCAL with anything", "20 11 0003 ffffff", "nobody"],
+  ["LOCAL of an unknown family", "20 41 0003 ffffff", "nobody"],
+  ["LOCAL of an unknown transport", "20 13 0000", "nobody"],
   ["an unspecified family", "21 00 0000", "nobody"],
   ["an unspecified family with vectors", "21 00 0003 040000", "nobody", "4="],
   ["UDP", `21 12 000c ${V4}`, "nobody"],

@@ -12,7 +12,7 @@ import { nearest } from "./suggest.ts";
 import { verifyCluster } from "./verify_cluster.ts";
 import { verifyHsts } from "./verify_hsts.ts";
 import { verifySticky } from "./verify_sticky.ts";
-import { isTcp, verifyTcpRules } from "./verify_tcp.ts";
+import { isTcpAlone, tcpListener, verifyTcpRules } from "./verify_tcp.ts";
 
 /** What is wrong between the parts of a configuration whose form is right; no file is opened. */
 export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
@@ -217,10 +217,9 @@ function isBelow(path: string, prefix: string): boolean {
   return stripPrefix(path, prefix) !== undefined;
 }
 
-function tcpRoutesByPath({ listeners, routes }: Config): Finding[] {
-  const tls = listeners.filter(({ kind }) => kind === "tls");
-  if (tls.length === 0 || !tls.every(isTcp)) return [];
-  return routes.flatMap(({ paths }, index) =>
+function tcpRoutesByPath(config: Config): Finding[] {
+  if (tcpListener(config) === undefined || !isTcpAlone(config)) return [];
+  return config.routes.flatMap(({ paths }, index) =>
     paths.length === 0
       ? []
       : [warning(["routes", index, "paths"], "in tcp mode there are no paths: it never matches")]

@@ -8,9 +8,11 @@ export function tcpListener({ listeners }: Config): ListenerConfig | undefined {
   return listeners.find(isTcp);
 }
 
-/** Whether nothing is served but connections that are not looked into. */
+/** Whether nothing is served but connections that are not looked into: no request goes by routes. */
 export function isTcpAlone({ listeners }: Config): boolean {
-  return listeners.filter(({ kind }) => kind !== "redirect").every(isTcp);
+  return listeners.every((listener) =>
+    isTcp(listener) || listener.kind === "redirect" && listener.except.length === 0
+  );
 }
 
 /** Whether a connection that is not looked into may go by a route. */
@@ -19,7 +21,7 @@ export function isForTcp({ paths, conditions }: RouteConfig): boolean {
 }
 
 /** Whether connections of a listener are not looked into. */
-export function isTcp(listener: ListenerConfig): boolean {
+function isTcp(listener: ListenerConfig): boolean {
   return listener.kind === "tls" && listener.mode === "tcp";
 }
 

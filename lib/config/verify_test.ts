@@ -105,6 +105,15 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
     { listeners: `[{ listen: ":1", mode: tcp }]`, routes: "[{ paths: [/a], backend: api }]" },
     ["warning in tcp mode there are no paths: it never matches"],
   ],
+  ...["tls: false", "redirect: https, except: [/a]"].map((
+    plain,
+  ): [Record<string, string>, string[]] => [
+    {
+      listeners: `[{ listen: ":1", mode: tcp }, { listen: ":2", ${plain} }]`,
+      routes: "[{ paths: [/a], backend: api }]",
+    },
+    [],
+  ]),
   [
     {
       backends: "{ api: { servers: ['h:1'], balance: random, health: { type: http, path: /a } } }",

@@ -112,7 +112,8 @@ function explainPlain(
     case "route":
       return {
         ...common,
-        ...routed(loaded.config, found, { url, sni: undefined }),
+        ...routed(loaded.config, found),
+        ...ruled(found.found, { url, sni: undefined }),
         ...added(found.found, url, listener),
       };
   }
@@ -149,7 +150,7 @@ function explainTls(
     engine: { name: engine.engine, reason: engine.reason },
   };
   if (found.kind === "passthrough") {
-    return { ...common, passthrough: true, ...routed(loaded.config, found, { url, sni }) };
+    return { ...common, passthrough: true, ...routed(loaded.config, found) };
   }
   if (found.kind === "refused_name") {
     const reason = "strict_sni: no certificate covers the name, the handshake is refused";
@@ -185,8 +186,11 @@ function explainTls(
     case "route":
       return {
         ...withCertificate,
-        ...routed(loaded.config, found, { url, sni: knows ? sni : undefined }),
-        ...(tcp ? {} : added(found.found, url, listener)),
+        ...routed(loaded.config, found),
+        ...(tcp ? unanswered(found.found) : {
+          ...ruled(found.found, { url, sni: knows ? sni : undefined }),
+          ...added(found.found, url, listener),
+        }),
       };
   }
 }
@@ -200,22 +204,24 @@ function explainedListener(
   return { address, mode, proxyProtocolFrom: proxyProtocol.from };
 }
 
-function routed(
-  config: Config,
-  { route, found }: { route: number; found: RouteConfig },
-  { url, sni }: { url: URL; sni: string | undefined },
-) {
+function routed(config: Config, { route, found }: { route: number; found: RouteConfig }) {
   const { hosts, paths, backend: name, conditions: { methods, headers } } = found;
   const backend = name === undefined ? undefined : config.backends.get(name);
-  const rules = describeRules(found);
-  const own = ownAnswerOf(found, { host: hostOf(url), path: targetOf(url), sni });
   const conditions = { ...(methods.length > 0 ? { methods } : {}), ...headersOf(headers) };
   return {
     route: { number: route + 1, hosts, paths, ...conditions },
-    ...(rules.length === 0 ? {} : { rules }),
     ...(backend === undefined || name === undefined
       ? {}
       : { backend: { name, ...describeBackend(backend) } }),
+  };
+}
+
+/** What a route does with requests. */
+function ruled(found: RouteConfig, { url, sni }: { url: URL; sni: string | undefined }) {
+  const rules = describeRules(found);
+  const own = ownAnswerOf(found, { host: hostOf(url), path: targetOf(url), sni });
+  return {
+    ...(rules.length === 0 ? {} : { rules }),
     ...(own === undefined ? {} : {
       answer: {
         status: own.status,
@@ -223,6 +229,13 @@ function routed(
       },
     }),
   };
+}
+
+/** In tcp mode a route has nothing to do but to lead to a backend. */
+function unanswered({ backend }: RouteConfig) {
+  if (backend !== undefined) return {};
+  const reason = "the route is for HTTP, the connection is closed";
+  return { answer: { status: undefined, reason } };
 }
 
 function headersOf(headers: Readonly<Record<string, string>>) {

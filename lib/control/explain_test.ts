@@ -64,6 +64,10 @@ Deno.test("explainRequest() says what becomes of a request", () => {
       "answer: no route matches, the connection is closed",
     ][0],
   );
+  assert.deepEqual(linesFor("https://r.test:9443").slice(3), [
+    "route: 2, the first that matches: ::2, r.test; every path",
+    "answer: the route is for HTTP, the connection is closed",
+  ]);
 });
 
 Deno.test("explainRequest() asks the listener that a URL without a port leads to", () => {

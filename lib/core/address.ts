@@ -53,12 +53,13 @@ function canonicalHost(host: string): string {
 }
 
 /**
- * Reads `host:port`, `[v6]:port` or `:port` (all interfaces).
+ * Reads `host:port`, `[v6]:port`, where an address may have a zone (RFC 4007, section 11), or
+ * `:port` (all interfaces).
  *
  * @throws {ProxyError} `bad_config`, saying what is wrong with it
  */
 export function parseAddress(text: string): Address {
-  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:\[\]\s/]*)):(\d{1,5})$/.exec(text);
+  const match = /^(?:\[([0-9a-fA-F:.]+(?:%[^\s[\]]+)?)\]|([^:\[\]\s/]*)):(\d{1,5})$/.exec(text);
   if (match === null) throw notAnAddress(text, "it is not host:port");
   const port = Number(match[3]);
   if (port > 65535) throw notAnAddress(text, "a port is at most 65535");

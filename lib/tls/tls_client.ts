@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { withoutZone } from "../core/ip.ts";
 import type { ByteSocket } from "../io/socket_connection.ts";
 import { shakeHands } from "./openssl/client_handshake.ts";
 import { TlsContext } from "./openssl/context.ts";
@@ -40,7 +41,8 @@ export class TlsClient {
    */
   async secure(socket: ByteSocket, alpn: readonly string[]): Promise<TlsToServer> {
     const { tls, host } = this.#options;
-    const name = tls.name ?? host;
+    // no certificate is for a zone, which only this machine knows
+    const name = tls.name ?? (host && withoutZone(host));
     const session = await shakeHands(socket, {
       context: contextFor(tls, alpn),
       offered: alpn,

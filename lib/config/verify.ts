@@ -12,7 +12,7 @@ import { nearest } from "./suggest.ts";
 import { verifyCluster } from "./verify_cluster.ts";
 import { verifyHsts } from "./verify_hsts.ts";
 import { verifySticky } from "./verify_sticky.ts";
-import { isTcpAlone, tcpListener, verifyTcpRules } from "./verify_tcp.ts";
+import { verifyTcpRoutes, verifyTcpRules } from "./verify_tcp.ts";
 
 /** What is wrong between the parts of a configuration whose form is right; no file is opened. */
 export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
@@ -29,7 +29,7 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...unusedBackends(config),
     ...unreachableRoutes(config),
     ...idlePrefixes(config),
-    ...tcpRoutesByPath(config),
+    ...verifyTcpRoutes(config),
     ...passthroughRoutes(config),
     ...repeatedClientAuth(config),
     ...unverifiedServers(config),
@@ -215,15 +215,6 @@ function idlePrefixes({ routes }: Config): Finding[] {
 
 function isBelow(path: string, prefix: string): boolean {
   return stripPrefix(path, prefix) !== undefined;
-}
-
-function tcpRoutesByPath(config: Config): Finding[] {
-  if (tcpListener(config) === undefined || !isTcpAlone(config)) return [];
-  return config.routes.flatMap(({ paths }, index) =>
-    paths.length === 0
-      ? []
-      : [warning(["routes", index, "paths"], "in tcp mode there are no paths: it never matches")]
-  );
 }
 
 /** A name passes through or does not: what its paths are only shows once TLS is ended here. */

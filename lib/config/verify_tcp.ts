@@ -1,6 +1,6 @@
 import { formatAddress } from "../core/address.ts";
 import { isUnconditional } from "../http/conditions.ts";
-import { error, type Finding } from "./finding.ts";
+import { error, type Finding, warning } from "./finding.ts";
 import type { Config, ListenerConfig, RouteConfig } from "./config.ts";
 
 /** A listener whose connections are not looked into, where there is one. */
@@ -23,6 +23,29 @@ export function isForTcp({ paths, conditions }: RouteConfig): boolean {
 /** Whether connections of a listener are not looked into. */
 function isTcp(listener: ListenerConfig): boolean {
   return listener.kind === "tls" && listener.mode === "tcp";
+}
+
+/** Routes that are for requests, where there are none. */
+export function verifyTcpRoutes(config: Config): Finding[] {
+  if (tcpListener(config) === undefined || !isTcpAlone(config)) return [];
+  return config.routes.flatMap(({ paths, conditions, passthrough, redirect, respond }, index) => {
+    // what it has beside a backend is an error anyway
+    if (passthrough) return [];
+    const asked: readonly (readonly [key: string, isAsked: boolean, what: string])[] = [
+      ["paths", paths.length > 0, "paths"],
+      ["methods", conditions.methods.length > 0, "methods"],
+      ["headers", Object.keys(conditions.headers).length > 0, "header fields"],
+    ];
+    const findings = asked.flatMap(([key, isAsked, what]) =>
+      isAsked
+        ? [warning(["routes", index, key], `in tcp mode there are no ${what}: it never matches`)]
+        : []
+    );
+    if (findings.length > 0) return findings;
+    const key = redirect !== undefined ? "redirect" : respond !== undefined ? "respond" : undefined;
+    const message = "in tcp mode nothing is answered: a connection that goes by it is closed";
+    return key === undefined ? [] : [warning(["routes", index, key], message)];
+  });
 }
 
 /**

@@ -91,6 +91,11 @@ type Value = { readonly input: unknown } | {
 
 /** The document as a plain value, every alias (YAML 1.2, section 7.1) in the place of its own. */
 function valueOf(document: Document.Parsed): Value {
+  const offset = protoKey(document);
+  if (offset !== undefined) {
+    const message = `unknown key "${PROTO}"`;
+    return { problem: { severity: "error", message }, offset };
+  }
   try {
     return { input: document.toJS() ?? {} };
   } catch (error) {
@@ -103,6 +108,22 @@ function valueOf(document: Document.Parsed): Value {
       : `there is no anchor "&${name}" above this${wildcardHint(name)}`;
     return { problem: { severity: "error", message }, offset: rangeStart(alias) ?? 0 };
   }
+}
+
+/** What a record of the schema leaves out without a word, as it is no key like others to objects. */
+const PROTO = "__proto__";
+
+/** Where the file has it for a key. */
+function protoKey(document: Document.Parsed): number | undefined {
+  let offset: number | undefined;
+  visit(document, {
+    Pair: (_, { key }) => {
+      if (!isScalar(key) || key.value !== PROTO) return undefined;
+      offset = rangeStart(key);
+      return visit.BREAK;
+    },
+  });
+  return offset;
 }
 
 /** An asterisk in front begins an alias (YAML 1.2, section 7.1), also where a wildcard was meant. */

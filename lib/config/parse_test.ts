@@ -314,6 +314,8 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   [`listeners: [{ listen: ":1", mod: tcp }]`, `1:29: unknown key "mod", did you mean "mode"?`],
   [`listeners: [{ listen: ":1", zzzzz: tcp }]`, `1:29: unknown key "zzzzz"`],
   [`severs: 1\nlisteners: [{ listen: ":1" }]`, `1:1: unknown key "severs"`],
+  [ok("routes: [{ headers: { __proto__: x }, backend: a }]"), `2:23: unknown key "__proto__"`],
+  [ok("backends: { __proto__: { servers: [h:1] } }"), `2:13: unknown key "__proto__"`],
   ["listeners: [{ listen: 8443 }]", `1:23: "listen" must be text, such as 127.0.0.1:8443`],
   ["listeners: [{ mode: tcp }]", `1:13: "listen" is missing`],
   ["listeners: [{ listen: localhost }]", `1:23: "localhost" is not an address`],

@@ -24,11 +24,11 @@ export function mend(input: unknown, path: KeyPath): boolean {
  * What says nothing, in places where something must stand, or what else stands there would be a
  * mistake; `*` is any key or index.
  */
-const STAND_INS: Readonly<Record<string, (parent: object) => unknown>> = {
+const STAND_INS: ReadonlyMap<string, (parent: object) => unknown> = new Map(Object.entries({
   "listeners": () => [{ listen: "127.0.0.1:0" }],
   "listeners.*": () => ({ listen: "127.0.0.1:0" }),
   "listeners.*.listen": () => "127.0.0.1:0",
-  "listeners.*.mode": (listener) => "alpn" in listener ? "tcp" : "http",
+  "listeners.*.mode": (listener: object) => "alpn" in listener ? "tcp" : "http",
   "listeners.*.redirect": () => "https",
   "listeners.*.proxy_protocol.from": () => ["127.0.0.1"],
   "certificates.*": () => ({ cert: "-", key: "-" }),
@@ -53,7 +53,7 @@ const STAND_INS: Readonly<Record<string, (parent: object) => unknown>> = {
   "cluster.redis": () => "127.0.0.1:1",
   "tests.*": () => ({ expect: { status: 404 } }),
   "tests.*.expect": () => ({ status: 404 }),
-};
+}));
 
 /** Whose second key is a name or an index. */
 const COLLECTIONS = new Set(
@@ -65,7 +65,7 @@ function standInFor(path: KeyPath, parent: object): unknown {
   const pattern = path.map((key, depth) =>
     typeof key === "number" || (depth === 1 && COLLECTIONS.has(String(first))) ? "*" : key
   );
-  return STAND_INS[pattern.join(".")]?.(parent);
+  return STAND_INS.get(pattern.join("."))?.(parent);
 }
 
 function childOf(value: unknown, key: string | number): unknown {

@@ -5,6 +5,7 @@ import { mend } from "./mend.ts";
 const CASES: readonly (readonly [input: unknown, path: KeyPath, left: unknown])[] = [
   [{ timeouts: { drain: 5, header: "1s" } }, ["timeouts", "drain"], { timeouts: { header: "1s" } }],
   [{ rotes: [] }, ["rotes"], {}],
+  [{ toString: 3 }, ["toString"], {}],
   [{ routes: [{ hosts: ["a", "!"] }] }, ["routes", 0, "hosts", 1], { routes: [{ hosts: ["a"] }] }],
   [{ routes: [5, 6] }, ["routes", 0], { routes: [{ backend: "" }, 6] }],
   [{ routes: [{}] }, ["routes", 0, "backend"], { routes: [{ backend: "" }] }],

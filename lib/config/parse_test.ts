@@ -577,6 +577,10 @@ const NEEDED_OF_LISTENERS: typeof NEEDED = [
 ];
 const NEEDED_OF_ROUTES: typeof NEEDED = [
   ["redirect: { to: x }", "a redirect leads to a URL"],
+  ['redirect: { to: "https://?{path}" }', "a redirect leads to a URL"],
+  ['redirect: { to: "https://:443{path}" }', "a redirect leads to a URL"],
+  ['redirect: { to: "https://{path}" }', "{path} is not always a host"],
+  ['redirect: { to: "https://{sni}{path}" }', "{sni} is not always a host"],
   ["redirect: https://a.test", '"redirect" must be a map of keys'],
   ["respond: hello", '"respond" must be a map of keys'],
   ["respond: { body: a, file: b }", "a body or a file, not both"],

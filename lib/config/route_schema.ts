@@ -87,7 +87,12 @@ const redirect = z.strictObject({
   to: text("Where to, with variables; the query is kept", "https://example.com{path}", (value) => {
     const template = parseTemplate(value);
     const start = template.parts[0] ?? "";
-    const leads = /^https?:\/\/[^/]/.test(value) || start.startsWith("/") ||
+    const [, noHost] = /^https?:\/\/(\{(?!host\})[^{}]*\})/.exec(value) ?? [];
+    // without a host browsers would take one from the path (https://url.spec.whatwg.org)
+    if (noHost !== undefined) {
+      throw new Error(`${noHost} is not always a host: a URL begins with a name, or with {host}`);
+    }
+    const leads = /^https?:\/\/[^/?#:]/.test(value) || start.startsWith("/") ||
       (start === "" && names(template, "path") && value.startsWith("{path}"));
     if (!leads || start.startsWith("//")) {
       throw new Error("a redirect leads to a URL, such as https://example.com{path}, or a path");

@@ -60,6 +60,14 @@ Deno.test("an answer is told with what comes before and behind it", () => {
   assert.equal(end.connection.streams.size, 0);
 });
 
+Deno.test("an answer may say its length twice, as in HTTP/1.1", () => {
+  const end = asked();
+  const length = ["content-length", "1"] as const;
+  end.connection.feed(answer([[":status", "200"], length, ["a", "b"], length], false));
+  end.connection.feed(data(1, "a", true));
+  assert.deepEqual(end.facts, ["settled", "response 1 200 length=1 a=b", "data 1 a|"]);
+});
+
 const MALFORMED: readonly [why: string, bytes: Uint8Array][] = [
   ["no :status", answer([["x-a", "b"]])],
   ["an empty head", answer([])],
@@ -76,11 +84,11 @@ const MALFORMED: readonly [why: string, bytes: Uint8Array][] = [
   ["connection", answer([[":status", "200"], ["connection", "close"]])],
   ["transfer-encoding", answer([[":status", "200"], ["transfer-encoding", "chunked"]])],
   [
-    "content-length twice",
+    "two lengths",
     answer([
       [":status", "200"],
       ["content-length", "0"],
-      ["content-length", "0"],
+      ["content-length", "00"],
     ]),
   ],
   ["a body that is missing", answer([[":status", "200"], ["content-length", "1"]])],

@@ -8,6 +8,8 @@ import type { HeaderField } from "./hpack/header_field.ts";
 export interface SectionErrors {
   readonly field: ErrorCode;
   readonly length: ErrorCode;
+  /** Whether one length may stand more than once, as long as it is the same to the letter. */
+  readonly repeatedLength: boolean;
 }
 
 /** The fields of a head that are no pseudo-fields. */
@@ -29,7 +31,7 @@ export function readFields(
   errors: SectionErrors,
 ): FieldSection {
   const fields: HeaderField[] = [];
-  let length: number | undefined;
+  let length: string | undefined;
   for (let i = start; i < list.length; i++) {
     const field = list[i] as HeaderField;
     checkRegular(field, errors.field);
@@ -37,15 +39,15 @@ export function readFields(
       fields.push(field);
       continue;
     }
-    if (length !== undefined) {
+    if (length !== undefined && !(errors.repeatedLength && field.value === length)) {
       throw new ProxyError(errors.length, "Content-Length stands more than once");
     }
     if (!CONTENT_LENGTH.test(field.value)) {
       throw new ProxyError(errors.length, "Content-Length is not a plain decimal number");
     }
-    length = Number(field.value);
+    length = field.value;
   }
-  return { fields, length };
+  return { fields, length: length === undefined ? undefined : Number(length) };
 }
 
 /**

@@ -140,7 +140,7 @@ function isRequestPseudo(name: string): name is RequestPseudo {
     name === ":protocol";
 }
 
-const ERRORS: SectionErrors = { field: "bad_field", length: "bad_length" };
+const ERRORS: SectionErrors = { field: "bad_field", length: "bad_length", repeatedLength: false };
 
 interface ControlData {
   readonly method: string;

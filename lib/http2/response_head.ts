@@ -28,4 +28,9 @@ export function readResponseHead(list: readonly HeaderField[]): Http2ResponseHea
 }
 
 const STATUS = /^[1-9]\d\d$/;
-const ERRORS: SectionErrors = { field: "bad_response", length: "bad_response" };
+/** As in HTTP/1.1 (RFC 9110, section 8.6). */
+const ERRORS: SectionErrors = {
+  field: "bad_response",
+  length: "bad_response",
+  repeatedLength: true,
+};

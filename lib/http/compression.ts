@@ -42,7 +42,9 @@ export function compressionOf(request: CompressionRequest, answer: Compressible)
   if (request.upgrade !== undefined || isGrpc(request)) return NONE;
   if (!isCompressible(request, answer)) return NONE;
   const varies = { remove: VARY, add: varyLine(answer.fields) };
-  const coding = isTaken(request) ? chooseCoding(request.values("accept-encoding")) : undefined;
+  const coding = answer.status !== PARTIAL && isTaken(request)
+    ? chooseCoding(request.values("accept-encoding"))
+    : undefined;
   if (coding === undefined) return { kind: "varies", changes: varies };
   const tags = valuesOf(answer.fields, "etag").map((tag) => ({ name: "ETag", value: weak(tag) }));
   const line = { name: "Content-Encoding", value: coding };
@@ -87,16 +89,23 @@ function isCompressible(
   { status, body, fields }: Compressible,
 ): boolean {
   if (status < 200 || WITHOUT.has(status)) return false;
+  const isPart = status === PARTIAL;
   const bytes = body === NO_BODY ? lengthAlone(method, fields) : body;
-  if (bytes !== UNKNOWN_LENGTH && bytes < MIN_COMPRESSED_BYTES) return false;
-  if (fields.some(({ key }) => FORBIDDING.has(key))) return false;
+  if (!isPart && bytes !== UNKNOWN_LENGTH && bytes < MIN_COMPRESSED_BYTES) return false;
+  if (fields.some(({ key }) => FORBIDDING.has(key) && !(isPart && key === "content-range"))) {
+    return false;
+  }
   if (tokensOf(valuesOf(fields, "cache-control")).includes("no-transform")) return false;
   const [type, ...more] = valuesOf(fields, "content-type");
-  return type !== undefined && more.length === 0 && isCompressibleType(type);
+  if (type === undefined || more.length > 0) return false;
+  return isCompressibleType(type) || (isPart && type.startsWith("multipart/byteranges"));
 }
 
-/** 205 has no body (RFC 9110, section 15.3.6); parts, 206, and differences, 226, are of bytes. */
-const WITHOUT: ReadonlySet<number> = new Set([204, 205, 206, 226]);
+/** 205 has no body (RFC 9110, section 15.3.6); differences, 226, are of bytes. */
+const WITHOUT: ReadonlySet<number> = new Set([204, 205, 226]);
+
+/** A part of bytes stays as it is, and varies like the whole would (RFC 9110, section 15.3.7). */
+const PARTIAL = 206;
 
 /**
  * Fields of answers that are left alone: what is coded already, whatever that says, and what tells

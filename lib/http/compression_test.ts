@@ -57,7 +57,18 @@ const CASES: readonly (readonly [name: string, given: Case, becomes: string])[] 
   ["204", { status: 204, body: NO_BODY }, "none"],
   ["204 to HEAD", { method: "HEAD", status: 204, body: NO_BODY }, "none"],
   ["205", { status: 205 }, "none"],
-  ["206", { status: 206 }, "none"],
+  ["206", { status: 206, body: 9 }, VARIES],
+  [
+    "206 that says which part",
+    { status: 206, says: { "Content-Range": "bytes 0-1/2" } },
+    "varies; Content-Range: bytes 0-1/2; Vary: Accept-Encoding",
+  ],
+  [
+    "206 of several parts",
+    { status: 206, says: { "Content-Type": "multipart/byteranges; boundary=a" } },
+    VARIES,
+  ],
+  ["206 of a picture", { status: 206, says: { "Content-Type": "image/png" } }, "none"],
   ["226", { status: 226 }, "none"],
   // what the client says
   ["no Accept-Encoding", { asks: { "accept-encoding": [] } }, VARIES],

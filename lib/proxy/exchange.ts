@@ -231,7 +231,9 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
       );
     }
     if (status === 100) this.#upload.continued();
+    // a server that is at work says so, by a 102 say
     if (this.#isClientsTurn) this.#clock.stop();
+    else this.#clock.awaitAnswer(this.#order.backend);
     // HTTP/1.0 knows of none (RFC 9110, section 15.2)
     if (this.#client.request.version === "HTTP/1.0") this.#lease.stream?.resume();
     else this.#client.inform(head);

@@ -447,6 +447,17 @@ Deno.test("Exchange holds a server to no time while its client gives the body", 
   play.check();
 });
 
+Deno.test("Exchange gives a server its time anew that says that it is at work", async () => {
+  const play = new Play(scriptedRequest(), NOW);
+  await playAll(play, ["server takes"]);
+  const { begun } = play.deadlines;
+  await playAll(play, ["server answers 103", "client takes"]);
+  assert.equal(play.deadlines.begun, begun + 1);
+  await playAll(play, ["time is up", "client takes"]);
+  play.check();
+  assert.equal(play.outcome?.error?.code, "response_timeout");
+});
+
 Deno.test("Exchange holds the next server to its time, too, when one has failed", async () => {
   const play = new Play(scriptedRequest(), NOW);
   await playAll(play, ["server takes", "server is stale", "a connection is made", "server takes"]);

@@ -415,6 +415,8 @@ const ENDED: OpaqueEnd = {
 /** Deadlines that are up when the test says so. */
 export class ScriptedDeadlines {
   readonly #armed = new Map<object, () => void>();
+  /** How often one has begun. */
+  begun = 0;
 
   get deadlines(): Deadlines {
     return this as unknown as Deadlines;
@@ -436,7 +438,10 @@ export class ScriptedDeadlines {
 
   watch(): Deadline {
     const deadline = {
-      arm: (_: number, onExpire: () => void) => void this.#armed.set(deadline, onExpire),
+      arm: (_: number, onExpire: () => void) => {
+        this.begun++;
+        this.#armed.set(deadline, onExpire);
+      },
       disarm: () => void this.#armed.delete(deadline),
       [Symbol.dispose]: () => void this.#armed.delete(deadline),
     };

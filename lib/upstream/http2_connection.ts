@@ -24,6 +24,8 @@ export interface Http2ConnectionOptions {
   readonly deadlines: Deadlines;
   /** Milliseconds that it may do nothing for. */
   readonly idleTimeout: number;
+  /** It has nothing to do, and is kept. */
+  readonly onIdle: () => void;
   /** It takes no more requests. */
   readonly onGone: () => void;
   /** The server wants HTTP/1.1; undefined where it cannot be asked by that. */
@@ -249,6 +251,7 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
     const isWanted = !this.#isRetired && !this.#isLast && idleTimeout > 0;
     if (this.protocol.isGoingAway || !isWanted) return this.close();
     this.#idleDeadline.arm(idleTimeout, () => this.close());
+    this.#options.onIdle();
   }
 
   output(): void {

@@ -2,10 +2,10 @@ import { messageOf, ProxyError } from "../core/errors.ts";
 import { formatServerAddress } from "../core/endpoint.ts";
 import { HTTP2 } from "../http2/wire.ts";
 import type { Connection } from "../io/connection.ts";
-import type { Deadlines } from "../io/deadlines.ts";
+import type { Deadline, Deadlines } from "../io/deadlines.ts";
 import { dial } from "./dial.ts";
 import { Http2Connection } from "./http2_connection.ts";
-import type { PooledServer } from "./pool.ts";
+import { type PooledServer, SPARE_MS } from "./pool.ts";
 import type { Origin } from "./proxy_protocol.ts";
 import type { Dialing, ServerConnections, ServerStream } from "./server_stream.ts";
 
@@ -23,6 +23,8 @@ export class Http2Pool implements ServerConnections {
   readonly #connections: Http2Connection[] = [];
   /** The connection that is being made: who needs one waits for it. */
   #dialing: Promise<void> | undefined;
+  /** For the next look at what is idle, while there is more than is kept. */
+  #look: Deadline | undefined;
   #closed = false;
 
   /** @param onHttp1Required the server wants HTTP/1.1, which it can be asked by */
@@ -60,6 +62,7 @@ export class Http2Pool implements ServerConnections {
   close(): void {
     this.#closed = true;
     for (const connection of [...this.#connections]) connection.retire();
+    this.#look?.[Symbol.dispose]();
   }
 
   #withRoom(): Http2Connection | undefined {
@@ -80,12 +83,14 @@ export class Http2Pool implements ServerConnections {
     socket: Connection,
     { connectTimeout: timeout, limits }: Dialing,
   ): Promise<Http2Connection> {
-    const name = formatServerAddress(this.#server.endpoint);
+    const { endpoint, maxIdle, idleTimeout } = this.#server;
+    const name = formatServerAddress(endpoint);
     const connection: Http2Connection = new Http2Connection(socket, {
       limits,
       scheme: this.#server.tls === undefined ? "http" : "https",
       deadlines: this.#deadlines,
-      idleTimeout: this.#server.idleTimeout,
+      idleTimeout: maxIdle === 0 ? 0 : idleTimeout,
+      onIdle: this.#onIdle,
       onGone: () => this.#remove(connection),
       onHttp1Required: this.#onHttp1Required,
     });
@@ -124,6 +129,28 @@ export class Http2Pool implements ServerConnections {
     }
     await this.adopt(socket, dialing);
   }
+
+  readonly #onIdle = (): void => {
+    if (this.#connections.length > this.#server.maxIdle && !this.#closed) this.#lookLater();
+  };
+
+  #lookLater(): void {
+    if (this.#look !== undefined || this.idleCount <= this.#server.maxIdle) return;
+    this.#look = this.#deadlines.watch();
+    this.#look.arm(SPARE_MS, this.#closeSpare);
+  }
+
+  /** Closes what has not been needed and is more than is kept: the last, as the first come first. */
+  readonly #closeSpare = (): void => {
+    this.#look?.[Symbol.dispose]();
+    this.#look = undefined;
+    const now = performance.now();
+    const idle = this.#connections.filter(({ isIdle }) => isIdle);
+    for (const connection of idle.slice(this.#server.maxIdle)) {
+      if (now - connection.idleSince >= SPARE_MS) connection.close();
+    }
+    this.#lookLater();
+  };
 
   #remove(connection: Http2Connection): void {
     const index = this.#connections.indexOf(connection);

@@ -181,6 +181,35 @@ Deno.test("Http2Pool asks by one PING for all who come at once to a connection t
   }
 });
 
+Deno.test("Http2Pool keeps as many idle connections as it is to, once a burst is over", async () => {
+  const real = performance.now;
+  let ahead = 0;
+  performance.now = () => real.call(performance) + ahead;
+  try {
+    // SETTINGS_MAX_CONCURRENT_STREAMS: a connection for each
+    await using server = await startBackend(async (connection) => {
+      await connection.write(settings([[3, 1]]));
+      await connection.readRest();
+    });
+    for (const [maxIdle, kept] of [[2, 2], [0, 0]] as const) {
+      const time = new ScriptedDeadlines();
+      const pool = new Http2Pool({ ...serverAt(server.port), maxIdle }, time.deadlines);
+      const streams = [];
+      for (let i = 0; i < 3; i++) streams.push(await pool.open(ORIGIN, DIALING));
+      for (const stream of streams) stream.release();
+      assert.equal(pool.idleCount, maxIdle === 0 ? 0 : 3);
+      ahead += 1_000;
+      // the one that was begun last
+      time.actions().at(-1)?.play();
+      assert.equal(pool.idleCount, kept);
+      pool.close();
+      await server.allGone();
+    }
+  } finally {
+    performance.now = real;
+  }
+});
+
 Deno.test("AutoPool has those who wait for a server's choice share the failure, too", async () => {
   await using server = await startBackend(async (connection) => void await connection.readRest());
   let tries = 0;

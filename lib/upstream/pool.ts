@@ -32,7 +32,7 @@ const HTTP_1: readonly string[] = ["http/1.1"];
  * may be idle, all of them are idle between two requests: to close them there would have each
  * request connect anew.
  */
-const SPARE_MS = 1_000;
+export const SPARE_MS = 1_000;
 
 /** How long one may have been idle and yet be taken without a look at it. */
 const FRESH_MS = 1_000;

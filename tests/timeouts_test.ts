@@ -225,6 +225,23 @@ for (const engine of ENGINES) {
   });
 }
 
+Deno.test("timeouts.keep_alive of 0 has a connection end behind its first answer, which says so", async () => {
+  await using backend = await startServer();
+  await using proxy = await startConfigured({
+    backends: { default: backend.address },
+    settings: { timeouts: { keep_alive: "0s" } },
+  });
+  for (const target of ["/", "*"]) {
+    using client = await connectTls(proxy.port);
+    const method = target === "*" ? "OPTIONS" : "GET";
+    const first = encodeRequest(target, { method, fields: ["Max-Forwards: 0"] });
+    await client.write(first + encodeRequest("/next"));
+    const answer = await readAnswer(client);
+    assert.deepEqual([answer.status, valuesOf(answer, "connection")], [200, ["close"]]);
+    assert.equal(await client.readRest(), "");
+  }
+});
+
 /** Answers by the target; what it never answers it leaves open. */
 function startServer() {
   return startBackend(async (connection) => {

@@ -444,7 +444,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   }
 
   get #mayGoOn(): boolean {
-    return this.request.goesOn && !this.#isDraining;
+    return this.request.goesOn && !this.#isDraining && this.#policy.timeouts.keepAlive > 0;
   }
 
   /** Whether the client may have sent more by the time that it is told that nobody will read it. */

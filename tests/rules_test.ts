@@ -231,6 +231,15 @@ Deno.test("strip_prefix, methods and headers choose and change", async () => {
   assert.equal((await ask(at.proxy, "/only")).status, 404);
 });
 
+Deno.test("strip_prefix tells what a trusted proxy has taken off, too", async () => {
+  const routes = [{ paths: ["/api"], backend: "site", strip_prefix: "/api" }];
+  await using at = await start(routes, { forwarded: { trusted: ["127.0.0.1"] } });
+  for (const version of ["--http1.1", "--http2"]) {
+    const { body } = await ask(at.proxy, "/api/x", [version, "-H", "X-Forwarded-Prefix: /outer"]);
+    assert.deepEqual(body.match(/^X-Forwarded-Prefix: .*$/gm), ["X-Forwarded-Prefix: /outer/api"]);
+  }
+});
+
 Deno.test("redirect keeps path and query and never leads where a client says", async () => {
   await using at = await start([
     { paths: ["/r"], redirect: { to: "https://example.com{path}", status: 301 } },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { redirectTarget } from "./redirect_target.ts";
-import { stripPrefix } from "./strip_prefix.ts";
+import { prefixInAll, stripPrefix } from "./strip_prefix.ts";
 import { parseTemplate, VARIABLES, type Variables } from "./template.ts";
 
 const NOTHING = Object.fromEntries(VARIABLES.map((name) => [name, undefined])) as Variables;
@@ -50,4 +50,18 @@ Deno.test("stripPrefix() goes by segments", () => {
   for (const [path, prefix, expected] of cases) {
     assert.equal(stripPrefix(path, prefix), expected, `${path} ${prefix}`);
   }
+});
+
+Deno.test("prefixInAll() has those of proxies in front first", () => {
+  const cases: [before: string[], prefix: string, all: string][] = [
+    [[], "/api/", "/api"],
+    [["/outer"], "/api", "/outer/api"],
+    [["/outer/", "/in/ner"], "/api", "/outer/in/ner/api"],
+    [["/outer, /inner/,"], "/api", "/outer/inner/api"],
+    [["/"], "/api", "/api"],
+    [["outer"], "/api", "/api"],
+    [["/outer, //evil.test"], "/api", "/api"],
+    [["/a b"], "/api", "/api"],
+  ];
+  for (const [before, prefix, all] of cases) assert.equal(prefixInAll(before, prefix), all);
 });

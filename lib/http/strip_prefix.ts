@@ -21,6 +21,21 @@ export function stripPrefix(path: string, prefix: string): string | undefined {
 }
 
 /**
+ * What all proxies together have taken off a path: links of the server have to begin with it.
+ *
+ * @param before `X-Forwarded-Prefix` of those in front, outermost first; some list each one's
+ * @param prefix this proxy's own
+ */
+export function prefixInAll(before: readonly string[], prefix: string): string {
+  const told = before.join(",").split(",").map((one) => one.trim()).filter((one) => one !== "");
+  const known = told.every((one) => PREFIX.test(one)) ? told : [];
+  return [...known, prefix].map(bareOf).join("");
+}
+
+/** A path that no reader takes for a host's name. */
+const PREFIX = /^\/(?:[^\s/\\][\x21-\x7e]*)?$/;
+
+/**
  * The path of which a server gets the same without the prefix, and that has no more slashes behind it
  * than it needs.
  */

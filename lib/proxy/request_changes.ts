@@ -1,7 +1,13 @@
 import type { RequestChanges, RequestFacts } from "../http/message.ts";
-import { stripPrefix } from "../http/strip_prefix.ts";
+import { prefixInAll, stripPrefix } from "../http/strip_prefix.ts";
 import type { Variables } from "../http/template.ts";
 import type { RouteRules } from "./route_rules.ts";
+
+export interface ChangeTerms {
+  readonly variables: Variables;
+  /** Whether a proxy in front is believed, so that what it has taken off a path counts. */
+  readonly trusted: boolean;
+}
 
 /**
  * What a server gets that differs from what the client has sent, by the rules of a route.
@@ -11,7 +17,7 @@ import type { RouteRules } from "./route_rules.ts";
 export function requestChanges(
   { host: makeHost, requestFields, stripPrefix: prefix, login }: RouteRules,
   request: RequestFacts,
-  variables: Variables,
+  { variables, trusted }: ChangeTerms,
 ): RequestChanges | undefined {
   const host = makeHost?.(variables);
   const fields = requestFields?.(variables);
@@ -19,7 +25,10 @@ export function requestChanges(
   // one object for all requests, where no value depends on them: it is known again by that
   if (path === undefined && host === undefined && login === undefined) return fields;
   const told = path === undefined || prefix === undefined ? [] : [
-    { name: "X-Forwarded-Prefix", value: prefix.replace(/\/$/, "") },
+    {
+      name: "X-Forwarded-Prefix",
+      value: prefixInAll(trusted ? request.values("x-forwarded-prefix") : [], prefix),
+    },
   ];
   const remove = [
     ...fields?.remove ?? [],

@@ -124,7 +124,8 @@ export class RequestService implements ExchangeOwner {
         judge(rules, { request, client: variables.client }, this.#options.rules);
       if (judged !== undefined) await judged;
       if (rules !== undefined && action.kind === "backend" && isWaitedFor()) {
-        changes = requestChanges(rules, request, variables);
+        const { trusted } = this.#identity.forwarding(policy);
+        changes = requestChanges(rules, request, { variables, trusted });
       }
     } catch (reason) {
       if (isWaitedFor()) this.#refuseByRule(asProxyError(reason, "internal"));

@@ -60,7 +60,7 @@ export function requestServed(served: ServedRequest): RequestServed {
     waitMs: leasedAt === 0 ? undefined : leasedAt - began,
     firstByteMs: answeredAt === 0 ? undefined : answeredAt - began,
     tls: client.tls,
-    traceparent: served.traced ? request.values("traceparent")[0] : undefined,
+    traceparent: served.traced ? request.values("traceparent").join(",") : undefined,
     error: served.error,
   };
 }

@@ -117,9 +117,9 @@ export class IncomingRequest implements RequestFacts {
     return this.#text?.head;
   }
 
-  /** Bytes of the head that is refused, where all of it has come. */
+  /** Bytes of the head that is refused; where no end of it was found, all that have come. */
   get refusedBytes(): number {
-    return this.#text?.size ?? 0;
+    return this.#text?.size || this.#filled - this.#start;
   }
 
   get path(): string {

@@ -156,6 +156,25 @@ Deno.test("IncomingRequest holds a body's length to its limit, where there is on
   }
 });
 
+Deno.test("IncomingRequest says how much has come of a head that is refused", () => {
+  const cases: [head: string, bytes: number][] = [
+    ["GET / HTTP/1.1\r\nHost: a\r\nX Y: z\r\n\r\nGET / HTTP", 35],
+    [`GET / HTTP/1.1\r\nA: ${"a".repeat(2_000)}`, 2_019],
+    ["GET / HTTP/1.1\r\nHost: a", 23],
+  ];
+  for (const [text, bytes] of cases) {
+    const request = new IncomingRequest();
+    request.begin(HEAD_ROOM, LIMITS);
+    const buffer = filled(text);
+    try {
+      assert.equal(request.read(buffer, buffer.bytes.length), false);
+    } catch (error) {
+      assert.ok(error instanceof ProxyError, String(error));
+    }
+    assert.equal(request.refusedBytes, bytes, text);
+  }
+});
+
 Deno.test("IncomingRequest expects a 100 Continue where it is asked of the server, too", () => {
   for (
     const [option, expects] of [["close", true], ["x-a", true], ["x-a, Expect", false]] as const

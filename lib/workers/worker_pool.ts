@@ -138,15 +138,21 @@ export class WorkerPool {
   async #start(worker: WorkerThread, index: number): Promise<void> {
     worker.serveAs(index);
     this.#starting = [...this.#starting, worker];
+    let serves = false;
     try {
       const { listening, catchUp } = this.#options.start(worker, this.#hearts.memory);
       await this.#patience.wait(listening, `worker ${index} did not start`);
       this.#starting = this.#starting.filter((starting) => starting !== worker);
       this.#serving = [...this.#serving, worker];
+      serves = true;
       this.#watch(worker);
       await catchUp();
     } catch (error) {
+      // one that has died since it serves is being replaced
+      if (serves && !this.#serving.includes(worker)) return;
       this.#starting = this.#starting.filter((starting) => starting !== worker);
+      this.#serving = this.#serving.filter((serving) => serving !== worker);
+      this.#hearts.forget(index);
       worker.end();
       this.#options.onLost(index);
       throw error;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ACME_PROTOCOL } from "../lib/acme/challenges.ts";
 import { loadCertificate } from "../lib/certificates/certificate.ts";
 import { createCertificateStore } from "../lib/certificates/certificate_store.ts";
 import { denoEngine } from "../lib/tls/deno_engine.ts";
@@ -142,6 +143,12 @@ const DIFFERENCES: Readonly<Record<Capability, Difference>> = {
     can: "alert 40",
     instead: /clients are asked for certificates \(client_certificates\)$/m,
     look: withoutCertificate,
+  },
+  authority_answer: {
+    lacking: ["deno"],
+    can: ACME_PROTOCOL,
+    instead: "none",
+    look: authorityAnswer,
   },
   cipher_choice: {
     lacking: ["deno"],
@@ -640,6 +647,16 @@ async function answerEach(listener: Deno.TlsListener, answer: Uint8Array): Promi
   }
 }
 
+/** What a CA is answered by ALPN that looks whose a name is. */
+async function authorityAnswer(engine: EngineName): Promise<string> {
+  const { api } = await testCertificates();
+  const certificate = await loadCertificate(api);
+  const challenge = { protocol: ACME_PROTOCOL, certificateFor: () => certificate };
+  await using port = await listenAlone(engine, { challenge });
+  const flags = ["-servername", "api.example.test", "-alpn", ACME_PROTOCOL];
+  return await pickedAlpn(port.number, flags);
+}
+
 interface LonePort extends AsyncDisposable {
   readonly number: number;
 }
@@ -649,10 +666,14 @@ async function listenAlone(
   engine: EngineName,
   {
     handshakeTimeout = 10_000,
+    challenge = { protocol: ACME_PROTOCOL, certificateFor: () => undefined },
     onHandshakeFailure = ({ error }) => assert.fail(error),
     onConnection = ({ readable, writable }) => void readable.pipeTo(writable).catch(() => {}),
   }: Partial<
-    Pick<TlsListenOptions, "handshakeTimeout" | "onHandshakeFailure" | "onConnection">
+    Pick<
+      TlsListenOptions,
+      "handshakeTimeout" | "challenge" | "onHandshakeFailure" | "onConnection"
+    >
   >,
 ): Promise<LonePort> {
   const { ec } = await testCertificates();
@@ -666,6 +687,7 @@ async function listenAlone(
     address: { host: "127.0.0.1", port: 0 },
     certificates: createCertificateStore([{ certificate: await loadCertificate(ec) }]),
     alpn: [],
+    challenge,
     handshakeTimeout,
     onConnection: (connection, place) => {
       connections.push(connection);

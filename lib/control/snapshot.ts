@@ -250,7 +250,12 @@ export function tlsPolicyOf({ tls }: TlsListenerConfig): TlsPolicy {
   return { ...tls, minVersion: tls.minVersion === "1.3" ? "TLSv1.3" : "TLSv1.2" };
 }
 
-function needsOf({ mode, tls, proxyProtocol }: TlsListenerConfig, config: Config): Need[] {
+function needsOf(
+  { mode, engine, tls, proxyProtocol }: TlsListenerConfig,
+  config: Config,
+): Need[] {
+  // nobody asks for it where the engine that cannot was asked for
+  const challenges = engine === "deno" ? [] : challengesOf(config);
   const byName = mode === "tcp" && config.routes.some(({ hosts }) => hosts.length > 0);
   const several = config.certificates.length > 1;
   const needs: (Need | false)[] = [
@@ -293,6 +298,11 @@ function needsOf({ mode, tls, proxyProtocol }: TlsListenerConfig, config: Config
     config.clientAuth.length > 0 && {
       capability: "client_certificates",
       why: "clients are asked for certificates",
+      strict: true,
+    },
+    challenges[0] === "tls-alpn-01" && {
+      capability: "authority_answer",
+      why: "a CA looks by tls-alpn-01 whose the names are",
       strict: true,
     },
     tls.ciphers !== undefined && {

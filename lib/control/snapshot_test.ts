@@ -3,6 +3,8 @@ import { loadedConfig } from "../../tests/support/loaded_config.ts";
 import { engineOf } from "./snapshot.ts";
 
 const ONE = "{ cert: a, key: b }";
+/** Of certificates that a CA is to give. */
+const ACME = "certificates: [{ acme: [a.test] }]\nacme: { accept_terms: true }";
 const BEST = "openssl: the best there is here, it does all that can be asked";
 
 /** What is asked of a listener, what else there is, and the engine where both can run. */
@@ -33,6 +35,9 @@ const WITHOUT: readonly (readonly [listener: string, more: string, choice: strin
   ],
   [", mode: tcp", "routes: [{ hosts: [a], backend: b }]", "tcp connections are routed by SNI"],
   ["", `log: { tls: false }\ncertificates: [${ONE}, ${ONE}]`, "deno: it is gone; not done"],
+  ["", ACME, "a CA looks by tls-alpn-01 whose the names are (authority_answer): it takes"],
+  [` }, { listen: ":2", redirect: https`, ACME, "deno: it is gone; not done without it: protocol"],
+  [", engine: deno }, { listen: ':2'", ACME, "deno: asked for"],
   [", engine: openssl", "", "The openssl engine cannot be used: it is gone"],
 ];
 

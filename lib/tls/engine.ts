@@ -34,6 +34,8 @@ export type Capability =
   | "passthrough"
   /** Clients can be asked for certificates, by the name that they ask for. */
   | "client_certificates"
+  /** A CA that looks by TLS whose a name is gets its answer (RFC 8737). */
+  | "authority_answer"
   /** A minimum protocol version can be asked for. */
   | "min_version"
   /** A name that no certificate covers can be refused. */

@@ -36,6 +36,7 @@ export const opensslEngine: TlsEngine = {
     "proxy_header",
     "passthrough",
     "client_certificates",
+    "authority_answer",
     "min_version",
     "strict_sni",
     "cipher_choice",

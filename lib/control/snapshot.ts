@@ -266,7 +266,7 @@ function needsOf(
     },
     several && {
       capability: "resumption_by_name",
-      why: "there is more than one certificate",
+      why: "sessions are to be resumed",
       strict: false,
     },
     several && {

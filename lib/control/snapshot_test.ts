@@ -34,7 +34,11 @@ const WITHOUT: readonly (readonly [listener: string, more: string, choice: strin
     "complete",
   ],
   [", mode: tcp", "routes: [{ hosts: [a], backend: b }]", "tcp connections are routed by SNI"],
-  ["", `log: { tls: false }\ncertificates: [${ONE}, ${ONE}]`, "deno: it is gone; not done"],
+  [
+    "",
+    `log: { tls: false }\ncertificates: [${ONE}, ${ONE}]`,
+    "deno: it is gone; not done without it: sessions are to be resumed, clients whose hello",
+  ],
   ["", ACME, "a CA looks by tls-alpn-01 whose the names are (authority_answer): it takes"],
   [` }, { listen: ":2", redirect: https`, ACME, "deno: it is gone; not done without it: protocol"],
   [", engine: deno }, { listen: ':2'", ACME, "deno: asked for"],

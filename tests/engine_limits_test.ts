@@ -68,6 +68,17 @@ for (const engine of ENGINES) {
   }
 }
 
+Deno.test("the deno engine says what it does worse without the C library", async () => {
+  await using config = await configFile("deno", { backend: "127.0.0.1:9" });
+  const granted = ["--no-prompt", "--ignore-env", "--allow-net", "--allow-read"];
+  await using proxy = await startProxy(["--config", config.path], { granted });
+  const [, why = ""] = await proxy.says.first(/: listening on .*: tcp, deno engine \((.*)\)$/);
+  assert.match(
+    why,
+    /; answers of .* wait for .*, and clients that are cut off keep their connections, as the /,
+  );
+});
+
 /** A configuration in tcp mode, as a file. */
 async function configFile(
   engine: EngineName,

@@ -229,7 +229,8 @@ function thisMachine(): Machine {
     deno: {
       unavailable: denoEngineUnavailable(),
       ...(noLibrary === undefined ? {} : {
-        handicap: `answers of more than 16 KiB wait for acknowledgements, as ${noLibrary}`,
+        handicap: "answers of more than 16 KiB wait for acknowledgements, and clients that are " +
+          `cut off keep their connections, as ${noLibrary}`,
       }),
     },
   };

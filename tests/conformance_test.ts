@@ -258,6 +258,9 @@ const RECORD_BYTES = 16 * 1024;
 /** A delayed acknowledgement takes 40 ms. */
 const STALL_MS = 35;
 
+/** More than the runtime has the system queue by itself. */
+const BURST = 600;
+
 const mode = "tcp";
 
 Deno.test("the table of differences is what the engines say of themselves", () => {
@@ -526,6 +529,16 @@ for (const engine of ENGINES) {
     await proxy.log.count(/ info end .*how=done$/, 2);
     assert.equal(proxy.log.matching(/ handshake failed /).length, failed);
     assert.equal(echo.connections.length, 2);
+  });
+
+  Deno.test(`who comes while the proxy is busy is connected all the same (${engine})`, async () => {
+    await using proxy = await startProxyFor({ engine, backend: "127.0.0.1:9" });
+    proxy.signal("SIGSTOP");
+    const clients = await Promise.all(
+      Array.from({ length: BURST }, () => connectTcp(proxy.port)),
+    );
+    proxy.signal("SIGCONT");
+    for (const client of clients) client.close();
   });
 
   Deno.test(`listen() ends a handshake that is late (${engine})`, async () => {

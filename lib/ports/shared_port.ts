@@ -73,4 +73,4 @@ export function listenShared(address: Address): Deno.TcpListener {
 }
 
 /** Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`). */
-const BACKLOG = 4096;
+export const BACKLOG = 4096;

@@ -19,7 +19,7 @@ import { identityOf, type ListenerIdentity } from "./listener_identity.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
 import { endsOf } from "../ports/own_sockets.ts";
 import { type Generation, Rotation } from "./rotation.ts";
-import { cannotListen } from "../ports/shared_port.ts";
+import { BACKLOG, cannotListen } from "../ports/shared_port.ts";
 
 /** The engine on `Deno.listenTls`: the fastest, with nothing known of a connection but its ALPN. */
 export const denoEngine: TlsEngine = {
@@ -141,6 +141,7 @@ function listenTls(
     alpnProtocols: [...alpn],
     // so that the next generation can listen while this one still does
     reusePort: true,
+    tcpBacklog: BACKLOG,
   };
   try {
     return Deno.listenTls(options);

@@ -1,9 +1,16 @@
-/** The words for a status (RFC 9110, section 15, and RFC 6585); `Error` for one that has none here. */
+/**
+ * The words for a status: those of RFC 9110, section 15, else of IANA's registry of statuses. What
+ * has none is called by its class, `OK` or `Error`.
+ */
 export function reasonOf(status: number): string {
   return REASON[status] ?? (status < 400 ? "OK" : "Error");
 }
 
 const REASON: Readonly<Record<number, string>> = {
+  100: "Continue",
+  101: "Switching Protocols",
+  102: "Processing",
+  103: "Early Hints",
   200: "OK",
   201: "Created",
   202: "Accepted",
@@ -11,6 +18,9 @@ const REASON: Readonly<Record<number, string>> = {
   204: "No Content",
   205: "Reset Content",
   206: "Partial Content",
+  207: "Multi-Status",
+  208: "Already Reported",
+  226: "IM Used",
   300: "Multiple Choices",
   301: "Moved Permanently",
   302: "Found",
@@ -39,6 +49,8 @@ const REASON: Readonly<Record<number, string>> = {
   417: "Expectation Failed",
   421: "Misdirected Request",
   422: "Unprocessable Content",
+  423: "Locked",
+  424: "Failed Dependency",
   425: "Too Early",
   426: "Upgrade Required",
   428: "Precondition Required",
@@ -51,5 +63,8 @@ const REASON: Readonly<Record<number, string>> = {
   503: "Service Unavailable",
   504: "Gateway Timeout",
   505: "HTTP Version Not Supported",
+  506: "Variant Also Negotiates",
+  507: "Insufficient Storage",
+  508: "Loop Detected",
   511: "Network Authentication Required",
 };

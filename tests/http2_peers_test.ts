@@ -51,6 +51,14 @@ Deno.test("nghttp gets many things at once", async () => {
   assert.deepEqual(server.errors, []);
 });
 
+Deno.test("nghttp finds its table emptied that it makes small and large again in one frame", async () => {
+  await using server = startServer();
+  const sizes = ["--header-table-size=0", "--header-table-size=4096"];
+  const said = await runOk("nghttp", ["-nv", ...sizes, `http://127.0.0.1:${server.port}/bytes/1`]);
+  assert.match(said, /:status: 200/);
+  assert.deepEqual(server.errors, []);
+});
+
 Deno.test("h2load's thousands of requests are all answered", async () => {
   await using server = startServer();
   const url = `http://127.0.0.1:${server.port}/bytes/1024`;

@@ -43,6 +43,23 @@ Deno.test("a connection begins with settings, and acknowledges the client's", ()
   assert.deepEqual(end.frames(), ["settings ack"]);
 });
 
+Deno.test("a table that was to be smaller, if only for a moment, is acknowledged in the next block", () => {
+  for (const sizes of [[0], [100], [0, 4096], [4096, 100, 65_536]]) {
+    const end = opened();
+    end.onEnd = (stream) => end.connection.respond(stream, 204, sourceOf([]), true);
+    end.connection.feed(settings(sizes.map((size) => [SETTING.headerTableSize, size])));
+    end.output();
+    for (const [id, first] of [[1, 0x20], [3, 0x89]] as const) {
+      end.connection.feed(headers(id, requestFields()));
+      assert.equal(
+        splitFrames(end.output()).frames[0]?.payload[0],
+        first,
+        `${sizes}: stream ${id}`,
+      );
+    }
+  }
+});
+
 Deno.test("what is cut counts as a head that is awaited, unless it is a body, padded or not", () => {
   const padded = frame(FRAME.data, { flags: FLAG.padded, id: 1, payload: [1, 0x61, 0x62, 0] });
   const cases: readonly [bytes: Uint8Array, at: number, isInside: boolean][] = [

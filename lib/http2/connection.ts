@@ -446,8 +446,9 @@ export abstract class Connection<
     for (let at = from; at < to; at += 6) {
       const id = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
       this.settings.apply(id, readUint32(bytes, at + 2));
+      // also a table that is small only until a later value (RFC 7541, section 4.2)
+      this.sender.limitTable(this.settings.headerTableBytes);
     }
-    this.sender.limitTable(this.settings.headerTableBytes);
     this.#shiftWindows(this.settings.initialWindow - before);
     this.sender.writer.settingsAck();
     this.events.output();

@@ -232,6 +232,9 @@ const FATAL: readonly [why: string, code: number, bytes: readonly Uint8Array[]][
     frame(FRAME.settings, { flags: FLAG.ack, payload: [0, 1, 0, 0, 0, 0] }),
   ]],
   ["ENABLE_PUSH of 2", ERROR.protocolError, [settings([[SETTING.enablePush, 2]])]],
+  ["NO_RFC7540_PRIORITIES of 2", ERROR.protocolError, [
+    settings([[SETTING.noRfc7540Priorities, 2]]),
+  ]],
   ["a window of 2^31", ERROR.flowControlError, [settings([[SETTING.initialWindowSize, 2 ** 31]])]],
   ["frames of 16383", ERROR.protocolError, [settings([[SETTING.maxFrameSize, 16_383]])]],
   ["frames of 2^24", ERROR.protocolError, [settings([[SETTING.maxFrameSize, 2 ** 24]])]],

@@ -96,7 +96,7 @@ export abstract class Connection<
   protected readonly budgets: ConnectionBudgets;
   protected readonly decoder = new HeaderDecoder();
   protected readonly sender: Sender<Owner>;
-  protected readonly settings = new PeerSettings();
+  protected readonly settings: PeerSettings;
   protected readonly live = new StreamTable<Owner>();
   readonly #frames: FrameDecoder;
   readonly #window: ReceiveWindow;
@@ -125,6 +125,7 @@ export abstract class Connection<
     this.events = events;
     this.options = options;
     this.budgets = new ConnectionBudgets(options.now);
+    this.settings = new PeerSettings(end.awaitsPreface);
     this.#frames = new FrameDecoder(this, end);
     this.#window = new ReceiveWindow(options.connectionWindow);
     this.#heldBytes = end.heldBytes;

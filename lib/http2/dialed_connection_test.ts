@@ -324,6 +324,20 @@ Deno.test("a server may not open streams, nor promise any", () => {
   }
 });
 
+Deno.test("a server may not say what only a client may, nor what nobody may", () => {
+  for (
+    const bytes of [
+      settings([[SETTING.enablePush, 1]]),
+      settings([[SETTING.enableConnectProtocol, 2]]),
+      settings([[SETTING.noRfc7540Priorities, 2]]),
+    ]
+  ) {
+    const end = asked();
+    end.connection.feed(bytes);
+    assert.deepEqual(end.frames(), ["goaway 0 1"]);
+  }
+});
+
 Deno.test("a server that informs without end is left", () => {
   const end = asked();
   const hint = answer([[":status", "103"]], false);

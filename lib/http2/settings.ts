@@ -16,6 +16,12 @@ export class PeerSettings {
   frameBytes = DEFAULT_FRAME_BYTES;
   /** Whether a server knows extended CONNECT (RFC 8441). */
   connectProtocol = false;
+  readonly #mostPush: number;
+
+  /** @param ofClient whether the peer is a client: a server is pushed nothing, and may not say that it is */
+  constructor(ofClient: boolean) {
+    this.#mostPush = ofClient ? 1 : 0;
+  }
 
   /**
    * Takes one setting; one that is unknown is ignored.
@@ -28,7 +34,7 @@ export class PeerSettings {
         this.headerTableBytes = value;
         break;
       case SETTING.enablePush:
-        check(value <= 1, ERROR.protocolError, "ENABLE_PUSH");
+        check(value <= this.#mostPush, ERROR.protocolError, "ENABLE_PUSH");
         break;
       case SETTING.maxConcurrentStreams:
         this.maxStreams = value;
@@ -46,6 +52,9 @@ export class PeerSettings {
       case SETTING.enableConnectProtocol:
         check(value <= 1, ERROR.protocolError, "ENABLE_CONNECT_PROTOCOL");
         this.connectProtocol = value === 1;
+        break;
+      case SETTING.noRfc7540Priorities:
+        check(value <= 1, ERROR.protocolError, "NO_RFC7540_PRIORITIES");
         break;
     }
   }

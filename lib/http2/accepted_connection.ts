@@ -4,6 +4,7 @@ import { Connection, type ConnectionEvents, type ConnectionOptions } from "./con
 import { type BlockFrame, DEPENDS_ON_ITSELF } from "./frame_decoder.ts";
 import { BlockCache } from "./hpack/block_cache.ts";
 import { Http2Error } from "./http2_error.ts";
+import { parsePriority } from "./priority.ts";
 import { type Http2RequestHead, readCutHead, readRequestHead, withPath } from "./request_head.ts";
 import type { FieldSource } from "./sender.ts";
 import { Stream, UNKNOWN } from "./stream.ts";
@@ -138,6 +139,15 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
       this.events.malformed(id, asProxyError(error, "internal"));
       this.refuse(id, ERROR.protocolError);
     }
+  }
+
+  priorityUpdate(id: number, value: string): void {
+    this.budgets.spendIdleFrame();
+    if (id === 0) throw new Http2Error(ERROR.protocolError, "PRIORITY_UPDATE is for no stream");
+    const stream = this.live.get(id);
+    if (stream === undefined) return;
+    const { urgency, incremental } = parsePriority(value);
+    this.sender.prioritize(stream, urgency, incremental);
   }
 
   protected settingsChanged(): void {}

@@ -12,7 +12,6 @@ import type { Output } from "./frame_writer.ts";
 import { HeaderDecoder, type ListLimits } from "./hpack/decoder.ts";
 import type { HeaderField } from "./hpack/header_field.ts";
 import { Http2Error } from "./http2_error.ts";
-import { parsePriority } from "./priority.ts";
 import { type FieldSource, Sender } from "./sender.ts";
 import { PeerSettings } from "./settings.ts";
 import { type Stream, UNKNOWN } from "./stream.ts";
@@ -499,14 +498,7 @@ export abstract class Connection<
     if (this.sender.isReady) this.events.output();
   }
 
-  priorityUpdate(id: number, value: string): void {
-    this.budgets.spendIdleFrame();
-    if (id === 0) throw protocolError("PRIORITY_UPDATE is for no stream");
-    const stream = this.live.get(id);
-    if (stream === undefined) return;
-    const { urgency, incremental } = parsePriority(value);
-    this.sender.prioritize(stream, urgency, incremental);
-  }
+  abstract priorityUpdate(id: number, value: string): void;
 
   idleFrame(): void {
     this.budgets.spendIdleFrame();

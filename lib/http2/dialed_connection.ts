@@ -148,6 +148,11 @@ export class DialedConnection<Owner> extends Connection<Owner, DialedEvents<Owne
     this.#begin(stream, head, ended);
   }
 
+  /** Only a client says what it wants first (RFC 9218, section 7.1). */
+  priorityUpdate(): void {
+    throw new Http2Error(ERROR.protocolError, "The server sends PRIORITY_UPDATE");
+  }
+
   protected settingsChanged(): void {
     this.#isSettled = true;
     this.events.settled();

@@ -330,6 +330,7 @@ Deno.test("a server may not say what only a client may, nor what nobody may", ()
       settings([[SETTING.enablePush, 1]]),
       settings([[SETTING.enableConnectProtocol, 2]]),
       settings([[SETTING.noRfc7540Priorities, 2]]),
+      frame(FRAME.priorityUpdate, { payload: [0, 0, 0, 1, 0x75, 0x3d, 0x31] }),
     ]
   ) {
     const end = asked();

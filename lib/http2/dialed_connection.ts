@@ -96,6 +96,7 @@ export class DialedConnection<Owner> extends Connection<Owner, DialedEvents<Owne
     stream.owner = owner;
     stream.state = "open";
     stream.expectsBody = request.method !== "HEAD";
+    stream.asksTunnel = request.protocol !== undefined;
     this.live.add(stream);
     this.budgets.earnMessage();
     this.sender.head(stream, { pseudo: pseudoFields(request), fields: request.fields, ended });
@@ -189,9 +190,12 @@ export class DialedConnection<Owner> extends Connection<Owner, DialedEvents<Owne
       if (ended) return this.fault(stream, ERROR.protocolError, "A 1xx answer ends the stream");
       return this.events.response(stream, head, false);
     }
-    const hasBody = stream.expectsBody && status !== 204 && status !== 304;
     stream.hasHead = true;
-    stream.bodyLeft = hasBody ? length ?? UNKNOWN : 0;
+    // what an answer says of its length counts for nothing in a tunnel (RFC 9110, section 9.3.6)
+    if (!stream.asksTunnel || status >= 300) {
+      const hasBody = stream.expectsBody && status !== 204 && status !== 304;
+      stream.bodyLeft = hasBody ? length ?? UNKNOWN : 0;
+    }
     if (ended && stream.bodyLeft > 0) {
       return this.fault(stream, ERROR.protocolError, "Content-Length promises a body");
     }

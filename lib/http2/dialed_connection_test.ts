@@ -177,6 +177,19 @@ Deno.test("answers without a body may say how long it would be", () => {
   }
 });
 
+Deno.test("a tunnel is as long as it is, whatever its answer says, and no other answer", () => {
+  const after = (status: string, length: string) => {
+    const end = asked({ method: "CONNECT", protocol: "websocket" });
+    end.connection.feed(answer([[":status", status], ["content-length", length]], false));
+    end.connection.feed(data(1, "abc"));
+    return end.facts.at(-1);
+  };
+  assert.equal(after("200", "0"), "data 1 abc");
+  assert.equal(after("200", "100"), "data 1 abc");
+  assert.equal(after("204", "0"), "data 1 abc");
+  assert.equal(after("403", "0"), "reset 1 PROTOCOL_ERROR by us");
+});
+
 Deno.test("what the server says of a stream decides whether it may be sent again", () => {
   const open = () => {
     const end = asked();

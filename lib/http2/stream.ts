@@ -21,6 +21,8 @@ export class Stream<Owner> implements Queued {
   bytesSent = 0;
   /** Whether the message that comes may have a body, as far as what was asked goes. */
   expectsBody = true;
+  /** Whether an answer of success makes it a tunnel, of any length. */
+  asksTunnel = false;
   /** Whether the head of the message has come that is no 1xx answer. */
   hasHead = false;
   /** What waits to be sent, in its owner's buffer. */

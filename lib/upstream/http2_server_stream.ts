@@ -267,7 +267,7 @@ export class Http2ServerStream implements ServerStream {
       (this.#ended && this.#inbox.isEmpty && this.#trailers === undefined);
     if (this.#asksTunnel && head.status < 300) {
       this.#isWaiting = true;
-      const switched = { ...head, status: 101 };
+      const switched = { ...head, status: 101, length: undefined };
       const [key] = request.values("sec-websocket-key");
       return reader.answer(
         new IncomingAnswer(switched, { method, ended: false, accept: key && acceptOf(key) }),

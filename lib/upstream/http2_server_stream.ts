@@ -267,7 +267,9 @@ export class Http2ServerStream implements ServerStream {
       (this.#ended && this.#inbox.isEmpty && this.#trailers === undefined);
     if (this.#asksTunnel && head.status < 300) {
       this.#isWaiting = true;
-      const switched = { ...head, status: 101, length: undefined };
+      // in HTTP/2 it says nothing, and a client by HTTP/1.1 takes one that proves its own key
+      const fields = head.fields.filter(({ key }) => key !== "sec-websocket-accept");
+      const switched = { status: 101, fields, length: undefined };
       const [key] = request.values("sec-websocket-key");
       return reader.answer(
         new IncomingAnswer(switched, { method, ended: false, accept: key && acceptOf(key) }),

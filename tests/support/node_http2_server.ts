@@ -36,7 +36,7 @@ server.listen(0, "127.0.0.1", () => tell("port " + server.address().port));
 export const ECHO_FRAMES = `
   tell([head[":method"], head[":protocol"], head[":path"], head["sec-websocket-key"] ?? "-"].join(" "));
   if (head[":path"] === "/refused") { stream.respond({ ":status": 403 }); return stream.end("no"); }
-  stream.respond({ ":status": 200, "sec-websocket-protocol": "chat" });
+  stream.respond({ ":status": 200, "sec-websocket-protocol": "chat", "sec-websocket-accept": "?" });
   let kept = Buffer.alloc(0);
   stream.on("data", (part) => {
     kept = Buffer.concat([kept, part]);

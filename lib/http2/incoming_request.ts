@@ -158,7 +158,7 @@ export class IncomingRequest implements RequestFacts {
 
   /** What a server gets, but for its framing, its connection and the request's id. */
   #fields(forwarding: Forwarding): readonly Field[] {
-    const { fields: received, authority, roles, method } = this.#head;
+    const { fields: received, authority, roles, method, protocol } = this.#head;
     const dropped = REPLACED | (forwarding.via ? ROLE.via : 0) |
       (forwarding.trusted ? 0 : ROLE.claim);
     const kept = (roles & (dropped | ROLE.expect)) === 0
@@ -168,7 +168,11 @@ export class IncomingRequest implements RequestFacts {
     const forwarded = forwarding.trusted
       ? appendedForwardedFields(facts, received)
       : forwardedFields(facts);
-    const fields = [field(HOST, authority), ...kept, ...forwarded];
+    // the key for a WebSocket is made here, and its proof ends here (RFC 8441, section 5)
+    const own = protocol === undefined
+      ? kept
+      : kept.filter(({ key }) => key !== "sec-websocket-key");
+    const fields = [field(HOST, authority), ...own, ...forwarded];
     if ((roles & ROLE.maxForwards) !== 0) countHop(fields, method);
     if (forwarding.via) fields.push(viaFieldOf(valuesOf(received, "via"), "2.0"));
     return fields;

@@ -96,6 +96,8 @@ Deno.test("a body is framed by what was said of it", () => {
 Deno.test("an extended CONNECT asks an HTTP/1.1 server for an upgrade", () => {
   const fields = requestFields({ ":method": "CONNECT", ":protocol": "websocket" }, [
     ["sec-websocket-version", "13"],
+    // which says nothing in HTTP/2 (RFC 8441, section 5)
+    ["sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="],
   ]);
   const request = begun(read(fields), false);
   assert.equal(request.method, "GET");
@@ -104,6 +106,7 @@ Deno.test("an extended CONNECT asks an HTTP/1.1 server for an upgrade", () => {
     sent(request),
     /^GET \/ HTTP\/1\.1\r\n[^]*\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: [A-Za-z0-9+/]{22}==\r\n\r\n$/,
   );
+  assert.equal(sent(request).match(/^sec-websocket-key:/gim)?.length, 1);
 });
 
 Deno.test("an id that is well-formed goes on, and another request has another", () => {

@@ -9,6 +9,7 @@ import { within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
 import { fieldOf, Http2Client } from "./support/http2_client.ts";
 import {
+  block,
   data,
   frame,
   headers,
@@ -22,6 +23,7 @@ import {
 import { ECHO_FRAMES, startNodeHttp2 } from "./support/node_http2_server.ts";
 import { connectTls } from "./support/tls_client.ts";
 import { runOk } from "./support/tools.ts";
+import { HeaderDecoder } from "../lib/http2/hpack/decoder.ts";
 import { ERROR, FRAME, PREFACE, SETTING } from "../lib/http2/wire.ts";
 
 /** Servers that speak HTTP/2, with prior knowledge. */
@@ -393,6 +395,55 @@ for (
     await proxy.log.first(/ request .*target=\/ws status=101 .* error=- /);
   });
 }
+
+Deno.test("what nobody may keep in a table goes on as such, in heads and trailers (RFC 7541 7.1.3)", async () => {
+  const secret = ["x-secret", "a"] as const;
+  const plain = ["x-plain", "b"] as const;
+  // a block of these two, the first as a literal that is never indexed
+  const never = (frame: Uint8Array, pseudoBytes = 0) => {
+    frame[9 + pseudoBytes] = 0x10;
+    return frame;
+  };
+  const secretsOf = ({ payload }: RawFrame) =>
+    new HeaderDecoder().decode(payload, 0, payload.length, { bytes: 10_000, fields: 100 })
+      .filter(({ name }) => name === "x-secret" || name === "x-plain")
+      .map(({ name, isSecret }) => `${name} ${isSecret}`);
+  const headsOf = (frames: readonly RawFrame[]) =>
+    frames.filter(({ type }) => type === FRAME.headers);
+  let asked: readonly RawFrame[] = [];
+  await using server = await startBackend(async (connection) => {
+    await connection.write(settings([]));
+    let bytes: Uint8Array = new Uint8Array(0);
+    while (asked.length < 2) {
+      const some = await connection.readSome();
+      if (some === undefined) return;
+      bytes = joined([bytes, some]);
+      asked = headsOf(splitFrames(bytes.subarray(PREFACE.length)).frames);
+    }
+    const { id } = asked[0] as RawFrame;
+    const status = block([[":status", "200"]]).length;
+    await connection.write(joined([
+      never(headers(id, [[":status", "200"], secret, plain], { ended: false }), status),
+      data(id, "x"),
+      never(headers(id, [secret, plain])),
+    ]));
+    await connection.readRest();
+  }, { brokenOff: true });
+  await using proxy = await startProxy(server.address);
+  using client = await Http2Client.connect(proxy.port);
+  const pseudo = requestFields({ ":method": "POST", ":authority": "localhost" });
+  await client.send(
+    never(headers(1, [...pseudo, secret, plain], { ended: false }), block(pseudo).length),
+    data(1, "x"),
+    never(headers(1, [secret, plain])),
+  );
+  await client.answer(1);
+  const answered = headsOf(client.frames);
+  for (const { length } of [asked, answered]) assert.equal(length, 2);
+  for (const head of [...asked, ...answered]) {
+    assert.deepEqual(secretsOf(head), ["x-secret true", "x-plain false"]);
+  }
+});
 
 Deno.test("a server without extended CONNECT takes no WebSocket, and clients are told", async () => {
   await using server = await startNodeHttp2(`stream.respond({ ":status": 200 }); stream.end("x");`);

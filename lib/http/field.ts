@@ -6,6 +6,8 @@ export interface Field extends FieldName {
   readonly value: string;
   /** All of it as it is written, with its CRLF. */
   readonly line: string;
+  /** Whether it came by HTTP/2 as one that nobody on its way may keep (RFC 7541, section 7.1.3). */
+  readonly isSecret?: boolean;
 }
 
 /** A field of our own making; where many are made, with a name that is made once. */

@@ -42,7 +42,8 @@ export interface Range {
 
 /** Takes a field: its name in lower case, its value without white space around it. */
 export interface PutField {
-  (name: string, value: string): void;
+  /** @param isSecret as `Field` has it */
+  (name: string, value: string, isSecret?: boolean): void;
   /** The same of a value that lies in a buffer, for who needs no text of it. */
   readonly range?: (name: string, bytes: Uint8Array, from: number, to: number) => void;
 }

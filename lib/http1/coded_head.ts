@@ -57,7 +57,9 @@ export class CodedHead implements AnswerFacts {
   }
 
   each(put: PutField, changes: FieldChanges | undefined): void {
-    for (const { key, value } of changedFields(this.#fields, changes)) put(key, value);
+    for (const { key, value, isSecret } of changedFields(this.#fields, changes)) {
+      put(key, value, isSecret);
+    }
   }
 }
 

@@ -69,7 +69,9 @@ export class IncomingAnswer implements AnswerFacts {
   }
 
   each(put: PutField, changes: FieldChanges | undefined): void {
-    for (const { key, value } of changedFields(this.#fields(), changes)) put(key, value);
+    for (const { key, value, isSecret } of changedFields(this.#fields(), changes)) {
+      put(key, value, isSecret);
+    }
   }
 
   /** What goes on, with how long the body is where that is known. */

@@ -107,7 +107,9 @@ export class IncomingRequest implements RequestFacts {
     const fields = changes === undefined
       ? this.#kept(forwarding)
       : this.#changedFields(forwarding, changes);
-    for (const { key, role, value } of fields) if ((role & ROLE.host) === 0) put(key, value);
+    for (const { key, role, value, isSecret } of fields) {
+      if ((role & ROLE.host) === 0) put(key, value, isSecret);
+    }
     if (changes === undefined) put(X_REQUEST_ID.key, this.id);
     if ((roles & ROLE.te) !== 0) put("te", "trailers");
     if (length !== undefined && this.body !== NO_BODY) put("content-length", String(length));

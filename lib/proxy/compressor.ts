@@ -89,7 +89,10 @@ export class Compressor implements AnswerTransformer {
 /** The fields that a client would get. */
 function fieldsOf(answer: AnswerFacts, changes: FieldChanges | undefined): readonly Field[] {
   const fields: Field[] = [];
-  answer.each((name, value) => void fields.push(field(name, value)), changes);
+  answer.each((name, value, isSecret) => {
+    const made = field(name, value);
+    fields.push(isSecret === true ? { ...made, isSecret } : made);
+  }, changes);
   return fields;
 }
 

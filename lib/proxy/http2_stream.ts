@@ -238,7 +238,7 @@ export class Http2Stream implements ClientStream {
   trailers(fields: readonly Field[]): void {
     if (this.#stream !== undefined) {
       this.#home.connection.sendTrailers(this.#stream, (put) => {
-        for (const { key, value } of endToEndTrailers(fields)) put(key, value);
+        for (const { key, value, isSecret } of endToEndTrailers(fields)) put(key, value, isSecret);
       });
     }
     this.#service.exchange.taken();
@@ -271,8 +271,8 @@ export class Http2Stream implements ClientStream {
     const { connection } = this.#home;
     const tunnel = this.#tunnel = new Http2Tunnel(connection, stream);
     connection.respond(stream, 200, (put) => {
-      answer.each((name, value) => {
-        if (name !== "sec-websocket-accept") put(name, value);
+      answer.each((name, value, isSecret) => {
+        if (name !== "sec-websocket-accept") put(name, value, isSecret);
       }, changes);
     }, false);
     // what has come before the server has switched
@@ -308,9 +308,9 @@ export class Http2Stream implements ClientStream {
     if (!isAppended) return (put) => answer.each(put, changes);
     return (put) => {
       const before: string[] = [];
-      answer.each((name, value) => {
+      answer.each((name, value, isSecret) => {
         if (name === "via") before.push(value);
-        else put(name, value);
+        else put(name, value, isSecret);
       }, changes);
       put("via", viaFieldOf(before, answer.version).value);
     };

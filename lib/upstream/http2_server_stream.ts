@@ -103,8 +103,8 @@ export class Http2ServerStream implements ServerStream {
       protocol: this.#asksTunnel ? "websocket" : undefined,
       fields: (put) =>
         request.each(
-          (name, value) => {
-            if (!this.#asksTunnel || name !== "sec-websocket-key") put(name, value);
+          (name, value, isSecret) => {
+            if (!this.#asksTunnel || name !== "sec-websocket-key") put(name, value, isSecret);
           },
           forwarding,
           changes,
@@ -141,7 +141,7 @@ export class Http2ServerStream implements ServerStream {
     if (this.#stream === undefined) return;
     this.#requestEnded = true;
     this.#connection.protocol.sendTrailers(this.#stream, (put) => {
-      for (const { key, value } of endToEndTrailers(fields)) put(key, value);
+      for (const { key, value, isSecret } of endToEndTrailers(fields)) put(key, value, isSecret);
     });
     this.#reader?.sent();
   }

@@ -72,16 +72,16 @@ export class HeaderDecoder {
   /** Section 6; the three literals differ in whether they enter the table. */
   #field(bytes: Uint8Array, to: number, first: number): HeaderField {
     if ((first & 0x80) !== 0) return this.#indexed(this.#integer(bytes, to, 7));
-    if ((first & 0x40) === 0) return this.#literal(bytes, to, 4);
-    const field = this.#literal(bytes, to, 6);
+    if ((first & 0x40) === 0) return this.#literal(bytes, to, 4, (first & 0x10) !== 0);
+    const field = this.#literal(bytes, to, 6, false);
     this.#table.insert(field);
     return field;
   }
 
-  #literal(bytes: Uint8Array, to: number, prefixBits: number): HeaderField {
+  #literal(bytes: Uint8Array, to: number, prefixBits: number, isSecret: boolean): HeaderField {
     const index = this.#integer(bytes, to, prefixBits);
     const name = index === 0 ? headerName(this.#string(bytes, to)) : this.#nameAt(index);
-    return new HeaderField(name, this.#string(bytes, to));
+    return new HeaderField(name, this.#string(bytes, to), isSecret);
   }
 
   #nameAt(index: number): HeaderName {

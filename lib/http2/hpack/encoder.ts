@@ -46,15 +46,15 @@ let blockLength = 0;
 /** Of all encoders: they share the block. */
 const PUT: PutField = Object.assign(put, { range: putRange });
 
-function put(name: string, value: string): void {
+function put(name: string, value: string, isSecret = false): void {
   reserve(name.length + value.length + 16);
   const known = knownName(name);
-  const exact = known.exact?.get(value);
+  const exact = isSecret ? undefined : known.exact?.get(value);
   if (exact !== undefined) {
     block[blockLength++] = 0x80 | exact;
     return;
   }
-  beginLiteral(known, value.length);
+  beginLiteral(known, value.length, isSecret);
   writeLatin1(value, block, blockLength);
   blockLength += value.length;
 }
@@ -63,7 +63,7 @@ function put(name: string, value: string): void {
 function putRange(name: string, bytes: Uint8Array, from: number, to: number): void {
   const length = to - from;
   reserve(name.length + length + 16);
-  beginLiteral(knownName(name), length);
+  beginLiteral(knownName(name), length, false);
   if (length > SHORT) block.set(bytes.subarray(from, to), blockLength);
   else for (let i = 0; i < length; i++) block[blockLength + i] = bytes[from + i] as number;
   blockLength += length;
@@ -73,8 +73,9 @@ function putRange(name: string, bytes: Uint8Array, from: number, to: number): vo
 const SHORT = 48;
 
 /** The name of a literal field, and how long its value is. */
-function beginLiteral(known: KnownName, length: number): void {
-  blockLength = writeInteger(block, blockLength, known.isSecret ? 0x10 : 0, 4, known.index);
+function beginLiteral(known: KnownName, length: number, isSecret: boolean): void {
+  const flags = isSecret || known.isSecret ? 0x10 : 0;
+  blockLength = writeInteger(block, blockLength, flags, 4, known.index);
   if (known.index === 0) {
     block.set(known.literal, blockLength);
     blockLength += known.literal.length;

@@ -21,14 +21,16 @@ export class HeaderField implements Field {
   readonly line: string;
   /** What it is; also a value that no field may have makes it malformed (RFC 9113, section 8.2.1). */
   readonly kind: NameKind;
+  readonly isSecret: boolean;
 
-  constructor({ name, key, role, kind }: HeaderName, value: string) {
+  constructor({ name, key, role, kind }: HeaderName, value: string, isSecret = false) {
     this.name = name;
     this.key = key;
     this.role = role;
     this.value = value;
     this.line = lineOf(name, value);
     this.kind = isFieldValue(value) ? kind : "malformed";
+    this.isSecret = isSecret;
   }
 
   /** What it takes up in a table or a list, in bytes as RFC 7541, section 4.1, counts them. */

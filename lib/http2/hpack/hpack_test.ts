@@ -129,6 +129,20 @@ Deno.test("HeaderDecoder gives what HeaderEncoder was given", () => {
   }));
 });
 
+Deno.test("a field that nobody may keep in a table is written as such, whatever it says", () => {
+  const decoder = new HeaderDecoder();
+  const encoder = new HeaderEncoder();
+  encoder.begin();
+  encoder.put("x-own", "a", true);
+  // it stands in the static table
+  encoder.put("accept-encoding", "gzip, deflate", true);
+  encoder.put("x-own", "a");
+  encoder.put("cookie", "a");
+  const { block } = encoder;
+  const read = decoder.decode(block, 0, encoder.length, LIMITS);
+  assert.deepEqual(read.map(({ isSecret }) => isSecret), [true, true, false, true]);
+});
+
 Deno.test("HeaderDecoder yields nothing but Http2Error of garbage", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {

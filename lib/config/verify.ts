@@ -10,6 +10,7 @@ import { isUnconditional } from "../http/conditions.ts";
 import { stripPrefix } from "../http/strip_prefix.ts";
 import { nearest } from "./suggest.ts";
 import { verifyCluster } from "./verify_cluster.ts";
+import { verifyIdleKeys } from "./verify_idle.ts";
 import { verifyHsts } from "./verify_hsts.ts";
 import { verifySticky } from "./verify_sticky.ts";
 import { verifyTcpRoutes, verifyTcpRules } from "./verify_tcp.ts";
@@ -29,7 +30,6 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...unusedBackends(config),
     ...unreachableRoutes(config),
     ...idlePrefixes(config),
-    ...verifyTcpRoutes(config),
     ...passthroughRoutes(config),
     ...repeatedClientAuth(config),
     ...unverifiedServers(config),
@@ -41,9 +41,11 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...verifyHsts(config),
     ...verifyCluster(config),
     ...verifyTcpRules(config).filter(({ path }) => says(path)),
+    ...verifyTcpRoutes(config).filter(({ path }) => says(path)),
     ...rulesOfPassthrough(config).filter(({ path }) => says(path)),
     ...serverKeysOfAnswers(config).filter(({ path }) => says(path)),
     ...idleKeysOfChecks(config).filter(({ path }) => says(path)),
+    ...verifyIdleKeys(config).filter(({ path }) => says(path)),
     ...idleServers(config),
     ...repeatedServers(config),
   ].filter((finding) => broken.length === 0 || stands(finding, broken))
@@ -266,7 +268,7 @@ function serverKeysOfAnswers({ routes }: Config): Finding[] {
   return routes.flatMap(({ redirect, respond }, index) =>
     redirect === undefined && respond === undefined
       ? []
-      : ["strip_prefix", "request_headers"].map((key) =>
+      : ["strip_prefix", "request_headers", "limits"].map((key) =>
         warning(
           ["routes", index, key],
           `"${key}" is for servers: it means nothing without a backend`,
@@ -377,17 +379,29 @@ const IDLE_CHECK_KEYS: Readonly<Record<string, readonly string[]>> = {
   grpc: ["method", "path", "expect", "body"],
 };
 
+/** And where there is none. */
+const CHECK_KEYS = [
+  ...["service", "method", "path", "host", "expect", "body"],
+  ...["interval", "fast_interval", "timeout", "rise", "fall"],
+];
+
 function idleKeysOfChecks({ backends }: Config): Finding[] {
-  return [...backends].flatMap(([name, { health: { type } }]) =>
-    (IDLE_CHECK_KEYS[type] ?? []).map((key) =>
+  return [...backends].flatMap(([name, { health: { type } }]) => {
+    const at = (key: string) => ["backends", name, "health", key];
+    if (type === "none") {
+      return CHECK_KEYS.map((key) =>
+        warning(at(key), `"${key}" means nothing where servers are not checked`)
+      );
+    }
+    return (IDLE_CHECK_KEYS[type] ?? []).map((key) =>
       warning(
-        ["backends", name, "health", key],
+        at(key),
         `"${key}" means nothing for ${
           type === "http" ? "an" : "a"
         } ${type} check, did you mean "type: ${key === "service" ? "grpc" : "http"}"?`,
       )
-    )
-  );
+    );
+  });
 }
 
 function idleServers({ backends }: Config): Finding[] {

@@ -25,29 +25,6 @@ function isTcp(listener: ListenerConfig): boolean {
   return listener.kind === "tls" && listener.mode === "tcp";
 }
 
-/** Routes that are for requests, where there are none. */
-export function verifyTcpRoutes(config: Config): Finding[] {
-  if (tcpListener(config) === undefined || !isTcpAlone(config)) return [];
-  return config.routes.flatMap(({ paths, conditions, passthrough, redirect, respond }, index) => {
-    // what it has beside a backend is an error anyway
-    if (passthrough) return [];
-    const asked: readonly (readonly [key: string, isAsked: boolean, what: string])[] = [
-      ["paths", paths.length > 0, "paths"],
-      ["methods", conditions.methods.length > 0, "methods"],
-      ["headers", Object.keys(conditions.headers).length > 0, "header fields"],
-    ];
-    const findings = asked.flatMap(([key, isAsked, what]) =>
-      isAsked
-        ? [warning(["routes", index, key], `in tcp mode there are no ${what}: it never matches`)]
-        : []
-    );
-    if (findings.length > 0) return findings;
-    const key = redirect !== undefined ? "redirect" : respond !== undefined ? "respond" : undefined;
-    const message = "in tcp mode nothing is answered: a connection that goes by it is closed";
-    return key === undefined ? [] : [warning(["routes", index, key], message)];
-  });
-}
-
 /**
  * Rules that say who may, of routes that connections in tcp mode go by too, for which nobody asks
  * them. An error, as who writes `allow` must not believe that it holds.
@@ -67,6 +44,30 @@ export function verifyTcpRules(config: Config): Finding[] {
     });
   });
 }
+
+/** What looks at requests, of routes that no request is for: nothing but such connections comes. */
+export function verifyTcpRoutes(config: Config): Finding[] {
+  if (tcpListener(config) === undefined || !isTcpAlone(config)) return [];
+  return config.routes.flatMap(({ passthrough }, index) =>
+    passthrough
+      ? []
+      : Object.entries(REQUEST_KEYS).flatMap(([message, keys]) =>
+        keys.map((key) =>
+          warning(["routes", index, key], `in tcp mode ${message.replace("KEY", key)}`)
+        )
+      )
+  );
+}
+
+/** What they would have done, by what is to be said of it. */
+const REQUEST_KEYS: Readonly<Record<string, readonly string[]>> = {
+  "there are no paths: it never matches": ["paths"],
+  "there are no requests: it never matches": ["methods", "headers"],
+  "nothing is answered: its connections are closed": ["redirect", "respond"],
+  '"KEY" means nothing': [
+    ...["strip_prefix", "request_headers", "response_headers", "limits", "compress"],
+  ],
+};
 
 /** What says who may. */
 const ACCESS_KEYS = ["allow", "deny", "rate_limit", "basic_auth"];

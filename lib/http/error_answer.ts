@@ -48,6 +48,9 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   bad_version: 505,
 };
 
+/** All of them. */
+export const ERROR_STATUSES: ReadonlySet<number> = new Set(Object.values(STATUS));
+
 /** The status to answer an error with; undefined where there is nobody or nothing to tell. */
 export function statusOf(error: ProxyError): number | undefined {
   return STATUS[error.code];

@@ -4,7 +4,12 @@ import type { BackendConfig, Config } from "./config.ts";
 
 /** What is written where nothing goes by it, so that its writer believes in what is not so. */
 export function verifyIdleKeys(config: Config): Finding[] {
-  return [...idleKeysOfBackends(config), ...provenByNobody(config), ...pagesOfNoError(config)];
+  return [
+    ...idleKeysOfBackends(config),
+    ...provenByNobody(config),
+    ...passedByNobody(config),
+    ...pagesOfNoError(config),
+  ];
 }
 
 /** Keys of a backend, and when nothing goes by them. */
@@ -65,6 +70,14 @@ function provenByNobody({ listeners, clientAuth }: Config): Finding[] {
   if (clientAuth.length === 0 || listeners.some(({ kind }) => kind === "tls")) return [];
   const message = "without a listener of TLS nobody shows a certificate: these hosts get 421";
   return [warning(["client_auth"], message)];
+}
+
+function passedByNobody({ listeners, routes }: Config): Finding[] {
+  if (listeners.some(({ kind }) => kind === "tls")) return [];
+  const message = "without a listener of TLS nothing passes through: these hosts get 421";
+  return routes.flatMap(({ passthrough }, index) =>
+    passthrough ? [warning(["routes", index, "passthrough"], message)] : []
+  );
 }
 
 function pagesOfNoError({ errorPages }: Config): Finding[] {

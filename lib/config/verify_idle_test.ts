@@ -69,6 +69,14 @@ Deno.test("verifyConfig() warns of certificates that no client can show", () => 
   ]);
 });
 
+Deno.test("verifyConfig() warns of what no connection passes through by", () => {
+  const routes = "[{ hosts: [a], passthrough: true, backend: a }]";
+  assert.deepEqual(warningsOf({ listeners: `[${PLAIN}, ${TLS}]`, routes }), []);
+  assert.deepEqual(warningsOf({ listeners: `[${PLAIN}]`, routes }), [
+    "warning without a listener of TLS nothing passes through: these hosts get 421",
+  ]);
+});
+
 Deno.test("verifyConfig() warns of pages for what is no error of the proxy", () => {
   assert.deepEqual(warningsOf({ error_pages: "{ 404: a, 451: b, 502: c }" }), [
     "warning the proxy itself never answers 451",

@@ -11,7 +11,6 @@ import { formatAddress } from "../core/address.ts";
 import type { ServerAddress } from "../core/endpoint.ts";
 import type { Observer } from "../core/event.ts";
 import type { Live } from "../core/live.ts";
-import { names, parseTemplate } from "../http/template.ts";
 import { HTTP2 } from "../http2/wire.ts";
 import type { FileStamps } from "../io/file_stamp.ts";
 import type { Policy } from "../proxy/policy.ts";
@@ -327,11 +326,6 @@ function needsOf(
       why: "tcp connections are routed by SNI",
       strict: true,
     },
-    mode === "http" && config.routes.some(namesSni) && {
-      capability: "sni_facts",
-      why: "rules put the name of the handshake in the place of {sni}",
-      strict: true,
-    },
     mode === "tcp" && {
       capability: "truncation_shown",
       why: "a tcp connection that is broken off must not look complete",
@@ -344,11 +338,4 @@ function needsOf(
     },
   ];
   return needs.filter((need) => need !== false);
-}
-
-function namesSni({ requestHeaders, responseHeaders, redirect }: RouteConfig): boolean {
-  const values = [requestHeaders, responseHeaders]
-    .flatMap(({ set, add }) => [...Object.values(set), ...Object.values(add)]);
-  if (redirect !== undefined) values.push(redirect.to);
-  return values.some((value) => names(parseTemplate(value), "sni"));
 }

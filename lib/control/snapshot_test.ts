@@ -39,13 +39,6 @@ const WITHOUT: readonly (readonly [listener: string, more: string, choice: strin
     `log: { tls: false }\ncertificates: [${ONE}, ${ONE}]`,
     "deno: it is gone; not done without it: sessions are to be resumed, clients whose hello",
   ],
-  ["", `routes: [{ redirect: { to: "https://a/{sni}" } }]`, "rules put the name of the handshake"],
-  [
-    ", engine: deno",
-    `routes: [{ backend: b, request_headers: { add: { A: "{sni}" } } }]`,
-    "The deno engine cannot be used: rules put the name of the handshake in the place of {sni}",
-  ],
-  ["", `log: { tls: false }\nroutes: [{ redirect: { to: "/{{sni}}" } }]`, "deno: it is gone"],
   ["", ACME, "a CA looks by tls-alpn-01 whose the names are (authority_answer): it takes"],
   [` }, { listen: ":2", redirect: https`, ACME, "deno: it is gone; not done without it: protocol"],
   [", engine: deno }, { listen: ':2'", ACME, "deno: asked for"],

@@ -11,6 +11,7 @@ import { formatAddress } from "../core/address.ts";
 import type { ServerAddress } from "../core/endpoint.ts";
 import type { Observer } from "../core/event.ts";
 import type { Live } from "../core/live.ts";
+import { names, parseTemplate } from "../http/template.ts";
 import { HTTP2 } from "../http2/wire.ts";
 import type { FileStamps } from "../io/file_stamp.ts";
 import type { Policy } from "../proxy/policy.ts";
@@ -326,6 +327,12 @@ function needsOf(
       why: "tcp connections are routed by SNI",
       strict: true,
     },
+    mode === "http" && config.routes.some(namesSni) && {
+      capability: "sni_facts",
+      why: "{sni} in rules is to be the name of the handshake",
+      strict: false,
+      grave: true,
+    },
     mode === "tcp" && {
       capability: "truncation_shown",
       why: "a tcp connection that is broken off must not look complete",
@@ -338,4 +345,11 @@ function needsOf(
     },
   ];
   return needs.filter((need) => need !== false);
+}
+
+function namesSni({ requestHeaders, responseHeaders, redirect }: RouteConfig): boolean {
+  const values = [requestHeaders, responseHeaders]
+    .flatMap(({ set, add }) => [...Object.values(set), ...Object.values(add)]);
+  if (redirect !== undefined) values.push(redirect.to);
+  return values.some((value) => names(parseTemplate(value), "sni"));
 }

@@ -39,6 +39,16 @@ const WITHOUT: readonly (readonly [listener: string, more: string, choice: strin
     `log: { tls: false }\ncertificates: [${ONE}, ${ONE}]`,
     "deno: it is gone; not done without it: sessions are to be resumed, clients whose hello",
   ],
+  [
+    "",
+    `log: { tls: false }\nroutes: [{ redirect: { to: "https://a/{sni}" } }]`,
+    "deno: it is gone; not done without it: {sni} in rules is to be the name of the handshake",
+  ],
+  [
+    ", engine: deno",
+    `routes: [{ backend: b, request_headers: { add: { A: "{sni}" } } }]`,
+    "deno: asked for; not done without it: {sni} in rules is to be the name of the handshake",
+  ],
   ["", ACME, "a CA looks by tls-alpn-01 whose the names are (authority_answer): it takes"],
   [` }, { listen: ":2", redirect: https`, ACME, "deno: it is gone; not done without it: protocol"],
   [", engine: deno }, { listen: ':2'", ACME, "deno: asked for"],

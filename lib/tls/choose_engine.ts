@@ -6,7 +6,7 @@ export interface Need {
   readonly why: string;
   /** Whether an engine without it would do something else than was asked; else it does less. */
   readonly strict: boolean;
-  /** Whether it is told that it is lost to who has asked for the engine, too: clients fail by it. */
+  /** Whether who has asked for the engine is told that it is lost, too: something fails by it. */
   readonly grave?: boolean;
 }
 

@@ -74,6 +74,8 @@ const QUIET_MS = 500;
 export const FIRST_REQUEST_MS = 2_000;
 /** How long a client that is being refused may go on sending before the connection is cut. */
 const LINGER_MS = 2_000;
+/** The same of one whose body still comes behind the answer, as long as some of it does now and then. */
+const MAX_LINGER_MS = 30_000;
 /** The same for one that has been too slow. */
 const SLOW_LINGER_MS = 1_000;
 
@@ -113,8 +115,9 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   #isUnread = false;
   /** Made where the client half-closes while it waits for its answer. */
   #grace: PartingGrace | undefined;
-  /** For how long it may go on sending once it has been told the end. */
+  /** For how long it may go on sending once it has been told the end, and since when it has been. */
   #lingerMs = LINGER_MS;
+  #toldAt: number | undefined;
   /** What was being read when the client switched protocols. */
   #pending: PromiseWithResolvers<Uint8Array | undefined> | undefined;
 
@@ -263,6 +266,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
         return this.#pending?.resolve(this.#input.takeRest());
       case "leaving":
         this.#input.drop();
+        this.#linger();
         return this.#input.receive();
       default:
     }
@@ -426,7 +430,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     this.#input.isLent = !settled;
     if (!this.#goesOn) {
       this.#isUnread = this.#mayBeSending;
-      return this.#leave();
+      return this.#leave(NO_BYTES, this.#isRead ? LINGER_MS : MAX_LINGER_MS);
     }
     this.#move("next");
     this.#input.rest();
@@ -491,9 +495,18 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     if (this.#state !== "leaving") return;
     if (!this.#isUnread || this.#input.hasEnded) return this.#close();
     this.#writing.stop();
-    this.#readDeadline.arm(this.#lingerMs, this.#onLingered);
+    this.#toldAt = this.#options.deadlines.now;
+    this.#linger();
     this.#input.drop();
     this.#input.receive();
+  }
+
+  /** A client that reads no answer before all of its body is sent needs as long as that takes. */
+  #linger(): void {
+    if (this.#toldAt === undefined) return;
+    const most = this.#isDraining ? LINGER_MS : this.#lingerMs;
+    const left = this.#toldAt + most - this.#options.deadlines.now;
+    this.#readDeadline.arm(Math.max(0, Math.min(LINGER_MS, left)), this.#onLingered);
   }
 
   readonly #onLingered = (): void => this.#close();

@@ -7,7 +7,7 @@ import { ScriptedDeadlines } from "../../tests/support/scripted_exchange.ts";
 import { scriptedPolicy, scriptedRules } from "../../tests/support/scripted_policy.ts";
 import { settled } from "../../tests/support/settled.ts";
 import { Live } from "../core/live.ts";
-import { Deadlines } from "../io/deadlines.ts";
+import { Deadline, Deadlines } from "../io/deadlines.ts";
 import { afterRequest } from "../io/turns.ts";
 import type { HttpSessionOptions } from "./http_session.ts";
 import { Passwords } from "./passwords.ts";
@@ -120,6 +120,54 @@ Deno.test("servePlain() waits for a request where one was read before its turn c
 });
 
 const LOGGING_IN = ["Authorization: Basic dTpw"];
+
+Deno.test("servePlain() lets a client send its body to the end behind an answer", async () => {
+  const leave = async () => {
+    const client = new ScriptedConnection();
+    const deadlines = new SteppedDeadlines();
+    const session = servePlain(client, { ...options(POLICY), deadlines });
+    client.push(fromLatin1("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n"));
+    await settled();
+    assert.match(client.sentText, /\r\nConnection: close\r\n\r\nx$/);
+    /** Seconds until it is closed, with a piece of the body every so often; 60 where it is not. */
+    const closedAfter = async (every: number) => {
+      let seconds = 0;
+      for (; seconds < 60 && !client.closed; seconds++) {
+        if (every > 0 && seconds % every === 0) client.push(fromLatin1("y"));
+        await settled();
+        deadlines.pass(1000);
+      }
+      return seconds;
+    };
+    return { session, closedAfter };
+  };
+  for (const [every, from, to] of [[1, 30, 32], [2, 30, 32], [0, 2, 4], [10, 2, 4]] as const) {
+    const { session, closedAfter } = await leave();
+    const seconds = await closedAfter(every);
+    assert.ok(seconds >= from && seconds <= to, `every ${every} s: closed after ${seconds} s`);
+    await session.done;
+  }
+  const { session, closedAfter } = await leave();
+  session.drain();
+  const seconds = await closedAfter(1);
+  assert.ok(seconds <= 4, `drained: closed after ${seconds} s`);
+});
+
+/** A clock that the test moves. */
+class SteppedDeadlines extends Deadlines {
+  readonly #watched: Deadline[] = [];
+
+  override watch(): Deadline {
+    const deadline = new Deadline(this, () => {});
+    this.#watched.push(deadline);
+    return deadline;
+  }
+
+  pass(ms: number): void {
+    this.now += ms;
+    for (const deadline of this.#watched) deadline.expireIfDue();
+  }
+}
 
 /** Asks for a password that is checked where `u` says one. */
 const LOGIN: RouteRules = {

@@ -1,5 +1,5 @@
 /** Generous, as the machine may be busy: it only turns a hang into a failure. */
-export const DEADLINE_MS = 60_000;
+export const DEADLINE_MS = 30_000;
 
 /**
  * The same for what a whole program is waited for: to start the proxy takes two seconds of a
@@ -10,7 +10,7 @@ export const PROGRAM_MS = 120_000;
 /**
  * The promise's outcome, or a failure that says what was awaited.
  *
- * @param what ends the sentence "Waited 60 s for ..."
+ * @param what ends the sentence "Waited 30 s for ..."
  */
 export async function within<T>(
   promise: Promise<T>,

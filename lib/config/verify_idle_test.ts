@@ -56,7 +56,7 @@ Deno.test("verifyConfig() warns of what nothing in a backend goes by", () => {
     const found = warningsOf({ backends: `{ a: { ${keys} } }` });
     assert.equal(found.length, expected.length, keys);
     for (const [index, message] of expected.entries()) {
-      assert.ok(found[index]?.startsWith(`warning ${message}`), found[index]);
+      assert.ok(found[index]?.startsWith(`warning ${message}`), `${keys}: ${found[index]}`);
     }
   }
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { startBackend, startEcho, startHttp, type TestBackend } from "./support/backends.ts";
+import { startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
 import { eventually } from "./support/deadline.ts";
 import {
@@ -48,7 +49,12 @@ for (const engine of ENGINES) {
       (request) => encodeAnswer(request.target),
       { brokenOff: true },
     );
-    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    await using proxy = await startConfigured({
+      engine,
+      backends: { default: backend.address },
+      // each waits for the handshakes of all
+      settings: { timeouts: { handshake: "2m", header: "2m", keep_alive: "2m" } },
+    });
     const before = await filesAtRest(proxy, backend);
     const clients = await Promise.all(
       Array.from({ length: 500 }, () => connectTls(proxy.port)),

@@ -244,7 +244,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     this.#isUnread = true;
     // who has not asked in time has not asked
     if (error.code !== "header_timeout") this.#served++;
-    this.#leave(answer, isSlow(error) ? SLOW_LINGER_MS : LINGER_MS);
+    this.#leave(answer, lingerBehind(error));
     const { client } = this;
     const bytesOut = answer.length;
     this.#options.observe(
@@ -549,7 +549,8 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   }
 }
 
-/** Whether a client was given up for being too slow. */
-function isSlow({ code }: ProxyError): boolean {
-  return code === "header_timeout" || code === "body_timeout";
+/** For how long a client may go on sending that is told this in the place of an answer. */
+function lingerBehind({ code }: ProxyError): number {
+  if (code === "header_timeout") return SLOW_LINGER_MS;
+  return code === "body_too_large" ? MAX_LINGER_MS : LINGER_MS;
 }

@@ -122,36 +122,49 @@ Deno.test("servePlain() waits for a request where one was read before its turn c
 const LOGGING_IN = ["Authorization: Basic dTpw"];
 
 Deno.test("servePlain() lets a client send its body to the end behind an answer", async () => {
-  const leave = async () => {
-    const client = new ScriptedConnection();
-    const deadlines = new SteppedDeadlines();
-    const session = servePlain(client, { ...options(POLICY), deadlines });
-    client.push(fromLatin1("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n"));
-    await settled();
-    assert.match(client.sentText, /\r\nConnection: close\r\n\r\nx$/);
-    /** Seconds until it is closed, with a piece of the body every so often; 60 where it is not. */
-    const closedAfter = async (every: number) => {
-      let seconds = 0;
-      for (; seconds < 60 && !client.closed; seconds++) {
-        if (every > 0 && seconds % every === 0) client.push(fromLatin1("y"));
-        await settled();
-        deadlines.pass(1000);
-      }
-      return seconds;
-    };
-    return { session, closedAfter };
-  };
   for (const [every, from, to] of [[1, 30, 32], [2, 30, 32], [0, 2, 4], [10, 2, 4]] as const) {
-    const { session, closedAfter } = await leave();
+    const { session, client, closedAfter } = await answered();
+    assert.match(client.sentText, /\r\nConnection: close\r\n\r\nx$/);
     const seconds = await closedAfter(every);
     assert.ok(seconds >= from && seconds <= to, `every ${every} s: closed after ${seconds} s`);
     await session.done;
   }
-  const { session, closedAfter } = await leave();
+  const { session, closedAfter } = await answered();
   session.drain();
   const seconds = await closedAfter(1);
   assert.ok(seconds <= 4, `drained: closed after ${seconds} s`);
 });
+
+Deno.test("servePlain() does so behind the answer that the body is too large", async () => {
+  const small = { ...POLICY, limits: { ...POLICY.limits, body: 999 } };
+  for (const [policy, length, from, to] of [[small, "1000", 30, 32], [small, "x", 2, 4]] as const) {
+    const { session, client, closedAfter } = await answered(policy, length);
+    assert.match(client.sentText, length === "x" ? /^HTTP\/1\.1 400 / : /^HTTP\/1\.1 413 /);
+    const seconds = await closedAfter(1);
+    assert.ok(seconds >= from && seconds <= to, `${length}: closed after ${seconds} s`);
+    await session.done;
+  }
+});
+
+/** A connection whose request was answered before any of its body came. */
+async function answered(policy = POLICY, length = "1000") {
+  const client = new ScriptedConnection();
+  const deadlines = new SteppedDeadlines();
+  const session = servePlain(client, { ...options(policy), deadlines });
+  client.push(fromLatin1(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`));
+  await settled();
+  /** Seconds until it is closed, with a piece of the body every so often; 60 where it is not. */
+  const closedAfter = async (every: number) => {
+    let seconds = 0;
+    for (; seconds < 60 && !client.closed; seconds++) {
+      if (every > 0 && seconds % every === 0) client.push(fromLatin1("y"));
+      await settled();
+      deadlines.pass(1000);
+    }
+    return seconds;
+  };
+  return { session, client, closedAfter };
+}
 
 /** A clock that the test moves. */
 class SteppedDeadlines extends Deadlines {

@@ -118,6 +118,8 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   /** For how long it may go on sending once it has been told the end, and since when it has been. */
   #lingerMs = LINGER_MS;
   #toldAt: number | undefined;
+  /** Whether so little of a body came that it is not waited for any more. */
+  #isLate = false;
   /** What was being read when the client switched protocols. */
   #pending: PromiseWithResolvers<Uint8Array | undefined> | undefined;
 
@@ -139,7 +141,10 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     this.#body = new RequestBody(this.#input, {
       deadline: this.#readDeadline,
       reader: this.#service.exchange,
-      onLate: (error) => this.#try(() => this.#body.fail(error)),
+      onLate: (error) => {
+        this.#isLate = true;
+        this.#try(() => this.#body.fail(error));
+      },
     });
   }
 
@@ -430,7 +435,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     this.#input.isLent = !settled;
     if (!this.#goesOn) {
       this.#isUnread = this.#mayBeSending;
-      return this.#leave(NO_BYTES, this.#isRead ? LINGER_MS : MAX_LINGER_MS);
+      return this.#leave(NO_BYTES, this.#isRead || this.#isLate ? LINGER_MS : MAX_LINGER_MS);
     }
     this.#move("next");
     this.#input.rest();

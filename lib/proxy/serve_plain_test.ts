@@ -3,12 +3,14 @@ import { setImmediate } from "node:timers";
 import { fromLatin1 } from "../../tests/support/connection.ts";
 import { encodeRequest } from "../../tests/support/http.ts";
 import { ScriptedConnection } from "../../tests/support/scripted_connection.ts";
-import { ScriptedDeadlines } from "../../tests/support/scripted_exchange.ts";
+import { ScriptedDeadlines, ScriptedServer } from "../../tests/support/scripted_exchange.ts";
 import { scriptedPolicy, scriptedRules } from "../../tests/support/scripted_policy.ts";
 import { settled } from "../../tests/support/settled.ts";
 import { Live } from "../core/live.ts";
 import { Deadline, Deadlines } from "../io/deadlines.ts";
 import { afterRequest } from "../io/turns.ts";
+import type { Backend } from "../upstream/backend.ts";
+import type { Server } from "../upstream/server.ts";
 import type { HttpSessionOptions } from "./http_session.ts";
 import { Passwords } from "./passwords.ts";
 import type { Policy } from "./policy.ts";
@@ -146,7 +148,26 @@ Deno.test("servePlain() does so behind the answer that the body is too large", a
   }
 });
 
-/** A connection whose request was answered before any of its body came. */
+Deno.test("servePlain() waits no longer behind the answer that the body has come too slowly", async () => {
+  const stream = new ScriptedServer();
+  const server = {
+    streamsFor: () => ({ take: () => stream }),
+    leave: () => {},
+  } as unknown as Server;
+  const backend = { name: "b", claim: () => server } as unknown as Backend;
+  const policy = scriptedPolicy({ action: { kind: "backend", backend } }, { bodyIdle: 5_000 });
+  const { session, client, deadlines, closedAfter } = await answered(policy);
+  // the server has the head
+  for (const { play } of stream.actions().slice(0, 1)) play();
+  deadlines.pass(6_000);
+  await settled();
+  assert.match(client.sentText, /^HTTP\/1\.1 408 /);
+  const seconds = await closedAfter(1);
+  assert.ok(seconds <= 4, `closed after ${seconds} s`);
+  await session.done;
+});
+
+/** A connection whose request was answered before any of its body came, unless by a server. */
 async function answered(policy = POLICY, length = "1000") {
   const client = new ScriptedConnection();
   const deadlines = new SteppedDeadlines();
@@ -163,7 +184,7 @@ async function answered(policy = POLICY, length = "1000") {
     }
     return seconds;
   };
-  return { session, client, closedAfter };
+  return { session, client, deadlines, closedAfter };
 }
 
 /** A clock that the test moves. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Redis } from "../lib/cluster/redis.ts";
+import { testCertificates } from "./support/certificates.ts";
 import { within } from "./support/deadline.ts";
 import { startRedis } from "./support/redis.ts";
 
@@ -47,14 +48,41 @@ Deno.test("a Redis whose connections have gone without a word is connected to an
   assert.equal(await within(message.promise, "a message"), "told");
 });
 
+Deno.test("a Redis that is left while it is connected to is not connected to", async () => {
+  await using server = await startRedis({ tls: true });
+  const { ca } = await testCertificates();
+  const held = Promise.withResolvers<void>();
+  await using way = startWay(server.address, held.promise);
+  const told: string[] = [];
+  const redis = new Redis({
+    ...{ host: "127.0.0.1", port: way.port, tls: true, ca: await Deno.readTextFile(ca) },
+    ...{ password: undefined, prefix: "test:" },
+  }, (state) => void told.push(state));
+  const opening = redis.open();
+  await way.begun;
+  redis[Symbol.dispose]();
+  // the handshake goes on only now
+  held.resolve();
+  await within(way.gone, "the connection to end");
+  await opening;
+  assert.deepEqual(told, []);
+});
+
 interface Way extends AsyncDisposable {
   readonly port: number;
+  /** Settles when the first connection has come, and when it has gone. */
+  readonly begun: Promise<void>;
+  readonly gone: Promise<void>;
   /** Has nothing more come through on the connections of now, which stay open. */
   lose(): void;
 }
 
-/** A way to a server that may lose connections, as a firewall does or a machine that is gone. */
-function startWay(address: string): Way {
+/**
+ * A way to a server that may lose connections, as a firewall does or a machine that is gone.
+ *
+ * @param held what the first waits for before it is led on
+ */
+function startWay(address: string, held = Promise.resolve()): Way {
   const [hostname = "", port] = address.split(":");
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const open = new Set<Deno.Conn>();
@@ -71,15 +99,21 @@ function startWay(address: string): Way {
     for (const one of [from, to]) if (open.delete(one)) one.close();
   };
   const carried: Promise<void>[] = [];
+  const [begun, gone] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const accepting = (async () => {
     for await (const client of listener) {
+      begun.resolve();
+      await held;
       const server = await Deno.connect({ hostname, port: Number(port) });
       open.add(client).add(server);
-      carried.push(carry(client, server, client), carry(server, client, client));
+      const both = [carry(client, server, client), carry(server, client, client)];
+      carried.push(...both);
+      Promise.all(both).then(() => gone.resolve());
     }
   })();
   return {
     port: listener.addr.port,
+    ...{ begun: begun.promise, gone: gone.promise },
     lose: () => open.forEach((one) => void lost.add(one)),
     async [Symbol.asyncDispose]() {
       listener.close();

@@ -100,6 +100,8 @@ export class Redis implements Disposable {
         // one that was left says nothing of those in its place
         if (this.#client === client) this.#turn("down", messageOf(error));
       });
+      // one that was left while it connected is there nevertheless
+      one.on("connect", () => this.#client !== client && one.destroy());
       one.on("ready", () => void this.#arrived());
     }
     for (const event of ["ready", "error"]) subscriber.once(event, () => first.resolve());
@@ -215,13 +217,14 @@ export class Redis implements Disposable {
   }
 
   #turn(state: "up" | "down", reason: string): void {
-    if (state === this.#state) return;
+    const library = this.#library;
+    // one that is closed tells nothing
+    if (state === this.#state || library === undefined) return;
     // to be there at the start is no news
     const isNews = state === "down" || this.#state !== undefined;
     this.#state = state;
     clearInterval(this.#again);
-    const library = this.#library;
-    if (state === "down" && library !== undefined) {
+    if (state === "down") {
       this.#again = setInterval(() => void this.#connect(library), ANEW_MS);
     }
     if (isNews) this.#onChange(state, reason);

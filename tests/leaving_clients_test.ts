@@ -3,7 +3,7 @@ import { NO_BYTES } from "../lib/io/buffer_pool.ts";
 import { startBackend, startEcho } from "./support/backends.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
-import { pause } from "./support/deadline.ts";
+import { pause, within } from "./support/deadline.ts";
 import { encodeRequest, readRequestHead } from "./support/http.ts";
 import { Http2Client } from "./support/http2_client.ts";
 import { opening } from "./support/http2_frames.ts";
@@ -162,7 +162,7 @@ Deno.test("a client that half-closed is not taken for gone by a proxy that has s
   proxy.signal("SIGSTOP");
   await pause(2_000);
   goOn.resolve();
-  await sent.promise;
+  await within(sent.promise, "the server to send to both");
   proxy.signal("SIGCONT");
   assert.match(await client.readRest(), /data: last\n\n\r\n0\r\n\r\n$/);
   const { ended, body } = await two.answer(1);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { startBackend, startHttp } from "./support/backends.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
-import { eventually, pause } from "./support/deadline.ts";
+import { eventually, pause, within } from "./support/deadline.ts";
 import {
   encodeAnswer,
   encodeRequest,
@@ -265,7 +265,7 @@ Deno.test("a request that may be sent but once meets no connection that has been
   for (let i = 0; i < 4; i++) {
     await client.write(encodeRequest("/", { method: "POST", fields: ["Content-Length: 0"] }));
     assert.equal((await readAnswer(client)).status, 200);
-    await ended.promise;
+    await within(ended.promise, "the server to end its connection");
     ended = Promise.withResolvers();
     await pause(50);
   }

@@ -4,7 +4,7 @@ import { Calm, Load } from "./chaos_load.ts";
 import { CHAOS_PROGRAMS, ChaosServer } from "./chaos_server.ts";
 import { generator, Trouble } from "./chaos_trouble.ts";
 import { type ConfiguredProxy, startConfigured } from "./configured_proxy.ts";
-import { eventually, pause, within } from "./deadline.ts";
+import { eventually, pause, PROGRAM_MS, within } from "./deadline.ts";
 
 export interface ChaosOptions {
   /** For how long things go wrong. */
@@ -41,7 +41,7 @@ export interface ChaosReport {
 
 /** Servers of each version of HTTP. */
 const SERVERS = 4;
-/** Requests that are to meet trouble at the least, however slow the machine is. */
+/** Requests that are to meet trouble at the least, however slow the machine is; none may come at all. */
 const LEAST_REQUESTS = 150;
 
 /** Runs a load over servers of both versions while they are made to fail. */
@@ -70,7 +70,8 @@ export async function runChaos({ seconds, seed, clients }: ChaosOptions): Promis
   const admin = await AdminPage.of(proxy);
   const trouble = new Trouble({ servers, proxies: [admin], calm, spread: 0, random });
   const end = performance.now() + seconds * 1_000;
-  while (performance.now() < end || load.requests < LEAST_REQUESTS) {
+  const isTooFew = () => load.requests < LEAST_REQUESTS && performance.now() < end + PROGRAM_MS;
+  while (performance.now() < end || isTooFew()) {
     await trouble.next();
     await pause(200 + 400 * random());
     if (half === 0 && performance.now() > end - seconds * 500) half = await proxy.memory();

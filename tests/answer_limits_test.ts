@@ -114,7 +114,7 @@ Deno.test("a server that takes a request behind its answer's head does not stand
 });
 
 /** Bytes of an upload that comes one by one. */
-const PIECES = 12;
+const PIECES = 16;
 
 Deno.test("ejection counts what says something of the server, and no answer of one request", async () => {
   await using a = await startFaulty("a");

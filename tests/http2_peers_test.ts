@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { HeaderDecoder } from "../lib/http2/hpack/decoder.ts";
 import { HeaderEncoder } from "../lib/http2/hpack/encoder.ts";
+import { startAnnounced } from "./support/announced_server.ts";
 import {
   askHttp2,
   type Http2TestServer,
@@ -8,8 +9,7 @@ import {
   startHttp2Server,
   type TestAnswer,
 } from "./support/http2_sockets.ts";
-import { Lines } from "./support/lines.ts";
-import { run, runOk, start } from "./support/tools.ts";
+import { run, runOk } from "./support/tools.ts";
 
 /** `lib/http2` beside other people's HTTP/2: each end of it, and HPACK both ways. */
 
@@ -148,9 +148,8 @@ Deno.test("servers of others answer what our client's end asks", async () => {
       ["/usr/bin/python3", "-c", PYTHON_SERVER],
     ] as const
   ) {
-    await using peer = start(tool, [flag, program]);
-    const lines = new Lines(peer.child.stdout);
-    const [, port] = await lines.first(/^port (\d+)/);
+    await using peer = await startAnnounced(tool, [flag, program]);
+    const { port } = new URL(`http://${peer.address}`);
     const body = new Uint8Array(100_000).fill(0x63);
     const answers = await askHttp2(Number(port), [
       { method: "GET", path: "/a", fields: [{ key: "x-own", value: "1" }] },

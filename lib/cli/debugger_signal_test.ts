@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { pause } from "../../tests/support/deadline.ts";
+import { pause, PROGRAM_MS } from "../../tests/support/deadline.ts";
 import { Lines } from "../../tests/support/lines.ts";
 
 const MODULE = import.meta.resolve("./debugger_signal.ts");
@@ -31,7 +31,7 @@ async function start(permissions: readonly string[]) {
     stderr: "piped",
   }).spawn();
   const [ready, says] = [new Lines(process.stdout), new Lines(process.stderr)];
-  await ready.first(/^ready$/);
+  await ready.first(/^ready$/, PROGRAM_MS);
   let isOver = false;
   /** Has it end, and gives what it has said. */
   const end = async () => {

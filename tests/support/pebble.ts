@@ -1,6 +1,6 @@
 import { unusedPort } from "./backends.ts";
 import { issueCertificate, testCertificates } from "./certificates.ts";
-import { eventually } from "./deadline.ts";
+import { eventually, PROGRAM_MS } from "./deadline.ts";
 import { Lines } from "./lines.ts";
 import { run, runOk, start } from "./tools.ts";
 
@@ -92,6 +92,7 @@ export async function startPebble(options: PebbleOptions = {}): Promise<Pebble> 
         async () =>
           (await run("curl", ["-s", "--cacert", ca, pebble.directory])).code === 0 || undefined,
         () => `pebble to answer: ${log?.text}`,
+        PROGRAM_MS,
       );
     },
     async stop() {

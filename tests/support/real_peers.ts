@@ -1,5 +1,5 @@
 import { unusedPort } from "./backends.ts";
-import { eventually } from "./deadline.ts";
+import { eventually, PROGRAM_MS } from "./deadline.ts";
 import { Lines } from "./lines.ts";
 import { start, type Tool } from "./tools.ts";
 
@@ -98,10 +98,14 @@ async function startPeer({ tool, file, args, config }: Peer): Promise<RealPeer> 
   try {
     let over = false;
     running.child.status.then(() => over = true);
-    await eventually(async () => {
-      if (over) throw new Error(`${tool} ended:\n${says.text}`);
-      return await listens(port) || undefined;
-    }, () => `${tool} to listen:\n${says.text}`);
+    await eventually(
+      async () => {
+        if (over) throw new Error(`${tool} ended:\n${says.text}`);
+        return await listens(port) || undefined;
+      },
+      () => `${tool} to listen:\n${says.text}`,
+      PROGRAM_MS,
+    );
   } catch (error) {
     await dispose();
     throw error;

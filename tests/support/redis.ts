@@ -1,5 +1,6 @@
 import { unusedPort } from "./backends.ts";
 import { issueCertificate, testCertificates } from "./certificates.ts";
+import { PROGRAM_MS } from "./deadline.ts";
 import { Lines } from "./lines.ts";
 import { type RunningTool, runOk, start } from "./tools.ts";
 
@@ -46,7 +47,7 @@ export async function startRedis(
       ]);
       const lines = new Lines(redis.child.stdout);
       running = { redis, lines };
-      await lines.first(/Ready to accept connections/);
+      await lines.first(/Ready to accept connections/, PROGRAM_MS);
     },
     async stop() {
       await running?.redis[Symbol.asyncDispose]();

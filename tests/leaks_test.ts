@@ -11,6 +11,7 @@ import {
   readRequestHead,
 } from "./support/http.ts";
 import { CLIENT_LEAVES, sending, type Way, WAYS } from "./support/leaving_clients.ts";
+import { openFilesAtRest } from "./support/open_files.ts";
 import { ENGINES, type ProxyProcess, startProxyFor } from "./support/start_proxy.ts";
 import { connectTls } from "./support/tls_client.ts";
 
@@ -169,15 +170,7 @@ async function filesAtRest(
 ): Promise<number> {
   await use();
   backend.dropAll();
-  let last = -1;
-  let same = 0;
-  // at rest when it stays as it is; one look more could be before it has seen what was dropped
-  return await eventually(async () => {
-    const now = await proxy.openFiles();
-    same = now === last ? same + 1 : 0;
-    last = now;
-    return same === 10 ? now : undefined;
-  }, "the proxy to come to rest");
+  return await openFilesAtRest(proxy);
 }
 
 /** Sees to it that the proxy gets back to where it was, and still serves. */

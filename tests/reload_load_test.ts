@@ -5,7 +5,8 @@ import { startNamed } from "./support/backends.ts";
 import { certificateYaml, ConfigFile } from "./support/config_file.ts";
 import { reload } from "./support/configured_proxy.ts";
 import { eventually } from "./support/deadline.ts";
-import { ENGINES, type ProxyProcess } from "./support/start_proxy.ts";
+import { openFilesAtRest } from "./support/open_files.ts";
+import { ENGINES } from "./support/start_proxy.ts";
 
 const MiB = 1024 * 1024;
 const RELOADS = 100;
@@ -54,8 +55,9 @@ Deno.test("100 reloads and 20 new certificates under load lose nothing and leave
     await reload(proxy);
   }
   await load.end();
+  // idle connections in the pool are no leak
   const dropAll = () => [one, two].forEach((backend) => backend.dropAll());
-  const before = { memory: await proxy.memory(), files: await filesAtRest(proxy, dropAll) };
+  const before = { memory: await proxy.memory(), files: await openFilesAtRest(proxy, dropAll) };
   const servedBefore = one.connections.length;
 
   const reloads = new Load(ports, given);
@@ -149,19 +151,4 @@ class Load {
     assert.deepEqual([status, body], [200, "one"]);
     this.asked++;
   }
-}
-
-/** How many files the proxy has open once nobody uses it. */
-function filesAtRest(proxy: ProxyProcess, dropAll: () => void): Promise<number> {
-  let last = -1;
-  let same = 0;
-  // at rest when it stays as it is; one look more could be before it has seen what was dropped
-  return eventually(async () => {
-    // idle connections in the pool are no leak
-    dropAll();
-    const now = await proxy.openFiles();
-    same = now === last ? same + 1 : 0;
-    last = now;
-    return same === 10 ? now : undefined;
-  }, "the proxy to come to rest");
 }

@@ -53,7 +53,7 @@ admin: { listen: "127.0.0.1:${admin}" }
     assert.equal(await asked("/readyz"), 503);
 
     for (const client of silent) client.close();
-    await within(serves(port), "the TLS listener", 10_000);
+    await within(serves(port), "the TLS listener");
     using plain = await connectTcp(redirect);
     await plain.write(encodeRequest("/"));
     assert.equal((await readAnswer(plain)).status, 308);

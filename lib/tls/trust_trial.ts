@@ -1,5 +1,4 @@
-import { messageOf } from "../core/errors.ts";
-import { TlsContext } from "./openssl/context.ts";
+import { type ClientContextOptions, TlsContext } from "./openssl/context.ts";
 import { openSsl, openSslUnavailable } from "./openssl/library.ts";
 import { readCrls } from "./openssl/pem_objects.ts";
 import { whyRefused } from "./openssl/trial.ts";
@@ -9,19 +8,18 @@ import type { ServerTls } from "./server_trust.ts";
 export function serverTlsRefusal(tls: ServerTls): string | undefined {
   const unavailable = openSslUnavailable();
   if (unavailable !== undefined) return `TLS to servers takes OpenSSL: ${unavailable}`;
-  try {
-    TlsContext.forClient({ ...tls, alpn: [] });
-    return undefined;
-  } catch (error) {
-    return messageOf(error);
-  }
+  return refusalOf(tls);
 }
 
 /** Why a certificate cannot be shown to servers; undefined where it can, and where nothing can tell. */
 export function shownRefusal(shown: NonNullable<ServerTls["shown"]>): string | undefined {
   if (openSslUnavailable() !== undefined) return undefined;
+  return refusalOf({ shown, ca: undefined, verify: false });
+}
+
+function refusalOf(tls: Omit<ClientContextOptions, "alpn">): string | undefined {
   try {
-    TlsContext.forClient({ shown, ca: undefined, verify: false, alpn: [] });
+    TlsContext.forClient({ ...tls, alpn: [] });
     return undefined;
   } catch (error) {
     return whyRefused(error);

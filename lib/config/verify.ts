@@ -40,12 +40,15 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...verifySticky(config),
     ...verifyHsts(config),
     ...verifyCluster(config),
-    ...verifyTcpRules(config).filter(({ path }) => says(path)),
-    ...verifyTcpRoutes(config).filter(({ path }) => says(path)),
-    ...rulesOfPassthrough(config).filter(({ path }) => says(path)),
-    ...serverKeysOfAnswers(config).filter(({ path }) => says(path)),
-    ...idleKeysOfChecks(config).filter(({ path }) => says(path)),
-    ...verifyIdleKeys(config).filter(({ path }) => says(path)),
+    // these are of keys that have a value also where the file is silent
+    ...[
+      ...verifyTcpRules(config),
+      ...verifyTcpRoutes(config),
+      ...rulesOfPassthrough(config),
+      ...serverKeysOfAnswers(config),
+      ...idleKeysOfChecks(config),
+      ...verifyIdleKeys(config),
+    ].filter(({ path }) => says(path)),
     ...idleServers(config),
     ...repeatedServers(config),
   ].filter((finding) => broken.length === 0 || stands(finding, broken))
@@ -379,29 +382,17 @@ const IDLE_CHECK_KEYS: Readonly<Record<string, readonly string[]>> = {
   grpc: ["method", "path", "expect", "body"],
 };
 
-/** And where there is none. */
-const CHECK_KEYS = [
-  ...["service", "method", "path", "host", "expect", "body"],
-  ...["interval", "fast_interval", "timeout", "rise", "fall"],
-];
-
 function idleKeysOfChecks({ backends }: Config): Finding[] {
-  return [...backends].flatMap(([name, { health: { type } }]) => {
-    const at = (key: string) => ["backends", name, "health", key];
-    if (type === "none") {
-      return CHECK_KEYS.map((key) =>
-        warning(at(key), `"${key}" means nothing where servers are not checked`)
-      );
-    }
-    return (IDLE_CHECK_KEYS[type] ?? []).map((key) =>
+  return [...backends].flatMap(([name, { health: { type } }]) =>
+    (IDLE_CHECK_KEYS[type] ?? []).map((key) =>
       warning(
-        at(key),
+        ["backends", name, "health", key],
         `"${key}" means nothing for ${
           type === "http" ? "an" : "a"
         } ${type} check, did you mean "type: ${key === "service" ? "grpc" : "http"}"?`,
       )
-    );
-  });
+    )
+  );
 }
 
 function idleServers({ backends }: Config): Finding[] {

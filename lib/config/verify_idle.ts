@@ -36,6 +36,15 @@ const IDLE_KEYS: readonly {
     where: "beside proxy_protocol: a connection is for one client, and is not kept",
   },
   {
+    section: "health",
+    keys: [
+      ...["service", "method", "path", "host", "expect", "body"],
+      ...["interval", "fast_interval", "timeout", "rise", "fall"],
+    ],
+    isIdle: ({ health: { type } }) => type === "none",
+    where: "where servers are not checked",
+  },
+  {
     section: "slow_start",
     isIdle: ({ balance }) => balance === "source_hash",
     where: "for source_hash, which would move clients to and fro",

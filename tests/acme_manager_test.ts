@@ -400,7 +400,7 @@ Deno.test("a CA that is down costs nothing but time", async () => {
   manager.manage(acme.settings, [["late.example.test"]]);
   // it may have asked by itself once more while the CA was starting
   const isObtained = () => acme.news.some(({ kind }) => kind === "obtained") || undefined;
-  await eventually(() => Promise.resolve(isObtained()), () => JSON.stringify(acme.news));
+  await eventually(isObtained, () => JSON.stringify(acme.news));
 });
 
 Deno.test("fifty certificates are got one after another", async () => {

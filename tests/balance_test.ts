@@ -63,7 +63,7 @@ Deno.test("least_connections avoids a server that is busy", async () => {
 });
 
 async function waitForRequest({ requests }: { requests: readonly unknown[] }): Promise<void> {
-  await eventually(() => Promise.resolve(requests.length > 0 || undefined), "a request");
+  await eventually(() => requests.length > 0 || undefined, "a request");
 }
 
 Deno.test("source_hash keeps a client at its server, and moves only who has to", async () => {
@@ -170,7 +170,7 @@ Deno.test("who waits for a server that was not tried yet holds nobody up", async
   await client.ask(7, "/");
   assert.equal((await client.get(9, "/")).status, 503);
   back.answerAll();
-  await eventually(() => Promise.resolve(back.requests.length > 1 || undefined), "its request");
+  await eventually(() => back.requests.length > 1 || undefined, "its request");
   back.answerAll();
   assert.equal((await client.answer(7)).body, "back");
   busy.answerAll();
@@ -192,7 +192,7 @@ Deno.test("who has left takes no room from those who wait for a place", async ()
   await client.ask(7, "/");
   slow.answerAll();
   assert.equal((await client.answer(1)).status, 200);
-  await eventually(() => Promise.resolve(slow.requests.length > 1 || undefined), "its request");
+  await eventually(() => slow.requests.length > 1 || undefined, "its request");
   slow.answerAll();
   assert.equal((await client.answer(7)).status, 200);
 });
@@ -244,7 +244,7 @@ Deno.test("who waits for a place is served though a reload makes the server anot
   await proxy.reload({ backends: { api: { ...api, slow_start: "1s" } } });
   slow.answerAll();
   assert.equal((await readAnswer(first)).status, 200);
-  await eventually(() => Promise.resolve(slow.requests.length > 1 || undefined), "its request");
+  await eventually(() => slow.requests.length > 1 || undefined, "its request");
   slow.answerAll();
   const statuses = (await Promise.all(answers)).map(({ status }) => status);
   assert.deepEqual(statuses.sort(), [200, 503]);
@@ -282,8 +282,7 @@ Deno.test("max_connections lets requests wait, in order, bounded in number and t
   assert.equal((await readAnswer(first)).status, 200);
   // one of those that wait has the place now, and then the other
   for (const count of [2, 3]) {
-    const its = () => Promise.resolve(slow.requests.length >= count || undefined);
-    await eventually(its, "the next request");
+    await eventually(() => slow.requests.length >= count || undefined, "the next request");
     assert.equal(slow.requests.length, count);
     slow.answerAll();
   }
@@ -293,7 +292,7 @@ Deno.test("max_connections lets requests wait, in order, bounded in number and t
 
   await proxy.reload({ backends: { api: api("700ms") }, settings });
   await first.write(encodeRequest("/5"));
-  await eventually(() => Promise.resolve(slow.requests.length > 3 || undefined), "a request");
+  await eventually(() => slow.requests.length > 3 || undefined, "a request");
   assert.deepEqual(await askAll(proxy.port, 1), ["503"]);
   await proxy.log.first(/ status=503 .*error=overloaded reason="No server was free for 0\.7 s"/);
   assert.equal(slow.requests.length, 4);

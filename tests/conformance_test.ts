@@ -562,7 +562,7 @@ for (const engine of ENGINES) {
       if (length > 0) await client.write(clientHello().subarray(0, length));
       return client;
     }));
-    const areAllLate = () => Promise.resolve(failures.length >= PREFIXES.length || undefined);
+    const areAllLate = () => failures.length >= PREFIXES.length || undefined;
     await eventually(areAllLate, "the handshakes to fail");
     // timers of two clocks may disagree by a little
     assert.ok(failedAt - started > limit - 50);

@@ -55,7 +55,7 @@ Deno.test("dns: servers follow the addresses of their name", async () => {
   for (const answers of [undefined, { a: [], aaaa: [] }]) {
     names.answers = answers;
     const asked = names.questions;
-    await eventually(() => Promise.resolve(names.questions > asked + 6 || undefined), "questions");
+    await eventually(() => names.questions > asked + 6 || undefined, "questions");
     assert.deepEqual(await placesOf(3), [B, B, B]);
   }
   assert.equal(proxy.log.matching(/ warning resolve failed .* kept=1 /).length, 1, "once");
@@ -90,7 +90,7 @@ Deno.test("dns: who waits for a place has that of a server that comes", async ()
   await using proxy = await startConfigured({ backends: { api }, settings: { workers: 1 } });
   using first = await connectTls(proxy.port);
   await first.write(encodeRequest("/"));
-  await eventually(() => Promise.resolve(busy.requests.length > 0 || undefined), "a request");
+  await eventually(() => busy.requests.length > 0 || undefined, "a request");
   const second = askAll(proxy.port, 1);
   await pause(300);
   names.answers = { a: [A, B], aaaa: [] };
@@ -133,7 +133,7 @@ Deno.test("dns: what checks find holds for workers that find a server at another
   await proxy.log.first(/ server down /);
   names.answers = { a: [A, B], aaaa: [] };
   const asked = names.questions;
-  await eventually(() => Promise.resolve(names.questions > asked + 12 || undefined), "questions");
+  await eventually(() => names.questions > asked + 12 || undefined, "questions");
   await becomes(`${A},${A}`);
 
   // one of them does not, and finds it anew, and well
@@ -182,7 +182,7 @@ Deno.test("dns: servers are looked up in the system's way, and checked one by on
   };
   await using proxy = await startConfigured({ backends: { api } });
   assert.deepEqual(await askAll(proxy.port, 2), ["local", "local"]);
-  await eventually(() => Promise.resolve(local.checks.length > 1 || undefined), "checks");
+  await eventually(() => local.checks.length > 1 || undefined, "checks");
 });
 
 Deno.test("dns: servers lie in the networks that they may lie in", async () => {

@@ -925,7 +925,7 @@ Deno.test("a connection that breaks off takes its requests with it", async () =>
   client.connection.close();
   await backend.allGone();
   await eventually(
-    () => Promise.resolve(proxy.log.matching(/error=client_gone/).length === 3 || undefined),
+    () => proxy.log.matching(/error=client_gone/).length === 3 || undefined,
     "three lines",
   );
 });

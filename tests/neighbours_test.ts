@@ -136,7 +136,7 @@ for (const engine of ENGINES) {
       const before = asked.length;
       using client = (await connectNodeTls(proxy.port)).connection;
       await client.write(encodeRequest("/slow"));
-      await eventually(() => Promise.resolve(asked.length > before || undefined), "it to be asked");
+      await eventually(() => asked.length > before || undefined, "it to be asked");
       if (leave === "end") await client.end();
       else client[leave]();
       // its place is free for the next

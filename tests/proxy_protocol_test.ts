@@ -67,7 +67,7 @@ for (const version of [1, 2] as const) {
     const health = { type: "http", ...FAST_CHECKS };
     const api = { servers: [backend.address], proxy_protocol, health };
     await using proxy = await startConfigured({ backends: { api } });
-    await eventually(() => Promise.resolve(headers.length > 1 || undefined), "two checks");
+    await eventually(() => headers.length > 1 || undefined, "two checks");
     assert.equal(headers[0]?.command, version === 1 ? "PROXY" : "LOCAL");
     assert.equal(headers[0].source, undefined);
     assert.equal(proxy.log.matching(/ server down /).length, 0);

@@ -122,7 +122,7 @@ class Load {
   }
 
   async end(): Promise<void> {
-    const enough = eventually(() => Promise.resolve(this.asked >= 400 || undefined), "a load");
+    const enough = eventually(() => this.asked >= 400 || undefined, "a load");
     enough.catch(() => {});
     await Promise.race([enough, this.#clients]);
     this.#asking = false;

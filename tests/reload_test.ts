@@ -138,7 +138,7 @@ for (const engine of ENGINES) {
     await file.write(yaml({ listeners, backends: { next: next.address } }));
     assert.match(await reload(proxy), /1 backend removed and draining, /);
     await eventually(
-      () => Promise.resolve(old.open === 1 || undefined),
+      () => old.open === 1 || undefined,
       "the idle connection to be closed",
     );
     answer.resolve();
@@ -435,7 +435,7 @@ Deno.test("a listener that changes is opened anew on its address without a gap",
       "tls-proxy: reloaded (SIGHUP): 1 listener changed, 0 connections closed",
     );
   }
-  await eventually(() => Promise.resolve(asked > 20 || undefined), "requests to be made");
+  await eventually(() => asked > 20 || undefined, "requests to be made");
   asking = false;
   await clients;
   assert.equal((await askOver(client, LOCAL)).body, "one");

@@ -224,7 +224,7 @@ routes: [{ backend: app }]
     stderr: "piped",
   }).spawn();
   const says = new Lines(child.stderr);
-  const isAsked = () => Promise.resolve(names.questions > 0 || undefined);
+  const isAsked = () => names.questions > 0 || undefined;
   await eventually(isAsked, "its question", PROGRAM_MS);
   child.kill("SIGTERM");
   const { code } = await within(child.status, "the proxy's end");

@@ -31,7 +31,7 @@ for (const engine of ENGINES) {
     using client = await connectTls(proxy.port);
     await client.write("POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
     for (const [index, piece] of CHUNK.entries()) {
-      await eventually(() => Promise.resolve(got === index || undefined), `piece ${index}`);
+      await eventually(() => got === index || undefined, `piece ${index}`);
       await client.write(piece);
     }
     assert.equal((await readAnswer(client)).body, "whole");

@@ -258,7 +258,7 @@ Deno.test("a client waits for its server while that is busy, and nobody waits fo
   const fields = [`Cookie: ${(await clientsOf(proxy, 2)).get("slow")}`];
   using busy = await connectTls(proxy.port);
   await busy.write(encodeRequest("/slow", { fields }));
-  await eventually(() => Promise.resolve(waiting.length > 0 || undefined), "a busy server");
+  await eventually(() => waiting.length > 0 || undefined, "a busy server");
   using patient = await connectTls(proxy.port);
   await patient.write(encodeRequest("/patient", { fields }));
   for (let i = 0; i < 4; i++) assert.equal((await ask(urlOf(proxy))).body, "free");

@@ -90,7 +90,7 @@ for (const answers of [true, false]) {
     await within(pinged.promise, "a PING");
     if (answers) {
       // its answer ends the wait for it
-      const isOver = () => Promise.resolve(!time.isArmed || undefined);
+      const isOver = () => !time.isArmed || undefined;
       await eventually(isOver, "the end of the wait");
     }
     for (const { play } of time.actions()) play();
@@ -132,7 +132,7 @@ Deno.test("Http2Pool leaves a connection that falls silent behind the answer to 
     const other = await pool.open(ORIGIN, DIALING);
     await giveUpOne();
     await within(answered.promise, "a PING");
-    await eventually(() => Promise.resolve(!time.isArmed || undefined), "its answer");
+    await eventually(() => !time.isArmed || undefined, "its answer");
     ahead = 60_000;
     await giveUpOne();
     await within(again.promise, "another PING");

@@ -75,13 +75,13 @@ export async function startBackend(
     },
     async accepted(count) {
       await eventually(
-        () => Promise.resolve(connections.length >= count || undefined),
+        () => connections.length >= count || undefined,
         () => `${count} connections to the backend; there were ${connections.length}`,
       );
     },
     async allGone() {
       await eventually(
-        () => Promise.resolve(sockets.size === 0 || undefined),
+        () => sockets.size === 0 || undefined,
         () => `${sockets.size} connections of the backend to end`,
       );
     },

@@ -36,7 +36,7 @@ export async function within<T>(
  * of another process.
  */
 export async function eventually<T>(
-  look: () => Promise<T | undefined>,
+  look: () => T | undefined | Promise<T | undefined>,
   what: string | (() => string),
   ms: number = DEADLINE_MS,
 ): Promise<T> {

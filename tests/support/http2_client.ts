@@ -147,7 +147,7 @@ export class Http2Client implements Disposable {
 
   /** Waits until the proxy has closed the connection. */
   async untilClosed(): Promise<void> {
-    await eventually(() => Promise.resolve(this.closed || undefined), "the end of the connection");
+    await eventually(() => this.closed || undefined, "the end of the connection");
   }
 
   [Symbol.dispose](): void {

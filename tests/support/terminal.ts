@@ -34,7 +34,7 @@ export function startAtTerminal(
   return {
     async says(pattern) {
       await eventually(
-        () => Promise.resolve(pattern.test(text) || undefined),
+        () => pattern.test(text) || undefined,
         () => `${pattern} in\n${text}`,
         PROGRAM_MS,
       );

@@ -9,7 +9,7 @@ import { type Findings, groupsOf, isFor, Samples } from "./findings.ts";
 import { ALL_SETUPS, roundsOf, type Setup } from "./setup.ts";
 import { end, type Stable, start, startBackends, type Started } from "./start.ts";
 import { workloads } from "./workloads/all.ts";
-import type { Workload } from "./workloads/workload.ts";
+import { counted, type Workload } from "./workloads/workload.ts";
 
 /**
  * Runs every workload on every contender that can, in each round, so that whatever else the machine
@@ -98,7 +98,7 @@ class Bench {
       for (const workload of workloads) {
         const able = runners.filter(({ contender }) => isFor(contender.mode, workload));
         for (const runner of rotate(able, round)) {
-          await this.#turn(round, { workload, runner, isFirst: workload === workloads[0] });
+          await this.#turn(round, { workload, runner });
         }
       }
     }
@@ -110,7 +110,7 @@ class Bench {
   /** One workload on one contender; the round of number 0 is for warming up. */
   async #turn(
     round: number,
-    { workload, runner, isFirst }: { workload: Workload; runner: Runner; isFirst: boolean },
+    { workload, runner }: { workload: Workload; runner: Runner },
   ): Promise<void> {
     const { say } = this.#stable;
     if (workload.fresh && round !== 1) return;
@@ -121,10 +121,10 @@ class Bench {
     await this.#attempt(what, async () => {
       if (round === 0) {
         say(what);
-        for (let i = 0; i < (isFirst ? FIRST_WARM_UPS : 1); i++) {
-          await workload.warmUp(runner.subject);
-        }
-        return;
+        const { subject } = runner;
+        return await untilSteady(async () => {
+          return (await counted(subject, () => workload.warmUp(subject))).cpuMs;
+        });
       }
       const values = await this.#run(workload, runner);
       workload.measures.forEach((measure, index) => {
@@ -164,8 +164,24 @@ class Bench {
   }
 }
 
-/** Compilers take their time to find out what is worth their while. */
-const FIRST_WARM_UPS = 3;
+/**
+ * Does something again and again until it takes no less CPU: a compiler that works at run time takes
+ * a while to find out what is worth its while, and that is CPU of the process, too.
+ *
+ * @param once does it, and tells the CPU that it took
+ */
+export async function untilSteady(once: () => Promise<number>): Promise<void> {
+  let least = Infinity;
+  for (let i = 0; i < MOST_WARM_UPS; i++) {
+    const taken = await once();
+    if (taken > STILL_LESS * least) return;
+    least = taken;
+  }
+}
+
+const MOST_WARM_UPS = 8;
+/** Of what it took before. */
+const STILL_LESS = 0.95;
 
 /** Every round in another order, so that none always comes behind the same other. */
 function rotate<T>(things: readonly T[], by: number): readonly T[] {

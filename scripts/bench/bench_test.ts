@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { choose } from "./bench.ts";
+import { choose, untilSteady } from "./bench.ts";
 import { CONTENDERS } from "./peers/contenders.ts";
 import { Processes } from "./processes.ts";
 import { workloads } from "./workloads/all.ts";
@@ -41,4 +41,15 @@ Deno.test("each workload has a contender of every kind that is compared", () => 
 Deno.test("no two workloads have a measure of the same name", () => {
   const measures = all.flatMap(({ measures }) => named(measures));
   assert.equal(new Set(measures).size, measures.length);
+});
+
+Deno.test("untilSteady() goes on for as long as it takes less, and gives up at last", async () => {
+  const timesFor = async (taken: (time: number) => number) => {
+    let times = 0;
+    await untilSteady(() => Promise.resolve(taken(times++)));
+    return times;
+  };
+  assert.equal(await timesFor((time) => [68, 48, 32, 31, 20][time] ?? 0), 4);
+  assert.equal(await timesFor(() => 40), 2);
+  assert.equal(await timesFor((time) => 0.5 ** time), 8);
 });

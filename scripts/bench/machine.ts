@@ -38,7 +38,7 @@ export async function facts(
     ["versions", [...versions].map(([product, version]) => `${product} ${version}`).join(", ")],
     [
       "method",
-      `medians of ${rounds} rounds of ${requests} requests, in parentheses the ratio to ${BASELINES.http} or, where bytes are forwarded, ${BASELINES.tcp} (median of the rounds' ratios); ` +
+      `medians of ${rounds} rounds of ${requests} requests behind as many as it took to be warm, in parentheses the ratio to ${BASELINES.http} or, where bytes are forwarded, ${BASELINES.tcp} (median of the rounds' ratios); ` +
       "TLS 1.3, ECDSA P-256; CPU of the proxy's processes only, for a request while connections are open; " +
       (pinned ? "proxy on one core, load and backend on another" : "no process is tied to a core"),
     ],

@@ -14,7 +14,7 @@ export interface Workload {
   readonly ofBytes?: boolean;
   /** Whether it needs a contender that was started just now and has done nothing; in one round then. */
   readonly fresh: boolean;
-  /** Done before anything counts, more than once where the contender has just been started. */
+  /** Done before anything counts, until it takes no less CPU than before. */
   warmUp(subject: Subject): Promise<void>;
   /**
    * @returns a number for each of `measures`

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path/posix";
+import { AcmeStore } from "../lib/acme/store.ts";
 import { parseConfig } from "../lib/config/parse.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -48,6 +49,22 @@ Deno.test("every whole configuration in the documentation has no mistake", async
     }
   }
   assert.ok(found >= 2);
+});
+
+Deno.test("the folders that the README makes for certbot's files are a store", async () => {
+  const [, command] = /^sudo (install .+)$/m.exec(await read("README.md")) ?? [];
+  assert.ok(command !== undefined);
+  const folder = await Deno.makeTempDir({ prefix: "tls-proxy-docs-" });
+  try {
+    // as most users have it
+    const args = ["-c", `umask 022; ${command}`];
+    const { code } = await new Deno.Command("sh", { args, cwd: folder }).output();
+    assert.equal(code, 0);
+    await Deno.writeTextFile(`${folder}/acme/www.example.com/privkey.pem`, "");
+    await new AcmeStore(`${folder}/acme`).open();
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 function read(page: string): Promise<string> {

@@ -52,6 +52,9 @@ Deno.test("the Dockerfile is one, and copies what there is", async () => {
   const [, version = ""] = /deno@(\d+\.\d+\.\d+)/.exec(ci) ?? [];
   assert.match(text, new RegExp(`^FROM denoland/deno:bin-${RegExp.escape(version)} AS deno$`, "m"));
   assert.match(text, /^USER (?!0\b)\d+:\d+$/m);
+  // the smallest of Debian's images has neither
+  const [, packages = ""] = /--no-install-recommends (.+) && /.exec(text) ?? [];
+  assert.deepEqual(packages.split(" ").sort(), ["ca-certificates", "libssl3"]);
 });
 
 Deno.test("Kubernetes takes the manifests, and they fit together", async () => {

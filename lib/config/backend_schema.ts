@@ -134,10 +134,10 @@ const health = camelKeys(z.strictObject({
 );
 
 const ejection = camelKeys(z.strictObject({
-  failures: count("Failed requests in a row that take a server out; 0 never does", {
-    least: 0,
-    byDefault: 5,
-  }),
+  failures: count(
+    "Failed requests in a row that take a server out, as one that is refused does at once; 0 never does",
+    { least: 0, byDefault: 5 },
+  ),
   time: duration("For how long; each time that follows lasts as much longer", "10s"),
   max_time: duration("At the most", "5m"),
   min_healthy: z.int().min(0).max(100).default(50).meta({

@@ -79,9 +79,17 @@ Deno.test("the deno engine says what it does worse without the C library", async
   );
 });
 
+Deno.test("who may not call OpenSSL is told which package brings it, as nobody may where there is none", async () => {
+  await using config = await configFile("auto", { backend: "127.0.0.1:9" });
+  const granted = ["--no-prompt", "--ignore-env", "--allow-net", "--allow-read"];
+  await using proxy = await startProxy(["--config", config.path], { granted });
+  const [, why = ""] = await proxy.says.first(/: listening on .*: tcp, deno engine \((.*)\)$/);
+  assert.match(why, /^the permission to call OpenSSL 3 is not given: .* package .*(?:libssl3|@3)/);
+});
+
 /** A configuration in tcp mode, as a file. */
 async function configFile(
-  engine: EngineName,
+  engine: EngineName | "auto",
   { backend, tls = "", more = "" }: { backend: string; tls?: string; more?: string },
 ): Promise<{ path: string } & AsyncDisposable> {
   const { ec } = await testCertificates();

@@ -50,13 +50,17 @@ function tryToOpen(): OpenSsl | ProxyError {
   if (places.length === 0) {
     return unavailable(`OpenSSL 3 is not looked for on ${Deno.build.target}`);
   }
-  if (allowed.length === 0) return unavailable("the permission to call OpenSSL 3 is not given");
+  if (allowed.length === 0) return unavailable(NOT_GRANTED);
   for (const place of allowed) {
     const libraries = openAt(place);
     if (libraries !== undefined) return prepare(libraries, whole);
   }
   return unavailable(`OpenSSL 3 is not installed: the package is ${packageOfLibrary()}`);
 }
+
+/** Nobody is granted what is not there, and this process may not look whether it is. */
+const NOT_GRANTED = "the permission to call OpenSSL 3 is not given: it is granted where the " +
+  `package is installed, ${packageOfLibrary()}`;
 
 function unavailable(why: string): ProxyError {
   return new ProxyError("unavailable", why);

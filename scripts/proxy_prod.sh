@@ -32,7 +32,8 @@ case "$#:${1-}" in
     exit 2
     ;;
 esac
-flags=$("$deno" run -q --no-prompt --no-remote --frozen --allow-read --ignore-env \
+# Traces are of the proxy: a collector that does not answer would keep it from starting.
+flags=$(OTEL_DENO=false "$deno" run -q --no-prompt --no-remote --frozen --allow-read --ignore-env \
   "$main" permissions "$@")
 
 # SIGUSR1 would have the runtime open its debugger. Blocked here, it stays blocked in every thread

@@ -83,6 +83,23 @@ routes: [{ backend: a, rate_limit: { requests: 1000/s, burst: 1000 } }]`);
   assert.deepEqual(task.log.matching(/NotCapable|Requires \w+ access|cluster down/), []);
 });
 
+Deno.test("proxy:prod serves before it has told a collector of traces anything", async () => {
+  await using collector = await startHttp();
+  const port = await unusedPort();
+  await using config = await ConfigFile.createWithSecret(yamlFor(port, "127.0.0.1:9"));
+  const task = startTask(["--config", config.path], {
+    OTEL_DENO: "true",
+    OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://${collector.address}`,
+    // only what a process that ends has left is sent as long as this takes
+    OTEL_METRIC_EXPORT_INTERVAL: "3600000",
+  });
+  await using cleanUp = new AsyncDisposableStack();
+  cleanUp.defer(() => task.end());
+  await task.says.first(/^tls-proxy: listening on /, PROGRAM_MS);
+  assert.equal(collector.requests.length, 0);
+});
+
 Deno.test("proxy:prod says how it is used", async () => {
   const task = startTask(["--help"]);
   const { code } = await within(task.child.status, "the task's end", PROGRAM_MS);
@@ -123,10 +140,11 @@ backends: { a: { servers: ["${server}"] } }
 routes: [{ backend: a }]`;
 }
 
-function startTask(args: readonly string[]) {
+function startTask(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["task", "-q", "proxy:prod", ...args],
     cwd: ROOT,
+    env,
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

@@ -1,5 +1,6 @@
 import type { AdminConfig } from "../config/config.ts";
 import { type Address, formatAddress } from "../core/address.ts";
+import { Live } from "../core/live.ts";
 import type { Staged } from "../core/staged.ts";
 import { ReservedDescriptors } from "../ports/descriptors.ts";
 import { cannotListen } from "../ports/shared_port.ts";
@@ -25,7 +26,6 @@ export class AdminService implements AsyncDisposable {
   readonly #monitor: Monitor;
   readonly #target: AdminTarget;
   #config: AdminConfig | undefined;
-  #access: AccessRules = { token: undefined, hosts: [] };
   #listening: Listening | undefined;
   /** For whoever asks while clients have all other descriptors. */
   readonly #reserved = new ReservedDescriptors();
@@ -50,12 +50,11 @@ export class AdminService implements AsyncDisposable {
     const access = config === undefined ? NO_ACCESS : await accessRules(config);
     const stays = config !== undefined && this.#config !== undefined &&
       formatAddress(config.listen) === formatAddress(this.#config.listen);
-    const fresh = config === undefined || stays ? undefined : this.#listen(config.listen);
+    const fresh = config === undefined || stays ? undefined : this.#listen(config.listen, access);
     return {
       commit: () => {
         this.#config = config;
-        this.#access = access;
-        if (stays) return;
+        if (stays) return this.#listening?.access.replace(access);
         this.#listening?.close();
         this.#listening = fresh;
       },
@@ -68,7 +67,9 @@ export class AdminService implements AsyncDisposable {
     await this.#listening?.close();
   }
 
-  #listen(address: Address): Listening {
+  /** @param rules its own: it is there before its configuration is in force */
+  #listen(address: Address, rules: AccessRules): Listening {
+    const access = new Live(rules);
     const stream = new EventStream();
     const history = new History(() => this.#monitor.totals);
     const actions = this.#actions(stream, history);
@@ -76,10 +77,11 @@ export class AdminService implements AsyncDisposable {
     try {
       const server = new AdminServer({
         address,
-        handle: (request) => serveAdmin(request, { access: this.#access, actions }),
+        handle: (request) => serveAdmin(request, { access: access.current, actions }),
         makeRoom: () => this.#reserved.give(),
       });
       return {
+        access,
         address: server.address,
         async close() {
           clearInterval(every);
@@ -143,6 +145,8 @@ export class AdminService implements AsyncDisposable {
 
 interface Listening {
   readonly address: Address;
+  /** Who may do what there. */
+  readonly access: Live<AccessRules>;
   close(): Promise<void>;
 }
 

@@ -232,6 +232,26 @@ Deno.test("SIGHUP waits for the key of a certificate that has just been replaced
   assert.equal((await ask(proxy.port, LOCAL)).fingerprint, await fingerprintOf(next));
 });
 
+Deno.test("a new certificate does not wait for a file that is not about certificates", async () => {
+  await using one = await startNamed("one");
+  await using file = await ConfigFile.create("");
+  await file.putCertificate("tls", ec);
+  await Deno.writeTextFile(`${file.folder}/token`, "0123456789abcdef");
+  await file.write(yaml({
+    certificates: ["{ cert: tls.crt, key: tls.key }"],
+    backends: { one: one.address },
+    more: `admin: { listen: "127.0.0.1:0", token_file: token }`,
+  }));
+  await using proxy = await file.start();
+  await Deno.remove(`${file.folder}/token`);
+  await file.putCertificate("tls", api);
+  await proxy.says.first(
+    /^tls-proxy: reloaded \(changed certificate files\): 1 certificate changed/,
+  );
+  assert.match(await reload(proxy), /^tls-proxy: not reloaded/);
+  await proxy.says.first(/:\d+:\d+: Cannot read the token of admin: /);
+});
+
 Deno.test("certificates of a Kubernetes Secret are reloaded when its ..data link is swapped", async () => {
   await using backend = await startNamed("one");
   await using file = await ConfigFile.create("");

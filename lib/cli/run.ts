@@ -346,10 +346,15 @@ async function applyAll(
   { app, log, monitor, admin, acme }: Reloadable,
 ): Promise<readonly string[]> {
   let changes: readonly string[] = [];
+  const { config } = next;
+  // a certificate that is new is not to wait for files that services have read for themselves
+  const services = config === app.loaded.config ? [] : [
+    () => log.prepare(config.log),
+    () => admin.prepare(config.admin),
+    () => acme.prepare(config),
+  ];
   const staged = await stageAll([
-    () => log.prepare(next.config.log),
-    () => admin.prepare(next.config.admin),
-    () => acme.prepare(next.config),
+    ...services,
     async () => {
       const prepared = await app.prepare(next);
       changes = prepared.changes;

@@ -197,6 +197,33 @@ Deno.test("dns: servers lie in the networks that they may lie in", async () => {
   await stopAll(servers);
 });
 
+Deno.test("dns: servers stay over a reload while their name cannot be looked up", async () => {
+  const servers = await startTogether([A, B]);
+  await using names = await startNameServer({ a: [A, B], aaaa: [] });
+  const config = (slowStart: string, networks: readonly string[] = []): ProxyConfig => ({
+    backends: {
+      api: {
+        servers: [`dns:api.test:${servers[0]?.port}`],
+        dns: { server: names.address, timeout: "1s", networks },
+        slow_start: slowStart,
+      },
+    },
+    settings: { workers: 2 },
+  });
+  await using proxy = await startConfigured(config("0s"));
+  assert.deepEqual((await askAll(proxy.port, 2)).toSorted(), [A, B]);
+  names.answers = undefined;
+  for (const [index, slowStart] of ["1ms", "2ms"].entries()) {
+    assert.match(await proxy.reload(config(slowStart)), /1 backend changed/);
+    await proxy.log.count(/ resolve failed backend=api name=\S+ kept=2 /, index + 1);
+    assert.deepEqual((await askAll(proxy.port, 2)).toSorted(), [A, B]);
+  }
+  // they may be what is to be left out from now on
+  await proxy.reload(config("2ms", [`${A}/32`]));
+  assert.deepEqual(await askAll(proxy.port, 1), ["502"]);
+  await stopAll(servers);
+});
+
 Deno.test("dns: servers that were never found are none, at once", async () => {
   await using names = await startNameServer(undefined);
   const api = { servers: ["dns:api.test:80"], dns: { server: names.address, timeout: "1s" } };

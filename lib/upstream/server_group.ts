@@ -14,6 +14,10 @@ export interface ServerGroupOptions {
   /** Milliseconds between two looks. */
   readonly interval: number;
   readonly newServer: (endpoint: TcpEndpoint) => Server;
+  /** By what it is looked up: where that is the same, the same is found. */
+  readonly source: string;
+  /** What was found last, by another in whose place this one comes. */
+  readonly known: readonly string[];
   readonly observe: Observer;
 }
 
@@ -24,6 +28,8 @@ export interface ServerGroupOptions {
  */
 export class ServerGroup {
   readonly #options: ServerGroupOptions;
+  /** What was found last. */
+  #addresses: readonly string[];
   #servers = new Map<string, Server>();
   #list: readonly Server[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -33,6 +39,16 @@ export class ServerGroup {
 
   constructor(options: ServerGroupOptions) {
     this.#options = options;
+    this.#addresses = options.known;
+  }
+
+  get source(): string {
+    return this.#options.source;
+  }
+
+  /** What was found last. */
+  get addresses(): readonly string[] {
+    return this.#addresses;
   }
 
   /** The servers of now; another array when they are others. */
@@ -59,10 +75,11 @@ export class ServerGroup {
       if (this.#stopped) return;
       this.#failing = false;
       // what nobody has answered for stays as it was
-      const kept = [...this.#servers.keys()].filter((host) => isIP(host) === unknown);
+      const kept = this.#addresses.filter((host) => isIP(host) === unknown);
       this.#replace([...new Set([...addresses, ...kept])].sort());
     } catch (error) {
       if (this.#stopped) return;
+      this.#replace(this.#addresses);
       if (!this.#failing) {
         observe({
           kind: "resolve_failed",
@@ -80,6 +97,7 @@ export class ServerGroup {
   #replace(addresses: readonly string[]): void {
     const { backend, name, newServer, observe } = this.#options;
     const before = this.#servers;
+    this.#addresses = addresses;
     const now = new Map<string, Server>();
     const added: Server[] = [];
     for (const host of addresses) {

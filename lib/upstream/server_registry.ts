@@ -144,15 +144,19 @@ export class ServerRegistry {
       room,
       server: (key) => keep(serverId(key), key.drains, () => server(key)),
       group: (key) =>
-        keep(groupId(key), key.drains, () =>
-          new ServerGroup({
+        keep(groupId(key), key.drains, () => {
+          const source = sourceOf(key);
+          return new ServerGroup({
             backend: key.backend,
             name: key.name,
             resolve: (host) => resolveName(host, key.resolve),
             interval: key.resolve.interval,
             newServer: (endpoint) => server({ ...key, endpoint, host: key.name.host }),
+            // a name that cannot be looked up just now has servers nevertheless
+            ...{ source, known: groupOf(before, source)?.addresses ?? [] },
             observe: this.#options.observe,
-          })),
+          });
+        }),
       ready: async () => {
         const groups = fresh().filter((kept) => kept instanceof ServerGroup);
         await Promise.all(groups.map((group) => group.start()));
@@ -248,6 +252,12 @@ function serversOf(kept: Kept): readonly Server[] {
   return kept instanceof ServerGroup ? kept.servers : [kept];
 }
 
+function groupOf(all: ReadonlyMap<string, Kept>, source: string): ServerGroup | undefined {
+  return [...all.values()].find((kept): kept is ServerGroup =>
+    kept instanceof ServerGroup && kept.source === source
+  );
+}
+
 function namedIn(all: ReadonlyMap<string, Kept>, { backend, server }: ServerName): Server[] {
   return [...all.values()].flatMap(serversOf)
     .filter((kept) => kept.backend === backend && kept.name === server);
@@ -279,6 +289,10 @@ function serverId({ backend, endpoint, settings, queue }: ServerKey): string {
 
 function groupId({ backend, name, settings, queue, resolve }: GroupKey): string {
   return JSON.stringify([backend, formatServerAddress(name), told(settings), queue, resolve]);
+}
+
+function sourceOf({ backend, name, resolve: { server, networks } }: GroupKey): string {
+  return JSON.stringify([backend, formatServerAddress(name), server, networks]);
 }
 
 /** Settings without what is nobody's business, such as keys. */

@@ -92,6 +92,7 @@ export class Backend {
     const server = this.#enter(client, claim);
     if (server !== undefined) return server;
     return this.#options.room.wait(() => this.#enter(client, claim), {
+      whose: this,
       choosy: claim?.kept !== undefined || (claim?.tries?.count ?? 0) > 0,
       onWait,
     });

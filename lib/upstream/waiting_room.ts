@@ -15,6 +15,8 @@ export interface WaitingRoomOptions {
 }
 
 export interface WaitOptions {
+  /** Whose servers it is for: those of a backend before a reload may be others than those of now. */
+  readonly whose?: unknown;
   /** Whether not every place will do, so that those behind need not wait for this one. */
   readonly choosy?: boolean;
   /** Called, before anybody is let in, with what ends a wait that is of no use any more. */
@@ -47,7 +49,7 @@ export class WaitingRoom {
    */
   wait<Place>(
     enter: () => Place | undefined,
-    { choosy = false, onWait }: WaitOptions = {},
+    { whose, choosy = false, onWait }: WaitOptions = {},
   ): Promise<Place> {
     const { max, timeout, deadlines, waiting } = this.#options;
     if (waiting.value >= max) {
@@ -56,6 +58,7 @@ export class WaitingRoom {
     return new Promise<Place>((resolve, reject) => {
       const waiter: Waiter = {
         deadline: deadlines.watch(),
+        whose,
         choosy,
         admit: () => {
           const place = enter();
@@ -90,7 +93,12 @@ export class WaitingRoom {
       try {
         if (waiter.admit()) this.#leave(waiter);
         else if (waiter.choosy) at++;
-        else return;
+        else {
+          const { whose } = waiter;
+          // who waits for the same servers goes behind
+          if (this.#waiting.at(-1)?.whose === whose) return;
+          at = this.#waiting.findIndex((other, index) => index > at && other.whose !== whose);
+        }
       } catch (error) {
         this.#refuse(waiter, asProxyError(error, "internal"));
       }
@@ -123,6 +131,7 @@ export class WaitingRoom {
 
 interface Waiter {
   readonly deadline: Deadline;
+  readonly whose: unknown;
   readonly choosy: boolean;
   /** @returns whether it got in */
   readonly admit: () => boolean;

@@ -43,6 +43,23 @@ Deno.test("WaitingRoom lets in others while somebody waits for a place of his ow
   assert.equal(waiting.size, 0);
 });
 
+Deno.test("WaitingRoom lets in who waits for other servers than those in front", async () => {
+  const { waiting } = room();
+  const places: Record<string, string[]> = { old: [], next: [] };
+  const wait = (whose: string) => waiting.wait(() => places[whose]?.shift(), { whose });
+  const [old, next] = [[wait("old"), wait("old")], [wait("next"), wait("next")]];
+  places["next"]?.push("a");
+  waiting.admit();
+  assert.equal(await next[0], "a");
+  assert.equal(waiting.size, 3);
+  places["old"]?.push("b", "c");
+  waiting.admit();
+  assert.deepEqual(await Promise.all(old), ["b", "c"]);
+  places["next"]?.push("d");
+  waiting.admit();
+  assert.equal(await next[1], "d");
+});
+
 Deno.test("WaitingRoom has room again for who gives up", async () => {
   const { waiting, free, wait } = room({ max: 2 });
   let giveUp = () => {};

@@ -225,6 +225,26 @@ for (const scheme of ["NTLM", "Negotiate"]) {
   });
 }
 
+Deno.test("a login leads to no server that a reload has taken away", async () => {
+  await using old = await startKnowing("NTLM");
+  await using next = await startKnowing("NTLM");
+  await using proxy = await startConfigured({ backends: { api: old.address } });
+  using ann = await connectTls(proxy.port);
+  const ask = async (...fields: string[]) => {
+    await ann.write(encodeRequest("/ann", { fields }));
+    return (await readAnswer(ann)).body;
+  };
+  const login = "Authorization: NTLM TlRMTVNTUAAB";
+  assert.deepEqual([await ask(login), await ask()], ["you are ann", "you are ann"]);
+  await proxy.reload({ backends: { api: old.address, other: next.address } });
+  assert.equal(await ask(), "you are ann");
+  await proxy.reload({ backends: { api: next.address } });
+  assert.equal(await ask(), "you are nobody");
+  assert.equal(await ask(login), "you are ann");
+  assert.equal(next.connections.length, 1);
+  await old.allGone();
+});
+
 Deno.test("what a server says of keeping connections is heeded", async () => {
   const served: number[] = [];
   await using backend = await startBackend(async (connection, index) => {

@@ -1,5 +1,6 @@
 import { asProxyError, type ProxyError } from "../core/errors.ts";
-import type { Claim } from "../upstream/backend.ts";
+import type { Backend, Claim } from "../upstream/backend.ts";
+import type { Pin } from "../upstream/pins.ts";
 import type { Server } from "../upstream/server.ts";
 import type { Seen, ServerStream } from "../upstream/server_stream.ts";
 import { Tries } from "../upstream/tries.ts";
@@ -95,9 +96,9 @@ export class ServerLease implements LeaseFacts {
   claim(order: LeaseOrder, now: number): void {
     this.#order = order;
     this.#claims++;
-    const { client, pins } = this.#client;
+    const { client } = this.#client;
     const { backend } = order;
-    const pin = pins.take(backend.name);
+    const pin = this.#pinOf(backend);
     if (pin !== undefined) {
       this.#isTied = true;
       // its client is known there: no other place would do
@@ -172,6 +173,16 @@ export class ServerLease implements LeaseFacts {
     this.stream = undefined;
     stream?.abort(error);
     this.#leavePlace();
+  }
+
+  /** A connection that knows its client; one to a server that a reload has taken away is closed. */
+  #pinOf(backend: Backend): Pin | undefined {
+    const { pins } = this.#client;
+    let pin = pins.take(backend.name);
+    for (; pin !== undefined && !backend.has(pin.server); pin = pins.take(backend.name)) {
+      pin.stream.abort();
+    }
+    return pin;
   }
 
   readonly #onWait = (giveUp: () => void): void => void (this.#giveUp = giveUp);

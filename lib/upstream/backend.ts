@@ -98,6 +98,11 @@ export class Backend {
     });
   }
 
+  /** Whether a server is one of its own, as it is now. */
+  has(server: Server): boolean {
+    return this.#members.current.all.some((member) => member.server === server);
+  }
+
   /**
    * A new connection to send requests on, to a server where a place was taken, which stays the
    * caller's.

@@ -64,6 +64,20 @@ Deno.test("a backend has limits of its own for answers' heads, and whoever meets
   assert.equal((await readAnswer(client)).status, 431);
 });
 
+Deno.test("limits for answers' heads hold on connections from before a reload, too", async () => {
+  await using server = await startFaulty("fine");
+  const config = (bytes: string) => ({
+    backends: { api: { servers: [server.address], limits: { header_bytes: bytes } } },
+  });
+  await using proxy = await startConfigured(config("16KiB"));
+  assert.deepEqual(await askAll(proxy.port, 1), ["fine"]);
+  await proxy.reload(config("64KiB"));
+  assert.equal((await ask(proxy.port, "/large")).body, "large");
+  assert.deepEqual(await askAll(proxy.port, 1), ["fine"]);
+  await proxy.reload(config("16KiB"));
+  assert.equal((await ask(proxy.port, "/large")).status, 502);
+});
+
 Deno.test("a backend has a limit of its own for answers that stand still", async () => {
   await using server = await startBackend(async (connection) => {
     await readRequest(connection);

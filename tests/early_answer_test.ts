@@ -33,6 +33,7 @@ Deno.test("an exchange keeps no connection alive while a part of the request is 
       proxyProtocol: undefined,
       tls: undefined,
       protocol: "http1",
+      limits,
     },
     load: OWN_COUNTERS.count("load"),
     checked: true,

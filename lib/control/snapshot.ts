@@ -125,6 +125,10 @@ function backendOptions(
   const { dns, queue, timeouts } = backend;
   const proxyProtocol = backend.proxyProtocol === "none" ? undefined : backend.proxyProtocol;
   const tls = serverTls(name, loaded);
+  const limits = {
+    headerBytes: backend.limits.headerBytes ?? config.limits.headerBytes,
+    headers: backend.limits.headers ?? config.limits.headers,
+  };
   const key = ({ address, checked, drain: drains }: ServerConfig) => ({
     backend: name,
     queue,
@@ -137,6 +141,7 @@ function backendOptions(
       protocol: backend.protocol,
       proxyProtocol,
       tls,
+      limits,
     },
   });
   return {
@@ -161,10 +166,7 @@ function backendOptions(
     sticky: backend.sticky && { ...backend.sticky, keys: stickyKeys },
     proxyProtocol,
     answerIdle: timeouts.idle ?? config.timeouts.bodyIdle,
-    limits: {
-      headerBytes: backend.limits.headerBytes ?? config.limits.headerBytes,
-      headers: backend.limits.headers ?? config.limits.headers,
-    },
+    limits,
   };
 }
 

@@ -4,6 +4,7 @@ import { type Endpoint, formatServerAddress } from "../core/endpoint.ts";
 import type { ProxyError } from "../core/errors.ts";
 import type { Observer, ServerState } from "../core/event.ts";
 import type { RequestFacts } from "../http/message.ts";
+import type { HeadLimits } from "../http1/request_decoder.ts";
 import type { ServerTls } from "../tls/server_trust.ts";
 import { TlsClient } from "../tls/tls_client.ts";
 import { isRefused } from "./dial.ts";
@@ -33,6 +34,8 @@ export interface ServerSettings {
   readonly tls: ServerTls | undefined;
   /** What requests are sent by; `auto` is what it chooses, which takes TLS. */
   readonly protocol: "http1" | "h2" | "auto";
+  /** On the heads of its answers; a connection to it has them for good. */
+  readonly limits: HeadLimits;
 }
 
 /** What a server is asked, how often, and what its answers lead to. */

@@ -24,6 +24,7 @@ const KEY: ServerKey = {
     proxyProtocol: undefined,
     tls: undefined,
     protocol: "http1",
+    limits: { headerBytes: 1024, headers: 10 },
   },
 };
 
@@ -63,6 +64,9 @@ const OTHERS: readonly [what: string, change: Partial<ServerKey>][] = [
   ["address", { endpoint: { kind: "tcp", host: "192.0.2.2", port: 80 } }],
   ["pool", { settings: { ...KEY.settings, pool: { maxIdle: 2, idleTimeout: 60_000 } } }],
   ["check", { settings: { ...KEY.settings, health: { ...HEALTH, fall: 4 } } }],
+  ["limit of answers", {
+    settings: { ...KEY.settings, limits: { headerBytes: 1024, headers: 11 } },
+  }],
   ["PROXY protocol", { settings: { ...KEY.settings, proxyProtocol: "v1" } }],
 ];
 

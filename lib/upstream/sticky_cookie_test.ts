@@ -25,6 +25,7 @@ function member(port: number): Member {
       proxyProtocol: undefined,
       tls: undefined,
       protocol: "http1",
+      limits: { headerBytes: 1024, headers: 10 },
     },
     ...{ load, deadlines, checked: false, observe: () => {} },
     room: new WaitingRoom({ max: 1, timeout: 1, deadlines, waiting, shared: false }),

@@ -16,7 +16,7 @@ import { nodeTransport, TestConnection } from "./support/connection.ts";
 import { eventually, within } from "./support/deadline.ts";
 import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
 import { Http2Client } from "./support/http2_client.ts";
-import { opening } from "./support/http2_frames.ts";
+import { data, opening } from "./support/http2_frames.ts";
 import { ENGINES } from "./support/start_proxy.ts";
 import { connectTcp, connectTls, connectTlsOver, openTcp } from "./support/tls_client.ts";
 
@@ -328,6 +328,32 @@ Deno.test("the configuration file is reloaded by itself where that is asked for"
   await proxy.says.count(pattern, 4);
   await file.write(yaml({ backends: second }));
   assert.match(await reload(proxy), /\(SIGHUP\): 1 route changed, 1 backend added, /);
+});
+
+Deno.test("a request by HTTP/2 goes by what was in force when it began, to its end", async () => {
+  await using one = await startHttp(({ body }) => encodeAnswer(body), { brokenOff: true });
+  const make = (more: string) => yaml({ backends: { one: one.address }, more });
+  const [before, after] = [
+    make("timeouts: { body_idle: 20m }\nlimits: { body_rate: 0 }"),
+    make("timeouts: { body_idle: 500ms }"),
+  ];
+  await using file = await ConfigFile.create(before);
+  await using proxy = await file.start();
+  const begin = async (client: Http2Client) => {
+    await client.ask(1, "/", { method: "POST", fields: [["content-length", "4"]], ended: false });
+    await client.send(data(1, "a", false));
+  };
+  using early = await Http2Client.connect(proxy.port);
+  await begin(early);
+  await one.accepted(1);
+  await file.write(after);
+  assert.match(await reload(proxy), /timeouts changed, limits changed/);
+  await early.send(data(1, "b", false));
+  using late = await Http2Client.connect(proxy.port);
+  await begin(late);
+  assert.equal((await late.answer(1)).status, 408);
+  await early.send(data(1, "cd", true));
+  assert.deepEqual([(await early.answer(1)).status, early.seen(1).body], [200, "abcd"]);
 });
 
 Deno.test("a reload that fails keeps the old configuration and says where it is wrong", async () => {

@@ -56,6 +56,8 @@ export class Http2Stream implements ClientStream {
   readonly #service: RequestService;
   readonly #inbox = new Inbox();
   #stream: Stream<Http2Stream> | undefined;
+  /** What the request goes by, whatever is in force by its end. */
+  #policy: Policy;
   #sentBefore = 0;
   #maxBody = Infinity;
   /** Why it is not to be served. */
@@ -88,6 +90,7 @@ export class Http2Stream implements ClientStream {
 
   constructor(home: StreamHome) {
     this.#home = home;
+    this.#policy = home.policy;
     this.client = home.identity.client;
     this.pins = home.pins;
     this.#service = new RequestService(this, home.identity, home.options);
@@ -104,7 +107,8 @@ export class Http2Stream implements ClientStream {
     stream.owner = this;
     this.#stream = stream;
     this.#refusal = refusal;
-    this.#maxBody = this.#home.policy.limits.body || Infinity;
+    this.#policy = this.#home.policy;
+    this.#maxBody = this.#policy.limits.body || Infinity;
     this.#upload = "unread";
     this.#ended = ended;
     this.bodyBytes = 0;
@@ -117,12 +121,11 @@ export class Http2Stream implements ClientStream {
   /** All that has come is read: what waits for that is done now. */
   proceed(): void {
     if (this.#stream === undefined) return;
-    const { policy } = this.#home;
     if (this.#upload === "wanted" && (!this.#inbox.isEmpty || this.#ended)) return this.#give();
     if (this.#isBegun) return;
     this.#isBegun = true;
-    if (this.#refusal === undefined) this.#service.serve(policy);
-    else this.#service.refuse(this.#refusal, policy);
+    if (this.#refusal === undefined) this.#service.serve(this.#policy);
+    else this.#service.refuse(this.#refusal, this.#policy);
   }
 
   received(bytes: Uint8Array, from: number, to: number, ended: boolean): void {
@@ -304,7 +307,7 @@ export class Http2Stream implements ClientStream {
   #fieldsOf(answer: AnswerFacts): (put: PutField) => void {
     const changes = this.#changes;
     // what rules make of it is for the proxy's own, too
-    const isAppended = this.#home.policy.forwarded.via && changes?.remove.has("via") !== true;
+    const isAppended = this.#policy.forwarded.via && changes?.remove.has("via") !== true;
     if (!isAppended) return (put) => answer.each(put, changes);
     return (put) => {
       const before: string[] = [];
@@ -327,7 +330,7 @@ export class Http2Stream implements ClientStream {
       moved: () => this.#progress,
       onLate: (ms) => this.#fail(nothingTaken(ms)),
     });
-    this.#writing.start(this.#home.policy.timeouts.bodyIdle);
+    this.#writing.start(this.#policy.timeouts.bodyIdle);
   }
 
   /**
@@ -416,7 +419,7 @@ export class Http2Stream implements ClientStream {
   }
 
   #clock(): BodyClock {
-    const { limits: { bodyRate: rate }, timeouts: { bodyIdle: idle } } = this.#home.policy;
+    const { limits: { bodyRate: rate }, timeouts: { bodyIdle: idle } } = this.#policy;
     if (this.#reading?.idle === idle && this.#reading.rate === rate) return this.#reading;
     const slow = rate === 0 ? "" : `, or less than ${rate} bytes a second`;
     const reason = `Nothing of the body came for ${idle / 1000} s${slow}`;

@@ -421,6 +421,31 @@ Deno.test("a reload that cannot listen takes nothing of the new configuration", 
   await assert.rejects(connectTcp(free), /refused|ECONNREFUSED/);
 });
 
+Deno.test("a reload that would listen on all addresses of a port that it has on one says so", async () => {
+  await using one = await startNamed("one");
+  const [port, admin] = [await unusedPort(), await unusedPort()];
+  await using file = await ConfigFile.create("");
+  await Deno.writeTextFile(`${file.folder}/token`, "0123456789abcdef");
+  const make = (host: string, adminHost: string) =>
+    file.write(yaml({
+      listeners: [`{ listen: "${host}:${port}" }`],
+      backends: { one: one.address },
+      more: `admin: { listen: "${adminHost}:${admin}", token_file: token }`,
+    }));
+  await make("127.0.0.1", "127.0.0.1");
+  await using proxy = await file.start();
+  const cases = [["0.0.0.0", "127.0.0.1", port], ["127.0.0.1", "[::]", admin]] as const;
+  for (const [host, adminHost, at] of cases) {
+    await make(host, adminHost);
+    assert.match(await reload(proxy), /^tls-proxy: not reloaded/);
+    await proxy.says.first(RegExp(
+      `^tls-proxy: Cannot listen on \\S+:${at}: this process listens on 127\\.0\\.0\\.1:${at}; ` +
+        "to change the address of a port takes a restart$",
+    ));
+    assert.equal((await ask(port, LOCAL)).body, "one");
+  }
+});
+
 Deno.test("a reload adds and removes listeners, and connections of a removed one go on", async () => {
   await using one = await startNamed("one");
   const backends = { one: one.address };

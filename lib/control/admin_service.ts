@@ -1,9 +1,9 @@
 import type { AdminConfig } from "../config/config.ts";
-import { type Address, formatAddress } from "../core/address.ts";
+import { type Address, formatAddress, overlap } from "../core/address.ts";
 import { Live } from "../core/live.ts";
 import type { Staged } from "../core/staged.ts";
 import { ReservedDescriptors } from "../ports/descriptors.ts";
-import { cannotListen } from "../ports/shared_port.ts";
+import { cannotListen, cannotListenBeside } from "../ports/shared_port.ts";
 import { AdminServer } from "../admin/admin_server.ts";
 import { type AdminActions, serveAdmin } from "../admin/admin.ts";
 import type { AccessRules } from "../admin/admin_access.ts";
@@ -48,8 +48,12 @@ export class AdminService implements AsyncDisposable {
    */
   async prepare(config: AdminConfig | undefined): Promise<Staged> {
     const access = config === undefined ? NO_ACCESS : await accessRules(config);
-    const stays = config !== undefined && this.#config !== undefined &&
-      formatAddress(config.listen) === formatAddress(this.#config.listen);
+    const before = this.#config?.listen;
+    const stays = config !== undefined && before !== undefined &&
+      formatAddress(config.listen) === formatAddress(before);
+    if (config !== undefined && before !== undefined && !stays && overlap(config.listen, before)) {
+      throw cannotListenBeside(config.listen, before);
+    }
     const fresh = config === undefined || stays ? undefined : this.#listen(config.listen, access);
     return {
       commit: () => {

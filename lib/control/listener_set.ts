@@ -1,9 +1,10 @@
 import type { LiveCertificateStore } from "../certificates/certificate_store.ts";
 import type { Config, ListenerConfig, Mode } from "../config/config.ts";
-import { type Address, formatAddress } from "../core/address.ts";
+import { type Address, formatAddress, overlap } from "../core/address.ts";
 import { Roster } from "../core/roster.ts";
 import type { Staged } from "../core/staged.ts";
 import { within } from "../io/within.ts";
+import { cannotListenBeside } from "../ports/shared_port.ts";
 import type { EngineName, TlsListener } from "../tls/engine.ts";
 import { alpnOf, certificateStore, engineOf, type LoadedConfig } from "./snapshot.ts";
 
@@ -121,7 +122,12 @@ export class ListenerSet {
   }
 
   async #openFresh(config: ListenerConfig, loaded: LoadedConfig): Promise<OpenListener> {
-    const replaced = [...this.#open.values()].filter((open) => isAt([open], config.listen));
+    const open = [...this.#open.values()];
+    const replaced = open.filter((one) => isAt([one], config.listen));
+    const other = open.find(({ listen }) => overlap(listen, config.listen));
+    if (replaced.length === 0 && other !== undefined) {
+      throw cannotListenBeside(config.listen, other.listen);
+    }
     await Promise.all(replaced.map(({ listener }) => listener.settle()));
     return await this.#openOne(config, loaded, replaced.length > 0);
   }

@@ -28,6 +28,18 @@ export function cannotListen(address: Address, error: unknown): ProxyError {
   });
 }
 
+/**
+ * The error of an address that this process cannot listen on beside another, which it has and leaves
+ * only once all of a new configuration is ready.
+ */
+export function cannotListenBeside(address: Address, own: Address): ProxyError {
+  return new ProxyError(
+    "bad_config",
+    `Cannot listen on ${formatAddress(address)}: this process listens on ${formatAddress(own)}; ` +
+      "to change the address of a port takes a restart",
+  );
+}
+
 function reasonOf({ port }: Address, error: unknown): string {
   switch (codeOf(error)) {
     case "EACCES":

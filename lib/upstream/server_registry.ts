@@ -97,11 +97,16 @@ export class ServerRegistry {
    * configuration had goes on until `commit`.
    */
   stage(): StagedServers {
-    const before = this.#kept;
-    const staged = new Map<string, Kept>();
+    let before: ReadonlyMap<string, Kept> = this.#kept;
+    let staged = new Map<string, Kept>();
     const rooms = new Map<string, WaitingRoom>();
-    const draining = new Set<Kept>();
+    let draining = new Set<Kept>();
     const fresh = () => [...staged].filter(([id]) => !before.has(id)).map(([, kept]) => kept);
+    // a group finds servers for as long as it is there, and is not to keep all that has been
+    const forget = () => {
+      before = staged = new Map();
+      draining = new Set();
+    };
 
     const keep = <K extends Kept>(id: string, drains: boolean | undefined, create: () => K): K => {
       const kept = (staged.get(id) ?? before.get(id) ?? create()) as K;
@@ -172,9 +177,11 @@ export class ServerRegistry {
         }
         for (const [id, kept] of before) if (!staged.has(id)) kept.close();
         for (const [id, kept] of staged) if (!before.has(id)) kept.start();
+        forget();
       },
       drop: () => {
         for (const kept of fresh()) kept.close();
+        forget();
       },
     };
   }

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { eventually } from "../../tests/support/deadline.ts";
 import { OWN_COUNTERS } from "../core/counters.ts";
 import { Deadlines } from "../io/deadlines.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -140,6 +143,29 @@ Deno.test("ServerRegistry shows an address once that two names have, by the bett
   assert.deepEqual(shown(), [["127.0.0.1:80", "unchecked", 2]]);
   other.fail(REFUSED, () => true);
   assert.deepEqual(shown(), [["127.0.0.1:80", "ejected", 2]]);
+  registry.close();
+});
+
+Deno.test("ServerRegistry keeps nothing of names that others have taken the place of", async () => {
+  setFlagsFromString("--expose-gc");
+  const gc: () => void = runInNewContext("gc");
+  const { registry } = newRegistry();
+  const resolve = { server: undefined, networks: [], timeout: 5_000, interval: 60_000 };
+  const name = { kind: "dns", host: "localhost", port: 80 } as const;
+  const groups: WeakRef<object>[] = [];
+  for (let slowStart = 1; slowStart <= 5; slowStart++) {
+    const staged = registry.stage();
+    const settings = { ...KEY.settings, slowStart, health: undefined };
+    groups.push(new WeakRef(staged.group({ ...KEY, settings, name, resolve })));
+    await staged.ready();
+    staged.commit();
+  }
+  const gone = groups.slice(0, -1);
+  await eventually(() => {
+    gc();
+    return gone.every((group) => group.deref() === undefined) || undefined;
+  }, "all but the last to be gone");
+  assert.notEqual(groups.at(-1)?.deref(), undefined);
   registry.close();
 });
 

@@ -1,3 +1,5 @@
+import { withoutBlanks } from "./without_blanks.ts";
+
 /** The codings that the proxy makes, those it would rather use first (see docs/routing.md). */
 export const CONTENT_CODINGS = ["zstd", "gzip", "br"] as const;
 
@@ -35,7 +37,7 @@ const MEMBER =
 function parseWeights(list: string): ReadonlyMap<string, number> | undefined {
   const weights = new Map<string, number>();
   for (const part of list.split(",")) {
-    const member = part.replace(/^[ \t]+|[ \t]+$/g, "");
+    const member = withoutBlanks(part);
     // a list may have empty members (section 5.6.1.2)
     if (member === "") continue;
     const [, name = "", weight = "1"] = MEMBER.exec(member) ?? [];

@@ -62,6 +62,8 @@ const CASES: readonly (readonly [values: readonly string[], coding: string | und
   [["gzip br"], undefined],
   [['"gzip"'], undefined],
   [["gzip, b(r"], undefined],
+  // it takes as long as it is
+  [[`gzip, br${" ".repeat(2 ** 20)}x`], undefined],
 ];
 
 Deno.test("chooseCoding() goes by RFC 9110, section 12.5.3", () => {

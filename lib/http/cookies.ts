@@ -1,3 +1,5 @@
+import { withoutBlanks } from "./without_blanks.ts";
+
 /** What a server says to have a cookie kept (RFC 6265, section 4.1). */
 export interface NewCookie {
   /** A token. */
@@ -39,19 +41,14 @@ export function findCookie(lines: readonly string[], name: string): FoundCookie 
   for (const line of lines) {
     const kept = line.split(";").filter((pair) => {
       const equals = pair.indexOf("=");
-      const isIt = equals >= 0 && unpadded(pair.slice(0, equals)) === name;
-      if (isIt) values.push(unquoted(unpadded(pair.slice(equals + 1))));
+      const isIt = equals >= 0 && withoutBlanks(pair.slice(0, equals)) === name;
+      if (isIt) values.push(unquoted(withoutBlanks(pair.slice(equals + 1))));
       return !isIt;
     });
-    const rest = unpadded(kept.join(";"));
+    const rest = withoutBlanks(kept.join(";"));
     if (rest !== "") others.push(rest);
   }
   return values.length === 0 ? undefined : { values, others };
-}
-
-/** Without the white space of HTTP around it, and no other. */
-function unpadded(text: string): string {
-  return text.replace(/^[ \t]+|[ \t]+$/g, "");
 }
 
 function unquoted(value: string): string {

@@ -45,6 +45,12 @@ for (const [why, lines] of NOT_FOUND) {
   });
 }
 
+Deno.test("findCookie() takes as long as a line is, whatever is in it", () => {
+  const blanks = " ".repeat(2 ** 20);
+  const other = `x=1${blanks}2`;
+  assert.deepEqual(findCookie([`lb=a; ${other}`], "lb"), { values: ["a"], others: [other] });
+});
+
 Deno.test("setCookie() says how long, and how safe, a cookie is", () => {
   const cookie = { name: "lb", value: "x_-1", maxAge: 3600, secure: true };
   const safe = "lb=x_-1; Path=/; Max-Age=3600; HttpOnly; Secure; SameSite=Lax";

@@ -4,6 +4,7 @@ import { type Field, fieldLines, lineOf } from "../http/field.ts";
 import { type FieldName, fieldName, hashByte, readFieldName } from "../http/field_name.ts";
 import type { RequestHead, ResponseHead } from "../http/message.ts";
 import { COLON, CR, HTAB, HTTP_VERSION, SP, TARGET_CHARACTERS, TOKEN } from "../http/grammar.ts";
+import { withoutBlanks } from "../http/without_blanks.ts";
 
 /**
  * Reads a request's head: request line, field lines and the empty line, as `HeadScanner` cut it
@@ -193,8 +194,9 @@ function unfolded({ name, key, role, value }: Field, words: string): Field {
 
 /** The name in front of white space that a proxy has to remove (RFC 9112, section 5.1). */
 function nameBeforeSpace(text: string): FieldName | undefined {
-  const name = text.replace(/[ \t]+$/, "");
-  return TOKEN.test(name) ? fieldName(name) : undefined;
+  const name = withoutBlanks(text);
+  // one that begins with some is folded
+  return text.startsWith(name) && TOKEN.test(name) ? fieldName(name) : undefined;
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Framing } from "./framing.ts";
 import { TOKEN } from "../http/grammar.ts";
 import { type Field, field, hasToken, valuesOf } from "../http/field.ts";
 import type { RequestHead, ResponseHead } from "../http/message.ts";
+import { withoutBlanks } from "../http/without_blanks.ts";
 
 /**
  * The protocols that a request asks to go on with instead of HTTP (RFC 9110, section 7.8), as they
@@ -54,9 +55,7 @@ const CARRIES_HTTP: ReadonlySet<string> = new Set(["h2", "h2c", "h3", "http", "h
 
 /** The members of the list (RFC 9110, section 5.6.1); undefined where one is no `protocol`. */
 function protocolsOf(values: readonly string[]): string[] | undefined {
-  const members = values.join(",").split(",").map((member) =>
-    member.replace(/^[ \t]+|[ \t]+$/g, "")
-  )
+  const members = values.join(",").split(",").map(withoutBlanks)
     .filter((member) => member !== "");
   return members.every(isProtocol) ? members : undefined;
 }

@@ -1,3 +1,5 @@
+import { withoutBlanks } from "../http/without_blanks.ts";
+
 /** How much a stream's answer matters beside others (RFC 9218, section 4). */
 export interface Priority {
   /** 0 to 7; the lowest comes first. */
@@ -21,7 +23,7 @@ export function parsePriority(value: string): Priority {
   let urgency = 3;
   let incremental = false;
   for (const member of value.split(",")) {
-    const [, key, given] = MEMBER.exec(member) ?? [];
+    const { key, given } = readMember(member);
     if (key === "u" && given !== undefined && URGENCY.test(given)) urgency = Number(given);
     else if (key === "i" && (given === undefined || given === "?1")) incremental = true;
     else if (key === "i" && given === "?0") incremental = false;
@@ -29,6 +31,14 @@ export function parsePriority(value: string): Priority {
   return { urgency, incremental };
 }
 
-/** A member and its value; parameters behind it are of no matter. */
-const MEMBER = /^[ \t]*([a-z*][a-z0-9_\-.*]*)(?:=([^;]*?))?[ \t]*(?:;.*)?$/;
+/** A member and its value, undefined where it has none; parameters behind them are of no matter. */
+function readMember(member: string): { key: string; given: string | undefined } {
+  const [said = ""] = member.split(";", 1);
+  const text = withoutBlanks(said);
+  const equals = text.indexOf("=");
+  return equals < 0
+    ? { key: text, given: undefined }
+    : { key: text.slice(0, equals), given: text.slice(equals + 1) };
+}
+
 const URGENCY = /^[0-7]$/;

@@ -98,6 +98,11 @@ Deno.test("parsePriority() reads what RFC 9218 says, and takes the rest as not t
     ["x=3, u=5;p", 5, false],
     ["U=1", 3, false],
     ["u=1, u=2", 2, false],
+    ["\tu=1 ; p, i ", 1, true],
+    ["u =1, u= 1, i =?0", 3, false],
+    ["u=, i=", 3, false],
+    // it takes as long as it is
+    [`u=1, u=${" ".repeat(2 ** 20)}x`, 1, false],
   ];
   for (const [value, urgency, incremental] of cases) {
     assert.deepEqual(parsePriority(value), { urgency, incremental }, value);

@@ -1,7 +1,7 @@
 import { Http2Error } from "../http2_error.ts";
 import { ERROR } from "../wire.ts";
 import { DynamicTable } from "./dynamic_table.ts";
-import { HeaderField, type HeaderName, headerName } from "./header_field.ts";
+import { HeaderField, headerName } from "./header_field.ts";
 import { huffmanDecode } from "./huffman.ts";
 import { STATIC_TABLE } from "./static_table.ts";
 import { textOf } from "./text.ts";
@@ -80,12 +80,8 @@ export class HeaderDecoder {
 
   #literal(bytes: Uint8Array, to: number, prefixBits: number, isSecret: boolean): HeaderField {
     const index = this.#integer(bytes, to, prefixBits);
-    const name = index === 0 ? headerName(this.#string(bytes, to)) : this.#nameAt(index);
+    const name = index === 0 ? headerName(this.#string(bytes, to)) : this.#indexed(index).called;
     return new HeaderField(name, this.#string(bytes, to), isSecret);
-  }
-
-  #nameAt(index: number): HeaderName {
-    return headerName(this.#indexed(index).name);
   }
 
   #indexed(index: number): HeaderField {

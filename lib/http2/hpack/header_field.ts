@@ -22,8 +22,12 @@ export class HeaderField implements Field {
   /** What it is; also a value that no field may have makes it malformed (RFC 9113, section 8.2.1). */
   readonly kind: NameKind;
   readonly isSecret: boolean;
+  /** What is known of its name, for others of that name: to look at it again takes as long as it is. */
+  readonly called: HeaderName;
 
-  constructor({ name, key, role, kind }: HeaderName, value: string, isSecret = false) {
+  constructor(called: HeaderName, value: string, isSecret = false) {
+    const { name, key, role, kind } = called;
+    this.called = called;
     this.name = name;
     this.key = key;
     this.role = role;

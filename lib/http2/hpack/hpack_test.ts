@@ -52,6 +52,23 @@ Deno.test("HeaderDecoder reads the requests of RFC 7541 C.3, and with Huffman th
   }
 });
 
+Deno.test("HeaderDecoder looks at a name of its table once, however many fields refer to it", () => {
+  const decoder = new HeaderDecoder();
+  const name = "n".repeat(4000);
+  // entered with an empty value, then referred to by literals of three bytes
+  const entered = [0x40, 0x7f, ...[(4000 - 127) & 0x7f | 0x80, (4000 - 127) >> 7]];
+  const block = Uint8Array.from([
+    ...[...entered, ...new TextEncoder().encode(name), 0],
+    ...[0x0f, 0x2f, 0, 0x0f, 0x2f, 0],
+  ]);
+  const fields = decoder.decode(block, 0, block.length, LIMITS);
+  assert.deepEqual(fields.map((field) => [field.name === name, field.value]), [
+    ...new Array(3).fill([true, ""]),
+  ]);
+  const [first, ...others] = fields.map(({ called }) => called);
+  for (const other of others) assert.equal(other, first);
+});
+
 Deno.test("HeaderDecoder refuses what RFC 7541 does", () => {
   const cases: readonly [why: string, hex: string][] = [
     ["index 0 (6.1)", "80"],

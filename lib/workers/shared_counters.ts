@@ -9,10 +9,18 @@ const KEY_ROWS = 2;
 
 /** Where a thread's own counts are, among those of all, and how long they are. */
 const COUNTS = NAMES + KEYS * KEY_ROWS;
+/** What stands before the counts: the hashes of names, and the seeds of those of keys. */
+const HEAD = NAMES + KEY_ROWS;
+
+const WORD_BYTES = Int32Array.BYTES_PER_ELEMENT;
 
 /** Memory for the counts of so many workers, all zero; it takes what is used of it. */
 export function counterMemory(workers: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT * (NAMES + COUNTS * (workers + 1)));
+  const memory = new SharedArrayBuffer(WORD_BYTES * (HEAD + COUNTS * (workers + 1)));
+  // strangers choose keys: they are not to choose whose places they share
+  new Int32Array(memory, WORD_BYTES * NAMES, KEY_ROWS)
+    .set(crypto.getRandomValues(new Int32Array(KEY_ROWS)));
+  return memory;
 }
 
 /**
@@ -26,15 +34,17 @@ export function counterMemory(workers: number): SharedArrayBuffer {
 export class SharedCounters implements Counters {
   /** The hash of the name at each place; 0 where there is none. */
   readonly #names: Int32Array;
+  /** Of the hashes of keys, for each row. */
+  readonly #seeds: Int32Array;
   readonly #sums: Int32Array;
   readonly #own: Int32Array;
 
   /** @param worker which of them this is, from 0 */
   constructor(memory: SharedArrayBuffer, worker: number) {
-    const bytes = Int32Array.BYTES_PER_ELEMENT;
     const counts = (index: number) =>
-      new Int32Array(memory, bytes * (NAMES + COUNTS * index), COUNTS);
+      new Int32Array(memory, WORD_BYTES * (HEAD + COUNTS * index), COUNTS);
     this.#names = new Int32Array(memory, 0, NAMES);
+    this.#seeds = new Int32Array(memory, WORD_BYTES * NAMES, KEY_ROWS);
     this.#sums = counts(0);
     this.#own = counts(worker + 1);
   }
@@ -54,12 +64,13 @@ export class SharedCounters implements Counters {
   }
 
   byKey(name: string): CountByKey {
-    const [sums, own] = [this.#sums, this.#own];
+    const [sums, own, seeds] = [this.#sums, this.#own, this.#seeds];
     return {
       add: (key, by) => {
+        const text = `${name} ${key}`;
         let least = Infinity;
         for (let row = 0; row < KEY_ROWS; row++) {
-          const place = placeIn(row, `${name} ${key}`);
+          const place = NAMES + row * KEYS + (hashOf(text, seeds[row] ?? 0) >>> 0) % KEYS;
           Atomics.add(own, place, by);
           least = Math.min(least, Atomics.add(sums, place, by) + by);
         }
@@ -87,8 +98,4 @@ export class SharedCounters implements Counters {
     }
     return undefined;
   }
-}
-
-function placeIn(row: number, text: string): number {
-  return NAMES + row * KEYS + (hashOf(text, row + 1) >>> 0) % KEYS;
 }

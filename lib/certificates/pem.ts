@@ -19,11 +19,16 @@ export type PemRole = "certificate" | "key" | "passphrase" | "CA" | "CRL";
  *   chain would silently be served without one of its certificates
  */
 export function pemBlocks(text: string, { role, path }: PemSource): readonly PemBlock[] {
-  const blocks = text.matchAll(/-----BEGIN ([A-Z0-9 #]+)-----[^]*?-----END \1-----/g)
-    .map(([pem, label = ""]) => ({ label, pem: tidy(pem) }))
-    .toArray();
-  const begun = text.matchAll(/-----BEGIN [A-Z0-9 #]+-----/g).toArray().length;
-  if (begun > blocks.length) throw cannotRead(role, `${path} ends amid a PEM block`);
+  const blocks: PemBlock[] = [];
+  let end = 0;
+  for (const { 0: line, 1: label = "", index } of text.matchAll(BEGINNING)) {
+    const last = `-----END ${label}-----`;
+    const at = text.indexOf(last, index + line.length);
+    // one that stands in another's block
+    if (at < 0 || index < end) throw cannotRead(role, `${path} ends amid a PEM block`);
+    end = at + last.length;
+    blocks.push({ label, pem: tidy(text.slice(index, end)) });
+  }
   const odd = text.split("\n").findIndex(looksLikeBeginning);
   if (odd < 0) return blocks;
   throw cannotRead(
@@ -35,10 +40,12 @@ export function pemBlocks(text: string, { role, path }: PemSource): readonly Pem
   );
 }
 
+const BEGINNING = /-----BEGIN ([A-Z0-9 #]+)-----/g;
+
 /** As with dashes lost or made longer by a word processor, or small letters. */
 function looksLikeBeginning(line: string): boolean {
   return /^\s*[-\u2010-\u2015\u2212]+\s*BEGIN .*(?:CERTIFICATE|PRIVATE KEY)/i.test(line) &&
-    !/-----BEGIN [A-Z0-9 #]+-----/.test(line);
+    line.search(BEGINNING) < 0;
 }
 
 /** Editors and terminals put blanks around lines; an empty line stands only below headers. */

@@ -32,6 +32,12 @@ Deno.test("pemBlocks() refuses a file that ends amid a block, wherever that is",
   assert.equal(pemBlocks(whole, SOURCE).length, 2);
 });
 
+Deno.test("pemBlocks() takes as long as a text is, also where all blocks are begun in it", () => {
+  // hours, where each is looked for the end of
+  const text = "-----BEGIN CERTIFICATE-----\n".repeat(2 ** 20);
+  assert.throws(() => pemBlocks(text, SOURCE), { message: /ends amid a PEM block/ });
+});
+
 Deno.test("pemBlocks() takes blanks and empty lines out of a block, but for those of headers", () => {
   const clean = block("CERTIFICATE", "AAAA\nBBBB");
   for (

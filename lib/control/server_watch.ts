@@ -7,9 +7,12 @@ interface Seen {
   since: string | undefined;
 }
 
+/** Servers of which it is remembered that they have failed: those behind names come and go. */
+export const KEPT_SERVERS = 10_000;
+
 /** Remembers what real requests met at servers, and since when each is as it is. */
 export class ServerWatch {
-  /** By backend and name; only servers that failed are in it. */
+  /** By backend and name; only servers that failed are in it, the one that failed last at its end. */
   readonly #failures = new Map<string, { readonly time: string; readonly reason: string }>();
   /** Those that have failed, and served nothing since. */
   readonly #failing = new Set<string>();
@@ -20,8 +23,10 @@ export class ServerWatch {
       case "server_failed": {
         const key = keyOf(event.backend, event.server);
         const { code, message: reason } = event.error;
+        this.#failures.delete(key);
         this.#failures.set(key, { time: new Date().toISOString(), reason });
         if (code === "connect_failed" || code === "connect_timeout") this.#failing.add(key);
+        if (this.#failures.size > KEPT_SERVERS) this.#forgetOldest();
         return;
       }
       case "request":
@@ -31,6 +36,12 @@ export class ServerWatch {
         this.#failing.delete(keyOf(event.backend ?? "", event.server));
     }
   };
+
+  #forgetOldest(): void {
+    const [oldest = ""] = this.#failures.keys();
+    this.#failures.delete(oldest);
+    this.#failing.delete(oldest);
+  }
 
   /** The servers as they are now; who has gone is forgotten. */
   look(views: readonly ServerView[], now: Date): readonly (ServerStatus & { backend: string })[] {

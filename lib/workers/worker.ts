@@ -38,6 +38,8 @@ export function serveAsWorker(end: MessageEnd): void {
 
 /** Warnings a second that the control plane shows at the most. */
 const NOTICES = 50;
+/** Servers of which is told when they serve again: those behind names come and go. */
+const FAILING = 10_000;
 
 /** One of the threads that serve: the proxy without checks, files and signals. */
 class DataPlane implements WorkerProcedures {
@@ -217,7 +219,7 @@ class Notices {
   observe(event: ProxyEvent): void {
     switch (event.kind) {
       case "server_failed":
-        this.#failing.add(`${event.backend} ${event.server}`);
+        this.#fail(`${event.backend} ${event.server}`);
         return this.#tell(event);
       case "listener_trouble":
       case "listener_recovered":
@@ -228,6 +230,15 @@ class Notices {
         if (this.#failing.delete(`${event.backend} ${event.server}`)) return this.#tell(event);
     }
     if (levelOf(event) === "warning" && this.#mayTell()) this.#tell(event);
+  }
+
+  /** The last is the one that failed last. */
+  #fail(server: string): void {
+    this.#failing.delete(server);
+    this.#failing.add(server);
+    if (this.#failing.size <= FAILING) return;
+    const [oldest = ""] = this.#failing;
+    this.#failing.delete(oldest);
   }
 
   #mayTell(): boolean {

@@ -24,6 +24,8 @@ const SMALL_STEP = { bytes: 4_000, ms: 150 };
 /** Of a peer that says something, and takes a little at a time, up to a bound. */
 class SlowSocket implements ByteSocket {
   sent = 0;
+  /** What the bytes lie in that it was given. */
+  readonly given = new Set<ArrayBufferLike>();
   readonly taken?: number;
   readonly #whole: boolean;
   readonly #most: number;
@@ -53,6 +55,7 @@ class SlowSocket implements ByteSocket {
   }
 
   async write(bytes: Uint8Array): Promise<number> {
+    this.given.add(bytes.buffer);
     const { bytes: most, ms } = this.#step;
     const count = this.#whole ? bytes.length : Math.min(bytes.length, most);
     for (let left = count; left > 0; left -= most) {
@@ -116,6 +119,8 @@ for (const [version, { request, serve }] of Object.entries(REQUESTS)) {
           session.abort();
         }
         await session.done;
+        // a copy for each would be a way to take all memory
+        if (serve === serveHttp) assert.ok(socket.given.has(BODY.buffer));
         if (most === Infinity) assert.ok(socket.sent >= BODY.length, `${socket.sent}: ${ends}`);
         else assert.match(ends.join(), /Nothing was taken for 0\.6 s/);
       }

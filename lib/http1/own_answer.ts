@@ -1,4 +1,4 @@
-import { writeLatin1 } from "../core/latin1.ts";
+import { encodeLatin1, writeLatin1 } from "../core/latin1.ts";
 import { type Field, field } from "../http/field.ts";
 import { type OwnAnswer, ownAnswerFields } from "../http/own_answer.ts";
 import { reasonOf } from "../http/status.ts";
@@ -15,21 +15,38 @@ export interface OwnAnswerTerms {
   readonly now?: number;
 }
 
-/** The bytes of an answer of the proxy's own, with `Date` (RFC 9110, section 6.6.1). */
-export function encodeOwnAnswer(
-  answer: OwnAnswer,
-  { method, minor = 1, keepAlive, now }: OwnAnswerTerms,
-): Uint8Array {
-  const { status, body } = answer;
-  const head = responseHeadText({ status, reason: reasonOf(status) }, [
-    ...ownAnswerFields(answer, now ?? Date.now()),
-    ...connectionFields(minor, keepAlive),
-  ]);
-  const hasBody = method !== "HEAD";
+/** Bytes of a body that go as one piece with the head. */
+const MAX_JOINED_BYTES = 16 * 1024;
+
+/**
+ * An answer of the proxy's own as pieces to be written in turn, with `Date` (RFC 9110, section 6.6.1).
+ * A long body is a piece as it is: many clients that take it slowly would each have a copy.
+ */
+export function ownAnswerPieces(answer: OwnAnswer, terms: OwnAnswerTerms): readonly Uint8Array[] {
+  const { body } = answer;
+  if (terms.method === "HEAD" || body.length <= MAX_JOINED_BYTES) {
+    return [encodeOwnAnswer(answer, terms)];
+  }
+  return [encodeLatin1(ownHeadText(answer, terms)), body];
+}
+
+/** The same as one piece. */
+export function encodeOwnAnswer(answer: OwnAnswer, terms: OwnAnswerTerms): Uint8Array {
+  const { body } = answer;
+  const head = ownHeadText(answer, terms);
+  const hasBody = terms.method !== "HEAD";
   const bytes = new Uint8Array(head.length + (hasBody ? body.length : 0));
   writeLatin1(head, bytes, 0);
   if (hasBody) bytes.set(body, head.length);
   return bytes;
+}
+
+function ownHeadText(answer: OwnAnswer, { minor = 1, keepAlive, now }: OwnAnswerTerms): string {
+  const { status } = answer;
+  return responseHeadText({ status, reason: reasonOf(status) }, [
+    ...ownAnswerFields(answer, now ?? Date.now()),
+    ...connectionFields(minor, keepAlive),
+  ]);
 }
 
 /** HTTP/1.0 waits for the end of a connection that nobody says goes on (RFC 9112, appendix C.2.2). */

@@ -4,7 +4,7 @@ import { ProxyError } from "../core/errors.ts";
 import { field } from "../http/field.ts";
 import { optionsAnswer } from "../http/options_answer.ts";
 import { redirectAnswer } from "../http/redirect_answer.ts";
-import { encodeOwnAnswer } from "./own_answer.ts";
+import { encodeOwnAnswer, ownAnswerPieces } from "./own_answer.ts";
 
 const DATE = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
 const GET = { method: "GET", keepAlive: true, now: 0 };
@@ -47,6 +47,23 @@ Deno.test("encodeOwnAnswer() puts the body behind the head", () => {
   const answer = { status: 200, fields: [], body: fromLatin1("abc") };
   const head = `HTTP/1.1 200 OK\r\n${DATE}Content-Length: 3\r\n\r\n`;
   assert.equal(latin1(encodeOwnAnswer(answer, GET)), `${head}abc`);
+});
+
+Deno.test("ownAnswerPieces() copies a short body behind the head, and leaves a long one as it is", () => {
+  for (
+    const [length, method, count] of [[100, "GET", 1], [100_000, "HEAD", 1], [
+      100_000,
+      "GET",
+      2,
+    ]] as const
+  ) {
+    const answer = { status: 200, fields: [], body: new Uint8Array(length).fill(0x61) };
+    const terms = { ...GET, method };
+    const pieces = ownAnswerPieces(answer, terms);
+    assert.equal(pieces.length, count);
+    assert.equal(pieces.map(latin1).join(""), latin1(encodeOwnAnswer(answer, terms)));
+    if (count === 2) assert.equal(pieces[1], answer.body);
+  }
 });
 
 Deno.test("encodeOwnAnswer() tells of no length where there is no body by definition", () => {

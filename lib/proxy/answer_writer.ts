@@ -33,8 +33,8 @@ export class AnswerWriter implements Sender {
   /** Whether plain bytes of the body have to be framed here. */
   #frames = false;
   #writing = false;
-  /** What is to be written once what is being written is. */
-  #next: Uint8Array | undefined;
+  /** What is to be written once what is being written is, in turn. */
+  readonly #waiting: Uint8Array[] = [];
 
   constructor(connection: Connection, user: AnswerWriterUser) {
     this.#connection = connection;
@@ -85,7 +85,7 @@ export class AnswerWriter implements Sender {
 
   write(bytes: Uint8Array): void {
     // an answer of the proxy's own may follow an interim one that is on its way
-    if (this.#writing) return void (this.#next = bytes);
+    if (this.#writing) return void this.#waiting.push(bytes);
     if (bytes.length === 0) return this.#user.written();
     this.#writing = true;
     this.#connection.send(bytes, this);
@@ -93,15 +93,14 @@ export class AnswerWriter implements Sender {
 
   sent(): void {
     this.#writing = false;
-    const next = this.#next;
-    this.#next = undefined;
+    const next = this.#waiting.length === 0 ? undefined : this.#waiting.shift();
     if (next !== undefined) this.write(next);
     else this.#user.written();
   }
 
   sendFailed(error: Error): void {
     this.#writing = false;
-    this.#next = undefined;
+    this.#waiting.length = 0;
     this.#user.writeFailed(error);
   }
 }

@@ -23,7 +23,7 @@ import {
 import type { OwnAnswer } from "../http/own_answer.ts";
 import { requestId } from "../http/request_id.ts";
 import type { IncomingRequest } from "../http1/incoming_request.ts";
-import { encodeOwnAnswer } from "../http1/own_answer.ts";
+import { ownAnswerPieces } from "../http1/own_answer.ts";
 import { Pins } from "../upstream/pins.ts";
 import type { OpaqueEnd } from "../upstream/server_stream.ts";
 import { AnswerWriter, type AnswerWriterUser } from "./answer_writer.ts";
@@ -66,6 +66,8 @@ function sessionOf(session: HttpSession): Session {
   };
 }
 
+/** No answer. */
+const NOTHING: readonly Uint8Array[] = [NO_BYTES];
 /** How often it is looked whether a client has gone while a server works for it. */
 const LOOK_MS = 100;
 /** Milliseconds without a request after which nothing is kept of the last one. */
@@ -245,13 +247,13 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     const accept = valuesOf(fields, "accept").join(",");
     const { errorPages, forwarded: { trusted } } = this.#policy;
     const plain = errorAnswer(error, { id, accept, page: errorPages.get(status) });
-    const answer = encodeOwnAnswer(plain, { method: head?.method, keepAlive: false });
+    const answer = ownAnswerPieces(plain, { method: head?.method, keepAlive: false });
     this.#isUnread = true;
     // who has not asked in time has not asked
     if (error.code !== "header_timeout") this.#served++;
     this.#leave(answer, lingerBehind(error));
     const { client } = this;
-    const bytesOut = answer.length;
+    const bytesOut = answer.reduce((sum, { length }) => sum + length, 0);
     this.#options.observe(
       requestRefused({ client, head, id, status, error, began, bytesIn, bytesOut, trusted }),
     );
@@ -368,7 +370,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   inform(answer: AnswerFacts): void {
     if (answer.status === 100) this.#body.continued();
     this.#setTerms(false, undefined);
-    this.#write(this.#writer.headAlone(answer));
+    this.#write([this.#writer.headAlone(answer)]);
   }
 
   begin(answer: AnswerFacts, changes: FieldChanges | undefined, chunks: boolean): void {
@@ -395,7 +397,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
       (isEmptyBody(this.request.body) || this.#body.skip());
     const { method } = this.request;
     const minor = this.takesChunks ? 1 : 0;
-    this.#write(encodeOwnAnswer(answer, { method, minor, keepAlive: this.#goesOn }));
+    this.#write(ownAnswerPieces(answer, { method, minor, keepAlive: this.#goesOn }));
   }
 
   async tunnel(answer: AnswerFacts, changes: FieldChanges | undefined): Promise<OpaqueEnd> {
@@ -435,7 +437,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     this.#input.isLent = !settled;
     if (!this.#goesOn) {
       this.#isUnread = this.#mayBeSending;
-      return this.#leave(NO_BYTES, this.#isRead || this.#isLate ? LINGER_MS : MAX_LINGER_MS);
+      return this.#leave(NOTHING, this.#isRead || this.#isLate ? LINGER_MS : MAX_LINGER_MS);
     }
     this.#move("next");
     this.#input.rest();
@@ -469,9 +471,10 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     this.#writer.setTerms({ method, minor, keepAlive, via }, changes);
   }
 
-  #write(bytes: Uint8Array): void {
+  /** @param pieces to be written in turn */
+  #write(pieces: readonly Uint8Array[]): void {
     this.#awaitTaking();
-    this.#writer.write(bytes);
+    for (const piece of pieces) this.#writer.write(piece);
   }
 
   /** The client is to take something of what is sent. */
@@ -482,7 +485,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   // Its end.
 
   /** Says goodbye, with a last answer where there is one. */
-  #leave(answer: Uint8Array = NO_BYTES, lingerMs = LINGER_MS): void {
+  #leave(answer: readonly Uint8Array[] = NOTHING, lingerMs = LINGER_MS): void {
     this.#move("leave");
     this.#lookDeadline.disarm();
     this.#readDeadline.disarm();

@@ -157,6 +157,16 @@ Deno.test("answer rules hold for the proxy's own answers, which pages and JSON s
   assert.match(grpc.headers, /^grpc-message: 502 Bad Gateway\r?$/m);
 });
 
+Deno.test("a client of gRPC is told the beginning of a long answer of the proxy's own", async () => {
+  const respond = { status: 503, body: `x${"\u00e9".repeat(100_000)}` };
+  await using at = await start([{ respond }]);
+  const call = ["--http2", "-d", "", "-H", "Content-Type: application/grpc"];
+  const { headers } = await ask(at.proxy, "/", call);
+  const [, message] = /^grpc-message: (.*?)\r?$/m.exec(headers) ?? [];
+  // 1,024 bytes, and no half of a character
+  assert.equal(message, `x${"%C3%A9".repeat(511)}`);
+});
+
 Deno.test("what is refused ahead of all rules has its page, its id and its place in the log", async () => {
   await using at = await start([{ backend: "site" }], {
     error_pages: { 405: "page.html", 413: "page.html" },

@@ -22,6 +22,10 @@ const OPTIONS = {
 const BIG = "x".repeat(50_000);
 const answer = (status: number, body: string) =>
   `HTTP/1.1 ${status} OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+/** Whose body comes a byte at a time. */
+const piecemeal = (body: string) =>
+  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" +
+  [...body].map((byte) => `1\r\n${byte}\r\n`).join("") + "0\r\n\r\n";
 
 /** What a server sends, whether it then ends, and what that is to be taken for. */
 const ANSWERS: readonly [sent: string, end: boolean, rules: Partial<HttpProbe>, result: string][] =
@@ -45,6 +49,14 @@ const ANSWERS: readonly [sent: string, end: boolean, rules: Partial<HttpProbe>, 
       { body: "fine" },
       "passed: status 200 and the body expected",
     ],
+    [
+      piecemeal("f".repeat(8_000) + "fine"),
+      false,
+      { body: "fine" },
+      "passed: status 200 and the body expected",
+    ],
+    [piecemeal("abc"), false, { body: "c" }, "passed: status 200 and the body expected"],
+    [piecemeal("fin-e"), false, { body: "fine" }, "failed: status 200, but not the body expected"],
     [answer(200, "ill"), false, { body: "fine" }, "failed: status 200, but not the body expected"],
     [answer(204, ""), false, { body: "fine" }, "failed: status 204, but not the body expected"],
     [answer(500, "fine"), false, { body: "fine" }, "failed: status 500"],

@@ -8,7 +8,7 @@ import type { HttpConnection } from "./http_connection.ts";
  */
 export function httpConnectionEnded(
   { peer, local, bytes, tls }: HttpConnection,
-  { started, requests, how }: { started: number; requests: number; how: string },
+  { began, requests, how }: { began: number; requests: number; how: string },
 ): ConnectionEnded | Probed {
   const isSilent = bytes.read === 0 && bytes.written === 0;
   if (tls === undefined && isSilent) return { kind: "probed", listen: local };
@@ -17,7 +17,7 @@ export function httpConnectionEnded(
     peer,
     bytesIn: bytes.read,
     bytesOut: bytes.written,
-    durationMs: performance.now() - started,
+    durationMs: performance.now() - began,
     requests,
     route: undefined,
     backend: undefined,

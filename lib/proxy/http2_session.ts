@@ -34,12 +34,17 @@ export interface Http2SessionOptions extends ServeOptions {
   readonly policy: Live<Policy>;
 }
 
-/** Serves the requests of one connection by HTTP/2, as many at a time as the limits allow. */
+/**
+ * Serves the requests of one connection by HTTP/2, as many at a time as the limits allow.
+ *
+ * @param began when the connection did, as `performance.now()` has it
+ */
 export function serveHttp2(
   client: HttpConnection,
   options: Http2SessionOptions,
+  began = performance.now(),
 ): Session {
-  return new Http2Session(client, options);
+  return new Http2Session(client, options, began);
 }
 
 /** Stream objects that are kept for the next requests of a connection, while these come. */
@@ -72,7 +77,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   readonly #client: HttpConnection;
   readonly #pump: Pump;
   #finish: () => void = () => {};
-  readonly #started = performance.now();
+  readonly #began: number;
   readonly #waitDeadline: Deadline;
   readonly #writing: StallClock;
   readonly #resets: LateResets<Http2Stream>;
@@ -94,9 +99,10 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   #leftAt = 0;
   #over = false;
 
-  constructor(client: HttpConnection, options: Http2SessionOptions) {
+  constructor(client: HttpConnection, options: Http2SessionOptions, began: number) {
     this.done = new Promise((resolve) => this.#finish = resolve);
     this.#client = client;
+    this.#began = began;
     this.#pump = new Pump(client, this);
     this.options = options;
     this.identity = new ClientIdentity(client);
@@ -374,7 +380,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
     this.pins.close();
     this.#forget(0);
     this.options.observe(httpConnectionEnded(this.#client, {
-      started: this.#started,
+      began: this.#began,
       requests: this.#served,
       how: this.#how ?? howEnded(broken),
     }));

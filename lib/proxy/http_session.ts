@@ -44,16 +44,28 @@ export interface HttpSessionOptions extends ServeOptions {
   readonly policy: Live<Policy>;
 }
 
-/** Serves the HTTP/1 requests of one connection, one after another. */
-export function serveHttp(client: HttpConnection, options: HttpSessionOptions): Session {
-  const session = new HttpSession(client, options);
+/**
+ * Serves the HTTP/1 requests of one connection, one after another.
+ *
+ * @param began when the connection did, as `performance.now()` has it
+ */
+export function serveHttp(
+  client: HttpConnection,
+  options: HttpSessionOptions,
+  began = performance.now(),
+): Session {
+  const session = new HttpSession(client, options, began);
   session.start();
   return sessionOf(session);
 }
 
 /** Tells a client that has not sent a request in time that it has not, as `serveHttp` does. */
-export function refuseLate(client: HttpConnection, options: HttpSessionOptions): Session {
-  const session = new HttpSession(client, options);
+export function refuseLate(
+  client: HttpConnection,
+  options: HttpSessionOptions,
+  began: number,
+): Session {
+  const session = new HttpSession(client, options, began);
   session.refuseLate();
   return sessionOf(session);
 }
@@ -100,7 +112,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   readonly #writing: StallClock;
   /** For what happens now and then while a request is served, or waited for. */
   readonly #lookDeadline: Deadline;
-  readonly #started = performance.now();
+  readonly #began: number;
   #onEnded: () => void = () => {};
   #state: SessionState = "waiting";
   /** What the request goes by, from its first byte on. */
@@ -125,9 +137,10 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   /** What was being read when the client switched protocols. */
   #pending: PromiseWithResolvers<Uint8Array | undefined> | undefined;
 
-  constructor(client: HttpConnection, options: HttpSessionOptions) {
+  constructor(client: HttpConnection, options: HttpSessionOptions, began: number) {
     this.client = client;
     this.#options = options;
+    this.#began = began;
     this.#policy = options.policy.current;
     this.ended = new Promise((resolve) => this.#onEnded = resolve);
     this.#input = new RequestInput(client, this);
@@ -532,7 +545,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     this.#service[Symbol.dispose]();
     this.pins.close();
     this.#options.observe(httpConnectionEnded(this.client, {
-      started: this.#started,
+      began: this.#began,
       requests: this.#served,
       how: howEnded(error),
     }));

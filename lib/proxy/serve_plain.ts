@@ -29,7 +29,7 @@ class PlainSession implements Session, Receiver {
   readonly #client: HttpConnection;
   readonly #options: HttpSessionOptions;
   readonly #deadline: Deadline;
-  readonly #started = performance.now();
+  readonly #began = performance.now();
   readonly #begun = new Uint8Array(PREFACE.length);
   #filled = 0;
   #finish: () => void = () => {};
@@ -87,7 +87,7 @@ class PlainSession implements Session, Receiver {
       false,
     );
     const serve = isPreface && this.#filled === PREFACE.length ? serveHttp2 : serveHttp;
-    this.#serve(serve(client, this.#options));
+    this.#serve(serve(client, this.#options, this.#began));
   }
 
   receiveFailed(error: Error): void {
@@ -111,7 +111,7 @@ class PlainSession implements Session, Receiver {
   #refuse(): void {
     this.#deadline[Symbol.dispose]();
     this.#refused = new RewoundConnection(this.#client, NO_BYTES, true);
-    this.#serve(refuseLate(this.#refused, this.#options));
+    this.#serve(refuseLate(this.#refused, this.#options, this.#began));
   }
 
   #close(reason?: Error): void {
@@ -121,7 +121,7 @@ class PlainSession implements Session, Receiver {
     this.#client.close(reason);
     const error = reason === undefined ? undefined : asProxyError(reason, "client_gone");
     this.#options.observe(httpConnectionEnded(this.#client, {
-      ...{ started: this.#started, requests: 0 },
+      ...{ began: this.#began, requests: 0 },
       how: howEnded(error),
     }));
     this.#finish();

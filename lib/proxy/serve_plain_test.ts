@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import { fromLatin1 } from "../../tests/support/connection.ts";
+import { pause } from "../../tests/support/deadline.ts";
 import { encodeRequest } from "../../tests/support/http.ts";
 import { ScriptedConnection } from "../../tests/support/scripted_connection.ts";
 import { ScriptedDeadlines, ScriptedServer } from "../../tests/support/scripted_exchange.ts";
 import { scriptedPolicy, scriptedRules } from "../../tests/support/scripted_policy.ts";
 import { settled } from "../../tests/support/settled.ts";
+import type { ProxyEvent } from "../core/event.ts";
 import { Live } from "../core/live.ts";
+import { PREFACE } from "../http2/wire.ts";
 import { Deadline, Deadlines } from "../io/deadlines.ts";
 import { afterRequest } from "../io/turns.ts";
 import type { Backend } from "../upstream/backend.ts";
@@ -50,6 +53,31 @@ Deno.test("servePlain() ends what is drained and asks for nothing", async () => 
   await session.done;
   assert.equal(client.sentText, "");
   assert.ok(client.closed);
+});
+
+Deno.test("servePlain() tells of a connection's time from its beginning on", async () => {
+  for (const begun of [encodeRequest("/"), PREFACE, undefined]) {
+    const client = new ScriptedConnection();
+    const deadlines = new SteppedDeadlines();
+    const ends: number[] = [];
+    const observe = (event: ProxyEvent) => {
+      if (event.kind === "connection_end") ends.push(event.durationMs);
+    };
+    const session = servePlain(client, { ...options(POLICY), deadlines, observe });
+    const began = performance.now();
+    await pause(20);
+    const waited = performance.now() - began;
+    if (begun === undefined) deadlines.pass(POLICY.timeouts.header);
+    else client.push(typeof begun === "string" ? fromLatin1(begun) : begun);
+    client.push(undefined);
+    for (let minute = 0; minute < 3; minute++) {
+      await settled();
+      deadlines.pass(60_000);
+    }
+    await session.done;
+    assert.equal(ends.length, 1);
+    assert.ok((ends[0] ?? 0) >= waited, `${ends[0]} ms, of which ${waited} without a word`);
+  }
 });
 
 Deno.test("servePlain() lets others have turns amid requests that come at once", async () => {

@@ -215,13 +215,19 @@ Deno.test("openLog() shows a person at a terminal short lines, in colour or not"
     const log = await openLog(OPTIONS, { output, terminal: painter(coloured) });
     log.observe(hostile);
     log.observe({ ...request, status: 502, error: new ProxyError("connect_failed", "refused") });
+    const host = "a target=/other time=0.1ms server=10.0.0.1:80";
+    log.observe({ ...request, host, target: "/real" });
     await log.close();
-    const [good = "", bad = ""] = output.lines();
+    const [good = "", bad = "", forged = ""] = output.lines();
     assert.match(
       stripVTControlCharacters(good),
       /^[\d:.]{12} 200 GET h"\/\\x1b\[2J" 1\.3ms 127\.0\.0\.1:5555 -> /,
     );
     assert.match(stripVTControlCharacters(bad), / 502 GET .* refused$/);
+    assert.match(
+      stripVTControlCharacters(forged),
+      /10\.0\.0\.1:80"\/real 1\.3ms 127\.0\.0\.1:5555 -> 127\.0\.0\.1:8000$/,
+    );
     assert.equal(good.includes(ESC), coloured);
   }
 });

@@ -1,7 +1,7 @@
 import { formatAddress } from "../core/address.ts";
 import type { ProxyEvent } from "../core/event.ts";
 import { isoTime } from "./line_time.ts";
-import { type EventLevel, formatEvent } from "./text_format.ts";
+import { type EventLevel, formatEvent, formatValue, lineOf, type Pair } from "./text_format.ts";
 
 /** Puts a text into a colour; the identity where there are to be none. */
 export type Paint = (colour: Colour, text: string) => string;
@@ -37,7 +37,8 @@ function lineFor(event: ProxyEvent, level: EventLevel, paint: Paint): string {
   const { text } = formatEvent(event);
   switch (event.kind) {
     case "request": {
-      const value = (key: string) => valueIn(text, key);
+      const pairs = new Map<string, Pair[1]>(lineOf(event).pairs);
+      const value = (key: string) => formatValue(pairs.get(key));
       const status = paint(statusColour(event.status), String(event.status));
       const why = event.error === undefined ? "" : ` ${paint("red", `${value("reason")}`)}`;
       return `${status} ${paint("bold", value("method"))} ${value("host")}${value("target")} ` +
@@ -59,10 +60,4 @@ function lineFor(event: ProxyEvent, level: EventLevel, paint: Paint): string {
 
 function statusColour(status: number): Colour {
   return status >= 500 || status === 0 ? "red" : status >= 400 ? "yellow" : "green";
-}
-
-/** The value of a key in a line of pairs, as it stands there. */
-function valueIn(line: string, key: string): string {
-  const match = new RegExp(` ${key}=("(?:[^"\\\\]|\\\\.)*"|\\S+)`).exec(line);
-  return match?.[1] ?? "-";
 }

@@ -224,7 +224,8 @@ function formatLine({ what, pairs }: EventLine): string {
   return text;
 }
 
-function formatValue(value: Pair[1]): string {
+/** A value as it stands in a line. */
+export function formatValue(value: Pair[1]): string {
   if (value === undefined) return "-";
   if (typeof value === "number") return String(value);
   return quoteValue(typeof value === "string" ? value : formatAddress(value));

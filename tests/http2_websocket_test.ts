@@ -87,6 +87,8 @@ Deno.test("an extended CONNECT carries bytes both ways, and its end", async () =
   await client.send(resetFrame(3, ERROR.cancel));
   await backend.allGone();
   await proxy.log.count(/ request .*method=GET target=\/ws status=101 .*version=2/, 2);
+  const bytes = connectFrame(3, "/ws").length + "another".length;
+  await proxy.log.first(new RegExp(` status=101 in=${bytes} .*error=client_gone `));
 });
 
 Deno.test("a stream is not credited with what an upload before it was reset with", async () => {

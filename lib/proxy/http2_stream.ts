@@ -280,6 +280,8 @@ export class Http2Stream implements ClientStream {
     }, false);
     // what has come before the server has switched
     for (let range = this.#inbox.take(); range !== undefined; range = this.#inbox.take()) {
+      // it is counted as what goes through the tunnel
+      this.bodyBytes -= range.to - range.from;
       tunnel.received(range.bytes, range.from, range.to, false);
       this.#inbox.free();
     }

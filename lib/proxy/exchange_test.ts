@@ -424,6 +424,19 @@ Deno.test("Exchange keeps a connection for its client alone that knows who the c
   assert.notEqual(play.client.pins.take("b"), undefined);
 });
 
+Deno.test("Exchange knows of no connection where the last that was tried was not made", async () => {
+  for (const [lease, begins] of [[NOW, []], [NEW, ["a connection is made"]]] as const) {
+    const play = new Play(scriptedRequest(), lease);
+    const fails = lease === NOW ? "server is stale" : "server has not seen it";
+    await playAll(play, [...begins, "server takes", fails]);
+    await playAll(play, ["not so: a connection is made", "not so: a connection is made"]);
+    await playAll(play, ["client takes"]);
+    play.check();
+    const { attempts, reused, leasedAt } = play.exchange.lease;
+    assert.deepEqual({ attempts, reused, leasedAt }, { attempts: 3, reused: false, leasedAt: 0 });
+  }
+});
+
 Deno.test("Exchange takes nothing of the body while it looks for another server", async () => {
   const play = new Play(scriptedRequest(POST), NEW);
   await playAll(play, ["a connection is made", "server takes", "server has not seen it"]);

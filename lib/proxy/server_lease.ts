@@ -132,6 +132,9 @@ export class ServerLease implements LeaseFacts {
       this.#tries.add(this.server, { again: isHarmless(error, seen) });
     }
     this.#lastError = told;
+    // of the try that has failed
+    this.reused = false;
+    this.leasedAt = 0;
     this.claim(this.#order, performance.now());
   }
 

@@ -111,13 +111,13 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
     return () => this.#number === number && this.#state === "leasing";
   }
 
-  /** Goes on with a request that was held. */
-  proceed(order: ExchangeOrder, began: number): void {
+  /** Goes on with a request that was held. @param now `performance.now()` */
+  proceed(order: ExchangeOrder, now: number): void {
     this.#order = order;
     const { request } = this.#client;
     if (isBeyond(request.body, order.bodyLimit)) return this.#fail(bodyTooLarge(order.bodyLimit));
     this.#upload.start(request);
-    this.#lease.claim(order, began);
+    this.#lease.claim(order, now);
   }
 
   /**

@@ -119,10 +119,14 @@ export class RequestService implements ExchangeOwner {
     const variables = this.#variables(host, policy);
     this.#answerChanges = rules?.answerFields?.(variables);
     let changes: RequestChanges | undefined;
+    let now = this.#began;
     try {
       const judged = rules &&
         judge(rules, { request, client: variables.client }, this.#options.rules);
-      if (judged !== undefined) await judged;
+      if (judged !== undefined) {
+        await judged;
+        now = performance.now();
+      }
       if (rules !== undefined && action.kind === "backend" && isWaitedFor()) {
         const { trusted } = this.#identity.forwarding(policy);
         changes = requestChanges(rules, request, { variables, trusted });
@@ -141,7 +145,7 @@ export class RequestService implements ExchangeOwner {
       return this.exchange.respondTo(this.#finished(answer), undefined);
     }
     const made = { request: changes, answer: this.#answerChanges };
-    this.exchange.proceed(this.#orderTo(action.backend, routed, made), this.#began);
+    this.exchange.proceed(this.#orderTo(action.backend, routed, made), now);
   }
 
   /**

@@ -1,10 +1,18 @@
 import assert from "node:assert/strict";
-import { ScriptedClient, scriptedRequest } from "../../tests/support/scripted_exchange.ts";
+import { pause } from "../../tests/support/deadline.ts";
+import {
+  ScriptedClient,
+  scriptedRequest,
+  ScriptedServer,
+} from "../../tests/support/scripted_exchange.ts";
 import { scriptedPolicy, scriptedRules } from "../../tests/support/scripted_policy.ts";
+import { settled } from "../../tests/support/settled.ts";
 import { AddressSet } from "../core/address_set.ts";
 import { Deadlines } from "../io/deadlines.ts";
 import type { Backend } from "../upstream/backend.ts";
+import type { Server } from "../upstream/server.ts";
 import { ClientIdentity } from "./client_identity.ts";
+import { Passwords } from "./passwords.ts";
 import type { Policy } from "./policy.ts";
 import type { RouteRules } from "./route_rules.ts";
 import { RequestService } from "./serve_request.ts";
@@ -63,4 +71,28 @@ Deno.test("RequestService.serve() works out variables for rules alone, not to ke
   assert.deepEqual(looksAtPeer({}), { looks: 1, claims: 3 });
   assert.deepEqual(looksAtPeer({ sticky: true }), { looks: 1, claims: 3 });
   assert.deepEqual(looksAtPeer({ sticky: true, rules: RULES }), { looks: 4, claims: 3 });
+});
+
+Deno.test("RequestService.serve() knows when a server was at hand behind a password", async () => {
+  const checked = Promise.withResolvers<boolean>();
+  const stream = new ScriptedServer();
+  const server = { streamsFor: () => ({ take: () => stream }) } as unknown as Server;
+  const backend = { name: "b", claim: () => server } as unknown as Backend;
+  const login = { hashes: new Map([["u", "a hash"]]), realm: "r" };
+  const action = { kind: "backend", backend } as const;
+  const policy = scriptedPolicy({ action, rules: { ...RULES, login } });
+  const values = (name: string) => name === "authorization" ? ["Basic dTpw"] : [];
+  const client = new ScriptedClient(scriptedRequest({ values }));
+  using service = new RequestService(client, new ClientIdentity(client.client), {
+    ...{ deadlines: new Deadlines(), observe: () => {} },
+    rules: { ...scriptedRules(), passwords: new Passwords(() => checked.promise) },
+  });
+  client.reader = service.exchange;
+  service.serve(policy);
+  await pause(5);
+  const at = performance.now();
+  checked.resolve(true);
+  await settled();
+  assert.ok(stream.asked);
+  assert.ok(service.exchange.lease.leasedAt >= at);
 });

@@ -234,8 +234,10 @@ export class RequestService implements ExchangeOwner {
   #finished(plain: OwnAnswer): OwnAnswer {
     const answer = withChanges(plain, this.#answerChanges);
     if (!this.#isRouted || this.#routed?.target.rules?.compress !== true) return answer;
-    const own = this.#options.rules.compressor.ownAnswer(this.#stream.request, answer);
-    this.#coded = own.coded;
+    const { request } = this.#stream;
+    const own = this.#options.rules.compressor.ownAnswer(request, answer);
+    // whose body goes nowhere
+    this.#coded = request.method === "HEAD" ? undefined : own.coded;
     return own.answer;
   }
 

@@ -8,6 +8,7 @@ import {
 import { scriptedPolicy, scriptedRules } from "../../tests/support/scripted_policy.ts";
 import { settled } from "../../tests/support/settled.ts";
 import { AddressSet } from "../core/address_set.ts";
+import { field } from "../http/field.ts";
 import { Deadlines } from "../io/deadlines.ts";
 import type { Backend } from "../upstream/backend.ts";
 import type { Server } from "../upstream/server.ts";
@@ -95,4 +96,25 @@ Deno.test("RequestService.serve() knows when a server was at hand behind a passw
   await settled();
   assert.ok(stream.asked);
   assert.ok(service.exchange.lease.leasedAt >= at);
+});
+
+Deno.test("RequestService tells of a compressed answer of the proxy's own where a body goes", async () => {
+  const body = new TextEncoder().encode("x".repeat(2000));
+  const answer = { status: 200, fields: [field("Content-Type", "text/plain")], body };
+  const action = { kind: "respond", answer, etag: '"1"' } as const;
+  const values = (name: string) => name === "accept-encoding" ? ["gzip"] : [];
+  const coded: (string | undefined)[] = [];
+  for (const method of ["GET", "HEAD"]) {
+    const client = new ScriptedClient(scriptedRequest({ method, values }));
+    using service = new RequestService(client, new ClientIdentity(client.client), {
+      deadlines: new Deadlines(),
+      observe: (event) => event.kind === "request" && void coded.push(event.coded?.coding),
+      rules: scriptedRules(),
+    });
+    client.reader = service.exchange;
+    service.serve(scriptedPolicy({ action, rules: RULES }));
+    await settled();
+    client.actions().find(({ name }) => name === "client takes")?.play();
+  }
+  assert.deepEqual(coded, ["gzip", undefined]);
 });

@@ -401,8 +401,12 @@ commonName = supplied
 }
 
 Deno.test("check refuses a log that would be written over what is read", async () => {
-  for (const [name, read] of [["./x/../proxy.yaml", "proxy.yaml"], ["./ec.key", "ec.key"]]) {
-    await using file = await configFolder(`${GOOD}log: { file: ${name} }\n`);
+  const CASES = [["./x/../proxy.yaml", "proxy.yaml"], ["./ec.key", "ec.key"], ["./token", "token"]];
+  for (const [name, read] of CASES) {
+    await using file = await configFolder(
+      `${GOOD}log: { file: ${name} }\nadmin: { token_file: token }\n`,
+    );
+    await Deno.writeTextFile(`${file.folder}/token`, "0123456789abcdef\n");
     const { code, stderr } = await check(file);
     assert.deepEqual([code, stderr.includes("13:14: ")], [1, true], stderr);
     assert.match(stderr, /the log would be written into /);

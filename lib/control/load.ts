@@ -369,7 +369,8 @@ function day(date: Date): string {
 function logOverInput(config: Config, path: string, { locate }: ParsedFile): Problem[] {
   const log = config.log.file;
   if (log === undefined) return [];
-  const read = [path, ...filesOf(config)].find((read) => normalize(read) === normalize(log));
+  const inputs = [path, ...filesOf(config), ...serviceFiles(config).map(({ path }) => path)];
+  const read = inputs.find((input) => normalize(input) === normalize(log));
   if (read === undefined) return [];
   const message = `the log would be written into ${read}, which is read`;
   return [{ severity: "error", place: locate(["log", "file"]), message }];

@@ -7,6 +7,7 @@ import { readSecret } from "./read_named.ts";
 
 /** A file of one service, which reads it by itself when it begins to work. */
 export interface ServiceFile {
+  readonly path: string;
   /** Where the configuration names it. */
   readonly at: KeyPath;
   /** Reads it as the service will. @throws {ProxyError} `bad_config` */
@@ -19,7 +20,7 @@ export function serviceFiles({ admin, acme, cluster, certificates }: Config): Se
     at: KeyPath,
     path: string | undefined,
     read: (path: string) => Promise<unknown>,
-  ): ServiceFile[] => path === undefined ? [] : [{ at, read: () => read(path) }];
+  ): ServiceFile[] => path === undefined ? [] : [{ path, at, read: () => read(path) }];
   const used = certificates.some(({ acme }) => acme !== undefined) ? acme : undefined;
   return [
     ...file(["admin", "token_file"], admin?.tokenFile, readToken),

@@ -256,6 +256,23 @@ routes: [{ backend: a }]`;
   await serves(port);
 });
 
+Deno.test("a reload does not miss the folder that the process was started in", async () => {
+  await using backend = await startHttp();
+  await using config = await ConfigFile.createWithSecret(`
+listeners: [{ listen: "127.0.0.1:0" }]
+certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
+backends: { a: { servers: ["${backend.address}"] } }
+routes: [{ backend: a }]`);
+  const granted = await printedFlags(config.path);
+  const cwd = await Deno.makeTempDir({ prefix: "tls-proxy-release-" });
+  await using proxy = await startProxy(["--config", config.path], { granted, cwd });
+  // as a release that another has taken the place of
+  await Deno.remove(cwd);
+  proxy.signal("SIGHUP");
+  await proxy.says.first(/^tls-proxy: reloaded \(SIGHUP\): nothing has changed$/);
+  await serves(proxy.port);
+});
+
 Deno.test("a reload that has OpenSSL answer ALPN is refused where it may not call back", async () => {
   await using backend = await startHttp();
   const port = await unusedPort();

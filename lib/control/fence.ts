@@ -35,7 +35,9 @@ export type Platform = Pick<typeof Deno.build, "os" | "arch" | "env">;
 function surroundingsOf(config: Config, where: ProgramPlace): Surroundings {
   const { configFile, notify, platform, program = programFiles() } = where;
   const libraries = librariesFor(config, platform);
-  return { configFile, cwd: Deno.cwd(), libraries, program, notify };
+  // relative paths of a configuration start from its own; and the folder may be gone by a reload
+  const cwd = configFile.startsWith("/") ? "/" : Deno.cwd();
+  return { configFile, cwd, libraries, program, notify };
 }
 
 /** The same for this process, which may not look where libraries are. */

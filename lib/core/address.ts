@@ -68,10 +68,17 @@ export function parseAddress(text: string): Address {
     if (!isIPv6(v6)) throw notAnAddress(text, `"${v6}" is not an IPv6 address`);
     return { host: v6, port };
   }
-  const isKnown = name === "" || isIPv4(name) || normalizeHostName(name) !== undefined;
-  if (!isKnown) throw notAnAddress(text, `"${name}" is neither a host name nor an IP address`);
-  return { host: name || "0.0.0.0", port };
+  if (name === "") return { host: "0.0.0.0", port };
+  if (isIPv4(name)) return { host: name, port };
+  const normalized = normalizeHostName(name);
+  if (normalized === undefined) {
+    throw notAnAddress(text, `"${name}" is neither a host name nor an IP address`);
+  }
+  // as a resolver knows it; what is ASCII stays as it is written, with the dot that ends a search
+  return { host: IS_ASCII.test(name) ? name : normalized, port };
 }
+
+const IS_ASCII = /^[\x21-\x7e]+$/;
 
 function notAnAddress(text: string, why: string): ProxyError {
   return new ProxyError(

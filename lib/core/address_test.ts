@@ -24,6 +24,11 @@ Deno.test("parseAddress() takes a port alone for all interfaces", () => {
   assert.deepEqual(parseAddress(":8443"), { host: "0.0.0.0", port: 8443 });
 });
 
+Deno.test("parseAddress() gives a name as a resolver knows it (RFC 5890)", () => {
+  assert.deepEqual(parseAddress("Bücher.Example:80"), { host: "xn--bcher-kva.example", port: 80 });
+  assert.deepEqual(parseAddress("LocalHost.:80"), { host: "LocalHost.", port: 80 });
+});
+
 Deno.test("parseAddress() takes a port with leading zeros", () => {
   assert.deepEqual(parseAddress("a:00080"), { host: "a", port: 80 });
 });

@@ -136,10 +136,7 @@ function partsOf(config: Config, surroundings: Surroundings): readonly Part[] {
 }
 
 function listenGrants({ host, port }: Address): SomeGrants {
-  // a name is looked up first, and then the address is asked for; of this one it is known
-  // (RFC 6761, section 6.3)
-  const hosts = host === "localhost" ? [host, "127.0.0.1", "::1"] : [host];
-  return { net: hosts.map((host) => port === 0 ? anyPort(host) : formatAddress({ host, port })) };
+  return { net: [port === 0 ? anyPort(host) : formatAddress({ host, port })] };
 }
 
 /** Of a port that the system will choose only the host is known. */

@@ -33,8 +33,8 @@ const CASES: readonly [
     net: ["127.0.0.1"],
   }],
   ["the same over IPv6", "listeners: [{ listen: '[::1]:0' }]", {}, { net: ["[::1]"] }],
-  ["localhost, which is looked up", "listeners: [{ listen: 'localhost:443' }]", {}, {
-    net: ["127.0.0.1:443", "[::1]:443", "localhost:443"],
+  ["a name, whichever address it has", "listeners: [{ listen: 'localhost:443' }]", {}, {
+    net: ["localhost:443"],
   }],
   [
     "servers, each once",

@@ -104,6 +104,10 @@ function pairCertificates({ cert: certs, key: keys }: Flags): readonly Certifica
       `--cert and --key come in pairs: there are ${certs.length} of --cert and ${keys.length} of --key`,
     );
   }
+  // what a variable of a shell comes to that is not set
+  for (const [flag, files] of [["--cert", certs], ["--key", keys]] as const) {
+    if (files.includes("")) throw new UsageError(`${flag} is empty: say which file`);
+  }
   return certs.flatMap((cert, index) => {
     const key = keys[index];
     return key === undefined ? [] : [certificateConfig({ cert, key })];

@@ -100,6 +100,8 @@ const WRONG: readonly [flags: Partial<Flags>, message: RegExp][] = [
   [{ backend: ["a:1"], cert: ["a.crt"] }, /^--cert and --key .* 1 of --cert and 0 of --key$/],
   [{ key: ["a.key"] }, /^--cert and --key .* 0 of --cert and 1 of --key$/],
   [{ cert: ["a.crt"], key: ["a.key"] }, /^--backend is missing/],
+  [{ backend: ["a:1"], cert: [""], key: ["a.key"] }, /^--cert is empty: say which file$/],
+  [{ backend: ["a:1"], cert: ["a.crt"], key: [""] }, /^--key is empty: say which file$/],
 ];
 
 Deno.test("configFromFlags() refuses flags that make no sense", () => {

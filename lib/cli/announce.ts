@@ -36,8 +36,10 @@ export function announce(
   const made = created ? "made now" : "made earlier";
   lines.push(`no --cert: the development certificate ${cert}, ${made}`);
   const [first] = listeners;
-  if (first !== undefined && (demo || first.mode === "http")) {
-    lines.push(`try: curl --cacert ${ca} https://${formatAddress(reachable(first.address))}/`);
+  const [asked] = config.listeners;
+  if (first !== undefined && asked !== undefined && (demo || first.mode === "http")) {
+    const { port } = first.address;
+    lines.push(`try: curl --cacert ${ca} https://${authorityOf({ ...asked.listen, port })}/`);
   }
   return lines;
 }
@@ -49,13 +51,13 @@ function whatOf({ mode, engine, engineReason }: RunningListener): string {
     : `${mode}, ${engine} engine (${engineReason})`;
 }
 
-/** The address under which this machine reaches the listener, by a name in the certificate. */
-function reachable({ host, port }: Address): Address {
-  return { host: isLocal(host) ? "localhost" : host, port };
+/** Where this machine reaches the listener, by a name in the certificate; a zone as RFC 6874 has it. */
+function authorityOf({ host, port }: Address): string {
+  const name = isLocal(host) ? "localhost" : host.replace("%", "%25");
+  return formatAddress({ host: name, port });
 }
 
-/** Whether a listener there is reached as `localhost`: any interface, or loopback. */
+/** Whether a listener there is reached as `localhost`, which is no other address of 127.0.0.0/8. */
 export function isLocal(host: string): boolean {
-  return host === "0.0.0.0" || host === "::" || host === "::1" || host === "localhost" ||
-    host.startsWith("127.");
+  return ["0.0.0.0", "::", "127.0.0.1", "::1", "localhost"].includes(host);
 }

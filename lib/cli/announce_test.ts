@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { formatAddress } from "../core/address.ts";
 import type { RunningListener } from "../control/listener_set.ts";
 import type { DevelopmentFiles } from "../certificates/development_certificate.ts";
 import { announce } from "./announce.ts";
@@ -68,13 +69,20 @@ Deno.test("announce() names localhost only where this machine is meant", () => {
     ["0.0.0.0", "localhost"],
     ["::", "localhost"],
     ["::1", "localhost"],
-    ["127.0.0.2", "localhost"],
+    ["127.0.0.2", "127.0.0.2"],
+    ["web.internal", "web.internal"],
+    ["fe80::1%eth0", "[fe80::1%25eth0]"],
     ["192.0.2.1", "192.0.2.1"],
     ["2001:db8::1", "[2001:db8::1]"],
   ] as const;
   for (const [host, shown] of CASES) {
-    const listeners = [{ ...listener, address: { host, port: 443 } }];
-    const lines = announce({ config: demoConfig, listeners, workers: 1, development, demo: true });
+    const config = configFromFlags({
+      ...DEFAULT_FLAGS,
+      listen: formatAddress({ host, port: 0 }),
+      backend: ["127.0.0.1:8"],
+    });
+    const listeners = [{ ...listener, address: { host: "192.0.2.7", port: 443 } }];
+    const lines = announce({ config, listeners, workers: 1, development, demo: true });
     assert.equal(lines.at(-1), `try: curl --cacert ${development.ca} https://${shown}:443/`);
   }
 });

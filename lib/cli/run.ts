@@ -18,6 +18,7 @@ import { type LoadedConfig, workersOf } from "../control/snapshot.ts";
 import { FileWatch } from "../control/file_watch.ts";
 import type { Observer, ProxyEvent } from "../core/event.ts";
 import { formatAddress } from "../core/address.ts";
+import { withoutZone } from "../core/ip.ts";
 import { rateMemory } from "../core/rate_table.ts";
 import { messageOf } from "../core/errors.ts";
 import { stageAll } from "../core/staged.ts";
@@ -297,7 +298,9 @@ async function fillInCertificate(
   config: Config,
 ): Promise<{ config: Config; development: DevelopmentFiles | undefined }> {
   if (config.certificates.length > 0) return { config, development: undefined };
-  const others = config.listeners.map(({ listen }) => listen.host).filter((host) => !isLocal(host));
+  // a certificate is for an address without its zone
+  const others = config.listeners.map(({ listen }) => withoutZone(listen.host))
+    .filter((host) => !isLocal(host));
   const made = await ensureDevelopmentCertificate("certs", [...DEVELOPMENT_HOSTS, ...others]);
   return { config: { ...config, certificates: [certificateConfig(made)] }, development: made };
 }

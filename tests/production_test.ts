@@ -57,7 +57,7 @@ Deno.test("proxy:prod gets a certificate and meets other replicas with exact per
 listeners: [{ listen: "127.0.0.1:${port}" }, { listen: "127.0.0.1:${pebble.httpPort}", redirect: https }]
 certificates: [{ acme: [www.example.test] }]
 acme: { directory: "${pebble.directory}", accept_terms: true, ca_file: ${pebble.caFile} }
-cluster: { redis: "${redis.address}", password_file: redis.pw }
+cluster: { redis: "${redis.address.replace("127.0.0.1", "localhost")}", password_file: redis.pw }
 backends: { a: { servers: ["${backend.address}"] } }
 routes: [{ backend: a, rate_limit: { requests: 1000/s, burst: 1000 } }]`);
   await Deno.writeTextFile(`${config.folder}/redis.pw`, "correct horse\n");

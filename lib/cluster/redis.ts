@@ -83,6 +83,9 @@ export class Redis implements Disposable {
     const client = createClient({
       ...(password === undefined ? {} : { password }),
       disableOfflineQueue: true,
+      // what a Redis of that company tells of its moves: to ask for it, the library looks the name
+      // up, for which a process takes the permission for all ports of the host
+      maintNotifications: "disabled",
       socket: {
         host,
         port,

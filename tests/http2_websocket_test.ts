@@ -133,6 +133,25 @@ Deno.test("a server that does not switch is no tunnel", async () => {
   assert.equal((await client.answer(5)).status, 405);
 });
 
+Deno.test("a route for upgrades is for an extended CONNECT, too", async () => {
+  await using backend = await startSwitching();
+  await using proxy = await startConfigured({
+    backends: { sockets: backend.address },
+    settings: {
+      routes: [
+        { headers: { Upgrade: "websocket" }, backend: "sockets" },
+        { respond: { status: 403, body: "pages" } },
+      ],
+    },
+  });
+  using client = await Http2Client.connect(proxy.port);
+  await client.send(connectFrame(1, "/ws"), data(1, "hello"));
+  await client.until(() => client.seen(1).body !== "" || undefined, "an answer");
+  assert.deepEqual([client.seen(1).status, client.seen(1).body], [200, "hello"]);
+  await client.ask(3, "/ws");
+  assert.equal((await client.answer(3)).body, "pages");
+});
+
 Deno.test("an answer of a route's own is no tunnel", async () => {
   await using proxy = await startConfigured({
     backends: {},

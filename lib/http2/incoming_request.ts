@@ -92,9 +92,11 @@ export class IncomingRequest implements RequestFacts {
   }
 
   values(name: string): readonly string[] {
-    const { fields, length, authority } = this.#head;
+    const { fields, length, authority, protocol } = this.#head;
     if (name === "host") return [authority];
     if (name === "content-length") return length === undefined ? [] : [String(length)];
+    // what an extended CONNECT asks for in another place
+    if (name === "upgrade") return protocol === undefined ? [] : [protocol];
     return valuesOf(fields, name);
   }
 

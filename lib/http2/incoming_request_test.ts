@@ -102,6 +102,8 @@ Deno.test("an extended CONNECT asks an HTTP/1.1 server for an upgrade", () => {
   const request = begun(read(fields), false);
   assert.equal(request.method, "GET");
   assert.deepEqual(request.upgrade, ["websocket"]);
+  // routes may ask for it
+  assert.deepEqual(request.values("upgrade"), ["websocket"]);
   assert.match(
     sent(request),
     /^GET \/ HTTP\/1\.1\r\n[^]*\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: [A-Za-z0-9+/]{22}==\r\n\r\n$/,

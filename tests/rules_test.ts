@@ -241,6 +241,27 @@ Deno.test("strip_prefix, methods and headers choose and change", async () => {
   assert.equal((await ask(at.proxy, "/only")).status, 404);
 });
 
+Deno.test("no other spelling of a path gets past a route that keeps requests off", async () => {
+  const guards = [{ deny: ["0.0.0.0/0"] }, { allow: ["10.0.0.0/8"] }, {
+    basic_auth: { file: "users" },
+  }, { rate_limit: { requests: "1/h" } }];
+  await using at = await start([
+    ...guards.map((guard, index) => ({ paths: [`/guard${index}`], backend: "site", ...guard })),
+    { paths: ["/gone"], respond: { status: 403 } },
+    { backend: "site" },
+  ]);
+  const names = [...guards.keys()].map((index) => `guard${index}`).concat("gone");
+  for (const name of names) {
+    for (const path of [`//${name}`, `/x/../${name}`, `/%67${name.slice(1)}/x`, `/${name};x`]) {
+      for (const version of ["--http1.1", "--http2"]) {
+        const { body } = await ask(at.proxy, path, [version]);
+        assert.match(body, /^404 Not Found\nNo route matches/, `${path} ${version}`);
+      }
+    }
+  }
+  assert.match((await ask(at.proxy, "//x/%67")).body, /^GET \/\/x\/%67 /);
+});
+
 Deno.test("strip_prefix tells what a trusted proxy has taken off, too", async () => {
   const routes = [{ paths: ["/api"], backend: "site", strip_prefix: "/api" }];
   await using at = await start(routes, { forwarded: { trusted: ["127.0.0.1"] } });

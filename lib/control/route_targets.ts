@@ -29,7 +29,8 @@ export function routesOf(
       rules: rulesOf(route, contents),
       bodyLimit: route.limits.body ?? config.limits.body,
     };
-    return { hosts, paths, conditions, passthrough, stripPrefix, target };
+    const isGuard = keepsOff(route);
+    return { hosts, paths, conditions, passthrough, stripPrefix, isGuard, target };
   });
 }
 
@@ -37,6 +38,12 @@ export function routesOf(
 export function largestBody({ routes, limits }: Config): number {
   const all = [limits.body, ...routes.flatMap(({ limits: { body } }) => body ?? [])];
   return all.includes(0) ? 0 : Math.max(...all);
+}
+
+/** Whether a route keeps requests off, some or all of them. */
+export function keepsOff({ allow, deny, rateLimit, basicAuth, respond }: RouteConfig): boolean {
+  return allow.length + deny.length > 0 || rateLimit !== undefined || basicAuth !== undefined ||
+    (respond?.status ?? 0) >= 400;
 }
 
 /** Whether a route asks something of requests, or changes them or their answers. */

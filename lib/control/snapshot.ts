@@ -25,7 +25,7 @@ import { chooseEngine, type EngineChoice, type Need } from "../tls/choose_engine
 import { denoEngine, denoEngineUnavailable } from "../tls/deno_engine.ts";
 import { challengesOf } from "./acme_challenges.ts";
 import type { Contents } from "./content_files.ts";
-import { largestBody, routesOf } from "./route_targets.ts";
+import { keepsOff, largestBody, routesOf } from "./route_targets.ts";
 import { clientAuthRules, serverTls, type Trust } from "./trust.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
 import type { TlsPolicy } from "../tls/policy.ts";
@@ -79,7 +79,9 @@ export function workersOf({ workers }: Config): number {
 
 /** The routes of a configuration, as it has them. */
 export function routerOf({ routes }: Config): Router<RouteConfig> {
-  return new Router(routes.map((route) => ({ ...route, target: route })));
+  return new Router(
+    routes.map((route) => ({ ...route, isGuard: keepsOff(route), target: route })),
+  );
 }
 
 /** What sessions are to go by. */

@@ -4,6 +4,7 @@ import {
   isUnconditional,
   meets,
 } from "../http/conditions.ts";
+import { pathReadings } from "../http/path_readings.ts";
 import { withOneSlashBehind } from "../http/strip_prefix.ts";
 
 /** What has to match for a target to be meant. */
@@ -19,6 +20,8 @@ export interface Route<Target> {
   readonly stripPrefix?: string | undefined;
   /** Whether connections for its hosts go on with their TLS as it is. */
   readonly passthrough?: boolean;
+  /** Whether it keeps requests off: no other spelling of a path is to get past it. */
+  readonly isGuard?: boolean;
 }
 
 /** A route that was found. */
@@ -42,6 +45,7 @@ export class Router<Target> {
   /** Whether a target may depend on more than host and path. */
   readonly conditional: boolean;
   readonly #routes: readonly Route<Target>[];
+  readonly #hasGuards: boolean;
   readonly #names: readonly string[];
   /** Places of routes by the host or wildcard that they name, in order. */
   readonly #byHost = new Map<string, number[]>();
@@ -52,6 +56,7 @@ export class Router<Target> {
 
   constructor(routes: readonly Route<Target>[]) {
     this.#routes = routes;
+    this.#hasGuards = routes.some(({ isGuard }) => isGuard === true);
     this.#names = routes.map(routeName);
     this.conditional = routes.some(({ conditions }) =>
       conditions !== undefined && !isUnconditional(conditions)
@@ -74,6 +79,7 @@ export class Router<Target> {
   /**
    * Where a prefix is taken off the path, slashes in a row behind it are one to the server. A path
    * that another route would have without them has none: it would get past what that one asks for.
+   * Nor has one that a server may take for a path of another route that keeps requests off.
    *
    * @param host the SNI, or the Host without its port; undefined where there is none
    * @param path the request's path, maybe with a query; undefined in tcp mode
@@ -85,11 +91,15 @@ export class Router<Target> {
     request?: ConditionFacts,
   ): FoundRoute<Target> | undefined {
     const found = this.#find(host, path, request);
-    const prefix = found && this.#routes[found.index]?.stripPrefix;
-    if (prefix === undefined || path === undefined) return found;
-    const plain = withOneSlashBehind(path, prefix);
-    const isMeant = plain === path || this.#find(host, plain, request)?.index === found?.index;
-    return isMeant ? found : undefined;
+    if (found === undefined || path === undefined) return found;
+    const { stripPrefix: prefix } = this.#routes[found.index] as Route<Target>;
+    const plain = prefix === undefined ? path : withOneSlashBehind(path, prefix);
+    const isMeant = plain === path || this.#find(host, plain, request)?.index === found.index;
+    const isPast = this.#hasGuards && pathReadings(path).some((reading) => {
+      const meant = this.#find(host, reading, request)?.index;
+      return meant !== undefined && meant !== found.index && this.#routes[meant]?.isGuard;
+    });
+    return isMeant && !isPast ? found : undefined;
   }
 
   #find(

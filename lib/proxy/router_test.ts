@@ -135,6 +135,49 @@ Deno.test("route() finds none where slashes behind a stripped prefix would get p
   assert.equal(strips.route("b.test", "//api/admin")?.target, "rest");
 });
 
+Deno.test("route() finds none where another spelling would get past a route that keeps requests off", () => {
+  const guarded = new Router([
+    { hosts: [], paths: ["/admin/open"], target: "open" },
+    { hosts: [], paths: ["/admin"], isGuard: true, target: "admin" },
+    { hosts: [], paths: ["/v1"], target: "v1" },
+    {
+      hosts: [],
+      paths: ["/login"],
+      conditions: { methods: ["POST"], headers: {} },
+      isGuard: true,
+      target: "login",
+    },
+    { hosts: [], paths: ["/api"], stripPrefix: "/api", target: "api" },
+    { hosts: ["b.test"], paths: ["/"], isGuard: true, target: "closed" },
+    { hosts: [], paths: [], target: "rest" },
+  ]);
+  const at = (path: string, host = "a.test", method = "GET") =>
+    guarded.route(host, path, { method, values: () => [] })?.target;
+  for (
+    const path of [
+      ...["//admin", "/./admin/x", "/x/../admin", "/%61dmin?q", "/x/%2e%2e%2fadmin", "/admin;x/y"],
+      ...["/\\admin", "/x/..;/admin", "/api/../admin", "/admin/open/../x", "/v1%2f../admin"],
+    ]
+  ) assert.equal(at(path), undefined, path);
+  const cases: [path: string, target: string][] = [
+    ["/admin", "admin"],
+    ["/admin//x/../%61", "admin"],
+    ["/admin/open/%61", "open"],
+    ["/x?y=/../admin", "rest"],
+    ["//administrator", "rest"],
+    ["/ADMIN", "rest"],
+    // what keeps nothing off is for what is sent
+    ["//v1", "rest"],
+    ["/%761", "rest"],
+    ["//login", "rest"],
+    ["*", "rest"],
+  ];
+  for (const [path, target] of cases) assert.equal(at(path), target, path);
+  assert.equal(at("//login", "a.test", "POST"), undefined);
+  assert.equal(at("/v1/../x", "b.test"), undefined);
+  assert.equal(at("/v1//x", "b.test"), "v1");
+});
+
 Deno.test("shadowOf() finds routes that can never match", () => {
   const routes = new Router([
     { hosts: ["a.test"], paths: ["/x"], target: 0 },

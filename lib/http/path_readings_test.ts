@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { pathReadings } from "./path_readings.ts";
+
+Deno.test("pathReadings() gives what a server may take a path for", () => {
+  const cases: [path: string, reading: string][] = [
+    ["//a", "/a"],
+    ["/./a", "/a"],
+    ["/x/../a/b", "/a/b"],
+    ["/../../a", "/a"],
+    ["/%61", "/a"],
+    ["/%2e%2E/a", "/a"],
+    ["/x%2f..%2Fa", "/a"],
+    ["/x/..%5ca", "/a"],
+    ["/\\a", "/a"],
+    ["/a;x=1/b;y", "/a/b"],
+    ["/x/..;/a", "/a"],
+    // by who undoes no encoding, and by who leaves nothing out
+    ["/x/../a/%2e%2e", "/a/%2e%2e"],
+    ["/x/../a/..;", "/a/..;"],
+    ["/a%zz//b?c", "/a%zz/b"],
+    ["/.", "/"],
+  ];
+  for (const [path, reading] of cases) assert.ok(pathReadings(path).includes(reading), path);
+});
+
+Deno.test("pathReadings() gives none where all read alike, whatever the query is", () => {
+  for (const path of ["/", "/a/b/", "/a.b/c..", "/a?//%61;/../", "*"]) {
+    assert.deepEqual(pathReadings(path), [], path);
+  }
+});

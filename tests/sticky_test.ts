@@ -299,6 +299,25 @@ Deno.test("the cookie of a listener without TLS comes back without TLS", async (
   }
 });
 
+Deno.test("the cookie is for TLS where the proxy in front says that the client came by it", async () => {
+  await using server = await startNamed("a");
+  await using proxy = await startConfigured({
+    backends: { app: { servers: [server.address], sticky: STICKY } },
+    settings: {
+      listeners: [{ listen: "127.0.0.1:0", tls: false }],
+      forwarded: { trusted: ["127.0.0.2"] },
+    },
+  });
+  const isSecure = async (scheme: string, from: string) => {
+    const flags = ["--interface", from, "-H", `X-Forwarded-Proto: ${scheme}`];
+    const { cookies } = await ask(`http://127.0.0.1:${proxy.port}/`, undefined, flags);
+    return cookies[0]?.includes("; Secure;");
+  };
+  assert.equal(await isSecure("https", "127.0.0.2"), true);
+  assert.equal(await isSecure("http", "127.0.0.2"), false);
+  assert.equal(await isSecure("https", "127.0.0.1"), false);
+});
+
 /** A server that switches to WebSocket, says its name in a field, and echoes. */
 function startSwitching(name: string) {
   return startBackend(async (connection) => {

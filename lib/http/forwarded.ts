@@ -92,6 +92,17 @@ export function clientOf(
 }
 
 /**
+ * Whether a client came over TLS, by what a proxy in front says that is believed.
+ *
+ * @param values of every line of `X-Forwarded-Proto`
+ * @returns undefined where it does not say
+ */
+export function isToldSecure(values: readonly string[]): boolean | undefined {
+  const scheme = onlyOf(values, SCHEME);
+  return scheme === undefined ? undefined : /^(?:https|wss)$/i.test(scheme);
+}
+
+/**
  * The address of a node that may have a port, and brackets (RFC 7239, section 6). An IPv4 address
  * that a proxy's socket has mapped into IPv6 is that of everybody else's.
  */
@@ -127,7 +138,10 @@ const BALANCED = /^(?:[^"]|"(?:\\.|[^"\\])*")*$/;
 
 /** A value that stands once and is well-formed. */
 function told(received: readonly Field[], key: string, form: RegExp): string | undefined {
-  const [value, ...more] = valuesOf(received, key);
+  return onlyOf(valuesOf(received, key), form);
+}
+
+function onlyOf([value, ...more]: readonly string[], form: RegExp): string | undefined {
   return value !== undefined && more.length === 0 && form.test(value) ? value : undefined;
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { AddressSet } from "../core/address_set.ts";
-import { appendedForwardedFields, clientOf, forwardedFields } from "./forwarded.ts";
+import { appendedForwardedFields, clientOf, forwardedFields, isToldSecure } from "./forwarded.ts";
 import { field, fieldLines } from "./field.ts";
 
 const FACTS = { peer: "192.0.2.7", port: 8443, proto: "https", host: "a.test" } as const;
@@ -218,4 +218,17 @@ Deno.test("clientOf() takes ports and brackets as RFC 7239, section 6, writes th
     ["", undefined],
   ];
   for (const [node, client] of cases) assert.equal(clientOf([node], nobody), client, node);
+});
+
+Deno.test("isToldSecure() goes by a scheme that stands once and is one", () => {
+  const cases: [values: string[], secure: boolean | undefined][] = [
+    [["https"], true],
+    [["HTTPS"], true],
+    [["wss"], true],
+    [["http"], false],
+    [[], undefined],
+    [["https", "https"], undefined],
+    [["https, http"], undefined],
+  ];
+  for (const [values, secure] of cases) assert.equal(isToldSecure(values), secure, `${values}`);
 });

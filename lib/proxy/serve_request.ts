@@ -8,6 +8,7 @@ import { field } from "../http/field.ts";
 import { asAuthority, hostOfAuthority } from "../core/authority.ts";
 import { errorAnswer, statusOf } from "../http/error_answer.ts";
 import { ROLE } from "../http/field_name.ts";
+import { isToldSecure } from "../http/forwarded.ts";
 import { isGrpc } from "../http/grpc.ts";
 import { hopsLeft } from "../http/max_forwards.ts";
 import { optionsAnswer } from "../http/options_answer.ts";
@@ -160,7 +161,7 @@ export class RequestService implements ExchangeOwner {
   ): ExchangeOrder {
     const forwarding = this.#identity.forwarding(policy);
     const { request } = this.#stream;
-    const kept = backend.sticky?.read(request.values("cookie"), forwarding.proto === "https");
+    const kept = backend.sticky?.read(request.values("cookie"), this.#isSecure(forwarding));
     return {
       backend,
       forwarding,
@@ -197,6 +198,12 @@ export class RequestService implements ExchangeOwner {
   #clientAddress({ forwarded: { trusted } }: Policy): string {
     const { peer: { host } } = this.#stream.client;
     return trusted.has(host) ? clientBehind(this.#stream, trusted) ?? host : host;
+  }
+
+  /** Whether the client came over TLS, as far as proxies in front are believed. */
+  #isSecure({ proto, trusted }: Forwarding): boolean {
+    const values = trusted ? this.#stream.request.values("x-forwarded-proto") : [];
+    return isToldSecure(values) ?? proto === "https";
   }
 
   /** Answers the stream's request with why it is not served. */

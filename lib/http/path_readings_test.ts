@@ -15,16 +15,22 @@ Deno.test("pathReadings() gives what a server may take a path for", () => {
     ["/a;x=1/b;y", "/a/b"],
     ["/x/..;/a", "/a"],
     // by who undoes no encoding, and by who leaves nothing out
-    ["/x/../a/%2e%2e", "/a/%2e%2e"],
+    ["/x/../a/%2e%2e", "/a/%2E%2E"],
     ["/x/../a/..;", "/a/..;"],
     ["/a%zz//b?c", "/a%zz/b"],
+    // as it stands in a configuration
+    ["/caf%c3%a9", "/caf%C3%A9"],
+    ["/a%2fb", "/a%2Fb"],
+    ["/x/..//100%25", "/100%25"],
     ["/.", "/"],
   ];
   for (const [path, reading] of cases) assert.ok(pathReadings(path).includes(reading), path);
 });
 
 Deno.test("pathReadings() gives none where all read alike, whatever the query is", () => {
-  for (const path of ["/", "/a/b/", "/a.b/c..", "/a?//%61;/../", "*"]) {
+  for (
+    const path of ["/", "/a/b/", "/a.b/c..", "/a?//%61;/../", "*", "/.well-known/a", "/a%20%C3%A9"]
+  ) {
     assert.deepEqual(pathReadings(path), [], path);
   }
 });

@@ -169,7 +169,10 @@ export interface ServersResolved {
   readonly removed: readonly string[];
 }
 
-/** A name could not be resolved, for the first time in a row; its last addresses go on. */
+/**
+ * A name could not be resolved, for the first time in a row, and its last addresses go on; or it has
+ * come to have more than are used.
+ */
 export interface ResolveFailed {
   readonly kind: "resolve_failed";
   readonly backend: string;

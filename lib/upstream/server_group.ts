@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { formatAddress } from "../core/address.ts";
 import type { DnsName, TcpEndpoint } from "../core/endpoint.ts";
-import { asProxyError } from "../core/errors.ts";
+import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { Observer } from "../core/event.ts";
 import type { Resolved } from "./resolve.ts";
 import type { Server } from "./server.ts";
@@ -22,6 +22,12 @@ export interface ServerGroupOptions {
 }
 
 /**
+ * Servers of a name at the most. Each is checked, counted and shown by itself, and a name server may
+ * answer with thousands of addresses.
+ */
+export const MAX_ADDRESSES = 1_000;
+
+/**
  * The servers behind a name, one for each of its addresses. The name is looked up again and again;
  * an address that stays keeps its server, and where the look fails all of them stay, or those of
  * the IP version for which it does.
@@ -35,6 +41,8 @@ export class ServerGroup {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #started: Promise<void> | undefined;
   #failing = false;
+  /** Whether there are more addresses than servers. */
+  #isCut = false;
   #stopped = false;
 
   constructor(options: ServerGroupOptions) {
@@ -69,29 +77,40 @@ export class ServerGroup {
   }
 
   async #look(): Promise<void> {
-    const { backend, name, resolve, interval, observe } = this.#options;
+    const { name, resolve, interval } = this.#options;
     try {
       const { addresses, unknown } = await resolve(name.host);
       if (this.#stopped) return;
       this.#failing = false;
       // what nobody has answered for stays as it was
       const kept = this.#addresses.filter((host) => isIP(host) === unknown);
-      this.#replace([...new Set([...addresses, ...kept])].sort());
+      this.#use([...new Set([...addresses, ...kept])].sort());
     } catch (error) {
       if (this.#stopped) return;
       this.#replace(this.#addresses);
-      if (!this.#failing) {
-        observe({
-          kind: "resolve_failed",
-          backend,
-          name: formatAddress(name),
-          error: asProxyError(error, "resolve_failed"),
-          kept: this.#list.length,
-        });
-      }
+      if (!this.#failing) this.#tell(asProxyError(error, "resolve_failed"));
       this.#failing = true;
     }
     this.#timer = setTimeout(() => this.#look(), interval);
+  }
+
+  /** @param addresses in an order that is the same for all who look */
+  #use(addresses: readonly string[]): void {
+    this.#replace(addresses.slice(0, MAX_ADDRESSES));
+    const isCut = addresses.length > MAX_ADDRESSES;
+    if (isCut && !this.#isCut) {
+      const { host } = this.#options.name;
+      const why =
+        `${host} has ${addresses.length} addresses, of which ${MAX_ADDRESSES} are servers`;
+      this.#tell(new ProxyError("resolve_failed", why));
+    }
+    this.#isCut = isCut;
+  }
+
+  #tell(error: ProxyError): void {
+    const { backend, name, observe } = this.#options;
+    const kept = this.#list.length;
+    observe({ kind: "resolve_failed", backend, name: formatAddress(name), error, kept });
   }
 
   #replace(addresses: readonly string[]): void {

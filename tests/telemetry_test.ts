@@ -40,6 +40,23 @@ for (const workers of [1, 2]) {
   });
 }
 
+Deno.test("a request that is refused by its head is a span of its caller's trace, too", async () => {
+  await using collector = startCollector(2);
+  await using backend = await startHttp();
+  const config = { backends: { app: backend.address }, settings: { limits: { body: 10 } } };
+  await using proxy = await startConfigured(config, { env: collector.env });
+  for (const [method, length, status] of [["POST", 11, 413], ["TRACE", 0, 405]] as const) {
+    using client = await connectTls(proxy.port);
+    const fields = [`traceparent: 00-${TRACE}-${PARENT}-01`, `Content-Length: ${length}`];
+    await client.write(encodeRequest("/", { method, fields }));
+    assert.equal((await readAnswer(client)).status, status);
+  }
+  assert.equal(await stopProxy(proxy), 0);
+  await within(collector.arrived, "two spans");
+  const parents = collector.spans.map(({ traceId, parentSpanId }) => [traceId, parentSpanId]);
+  assert.deepEqual(parents, [[TRACE, PARENT], [TRACE, PARENT]]);
+});
+
 Deno.test("OTEL_TRACES_SAMPLER can leave out what the caller's trace does not sample", async () => {
   await using collector = startCollector(1);
   await using backend = await startHttp();

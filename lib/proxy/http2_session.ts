@@ -407,6 +407,8 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
       bytesIn: 0,
       bytesOut,
       trusted: this.policy.forwarded.trusted,
+      // no head of it is known
+      traced: false,
     }));
   }
 }

@@ -266,9 +266,11 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     if (error.code !== "header_timeout") this.#served++;
     this.#leave(answer, lingerBehind(error));
     const { client } = this;
+    const { observe, traced = false } = this.#options;
     const bytesOut = answer.reduce((sum, { length }) => sum + length, 0);
-    this.#options.observe(
-      requestRefused({ client, head, id, status, error, began, bytesIn, bytesOut, trusted }),
+    const sizes = { bytesIn, bytesOut };
+    observe(
+      requestRefused({ client, head, id, status, error, began, ...sizes, trusted, traced }),
     );
   }
 

@@ -87,11 +87,13 @@ export interface RefusedRequest {
   readonly bytesOut: number;
   /** The proxies that are believed. */
   readonly trusted: AddressSet;
+  /** Whether the trace that it belongs to is to be told. */
+  readonly traced: boolean;
 }
 
 /** What the log is told of what is refused. */
 export function requestRefused(
-  { client, head, id, status, error, began, bytesIn, bytesOut, trusted }: RefusedRequest,
+  { client, head, id, status, error, began, bytesIn, bytesOut, trusted, traced }: RefusedRequest,
 ): RequestServed {
   const values = (name: string) => valuesOf(head?.fields ?? [], name);
   const isBehind = head !== undefined && trusted.has(client.peer.host);
@@ -117,7 +119,7 @@ export function requestRefused(
     waitMs: undefined,
     firstByteMs: undefined,
     tls: client.tls,
-    traceparent: undefined,
+    traceparent: traced ? values("traceparent").join(",") : undefined,
     error,
   };
 }

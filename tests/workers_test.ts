@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import type { Status } from "../lib/metrics/status.ts";
 import { libcPath } from "../lib/ports/libc.ts";
 import { ask } from "./support/ask.ts";
-import { startEcho, startHttp, startNamed } from "./support/backends.ts";
+import { startEcho, startHttp, startNamed, unusedPort } from "./support/backends.ts";
 import { FAST_CHECKS, type ProxyConfig, startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
 import { eventually, pause, within } from "./support/deadline.ts";
-import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
+import { encodeAnswer, encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
 import { startNamedServer } from "./support/named_server.ts";
 import { ENGINES, type ProxyProcess, stopProxy } from "./support/start_proxy.ts";
 import { connectTcp, connectTls } from "./support/tls_client.ts";
@@ -234,6 +234,44 @@ Deno.test("a server that refuses connections is out for all workers at once", as
   assert.ok(failed);
   assert.ok(proxy.log.matching(/ server failed /).length <= 3);
   for (const client of clients) client.close();
+});
+
+Deno.test("a server that one worker could not reach is up once another is served there", async () => {
+  const port = await unusedPort();
+  await using proxy = await startConfigured(JSON.stringify({
+    listeners: [{ listen: "127.0.0.1:0", tls: false }],
+    backends: {
+      app: {
+        ...{ servers: [`127.0.0.1:${port}`], retries: 0 },
+        ...{ health: { type: "none" }, ejection: { failures: 0 } },
+      },
+    },
+    routes: [{ paths: ["/app"], backend: "app" }],
+    admin: { listen: "127.0.0.1:0" },
+    workers: 2,
+  }));
+  const admin = await adminOf(proxy);
+  const state = async () => (await statusOf(admin)).backends[0]?.servers[0]?.state;
+  // ids begin with what is each worker's own
+  const byWorker = new Map<string, TestConnection>();
+  using open = new DisposableStack();
+  while (byWorker.size < 2) {
+    const client = open.use(await connectTcp(proxy.port));
+    await client.write(encodeRequest("/"));
+    const answer = await readAnswer(client);
+    assert.equal(answer.status, 404);
+    byWorker.set(valuesOf(answer, "X-Request-Id")[0]?.split("-")[0] ?? "", client);
+  }
+  const [one, other] = [...byWorker.values()] as [TestConnection, TestConnection];
+  await one.write(encodeRequest("/app"));
+  assert.equal((await readAnswer(one)).status, 502);
+  await eventually(async () => await state() === "down" || undefined, "the failure to be known");
+  await using _backend = await startNamed("app", { listen: { port } });
+  await eventually(async () => {
+    assert.equal(await askOn(other, "/app"), "app");
+    return await state() === "unchecked" || undefined;
+  }, "it to be up");
+  assert.equal(await metric(admin, "tls_proxy_server_up"), 1);
 });
 
 for (const engine of ENGINES) {

@@ -88,6 +88,8 @@ export class Fleet implements App {
   readonly #counters: SharedArrayBuffer;
   readonly #servers: ServerRegistry;
   readonly #drained = new Map<string, ServerName>();
+  /** Servers that a worker has met a failure of, where none has told that it is served since. */
+  readonly #doubted = new Map<string, ServerName>();
   #challenges = NO_CHALLENGES;
   #ticketKeys: TicketKeySets;
   readonly #stickyKeys: Live<StickyKeys>;
@@ -304,6 +306,7 @@ export class Fleet implements App {
     const limit = this.#settleTime;
     this.#loaded = next;
     staged.commit();
+    this.#forgetDoubts();
     const committed = await Promise.allSettled(
       workers.map((worker) => this.#commitOn(worker, limit)),
     );
@@ -351,7 +354,10 @@ export class Fleet implements App {
 
   #observe(event: ProxyEvent): void {
     const { observe } = this.#options;
-    if (event.kind === "servers_resolved") this.#tellFound(this.#workers, event);
+    if (event.kind === "servers_resolved") {
+      this.#tellFound(this.#workers, event);
+      this.#forgetDoubts();
+    }
     if (event.kind !== "server_state" || event.state === "ejected") return observe(event);
     const { backend, server, state } = event;
     const health = { name: { backend, server }, state };
@@ -366,6 +372,7 @@ export class Fleet implements App {
     channel.tell("setStickyKeys", this.#stickyKeys.current);
     if (this.#challenges !== NO_CHALLENGES) channel.tell("setChallenges", this.#challenges);
     for (const name of this.#drained.values()) channel.tell("setDrained", { name, drained: true });
+    for (const name of this.#doubted.values()) channel.tell("doubt", name);
     for (const { backend, name: server, health } of this.#servers.views()) {
       if (health !== "up" && health !== "down") continue;
       channel.tell("believe", { name: { backend, server }, state: health });
@@ -395,8 +402,29 @@ export class Fleet implements App {
     if (event.kind === "server_failed") {
       const { backend, server, error, begun } = event;
       if (speaksOfServer(error.code, begun)) this.#servers.fail({ backend, server }, error);
+      this.#doubt(worker, { backend, server });
+    } else if (event.kind === "request" || event.kind === "connection_end") {
+      if (event.error === undefined) this.#doubted.delete(`${event.backend} ${event.server}`);
     }
     this.#options.notice(event);
+  }
+
+  /** Whichever worker is served there next tells. */
+  #doubt(worker: number, name: ServerName): void {
+    const key = keyOf(name);
+    if (this.#doubted.has(key)) return;
+    this.#doubted.set(key, name);
+    for (const { index, channel } of this.#workers) {
+      if (index !== worker) channel.tell("doubt", name);
+    }
+  }
+
+  /** Of servers that have gone. */
+  #forgetDoubts(): void {
+    const there = new Set(
+      this.#servers.views().map(({ backend, name }) => keyOf({ backend, server: name })),
+    );
+    for (const key of this.#doubted.keys()) if (!there.has(key)) this.#doubted.delete(key);
   }
 
   #start(worker: WorkerThread, beats: SharedArrayBuffer): StartingWorker {

@@ -31,6 +31,8 @@ export interface WorkerProcedures {
   setStickyKeys(keys: StickyKeys): void;
   setChallenges(pending: PendingChallenges): void;
   believe(health: ServerHealth): void;
+  /** Another worker has met a failure of a server: that this one is served there is news. */
+  doubt(server: ServerName): void;
   report(options: { readonly metrics: boolean }): WorkerReport;
   /** @returns how many connections were cut off, and the last report */
   drain(): Promise<{ readonly cut: number; readonly report: WorkerReport }>;

@@ -67,6 +67,7 @@ class DataPlane implements WorkerProcedures {
       setTicketKeys: (sets) => this.setTicketKeys(sets),
       setStickyKeys: (keys) => this.setStickyKeys(keys),
       believe: (health) => this.believe(health),
+      doubt: (server) => this.doubt(server),
       report: (options) => this.report(options),
       drain: () => this.drain(),
     };
@@ -164,6 +165,10 @@ class DataPlane implements WorkerProcedures {
     this.#app?.believe(name, state);
   }
 
+  doubt(server: ServerName): void {
+    this.#notices.doubt(server);
+  }
+
   report({ metrics }: { readonly metrics: boolean }): WorkerReport {
     return {
       totals: this.#traffic.totals,
@@ -216,10 +221,20 @@ class Notices {
     this.#tell = tell;
   }
 
+  /** A server has failed, for this worker or another. The last is the one that failed last. */
+  doubt({ backend, server: name }: ServerName): void {
+    const server = `${backend} ${name}`;
+    this.#failing.delete(server);
+    this.#failing.add(server);
+    if (this.#failing.size <= FAILING) return;
+    const [oldest = ""] = this.#failing;
+    this.#failing.delete(oldest);
+  }
+
   observe(event: ProxyEvent): void {
     switch (event.kind) {
       case "server_failed":
-        this.#fail(`${event.backend} ${event.server}`);
+        this.doubt(event);
         return this.#tell(event);
       case "listener_trouble":
       case "listener_recovered":
@@ -230,15 +245,6 @@ class Notices {
         if (this.#failing.delete(`${event.backend} ${event.server}`)) return this.#tell(event);
     }
     if (levelOf(event) === "warning" && this.#mayTell()) this.#tell(event);
-  }
-
-  /** The last is the one that failed last. */
-  #fail(server: string): void {
-    this.#failing.delete(server);
-    this.#failing.add(server);
-    if (this.#failing.size <= FAILING) return;
-    const [oldest = ""] = this.#failing;
-    this.#failing.delete(oldest);
   }
 
   #mayTell(): boolean {

@@ -3,8 +3,9 @@ import type { Grants } from "./grants.ts";
 /**
  * The grants as flags of `deno run` and `deno compile`, with those that close what is open without a
  * grant: questions at the terminal, and modules from the network, to which the net permission does
- * not apply. Variables of the environment are not there rather than forbidden, since packages read
- * some as they are loaded.
+ * not apply. These are closed with `--cached-only` beside it alone: npm, and the hosts that the
+ * runtime trusts by default, heed no `--deny-import`. Variables of the environment are not there
+ * rather than forbidden, since packages read some as they are loaded.
  */
 export function permissionFlags(grants: Grants): readonly string[] {
   const allowed = KINDS.flatMap((kind) => {
@@ -29,7 +30,7 @@ function shellWord(word: string): string {
 
 /**
  * The grants as a permission set of `deno.json`, for `-P`. A set cannot refuse modules from the
- * network: that takes the flag `--deny-import` beside it.
+ * network: that takes the flags `--deny-import` and `--cached-only` beside it.
  */
 export function permissionSet(grants: Grants): Readonly<Record<string, unknown>> {
   const kinds = KINDS.filter((kind) => kind !== "env" && grants[kind].length > 0);

@@ -45,7 +45,10 @@ export function parseServerAddress(text: string): ServerAddress {
   if (text.startsWith("unix:")) return { kind: "unix", path: unixPath(text) };
   const scheme = /^[a-z]+:\/\//i.exec(text)?.[0];
   if (scheme !== undefined) {
-    throw bad(`"${text}": leave out ${scheme} and any path: a server is host:port, in plain text`);
+    const tls = /^https:/i.test(scheme)
+      ? '; for TLS to it its backend has "tls: true" in the file'
+      : "";
+    throw bad(`"${text}": leave out ${scheme} and any path: a server is host:port${tls}`);
   }
   const dns = text.startsWith("dns:");
   const address = parseAddress(dns ? text.slice("dns:".length) : text);

@@ -27,7 +27,11 @@ const NO_ADDRESSES: readonly [text: string, why: RegExp][] = [
   ["unix:run/app.sock", /begins with \//],
   ["unix:", /begins with \//],
   [`unix:/${"a".repeat(107)}`, /at most 107 bytes/],
-  ["http://a:80/x", /leave out http:\/\/ /],
+  ["http://a:80/x", /leave out http:\/\/ and any path: a server is host:port$/],
+  [
+    "https://a:443",
+    /leave out https:\/\/ .*; for TLS to it its backend has "tls: true" in the file$/,
+  ],
 ];
 
 for (const [text, why] of NO_ADDRESSES) {

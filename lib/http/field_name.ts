@@ -1,3 +1,4 @@
+import { decodeLatin1 } from "../core/latin1.ts";
 import { TOKEN } from "./grammar.ts";
 
 /**
@@ -68,7 +69,7 @@ export function readFieldName(
   const kept = table[slot];
   if (kept !== undefined && isWritten(kept.name, bytes, start, end)) return kept;
   // text of its own, where a slice would keep the whole head
-  const name = String.fromCharCode(...bytes.subarray(start, end));
+  const name = decodeLatin1(bytes, start, end);
   if (!TOKEN.test(name)) return undefined;
   const made = fieldName(name);
   if (name.length <= MAX_KEPT_LENGTH) table[slot] = made;

@@ -77,6 +77,11 @@ Deno.test("readFieldName() of any bytes is fieldName() of their text, and none w
   );
 });
 
+Deno.test("readFieldName() reads a name of any length", () => {
+  const name = "n".repeat(2 ** 20);
+  assert.deepEqual(read(name), fieldName(name));
+});
+
 Deno.test("readFieldName() tells names with the same hash apart", () => {
   // 31 * "A" + "b" is 31 * "B" + "C"
   assert.equal([..."Ab"].map((c) => c.charCodeAt(0)).reduce(hashByte, 0), 2113);

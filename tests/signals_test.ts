@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { startBackend, startEcho, startHttp } from "./support/backends.ts";
+import { startBackend, startEcho, startHttp, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
@@ -230,5 +230,45 @@ routes: [{ backend: app }]
   const { code } = await within(child.status, "the proxy's end");
   assert.equal(code, 0);
   await says.first(/^tls-proxy: SIGTERM: stopped before it served$/);
+  await says.ended;
+});
+
+Deno.test("SIGTERM lets a client finish that has come while the proxy waits for its Redis", async () => {
+  // it takes connections, and says nothing
+  await using redis = await startBackend((connection) => connection.untilGone(), {
+    brokenOff: true,
+  });
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<void>();
+  await using backend = await startHttp(async () => {
+    asked.resolve();
+    await answer.promise;
+    return encodeAnswer("in time");
+  });
+  const port = await unusedPort();
+  const { ec } = await testCertificates();
+  await using config = await ConfigFile.create(`
+listeners: [{ listen: "127.0.0.1:${port}" }]
+certificates: [{ cert: ${ec.cert}, key: ${ec.key} }]
+backends: { app: { servers: ["${backend.address}"] } }
+routes: [{ backend: app }]
+cluster: { redis: "${redis.address}" }
+`);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: proxyArgs(["--config", config.path]),
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const says = new Lines(child.stderr);
+  const connect = () => connectTls(port).catch(() => undefined);
+  using client = await eventually(connect, "the proxy to listen", PROGRAM_MS);
+  await client.write(encodeRequest("/"));
+  await within(asked.promise, "the request at the backend");
+  child.kill("SIGTERM");
+  await says.first(/^tls-proxy: SIGTERM: draining/);
+  answer.resolve();
+  assert.equal((await readAnswer(client)).status, 200);
+  assert.equal((await within(child.status, "the proxy's end")).code, 0);
   await says.ended;
 });

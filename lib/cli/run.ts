@@ -187,7 +187,9 @@ async function serve(
     observe,
     cleanUp,
   });
-  try {
+  // there may be clients by now, whom a stop has to let finish
+  onServing();
+  const begun = Promise.try(async () => {
     const staged = await stageAll([
       () => admin.prepare(config.admin),
       () => acme.prepare(config),
@@ -195,15 +197,19 @@ async function serve(
     // behind all who listen to it, and ahead of the first order
     await cluster?.open();
     await staged.commit();
+  });
+  try {
+    // a stop waits for none of it, such as a Redis that does not answer
+    await Promise.race([begun, signals.stop]);
   } catch (error) {
     await app.drain();
     throw error;
   }
+  begun.catch(() => {});
   for (const line of announce({ ...start, config, workers, listeners: app.listeners })) say(line);
   // what started it, such as npx, may not pass signals on
   say(`process ${Deno.pid}: SIGTERM stops it, SIGHUP reloads`);
   if (admin.address !== undefined) say(`admin page: http://${formatAddress(admin.address)}/`);
-  onServing();
   output.onServing();
   // one that does not read for a while keeps neither a reload nor a stop waiting
   const ready = tellServiceManager("READY=1", say);

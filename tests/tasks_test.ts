@@ -50,6 +50,10 @@ Deno.test("every task that runs a program of ours runs it with a set of its own"
   }
 });
 
+Deno.test("no task takes the path of the runtime apart at its spaces", () => {
+  for (const [name, command] of TASKS) assert.doesNotMatch(command, /(?<!")\$\(/, name);
+});
+
 Deno.test("every way to start the proxy has the same flags of the runtime", async () => {
   const script = await Deno.readTextFile(new URL("../scripts/proxy_prod.sh", import.meta.url));
   for (const flag of RUNTIME_FLAGS) {

@@ -135,7 +135,8 @@ export class Http2Stream implements ClientStream {
     this.bodyBytes += to - from;
     this.#expecting = false;
     this.#ended = ended;
-    if (this.bodyBytes > this.#maxBody) {
+    // before that its route is to be found, which says what comes first
+    if (this.#isBegun && this.bodyBytes > this.#maxBody) {
       const reason = `The body is larger than ${this.#maxBody} bytes`;
       return this.#fail(new ProxyError("body_too_large", reason));
     }

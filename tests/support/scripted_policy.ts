@@ -10,16 +10,18 @@ import { ClientAuthRules } from "../../lib/tls/client_auth.ts";
 
 /** A policy with one route, which every request takes. */
 export function scriptedPolicy(
-  { action, rules }: Pick<RouteTarget, "action"> & Partial<Pick<RouteTarget, "rules">>,
+  { action, rules, bodyLimit = 0 }:
+    & Pick<RouteTarget, "action">
+    & Partial<Pick<RouteTarget, "rules" | "bodyLimit">>,
   timeouts: Partial<Policy["timeouts"]> = {},
 ): Policy {
   return {
-    router: new Router([{ hosts: [], paths: [], target: { action, rules, bodyLimit: 0 } }]),
+    router: new Router([{ hosts: [], paths: [], target: { action, rules, bodyLimit } }]),
     errorPages: new Map(),
     certificates: undefined,
     clientAuth: new ClientAuthRules([]),
     limits: {
-      ...{ headerBytes: 16_384, headers: 100, streams: 1, body: 0, bodyRate: 0 },
+      ...{ headerBytes: 16_384, headers: 100, streams: 1, body: bodyLimit, bodyRate: 0 },
       ...{ connections: 0, connectionsPerIp: 0 },
     },
     forwarded: { trusted: new AddressSet([]), standard: false, via: false },

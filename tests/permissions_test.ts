@@ -5,7 +5,7 @@ import { ConfigFile } from "./support/config_file.ts";
 import { printedFlags, printedPermissions } from "./support/printed_permissions.ts";
 import { BROKEN_OFF, lastWords } from "./support/engine_looks.ts";
 import { within } from "./support/deadline.ts";
-import { encodeRequest, readAnswer } from "./support/http.ts";
+import { encodeRequest, readAnswer, readRequest } from "./support/http.ts";
 import { startNameServer } from "./support/name_server.ts";
 import {
   ENGINES,
@@ -14,7 +14,7 @@ import {
   startProxy,
   stopProxy,
 } from "./support/start_proxy.ts";
-import { connectNodeTls, connectTls } from "./support/tls_client.ts";
+import { connectNodeTls, connectTcp, connectTls } from "./support/tls_client.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const TOKEN = "0123456789abcdef0123456789abcdef";
@@ -124,6 +124,37 @@ workers: 2`);
   // the C library is reached through them: what is cut off on one side is on the other
   assert.deepEqual(heard, Array(4).fill(BROKEN_OFF));
 });
+
+Deno.test("without TLS the C library alone may be called, and who is cut off shows", async () => {
+  const heard: string[] = [];
+  await using backend = await startBackend(async (connection) => {
+    await readRequest(connection);
+    await connection.write(`HTTP/1.1 101 Switching Protocols\r\n${UPGRADE}\r\n\r\nhi`);
+    heard.push(await lastWords(connection));
+  }, { brokenOff: true });
+  const port = await unusedPort();
+  await using config = await ConfigFile.create(`
+listeners: [{ listen: "127.0.0.1:${port}", tls: false }]
+backends: { a: { servers: ["${backend.address}"] } }
+routes: [{ backend: a }]
+workers: 2`);
+  const granted = await printedFlags(config.path);
+  const libraries = granted.filter((flag) => flag.startsWith("--allow-ffi"));
+  assert.match(libraries.join(), /^--allow-ffi=\/[^,]+$/);
+  await using proxy = await startProxy(["--config", config.path], { granted });
+  assert.deepEqual(proxy.says.matching(/permission/), []);
+  for (let number = 0; number < 4; number++) {
+    const client = await connectTcp(port);
+    await client.write(encodeRequest("/", { fields: UPGRADE.split("\r\n") }));
+    await client.readUntil("\r\n\r\nhi");
+    client.reset();
+  }
+  await backend.allGone();
+  assert.deepEqual(heard, Array(4).fill(BROKEN_OFF));
+});
+
+/** Header fields that ask for another protocol, and that agree to it. */
+const UPGRADE = "Connection: upgrade\r\nUpgrade: chat";
 
 Deno.test("with the printed permissions nothing else can be reached", async () => {
   const reached: string[] = [];

@@ -96,7 +96,8 @@ function librariesFor(config: Config, platform: Platform | undefined): Libraries
     if (engine === "openssl" && answersAlpn(listener, config)) return "any";
     paths.push(...engine === "openssl" ? openssl : libc === undefined ? [] : [libc]);
   }
-  return paths;
+  // without TLS, too, sockets are reset and steered by the C library, which OpenSSL stands on
+  return paths.length === 0 && libc !== undefined ? [libc] : paths;
 }
 
 /** What this program is made of: its source, or one file where it is bundled. */

@@ -17,6 +17,7 @@ import { eventually, within } from "./support/deadline.ts";
 import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
 import { Http2Client } from "./support/http2_client.ts";
 import { data, opening } from "./support/http2_frames.ts";
+import { startNameServer } from "./support/name_server.ts";
 import { ENGINES } from "./support/start_proxy.ts";
 import { connectTcp, connectTls, connectTlsOver, openTcp } from "./support/tls_client.ts";
 
@@ -623,6 +624,43 @@ Deno.test("two listeners that let the system choose their ports are two", async 
   assert.equal(new Set(ports).size, 2);
   await reload(proxy);
   for (const port of ports) assert.equal((await ask(port, LOCAL)).body, "one");
+});
+
+Deno.test("a reload that is not ready before the proxy is asked to stop takes nothing", async () => {
+  await using names = await startNameServer({ a: "silent", aaaa: "silent" });
+  const held = Promise.withResolvers<void>();
+  await using one = await startHttp(async () => {
+    await held.promise;
+    return encodeAnswer("one");
+  });
+  const port = await unusedPort();
+  const make = (admin: number, backends: string) => `
+listeners: [${listener(0)}]
+certificates: [${certificateYaml(ec)}]
+backends: { one: { servers: [${one.address}] }${backends} }
+routes: [{ backend: one }]
+timeouts: { drain: 10m }
+admin: { listen: "127.0.0.1:${admin}" }
+`;
+  await using file = await ConfigFile.create(make(port, ""));
+  await using proxy = await file.start();
+  using client = await connectTls(proxy.port);
+  await client.write(encodeRequest("/"));
+  await one.accepted(1);
+  const dns = `{ server: "${names.address}", timeout: 20s }`;
+  await file.write(make(await unusedPort(), `, two: { servers: ["dns:two.test:1"], dns: ${dns} }`));
+  const reloaded = reload(proxy);
+  await eventually(() => names.questions > 0 || undefined, "a question");
+  proxy.signal("SIGTERM");
+  await proxy.says.first(/ draining, /);
+  names.answers = { a: ["127.0.0.1"], aaaa: [] };
+  assert.match(await reloaded, /^tls-proxy: not reloaded/);
+  await proxy.says.first(/^tls-proxy: The proxy is stopping$/);
+  using admin = await connectTcp(port);
+  assert.equal((await askOver(admin, LOCAL)).status, 200);
+  held.resolve();
+  assert.equal((await readAnswer(client)).body, "one");
+  assert.equal((await proxy.status).code, 0);
 });
 
 Deno.test("a signal that comes amid a reload is heard after it", async () => {

@@ -20,7 +20,7 @@ import type { Observer, ProxyEvent } from "../core/event.ts";
 import { formatAddress } from "../core/address.ts";
 import { withoutZone } from "../core/ip.ts";
 import { rateMemory } from "../core/rate_table.ts";
-import { messageOf } from "../core/errors.ts";
+import { messageOf, ProxyError } from "../core/errors.ts";
 import { stageAll } from "../core/staged.ts";
 import { within } from "../io/within.ts";
 import { descriptorLimit } from "../ports/descriptors.ts";
@@ -370,6 +370,11 @@ async function applyAll(
       return prepared;
     },
   ]);
+  // asked to stop meanwhile: what is drained stays as it is
+  if (app.draining) {
+    await staged.drop();
+    throw new ProxyError("bad_config", "The proxy is stopping");
+  }
   await staged.commit();
   monitor.onReload(next);
   return changes;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Authority, type CertificateOrder } from "../lib/acme/authority.ts";
 import { ChallengeBoard } from "../lib/acme/challenges.ts";
 import { testCertificates } from "./support/certificates.ts";
-import { within } from "./support/deadline.ts";
+import { pause, within } from "./support/deadline.ts";
 
 /** What a CA answers to a new order, by what it was asked for. */
 type NewOrder = (asked: Readonly<Record<string, unknown>>, self: string) => Response;
@@ -10,6 +10,7 @@ type NewOrder = (asked: Readonly<Record<string, unknown>>, self: string) => Resp
 /** A CA that has made up its mind on each order, and on all else at once; by TLS where it has a key. */
 function startCa(newOrder: NewOrder, tls: Partial<Deno.TlsCertifiedKeyPem> = {}) {
   const orders: Record<string, unknown>[] = [];
+  const asked = { total: 0, now: 0, most: 0 };
   const listen = { hostname: "localhost", port: 0, onListen() {}, ...tls };
   const server = Deno.serve(listen, async (request) => {
     const { origin, pathname } = new URL(request.url);
@@ -36,26 +37,39 @@ function startCa(newOrder: NewOrder, tls: Partial<Deno.TlsCertifiedKeyPem> = {})
         orders.push(asked);
         return newOrder(asked, origin);
       }
+      case "/finalize":
+        return given(origin, 200);
       case "/certificate":
         return new Response(CHAIN);
       default:
-        return new Response(null);
+        return pathname.startsWith("/authorizations/") ? await proved() : new Response(null);
     }
+  }
+
+  /** An authorization that is valid already; it takes its time. */
+  async function proved(): Promise<Response> {
+    asked.total++;
+    asked.most = Math.max(asked.most, ++asked.now);
+    await pause(20);
+    asked.now--;
+    return Response.json({ status: "valid", challenges: [] });
   }
 
   return {
     directory: `${"key" in tls ? "https" : "http"}://localhost:${server.addr.port}/directory`,
     /** What was asked for. */
     orders,
+    /** How many authorizations were asked for, and at a time. */
+    asked,
     [Symbol.asyncDispose]: () => server.shutdown(),
   };
 }
 
 const CHAIN = "the chain";
 
-function given(origin: string): Response {
+function given(origin: string, status = 201): Response {
   const order = { status: "valid", authorizations: [], certificate: `${origin}/certificate` };
-  return Response.json(order, { status: 201, headers: { location: `${origin}/orders/1` } });
+  return Response.json(order, { status, headers: { location: `${origin}/orders/1` } });
 }
 
 function refused(status: number, detail: string, headers: Record<string, string> = {}): Response {
@@ -104,6 +118,17 @@ Deno.test("a CA of which nothing but its directory answers cannot be reached, in
     message: /^the CA cannot be reached: .*refused/i,
     unreachable: true,
   });
+});
+
+Deno.test("what a CA wants proved is asked for one by one, however much it is", async () => {
+  await using ca = startCa((_, origin) => {
+    const authorizations = Array.from({ length: 20 }, (_, i) => `${origin}/authorizations/${i}`);
+    const order = { status: "pending", authorizations, finalize: `${origin}/finalize` };
+    return Response.json(order, { status: 201, headers: { location: `${origin}/orders/1` } });
+  });
+  assert.equal((await order(ca.directory)).chain, CHAIN);
+  assert.equal(ca.asked.total, 20);
+  assert.equal(ca.asked.most, 1);
 });
 
 Deno.test("a CA that stumbles once is asked once more", async () => {

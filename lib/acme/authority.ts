@@ -274,8 +274,9 @@ export class Authority {
     { challenges }: CertificateOrder,
     board: ChallengeBoard,
   ): Promise<void> {
-    for (const authorization of await this.#client.getAuthorizations(placed)) {
-      if (authorization.status === "valid") continue;
+    for (const url of placed.authorizations ?? []) {
+      const authorization = await this.#authorization(url);
+      if (authorization === undefined || authorization.status === "valid") continue;
       const name = authorization.identifier.value;
       const challenge = challenges
         .map((type) => authorization.challenges.find((offered) => offered.type === type))
@@ -321,13 +322,18 @@ export class Authority {
     return { ...NO_CHALLENGES, certificates: { [name]: certificate } };
   }
 
+  /** One at a time: all at once, a connection each, would be as many as the CA likes to name. */
+  async #authorization(url: string) {
+    const [authorization] = await this.#client.getAuthorizations(
+      { authorizations: [url] } as unknown as Order,
+    );
+    return authorization;
+  }
+
   /** The CA's own words on why an authorization has failed. */
   async #refusal(url: string, name: string): Promise<string | undefined> {
     try {
-      const authorizations = await this.#client.getAuthorizations(
-        { authorizations: [url] } as unknown as Order,
-      );
-      const failed = authorizations.flatMap(({ challenges }) => challenges)
+      const failed = (await this.#authorization(url))?.challenges
         .find((challenge) => "error" in challenge && challenge.error !== undefined);
       const { detail } = (failed as { error?: { detail?: unknown } } | undefined)?.error ?? {};
       return typeof detail === "string" ? `${name}: ${detail}` : undefined;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Status } from "../lib/metrics/status.ts";
 import { ask } from "./support/ask.ts";
-import { startNamed, unusedPort } from "./support/backends.ts";
+import { startBackend, startNamed, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { type ConfiguredProxy, startConfigured } from "./support/configured_proxy.ts";
@@ -9,7 +9,7 @@ import { printedFlags } from "./support/printed_permissions.ts";
 import { eventually, within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
 import { NotStarted, stopProxy } from "./support/start_proxy.ts";
-import { connectTcp } from "./support/tls_client.ts";
+import { connectTcp, connectTls } from "./support/tls_client.ts";
 import { runOk } from "./support/tools.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
@@ -135,6 +135,49 @@ for (const workers of [1, 2]) {
     // who says nothing is a probe
     await proxy.says.first(/served 1 connection and 1 request, /);
   });
+}
+
+/** Each asks for what lasts, and is answered by its first bytes. */
+const LASTING = {
+  tcp: { asks: "hello", answer: "hello" },
+  http: {
+    asks: encodeRequest("/", { fields: ["Connection: upgrade", "Upgrade: echo"] }),
+    answer: "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n",
+  },
+} as const;
+
+for (const mode of ["tcp", "http"] as const) {
+  for (const workers of [1, 2]) {
+    Deno.test(`a server is up that has taken what lasts (${mode}, workers: ${workers})`, async () => {
+      const { asks, answer } = LASTING[mode];
+      const port = await unusedPort();
+      const app = {
+        ...{ servers: [`127.0.0.1:${port}`], retries: 0 },
+        ...{ health: { type: "none" }, ejection: { failures: 0 } },
+      };
+      const settings = { admin: { listen: "127.0.0.1:0" }, workers };
+      await using proxy = await startConfigured({ mode, backends: { app }, settings });
+      const admin = await adminOf(proxy);
+      const isIn = (state: string) => (status: Status) =>
+        status.backends[0]?.servers[0]?.state === state;
+      using early = await connectTls(proxy.port);
+      await early.write(asks);
+      await statusWhen(admin, isIn("down"));
+      await using _backend = await startBackend(async (connection) => {
+        await connection.readSome();
+        await connection.write(answer);
+        await connection.readRest();
+      }, { listen: { port }, brokenOff: true });
+      // none of which ends
+      using open = new DisposableStack();
+      await eventually(async () => {
+        const client = open.use(await connectTls(proxy.port));
+        await client.write(asks);
+        await client.readSome();
+        return isIn("unchecked")(await statusOf(admin)) || undefined;
+      }, "it to be up");
+    });
+  }
 }
 
 async function passesPromtool(text: string): Promise<void> {

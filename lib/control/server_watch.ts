@@ -29,6 +29,8 @@ export class ServerWatch {
         if (this.#failures.size > KEPT_SERVERS) this.#forgetOldest();
         return;
       }
+      case "server_reached":
+        return void this.#failing.delete(keyOf(event.backend, event.server));
       case "request":
       case "connection_end":
         if (this.#failing.size === 0 || event.server === undefined) return;

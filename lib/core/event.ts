@@ -12,6 +12,7 @@ export type ProxyEvent =
   | ConnectionEnded
   | RequestServed
   | ServerFailed
+  | ServerReached
   | ServerStateChanged
   | ServersResolved
   | ResolveFailed
@@ -142,6 +143,13 @@ export interface ServerFailed {
   readonly error: ProxyError;
   /** Whether its answer had begun, beyond interim ones. */
   readonly begun: boolean;
+}
+
+/** A server has taken a connection that carries opaque bytes: its end may be far. */
+export interface ServerReached {
+  readonly kind: "server_reached";
+  readonly backend: string;
+  readonly server: string;
 }
 
 /**

@@ -20,6 +20,7 @@ export function categoryOf(event: ProxyEvent): Category {
     case "certificate_failed":
       return "tls";
     case "server_failed":
+    case "server_reached":
     case "server_state":
     case "servers_resolved":
     case "resolve_failed":

@@ -121,6 +121,7 @@ class EventLog implements Log {
   readonly observe = (event: ProxyEvent): void => {
     // a counter is enough: whoever watches the port looks every few seconds
     if (event.kind === "probed" || event.kind === "plain_connection") return;
+    if (event.kind === "server_reached") return;
     const level = levelOf(event);
     // Everyday lines go past LogTape, which would cost as much as the line itself.
     if (level === "info" && (event.kind === "request" || event.kind === "connection_end")) {

@@ -40,6 +40,7 @@ export function levelOf(event: ProxyEvent): EventLevel {
     case "listener_recovered":
     case "probed":
     case "plain_connection":
+    case "server_reached":
       return "info";
     case "cluster":
     case "server_state":
@@ -110,6 +111,8 @@ export function lineOf(event: ProxyEvent): EventLine {
         ["error", event.error.code],
         ["reason", event.error.message],
       ]);
+    case "server_reached":
+      return line("server reached", [["backend", event.backend], ["server", event.server]]);
     case "server_state":
       return line(`server ${event.state}`, [
         ["backend", event.backend],

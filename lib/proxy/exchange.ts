@@ -356,8 +356,9 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
     this.#clock.stop();
     this.answeredAt = performance.now();
     this.status = 101;
-    const { stream } = this.#lease;
+    const { stream, server } = this.#lease;
     if (stream === undefined) return;
+    if (server !== undefined) this.#order.backend.reached(server);
     const number = this.#number;
     let error: ProxyError | undefined;
     try {

@@ -126,11 +126,17 @@ export class Backend {
       const { endpoint, tls } = server;
       const connection = await dial(endpoint, { timeout, preamble, tls, alpn: [] });
       server.succeed();
+      this.reached(server);
       return new TunnelLease(server, connection);
     } catch (error) {
       server.leave();
       throw error;
     }
+  }
+
+  /** Tells that a server has taken a connection whose end may be far. */
+  reached(server: Server): void {
+    this.#observe({ kind: "server_reached", backend: this.name, server: server.name });
   }
 
   /**

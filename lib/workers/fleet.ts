@@ -10,7 +10,13 @@ import { OWN_COUNTERS } from "../core/counters.ts";
 import { Deadlines } from "../io/deadlines.ts";
 import { within } from "../io/within.ts";
 import { asProxyError, messageOf } from "../core/errors.ts";
-import type { Observer, ProxyEvent } from "../core/event.ts";
+import type {
+  ConnectionEnded,
+  Observer,
+  ProxyEvent,
+  RequestServed,
+  ServerReached,
+} from "../core/event.ts";
 import { Live } from "../core/live.ts";
 import type { TallyCounts } from "../metrics/tally.ts";
 import { descriptorLimit } from "../ports/descriptors.ts";
@@ -403,9 +409,7 @@ export class Fleet implements App {
       const { backend, server, error, begun } = event;
       if (speaksOfServer(error.code, begun)) this.#servers.fail({ backend, server }, error);
       this.#doubt(worker, { backend, server });
-    } else if (event.kind === "request" || event.kind === "connection_end") {
-      if (event.error === undefined) this.#doubted.delete(`${event.backend} ${event.server}`);
-    }
+    } else if (isServed(event)) this.#doubted.delete(`${event.backend} ${event.server}`);
     this.#options.notice(event);
   }
 
@@ -472,6 +476,13 @@ export class Fleet implements App {
       found: (servers) => this.#tellFound([worker], servers),
     };
   }
+}
+
+/** Whether it speaks well of a server. */
+function isServed(event: ProxyEvent): event is RequestServed | ConnectionEnded | ServerReached {
+  if (event.kind === "server_reached") return true;
+  const isEnd = event.kind === "request" || event.kind === "connection_end";
+  return isEnd && event.error === undefined;
 }
 
 function keyOf({ backend, server }: ServerName): string {

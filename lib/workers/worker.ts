@@ -239,6 +239,9 @@ class Notices {
       case "listener_trouble":
       case "listener_recovered":
         return this.#tell(event);
+      case "server_reached":
+        if (this.#failing.delete(`${event.backend} ${event.server}`)) this.#tell(event);
+        return;
       case "request":
       case "connection_end":
         if (this.#failing.size === 0 || event.error !== undefined) break;

@@ -47,7 +47,12 @@ function describe(error: unknown): string {
   if (error instanceof TypeError) return "is not UTF-8 text";
   if (error instanceof Deno.errors.NotFound) return "does not exist";
   if (error instanceof Deno.errors.PermissionDenied) return "is not readable (permission denied)";
-  if (error instanceof Deno.errors.NotCapable) return "is not readable (--allow-read lacks it)";
+  if (error instanceof Deno.errors.NotCapable) {
+    // as the runtime has it for files that stand for more than themselves
+    return error.message.startsWith("Requires all access")
+      ? "is not readable (the runtime opens no such device but with all permissions)"
+      : "is not readable (--allow-read lacks it)";
+  }
   if (error instanceof Deno.errors.IsADirectory) return "is a folder";
   return `is not readable (${messageOf(error)})`;
 }

@@ -5,6 +5,11 @@ const NOT_READ: readonly (readonly [what: string, path: string, message: string]
   ["a file that is not there", "none.txt", "does not exist"],
   ["a folder", ".", "is a folder"],
   ["a device that never ends", "/dev/zero", "is larger than 16 MiB"],
+  [
+    "a device that may stand for any file",
+    "/dev/stdin",
+    "is not readable (the runtime opens no such device but with all permissions)",
+  ],
 ];
 
 for (const [what, path, message] of NOT_READ) {

@@ -511,11 +511,16 @@ Deno.test("plain listeners go by the routes, and a redirect's exceptions too", a
   );
   const [plain = 0, redirecting = 0] = [...new Set(ports)];
   const plainly = (port: number, path: string) =>
-    runOk("curl", ["-s", "-i", "--max-time", "20", `http://127.0.0.1:${port}${path}`]);
+    runOk("curl", [
+      ...["-s", "-i", "--max-time", "20", "--path-as-is"],
+      `http://127.0.0.1:${port}${path}`,
+    ]);
   const answer = await plainly(plain, "/x");
   assert.match(answer, /^HTTP\/1\.1 200 [^]*GET \/x [^]*^X-Forwarded-Proto: http$/m);
   assert.match(await plainly(redirecting, "/x"), /^HTTP\/1\.1 308 /);
   assert.match(await plainly(redirecting, "/.well-known/x/y"), /^HTTP\/1\.1 200 /);
+  // what leads out of them
+  assert.match(await plainly(redirecting, "/.well-known/x/../../y"), /^HTTP\/1\.1 308 /);
 });
 
 Deno.test("check and explain know rules, and say what is wrong with them in its place", async () => {

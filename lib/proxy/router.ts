@@ -186,8 +186,16 @@ export class PathSet {
     this.#prefixes = prefixes;
   }
 
-  /** @param path maybe with a query */
+  /**
+   * Whether a path is below one of them, whatever a server may take it for.
+   *
+   * @param path maybe with a query
+   */
   covers(path: string): boolean {
+    return this.#holds(path) && pathReadings(path).every((reading) => this.#holds(reading));
+  }
+
+  #holds(path: string): boolean {
     return this.#prefixes.some((prefix) => isUnder(path, prefix));
   }
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Router } from "./router.ts";
+import { PathSet, Router } from "./router.ts";
 
 const router = new Router([
   { hosts: ["a.test"], paths: ["/v1", "/static/"], target: "deep" },
@@ -176,6 +176,16 @@ Deno.test("route() finds none where another spelling would get past a route that
   assert.equal(at("//login", "a.test", "POST"), undefined);
   assert.equal(at("/v1/../x", "b.test"), undefined);
   assert.equal(at("/v1//x", "b.test"), "v1");
+});
+
+Deno.test("a PathSet covers what is below its prefixes by every reading of it", () => {
+  const set = new PathSet(["/.well-known/", "/open"]);
+  for (const path of ["/.well-known/x", "/open?/../y", "/open//x/%20", "/open/x/../y"]) {
+    assert.ok(set.covers(path), path);
+  }
+  for (const path of ["/", "/opened", "/open/../x", "/open/%2e%2e/x", "/open/..;/x", "//open"]) {
+    assert.ok(!set.covers(path), path);
+  }
 });
 
 Deno.test("shadowOf() finds routes that can never match", () => {

@@ -79,7 +79,7 @@ export class Router<Target> {
   /**
    * Where a prefix is taken off the path, slashes in a row behind it are one to the server. A path
    * that another route would have without them has none: it would get past what that one asks for.
-   * Nor has one that a server may take for a path of another route that keeps requests off.
+   * One that a server may take for a path of a route that keeps requests off is that one's.
    *
    * @param host the SNI, or the Host without its port; undefined where there is none
    * @param path the request's path, maybe with a query; undefined in tcp mode
@@ -95,11 +95,19 @@ export class Router<Target> {
     const { stripPrefix: prefix } = this.#routes[found.index] as Route<Target>;
     const plain = prefix === undefined ? path : withOneSlashBehind(path, prefix);
     const isMeant = plain === path || this.#find(host, plain, request)?.index === found.index;
-    const isPast = this.#hasGuards && pathReadings(path).some((reading) => {
-      const meant = this.#find(host, reading, request)?.index;
-      return meant !== undefined && meant !== found.index && this.#routes[meant]?.isGuard;
+    if (!isMeant || !this.#hasGuards) return isMeant ? found : undefined;
+    const [guard, ...more] = pathReadings(path).flatMap((reading) => {
+      const meant = this.#find(host, reading, request) ?? found;
+      return meant.index !== found.index && this.#isGuard(meant) ? [meant] : [];
     });
-    return isMeant && !isPast ? found : undefined;
+    if (guard === undefined) return found;
+    // who gets past one of several has not got past the others
+    const isOnly = !this.#isGuard(found) && more.every(({ index }) => index === guard.index);
+    return isOnly ? guard : undefined;
+  }
+
+  #isGuard({ index }: FoundRoute<Target>): boolean {
+    return this.#routes[index]?.isGuard === true;
   }
 
   #find(

@@ -18,7 +18,7 @@ import { textOf } from "./head_bytes.ts";
 import { keepsAlive } from "./persistence.ts";
 import { PlainRequest } from "./plain_request.ts";
 import { RenderedHead } from "./rendered_head.ts";
-import type { HeadLimits } from "./request_decoder.ts";
+import type { RequestLimits } from "./request_decoder.ts";
 import { putHttp2Fields, TextRequest } from "./text_request.ts";
 import { valuesAmong } from "./values_among.ts";
 
@@ -40,7 +40,7 @@ export class IncomingRequest implements RequestFacts {
   goesOn = true;
   /** Where the head ends in the buffer. */
   end = 0;
-  #limits: HeadLimits = NO_LIMITS;
+  #limits: RequestLimits = NO_LIMITS;
   readonly #plain = new PlainRequest();
   #text: TextRequest | undefined;
   #buffer: RoomyBuffer = NO_BUFFER;
@@ -63,7 +63,7 @@ export class IncomingRequest implements RequestFacts {
    *
    * @param at where it stands in the buffer; so many bytes before it are over
    */
-  begin(at: number, limits: HeadLimits): void {
+  begin(at: number, limits: RequestLimits): void {
     this.#limits = limits;
     this.#hasLeft = false;
     this.#start = at;
@@ -89,13 +89,13 @@ export class IncomingRequest implements RequestFacts {
     this.#filled = filled;
     if (!this.#skipEmptyLine(buffer.bytes, filled)) return false;
     if (this.#text === undefined) {
-      const { headerBytes, headers } = this.#limits;
+      const { headerBytes, headers, body } = this.#limits;
       const plain = this.#plain;
       const reading = plain.read(buffer, filled, headers);
       const size = (reading === "whole" ? plain.end : filled) - this.#start;
       const mayGoOn = size <= headerBytes && reading !== "odd";
       if (mayGoOn && reading === "more") return false;
-      if (mayGoOn) {
+      if (mayGoOn && !(plain.body > (body || Infinity))) {
         this.#takePlain();
         return true;
       }
@@ -256,6 +256,6 @@ export class IncomingRequest implements RequestFacts {
 }
 
 const NO_BUFFER = new RoomyBuffer(0);
-const NO_LIMITS: HeadLimits = { headerBytes: 0, headers: 0 };
+const NO_LIMITS: RequestLimits = { headerBytes: 0, headers: 0 };
 /** By the minor version. */
 const VERSIONS = ["HTTP/1.0", "HTTP/1.1"] as const;

@@ -23,7 +23,7 @@ import { PlainRequest } from "./plain_request.ts";
 import { RequestDecoder, type RequestHeadPart } from "./request_decoder.ts";
 import { requestFields } from "./request_rewrite.ts";
 
-const LIMITS = { headerBytes: 1024, headers: 20 };
+const LIMITS = { headerBytes: 1024, headers: 20, body: 1e12 };
 
 const FORWARDINGS: readonly Forwarding[] = [
   DIRECT,
@@ -138,6 +138,21 @@ Deno.test("PlainRequest does what a rule says, but for fields that are written h
     plain.begin(HEAD_ROOM);
     assert.equal(plain.read(buffer, buffer.bytes.length, 100), "whole");
     assert.equal(plain.rewrite(buffer.bytes, DIRECT, { idNumber: 1, changes }), isPlain);
+  }
+});
+
+Deno.test("IncomingRequest holds a body's length to its limit, where there is one", () => {
+  // one that is plain, and one that is not
+  for (const option of ["close", "x-a"]) {
+    const lines = ["Host: a", `Connection: ${option}`, "Content-Length: 11"];
+    const bytes = filled(head("POST / HTTP/1.1", ...lines));
+    const readWith = (body: number | undefined) => {
+      const request = new IncomingRequest();
+      request.begin(HEAD_ROOM, { ...LIMITS, ...(body === undefined ? {} : { body }) });
+      return request.read(bytes, bytes.bytes.length) && request.body;
+    };
+    for (const limit of [undefined, 0, 11]) assert.equal(readWith(limit), 11);
+    assert.throws(() => readWith(10), { code: "body_too_large" });
   }
 });
 

@@ -6,7 +6,7 @@ import { requestId } from "../http/request_id.ts";
 import { parseRequestHead, requestHeadText } from "./head.ts";
 import { HeadScanner, REQUEST_SCAN_ERRORS } from "./head_scanner.ts";
 import { type JudgedRequest, judgeRequest } from "./judge_request.ts";
-import type { HeadLimits } from "./request_decoder.ts";
+import type { RequestLimits } from "./request_decoder.ts";
 import { requestFields } from "./request_rewrite.ts";
 
 /**
@@ -20,11 +20,11 @@ export class TextRequest {
   size = 0;
   #facts: JudgedRequest | undefined;
   #id: string | undefined;
-  readonly #limits: HeadLimits;
+  readonly #limits: RequestLimits;
   readonly #scanner: HeadScanner;
   #scanned = 0;
 
-  constructor(limits: HeadLimits) {
+  constructor(limits: RequestLimits) {
     this.#limits = limits;
     this.#scanner = new HeadScanner(limits.headerBytes, REQUEST_SCAN_ERRORS);
   }
@@ -41,9 +41,9 @@ export class TextRequest {
     this.#scanned = bytes.length;
     if (found === undefined) return undefined;
     this.size = found.end;
-    this.head = parseRequestHead(found.head, this.#limits.headers);
-    // how long its body may be is for its route to say
-    this.#facts = judgeRequest(this.head, { size: found.end, maxBody: Infinity });
+    const { headers, body } = this.#limits;
+    this.head = parseRequestHead(found.head, headers);
+    this.#facts = judgeRequest(this.head, { size: found.end, maxBody: body || Infinity });
     return found.end;
   }
 

@@ -167,7 +167,7 @@ Deno.test("a server that speaks HTTP/2 gets the same without what frames say", (
 });
 
 Deno.test("judgeRequest() refuses what HTTP/1.1 is refused, by the same codes", () => {
-  const limits = { headerBytes: 200, headers: 3 };
+  const limits = { headerBytes: 200, headers: 3, body: 10 };
   const many = Array.from({ length: 4 }, (_, i): RawField => [`x-${i}`, "1"]);
   const crumbs = Array.from({ length: 9 }, (_, i): RawField => ["cookie", `a=${i}`]);
   const cases: readonly [code: string | undefined, fields: readonly RawField[]][] = [
@@ -188,6 +188,7 @@ Deno.test("judgeRequest() refuses what HTTP/1.1 is refused, by the same codes", 
     ],
     ["method_not_allowed", requestFields({ ":method": "CONNECT", ":protocol": "connect-udp" })],
     ["expectation_failed", requestFields({}, [["expect", "200-ok"]])],
+    ["body_too_large", requestFields({ ":method": "POST" }, [["content-length", "11"]])],
   ];
   for (const [code, fields] of cases) {
     const judge = () => judgeRequest(read(fields), limits);

@@ -9,6 +9,8 @@ export interface Http2RequestLimits {
   readonly headerBytes: number;
   /** Field lines of a head. */
   readonly headers: number;
+  /** Bytes of a body; 0 or nothing is no limit. */
+  readonly body?: number;
 }
 
 /**
@@ -17,8 +19,8 @@ export interface Http2RequestLimits {
  * @throws {ProxyError} for what is too large or not allowed
  */
 export function judgeRequest(head: Http2RequestHead, limits: Http2RequestLimits): void {
-  const { method, path, protocol, fields, roles, bytes } = head;
-  const { headerBytes, headers } = limits;
+  const { method, path, protocol, fields, roles, length = 0, bytes } = head;
+  const { headerBytes, headers, body } = limits;
   if (head.isCut) throw tooLarge(limits);
   if (path.length > headerBytes) {
     throw new ProxyError(
@@ -37,6 +39,9 @@ export function judgeRequest(head: Http2RequestHead, limits: Http2RequestLimits)
     throw new ProxyError("method_not_allowed", "CONNECT is for WebSocket alone here");
   }
   if ((roles & ROLE.expect) !== 0) checkExpectation({ minor: 1, fields });
+  if (body !== undefined && body > 0 && length > body) {
+    throw new ProxyError("body_too_large", `The body is larger than ${body} bytes`);
+  }
 }
 
 function tooLarge({ headerBytes }: Http2RequestLimits): ProxyError {

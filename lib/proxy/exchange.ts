@@ -114,11 +114,8 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
   /** Goes on with a request that was held. @param now `performance.now()` */
   proceed(order: ExchangeOrder, now: number): void {
     this.#order = order;
-    const { request, bodyBytes } = this.#client;
-    // what it says that it will be, and what has come of it
-    if (isBeyond(Math.max(request.body, bodyBytes), order.bodyLimit)) {
-      return this.#fail(bodyTooLarge(order.bodyLimit));
-    }
+    const { request } = this.#client;
+    if (isBeyond(request.body, order.bodyLimit)) return this.#fail(bodyTooLarge(order.bodyLimit));
     this.#upload.start(request);
     this.#lease.claim(order, now);
   }

@@ -135,8 +135,7 @@ export class Http2Stream implements ClientStream {
     this.bodyBytes += to - from;
     this.#expecting = false;
     this.#ended = ended;
-    // before that its route is to be found, which says what comes first
-    if (this.#isBegun && this.bodyBytes > this.#maxBody) {
+    if (this.bodyBytes > this.#maxBody) {
       const reason = `The body is larger than ${this.#maxBody} bytes`;
       return this.#fail(new ProxyError("body_too_large", reason));
     }

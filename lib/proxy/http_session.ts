@@ -574,5 +574,6 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
 
 /** For how long a client may go on sending that is told this in the place of an answer. */
 function lingerBehind({ code }: ProxyError): number {
-  return code === "header_timeout" ? SLOW_LINGER_MS : LINGER_MS;
+  if (code === "header_timeout") return SLOW_LINGER_MS;
+  return code === "body_too_large" ? MAX_LINGER_MS : LINGER_MS;
 }

@@ -5,7 +5,7 @@ import { giveRoomy, growRoomy, takeRoomy } from "../io/roomy_pool.ts";
 import type { BodyRules } from "../http1/body_decoder.ts";
 import { BodyWalk } from "../http1/body_walk.ts";
 import { IncomingRequest } from "../http1/incoming_request.ts";
-import type { HeadLimits } from "../http1/request_decoder.ts";
+import type { RequestLimits } from "../http1/request_decoder.ts";
 
 /** Who reads requests. */
 export interface InputUser {
@@ -42,7 +42,7 @@ export class RequestInput implements Receiver {
   readonly #connection: Connection;
   readonly #user: InputUser;
   #chunks = false;
-  #limits: HeadLimits = { headerBytes: 0, headers: 0 };
+  #limits: RequestLimits = { headerBytes: 0, headers: 0 };
   /** Kept while a large one is in use. */
   #small = takeRoomy(SMALL_BYTES);
   #smallSpace = spaceOf(this.#small, HEAD_ROOM);
@@ -64,7 +64,7 @@ export class RequestInput implements Receiver {
   }
 
   /** Begins with a head, from what was not taken on. */
-  begin(limits: HeadLimits): void {
+  begin(limits: RequestLimits): void {
     this.#limits = limits;
     this.#came = this.#filled - this.#at;
     this.request.begin(this.#at, limits);

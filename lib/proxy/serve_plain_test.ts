@@ -181,8 +181,7 @@ Deno.test("servePlain() lets a client send its body to the end behind an answer"
 });
 
 Deno.test("servePlain() does so behind the answer that the body is too large", async () => {
-  const backend = { name: "b" } as unknown as Backend;
-  const small = scriptedPolicy({ action: { kind: "backend", backend }, bodyLimit: 999 });
+  const small = { ...POLICY, limits: { ...POLICY.limits, body: 999 } };
   for (const [policy, length, from, to] of [[small, "1000", 30, 32], [small, "x", 2, 4]] as const) {
     const { session, client, closedAfter } = await answered(policy, length);
     assert.match(client.sentText, length === "x" ? /^HTTP\/1\.1 400 / : /^HTTP\/1\.1 413 /);

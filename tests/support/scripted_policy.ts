@@ -10,18 +10,16 @@ import { ClientAuthRules } from "../../lib/tls/client_auth.ts";
 
 /** A policy with one route, which every request takes. */
 export function scriptedPolicy(
-  { action, rules, bodyLimit = 0 }:
-    & Pick<RouteTarget, "action">
-    & Partial<Pick<RouteTarget, "rules" | "bodyLimit">>,
+  { action, rules }: Pick<RouteTarget, "action"> & Partial<Pick<RouteTarget, "rules">>,
   timeouts: Partial<Policy["timeouts"]> = {},
 ): Policy {
   return {
-    router: new Router([{ hosts: [], paths: [], target: { action, rules, bodyLimit } }]),
+    router: new Router([{ hosts: [], paths: [], target: { action, rules, bodyLimit: 0 } }]),
     errorPages: new Map(),
     certificates: undefined,
     clientAuth: new ClientAuthRules([]),
     limits: {
-      ...{ headerBytes: 16_384, headers: 100, streams: 1, body: bodyLimit, bodyRate: 0 },
+      ...{ headerBytes: 16_384, headers: 100, streams: 1, body: 0, bodyRate: 0 },
       ...{ connections: 0, connectionsPerIp: 0 },
     },
     forwarded: { trusted: new AddressSet([]), standard: false, via: false },

@@ -65,7 +65,8 @@ Deno.test("a Redis that is left while it is connected to is not connected to", a
   held.resolve();
   await within(way.gone, "the connection to end");
   await opening;
-  assert.deepEqual(told, []);
+  // on a slow machine it may have been told to be down by then
+  assert.ok(!told.includes("up"));
 });
 
 interface Way extends AsyncDisposable {

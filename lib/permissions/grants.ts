@@ -180,11 +180,15 @@ function clusterGrants({ redis, caFile, passwordFile }: ClusterConfig, cwd: stri
   return { net: [formatAddress(redis)], read: files.map((file) => absolute(file, cwd)) };
 }
 
-/** The CA's directory, the store, and each name's port to look at it as the CA will. */
+/**
+ * The CA's directory, the store, and each name's port to look at it as the CA will; nothing where
+ * there is no certificate to get.
+ */
 function acmeGrants({ certificates }: Config, acme: AcmeConfig, cwd: string): SomeGrants {
+  const names = certificates.flatMap((certificate) => certificate.acme ?? []);
+  if (names.length === 0) return {};
   const { hostname, port } = new URL(acme.directory);
   const store = absolute(acme.store, cwd);
-  const names = certificates.flatMap((certificate) => certificate.acme ?? []);
   const files = [acme.caFile, acme.eab?.hmacFile].filter((file) => file !== undefined);
   return {
     net: [`${hostname}:${port || "443"}`, ...names.map((name) => `${name}:80`)],

@@ -122,6 +122,18 @@ const CASES: readonly [
     {},
     { net: ["10.0.0.0/8:8001", "127.0.0.1:8600", "[2001:db8::1]:8001"] },
   ],
+  ["a CA that is asked for nothing", "acme: { accept_terms: true }", {}, {}],
+  [
+    "a CA",
+    "certificates: [{ acme: [a.test, b.test] }]\n" +
+    "acme: { accept_terms: true, directory: 'https://ca.test:14000/dir', ca_file: ca.pem }",
+    {},
+    {
+      net: ["a.test:80", "b.test:80", "ca.test:14000"],
+      read: ["/etc/proxy/acme", "/etc/proxy/ca.pem", "/etc/proxy/proxy.yaml"],
+      write: ["/etc/proxy/acme"],
+    },
+  ],
   ["flags instead of a file", "", { configFile: undefined }, { read: [] }],
   ["workers, which read the program", "", { program: ["/opt/proxy/lib"] }, {
     read: ["/etc/proxy/proxy.yaml", "/opt/proxy/lib"],

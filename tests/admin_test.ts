@@ -141,8 +141,8 @@ for (const workers of [1, 2]) {
 const LASTING = {
   tcp: { asks: "hello", answer: "hello" },
   http: {
-    asks: encodeRequest("/", { fields: ["Connection: upgrade", "Upgrade: echo"] }),
-    answer: "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n",
+    asks: encodeRequest("/"),
+    answer: "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n",
   },
 } as const;
 

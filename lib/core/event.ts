@@ -145,7 +145,7 @@ export interface ServerFailed {
   readonly begun: boolean;
 }
 
-/** A server has taken a connection that carries opaque bytes: its end may be far. */
+/** A server has taken a connection: the end of what it is for may be far. */
 export interface ServerReached {
   readonly kind: "server_reached";
   readonly backend: string;

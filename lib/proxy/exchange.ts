@@ -353,9 +353,8 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
     this.#clock.stop();
     this.answeredAt = performance.now();
     this.status = 101;
-    const { stream, server } = this.#lease;
+    const { stream } = this.#lease;
     if (stream === undefined) return;
-    if (server !== undefined) this.#order.backend.reached(server);
     const number = this.#number;
     let error: ProxyError | undefined;
     try {

@@ -68,6 +68,7 @@ class Play {
         const { reused: _, ...options } = this.#options;
         return this.#later("a connection is made", () => this.#stream(options));
       },
+      reached: () => {},
       report: (_: Server, { code }: ProxyError) => void this.reported.push(code),
       unreachable: (error: ProxyError) => error,
     } as unknown as Backend;

@@ -204,9 +204,12 @@ export class ServerLease implements LeaseFacts {
     return server.streamsFor(request).take(!isRepeatable(request));
   }
 
-  #open(server: Server): Promise<ServerStream> {
+  async #open(server: Server): Promise<ServerStream> {
     const { client, request } = this.#client;
-    return this.#order.backend.open(server.streamsFor(request), client);
+    const { backend } = this.#order;
+    const stream = await backend.open(server.streamsFor(request), client);
+    backend.reached(server);
+    return stream;
   }
 
   #wait(claimed: Server | Promise<Server>, idle?: Promise<ServerStream | undefined>): void {

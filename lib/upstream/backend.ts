@@ -134,7 +134,7 @@ export class Backend {
     }
   }
 
-  /** Tells that a server has taken a connection whose end may be far. */
+  /** Tells that a server has taken a connection. */
   reached(server: Server): void {
     this.#observe({ kind: "server_reached", backend: this.name, server: server.name });
   }

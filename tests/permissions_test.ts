@@ -380,7 +380,7 @@ log: { file: proxy.log }`);
 
 Deno.test("servers of a name are reached with the printed permissions, in a range and in any", async () => {
   await using backend = await startHttp();
-  await using names = await startNameServer({ a: ["127.0.0.1"], aaaa: [] });
+  await using names = await startNameServer({ a: ["127.0.0.1"], aaaa: ["::1"] });
   for (const networks of ["[127.0.0.0/8, 10.1.2.3/16, 192.0.2.1]", "[]"]) {
     await using config = await ConfigFile.createWithSecret(`
 listeners: [{ listen: "127.0.0.1:0" }]
@@ -394,6 +394,10 @@ routes: [{ backend: a }]`);
     await using proxy = await startProxy(["--config", config.path], { granted });
     assert.deepEqual(proxy.says.matching(/permission/), []);
     await serves(proxy.port);
+    await serves(proxy.port);
+    // there are no ranges of IPv6: what is not permitted is no server
+    await proxy.log.first(/ servers resolved .* added=127\.0\.0\.1:\d+ /);
+    assert.deepEqual(proxy.log.matching(/ server failed /), []);
     proxy.signal("SIGHUP");
     await proxy.says.first(/^tls-proxy: reloaded \(SIGHUP\): nothing has changed$/);
   }

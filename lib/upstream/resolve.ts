@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import type { Address } from "../core/address.ts";
+import { type Address, formatAddress } from "../core/address.ts";
 import { AddressSet } from "../core/address_set.ts";
 import { ProxyError } from "../core/errors.ts";
 
@@ -33,7 +33,10 @@ export type IpVersion = 4 | 6;
  *
  * @throws {ProxyError} `resolve_failed`, also where there is no address
  */
-export async function resolveName(host: string, options: ResolveOptions): Promise<Resolved> {
+export async function resolveName(
+  { host, port }: Address,
+  options: ResolveOptions,
+): Promise<Resolved> {
   const { server, networks, timeout } = options;
   const late = Promise.withResolvers<never>();
   // who waits no longer is not to be told
@@ -50,7 +53,8 @@ export async function resolveName(host: string, options: ResolveOptions): Promis
         : byServer(host, version, { server, signal: abort.signal });
     const askInTime = (version: IpVersion) => Promise.race([ask(version), late.promise]);
     const { addresses, unknown } = await askForBoth(askInTime, Math.min(timeout, PATIENCE_MS));
-    return { addresses: within(addresses, { host, networks }), unknown };
+    const meant = within(addresses, { host, networks });
+    return { addresses: permitted(meant, { host, port }), unknown };
   } catch (error) {
     if (error instanceof ProxyError) throw error;
     throw failed(
@@ -138,6 +142,23 @@ function within(
   const within = addresses.filter((address) => allowed.has(address));
   if (within.length > 0) return within;
   throw failed(`${host} has no address in ${networks.join(", ")}, but ${addresses.join(", ")}`);
+}
+
+/**
+ * Those that this process may connect to. It may have been granted a range, of which the runtime knows
+ * none of IPv6: the others would fail each time.
+ *
+ * @throws {ProxyError} where it may connect to none of them
+ */
+function permitted(addresses: readonly string[], { host, port }: Address): readonly string[] {
+  const permitted = addresses.filter((address) => {
+    const asked = formatAddress({ host: address, port });
+    return Deno.permissions.querySync({ name: "net", host: asked }).state === "granted";
+  });
+  if (permitted.length > 0) return permitted;
+  throw failed(
+    `${host} has no address that this process may connect to, but ${addresses.join(", ")}`,
+  );
 }
 
 function tooLate(host: string, timeout: number): ProxyError {

@@ -10,7 +10,7 @@ export interface ServerGroupOptions {
   readonly backend: string;
   readonly name: DnsName;
   /** The addresses the name has now. */
-  readonly resolve: (host: string) => Promise<Resolved>;
+  readonly resolve: () => Promise<Resolved>;
   /** Milliseconds between two looks. */
   readonly interval: number;
   readonly newServer: (endpoint: TcpEndpoint) => Server;
@@ -79,7 +79,7 @@ export class ServerGroup {
   async #look(): Promise<void> {
     const { name, resolve, interval } = this.#options;
     try {
-      const { addresses, unknown } = await resolve(name.host);
+      const { addresses, unknown } = await resolve();
       if (this.#stopped) return;
       this.#failing = false;
       // what nobody has answered for stays as it was

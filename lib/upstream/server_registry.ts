@@ -154,7 +154,7 @@ export class ServerRegistry {
           return new ServerGroup({
             backend: key.backend,
             name: key.name,
-            resolve: (host) => resolveName(host, key.resolve),
+            resolve: () => resolveName(key.name, key.resolve),
             interval: key.resolve.interval,
             newServer: (endpoint) => server({ ...key, endpoint, host: key.name.host }),
             // a name that cannot be looked up just now has servers nevertheless

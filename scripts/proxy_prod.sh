@@ -8,8 +8,8 @@
 set -eu
 deno=$1
 shift
-here=$(dirname "$0")
-main=$here/../main.ts
+# Without links: the runtime reads some of the program by its real path, and is granted what is named.
+main=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)/main.ts
 
 case "${1-}" in
   -h | --help)

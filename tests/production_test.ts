@@ -100,6 +100,21 @@ Deno.test("proxy:prod serves before it has told a collector of traces anything",
   assert.equal(collector.requests.length, 0);
 });
 
+Deno.test("proxy:prod runs from behind a link, as to the release that is in use", async () => {
+  await using backend = await startHttp();
+  const port = await unusedPort();
+  await using config = await ConfigFile.createWithSecret(yamlFor(port, backend.address));
+  const current = `${config.folder}/current`;
+  await Deno.symlink(ROOT, current);
+  const args = [`${current}/scripts/proxy_prod.sh`, Deno.execPath(), "--config", config.path];
+  const script = started("sh", args);
+  await using cleanUp = new AsyncDisposableStack();
+  cleanUp.defer(() => script.end());
+  await script.says.first(/^tls-proxy: listening on /, PROGRAM_MS);
+  script.child.kill("SIGTERM");
+  assert.equal((await within(script.child.status, "the proxy's end", PROGRAM_MS)).code, 0);
+});
+
 Deno.test("proxy:prod says how it is used", async () => {
   const task = startTask(["--help"]);
   const { code } = await within(task.child.status, "the task's end", PROGRAM_MS);
@@ -141,8 +156,16 @@ routes: [{ backend: a }]`;
 }
 
 function startTask(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["task", "-q", "proxy:prod", ...args],
+  return started(Deno.execPath(), ["task", "-q", "proxy:prod", ...args], env);
+}
+
+function started(
+  program: string,
+  args: string[],
+  env: Readonly<Record<string, string>> = {},
+) {
+  const child = new Deno.Command(program, {
+    args,
     cwd: ROOT,
     env,
     stdin: "null",

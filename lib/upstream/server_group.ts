@@ -77,7 +77,7 @@ export class ServerGroup {
   }
 
   async #look(): Promise<void> {
-    const { name, resolve, interval } = this.#options;
+    const { resolve, interval } = this.#options;
     try {
       const { addresses, unknown } = await resolve();
       if (this.#stopped) return;

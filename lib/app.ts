@@ -182,7 +182,7 @@ class RunningApp implements OneThreadApp {
     });
     this.#listeners = new ListenerSet(
       loaded,
-      (config, loaded, beside) => this.#serving.open(config, loaded, beside),
+      (config, loaded, terms) => this.#serving.open(config, loaded, terms),
     );
   }
 

@@ -27,15 +27,19 @@ export interface OpenListener {
   readonly certificates: LiveCertificateStore | undefined;
 }
 
-/**
- * Has something listen and serve.
- *
- * @param beside whether it takes the place of a listener that still has the address
- */
+/** How a listener is opened. */
+export interface OpeningTerms {
+  /** Whether it takes the place of a listener that still has the address. */
+  readonly beside: boolean;
+  /** Settles when it may begin to accept, with whether it is to; undefined for at once. */
+  readonly begins: Promise<boolean> | undefined;
+}
+
+/** Has something listen and serve. */
 export type OpensListener = (
   config: ListenerConfig,
   loaded: LoadedConfig,
-  beside: boolean,
+  terms: OpeningTerms,
 ) => Promise<OpenListener>;
 
 /** Milliseconds for which an old listener shares an address with the one that replaces it. */
@@ -71,21 +75,28 @@ export class ListenerSet {
    * @throws {ProxyError} `bad_config` or `unavailable`; all is as it was
    */
   async stage(next: LoadedConfig): Promise<Staged> {
-    const open = await this.#openAll(next);
+    // who comes to an address that is new is to meet what is asked there, and nothing of before
+    const begins = Promise.withResolvers<boolean>();
+    const drop = async (open: ReadonlyMap<string, OpenListener>) => {
+      begins.resolve(false);
+      await this.#giveUp(open);
+    };
+    const open = await this.#openAll(next, begins);
     try {
       await give(this.#kept(open), next);
     } catch (error) {
-      await this.#giveUp(open);
+      await drop(open);
       throw error;
     }
     return {
       commit: async () => {
+        begins.resolve(true);
         const gone = [...this.#open].filter(([key]) => !open.has(key)).map(([, old]) => old);
         this.#open = open;
         this.#loaded = next;
         await this.#retire(gone);
       },
-      drop: () => this.#giveUp(open),
+      drop: () => drop(open),
     };
   }
 
@@ -107,21 +118,32 @@ export class ListenerSet {
   }
 
   /** All listeners of a configuration; those that are open already as they are. */
-  async #openAll(loaded: LoadedConfig): Promise<ReadonlyMap<string, OpenListener>> {
+  async #openAll(
+    loaded: LoadedConfig,
+    begins?: PromiseWithResolvers<boolean>,
+  ): Promise<ReadonlyMap<string, OpenListener>> {
     const open = new Map<string, OpenListener>();
     try {
       for (const config of loaded.config.listeners) {
         const key = listenerKey(config, { config: loaded.config, taken: open });
-        open.set(key, this.#open.get(key) ?? await this.#openFresh(config, loaded));
+        open.set(
+          key,
+          this.#open.get(key) ?? await this.#openFresh(config, loaded, begins?.promise),
+        );
       }
       return open;
     } catch (error) {
+      begins?.resolve(false);
       await this.#closeFresh(open);
       throw error;
     }
   }
 
-  async #openFresh(config: ListenerConfig, loaded: LoadedConfig): Promise<OpenListener> {
+  async #openFresh(
+    config: ListenerConfig,
+    loaded: LoadedConfig,
+    begins: Promise<boolean> | undefined,
+  ): Promise<OpenListener> {
     const open = [...this.#open.values()];
     const replaced = open.filter((one) => isAt([one], config.listen));
     const other = open.find(({ listen }) => overlap(listen, config.listen));
@@ -129,7 +151,8 @@ export class ListenerSet {
       throw cannotListenBeside(config.listen, other.listen);
     }
     await Promise.all(replaced.map(({ listener }) => listener.settle()));
-    return await this.#openOne(config, loaded, replaced.length > 0);
+    const beside = replaced.length > 0;
+    return await this.#openOne(config, loaded, { beside, begins: beside ? undefined : begins });
   }
 
   /** Has the listeners that stay give the certificates they gave, and closes those that are new. */

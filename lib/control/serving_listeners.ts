@@ -24,7 +24,7 @@ import { servePassthrough, serveTcp } from "../proxy/tcp_session.ts";
 import { denoEngine } from "../tls/deno_engine.ts";
 import type { TicketKeys } from "../tls/openssl/ticket_keys.ts";
 import { opensslEngine } from "../tls/openssl_engine.ts";
-import type { OpenListener } from "./listener_set.ts";
+import type { OpeningTerms, OpenListener } from "./listener_set.ts";
 import { alpnOf, certificateStore, engineOf, type LoadedConfig, tlsPolicyOf } from "./snapshot.ts";
 
 /** What all listeners of a thread serve by. */
@@ -72,14 +72,11 @@ export class ServingListeners {
     );
   }
 
-  /**
-   * @param beside whether it takes the place of a listener that still has the address
-   * @throws {ProxyError} `bad_config` or `unavailable`, one clear line
-   */
-  open(config: ListenerConfig, loaded: LoadedConfig, beside: boolean): Promise<OpenListener> {
+  /** @throws {ProxyError} `bad_config` or `unavailable`, one clear line */
+  open(config: ListenerConfig, loaded: LoadedConfig, terms: OpeningTerms): Promise<OpenListener> {
     const { sessions, observe } = this.#options;
     const shared = {
-      ...{ sessions, observe, beside },
+      ...{ sessions, observe, ...terms },
       limit: this.#limitOf(config.listen),
       address: config.listen,
       proxies: new AddressSet(config.proxyProtocol?.from ?? []),

@@ -30,8 +30,11 @@ export async function acceptAll<Socket>(
     /** Makes room where there is none. @returns whether it did: then it is tried again at once */
     readonly makeRoom?: () => boolean;
     readonly closed: () => boolean;
+    /** Settles when it may begin to accept, with whether it is to; undefined for at once. */
+    readonly begins?: Promise<boolean> | undefined;
   },
 ): Promise<void> {
+  if (await on.begins === false) return;
   let short: ReturnType<typeof setTimeout> | undefined;
   const isShort = (reason: string) => {
     if (short === undefined) on.trouble(reason);

@@ -17,6 +17,8 @@ export interface ListenerOptions {
   readonly address: Address;
   /** Whether this takes the place of a listener of this process that still has the address. */
   readonly beside: boolean;
+  /** Settles when it may begin to accept, with whether it is to; undefined for at once. */
+  readonly begins: Promise<boolean> | undefined;
   readonly certificates: CertificateStore;
   /** ALPN names offered. */
   readonly alpn: readonly string[];
@@ -42,13 +44,14 @@ export interface ListenerOptions {
 
 /** Accepts TLS connections and gives each a session. */
 export async function openListener(options: ListenerOptions): Promise<TlsListener> {
-  const { engine, address, beside, certificates, alpn, policy, tickets } = options;
+  const { engine, address, beside, begins, certificates, alpn, policy, tickets } = options;
   const { handshakeTimeout } = options;
   const { admit, proxies, limit, sessions, observe, challenge } = options;
   const served = new ListenerSessions();
   const listener = await engine.listen({
     address,
     beside,
+    begins,
     certificates,
     alpn,
     policy,

@@ -18,6 +18,8 @@ export interface PlainListenerOptions {
   readonly address: Address;
   /** Whether this takes the place of a listener of this process that still has the address. */
   readonly beside: boolean;
+  /** Settles when it may begin to accept, with whether it is to; undefined for at once. */
+  readonly begins: Promise<boolean> | undefined;
   /** The proxies in front, each of whose connections begins with a PROXY header. */
   readonly proxies: AddressSet;
   /** Milliseconds for that header. */
@@ -61,6 +63,7 @@ export async function openPlainListener(options: PlainListenerOptions): Promise<
       observe({ kind: "listener_trouble", listen: address, reason, accepts: false }),
     recovered: () => observe({ kind: "listener_recovered", listen: address }),
     closed: () => closed,
+    begins: options.begins,
   });
   return {
     address: toAddress(listener.addr),

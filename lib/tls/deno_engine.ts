@@ -45,7 +45,7 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
   const { beside = false } = options;
   const port = beside ? options.address.port : await portKeeper().claim(options.address);
   const pending = new Roster<Deno.TlsConn>();
-  const first = await open(port);
+  const first = await open(port, options.begins);
   const rotation = new Rotation(first, {
     open: () => open(port),
     isCurrent: ({ isCurrent }) => isCurrent(),
@@ -63,7 +63,10 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
   };
 
   /** A listener with the certificates of now, to which this runtime holds for good. */
-  async function open(port: number): Promise<CertificateGeneration> {
+  async function open(
+    port: number,
+    begins?: Promise<boolean> | undefined,
+  ): Promise<CertificateGeneration> {
     const identity = identityOf(options.certificates, () => {
       // where it cannot be replaced, it goes on as it is
       rotation.refresh().catch((error) =>
@@ -92,6 +95,7 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
       trouble: (reason) => (options.onShortage ?? options.onTrouble)(reason),
       recovered: () => options.onRecovered?.(),
       closed: () => closed,
+      begins,
     });
     const end = async () => {
       closed = true;

@@ -74,6 +74,8 @@ export interface TlsListenOptions {
   readonly address: Address;
   /** Whether this takes the place of a listener of this process that still has the address. */
   readonly beside?: boolean;
+  /** Settles when it may begin to accept, with whether it is to; undefined for at once. */
+  readonly begins?: Promise<boolean> | undefined;
   readonly certificates: CertificateStore;
   /** ALPN names offered, best first (RFC 7301). */
   readonly alpn: readonly string[];

@@ -78,6 +78,7 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
     trouble: (reason) => (options.onShortage ?? options.onTrouble)(reason),
     recovered: () => options.onRecovered?.(),
     closed: () => closed,
+    begins: options.begins,
   });
   return {
     address: toAddress(listener.addr),

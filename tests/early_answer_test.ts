@@ -52,6 +52,7 @@ Deno.test("an exchange keeps no connection alive while a part of the request is 
     responseTimeout: 60_000,
     answerIdle: 60_000,
     claim: () => server,
+    reached: () => {},
     open: () =>
       Promise.resolve(new Http1Connection(far, { home, limits, deadline: deadlines.watch() })),
   } as unknown as Backend;

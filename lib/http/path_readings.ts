@@ -1,7 +1,7 @@
 /**
- * What servers may take a path for that could be written more plainly: some undo percent-encoding, take
- * `.` and `..` out (RFC 3986, section 6.2.2), make one slash of several, take `\` for one, or leave
- * out what follows `;` in a segment. What has to be encoded stays so, in capitals.
+ * What servers may take a path for that could be written more plainly: each does some of `STEPS`, and
+ * takes `.` and `..` out (RFC 3986, section 5.2.4), before or after it makes one slash of several.
+ * What has to be encoded stays so, in capitals.
  *
  * @param path in origin-form, maybe with a query
  * @returns each once, without the query; none for a path that all read as it is written
@@ -9,28 +9,47 @@
 export function pathReadings(path: string): readonly string[] {
   const [bare = ""] = path.split("?", 1);
   if (!ODD.test(bare)) return NONE;
-  const encoded = bare.replace(CODE, (code) => code.toUpperCase());
-  const decoded = encoded.replace(CODE, (code) => {
-    const character = String.fromCharCode(parseInt(code.slice(1), 16));
-    return VISIBLE.test(character) ? character : code;
-  });
-  const readings = [encoded, decoded]
-    .flatMap((text) => [text, text.replace(/;[^/\\]*/g, "")]).map(resolved);
-  return [...new Set(readings)].filter((reading) => reading !== bare);
+  let texts = new Set([bare.replace(CODE, (code) => code.toUpperCase())]);
+  for (const step of STEPS) texts = new Set([...texts].flatMap((text) => [text, step(text)]));
+  const readings = new Set([...texts].map(resolved));
+  return [...readings].filter((reading) => reading !== bare);
 }
 
 const ODD = /[%;\\]|\/[/.]/;
 const CODE = /%[0-9a-f]{2}/gi;
+/** What need not be encoded (RFC 3986, section 2.3). */
+const UNRESERVED = /[\w\-.~]/;
 /** Visible ASCII without `%`. */
 const VISIBLE = /[!-$&-~]/;
 const NONE: readonly string[] = [];
 
-/** With one slash between segments, and none that is `.` or `..`. */
+/** What one server does and another does not, in order. */
+const STEPS: readonly ((path: string) => string)[] = [
+  (path) => decoded(path, UNRESERVED),
+  (path) => decoded(path, VISIBLE),
+  (path) => path.replaceAll("\\", "/"),
+  // parameters of a segment
+  (path) => path.replace(/;[^/]*/g, ""),
+  withSingleSlashes,
+];
+
+function decoded(path: string, characters: RegExp): string {
+  return path.replace(CODE, (code) => {
+    const character = String.fromCharCode(parseInt(code.slice(1), 16));
+    return characters.test(character) ? character : code;
+  });
+}
+
+function withSingleSlashes(path: string): string {
+  return path.replace(/\/{2,}/g, "/");
+}
+
+/** With no segment that is `.` or `..`, nor, once these are out, an empty one. */
 function resolved(path: string): string {
   const segments: string[] = [];
-  for (const segment of path.split(/[/\\]+/)) {
+  for (const segment of path.slice(1).split("/")) {
     if (segment === "..") segments.pop();
-    else if (segment !== "" && segment !== ".") segments.push(segment);
+    else if (segment !== ".") segments.push(segment);
   }
-  return `/${segments.join("/")}`;
+  return withSingleSlashes(`/${segments.join("/")}`).replace(/(?<=.)\/$/, "");
 }

@@ -17,6 +17,13 @@ Deno.test("pathReadings() gives what a server may take a path for", () => {
     // by who undoes no encoding, and by who leaves nothing out
     ["/x/../a/%2e%2e", "/a/%2E%2E"],
     ["/x/../a/..;", "/a/..;"],
+    // by who leaves a slash encoded, and by who takes no other for one
+    ["/x%2fy/%2e%2e/a", "/a"],
+    ["/x\\y/../a", "/a"],
+    ["/x;y\\z/../a", "/a"],
+    // by who makes one slash of several first, and by who does so last
+    ["/x//../a", "/a"],
+    ["/a//../b", "/a/b"],
     ["/a%zz//b?c", "/a%zz/b"],
     // as it stands in a configuration
     ["/caf%c3%a9", "/caf%C3%A9"],

@@ -157,6 +157,7 @@ Deno.test("route() leads other spellings of a path to the route that keeps reque
     const path of [
       ...["//admin", "/./admin/x", "/x/../admin", "/%61dmin?q", "/x/%2e%2e%2fadmin", "/admin;x/y"],
       ...["/\\admin", "/x/..;/admin", "/api/../admin", "/admin/open/../x", "/v1%2f../admin"],
+      ...["/x%2fy/%2e%2e/admin", "/x\\y/../admin"],
     ]
   ) assert.equal(at(path), "admin", path);
   const cases: [path: string, target: string][] = [

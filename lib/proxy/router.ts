@@ -5,7 +5,7 @@ import {
   meets,
 } from "../http/conditions.ts";
 import { pathReadings } from "../http/path_readings.ts";
-import { withOneSlashBehind } from "../http/strip_prefix.ts";
+import { stripPrefix, withOneSlashBehind } from "../http/strip_prefix.ts";
 
 /** What has to match for a target to be meant. */
 export interface Route<Target> {
@@ -79,7 +79,8 @@ export class Router<Target> {
   /**
    * Where a prefix is taken off the path, slashes in a row behind it are one to the server. A path
    * that another route would have without them has none: it would get past what that one asks for.
-   * One that a server may take for a path of a route that keeps requests off is that one's.
+   * One that a server may take for a path of a route that keeps requests off is that one's,
+   * or nobody's where that route could not take its prefix off.
    *
    * @param host the SNI, or the Host without its port; undefined where there is none
    * @param path the request's path, maybe with a query; undefined in tcp mode
@@ -103,7 +104,12 @@ export class Router<Target> {
     if (guard === undefined) return found;
     // who gets past one of several has not got past the others
     const isOnly = !this.#isGuard(found) && more.every(({ index }) => index === guard.index);
-    return isOnly ? guard : undefined;
+    return isOnly && this.#canStrip(guard, path) ? guard : undefined;
+  }
+
+  #canStrip({ index }: FoundRoute<Target>, path: string): boolean {
+    const prefix = this.#routes[index]?.stripPrefix;
+    return prefix === undefined || stripPrefix(path, prefix) !== undefined;
   }
 
   #isGuard({ index }: FoundRoute<Target>): boolean {

@@ -182,6 +182,18 @@ Deno.test("route() leads other spellings of a path to the route that keeps reque
   assert.equal(at("/x/../admin/%2e%2e/login", "a.test", "POST"), undefined);
 });
 
+Deno.test("route() finds none where another spelling hides the prefix to be stripped", () => {
+  const guarded = new Router([
+    { hosts: [], paths: ["/api/v1"], stripPrefix: "/api", isGuard: true, target: "v1" },
+    { hosts: [], paths: [], target: "rest" },
+  ]);
+  const at = (path: string) => guarded.route(undefined, path)?.target;
+  assert.equal(at("/api//v1"), "v1");
+  for (const path of ["//api/v1", "/x/../api/v1", "/api;x/v1"]) {
+    assert.equal(at(path), undefined, path);
+  }
+});
+
 Deno.test("a PathSet covers what is below its prefixes by every reading of it", () => {
   const set = new PathSet(["/.well-known/", "/open"]);
   for (const path of ["/.well-known/x", "/open?/../y", "/open//x/%20", "/open/x/../y"]) {

@@ -126,7 +126,7 @@ export class Router<Target> {
         Target
       >;
       const pathMatches = paths.length === 0 ||
-        (path !== undefined && paths.some((prefix) => isUnder(path, prefix)));
+        (path !== undefined && isUnderAny(path, paths));
       if (pathMatches && isMet(conditions, request)) return { target, index, passthrough };
     }
     return undefined;
@@ -168,7 +168,7 @@ export class Router<Target> {
       if (index >= before) return undefined;
       const { paths, conditions = undefined } = this.#routes[index] as Route<Target>;
       const coversPath = paths.length === 0 ||
-        (path !== undefined && paths.some((prefix) => isUnder(path, prefix)));
+        (path !== undefined && isUnderAny(path, paths));
       if (coversPath && (conditions === undefined || isUnconditional(conditions))) return index;
     }
     return undefined;
@@ -195,9 +195,12 @@ export class Router<Target> {
 /** Paths below some prefixes. */
 export class PathSet {
   readonly #prefixes: readonly string[];
+  /** The same, and what servers may take them for. */
+  readonly #read: readonly string[];
 
   constructor(prefixes: readonly string[]) {
     this.#prefixes = prefixes;
+    this.#read = [...prefixes, ...prefixes.flatMap(pathReadings)];
   }
 
   /**
@@ -206,12 +209,13 @@ export class PathSet {
    * @param path maybe with a query
    */
   covers(path: string): boolean {
-    return this.#holds(path) && pathReadings(path).every((reading) => this.#holds(reading));
+    return isUnderAny(path, this.#prefixes) &&
+      pathReadings(path).every((reading) => isUnderAny(reading, this.#read));
   }
+}
 
-  #holds(path: string): boolean {
-    return this.#prefixes.some((prefix) => isUnder(path, prefix));
-  }
+function isUnderAny(path: string, prefixes: readonly string[]): boolean {
+  return prefixes.some((prefix) => isUnder(path, prefix));
 }
 
 function isMet(conditions: Conditions | undefined, request: ConditionFacts | undefined): boolean {

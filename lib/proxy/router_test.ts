@@ -202,6 +202,13 @@ Deno.test("a PathSet covers what is below its prefixes by every reading of it", 
   for (const path of ["/", "/opened", "/open/../x", "/open/%2e%2e/x", "/open/..;/x", "//open"]) {
     assert.ok(!set.covers(path), path);
   }
+  const encoded = new PathSet(["/users/%40me", "/caf%c3%a9", "/a;b"]);
+  for (const path of ["/users/%40me/x", "/caf%c3%a9?q", "/a;b/c"]) {
+    assert.ok(encoded.covers(path), path);
+  }
+  for (const path of ["/users/%40me/../x", "/users/@me", "/a;b/../c"]) {
+    assert.ok(!encoded.covers(path), path);
+  }
 });
 
 Deno.test("shadowOf() finds routes that can never match", () => {

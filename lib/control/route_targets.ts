@@ -41,19 +41,21 @@ export function largestBody({ routes, limits }: Config): number {
 }
 
 /** Whether a route keeps requests off, some or all of them. */
-export function keepsOff({ allow, deny, rateLimit, basicAuth, respond }: RouteConfig): boolean {
-  return allow.length + deny.length > 0 || rateLimit !== undefined || basicAuth !== undefined ||
-    (respond?.status ?? 0) >= 400;
+export function keepsOff(route: RouteConfig): boolean {
+  return asks(route) || (route.respond?.status ?? 0) >= 400;
 }
 
 /** Whether a route asks something of requests, or changes them or their answers. */
 export function hasRules(route: RouteConfig): boolean {
-  const { requestHeaders, responseHeaders, allow, deny, rateLimit, basicAuth } = route;
+  const { requestHeaders, responseHeaders, stripPrefix, compress } = route;
   const changes = [requestHeaders, responseHeaders].some(({ set, add, remove }) =>
     Object.keys(set).length + Object.keys(add).length + remove.length > 0
   );
-  return changes || allow.length + deny.length > 0 || rateLimit !== undefined ||
-    basicAuth !== undefined || route.stripPrefix !== undefined || route.compress;
+  return changes || asks(route) || stripPrefix !== undefined || compress;
+}
+
+function asks({ allow, deny, rateLimit, basicAuth }: RouteConfig): boolean {
+  return allow.length + deny.length > 0 || rateLimit !== undefined || basicAuth !== undefined;
 }
 
 function rulesOf(route: RouteConfig, contents: Contents): RouteRules | undefined {

@@ -265,6 +265,8 @@ cluster: { redis: "${redis.address}" }
   using client = await eventually(connect, "the proxy to listen", PROGRAM_MS);
   await client.write(encodeRequest("/"));
   await within(asked.promise, "the request at the backend");
+  // it is connected to once all workers listen, of which one may serve before another does
+  await redis.accepted(1);
   child.kill("SIGTERM");
   await says.first(/^tls-proxy: SIGTERM: draining/);
   answer.resolve();

@@ -120,12 +120,10 @@ class PlainSession implements Session, Receiver {
     this.#deadline[Symbol.dispose]();
     this.#client.close(reason);
     const error = reason === undefined ? undefined : asProxyError(reason, "client_gone");
-    const ended = httpConnectionEnded(this.#client, {
+    this.#options.observe(httpConnectionEnded(this.#client, {
       ...{ began: this.#began, requests: 0 },
       how: howEnded(error),
-    });
-    // who is cut off has not left without a word
-    if (ended.kind !== "probed" || error?.source !== "self") this.#options.observe(ended);
+    }));
     this.#finish();
   }
 }

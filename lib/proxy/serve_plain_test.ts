@@ -80,21 +80,6 @@ Deno.test("servePlain() tells of a connection's time from its beginning on", asy
   }
 });
 
-Deno.test("servePlain() takes nobody for a probe who is cut off", async () => {
-  for (const [leaves, kinds] of [[true, ["probed"]], [false, []]] as const) {
-    const client = new ScriptedConnection();
-    const told: string[] = [];
-    const observe = ({ kind }: ProxyEvent) => void told.push(kind);
-    const session = servePlain(client, { ...options(POLICY), observe });
-    await settled();
-    // who reads on behind an end finds it again
-    for (let read = 0; leaves && read < 2; read++) client.push(undefined);
-    if (!leaves) session.abort();
-    await session.done;
-    assert.deepEqual(told, kinds);
-  }
-});
-
 Deno.test("servePlain() lets others have turns amid requests that come at once", async () => {
   const REQUESTS = 500;
   const client = new ScriptedConnection();

@@ -96,20 +96,27 @@ export class Router<Target> {
     const { stripPrefix: prefix } = this.#routes[found.index] as Route<Target>;
     const plain = prefix === undefined ? path : withOneSlashBehind(path, prefix);
     const isMeant = plain === path || this.#find(host, plain, request)?.index === found.index;
-    if (!isMeant || !this.#hasGuards) return isMeant ? found : undefined;
-    const [guard, ...more] = pathReadings(path).flatMap((reading) => {
-      const meant = this.#find(host, reading, request) ?? found;
-      return meant.index !== found.index && this.#isGuard(meant) ? [meant] : [];
-    });
-    if (guard === undefined) return found;
-    // who gets past one of several has not got past the others
-    const isOnly = !this.#isGuard(found) && more.every(({ index }) => index === guard.index);
-    return isOnly && this.#canStrip(guard, path) ? guard : undefined;
+    if (!isMeant) return undefined;
+    if (!this.#hasGuards) return found;
+    const guards = pathReadings(path)
+      .map((reading) => this.#find(host, reading, request))
+      .filter((meant) =>
+        meant !== undefined && meant.index !== found.index && this.#isGuard(meant)
+      );
+    return guards.length === 0 ? found : this.#onlyGuard(guards, found, path);
   }
 
-  #canStrip({ index }: FoundRoute<Target>, path: string): boolean {
-    const prefix = this.#routes[index]?.stripPrefix;
-    return prefix === undefined || stripPrefix(path, prefix) !== undefined;
+  /** Who gets past one of several has not got past the others: only where there is one it is that. */
+  #onlyGuard(
+    [guard, ...more]: readonly (FoundRoute<Target> | undefined)[],
+    found: FoundRoute<Target>,
+    path: string,
+  ): FoundRoute<Target> | undefined {
+    if (guard === undefined || this.#isGuard(found)) return undefined;
+    const isOnly = more.every((other) => other?.index === guard.index);
+    const prefix = this.#routes[guard.index]?.stripPrefix;
+    const canStrip = prefix === undefined || stripPrefix(path, prefix) !== undefined;
+    return isOnly && canStrip ? guard : undefined;
   }
 
   #isGuard({ index }: FoundRoute<Target>): boolean {

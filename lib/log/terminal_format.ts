@@ -1,5 +1,5 @@
 import { formatAddress } from "../core/address.ts";
-import type { ProxyEvent } from "../core/event.ts";
+import type { ProxyEvent, RequestServed } from "../core/event.ts";
 import { isoTime } from "./line_time.ts";
 import { type EventLevel, formatEvent, formatValue, lineOf, type Pair } from "./text_format.ts";
 
@@ -33,19 +33,9 @@ export function formatForTerminal(
 }
 
 function lineFor(event: ProxyEvent, level: EventLevel, paint: Paint): string {
-  // what a peer sent goes through the one function that escapes it
+  if (event.kind === "request") return requestLine(event, paint);
   const { text } = formatEvent(event);
   switch (event.kind) {
-    case "request": {
-      const pairs = new Map<string, Pair[1]>(lineOf(event).pairs);
-      const value = (key: string) => formatValue(pairs.get(key));
-      const status = paint(statusColour(event.status), String(event.status));
-      const why = event.error === undefined ? "" : ` ${paint("red", `${value("reason")}`)}`;
-      return `${status} ${paint("bold", value("method"))} ${value("host")}${value("target")} ` +
-        `${paint("cyan", value("time"))} ${
-          paint("dim", `${value("peer")} -> ${value("server")}`)
-        }${why}`;
-    }
     case "handshake":
     case "passthrough":
       return paint("dim", text);
@@ -56,6 +46,18 @@ function lineFor(event: ProxyEvent, level: EventLevel, paint: Paint): string {
     default:
       return level === "warning" ? paint("yellow", text) : text;
   }
+}
+
+function requestLine(event: RequestServed, paint: Paint): string {
+  const pairs = new Map<string, Pair[1]>(lineOf(event).pairs);
+  // what a peer sent goes through the one function that escapes it
+  const value = (key: string) => formatValue(pairs.get(key));
+  const status = paint(statusColour(event.status), String(event.status));
+  const why = event.error === undefined ? "" : ` ${paint("red", value("reason"))}`;
+  return `${status} ${paint("bold", value("method"))} ${value("host")}${value("target")} ` +
+    `${paint("cyan", value("time"))} ${
+      paint("dim", `${value("peer")} -> ${value("server")}`)
+    }${why}`;
 }
 
 function statusColour(status: number): Colour {

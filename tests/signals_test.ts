@@ -217,13 +217,7 @@ backends:
   app: { servers: ["dns:app.test:80"], dns: { server: "${names.address}", timeout: 1h } }
 routes: [{ backend: app }]
 `);
-  const child = new Deno.Command(Deno.execPath(), {
-    args: proxyArgs(["--config", config.path]),
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  const says = new Lines(child.stderr);
+  const { child, says } = startUnserved(config);
   const isAsked = () => names.questions > 0 || undefined;
   await eventually(isAsked, "its question", PROGRAM_MS);
   child.kill("SIGTERM");
@@ -254,13 +248,7 @@ backends: { app: { servers: ["${backend.address}"] } }
 routes: [{ backend: app }]
 cluster: { redis: "${redis.address}" }
 `);
-  const child = new Deno.Command(Deno.execPath(), {
-    args: proxyArgs(["--config", config.path]),
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  const says = new Lines(child.stderr);
+  const { child, says } = startUnserved(config);
   const connect = () => connectTls(port).catch(() => undefined);
   using client = await eventually(connect, "the proxy to listen", PROGRAM_MS);
   await client.write(encodeRequest("/"));
@@ -274,3 +262,14 @@ cluster: { redis: "${redis.address}" }
   assert.equal((await within(child.status, "the proxy's end")).code, 0);
   await says.ended;
 });
+
+/** Starts a proxy that is not waited for, as it may never serve. */
+function startUnserved(config: ConfigFile) {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: proxyArgs(["--config", config.path]),
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  return { child, says: new Lines(child.stderr) };
+}

@@ -16,6 +16,7 @@ import { writeAll } from "../io/write_all.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
 import type { TlsClient } from "../tls/tls_client.ts";
 import { interleaveFamilies, race, type ResolvedAddress } from "./happy_eyeballs.ts";
+import { mayConnect } from "./may_connect.ts";
 
 export interface DialOptions {
   /** Milliseconds that connecting may take. */
@@ -183,7 +184,8 @@ interface NameOptions {
  */
 async function connectByName(options: NameOptions): Promise<Deno.TcpConn> {
   const { hostname, port, signal } = options;
-  if (!mayLookUp(hostname)) return await Deno.connect(options);
+  // to look a name up takes the permission for all of its ports
+  if (!mayConnect(hostname)) return await Deno.connect(options);
   const looking = lookup(hostname, { all: true, order: "verbatim" });
   const addresses = await untilAborted(looking, signal);
   try {
@@ -197,10 +199,6 @@ async function connectByName(options: NameOptions): Promise<Deno.TcpConn> {
     if (error instanceof Deno.errors.NotCapable) return await Deno.connect(options);
     throw error;
   }
-}
-
-function mayLookUp(host: string): boolean {
-  return Deno.permissions.querySync({ name: "net", host }).state === "granted";
 }
 
 /** A socket in the file system has no port; its path stands for the host. */

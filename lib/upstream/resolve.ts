@@ -2,6 +2,7 @@ import { lookup } from "node:dns/promises";
 import { type Address, formatAddress } from "../core/address.ts";
 import { AddressSet } from "../core/address_set.ts";
 import { ProxyError } from "../core/errors.ts";
+import { mayConnect } from "./may_connect.ts";
 
 export interface ResolveOptions {
   /** The name server to ask, by IP address; undefined for the system's way. */
@@ -151,10 +152,7 @@ function within(
  * @throws {ProxyError} where it may connect to none of them
  */
 function permitted(addresses: readonly string[], { host, port }: Address): readonly string[] {
-  const permitted = addresses.filter((address) => {
-    const asked = formatAddress({ host: address, port });
-    return Deno.permissions.querySync({ name: "net", host: asked }).state === "granted";
-  });
+  const permitted = addresses.filter((host) => mayConnect(formatAddress({ host, port })));
   if (permitted.length > 0) return permitted;
   throw failed(
     `${host} has no address that this process may connect to, but ${addresses.join(", ")}`,

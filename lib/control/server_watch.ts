@@ -1,4 +1,5 @@
 import type { Observer } from "../core/event.ts";
+import { putLast } from "../core/put_last.ts";
 import type { ServerStatus } from "../metrics/status.ts";
 import type { ServerView } from "../upstream/server_registry.ts";
 
@@ -23,10 +24,10 @@ export class ServerWatch {
       case "server_failed": {
         const key = keyOf(event.backend, event.server);
         const { code, message: reason } = event.error;
-        this.#failures.delete(key);
-        this.#failures.set(key, { time: new Date().toISOString(), reason });
+        const failure = { time: new Date().toISOString(), reason };
         if (code === "connect_failed" || code === "connect_timeout") this.#failing.add(key);
-        if (this.#failures.size > KEPT_SERVERS) this.#forgetOldest();
+        const forgotten = putLast(this.#failures, [key, failure], KEPT_SERVERS);
+        if (forgotten !== undefined) this.#failing.delete(forgotten);
         return;
       }
       case "server_reached":
@@ -38,12 +39,6 @@ export class ServerWatch {
         this.#failing.delete(keyOf(event.backend ?? "", event.server));
     }
   };
-
-  #forgetOldest(): void {
-    const [oldest = ""] = this.#failures.keys();
-    this.#failures.delete(oldest);
-    this.#failing.delete(oldest);
-  }
 
   /** The servers as they are now; who has gone is forgotten. */
   look(views: readonly ServerView[], now: Date): readonly (ServerStatus & { backend: string })[] {

@@ -6,6 +6,7 @@ import type {
   RequestServed,
   ServerFailed,
 } from "../core/event.ts";
+import { putLast } from "../core/put_last.ts";
 import { Histogram, LATENCY_BOUNDS } from "./histogram.ts";
 import { HandshakeLedger } from "./ledger.ts";
 import { counter, gauge, histogram, type MetricFamily } from "./metric_family.ts";
@@ -292,15 +293,10 @@ export class Traffic {
 
   #serverFailed({ backend, server, error }: ServerFailed): void {
     const key = `${backend} ${server}`;
-    const failures = this.#serverFailures;
-    const codes = failures.get(key) ?? new Map<string, number>();
+    const codes = this.#serverFailures.get(key) ?? new Map<string, number>();
     increment(codes, error.code);
     // the last is the one that failed last: servers behind names come and go
-    failures.delete(key);
-    failures.set(key, codes);
-    if (failures.size <= MAX_SERVERS) return;
-    const [oldest = ""] = failures.keys();
-    failures.delete(oldest);
+    putLast(this.#serverFailures, [key, codes], MAX_SERVERS);
   }
 }
 

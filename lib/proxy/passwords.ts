@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from "node:crypto";
+import { putLast } from "../core/put_last.ts";
 import { type Credentials, type PasswordHashes } from "../http/basic_auth.ts";
 
 /** Whether a password is that of a bcrypt hash; it takes a core for a while, on another thread. */
@@ -74,10 +75,7 @@ export class Passwords {
   }
 
   #keep(digest: string): void {
-    this.#right.delete(digest);
-    this.#right.set(digest, performance.now() + KEPT_MS);
-    const [oldest] = this.#right.keys();
-    if (this.#right.size > MAX_KEPT && oldest !== undefined) this.#right.delete(oldest);
+    putLast(this.#right, [digest, performance.now() + KEPT_MS], MAX_KEPT);
   }
 
   #digest({ user, password }: Credentials, hash: string | undefined): string {

@@ -10,13 +10,7 @@ import { OWN_COUNTERS } from "../core/counters.ts";
 import { Deadlines } from "../io/deadlines.ts";
 import { within } from "../io/within.ts";
 import { asProxyError, messageOf } from "../core/errors.ts";
-import type {
-  ConnectionEnded,
-  Observer,
-  ProxyEvent,
-  RequestServed,
-  ServerReached,
-} from "../core/event.ts";
+import type { Observer, ProxyEvent } from "../core/event.ts";
 import { Live } from "../core/live.ts";
 import type { TallyCounts } from "../metrics/tally.ts";
 import { descriptorLimit } from "../ports/descriptors.ts";
@@ -35,6 +29,7 @@ import { type ControlProcedures, type FoundServers, unpackEvent } from "./messag
 import { inTime } from "./patience.ts";
 import { PortGroups } from "./port_groups.ts";
 import { Reports } from "./reports.ts";
+import { isServed } from "./served.ts";
 import { counterMemory, SharedCounters } from "./shared_counters.ts";
 import { type StartingWorker, WorkerPool } from "./worker_pool.ts";
 import type { WorkerThread } from "./worker_thread.ts";
@@ -476,13 +471,6 @@ export class Fleet implements App {
       found: (servers) => this.#tellFound([worker], servers),
     };
   }
-}
-
-/** Whether it speaks well of a server. */
-function isServed(event: ProxyEvent): event is RequestServed | ConnectionEnded | ServerReached {
-  if (event.kind === "server_reached") return true;
-  const isEnd = event.kind === "request" || event.kind === "connection_end";
-  return isEnd && event.error === undefined;
 }
 
 function keyOf({ backend, server }: ServerName): string {

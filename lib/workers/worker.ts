@@ -4,6 +4,7 @@ import { loopDelayFamily, memoryFamily } from "../control/monitor.ts";
 import type { LoadedConfig } from "../control/snapshot.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { ProxyEvent } from "../core/event.ts";
+import { putLast } from "../core/put_last.ts";
 import { type Log, openLog } from "../log/log.ts";
 import type { LogOutput } from "../log/log_output.ts";
 import { LoopDelay } from "../metrics/loop_delay.ts";
@@ -29,6 +30,7 @@ import {
   type WorkerStart,
 } from "./messages.ts";
 import { RemotePorts } from "./remote_ports.ts";
+import { isServed } from "./served.ts";
 import { SharedCounters } from "./shared_counters.ts";
 
 /** Serves as the control plane says, which speaks to this thread by messages. */
@@ -213,7 +215,8 @@ class DataPlane implements WorkerProcedures {
  */
 class Notices {
   readonly #tell: (event: ProxyEvent) => void;
-  readonly #failing = new Set<string>();
+  /** By backend and name. */
+  readonly #failing = new Map<string, ServerName>();
   #second = 0;
   #told = 0;
 
@@ -222,13 +225,8 @@ class Notices {
   }
 
   /** A server has failed, for this worker or another. The last is the one that failed last. */
-  doubt({ backend, server: name }: ServerName): void {
-    const server = `${backend} ${name}`;
-    this.#failing.delete(server);
-    this.#failing.add(server);
-    if (this.#failing.size <= FAILING) return;
-    const [oldest = ""] = this.#failing;
-    this.#failing.delete(oldest);
+  doubt({ backend, server }: ServerName): void {
+    putLast(this.#failing, [`${backend} ${server}`, { backend, server }], FAILING);
   }
 
   observe(event: ProxyEvent): void {
@@ -240,11 +238,9 @@ class Notices {
       case "listener_recovered":
         return this.#tell(event);
       case "server_reached":
-        if (this.#failing.delete(`${event.backend} ${event.server}`)) this.#tell(event);
-        return;
       case "request":
       case "connection_end":
-        if (this.#failing.size === 0 || event.error !== undefined) break;
+        if (this.#failing.size === 0 || !isServed(event)) break;
         if (this.#failing.delete(`${event.backend} ${event.server}`)) return this.#tell(event);
     }
     if (levelOf(event) === "warning" && this.#mayTell()) this.#tell(event);

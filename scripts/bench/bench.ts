@@ -12,8 +12,8 @@ import { workloads } from "./workloads/all.ts";
 import { counted, type Workload } from "./workloads/workload.ts";
 
 /**
- * Runs every workload on every contender that can, in each round, so that whatever else the machine
- * does hits all of them. Contenders run on the first core; load, what is behind them and this program
+ * Runs every workload on every contender that can, in rounds, in which they take turns, so that whatever
+ * else the machine does hits all of them. Contenders run on the first core; load, what is behind them and this program
  * on the second. Those that are set up for other workloads do not run meanwhile.
  *
  * @throws {Error} where nothing can be measured, or on `stop`
@@ -82,7 +82,10 @@ class Bench {
     this.#stable = stable;
   }
 
-  /** Starts contenders, has each do all workloads in every round, and ends them. */
+  /**
+   * Starts contenders, has them do one workload after the other, and ends them. All rounds of a
+   * workload follow its warming up: what V8 has compiled for another one fits it less.
+   */
   async measure(
     setup: Setup,
     candidates: readonly Candidate[],
@@ -94,9 +97,9 @@ class Bench {
       const subject = await this.#attempt(what, () => start(candidate, setup, this.#stable));
       if (subject !== undefined) runners.push({ ...candidate, subject });
     }
-    for (let round = 0; round <= this.#rounds * roundsOf(setup); round++) {
-      for (const workload of workloads) {
-        const able = runners.filter(({ contender }) => isFor(contender.mode, workload));
+    for (const workload of workloads) {
+      const able = runners.filter(({ contender }) => isFor(contender.mode, workload));
+      for (let round = 0; round <= this.#rounds * roundsOf(setup); round++) {
         for (const runner of rotate(able, round)) {
           await this.#turn(round, { workload, runner });
         }
@@ -182,7 +185,7 @@ export async function untilSteady(once: () => Promise<number>): Promise<void> {
 
 const MOST_WARM_UPS = 12;
 /** Times in a row that it takes no less: what else the machine does may hide that once. */
-const VAIN_WARM_UPS = 2;
+const VAIN_WARM_UPS = 3;
 /** Of what it took before. */
 const STILL_LESS = 0.95;
 

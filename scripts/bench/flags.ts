@@ -5,9 +5,9 @@ import type { Plan } from "./plan.ts";
 export const HELP = `Usage: deno task bench [--rounds N] [--requests N] [--only NAME,...]
                        [--quick] [--write]
 
-  --rounds N      how often everything is measured (default: 3; with --quick 1)
+  --rounds N      how often everything is measured (default: 5; with --quick 1)
   --requests N    requests of 1 KiB in a round, in thousands; all else follows
-                  (default: 12000; with --quick 2000)
+                  (default: 24000; with --quick 2000)
   --only NAMES    contenders and workloads to run; of a kind that is not named, all are
   --quick         only to see whether it works
   --write         also puts the results into docs/benchmarks.md and a plot into scripts/bench/results.svg;
@@ -34,8 +34,8 @@ export function parseFlags(args: readonly string[]): Plan | "help" {
   const only = values.only.split(",").filter((name) => name !== "");
   if (write) refuseParts(quick, only);
   return {
-    rounds: parseCount("--rounds", values.rounds ?? (quick ? "1" : "3")),
-    requests: thousands(parseCount("--requests", values.requests ?? (quick ? "2000" : "12000"))),
+    rounds: parseCount("--rounds", values.rounds ?? (quick ? "1" : "5")),
+    requests: thousands(parseCount("--requests", values.requests ?? (quick ? "2000" : "24000"))),
     idleConnections: quick ? 200 : 10_000,
     write,
     only,

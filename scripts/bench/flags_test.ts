@@ -3,7 +3,7 @@ import { parseFlags } from "./flags.ts";
 
 Deno.test("parseFlags() has amounts for a whole run, and smaller ones for a quick one", () => {
   assert.deepEqual(parseFlags([]), {
-    ...{ rounds: 3, requests: 12_000, idleConnections: 10_000 },
+    ...{ rounds: 5, requests: 24_000, idleConnections: 10_000 },
     ...{ write: false, only: [] },
   });
   assert.deepEqual(parseFlags(["--quick", "--only", "haproxy,1k"]), {

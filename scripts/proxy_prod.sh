@@ -45,7 +45,7 @@ if env --block-signal=USR1 true 2>/dev/null; then block="env --block-signal=USR1
 ulimit -c 0
 
 # As RUNTIME_FLAGS has it.
-heap=--v8-flags=--max-semi-space-size=4
+heap=--v8-flags=--max-semi-space-size=4,--memory-reducer-delay-ms=120000,--gc-memory-reducer-start-delay-ms=120000
 
 # The flags are quoted for a shell, since a path may hold a space.
 eval "set -- $flags \"\$main\" \"\$@\""

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { RUNTIME_FLAGS } from "../lib/permissions/runtime_flags.ts";
 import { explainFailure, toldBy } from "../scripts/compile.ts";
 import { startHttp, unusedPort } from "./support/backends.ts";
 import { ConfigFile } from "./support/config_file.ts";
@@ -35,7 +36,8 @@ workers: 2`);
   const { metadata, embeds } = await takeApart(`${output}/tls-proxy`);
   assert.ok(embeds(bundle), "the bundle is inside");
   assert.deepEqual(metadata.unstable_config.features, ["net"]);
-  assert.equal(metadata.v8_flags.at(-1), "--max-semi-space-size=4");
+  const ofV8 = RUNTIME_FLAGS.flatMap((flag) => flag.replace("--v8-flags=", "").split(","));
+  assert.deepEqual(metadata.v8_flags.slice(-ofV8.length), ofV8);
   const { prompt, allow_import: _, ...permissions } = metadata.permissions;
   assert.equal(prompt, false);
   const expected: Record<string, unknown> = { deny_import: [], ignore_env: [] };

@@ -5,7 +5,7 @@ import type { ByteSocket } from "../../io/socket_connection.ts";
 import { closeWithLastWords } from "./last_words.ts";
 import type { Bytes } from "./library.ts";
 import { RecordWalk } from "./record_walk.ts";
-import { MAX_PLAIN_BYTES, READ, sealedBytes, type TlsSession } from "./session.ts";
+import { MAX_INPUT_BYTES, MAX_PLAIN_BYTES, READ, sealedBytes, type TlsSession } from "./session.ts";
 
 /**
  * TLS over a TCP connection whose handshake is done, of either side. Ciphertext is read into the
@@ -47,7 +47,9 @@ export class OpenSslSocket implements ByteSocket {
    */
   read(into: Uint8Array): Promise<number | null> {
     if (this.#closed) return Promise.reject(closedError());
-    this.#into = into as Bytes;
+    // a long head is read into more than the session takes at once
+    const room = into.length > MAX_INPUT_BYTES ? into.subarray(0, MAX_INPUT_BYTES) : into;
+    this.#into = room as Bytes;
     return this.#session.hasMore ? this.#readAtHand() : this.#readMore();
   }
 

@@ -149,7 +149,7 @@ export class TlsSession {
    * Decrypts.
    *
    * @param input begins with what has come behind all that was given before; it may be `into`
-   * @param inputBytes how many bytes of it are that
+   * @param inputBytes how many bytes of it are that, `MAX_INPUT_BYTES` at the most
    * @returns how many bytes lie in `into`, or one of `READ`
    */
   read(input: Bytes | undefined, into: Bytes, inputBytes = input?.length ?? 0): number {
@@ -361,6 +361,9 @@ NO_RECORD.set([99, 3, 3, 0, 1]);
  * count: thousands of them, and more than a record that comes in part.
  */
 const MAX_BARREN_BYTES = 64 * 1024;
+
+/** The most that `read` takes at once: there is room for it behind what was left before. */
+export const MAX_INPUT_BYTES = 64 * 1024;
 
 /** The most that `write` takes at once. */
 export const MAX_PLAIN_BYTES = 64 * 1024;

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
+import {
+  createAuthority,
+  issueClientCertificate,
+} from "../lib/certificates/certificate_authority.ts";
 import { createTestAuthority } from "./support/authority.ts";
 import { startEcho, startHttp } from "./support/backends.ts";
 import {
@@ -63,6 +67,8 @@ function sClient(port: number, name: string, flags: readonly string[]): string[]
   const connect = ["s_client", "-connect", `127.0.0.1:${port}`, "-servername", name];
   return [...connect, "-ign_eof", "-quiet", ...flags];
 }
+
+const HOUR_MS = 60 * 60 * 1000;
 
 const GET = "GET / HTTP/1.1\r\nHost: admin.test\r\nConnection: close\r\n\r\n";
 
@@ -308,6 +314,31 @@ Deno.test("a session of a client that has proved itself is resumed under the sam
   await Deno.writeTextFile(ca, await Deno.readTextFile(strangers.ca), { append: true });
   await proxy.says.first(/^tls-proxy: reloaded .*trust changed/);
   assert.deepEqual(await resumed("admin.test", alice), { kind: "New", status: "200" });
+});
+
+Deno.test("no session outlives the certificate that its client has shown", async () => {
+  await using backend = await startTelling();
+  const now = Date.now();
+  const [notBefore, notAfter] = [new Date(now - HOUR_MS), new Date(now + HOUR_MS)];
+  const ca = await createAuthority({ commonName: "Hourly CA", notBefore, notAfter });
+  const hourly = await issueClientCertificate(ca, { commonName: "hourly", notBefore, notAfter });
+  const base = `${authority.folder}/hourly`;
+  await Deno.writeTextFile(`${base}-ca.crt`, ca.cert);
+  await Deno.writeTextFile(`${base}.crt`, hourly.cert);
+  await Deno.writeTextFile(`${base}.key`, hourly.key);
+  await using proxy = await startAsking(backend.address, {
+    auth: [{ hosts: ["admin.test"], ca: `${base}-ca.crt` }],
+  });
+  const shown = { cert: `${base}.crt`, key: `${base}.key` };
+  const [first, second] = [`${base}1.session`, `${base}2.session`];
+  assert.equal((await handshake(proxy, shown, ["-sess_out", first])).kind, "New");
+  const resume = ["-sess_in", first, "-sess_out", second];
+  assert.equal((await handshake(proxy, shown, resume)).kind, "Reused");
+  for (const session of [first, second]) {
+    const told = await runOk("openssl", ["sess_id", "-in", session, "-noout", "-text"]);
+    const seconds = Number(/lifetime hint: (\d+)/.exec(told)?.[1]);
+    assert.ok(seconds > 0 && seconds <= HOUR_MS / 1000, told);
+  }
 });
 
 Deno.test("who cannot be verified again by its certificate alone resumes no session", async () => {

@@ -1,6 +1,7 @@
 import { type ClientContextOptions, TlsContext } from "./openssl/context.ts";
 import { openSsl, openSslUnavailable } from "./openssl/library.ts";
 import { readCrls } from "./openssl/pem_objects.ts";
+import { secondsUntil } from "./openssl/seconds_until.ts";
 import { whyRefused } from "./openssl/trial.ts";
 import type { ServerTls } from "./server_trust.ts";
 
@@ -49,15 +50,8 @@ export function isCrlOutdated(pem: string): boolean {
   const openssl = openSsl();
   const { crypto } = openssl;
   return readCrls(openssl, pem).map((list) => {
-    const next = crypto.X509_CRL_get0_nextUpdate(list);
-    const [days, seconds] = [new Int32Array(1), new Int32Array(1)];
-    const isKnown = next !== null &&
-      crypto.ASN1_TIME_diff(bytesOf(days), bytesOf(seconds), null, next) === 1;
+    const left = secondsUntil(crypto, crypto.X509_CRL_get0_nextUpdate(list));
     crypto.X509_CRL_free(list);
-    return isKnown && (days[0] ?? 0) + (seconds[0] ?? 0) < 0;
+    return left !== undefined && left < 0;
   }).includes(true);
-}
-
-function bytesOf({ buffer }: Int32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(buffer);
 }

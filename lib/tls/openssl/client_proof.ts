@@ -15,7 +15,9 @@ export function giveTicket({ ssl, crypto }: OpenSsl, live: Pointer): void {
   const own = ssl.SSL_get1_peer_certificate(live);
   if (own === null) return;
   const left = secondsUntil(crypto, crypto.X509_get0_notAfter(own)) ?? 0;
+  const size = crypto.i2d_X509(own, null);
   crypto.X509_free(own);
+  if (size > MAX_SEALED_BYTES) return;
   const chain = ssl.SSL_get_peer_cert_chain(live);
   // none is left of a session that was resumed, so it was alone before
   const others = chain === null ? 0 : crypto.OPENSSL_sk_num(chain);
@@ -26,6 +28,12 @@ export function giveTicket({ ssl, crypto }: OpenSsl, live: Pointer): void {
   }
   if (ssl.SSL_new_session_ticket(live) === 1) ssl.SSL_do_handshake(live);
 }
+
+/**
+ * Of a certificate that a ticket holds: with a few times as much its client would come with a hello
+ * that is too long, and the library fails at a ticket of 64 KiB.
+ */
+const MAX_SEALED_BYTES = 16 * 1024;
 
 /**
  * Why a client's certificate is not believed, which was when the session began that it has resumed;

@@ -383,3 +383,20 @@ Deno.test("TlsSession verifies the certificate of a resumed session as it does a
     "the certificate of a resumed session is refused: certificate revoked",
   );
 });
+
+Deno.test("TlsSession seals no certificate that is too long for a ticket", async () => {
+  const authority = await createTestAuthority("/CN=Clients CA");
+  const names = Array.from({ length: 3300 }, (_, i) => `${10_000 + i}.name.example`);
+  const own = await authority.issue({ subject: "/CN=bob", names });
+  const [certPem, keyPem, ca] = [own.cert, own.key, authority.ca].map((path) =>
+    Deno.readTextFileSync(path)
+  ) as [string, string, string];
+  const server = contextOf({ clientAuth: { id: "a", mode: "require", ca, crl: undefined } });
+  using pair = new Pair({ server, shown: { certPem, keyPem }, isModern: true });
+  assert.deepEqual(pair.failures, [undefined, undefined]);
+  assert.ok((pair.server.peerCertificates()[0]?.length ?? 0) > 64 * 1024);
+  assert.equal(openSsl().crypto.ERR_get_error(), 0);
+  const said = Uint8Array.of(1, 2, 3);
+  assert.deepEqual(pass(pair.server, pair.client, said), said);
+  assert.deepEqual(pass(pair.client, pair.server, said), said);
+});

@@ -77,7 +77,10 @@ export class Pump implements Receiver, Sender {
     this.receive();
   }
 
-  /** Nothing is read and written any more; closing the socket is left to others. */
+  /**
+   * Nothing is read and written any more; closing the socket is left to others. What has come whole
+   * before still goes on.
+   */
   stop(): void {
     this.#stopped = true;
   }
@@ -175,9 +178,7 @@ export class Pump implements Receiver, Sender {
    * with them to servers.
    */
   #lookForMore(): void {
-    this.#look ??= new ShortWait(LOOK_TURNS, () => {
-      if (!this.#stopped) this.#feed(NO_BYTES, true);
-    });
+    this.#look ??= new ShortWait(LOOK_TURNS, () => this.#feed(NO_BYTES, true));
     this.#look.start();
   }
 

@@ -3,9 +3,17 @@ import { startBackend } from "../../tests/support/backends.ts";
 import type { TestConnection } from "../../tests/support/connection.ts";
 import { eventually, within } from "../../tests/support/deadline.ts";
 import { DIRECT } from "../../tests/support/forwarding.ts";
-import { frame, joined, settings, splitFrames } from "../../tests/support/http2_frames.ts";
+import {
+  data,
+  frame,
+  headers,
+  joined,
+  settings,
+  splitFrames,
+} from "../../tests/support/http2_frames.ts";
+import { ScriptedConnection } from "../../tests/support/scripted_connection.ts";
 import { ScriptedDeadlines, scriptedRequest } from "../../tests/support/scripted_exchange.ts";
-import { FLAG, FRAME, PREFACE } from "../http2/wire.ts";
+import { FLAG, FRAME, FRAME_HEADER_BYTES, PREFACE } from "../http2/wire.ts";
 import { NO_BYTES } from "../io/buffer_pool.ts";
 import { Deadlines } from "../io/deadlines.ts";
 import type { TlsClient } from "../tls/tls_client.ts";
@@ -68,6 +76,31 @@ Deno.test("Http2Pool serves those who wait for a connection while it is closed b
   for (const stream of streams) stream.release();
   await server.allGone();
 });
+
+Deno.test("an answer gets there that fills what is read at once, though its server leaves then", async () => {
+  const socket = new ScriptedConnection();
+  socket.push(settings());
+  const pool = new Http2Pool(serverAt(1), new Deadlines());
+  await pool.adopt(socket, DIALING);
+  const stream = await pool.take(false);
+  assert.ok(stream !== undefined);
+  const over = Promise.withResolvers<number>();
+  stream.send(scriptedRequest(), SENDING, {
+    ...NO_READER,
+    answerBody: (_bytes, from, to, ended) => ended && over.resolve(to - from),
+    serverFailed: over.reject,
+  });
+  stream.body(NO_BYTES, 0, 0, true);
+  const head = headers(1, [[":status", "200"]], { ended: false });
+  const bytes = READ_AT_ONCE - head.length - FRAME_HEADER_BYTES;
+  socket.push(joined([head, data(1, "a".repeat(bytes), true)]));
+  socket.push(undefined);
+  assert.equal(await within(over.promise, "the answer's end"), bytes);
+  stream.release();
+});
+
+/** Bytes that a connection reads at once while little comes. */
+const READ_AT_ONCE = 4096;
 
 for (const answers of [true, false]) {
   const what = answers ? "goes on by" : "leaves";

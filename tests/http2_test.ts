@@ -376,6 +376,30 @@ Deno.test("a stream that takes nothing stops no other, and is given up after a w
   assert.equal((await client.get(9, "/small")).body, "small");
 });
 
+Deno.test("who lets nothing be sent does not keep its answers by PINGs", async () => {
+  const large = "a".repeat(1_000_000);
+  await using backend = await startHttp(() => encodeAnswer(large));
+  await using proxy = await startConfigured({
+    engine: ENGINE,
+    backends: { default: backend.address },
+    settings: { timeouts: { body_idle: "2s" } },
+  });
+  // all that may be sent is that of the connection
+  using client = await Http2Client.connect(proxy.port, {
+    grants: false,
+    settings: [[SETTING.initialWindowSize, 10_000_000]],
+  });
+  for (const id of [1, 3]) await client.ask(id, "/");
+  const pings = setInterval(() => client.send(PING_FRAME).catch(() => {}), 200);
+  try {
+    for (const id of [1, 3]) assert.equal((await client.answer(id)).reset, ERROR.cancel);
+  } finally {
+    clearInterval(pings);
+  }
+});
+
+const PING_FRAME = frame(FRAME.ping, { payload: new Uint8Array(8) });
+
 Deno.test("an answer that has to wait for more urgent ones is not taken for one that nobody takes", async () => {
   const large = "a".repeat(1_000_000);
   await using backend = await startHttp(() => encodeAnswer(large));

@@ -156,6 +156,16 @@ export abstract class Connection<
     return this.#window.isShut;
   }
 
+  /** Whether nothing of any body may be sent before the peer says that it takes more. */
+  get isHeld(): boolean {
+    return this.sender.window.available <= 0;
+  }
+
+  /** Bytes of bodies that were framed so far. */
+  get framedBytes(): number {
+    return this.sender.framed;
+  }
+
   get hasFailed(): boolean {
     return this.#failed;
   }

@@ -22,6 +22,8 @@ export type FieldSource = (put: PutField) => void;
 export class Sender<Owner> {
   readonly writer = new FrameWriter();
   readonly window = new SendWindow(DEFAULT_WINDOW);
+  /** Bytes of bodies that were framed, of all streams. */
+  framed = 0;
   readonly #encoder = new HeaderEncoder();
   readonly #queue = new SendQueue<Stream<Owner>>();
   readonly #events: SenderEvents<Owner>;
@@ -130,6 +132,7 @@ export class Sender<Owner> {
       const ended = isLast && stream.endsWaiting;
       this.writer.data(stream.id, { bytes, from, to: from + length, ended });
       stream.bytesSent += FRAME_HEADER_BYTES + length;
+      this.framed += length;
       this.window.take(length);
       sendWindow.take(length);
       this.#budgets.earnSent(length);

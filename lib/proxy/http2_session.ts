@@ -137,8 +137,10 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
     return this.options.policy.current;
   }
 
-  get bytesTaken(): number {
-    return this.#client.taken;
+  get progress(): number {
+    const { framedBytes, isHeld } = this.connection;
+    // what a client takes that lets no body be sent is other frames, such as answers to its PINGs
+    return isHeld && !this.#pump.isWriting ? framedBytes : framedBytes + this.#client.taken;
   }
 
   // What the proxy does with it.

@@ -34,8 +34,8 @@ export interface StreamHome {
   readonly policy: Policy;
   /** Of all streams: the connection is the client. */
   readonly pins: Pins;
-  /** Rises with what the client takes of what is framed. */
-  readonly bytesTaken: number;
+  /** Rises with what is framed of bodies, and with what the client takes of them. */
+  readonly progress: number;
   /** A stream has something for the server, once all that has come is read. */
   ready(stream: Http2Stream): void;
   /** Request and answer are over: the object may serve another. @param answered to the end */
@@ -341,7 +341,7 @@ export class Http2Stream implements ClientStream {
    */
   get #progress(): number {
     const queued = this.#stream?.queued === true;
-    return this.bytesOut + (queued ? this.#home.bytesTaken : 0);
+    return this.bytesOut + (queued ? this.#home.progress : 0);
   }
 
   /** The server has asked for the body: from here on it is the client's turn. */

@@ -800,6 +800,37 @@ Deno.test("a reload reaches an open connection at its next request", async () =>
   assert.equal((await client.get(3, "/")).body, "b");
 });
 
+Deno.test("limits that a reload sets hold on an open connection, which is told of them", async () => {
+  await using backend = await startHttp(() => encodeAnswer("a"));
+  const config = (limits: Record<string, unknown>) => ({
+    engine: ENGINE,
+    backends: { default: backend.address },
+    settings: { limits },
+  });
+  await using proxy = await startConfigured(config({ headers: 10, streams: 20 }));
+  using client = await Http2Client.connect(proxy.port);
+  const fields = Array.from({ length: 50 }, (_, i): RawField => [`x-${i}`, "a"]);
+  await client.ask(1, "/", { fields });
+  assert.equal((await client.answer(1)).status, 431);
+  await proxy.reload(config({ headers: 100, streams: 30 }));
+  await client.ask(3, "/", { fields });
+  assert.equal((await client.answer(3)).status, 200);
+  const told = () =>
+    client.frames.filter(({ type, flags }) => type === FRAME.settings && flags === 0)
+      .map(({ payload }) => settingsOf(payload).get(SETTING.maxConcurrentStreams));
+  await client.until(() => told().length === 2 || undefined, "the limits");
+  assert.deepEqual(told(), [20, 30]);
+});
+
+function settingsOf(payload: Uint8Array): ReadonlyMap<number, number> {
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+  const found = new Map<number, number>();
+  for (let at = 0; at < payload.length; at += 6) {
+    found.set(view.getUint16(at), view.getUint32(at + 2));
+  }
+  return found;
+}
+
 Deno.test("a plain listener speaks HTTP/2 to who begins with it, and HTTP/1.1 to all others", async () => {
   await using backend = await startHttp(({ target }) => encodeAnswer(target));
   await using proxy = await startConfigured(JSON.stringify({

@@ -19,6 +19,7 @@ export interface AcceptedEvents<Owner> extends ConnectionEvents<Owner> {
   malformed(id: number, error: ProxyError): void;
 }
 
+/** `headers` is asked for each time, as it may change; `maxStreams` is that of the beginning. */
 export interface AcceptedOptions extends ConnectionOptions {
   /** Whether extended CONNECT is offered (RFC 8441). */
   readonly extendedConnect: boolean;
@@ -28,6 +29,7 @@ export interface AcceptedOptions extends ConnectionOptions {
 export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<Owner>> {
   readonly #extendedConnect: boolean;
   readonly #blocks: BlockCache<Http2RequestHead>;
+  #maxStreams: number;
   #lastId = 0;
   /** The numbers that a client has left out last: between these two. */
   #skipped = { after: 0, before: 0 };
@@ -39,11 +41,14 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
   constructor(events: AcceptedEvents<Owner>, options: AcceptedOptions) {
     super(events, options, {
       awaitsPreface: true,
-      blockBytes: Math.max(BLOCK_BYTES, options.headers.bytes),
+      get blockBytes() {
+        return Math.max(BLOCK_BYTES, options.headers.bytes);
+      },
       heldBytes: HELD_BYTES,
       grownBytes: Infinity,
     });
     this.#extendedConnect = options.extendedConnect;
+    this.#maxStreams = options.maxStreams;
     this.#blocks = new BlockCache(this.decoder);
     this.begin([
       [SETTING.maxConcurrentStreams, options.maxStreams],
@@ -56,6 +61,15 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
   /** Whether no stream is left and none will come. */
   get isOver(): boolean {
     return this.hasFailed || (this.#shutdown === "final" && this.live.size === 0);
+  }
+
+  /** Tells the client what holds from here on instead of what it was told first. */
+  tellLimits(maxStreams: number): void {
+    this.#maxStreams = maxStreams;
+    this.announce([
+      [SETTING.maxConcurrentStreams, maxStreams],
+      [SETTING.maxHeaderListSize, this.options.headers.bytes],
+    ]);
   }
 
   /** An answer that is not the last (1xx). */
@@ -130,7 +144,7 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
     try {
       const head = this.#readHead(block);
       if (block.dependsOnItself) throw new ProxyError("bad_field", DEPENDS_ON_ITSELF);
-      if (this.live.size >= this.options.maxStreams && !this.#makeRoom()) {
+      if (this.live.size >= this.#maxStreams && !this.#makeRoom()) {
         return this.refuse(id, ERROR.refusedStream);
       }
       this.#open(block, head);

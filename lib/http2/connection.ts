@@ -303,6 +303,13 @@ export abstract class Connection<
     this.events.output();
   }
 
+  /** What else we say, which the peer has yet to know. */
+  protected announce(settings: readonly (readonly [id: number, value: number])[]): void {
+    this.#isAcknowledged = false;
+    this.sender.writer.settings(settings);
+    this.events.output();
+  }
+
   /** The state of a stream that was there and is over. */
   protected stateOfPast(id: number): StreamState {
     return id <= this.#lastForgotten || this.#resets.has(id) ? "reset" : "closed";

@@ -1,5 +1,5 @@
 import { FrameReader, type FrameSink } from "./frame_reader.ts";
-import { HeaderBlock } from "./header_block.ts";
+import { type BlockLimits, HeaderBlock } from "./header_block.ts";
 import { Http2Error } from "./http2_error.ts";
 import { textOf } from "./hpack/text.ts";
 import { ERROR, FLAG, FRAME, readUint31, readUint32 } from "./wire.ts";
@@ -39,11 +39,9 @@ export interface BlockFrame {
   readonly dependsOnItself: boolean;
 }
 
-export interface FrameDecoderOptions {
+export interface FrameDecoderOptions extends BlockLimits {
   /** Whether the peer is a client. */
   readonly awaitsPreface: boolean;
-  /** Bytes of a header block in several frames, as it comes. */
-  readonly blockBytes: number;
 }
 
 /**
@@ -57,10 +55,10 @@ export class FrameDecoder implements FrameSink {
   readonly #block: HeaderBlock;
   #hasSettings = false;
 
-  constructor(handler: FrameHandler, { awaitsPreface, blockBytes }: FrameDecoderOptions) {
+  constructor(handler: FrameHandler, options: FrameDecoderOptions) {
     this.#handler = handler;
-    this.#block = new HeaderBlock(blockBytes);
-    this.#reader = new FrameReader(this, awaitsPreface);
+    this.#block = new HeaderBlock(options);
+    this.#reader = new FrameReader(this, options.awaitsPreface);
   }
 
   /** @throws {Http2Error} */

@@ -11,6 +11,7 @@ import type { Field } from "../http/field.ts";
 import { idOf, nextIdNumber } from "../http/request_id.ts";
 import { AcceptedConnection, type AcceptedEvents } from "../http2/accepted_connection.ts";
 import { type StreamReset, WINDOWS } from "../http2/connection.ts";
+import type { ListLimits } from "../http2/hpack/decoder.ts";
 import { Http2Error } from "../http2/http2_error.ts";
 import { judgeRequest } from "../http2/judge_request.ts";
 import { Pump, type PumpUser } from "../http2/pump.ts";
@@ -81,6 +82,8 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   readonly #waitDeadline: Deadline;
   readonly #writing: StallClock;
   readonly #resets: LateResets<Http2Stream>;
+  /** What the client knows of the limits. */
+  #told: Policy["limits"];
   #waiting: Waiting = "nothing";
   readonly #free: Http2Stream[] = [];
   /** Requests answered. */
@@ -116,16 +119,14 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
       options.deadlines,
       (stream) => this.connection.reset(stream, ERROR.noError),
     );
-    const { headerBytes, headers, streams } = this.policy.limits;
+    const limits = () => this.policy.limits;
+    this.#told = limits();
     this.connection = new AcceptedConnection<Http2Stream>(this, {
       ...WINDOWS,
-      headers: {
-        // what is a little over the limits is to be told by how much
-        bytes: headerBytes * 2 + (headers + PSEUDO_FIELDS) * FIELD_OVERHEAD,
-        // a cookie may come in as many fields as it has parts
-        fields: headers * 2 + PSEUDO_FIELDS,
+      get headers() {
+        return listLimits(limits());
       },
-      maxStreams: streams,
+      maxStreams: this.#told.streams,
       extendedConnect: true,
       now: () => performance.now(),
     });
@@ -180,6 +181,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
 
   request(stream: Stream<Http2Stream>, head: Http2RequestHead, ended: boolean): void {
     this.#asked++;
+    if (this.policy.limits !== this.#told) this.#tellLimits();
     let refusal: ProxyError | undefined;
     try {
       judgeRequest(head, this.policy.limits);
@@ -278,6 +280,16 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   }
 
   // How it goes on.
+
+  /** A reload has set limits, maybe the same again. */
+  #tellLimits(): void {
+    const { headerBytes, headers, streams } = this.#told;
+    const { limits } = this.policy;
+    this.#told = limits;
+    const isSame = limits.headerBytes === headerBytes && limits.headers === headers &&
+      limits.streams === streams;
+    if (!isSame) this.connection.tellLimits(limits.streams);
+  }
 
   #look(grace: PartingGrace): void {
     this.#waitDeadline.arm(LOOK_MS, () => {
@@ -413,6 +425,16 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
       traced: false,
     }));
   }
+}
+
+/** What is read of a head that is to be within the limits. */
+function listLimits({ headerBytes, headers }: Policy["limits"]): ListLimits {
+  return {
+    // what is a little over them is to be told by how much
+    bytes: headerBytes * 2 + (headers + PSEUDO_FIELDS) * FIELD_OVERHEAD,
+    // a cookie may come in as many fields as it has parts
+    fields: headers * 2 + PSEUDO_FIELDS,
+  };
 }
 
 /** `:method`, `:scheme`, `:authority`, `:path` and `:protocol`. */

@@ -60,6 +60,11 @@ export class Http2Tunnel<Owner> implements OpaqueEnd {
 
   // What its user does.
 
+  /** Rises with what is framed of what is written, also amid a piece. */
+  get taken(): number {
+    return this.#stream.bytesSent;
+  }
+
   read(): Promise<Uint8Array | undefined> {
     if (this.#error !== undefined) return Promise.reject(this.#error);
     this.#inbox.free();

@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
+import { Live } from "../lib/core/live.ts";
+import { SETTING } from "../lib/http2/wire.ts";
 import { NO_BYTES } from "../lib/io/buffer_pool.ts";
+import { Deadlines } from "../lib/io/deadlines.ts";
+import { serveHttp2 } from "../lib/proxy/http2_session.ts";
 import { startBackend, startEcho } from "./support/backends.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
 import { pause, within } from "./support/deadline.ts";
 import { encodeRequest, readRequestHead } from "./support/http.ts";
 import { Http2Client } from "./support/http2_client.ts";
-import { opening } from "./support/http2_frames.ts";
+import { headers, joined, opening, requestFields } from "./support/http2_frames.ts";
 import { RECORD, RecordClient } from "./support/record_client.ts";
+import { ScriptedConnection } from "./support/scripted_connection.ts";
+import { scriptedPolicy, scriptedRules } from "./support/scripted_policy.ts";
 import { ENGINES, startProxyFor } from "./support/start_proxy.ts";
 import { connectNodeTls, connectTcp, connectTls } from "./support/tls_client.ts";
 
@@ -187,3 +193,26 @@ Deno.test("a client without TLS that leaves amid a silent answer ends its reques
     );
   }
 });
+
+Deno.test("who ends right behind as much as is read at once by HTTP/2 is not waited for", async () => {
+  const answer = { status: 200, fields: [], body: new Uint8Array(100_000) };
+  const action = { kind: "respond", answer, etag: '"a"' } as const;
+  const client = new ScriptedConnection();
+  const session = serveHttp2(client, {
+    ...{ policy: new Live(scriptedPolicy({ action }, { bodyIdle: 3_600_000 })) },
+    ...{ deadlines: new Deadlines(), observe: () => {}, rules: scriptedRules() },
+  });
+  // it lets nothing of the answer be sent
+  const begin = opening([[SETTING.initialWindowSize, 0]]);
+  const asking = (bytes: number) =>
+    joined([begin, headers(1, requestFields({}, [["x-long", "a".repeat(bytes)]]))]);
+  const rest = READ_AT_ONCE - asking(1_000).length;
+  const asked = asking(1_000 + rest);
+  assert.equal(asked.length, READ_AT_ONCE);
+  client.push(asked);
+  client.push(undefined);
+  await within(session.done, "its end");
+});
+
+/** Bytes that a connection by HTTP/2 reads at once while little comes. */
+const READ_AT_ONCE = 4096;

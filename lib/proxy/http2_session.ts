@@ -304,6 +304,8 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   /** Sets the clock on the client for what is to come from it. */
   #wait(): void {
     if (this.#how !== undefined || this.connection.isOver || this.#isAnnouncing) return;
+    // nothing is to come from it, and the clock is for the look at whether it is there
+    if (this.#pump.hasEnded) return;
     const { header, keepAlive } = this.policy.timeouts;
     const waiting: Waiting = this.connection.isInside
       ? "head"

@@ -257,6 +257,32 @@ admin: { listen: "127.0.0.1:0" }
   assert.deepEqual(samples, [...new Set(samples)]);
 });
 
+Deno.test("admin tells no end of a certificate that a CA has yet to give", async () => {
+  const { ec: { cert, key } } = await testCertificates();
+  const certificate = `{ cert: ${cert}, key: ${key} }`;
+  await using config = await ConfigFile.create(`
+listeners: [{ listen: "127.0.0.1:0" }]
+certificates: [${certificate}, { acme: [awaited.test] }]
+acme: { accept_terms: true, directory: "https://127.0.0.1:${await unusedPort()}/directory" }
+backends: { app: { servers: ["127.0.0.1:9"] } }
+routes: [{ backend: app }]
+admin: { listen: "127.0.0.1:0" }
+`);
+  await using proxy = await startConfigured(config, {
+    grants: [`--allow-write=${config.folder}/acme`],
+  });
+  const admin = await adminOf(proxy);
+  const status = await statusWhen(admin, ({ acme }) => acme.length > 0);
+  assert.deepEqual(status.certificates.map(({ file }) => file), [cert]);
+  assert.deepEqual(status.acme.map(({ names, notAfter }) => ({ names, notAfter })), [
+    { names: ["awaited.test"], notAfter: undefined },
+  ]);
+  const { text } = await askAdmin(`${admin}/metrics`);
+  const ends = text.match(/^tls_proxy_certificate_expiry_timestamp_seconds\{.*\}/gm);
+  assert.equal(ends?.length, 1, text);
+  assert.match(text, /^tls_proxy_acme_certificate_held\{certificate="awaited\.test"\} 0$/m);
+});
+
 Deno.test("admin changes nothing by GET, and nothing for a page of another origin", async () => {
   await using backend = await startNamed("app");
   await using proxy = await startConfigured(await yaml([backend.address]));

@@ -109,7 +109,10 @@ export class Monitor implements Disposable {
         mode,
         engine,
       })),
-      certificates: certificates.map((certificate) => ({
+      // what stands for one that a CA has yet to give is none: `acme` tells of that
+      certificates: certificates.filter(({ placeholder }) => placeholder !== true).map((
+        certificate,
+      ) => ({
         file: normalize(certificate.label),
         names: certificate.names,
         notAfter: certificate.notAfter.toISOString(),

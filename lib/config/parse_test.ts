@@ -494,6 +494,10 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
     `2:42: "hosts" must not be empty: leave it out for the names in the certificate`,
   ],
   [
+    ok("routes: [{ methods: ['*'], backend: a }]"),
+    `2:22: "*" is no method that a request has; leave methods out for every method`,
+  ],
+  [
     ok("routes: [{ hosts: ['*'], backend: a }]"),
     `2:20: "*" is not a host name; leave hosts out for every host`,
   ],

@@ -24,7 +24,9 @@ export const pathPrefix = z.string().regex(/^\/[\x21\x22\x24-\x3e\x40-\x7e]*$/, 
 const method = z.string().regex(TOKEN, { error: "not a method, such as GET" }).refine(
   (method) => method === method.toUpperCase(),
   { error: "methods are written in capitals" },
-);
+).refine((method) => method !== "*", {
+  error: '"*" is no method that a request has; leave methods out for every method',
+});
 
 const fieldName = z.string().regex(TOKEN, { error: "not the name of a header field" });
 

@@ -64,7 +64,9 @@ function isOurs(host: string, hosts: readonly string[]): boolean {
 /** Programs send neither field; a browser sends at least one and cannot be talked out of it. */
 function isSameOrigin(headers: Headers, host: string): boolean {
   const site = headers.get("sec-fetch-site");
-  if (site !== null && site !== "same-origin" && site !== "none") return false;
+  // behind TLS that somebody ends in front the page's own origin is one of https
+  if (site === "same-origin") return true;
+  if (site !== null && site !== "none") return false;
   const origin = headers.get("origin");
   return origin === null || origin === `http://${host}`;
 }

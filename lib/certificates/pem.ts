@@ -92,13 +92,22 @@ export function derHint(
 ): string {
   // every other byte of it is 0
   if (/-\0-\0-/.test(text)) return "; it looks like UTF-16, and must be saved as UTF-8";
-  // a SEQUENCE of two length bytes, of which reading as UTF-8 left the first
-  if (!text.startsWith("0\ufffd")) return "";
+  if (!beginsLikeDer(text)) return "";
   // version 3 ahead of all else, behind a length of two bytes (RFC 7292, section 4)
   return text.slice(2, 7).includes("\u0002\u0001\u0003")
     ? `; it looks like PKCS#12, take out what is in it: openssl pkcs12 -nodes -in ${path} -out NEW`
     : `; it looks like DER, convert it: openssl ${tool} -inform DER -in ${path} -out NEW`;
 }
+
+/** A SEQUENCE, of whose length reading as UTF-8 left the first byte where there are several. */
+function beginsLikeDer(text: string): boolean {
+  return text.startsWith("0\ufffd") ||
+    // a key of some 100 bytes, which has a length of one byte, and its version first
+    text.startsWith("0") && SHORT_KEY.has(text.slice(2, 5));
+}
+
+/** The versions of a key (RFC 5915, section 3; RFC 5958, section 2) as INTEGER. */
+const SHORT_KEY: ReadonlySet<string> = new Set(["\u0002\u0001\0", "\u0002\u0001\u0001"]);
 
 /** The error of a file that cannot be used. */
 export function cannotRead(role: PemRole, what: string, options?: ErrorOptions): ProxyError {

@@ -95,6 +95,11 @@ Deno.test("derHint() tells what is likely DER", () => {
   const source = { path: "a.der", tool: "pkey" } as const;
   const hint = derHint(read(0x30, 0x82, 0x01, 0x0a, 0x02, 0x01, 0x00), source);
   assert.match(hint, /looks like DER, convert it: openssl pkey -inform DER -in a\.der -out NEW$/);
+  // the beginnings of an Ed25519 key (PKCS#8) and of one on P-256 (SEC1)
+  for (const bytes of [[0x30, 0x2e, 2, 1, 0, 0x30, 5], [0x30, 0x77, 2, 1, 1, 4, 0x20]]) {
+    const short = derHint(read(...bytes), source);
+    assert.match(short, /looks like DER, convert it: openssl pkey -inform DER/);
+  }
   for (const length of [[0x09, 0xff], [0xc3, 0xa9], [0x8a, 0x01]]) {
     const container = derHint(read(0x30, 0x82, ...length, 0x02, 0x01, 0x03, 0x30), source);
     assert.match(container, /looks like PKCS#12, .*: openssl pkcs12 -nodes -in a\.der -out NEW$/);

@@ -121,6 +121,7 @@ const MISTAKES: readonly (readonly [from: string, to: string, ...told: readonly 
     "8443, tls: { min_version: 1.3, ciphers: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256] } }",
     `2:65: none of these ciphers is one of TLS 1.3`,
   ],
+  ["8443 }", "8443, tls: { groups: [] } }", `2:46: there are no groups`],
   [
     "routes:",
     "timeouts: { drain: 5 sec }\nroutes:",

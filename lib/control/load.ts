@@ -383,8 +383,9 @@ function unsuitableEngines(config: Config, { locate }: ParsedFile): Problem[] {
     try {
       const { engine } = engineOf(listener, config);
       const policy = tlsPolicyOf(listener);
-      // where no version is left that has been told already
-      const isAsked = engine === "openssl" && versionsOf(policy).length > 0;
+      // where no version or no group is left that has been told already
+      const isLeft = versionsOf(policy).length > 0 && policy.groups?.length !== 0;
+      const isAsked = engine === "openssl" && isLeft;
       const why = isAsked ? policyRefusal(policy) : undefined;
       if (why === undefined) return [];
       const place = locate(["listeners", index, "tls"]);

@@ -1,5 +1,6 @@
-import { messageOf, ProxyError } from "../core/errors.ts";
+import { ProxyError } from "../core/errors.ts";
 import { parseObject } from "../core/json_object.ts";
+import { fileTrouble } from "../io/file_trouble.ts";
 import { writeAll } from "../io/write_all.ts";
 import type {
   Account,
@@ -180,6 +181,6 @@ export function parseCertificate(text: string): IssuedCertificate | undefined {
 
 function cannotStore(folder: string, error: unknown): ProxyError {
   if (error instanceof ProxyError) return error;
-  const message = `Cannot keep certificates in ${folder}: ${messageOf(error)}`;
+  const message = `Cannot keep certificates in ${folder}: ${fileTrouble(error)}`;
   return new ProxyError("bad_config", message, { cause: error });
 }

@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
-import { messageOf, ProxyError } from "../core/errors.ts";
+import { ProxyError } from "../core/errors.ts";
 import { normalizeHostPattern } from "../core/host_name.ts";
+import { fileTrouble } from "../io/file_trouble.ts";
 import { type Certificate, type CertificatePaths, loadCertificate } from "./certificate.ts";
 import type { IssuedPem, KeyKind } from "./certificate_authority.ts";
 
@@ -245,9 +246,8 @@ function describe(error: unknown): string {
   if (error instanceof Deno.errors.NotCapable) {
     return "this process is not granted to read and write it (--allow-read, --allow-write)";
   }
-  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
   if (error instanceof Deno.errors.AlreadyExists || error instanceof Deno.errors.NotADirectory) {
     return "it is not a folder";
   }
-  return messageOf(error);
+  return fileTrouble(error);
 }

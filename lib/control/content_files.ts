@@ -1,8 +1,9 @@
 import { stat } from "node:fs/promises";
 import type { Config } from "../config/config.ts";
 import type { KeyPath } from "../config/key_path.ts";
-import { messageOf, ProxyError } from "../core/errors.ts";
+import { ProxyError } from "../core/errors.ts";
 import { parseHtpasswd } from "../http/basic_auth.ts";
+import { whyUnreadable } from "../io/file_trouble.ts";
 
 /** Bytes of a file that is an answer. */
 const MAX_BYTES = 1024 * 1024;
@@ -43,12 +44,10 @@ export async function readContent({ path, check }: ContentFile): Promise<Uint8Ar
   let content: Uint8Array<ArrayBuffer>;
   try {
     const { size } = await regularFile(path);
-    if (size > MAX_BYTES) throw new Error("is larger than 1 MiB");
+    if (size > MAX_BYTES) throw new RangeError("is larger than 1 MiB");
     content = await Deno.readFile(path);
   } catch (error) {
-    const why = error instanceof Deno.errors.NotFound || codeOf(error) === "ENOENT"
-      ? "does not exist"
-      : messageOf(error);
+    const why = error instanceof RangeError ? error.message : whyUnreadable(error);
     throw new ProxyError("bad_config", `Cannot read ${path}: it ${why}`, { cause: error });
   }
   check?.(content);
@@ -57,10 +56,6 @@ export async function readContent({ path, check }: ContentFile): Promise<Uint8Ar
 
 async function regularFile(path: string) {
   const found = await stat(path);
-  if (!found.isFile()) throw new Error("is no regular file");
+  if (!found.isFile()) throw new RangeError("is no regular file");
   return found;
-}
-
-function codeOf(error: unknown): unknown {
-  return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
 }

@@ -1,4 +1,4 @@
-import { messageOf } from "../core/errors.ts";
+import { whyUnreadable } from "./file_trouble.ts";
 
 /** Bytes of the largest file that is read: far more than any chain or configuration has. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -44,15 +44,9 @@ async function readBytes(path: string): Promise<Uint8Array> {
 
 function describe(error: unknown): string {
   if (error instanceof RangeError) return error.message;
-  if (error instanceof TypeError) return "is not UTF-8 text";
-  if (error instanceof Deno.errors.NotFound) return "does not exist";
-  if (error instanceof Deno.errors.PermissionDenied) return "is not readable (permission denied)";
-  if (error instanceof Deno.errors.NotCapable) {
-    // as the runtime has it for files that stand for more than themselves
-    return error.message.startsWith("Requires all access")
-      ? "is not readable (the runtime opens no such device but with all permissions)"
-      : "is not readable (--allow-read lacks it)";
+  // of a path that is none the runtime throws one with a code
+  if (error instanceof TypeError && !("code" in error && error.code === "EINVAL")) {
+    return "is not UTF-8 text";
   }
-  if (error instanceof Deno.errors.IsADirectory) return "is a folder";
-  return `is not readable (${messageOf(error)})`;
+  return whyUnreadable(error);
 }

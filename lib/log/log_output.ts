@@ -1,5 +1,6 @@
 import { close, constants, open, write } from "node:fs";
-import { messageOf, ProxyError } from "../core/errors.ts";
+import { ProxyError } from "../core/errors.ts";
+import { fileTrouble } from "../io/file_trouble.ts";
 import { within } from "../io/within.ts";
 import { type ByteOutput, LF, writeAll, WriteFailed } from "./write_all.ts";
 
@@ -111,5 +112,5 @@ function whyNot(path: string, error: unknown): string {
   // which of the two cannot be asked: in production only the right to write to it is there, and who
   // has no more is made no file by the runtime behind a link
   if (code === "ENOENT") return "its folder does not exist, or it is a link to what does not exist";
-  return messageOf(error);
+  return fileTrouble(error);
 }

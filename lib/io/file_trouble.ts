@@ -1,0 +1,43 @@
+import { messageOf } from "../core/errors.ts";
+
+/** What a file that cannot be read is or does, such as "does not exist", to stand behind its name. */
+export function whyUnreadable(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "does not exist";
+  if (error instanceof Deno.errors.NotCapable) {
+    // as the runtime has it for files that stand for more than themselves
+    return error.message.startsWith("Requires all access")
+      ? "is not readable (the runtime opens no such device but with all permissions)"
+      : "is not readable (--allow-read lacks it)";
+  }
+  switch (codeOf(error)) {
+    case "ENOENT":
+      return "does not exist";
+    case "EISDIR":
+      return "is a folder";
+    default:
+      return `is not readable (${fileTrouble(error)})`;
+  }
+}
+
+/** Why the system does not open or write a file, in words; whichever module of the runtime tells. */
+export function fileTrouble(error: unknown): string {
+  return WORDS[codeOf(error) ?? ""] ?? messageOf(error);
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EINVAL: "its name is no path",
+  EISDIR: "it is a folder",
+  ELOOP: "its links lead to each other",
+  EMFILE: "there are too many open files",
+  ENAMETOOLONG: "its name is too long",
+  ENOSPC: "no space left on device",
+  ENOTDIR: "its path leads through a file",
+  EROFS: "the file system is read-only",
+};
+
+function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}

@@ -12,6 +12,10 @@ export function mend(input: unknown, path: KeyPath): boolean {
   const parent = path.slice(0, -1).reduce<unknown>(childOf, input);
   const key = path.at(-1);
   if (key === undefined || typeof parent !== "object" || parent === null) return false;
+  // one that expects nothing would be another mistake
+  if (path[0] === "tests" && path[2] === "expect" && path.length > 3) {
+    return mend(input, path.slice(0, 3));
+  }
   const standIn = standInFor(path, parent);
   if (standIn !== undefined) Reflect.set(parent, key, standIn);
   else if (Array.isArray(parent) && parent.length === 1) return mend(input, path.slice(0, -1));

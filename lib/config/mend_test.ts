@@ -14,6 +14,11 @@ const CASES: readonly (readonly [input: unknown, path: KeyPath, left: unknown])[
     ["backends", "a", "servers", 0],
     { backends: { a: { servers: ["127.0.0.1:1"] } } },
   ],
+  [
+    { tests: [{ host: "a", expect: { status: "404" } }] },
+    ["tests", 0, "expect", "status"],
+    { tests: [{ host: "a", expect: { status: 404 } }] },
+  ],
   [{}, ["listeners"], { listeners: [{ listen: "127.0.0.1:0" }] }],
 ];
 

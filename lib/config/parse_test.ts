@@ -592,6 +592,13 @@ const NEEDED_OF_ROUTES: typeof NEEDED = [
   ["backend: a, basic_auth: { realm: a }", '"file" is missing'],
 ];
 
+/** The same of what a test expects, which could do without each of them. */
+const NEEDED_OF_TESTS: typeof NEEDED = [
+  ['status: "404"', '"status" must be a number'],
+  ["status: 42", '"status" must be at least 100'],
+  ["header: { X: 5 }", '"X" must be text'],
+];
+
 Deno.test("parseConfig() reports a mistake once, and those behind it, whatever cannot do without", () => {
   const CASES: typeof NEEDED = [
     ...NEEDED.map(([fragment, message]) => [ok(fragment), message] as const),
@@ -601,12 +608,12 @@ Deno.test("parseConfig() reports a mistake once, and those behind it, whatever c
     ...NEEDED_OF_ROUTES.map(([keys, message]) =>
       [ok(`routes: [{ hosts: [a], ${keys} }]`), message] as const
     ),
-  ];
-  for (const [text, message] of CASES) {
-    const file = parseConfig({
-      path: "p.yaml",
-      text: `${text}\ntests: [{ expect: { backend: b } }]`,
-    });
+  ].map(([text, message]) => [`${text}\ntests: [{ expect: { backend: b } }]`, message] as const);
+  const OF_TESTS = NEEDED_OF_TESTS.map(([keys, message]) =>
+    [ok(`tests: [{ host: a, expect: { ${keys} } }]`), message] as const
+  );
+  for (const [text, message] of [...CASES, ...OF_TESTS]) {
+    const file = parseConfig({ path: "p.yaml", text });
     const [problem, ...more] = file.problems;
     assert.ok(problem?.message.startsWith(message), `${text}: ${problem?.message}`);
     assert.deepEqual(more, [], text);

@@ -316,7 +316,7 @@ function mistakesOf(issue: Issue, base: KeyPath, locator: Locator): Mistake[] {
   if (issue.code === "invalid_union") {
     const forms = issue.errors.map(formMissed);
     if (forms.every((form) => form !== undefined)) {
-      const message = `"${nameOf(path)}" must be ${[...new Set(forms)].join(" or ")}`;
+      const message = `${nameOf(path)} must be ${[...new Set(forms)].join(" or ")}`;
       return [mistake(path, locator.value(path), message)];
     }
     const branch = branchMeant(issue.errors);
@@ -345,8 +345,10 @@ function anyOf(values: readonly unknown[]): string {
   return values.map((value) => `"${String(value)}"`).join(" or ");
 }
 
+/** What a message calls a value: one in a list is not the list. */
 function nameOf(path: KeyPath): string {
-  return path.filter((key) => typeof key === "string").at(-1) ?? "the file";
+  const name = `"${path.filter((key) => typeof key === "string").at(-1) ?? "the file"}"`;
+  return typeof path.at(-1) === "number" ? `an entry of ${name}` : name;
 }
 
 /** Of several shapes, the one the user has most likely meant: right in kind, fewest mistakes. */
@@ -382,25 +384,23 @@ function describe(issue: Issue, path: KeyPath): string {
   switch (issue.code) {
     case "invalid_type":
       if (path.length === 0) return `the file must be ${kindOf(issue)}`;
-      return issue.input === undefined
-        ? `"${name}" is missing`
-        : `"${name}" must be ${kindOf(issue)}`;
+      return issue.input === undefined ? `${name} is missing` : `${name} must be ${kindOf(issue)}`;
     case "invalid_value":
       if (!issue.message.startsWith("Invalid")) return issue.message;
-      return `"${name}" must be ${anyOf(issue.values)}`;
+      return `${name} must be ${anyOf(issue.values)}`;
     case "too_small":
       if (ownWords(issue.message)) return lowerFirst(issue.message);
       return issue.origin === "array" || issue.origin === "string"
-        ? `"${name}" must not be empty`
-        : `"${name}" must be at least ${issue.minimum}`;
+        ? `${name} must not be empty`
+        : `${name} must be at least ${issue.minimum}`;
     case "too_big":
-      return `"${name}" must be at most ${issue.maximum}`;
+      return `${name} must be at most ${issue.maximum}`;
     case "invalid_format":
       return issue.format === "starts_with"
-        ? `"${name}" must begin with "${(issue as { prefix?: string }).prefix}"`
+        ? `${name} must begin with "${(issue as { prefix?: string }).prefix}"`
         : lowerFirst(issue.message);
     case "invalid_union":
-      return `"${name}" has none of the forms it can have`;
+      return `${name} has none of the forms it can have`;
     default:
       return lowerFirst(issue.message);
   }

@@ -270,7 +270,7 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   ["listeners: 5", `1:12: "listeners" must be a list`],
   ["- 1", `1:1: the file must be a map of keys`],
   ["listeners: *a", `1:12: there is no anchor "&a" above this`],
-  ["listeners: &a [*a]", `1:16: "listeners" must be a map of keys`],
+  ["listeners: &a [*a]", `1:16: an entry of "listeners" must be a map of keys`],
   [
     ok("routes: [{ hosts: [*.example.com], backend: a }]"),
     `2:20: there is no anchor "&.example.com" above this; put a wildcard into quotes: "*.example.com"`,
@@ -378,7 +378,10 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
     `2:55: "127.0.0.1:0": a name server needs a port`,
   ],
   [ok("error_pages: { 502: a.html, 503: 5 }"), `2:34: "503" must be text`],
-  [ok("backends: { 1: { servers: ['h:1'] }, 2: { servers: [5] } }"), `2:53: "servers" must be`],
+  [
+    ok("backends: { 1: { servers: ['h:1'] }, 2: { servers: [5] } }"),
+    `2:53: an entry of "servers" must be`,
+  ],
   [ok("certificates: [{ cert: '', key: a }]"), `2:24: "cert" must not be empty`],
   [
     ok("backends: { a: { servers: ['h:1'], health: { type: http, expect: '100-199' } } }"),
@@ -419,7 +422,10 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
     `2:46: unknown key "cokie", did you mean "cookie"?`,
   ],
   [ok("backends: { a: { servers: [] } }"), `2:27: "servers" must not be empty`],
-  [ok("backends: { a: { servers: [1] } }"), `2:28: "servers" must be text, such as 127.0.0.1:8001`],
+  [
+    ok("backends: { a: { servers: [1] } }"),
+    `2:28: an entry of "servers" must be text, such as 127.0.0.1:8001`,
+  ],
   [ok("backends: { a: { servers: ['h:0'] } }"), `2:28: "h:0": a server needs a port`],
   [ok("backends: { a: { servers: [{ adress: 'h:1' }] } }"), `2:28: "address" is missing`],
   [ok("backends: { a: { servers: [{ address: 'h:1', weight: 0 }] } }"), `2:54: "weight" must be`],
@@ -564,7 +570,7 @@ const NEEDED: readonly (readonly [fragment: string, message: string])[] = [
   ["certificates: [{ acme: ['*.a'] }]", '"*.a" would need DNS-01'],
   ["certificates: [{ acme: 5 }]", '"acme" must be a list'],
   ["client_auth: [{ mode: require }]", '"ca" is missing'],
-  ["client_auth: [5, { ca: x }]", '"client_auth" must be a map of keys'],
+  ["client_auth: [5, { ca: x }]", 'an entry of "client_auth" must be a map of keys'],
   ["acme: { email: a@b.test }", '"accept_terms" must be true'],
   ["acme: { accept_terms: true, eab: { kid: a } }", '"hmac_file" is missing'],
   ["acme: { accept_terms: true, eab: { kid: 5, hmac_file: a } }", '"kid" must be text'],

@@ -319,7 +319,7 @@ function mistakesOf(issue: Issue, base: KeyPath, locator: Locator): Mistake[] {
       const message = `${nameOf(path)} must be ${[...new Set(forms)].join(" or ")}`;
       return [mistake(path, locator.value(path), message)];
     }
-    const branch = branchMeant(issue.errors);
+    const branch = branchMeant(issue.errors, issue.input);
     if (branch !== undefined) return branch.flatMap((inner) => mistakesOf(inner, path, locator));
   }
   if (issue.code === "invalid_key") {
@@ -351,14 +351,30 @@ function nameOf(path: KeyPath): string {
   return typeof path.at(-1) === "number" ? `an entry of ${name}` : name;
 }
 
-/** Of several shapes, the one the user has most likely meant: right in kind, fewest mistakes. */
-function branchMeant(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
+/**
+ * Of several shapes, the one the user has most likely meant: right in kind, fewest mistakes; the first
+ * where none knows any key of it, as what each lacks says nothing then.
+ */
+function branchMeant(
+  branches: readonly (readonly Issue[])[],
+  input: unknown,
+): readonly Issue[] | undefined {
   const ofRightKind = branches.filter((issues) =>
     !issues.some(({ code, path }) =>
       path.length === 0 && (code === "invalid_type" || code === "invalid_value")
     )
   );
-  return [...ofRightKind].sort((a, b) => mistakesIn(a) - mistakesIn(b))[0] ?? branches[0];
+  const isStrange = ofRightKind.every((issues) => knowsNothing(issues, input));
+  const meant = isStrange
+    ? ofRightKind
+    : [...ofRightKind].sort((a, b) => mistakesIn(a) - mistakesIn(b));
+  return meant[0] ?? branches[0];
+}
+
+function knowsNothing(issues: readonly Issue[], input: unknown): boolean {
+  if (typeof input !== "object" || input === null) return false;
+  const unknown = issues.flatMap((issue) => issue.code === "unrecognized_keys" ? issue.keys : []);
+  return Object.keys(input).every((key) => unknown.includes(key));
 }
 
 /**

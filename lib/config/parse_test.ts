@@ -360,6 +360,8 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
     "1:47: a protocol is 1 to 255 printable characters",
   ],
   [ok("certificates: [{ cert: a.crt }]"), `2:16: "key" is missing`],
+  [ok("certificates: [{ certificate: a, private_key: b }]"), `2:16: "cert" is missing`],
+  [ok("certificates: [{}]"), `2:16: "cert" is missing`],
   [
     ok("certificates: [{ acme: [a.test], cert: a.crt, key: a.key }]"),
     `2:18: "acme" cannot stand beside the other keys here`,

@@ -416,6 +416,16 @@ for (const { name, request, lease, happens, told, servers, code, reported } of C
   });
 }
 
+Deno.test("Exchange leaves a connection to others that is looked at when its client goes at once", async () => {
+  const play = new Play(scriptedRequest(), { claim: "now", idle: "later" });
+  // in the turn in which the request has come
+  play.client.actions().find(({ name }) => name === "client resets")?.play();
+  await playAll(play, ["a connection is fine"]);
+  play.check();
+  assert.deepEqual(play.streams.map(({ over }) => over), ["released"]);
+  assert.equal(play.outcome?.error?.code, "client_gone");
+});
+
 Deno.test("Exchange keeps a connection for its client alone that knows who the client is", async () => {
   const values = (name: string) => name === "authorization" ? ["NTLM TlRMTVNTUAAB"] : [];
   const request = scriptedRequest({ has: () => true, values });

@@ -232,9 +232,9 @@ export class ServerLease implements LeaseFacts {
     let stream: ServerStream | undefined;
     let failure: unknown;
     try {
-      if (isLate()) return server.leave();
-      this.server = server;
-      stream = await (idle ?? this.#takeIdle(server)) ??
+      if (!isLate()) this.server = server;
+      // one that is looked at already is given back below where it comes too late
+      stream = await (idle ?? (isLate() ? undefined : this.#takeIdle(server))) ??
         (isLate() ? undefined : await this.#open(server));
     } catch (error) {
       failure = error;

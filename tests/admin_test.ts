@@ -6,7 +6,7 @@ import { testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { type ConfiguredProxy, startConfigured } from "./support/configured_proxy.ts";
 import { printedFlags } from "./support/printed_permissions.ts";
-import { eventually, within } from "./support/deadline.ts";
+import { eventually, PROGRAM_MS, within } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
 import { NotStarted, stopProxy } from "./support/start_proxy.ts";
 import { connectTcp, connectTls } from "./support/tls_client.ts";
@@ -325,6 +325,23 @@ Deno.test("admin reloads when it is asked to, and says what was wrong", async ()
   await proxy.config.write(await yaml([backend.address], ""));
   assert.match(await proxy.reload(), /admin changed/);
   await assert.rejects(fetch(`${admin}/healthz`), "it is off");
+});
+
+Deno.test("admin reloads behind the start, where it is asked to while that waits for Redis", async () => {
+  await using backend = await startNamed("app");
+  // it takes connections, and says nothing
+  await using redis = await startBackend((connection) => connection.untilGone(), {
+    brokenOff: true,
+  });
+  const port = await unusedPort();
+  const more = `admin: { listen: "127.0.0.1:${port}" }\ncluster: { redis: "${redis.address}" }`;
+  await using config = await ConfigFile.create(await yaml([backend.address], more));
+  const starting = startConfigured(config);
+  const reload = () =>
+    askAdmin(`http://127.0.0.1:${port}/reload`, { method: "POST" }).catch(() => undefined);
+  const answer = await eventually(reload, "an answer of the admin page", PROGRAM_MS);
+  await using proxy = await starting;
+  assert.deepEqual(JSON.parse(answer.text), { taken: true, details: [] }, proxy.says.text);
 });
 
 Deno.test("admin whose port is taken says so as listeners do, at start and to a reload", async () => {

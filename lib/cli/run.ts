@@ -181,9 +181,11 @@ async function serve(
     }),
   );
   cluster?.redis.onArrival(() => acme.look());
+  const inForce = Promise.withResolvers<void>();
   const reloader = startReloading({ app, log, monitor, admin, acme }, {
     source,
     loaded: start.loaded,
+    begun: inForce.promise,
     observe,
     cleanUp,
   });
@@ -197,6 +199,7 @@ async function serve(
     // behind all who listen to it, and ahead of the first order
     await cluster?.open();
     await staged.commit();
+    inForce.resolve();
   });
   try {
     // a stop waits for none of it, such as a Redis that does not answer
@@ -323,9 +326,10 @@ interface Reloadable {
 /** Makes ready for reloads, and watches the files that ask for them when they change. */
 function startReloading(
   { app, log, monitor, admin, acme }: Reloadable,
-  { source, loaded, observe, cleanUp }: {
+  { source, loaded, begun, observe, cleanUp }: {
     source: RunSource;
     loaded: LoadedConfig;
+    begun: Promise<void>;
     observe: Observer;
     cleanUp: AsyncDisposableStack;
   },
@@ -343,6 +347,7 @@ function startReloading(
     apply: (next) => applyAll(next, { app, log, monitor, admin, acme }),
     onApplied: (current) => watch(current, { path, expiry, filesWatch, configWatch }),
     onLost: () => acme.look(),
+    begun,
     observe,
   });
   watch(loaded, { path, expiry, filesWatch, configWatch });

@@ -20,6 +20,8 @@ export interface ReloadTarget {
   readonly onApplied: (current: LoadedConfig) => void;
   /** Called where a certificate from a CA that is served is no longer whole in its store. */
   readonly onLost: () => void;
+  /** Settles once all of the start is in force: before that nothing takes its place. */
+  readonly begun?: Promise<void>;
   readonly observe: Observer;
 }
 
@@ -34,7 +36,7 @@ export class Reloader {
   readonly #target: ReloadTarget;
   readonly #trials = new EngineTrials();
   #current: LoadedConfig;
-  #queue: Promise<void> = Promise.resolve();
+  #queue: Promise<void>;
   /** Those that wait to begin. */
   readonly #waiting = new Map<ReloadKind, Promise<void>>();
   #stopped = false;
@@ -47,6 +49,7 @@ export class Reloader {
   constructor(current: LoadedConfig, target: ReloadTarget) {
     this.#current = current;
     this.#target = target;
+    this.#queue = target.begun ?? Promise.resolve();
   }
 
   /** Takes nothing new any more, also of what is being read: a listener would be opened anew. */

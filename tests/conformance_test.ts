@@ -672,6 +672,49 @@ async function authorityAnswer(engine: EngineName): Promise<string> {
   return await pickedAlpn(port.number, flags);
 }
 
+Deno.test("listen() serves nobody whose handshake is done as its time is over (deno)", async () => {
+  const failures = Promise.withResolvers<string>();
+  let served = 0;
+  using _ = toldOfTimersFirst();
+  await using port = await listenAlone("deno", {
+    handshakeTimeout: 500,
+    onHandshakeFailure: ({ error }) => failures.resolve(error.code),
+    onConnection: () => void served++,
+  });
+  using _client = await connectTls(port.number).catch(() => undefined);
+  assert.equal(await within(failures.promise, "the end of its time"), "handshake_timeout");
+  assert.equal(served, 0);
+});
+
+/** Has servers be told that a handshake is done behind the close, as a busy runtime may. */
+function toldOfTimersFirst(): Disposable {
+  const { listenTls } = Deno;
+  const listen = (...options: Parameters<typeof listenTls>) => {
+    const listener = listenTls(...options);
+    const accept = listener.accept.bind(listener);
+    return Object.assign(listener, {
+      accept: async () => {
+        const socket = await accept();
+        const closed = Promise.withResolvers<void>();
+        const [handshake, close] = [socket.handshake.bind(socket), socket.close.bind(socket)];
+        return Object.assign(socket, {
+          handshake: async () => {
+            const done = await handshake();
+            await closed.promise;
+            return done;
+          },
+          close: () => {
+            closed.resolve();
+            close();
+          },
+        });
+      },
+    });
+  };
+  Object.assign(Deno, { listenTls: listen });
+  return { [Symbol.dispose]: () => void Object.assign(Deno, { listenTls }) };
+}
+
 interface LonePort extends AsyncDisposable {
   readonly number: number;
 }

@@ -44,7 +44,7 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
   refuseWhatItLacks(options);
   const { beside = false } = options;
   const port = beside ? options.address.port : await portKeeper().claim(options.address);
-  const pending = new Roster<Deno.TlsConn>();
+  const pending = new Roster<Arriving>();
   const first = await open(port, options.begins);
   const rotation = new Rotation(first, {
     open: () => open(port),
@@ -58,7 +58,7 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
     close: () => rotation.close(),
     arrived: () => pending.whenEmpty(),
     cutArriving: () => {
-      for (const socket of pending.values()) breakOff(socket);
+      for (const arriving of pending.values()) arriving.breakOff();
     },
   };
 
@@ -88,8 +88,9 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
         const { enter } = options;
         const place = enter === undefined ? FREE_PLACE : enter(toAddress(socket.remoteAddr));
         if (place === undefined) return breakOff(socket);
-        const entry = pending.add(socket);
-        handshake(socket, { options, certificate, place }).finally(() => pending.remove(entry));
+        const arriving = new Arriving(socket);
+        const entry = pending.add(arriving);
+        handshake(arriving, { options, certificate, place }).finally(() => pending.remove(entry));
       },
       gone: () => options.onGone?.(),
       trouble: (reason) => (options.onShortage ?? options.onTrouble)(reason),
@@ -154,8 +155,23 @@ function listenTls(
   }
 }
 
+/** A connection whose handshake is not known to be done. */
+class Arriving {
+  readonly socket: Deno.TlsConn;
+  isBrokenOff = false;
+
+  constructor(socket: Deno.TlsConn) {
+    this.socket = socket;
+  }
+
+  breakOff(): void {
+    this.isBrokenOff = true;
+    breakOff(this.socket);
+  }
+}
+
 async function handshake(
-  socket: Deno.TlsConn,
+  arriving: Arriving,
   { options, certificate, place }: {
     options: TlsListenOptions;
     certificate: Certificate | undefined;
@@ -163,21 +179,24 @@ async function handshake(
   },
 ): Promise<void> {
   const started = performance.now();
+  const { socket } = arriving;
   const peer = toAddress(socket.remoteAddr);
   let late = false;
   let gaveWay = false;
   place.begin(() => {
     gaveWay = true;
-    breakOff(socket);
+    arriving.breakOff();
     return true;
   });
   const timer = setTimeout(() => {
     late = true;
-    breakOff(socket);
+    arriving.breakOff();
   }, options.handshakeTimeout);
   try {
     withoutDelay(socket);
     const { alpnProtocol } = await socket.handshake();
+    // it may have been done by then, and not told so
+    if (arriving.isBrokenOff) throw new ProxyError("handshake_failed", CLOSED_AMID);
     place.settle();
     options.onConnection(
       new DenoConnection(socket, { peer, certificate }, {
@@ -205,6 +224,8 @@ async function handshake(
     clearTimeout(timer);
   }
 }
+
+const CLOSED_AMID = "The listener was closed amid the handshake";
 
 class DenoConnection extends SocketConnection implements TlsConnection {
   readonly tls: TlsFacts;

@@ -95,6 +95,8 @@ export async function readProxiedStart(
   }, timeout);
   try {
     const start = await readStart(socket);
+    // what has come may be told of behind the timer
+    if (late) throw new Error("It is closed");
     if (start === undefined) closeQuietly(socket);
     return start;
   } catch (error) {

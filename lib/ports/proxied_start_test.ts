@@ -68,6 +68,25 @@ for (const [name, code, act] of FAILURES) {
   });
 }
 
+Deno.test("readProxiedStart() gives nothing of a connection that it has closed meanwhile", async () => {
+  await using pair = await connect();
+  const closed = Promise.withResolvers<void>();
+  const socket = {
+    // a busy runtime tells of both at once, and of the timer first
+    read: async (into: Uint8Array) => {
+      const count = await pair.accepted.read(into);
+      await closed.promise;
+      return count;
+    },
+    close: () => {
+      pair.accepted.close();
+      closed.resolve();
+    },
+  } as Deno.TcpConn;
+  await pair.send(LINE);
+  await assert.rejects(readProxiedStart(socket, { timeout: 100 }), { code: "handshake_timeout" });
+});
+
 interface Pair extends AsyncDisposable {
   readonly client: Deno.TcpConn;
   readonly accepted: Deno.TcpConn;

@@ -202,16 +202,18 @@ export class ServerRegistry {
 
   /**
    * Takes a server out for new requests, until it is taken back in; a reload changes nothing of it.
+   * One that is away may be taken back in, too: it is not drained then when it comes again.
    *
-   * @returns whether there is such a server
+   * @returns whether there is such a server, or one that has been taken out
    */
   setDrained({ backend, server }: ServerName, drained: boolean): boolean {
     const found = this.#named({ backend, server });
-    if (found.length === 0) return false;
+    const key = drainKey(backend, server);
+    const wasDrained = this.#drained.has(key);
+    if (!drained) this.#drained.delete(key);
+    else if (found.length > 0) this.#drained.add(key);
     for (const server of found) server.drained = drained;
-    if (drained) this.#drained.add(drainKey(backend, server));
-    else this.#drained.delete(drainKey(backend, server));
-    return true;
+    return found.length > 0 || (wasDrained && !drained);
   }
 
   /** Takes what somebody else has found out about a server. */

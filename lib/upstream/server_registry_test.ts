@@ -189,6 +189,26 @@ Deno.test(
   },
 );
 
+Deno.test("ServerRegistry takes a server back in also while it is away", SANITIZED, () => {
+  const { registry } = newRegistry();
+  const stageWith = (key: ServerKey) => {
+    const staged = registry.stage();
+    const server = staged.server(key);
+    staged.commit();
+    return server;
+  };
+  const name = { backend: KEY.backend, server: stageWith(KEY).name };
+  assert.equal(registry.setDrained(name, true), true);
+  stageWith({ ...KEY, endpoint: { kind: "tcp", host: "192.0.2.2", port: 80 } });
+  assert.equal(registry.setDrained(name, false), true);
+  assert.deepEqual([true, false].map((drained) => registry.setDrained(name, drained)), [
+    false,
+    false,
+  ]);
+  assert.equal(stageWith(KEY).drained, false);
+  registry.close();
+});
+
 Deno.test("ServerRegistry leaves no timer behind, whatever becomes of a server", SANITIZED, () => {
   const { registry, events } = newRegistry();
   const staged = registry.stage();

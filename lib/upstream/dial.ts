@@ -93,9 +93,13 @@ export async function openSocket(
     raw = await connectWithRoom(server, abort.signal);
     abort.signal.throwIfAborted();
     if (preamble !== undefined) await writeAll(raw, preamble);
+    // also what was done by then may be told of behind the timer
+    abort.signal.throwIfAborted();
     const ends = { peer: addressOf(raw.remoteAddr), local: addressOf(raw.localAddr) };
     if (tls === undefined) return { socket: raw, ...ends, alpn: undefined };
     const socket = await tls.secure(raw, alpn);
+    if (abort.signal.aborted) closeQuietly(socket);
+    abort.signal.throwIfAborted();
     return { socket, ...ends, alpn: socket.alpn };
   } catch (error) {
     if (raw !== undefined) closeQuietly(raw);

@@ -152,8 +152,8 @@ export const route = z.strictObject({
     description: "Prefixes of the path; none matches every path",
   }),
   methods: z.array(method).min(1).optional().meta({
-    description: "Methods of requests; every method where it is left out",
-    examples: [["GET", "HEAD"]],
+    description: "Methods of requests, GET for HEAD too; every method where it is left out",
+    examples: [["GET", "POST"]],
   }),
   headers: z.record(fieldName, z.string().min(1)).superRefine((headers, context) => {
     const met = new Set<string>();

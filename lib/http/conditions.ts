@@ -7,7 +7,7 @@ export interface ConditionFacts {
 
 /** What a request has to be beside its host and path. */
 export interface Conditions {
-  /** As they are written in requests; empty for every method. */
+  /** As they are written in requests, GET for HEAD too; empty for every method. */
   readonly methods: readonly string[];
   /**
    * By name in lower case, the value that a line must have; `*` for any. Of `cookie` it is one pair
@@ -22,7 +22,7 @@ export function isUnconditional({ methods, headers }: Conditions): boolean {
 }
 
 export function meets(facts: ConditionFacts, { methods, headers }: Conditions): boolean {
-  if (methods.length > 0 && !methods.includes(facts.method)) return false;
+  if (methods.length > 0 && !hasMethod(methods, facts.method)) return false;
   for (const name in headers) {
     const wanted = headers[name] ?? "";
     const values = facts.values(name);
@@ -30,6 +30,11 @@ export function meets(facts: ConditionFacts, { methods, headers }: Conditions): 
     if (!found) return false;
   }
   return true;
+}
+
+/** HEAD asks for what GET does, without its content (RFC 9110, section 9.3.2). */
+function hasMethod(methods: readonly string[], method: string): boolean {
+  return methods.includes(method) || (method === "HEAD" && methods.includes("GET"));
 }
 
 function hasValue(values: readonly string[], wanted: string): boolean {

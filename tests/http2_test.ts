@@ -198,6 +198,11 @@ Deno.test("what a proxy refuses is refused by HTTP/2 as by HTTP/1.1", async () =
   });
   const grpc = await client.answer(103);
   assert.deepEqual([grpc.status, fieldOf(grpc.fields, "grpc-status"), grpc.body], [200, "14", ""]);
+  assert.ok(
+    Date.parse(fieldOf(grpc.fields, "date") ?? "") > 0,
+    "it says when, as any other answer",
+  );
+  assert.equal(fieldOf(grpc.fields, "content-length"), undefined);
   await client.send(
     headers(105, requestFields({ ":method": "CONNECT", ":scheme": undefined, ":path": undefined })),
   );

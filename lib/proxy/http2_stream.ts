@@ -443,15 +443,21 @@ export class Http2Stream implements ClientStream {
 /** What a client of gRPC is told of a body: fields are not sent as it takes them. */
 const MAX_MESSAGE_BYTES = 1024;
 
+/** What is said of a body, which such an answer has not. */
+const OF_BODY: ReadonlySet<string> = new Set(["content-type", "content-length"]);
+
 /** What a client of gRPC is told instead of an answer by HTTP. */
-function grpcFields({ status, fields, body }: OwnAnswer): (put: PutField) => void {
+function grpcFields(answer: OwnAnswer): (put: PutField) => void {
   return (put) => {
+    const { status, body } = answer;
     put("content-type", "application/grpc");
     put("grpc-status", String(grpcStatus(status)));
     const begin = body.subarray(0, MAX_MESSAGE_BYTES);
     // what a character that is cut in two begins with is left out
     const [line = ""] = new TextDecoder().decode(begin, { stream: true }).split("\n");
     put("grpc-message", grpcMessage(line === "" ? `HTTP ${status}` : line));
-    for (const { key, value } of fields) if (key !== "content-type") put(key, value);
+    for (const { key, value } of ownAnswerFields(answer, Date.now())) {
+      if (!OF_BODY.has(key)) put(key, value);
+    }
   };
 }

@@ -347,6 +347,24 @@ Deno.test("a stream that its client resets ends its request at the server", asyn
   await proxy.log.first(/ request .* error=client_gone/);
 });
 
+Deno.test("a request that is reset together with its head is told of, and no server gets it", async () => {
+  await using backend = await startHttp();
+  await using proxy = await startConfigured({
+    engine: ENGINE,
+    backends: { default: backend.address },
+    settings: { admin: { listen: "127.0.0.1:0" } },
+  });
+  const [, admin = ""] = await proxy.says.first(/admin page: (http:\S+)\/$/);
+  using client = await Http2Client.connect(proxy.port);
+  await client.send(joined([headers(1, requestFields()), resetFrame(1, ERROR.cancel)]));
+  await proxy.log.first(/ request .* target=\/ .* error=client_gone/);
+  assert.equal((await client.get(3, "/")).status, 200);
+  assert.equal(backend.requests.length, 1);
+  await proxy.log.count(/ request /, 2);
+  const metrics = await (await fetch(`${admin}/metrics`)).text();
+  assert.match(metrics, /^tls_proxy_request_errors_total\{code="client_gone"\} 1$/m);
+});
+
 Deno.test("an answer that breaks off is seen to be broken", async () => {
   await using backend = await startBackend(async (connection) => {
     await readRequestHead(connection);

@@ -123,9 +123,9 @@ export class Http2Stream implements ClientStream {
     if (this.#stream === undefined) return;
     if (this.#upload === "wanted" && (!this.#inbox.isEmpty || this.#ended)) return this.#give();
     if (this.#isBegun) return;
+    if (this.#refusal !== undefined) return this.#refuse(this.#refusal);
     this.#isBegun = true;
-    if (this.#refusal === undefined) this.#service.serve(this.#policy);
-    else this.#service.refuse(this.#refusal, this.#policy);
+    this.#service.serve(this.#policy);
   }
 
   received(bytes: Uint8Array, from: number, to: number, ended: boolean): void {
@@ -385,9 +385,15 @@ export class Http2Stream implements ClientStream {
     this.#reading?.stop(0);
     tunnel?.failed(error);
     if (this.#isBegun) this.#service.exchange.clientFailed(error);
-    // nobody knows of it yet; one whose stream is over is not served at all
-    else if (error.code === "client_gone") this.#end(ERROR.cancel);
+    // nobody knows of it yet; one whose stream is over is not served at all, and told of
+    else if (error.code === "client_gone") this.#refuse(error);
     else this.#refusal ??= error;
+  }
+
+  /** Serves it by saying why it is not served. */
+  #refuse(error: ProxyError): void {
+    this.#isBegun = true;
+    this.#service.refuse(error, this.#policy);
   }
 
   /**

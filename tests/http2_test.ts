@@ -365,6 +365,30 @@ Deno.test("a request that is reset together with its head is told of, and no ser
   assert.match(metrics, /^tls_proxy_request_errors_total\{code="client_gone"\} 1$/m);
 });
 
+Deno.test("a gRPC stream beyond the limit of bodies is told so where its answer has begun", async () => {
+  await using backend = await startBackend(async (connection) => {
+    await readRequestHead(connection);
+    await connection.write("HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\n\r\n");
+    await connection.untilGone();
+  }, { brokenOff: true });
+  await using proxy = await startConfigured({
+    engine: ENGINE,
+    backends: { default: backend.address },
+    settings: { limits: { body: 10 } },
+  });
+  using client = await Http2Client.connect(proxy.port);
+  const begin = async (id: number, type: string) => {
+    const fields = requestFields({ ":method": "POST", "content-type": type });
+    await client.send(joined([headers(id, fields, { ended: false }), data(id, "x")]));
+    await client.until(() => client.seen(id).status || undefined, "an answer");
+    await client.send(data(id, "x".repeat(10)));
+    return (await client.answer(id)).reset;
+  };
+  // RESOURCE_EXHAUSTED to it
+  assert.equal(await begin(1, "application/grpc"), ERROR.enhanceYourCalm);
+  assert.equal(await begin(3, "text/plain"), ERROR.cancel);
+});
+
 Deno.test("an answer that breaks off is seen to be broken", async () => {
   await using backend = await startBackend(async (connection) => {
     await readRequestHead(connection);

@@ -298,7 +298,7 @@ export class Http2Stream implements ClientStream {
   }
 
   reset(error: ProxyError): void {
-    this.#end(error.source === "client" ? ERROR.cancel : ERROR.internalError);
+    this.#end(resetCode(error, this.request));
   }
 
   #begin(answer: AnswerFacts, ended: boolean): void {
@@ -444,6 +444,15 @@ export class Http2Stream implements ClientStream {
     });
     return clock;
   }
+}
+
+/**
+ * What a stream is reset with. To a client of gRPC whose answer has begun it is all that tells it of a
+ * limit ("HTTP2 Transport Mapping" of gRPC: ENHANCE_YOUR_CALM is RESOURCE_EXHAUSTED).
+ */
+function resetCode({ code, source }: ProxyError, request: IncomingRequest): number {
+  if (code === "body_too_large" && isGrpc(request)) return ERROR.enhanceYourCalm;
+  return source === "client" ? ERROR.cancel : ERROR.internalError;
 }
 
 /** What a client of gRPC is told of a body: fields are not sent as it takes them. */

@@ -7,11 +7,13 @@
 import { parseArgs } from "node:util";
 import { asProxyError, messageOf } from "../lib/core/errors.ts";
 import {
+  checkedRequest,
   DEVELOPMENT_HOSTS,
   type DevelopmentFiles,
   type DevelopmentRequest,
   ensureCertificate,
 } from "../lib/certificates/development_certificate.ts";
+import type { KeyKind } from "../lib/certificates/certificate_authority.ts";
 
 const FOLDER = "certs";
 
@@ -51,24 +53,26 @@ interface Flags {
   readonly help: boolean;
   readonly hosts: readonly string[];
   readonly clients: readonly string[];
-  readonly rsa: boolean;
-  readonly days: number | undefined;
+  readonly common: { readonly keyKind: KeyKind; readonly days?: number };
 }
 
-async function makeCertificates({ hosts: further, clients, rsa, days }: Flags): Promise<string> {
-  const hosts = [...new Set([...DEVELOPMENT_HOSTS, ...further])];
-  const common = {
-    keyKind: rsa ? "rsa" : "ecdsa",
-    ...(days === undefined ? {} : { days }),
-  } as const;
-  const server: DevelopmentRequest = { ...common, kind: "server", hosts };
-  const files = await ensureCertificate(FOLDER, server);
+async function makeCertificates(flags: Flags): Promise<string> {
+  const { hosts, clients } = flags;
+  const files = await ensureCertificate(FOLDER, serverRequest(flags));
   const lines = [`${madeOrKept(files)} for ${hosts.join(", ")}`];
   for (const name of clients) {
-    const client = await ensureCertificate(FOLDER, { ...common, kind: "client", name });
+    const client = await ensureCertificate(FOLDER, clientRequest(flags, name));
     lines.push(`${madeOrKept(client)} for the client ${name}`);
   }
   return [...lines, trust(files.ca)].join("\n");
+}
+
+function serverRequest({ common, hosts }: Flags): DevelopmentRequest {
+  return { ...common, kind: "server", hosts };
+}
+
+function clientRequest({ common }: Flags, name: string): DevelopmentRequest {
+  return { ...common, kind: "client", name };
 }
 
 function madeOrKept({ cert, key, created }: DevelopmentFiles): string {
@@ -107,17 +111,27 @@ function parseFlags(args: string[]): Flags | string {
         help: { type: "boolean", short: "h" },
       },
     });
-    return {
+    const flags: Flags = {
       help: values.help ?? false,
-      hosts: values.host ?? [],
+      hosts: [...new Set([...DEVELOPMENT_HOSTS, ...values.host ?? []])],
       clients: values.client ?? [],
-      rsa: values.rsa ?? false,
-      days: values.days === undefined ? undefined : Number(values.days),
+      common: {
+        keyKind: values.rsa === true ? "rsa" : "ecdsa",
+        ...(values.days === undefined ? {} : { days: daysOf(values.days) }),
+      },
     };
+    checkedRequest(serverRequest(flags));
+    for (const name of flags.clients) checkedRequest(clientRequest(flags, name));
+    return flags;
   } catch (error) {
     // Its first line says what is wrong, the others how a dash would be escaped.
     return messageOf(error).split("\n", 1).join("").replace(/\.$/, "");
   }
+}
+
+function daysOf(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new Error(`"${text}" is no number of days`);
 }
 
 function print(to: typeof Deno.stdout, text: string): void {

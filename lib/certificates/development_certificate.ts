@@ -66,7 +66,7 @@ export async function ensureCertificate(
   folder: string,
   request: DevelopmentRequest,
 ): Promise<DevelopmentFiles> {
-  const wanted = checkRequest(request);
+  const wanted = checkedRequest(request);
   const files = filesIn(folder, wanted);
   const { ca, cert, key } = files;
   try {
@@ -205,7 +205,12 @@ function lifetimeOf({ days = LEAF_DAYS }: DevelopmentRequest): number {
   return days * DAY;
 }
 
-function checkRequest(request: DevelopmentRequest): DevelopmentRequest {
+/**
+ * A request for what can be made, its hosts as they are compared.
+ *
+ * @throws {ProxyError} `bad_config` where a host or name is none, or it cannot be for so many days
+ */
+export function checkedRequest(request: DevelopmentRequest): DevelopmentRequest {
   const { days = LEAF_DAYS } = request;
   if (!Number.isInteger(days) || days < 1 || days > AUTHORITY_DAYS) {
     throw new ProxyError("bad_config", `${days} is no number of days; 1 to ${AUTHORITY_DAYS} are`);

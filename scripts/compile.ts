@@ -63,8 +63,7 @@ interface BuildFlags {
 }
 
 async function build({ config, systemd, targets, output }: BuildFlags): Promise<void> {
-  const folder = `${output}/build`;
-  await Deno.mkdir(folder, { recursive: true });
+  const folder = await makeFolder(output);
   const bundle = await bundleProgram(folder, { ...await sourceFacts(), config });
   print(Deno.stdout, `${bundle}: the program in one file`);
   for (const target of targets) {
@@ -72,6 +71,18 @@ async function build({ config, systemd, targets, output }: BuildFlags): Promise<
     const name = `${output}/tls-proxy${target === undefined ? "" : `-${target}`}`;
     await compile(bundle, { flags, name, target });
     print(Deno.stdout, `${name}: ${flags.join(" ")}`);
+  }
+}
+
+/** Where what an executable is made of lies. */
+async function makeFolder(output: string): Promise<string> {
+  const folder = `${output}/build`;
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+    return folder;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    throw new WrongFlags(`--output ${output}: the task may write to dist and below it alone`);
   }
 }
 

@@ -155,18 +155,24 @@ Deno.test("compile refuses wrong flags in one line", async () => {
     [["--taget", "a"], /^compile: Unknown option '--taget'; see deno task compile --help\n$/],
     [["--target", "a"], /^compile: There is no target a; there are x86_64-unknown-linux-gnu, /],
     [["--systemd"], /^compile: --systemd goes with --config\n$/],
+    [
+      ["--output", "/a/b"],
+      /^compile: --output \/a\/b: the task may write to dist and below it alone\n$/,
+    ],
   ] as const;
   for (const [args, line] of CASES) {
-    const { code, stdout, stderr } = await compile(args);
+    const { code, stdout, stderr } = await compile(args, {}, "dist");
     assert.deepEqual([code, stdout], [2, ""]);
     assert.match(stderr, line);
   }
 });
 
 /** Runs the task's script with the task's permissions, but for where it writes to. */
-async function compile(args: readonly string[], env: Record<string, string> = {}) {
-  const at = args.indexOf("--output");
-  const folder = at < 0 ? "dist" : args[at + 1];
+async function compile(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  folder = args[args.indexOf("--output") + 1],
+) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "-q", "--no-prompt", "--no-remote", "--allow-read", "--ignore-env"],

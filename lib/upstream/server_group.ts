@@ -14,6 +14,8 @@ export interface ServerGroupOptions {
   /** Milliseconds between two looks. */
   readonly interval: number;
   readonly newServer: (endpoint: TcpEndpoint) => Server;
+  /** Told of servers whose addresses are not the name's any more. */
+  readonly onRemoved: (servers: readonly Server[]) => void;
   /** By what it is looked up: where that is the same, the same is found. */
   readonly source: string;
   /** What was found last, by another in whose place this one comes. */
@@ -114,7 +116,7 @@ export class ServerGroup {
   }
 
   #replace(addresses: readonly string[]): void {
-    const { backend, name, newServer, observe } = this.#options;
+    const { backend, name, newServer, onRemoved, observe } = this.#options;
     const before = this.#servers;
     this.#addresses = addresses;
     const now = new Map<string, Server>();
@@ -133,6 +135,7 @@ export class ServerGroup {
     this.#list = [...now.values()];
     for (const server of added) server.start();
     for (const server of removed) server.remove();
+    onRemoved(removed);
     observe({
       kind: "servers_resolved",
       backend,

@@ -36,6 +36,7 @@ Deno.test("ServerGroup has a bounded number of servers, the same for all who loo
       return new Promise(() => {});
     },
     newServer: serverAt,
+    onRemoved: () => {},
     observe: (event) => void told.push(event),
   });
   await group.start();

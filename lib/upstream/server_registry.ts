@@ -83,6 +83,8 @@ export class ServerRegistry {
   readonly #options: RegistryOptions;
   #kept = new Map<string, Kept>();
   #rooms = new Map<string, WaitingRoom>();
+  /** Of servers that there are no more and at which something runs yet, by backend and name. */
+  readonly #leaving = new Map<string, Pick<Server, "backend" | "places">>();
   /** Those that the configuration has drain. */
   #draining: ReadonlySet<Kept> = new Set();
   /** Drained ones by backend and name: neither a reload nor a name's new look brings them back. */
@@ -116,7 +118,8 @@ export class ServerRegistry {
     };
     // who leaves a server of before lets nobody into the room that has taken the place of its own
     const replaced = (backend: string) =>
-      [...before.values()].flatMap(serversOf).some((server) => server.backend === backend);
+      [...[...before.values()].flatMap(serversOf), ...this.#leaving.values()]
+        .some((server) => server.backend === backend);
     const room = ({ backend, queue }: RoomKey) => {
       const id = JSON.stringify([backend, queue]);
       const { deadlines, counters, checked } = this.#options;
@@ -133,10 +136,11 @@ export class ServerRegistry {
       const { deadlines, observe, counters, checked } = this.#options;
       const name = formatServerAddress(endpoint);
       // what runs at a server whose settings were others takes places at this one, and so does what
-      // another name has sent to the address
+      // another name has sent to the address, or what was sent before it was taken away and came back
       const same = { backend, server: name };
-      const load = (this.#named(same)[0] ?? namedIn(staged, same)[0])?.places ??
-        counters.count(`server ${backend} ${name}`);
+      const other = this.#named(same)[0] ?? namedIn(staged, same)[0] ??
+        this.#leaving.get(drainKey(backend, name));
+      const load = other?.places ?? counters.count(`server ${backend} ${name}`);
       const server = new Server({
         ...{ backend, endpoint, host, settings, deadlines, observe, load, checked },
         room: room(key),
@@ -159,6 +163,7 @@ export class ServerRegistry {
             newServer: (endpoint) => server({ ...key, endpoint, host: key.name.host }),
             // a name that cannot be looked up just now has servers nevertheless
             ...{ source, known: groupOf(before, source)?.addresses ?? [] },
+            onRemoved: (servers) => this.#leave(servers),
             observe: this.#options.observe,
           });
         }),
@@ -175,7 +180,11 @@ export class ServerRegistry {
           const drained = this.#isDrained(server);
           if (server.drained !== drained) server.drained = drained;
         }
-        for (const [id, kept] of before) if (!staged.has(id)) kept.close();
+        for (const [id, kept] of before) {
+          if (staged.has(id)) continue;
+          kept.close();
+          this.#leave(serversOf(kept));
+        }
         for (const [id, kept] of staged) if (!before.has(id)) kept.start();
         forget();
       },
@@ -224,6 +233,16 @@ export class ServerRegistry {
   /** A request somewhere else failed, and it was the server's doing. */
   fail(name: ServerName, error: ProxyError): void {
     for (const server of this.#named(name)) server.fail(error, () => false);
+  }
+
+  /** Keeps in mind what runs yet at servers that have gone. */
+  #leave(servers: readonly Server[]): void {
+    for (const [key, { places }] of this.#leaving) {
+      if (places.value === 0) this.#leaving.delete(key);
+    }
+    for (const { backend, name, places } of servers) {
+      if (places.value > 0) this.#leaving.set(drainKey(backend, name), { backend, places });
+    }
   }
 
   #isDrained({ backend, name }: Server): boolean {

@@ -108,6 +108,25 @@ Deno.test("ServerRegistry counts what a server has on over a change of its setti
   registry.close();
 });
 
+Deno.test("ServerRegistry counts what a server has on while it is gone and comes back", async () => {
+  const { registry } = newRegistry();
+  const first = registry.stage();
+  const server = first.server(KEY);
+  first.commit();
+  assert.ok(server.enter(1));
+  registry.stage().commit();
+  const next = registry.stage();
+  const [room, follower] = [next.room(KEY), next.server(KEY)];
+  next.commit();
+  assert.notEqual(follower, server);
+  assert.equal(follower.enter(1), false);
+  const waits = room.wait(() => follower.enter(1) ? "in" : undefined);
+  server.leave();
+  assert.equal(await waits, "in");
+  assert.equal(follower.load, 1);
+  registry.close();
+});
+
 Deno.test("ServerRegistry tells which servers the configuration has drain", SANITIZED, () => {
   const { registry } = newRegistry();
   const kept = new Set<unknown>();

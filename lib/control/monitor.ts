@@ -1,6 +1,7 @@
 import { normalize } from "node:path/posix";
 import manifest from "../../deno.json" with { type: "json" };
 import type { AcmeStatus } from "../acme/manager.ts";
+import type { Config } from "../config/config.ts";
 import { formatAddress } from "../core/address.ts";
 import type { Observer, ProxyEvent } from "../core/event.ts";
 import { LoopDelay } from "../metrics/loop_delay.ts";
@@ -14,7 +15,7 @@ import {
 import { RecentWarnings } from "../log/recent.ts";
 import type { ReloadStatus, Status } from "../metrics/status.ts";
 import { sumTotals, type Totals } from "../metrics/totals.ts";
-import { Traffic } from "../metrics/traffic.ts";
+import { type KnownNames, Traffic } from "../metrics/traffic.ts";
 import { routeName } from "../proxy/router.ts";
 import { daysUntilExpiry, warningDays } from "../certificates/certificate.ts";
 import { isOut, type ServerView } from "../upstream/server_registry.ts";
@@ -86,10 +87,7 @@ export class Monitor implements Disposable {
 
   /** Labels of what a reload has taken away are forgotten. */
   onReload({ config }: LoadedConfig): void {
-    this.#traffic.keepOnly({
-      routes: new Set(config.routes.map(routeName)),
-      backends: new Set(config.backends.keys()),
-    });
+    this.#traffic.keepOnly(namesOf(config));
   }
 
   status(watched: Watched): Status {
@@ -227,6 +225,11 @@ export class Monitor implements Disposable {
   get lastReload(): ReloadStatus | undefined {
     return this.#reload;
   }
+}
+
+/** The names that metrics have of a configuration. */
+export function namesOf({ routes, backends }: Config): KnownNames {
+  return { routes: new Set(routes.map(routeName)), backends: new Set(backends.keys()) };
 }
 
 /** How late the timers of a thread are. */

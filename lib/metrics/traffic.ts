@@ -27,6 +27,12 @@ interface RouteCounts {
   fresh: number;
 }
 
+/** What a configuration has names for, of those that metrics have labels for. */
+export interface KnownNames {
+  readonly routes: ReadonlySet<string>;
+  readonly backends: ReadonlySet<string>;
+}
+
 /**
  * Counts all that happens, for metrics and dashboard: a handful of additions an event.
  *
@@ -93,7 +99,7 @@ export class Traffic {
   };
 
   /** Forgets what a reload has taken away, so that labels do not pile up. */
-  keepOnly({ routes, backends }: { routes: ReadonlySet<string>; backends: ReadonlySet<string> }) {
+  keepOnly({ routes, backends }: KnownNames): void {
     for (const [route, byBackend] of this.#routes) {
       for (const backend of byBackend.keys()) {
         if (backend !== NONE && !backends.has(backend)) byBackend.delete(backend);
@@ -298,6 +304,20 @@ export class Traffic {
     // the last is the one that failed last: servers behind names come and go
     putLast(this.#serverFailures, [key, codes], MAX_SERVERS);
   }
+}
+
+/** The same of metrics as they were told: those of other names are left out. */
+export function keptFamilies(
+  families: readonly MetricFamily[],
+  { routes, backends }: KnownNames,
+): readonly MetricFamily[] {
+  const isKept = (names: ReadonlySet<string>, name = NONE) => name === NONE || names.has(name);
+  return families.map((family) => ({
+    ...family,
+    samples: family.samples.filter(({ labels }) =>
+      isKept(routes, labels["route"]) && isKept(backends, labels["backend"])
+    ),
+  }));
 }
 
 /** The label where there is nothing to name. */

@@ -1,6 +1,6 @@
 import type { App, PreparedConfig } from "../app.ts";
 import type { RunningListener } from "../control/listener_set.ts";
-import type { Counted } from "../control/monitor.ts";
+import { type Counted, namesOf } from "../control/monitor.ts";
 import { DeafListeners } from "../control/deaf_listeners.ts";
 import { planReload } from "../control/reload_plan.ts";
 import { type LoadedConfig, policyOf } from "../control/snapshot.ts";
@@ -313,6 +313,7 @@ export class Fleet implements App {
     );
     const done = committed.find((result) => result.status === "fulfilled");
     if (done !== undefined) this.#listeners = done.value;
+    this.#reports.keepOnly(namesOf(next.config));
     for (const worker of this.#workers) {
       if (workers.includes(worker)) this.#tellServers(worker);
       else await this.#update(worker, next);

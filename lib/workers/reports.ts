@@ -1,5 +1,6 @@
 import { sumFamilies } from "../metrics/metric_family.ts";
 import { startTally } from "../metrics/tally.ts";
+import { keptFamilies, type KnownNames } from "../metrics/traffic.ts";
 import { sumTotals } from "../metrics/totals.ts";
 import type { ServerView } from "../upstream/server_registry.ts";
 import type { WorkerReport } from "./messages.ts";
@@ -9,6 +10,8 @@ export class Reports {
   readonly #latest = new Map<number, WorkerReport>();
   /** Of all workers that have died, as each told last. */
   #lost: WorkerReport | undefined;
+  /** What the configuration in force has; undefined where none has taken the place of another. */
+  #known: KnownNames | undefined;
 
   /** Each worker's, and what is left of the dead. */
   get all(): readonly WorkerReport[] {
@@ -31,7 +34,18 @@ export class Reports {
   lose(worker: number): void {
     const report = this.#latest.get(worker);
     this.#latest.delete(worker);
-    if (report !== undefined) this.#lost = addLost(this.#lost, report);
+    if (report !== undefined) this.#lost = this.#kept(addLost(this.#lost, report));
+  }
+
+  /** Forgets of the dead what a reload has taken away, as those that run do. */
+  keepOnly(known: KnownNames): void {
+    this.#known = known;
+    if (this.#lost !== undefined) this.#lost = this.#kept(this.#lost);
+  }
+
+  #kept(report: WorkerReport): WorkerReport {
+    if (this.#known === undefined) return report;
+    return { ...report, metrics: keptFamilies(report.metrics, this.#known) };
   }
 
   get #ofRunning(): readonly WorkerReport[] {

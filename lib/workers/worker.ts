@@ -1,6 +1,6 @@
 import type { PendingChallenges } from "../acme/challenges.ts";
 import { type OneThreadApp, type PreparedConfig, startApp } from "../app.ts";
-import { loopDelayFamily, memoryFamily } from "../control/monitor.ts";
+import { loopDelayFamily, memoryFamily, namesOf } from "../control/monitor.ts";
 import type { LoadedConfig } from "../control/snapshot.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { ProxyEvent } from "../core/event.ts";
@@ -13,7 +13,6 @@ import { openTelemetry } from "../metrics/telemetry.ts";
 import { painter } from "../log/terminal_format.ts";
 import { levelOf } from "../log/text_format.ts";
 import { Traffic } from "../metrics/traffic.ts";
-import { routeName } from "../proxy/router.ts";
 import { openSslUnavailable } from "../tls/openssl/library.ts";
 import type { TicketKeySets } from "../tls/openssl/ticket_keys.ts";
 import { keepPortsBy } from "../ports/port_keeper.ts";
@@ -131,11 +130,7 @@ class DataPlane implements WorkerProcedures {
       const log = await this.#log?.prepare(prepared.loaded.config.log);
       log?.commit();
       await prepared.config.commit();
-      const { routes, backends } = prepared.loaded.config;
-      this.#traffic.keepOnly({
-        routes: new Set(routes.map(routeName)),
-        backends: new Set(backends.keys()),
-      });
+      this.#traffic.keepOnly(namesOf(prepared.loaded.config));
     }
     return this.#serving.listeners;
   }

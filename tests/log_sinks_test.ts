@@ -87,6 +87,30 @@ ${more}
   assert.equal((await ask(proxy.port, { sni: undefined })).status, 200);
 });
 
+Deno.test("a reload that is refused leaves no log file behind", async () => {
+  await using taken = await startNamed("taken");
+  const yaml = (listen: string, more: string) => `
+listeners: [{ listen: "${listen}", tls: false }]
+routes: [{ respond: { status: 204 } }]
+${more}
+`;
+  const port = await unusedPort();
+  await using config = await ConfigFile.create(
+    yaml(`127.0.0.1:${port}`, "log: { file: old.log }"),
+  );
+  const granted = [
+    ...await printedFlags(config.path),
+    ...[`--allow-write=${config.folder}/new.log`, `--allow-net=${taken.address}`],
+  ];
+  await using proxy = await startConfigured(config, { granted });
+  const files = () => [...Deno.readDirSync(config.folder)].map(({ name }) => name);
+  assert.ok(files().includes("old.log"));
+  await config.write(yaml(taken.address, "log: { file: new.log }"));
+  assert.match(await proxy.reload(), /^tls-proxy: not reloaded/);
+  assert.match(proxy.says.text, /Cannot listen on /);
+  assert.ok(!files().includes("new.log"), files().join());
+});
+
 async function logging(file: string) {
   const { ec } = await testCertificates();
   return `

@@ -159,7 +159,7 @@ class EventLog implements Log {
         this.#apply(options);
         if (output !== undefined) this.#replace(output);
       },
-      drop: () => output?.close(),
+      drop: () => output?.discard(),
     };
   }
 

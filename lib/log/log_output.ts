@@ -7,6 +7,8 @@ import { type ByteOutput, LF, writeAll, WriteFailed } from "./write_all.ts";
 /** Where log lines go, until it is closed. */
 export interface LogOutput extends ByteOutput {
   close(): void;
+  /** The same for one that nothing was written to: a file that was made for it goes, too. */
+  discard(): void | Promise<void>;
 }
 
 /** Milliseconds for which an output that is closed waits for what is being written to it. */
@@ -38,6 +40,7 @@ export function inTurn(output: LogOutput): LogOutput {
       return done;
     },
     close: () => void within(last, CLOSE_MS, () => {}).then(() => output.close()),
+    discard: () => output.discard(),
   };
 }
 
@@ -45,7 +48,7 @@ const LINE_END = new Uint8Array([LF]);
 
 /** Standard output; it is not ours to close. */
 export function standardOutput(output: ByteOutput = Deno.stdout): LogOutput {
-  return { write: (bytes) => output.write(bytes), close: () => {} };
+  return { write: (bytes) => output.write(bytes), close: () => {}, discard: () => {} };
 }
 
 /**
@@ -55,14 +58,29 @@ export function standardOutput(output: ByteOutput = Deno.stdout): LogOutput {
  * @throws {ProxyError} `bad_config` where it cannot be opened
  */
 export async function fileOutput(path: string): Promise<LogOutput> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
   try {
-    // what it thinks is no path it throws itself
-    open(path, OPEN_FLAGS, 0o640, (error, fd) => error === null ? resolve(fd) : reject(error));
-    return new FileOutput(await promise);
+    return await madeFile(path) ?? new FileOutput(await openFile(path, OPEN_FLAGS));
   } catch (error) {
     throw new ProxyError("bad_config", `Cannot open the log file ${path}: ${whyNot(path, error)}`);
   }
+}
+
+/** @returns undefined where there is something of this name */
+async function madeFile(path: string): Promise<FileOutput | undefined> {
+  try {
+    return new FileOutput(await openFile(path, OPEN_FLAGS | constants.O_EXCL), path);
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return undefined;
+    throw error;
+  }
+}
+
+/** @returns its descriptor */
+function openFile(path: string, flags: number): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  // what it thinks is no path it throws itself
+  open(path, flags, 0o640, (error, fd) => error === null ? resolve(fd) : reject(error));
+  return promise;
 }
 
 /**
@@ -75,10 +93,13 @@ const OPEN_FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT |
 
 class FileOutput implements LogOutput {
   readonly #fd: number;
+  readonly #made: string | undefined;
   #closed = false;
 
-  constructor(fd: number) {
+  /** @param made its path, where it was not there before */
+  constructor(fd: number, made?: string) {
     this.#fd = fd;
+    this.#made = made;
   }
 
   write(bytes: Uint8Array): Promise<number> {
@@ -96,6 +117,11 @@ class FileOutput implements LogOutput {
     this.#closed = true;
     close(this.#fd, () => {});
   }
+
+  async discard(): Promise<void> {
+    this.close();
+    if (this.#made !== undefined) await Deno.remove(this.#made).catch(() => {});
+  }
 }
 
 function whyNot(path: string, error: unknown): string {
@@ -107,10 +133,14 @@ function whyNot(path: string, error: unknown): string {
     }
     return `this process was started without the permission --allow-write=${path}`;
   }
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const code = codeOf(error);
   if (code === "ENXIO") return "it is a named pipe that nobody reads, or a socket";
   // which of the two cannot be asked: in production only the right to write to it is there, and who
   // has no more is made no file by the runtime behind a link
   if (code === "ENOENT") return "its folder does not exist, or it is a link to what does not exist";
   return fileTrouble(error);
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }

@@ -13,6 +13,7 @@ Deno.test("inTurn() begins a new line behind one that could not be written to it
       return Promise.resolve(taken.length);
     },
     close: () => {},
+    discard: () => {},
   });
   const write = (lines: string) => output.write(new TextEncoder().encode(lines));
   await write("one\n");

@@ -134,6 +134,12 @@ Deno.test("openLog() appends to a file, goes on in a new one when it was moved, 
   moved.commit();
   say("/5");
   await assert.rejects(log.prepare({ ...OPTIONS, file: `${folder}/no/c.log` }), /no\/c\.log: /);
+  await Deno.writeTextFile(`${folder}/kept.log`, "");
+  for (const name of ["kept.log", "made.log"]) {
+    await (await log.prepare({ ...OPTIONS, file: `${folder}/${name}` })).drop();
+  }
+  const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+  assert.deepEqual(names, ["a.log", "a.log.1", "b.log", "kept.log"], "what was there stays");
   say("/6");
   await log.close();
   const targets = async (path: string) =>
@@ -251,6 +257,7 @@ function memory() {
       return Promise.resolve(bytes.length);
     },
     close() {},
+    discard() {},
     lines: () => text.split("\n").slice(0, -1),
   };
 }
@@ -259,5 +266,10 @@ function memory() {
 function full() {
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   const error = Object.assign(new Error("write failed"), { code: "ENOSPC" });
-  return { write: () => Promise.reject(error), close: () => resolve(), closed };
+  return {
+    write: () => Promise.reject(error),
+    close: () => resolve(),
+    discard: () => resolve(),
+    closed,
+  };
 }

@@ -257,5 +257,6 @@ function outputOf(control: Channel<ControlProcedures>): LogOutput {
       return bytes.length;
     },
     close: () => {},
+    discard: () => {},
   };
 }

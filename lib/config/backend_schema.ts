@@ -1,7 +1,7 @@
-import { isIP } from "node:net";
 import * as z from "zod";
 import { parseAddress } from "../core/address.ts";
 import { parseServerAddress } from "../core/endpoint.ts";
+import { ipVersion } from "../core/ip.ts";
 import { TOKEN } from "../http/grammar.ts";
 import { camelKeys } from "./camel_keys.ts";
 import {
@@ -147,7 +147,9 @@ const ejection = camelKeys(z.strictObject({
 
 const nameServer = text("IP address and port of a name server", "127.0.0.1:8600", (value) => {
   const parsed = parseAddress(value);
-  if (isIP(parsed.host) === 0) throw new Error(`"${value}" is not the IP address of a name server`);
+  if (ipVersion(parsed.host) === 0) {
+    throw new Error(`"${value}" is not the IP address of a name server`);
+  }
   if (parsed.port === 0) throw new Error(`"${value}": a name server needs a port`);
   return parsed;
 });

@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { ProxyError } from "./errors.ts";
 import { normalizeHostName } from "./host_name.ts";
-import { ipBytes, ipText } from "./ip.ts";
+import { ipBytes, ipText, withoutZone } from "./ip.ts";
 
 /** A TCP address; an IPv6 host is kept without brackets. */
 export interface Address {
@@ -59,13 +59,13 @@ function canonicalHost(host: string): string {
  * @throws {ProxyError} `bad_config`, saying what is wrong with it
  */
 export function parseAddress(text: string): Address {
-  const match = /^(?:\[([0-9a-fA-F:.]+(?:%[^\s[\]]+)?)\]|([^:\[\]\s/]*)):(\d{1,5})$/.exec(text);
+  const match = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.:-]+)?)\]|([^:\[\]\s/]*)):(\d{1,5})$/.exec(text);
   if (match === null) throw notAnAddress(text, "it is not host:port");
   const port = Number(match[3]);
   if (port > 65535) throw notAnAddress(text, "a port is at most 65535");
   const [, v6, name = ""] = match;
   if (v6 !== undefined) {
-    if (!isIPv6(v6)) throw notAnAddress(text, `"${v6}" is not an IPv6 address`);
+    if (!isIPv6(withoutZone(v6))) throw notAnAddress(text, `"${v6}" is not an IPv6 address`);
     return { host: v6, port };
   }
   if (name === "") return { host: "0.0.0.0", port };

@@ -11,6 +11,7 @@ const ADDRESSES: readonly [text: string, host: string, port: number][] = [
   ["[::ffff:127.0.0.1]:1", "::ffff:127.0.0.1", 1],
   ["[fe80::1%2]:1", "fe80::1%2", 1],
   ["[fe80::1%eth0]:1", "fe80::1%eth0", 1],
+  ["[fe80::1%eth_0]:1", "fe80::1%eth_0", 1],
 ];
 
 for (const [text, host, port] of ADDRESSES) {

@@ -38,6 +38,11 @@ export function mapped(bytes: Uint8Array): Uint8Array {
 
 const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
+/** 4 or 6 for an IP address, with a zone or without; 0 for whatever else. */
+export function ipVersion(text: string): number {
+  return isIP(withoutZone(text));
+}
+
 /** `fe80::1%eth0` without what only this machine understands. */
 export function withoutZone(address: string): string {
   const zone = address.indexOf("%");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { ipBytes, ipText, networkEnds, unmapped, withoutZone } from "./ip.ts";
+import { ipBytes, ipText, ipVersion, networkEnds, unmapped, withoutZone } from "./ip.ts";
 
 const FORMS: readonly (readonly [text: string, canonical: string | undefined])[] = [
   ["1.2.3.4", "1.2.3.4"],
@@ -64,6 +64,14 @@ Deno.test("networkEnds() gives the first and the last address", () => {
   for (const text of ["", "10.0.0.0/33", "::/129", "10.0.0.0/", "a/8", "1.2.3.4/8/8", "::1%a/8"]) {
     assert.equal(networkEnds(text), undefined, text);
   }
+});
+
+Deno.test("ipVersion() takes an address with the zone of any interface", () => {
+  const CASES = [["10.0.0.1", 4], ["::1", 6], ["fe80::1%eth_0", 6], ["a%eth0", 0], [
+    "",
+    0,
+  ]] as const;
+  for (const [text, version] of CASES) assert.equal(ipVersion(text), version, text);
 });
 
 Deno.test("withoutZone() leaves the address alone", () => {

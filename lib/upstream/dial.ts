@@ -1,10 +1,10 @@
 import { lookup } from "node:dns/promises";
-import { isIP } from "node:net";
 import type { Address } from "../core/address.ts";
 import { closeQuietly } from "../io/close_quietly.ts";
 import type { Connection } from "../io/connection.ts";
 import { type Endpoint, formatServerAddress } from "../core/endpoint.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
+import { ipVersion } from "../core/ip.ts";
 import { isShortage } from "../io/shortage.ts";
 import { inTurn } from "../io/turns.ts";
 import {
@@ -145,7 +145,7 @@ async function connect(server: Endpoint, signal: AbortSignal): Promise<RawSocket
     return await connectUnix(server.path, signal);
   }
   const { host: hostname, port } = server;
-  const socket = isIP(hostname) === 0
+  const socket = ipVersion(hostname) === 0
     ? await connectByName({ hostname, port, signal })
     : await Deno.connect({ hostname, port, signal });
   socket.setNoDelay(true);

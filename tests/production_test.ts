@@ -115,6 +115,26 @@ Deno.test("proxy:prod runs from behind a link, as to the release that is in use"
   assert.equal((await within(script.child.status, "the proxy's end", PROGRAM_MS)).code, 0);
 });
 
+Deno.test("the printed permissions are enough from behind a link, too", async () => {
+  for (const workers of [1, 2]) {
+    await using config = await ConfigFile.create(`
+listeners: [{ listen: "127.0.0.1:${await unusedPort()}", tls: false }]
+routes: [{ respond: { status: 204 } }]
+workers: ${workers}`);
+    await Deno.symlink(ROOT, `${config.folder}/current`);
+    const main = `${config.folder}/current/main.ts`;
+    const of = ["--config", config.path];
+    const ask = ["run", "-q", "--no-prompt", "--ignore-env", "--allow-read", main, "permissions"];
+    const flags = (await outputOf(Deno.execPath(), ...ask, ...of)).trim().split(" ");
+    const run = ["run", "-q", "--cached-only", "--frozen", ...flags, main, ...of];
+    const proxy = started(Deno.execPath(), run);
+    await using cleanUp = new AsyncDisposableStack();
+    cleanUp.defer(() => proxy.end());
+    await proxy.says.first(/^tls-proxy: listening on /, PROGRAM_MS);
+    assert.deepEqual(proxy.says.matching(/permission/), []);
+  }
+});
+
 Deno.test("proxy:prod says how it is used", async () => {
   const task = startTask(["--help"]);
   const { code } = await within(task.child.status, "the task's end", PROGRAM_MS);

@@ -16,7 +16,7 @@ import { answersAlpn, engineOf, type Machine } from "./snapshot.ts";
 
 /** What the process needs for a configuration file, see `grantsFor`. */
 export function neededGrants(config: Config, where: ProgramPlace): Grants {
-  return grantsFor(config, surroundingsOf(config, where));
+  return grantsFor(config, { ...surroundingsOf(config, where), linked: filesBehindLink() });
 }
 
 /** What the grants depend on, beside this process. */
@@ -104,10 +104,35 @@ function librariesFor(config: Config, platform: Platform | undefined): Libraries
 function programFiles(): readonly string[] {
   // an executable may read what is embedded in it
   if (Deno.build.standalone) return [];
-  const main = decodeURIComponent(new URL(Deno.mainModule).pathname);
+  return filesOf(mainPath());
+}
+
+/** The same by their real paths, where the program is run from behind a link. */
+function filesBehindLink(): readonly string[] {
+  if (Deno.build.standalone) return [];
+  const main = mainPath();
+  const real = realPath(main);
+  return real === main ? [] : filesOf(real);
+}
+
+function mainPath(): string {
+  return decodeURIComponent(new URL(Deno.mainModule).pathname);
+}
+
+function filesOf(main: string): readonly string[] {
   if (!main.endsWith("/main.ts")) return [main];
   const folder = main.slice(0, -"/main.ts".length);
   return [main, `${folder}/lib`, `${folder}/deno.json`];
+}
+
+/** The path as it is where this process may not look. */
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return path;
+    throw error;
+  }
 }
 
 const holds: Holds = (permission) => Deno.permissions.querySync(permission).state === "granted";

@@ -37,6 +37,8 @@ export interface Surroundings {
   readonly libraries: Libraries;
   /** The program's own files, which a worker reads anew; none for one that holds them in itself. */
   readonly program: readonly string[];
+  /** The same behind a link that they are run from: some of them the runtime reads by their real path. */
+  readonly linked?: readonly string[];
   /** Where the process tells a service manager how it is; undefined where there is none. */
   readonly notify: NotifySockets | undefined;
 }
@@ -107,7 +109,7 @@ interface Part {
 }
 
 function partsOf(config: Config, surroundings: Surroundings): readonly Part[] {
-  const { configFile, cwd, notify, program } = surroundings;
+  const { configFile, cwd, notify, program, linked = [] } = surroundings;
   const { listeners, admin, backends, cluster, acme, log } = config;
   const part = (key: KeyPath, grants: SomeGrants): Part => ({ key, grants });
   return [
@@ -123,6 +125,7 @@ function partsOf(config: Config, surroundings: Surroundings): readonly Part[] {
       ? []
       : [part(["admin", "token_file"], { read: [absolute(admin.tokenFile, cwd)] })]),
     ...(configFile === undefined ? [] : [part([], { read: [absolute(configFile, cwd)] })]),
+    part([], { read: linked }),
     ...threads(config).map((key) =>
       part(key, { read: program.map((path) => absolute(path, cwd)) })
     ),

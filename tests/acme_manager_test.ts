@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
+import acmeClient from "acme-client";
 import { Authority } from "../lib/acme/authority.ts";
 import {
   ChallengeBoard,
@@ -276,6 +277,34 @@ Deno.test("an account whose making was cut short is found by its key", async () 
   acme.make().manage(settings, [["two.example.test"]]);
   assert.equal((await told).kind, "obtained");
   assert.deepEqual(await store.account(settings.directory), account);
+});
+
+Deno.test("an address of mail that is another now is told with the next order", async () => {
+  await using at = await setUp();
+  const { settings, store } = at;
+  const { directory } = settings;
+  const manager = at.make();
+  const contacts: unknown[] = [];
+  for (const [i, email] of ["ops@example.com", "new@example.com", undefined].entries()) {
+    const told = at.next();
+    manager.manage({ ...settings, email }, [[`n${i}.example.test`]]);
+    assert.equal((await told).kind, "obtained");
+    const account = await store.account(directory);
+    assert.equal(account?.email, email);
+    const { key = "", url = "" } = account ?? {};
+    // by the library's own agent, which knows the CA by now
+    const client = new acmeClient.Client({
+      directoryUrl: directory,
+      accountKey: key,
+      accountUrl: url,
+    });
+    contacts.push((await client.updateAccount()).contact);
+  }
+  assert.deepEqual(contacts.map((contact) => contact ?? []), [
+    ["mailto:ops@example.com"],
+    ["mailto:new@example.com"],
+    [],
+  ]);
 });
 
 Deno.test("an account that the CA has forgotten is made anew, by its key", async () => {

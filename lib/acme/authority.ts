@@ -127,20 +127,22 @@ export class Authority {
   }
 
   /**
-   * The account, which the CA has by then.
+   * The account, which the CA has by then, with the address of mail that is configured.
    *
    * @throws {OrderError}
    */
   async register(): Promise<Account> {
-    if (this.#account.url !== undefined) return this.#account;
     const { email } = this.#options;
+    const { key, url, email: told } = this.#account;
+    if (url !== undefined && told === email) return this.#account;
     return await this.#told(async () => {
+      // of an account that the CA has it changes what is said here
       await this.#client.createAccount({
         termsOfServiceAgreed: true,
-        ...(email === undefined ? {} : { contact: [`mailto:${email}`] }),
+        ...(url === undefined && email === undefined ? {} : { contact: contactOf(email) }),
       });
-      this.#account = { key: this.#account.key, url: this.#client.getAccountUrl() };
-      return this.#account;
+      const account = { key, url: this.#client.getAccountUrl() };
+      return this.#account = email === undefined ? account : { ...account, email };
     });
   }
 
@@ -341,6 +343,10 @@ export class Authority {
       return undefined;
     }
   }
+}
+
+function contactOf(email: string | undefined): string[] {
+  return email === undefined ? [] : [`mailto:${email}`];
 }
 
 let library: Promise<typeof import("acme-client")> | undefined;

@@ -16,6 +16,8 @@ export interface Account {
   readonly key: string;
   /** The CA's name for it; undefined until it has given one. */
   readonly url: string | undefined;
+  /** The address of mail that the CA has been told last; undefined for none. */
+  readonly email?: string | undefined;
 }
 
 /** A certificate as a CA has given it. */

@@ -158,7 +158,11 @@ export function parseOrder(text: string): PlacedOrder | undefined {
 export function parseAccount(text: string): Account | undefined {
   const value = parseObject(text);
   if (typeof value?.key !== "string") return undefined;
-  return { key: value.key, url: typeof value.url === "string" ? value.url : undefined };
+  return {
+    key: value.key,
+    url: typeof value.url === "string" ? value.url : undefined,
+    ...(typeof value.email === "string" ? { email: value.email } : {}),
+  };
 }
 
 /** @returns undefined where it is none */

@@ -138,7 +138,8 @@ export const listener = z.strictObject({
     description: "Details of TLS; false for plain HTTP by the same routes",
   }),
   redirect: z.literal("https").optional().meta({
-    description: "Plain HTTP that answers 308 to the same URL with https; no TLS beside it",
+    description:
+      "Plain HTTP that answers 308 to the same URL with https, at its port 443; no TLS beside it",
   }),
   except: z.array(pathPrefix).min(1).optional().meta({
     description: "Beside redirect: paths that go by the routes instead",

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { hash } from "bcryptjs";
 import { startBackend, startHttp, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
@@ -302,6 +303,20 @@ routes: [{ backend: a }]`);
   proxy.signal("SIGHUP");
   await proxy.says.first(/^tls-proxy: reloaded \(SIGHUP\): nothing has changed$/);
   await serves(proxy.port);
+});
+
+Deno.test("the first password does not miss the folder that the process was started in", async () => {
+  await using config = await ConfigFile.createWithSecret(`
+listeners: [{ listen: "127.0.0.1:0", tls: false }]
+routes: [{ respond: { body: in }, basic_auth: { file: users } }]`);
+  await Deno.writeTextFile(`${config.folder}/users`, `u:${await hash("secret", 4)}\n`);
+  const granted = await printedFlags(config.path);
+  const cwd = await Deno.makeTempDir({ prefix: "tls-proxy-release-" });
+  await using proxy = await startProxy(["--config", config.path], { granted, cwd });
+  await Deno.remove(cwd);
+  const headers = { Authorization: `Basic ${btoa("u:secret")}` };
+  const answer = await fetch(`http://127.0.0.1:${proxy.port}/`, { headers });
+  assert.deepEqual([answer.status, await answer.text()], [200, "in"]);
 });
 
 Deno.test("a reload that has OpenSSL answer ALPN is refused where it may not call back", async () => {

@@ -125,6 +125,7 @@ async function serve(
   const rates = rateMemory({ told: cluster !== undefined });
   cluster?.shareRates(rates);
   const passwords = cleanUp.use(new PasswordThread(Deno.mainModule));
+  if (config.routes.some(({ basicAuth }) => basicAuth !== undefined)) await passwords.load();
   const workers = workersOf(config);
   if (workers > 1) {
     fleet = await startFleet(start.loaded, {

@@ -4,6 +4,8 @@ import { PASSWORD_THREAD } from "./thread_role.ts";
 
 /** What the thread for passwords does. */
 export interface PasswordProcedures {
+  /** Has all at hand that a check takes. */
+  load(nothing: undefined): Promise<void>;
   /** Whether a password is that of a bcrypt hash. */
   check(question: PasswordQuestion): Promise<boolean>;
 }
@@ -16,6 +18,9 @@ export interface PasswordQuestion {
 /** What the thread does, from its start on. */
 export function servePasswords(end: MessageEnd): void {
   const procedures: PasswordProcedures = {
+    async load() {
+      await import("bcryptjs");
+    },
     async check({ password, hash }) {
       const { compare } = await import("bcryptjs");
       return await compare(password, hash);
@@ -26,7 +31,7 @@ export function servePasswords(end: MessageEnd): void {
 
 /**
  * A thread in which passwords are checked, so that what each takes of a core holds up no request. It
- * is started for the first one.
+ * is started for the first one, where it was not before.
  */
 export class PasswordThread implements Disposable {
   readonly #program: string;
@@ -36,6 +41,16 @@ export class PasswordThread implements Disposable {
   /** @param program the URL of the program, which finds what it is for by the thread's name */
   constructor(program: string) {
     this.#program = program;
+  }
+
+  /**
+   * Starts it ahead of the first password: later the folder that the process was started in may be
+   * gone, without which the runtime starts none.
+   *
+   * @throws {ProxyError} `internal` where the thread has died
+   */
+  load(): Promise<void> {
+    return (this.#channel ?? this.#start()).call("load", undefined);
   }
 
   /** @throws {ProxyError} `internal` where the thread has died */

@@ -68,6 +68,9 @@ function unixPath(text: string): string {
   if (!path.startsWith("/")) {
     throw bad(`"${text}": the path of a socket begins with /, such as unix:/run/app.sock`);
   }
+  if (path.endsWith("/")) {
+    throw bad(`"${text}": this is a folder; name the socket in it, such as unix:/run/app.sock`);
+  }
   if (path.includes("\0") || new TextEncoder().encode(path).length > MAX_PATH_BYTES) {
     throw bad(`"${text}": the path of a socket has at most ${MAX_PATH_BYTES} bytes`);
   }

@@ -26,6 +26,7 @@ const NO_ADDRESSES: readonly [text: string, why: RegExp][] = [
   ["dns:a", /not an address/],
   ["unix:run/app.sock", /begins with \//],
   ["unix:", /begins with \//],
+  ["unix:/run/", /is a folder/],
   [`unix:/${"a".repeat(107)}`, /at most 107 bytes/],
   ["http://a:80/x", /leave out http:\/\/ and any path: a server is host:port$/],
   [

@@ -93,12 +93,14 @@ export async function startApp(
   const app = new RunningApp(loaded, { observe, ...options });
   // also where nothing needs it yet: a configuration that does may be loaded later
   openSslUnavailable();
-  await app.open();
+  await app.open(options.onListening);
   giveUpFfi();
   return app;
 }
 
 export interface AppOptions {
+  /** Called when it is about to listen: there may be clients from then on. */
+  readonly onListening?: () => void;
   /** Whether events are to tell the trace that a request belongs to. */
   readonly traced?: boolean;
   /** Where connections and loads are counted, together with other threads. */
@@ -233,10 +235,11 @@ class RunningApp implements OneThreadApp {
     return this.#loaded.config.timeouts.drain;
   }
 
-  async open(): Promise<void> {
+  async open(onListening = () => {}): Promise<void> {
     const { servers } = this.#staged;
     await servers.ready();
     servers.commit();
+    onListening();
     try {
       await this.#listeners.open();
     } catch (error) {

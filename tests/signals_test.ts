@@ -263,10 +263,42 @@ cluster: { redis: "${redis.address}" }
   await says.ended;
 });
 
+Deno.test("SIGTERM lets a client finish that has come before all workers listen", async () => {
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<void>();
+  await using backend = await startHttp(async () => {
+    asked.resolve();
+    await answer.promise;
+    return encodeAnswer("in time");
+  });
+  const port = await unusedPort();
+  await using config = await ConfigFile.create(`
+listeners: [{ listen: "127.0.0.1:${port}", tls: false }]
+backends: { app: { servers: ["${backend.address}"] } }
+routes: [{ backend: app }]
+workers: 2
+`);
+  const hold = `${config.folder}/hold`;
+  await Deno.writeTextFile(hold, "worker 1");
+  const { child, says } = startUnserved(config, "tests/support/mortal_proxy.ts");
+  const connect = () => connectTcp(port).catch(() => undefined);
+  using client = await eventually(connect, "the first worker to listen", PROGRAM_MS);
+  await client.write(encodeRequest("/"));
+  await within(asked.promise, "the request at the backend");
+  child.kill("SIGTERM");
+  await Deno.remove(hold);
+  await says.first(/^tls-proxy: SIGTERM: draining/);
+  answer.resolve();
+  assert.equal((await readAnswer(client)).status, 200);
+  assert.equal((await within(child.status, "the proxy's end")).code, 0);
+  await says.ended;
+});
+
 /** Starts a proxy that is not waited for, as it may never serve. */
-function startUnserved(config: ConfigFile) {
+function startUnserved(config: ConfigFile, program = "main.ts") {
+  const args = proxyArgs(["--config", config.path]);
   const child = new Deno.Command(Deno.execPath(), {
-    args: proxyArgs(["--config", config.path]),
+    args: args.map((arg) => arg.replace(/main\.ts$/, program)),
     stdin: "null",
     stdout: "null",
     stderr: "piped",

@@ -130,6 +130,8 @@ async function serve(
   if (workers > 1) {
     fleet = await startFleet(start.loaded, {
       ...{ workers, observe, traced, ticketKeys, stickyKeys, rates },
+      onListening: onServing,
+      stopped: signals.stop,
       program: Deno.mainModule,
       checkPassword: (question) => passwords.check(question),
       notice: (event) => monitor.notice(event),
@@ -140,6 +142,7 @@ async function serve(
   const app: App = fleet ??
     await startApp(start.loaded, observe, {
       ...{ traced, ticketKeys, stickyKeys, rates },
+      onListening: onServing,
       descriptors: descriptorLimit(),
       checkPassword: (password, hash) => passwords.check({ password, hash }),
     });
@@ -190,8 +193,6 @@ async function serve(
     observe,
     cleanUp,
   });
-  // there may be clients by now, whom a stop has to let finish
-  onServing();
   const begun = Promise.try(async () => {
     const staged = await stageAll([
       () => admin.prepare(config.admin),

@@ -41,6 +41,10 @@ export interface FleetOptions {
   readonly program: string;
   /** Whether a password is that of a hash, on a thread of its own. */
   readonly checkPassword: (question: PasswordQuestion) => Promise<boolean>;
+  /** Called when the first of them is about to listen: there may be clients from then on. */
+  readonly onListening: () => void;
+  /** Settles when the proxy is asked to stop: no worker begins to listen any more. */
+  readonly stopped: Promise<unknown>;
   /** For what happens in this thread. */
   readonly observe: Observer;
   /** For what has happened in a worker, and was counted and logged there. */
@@ -121,6 +125,7 @@ export class Fleet implements App {
       canSilence: options.unavailable === undefined,
       control: (thread) => this.#procedures(thread),
       start: (worker, beats) => this.#start(worker, beats),
+      onListening: options.onListening,
       onLost: (index) => this.#forget(index),
       observe: options.observe,
     });
@@ -180,6 +185,7 @@ export class Fleet implements App {
     const servers = this.#staged;
     this.#staged = undefined;
     await servers?.ready();
+    void this.#options.stopped.then(() => this.#pool.beginNoMore());
     try {
       await this.#pool.start();
       servers?.commit();

@@ -1,4 +1,4 @@
-import { messageOf, type ProxyError } from "../core/errors.ts";
+import { messageOf, ProxyError } from "../core/errors.ts";
 import type { Observer } from "../core/event.ts";
 import { giveUpFfi } from "../ports/system_library.ts";
 import { openSslUnavailable } from "../tls/openssl/library.ts";
@@ -20,6 +20,8 @@ export interface WorkerPoolOptions {
   readonly control: (thread: WorkerThread) => ControlProcedures;
   /** Has a thread serve as the worker that it is now. */
   readonly start: (worker: WorkerThread, beats: SharedArrayBuffer) => StartingWorker;
+  /** Called when the first of them is about to listen: there may be clients from then on. */
+  readonly onListening: () => void;
   /** A worker is no more, or was not started after all. */
   readonly onLost: (index: number) => void;
   /** For workers that die. */
@@ -87,12 +89,15 @@ export class WorkerPool {
    * First all threads, with what they call, then each to listen and serve. The permission to open
    * libraries is given up in between.
    *
-   * @throws {ProxyError} `bad_config` or `unavailable`, one clear line; then `end` is to be called
+   * @throws {ProxyError} `bad_config` or `unavailable`, one clear line; `draining` where it was asked
+   *   to begin no more before any listened; then `end` is to be called
    */
   async start(): Promise<void> {
-    const { size } = this.#options;
+    const { size, onListening } = this.#options;
     await byProcessors(this.#callsLibrary ? size + SPARES : size, (number) => this.#load(number));
+    if (this.#ended) throw new ProxyError("draining", "The proxy is stopping");
     giveUpFfi();
+    onListening();
     const threads = this.#spares.slice(0, size);
     this.#spares = this.#spares.slice(size);
     await byProcessors(size, async (index) => {
@@ -101,9 +106,14 @@ export class WorkerPool {
     });
   }
 
+  /** No worker begins any more; those that are about to serve may have clients by now, and go on. */
+  beginNoMore(): void {
+    this.#ended = true;
+  }
+
   /** No worker is replaced any more: one that is about to serve would go on while the others drain. */
   stopReplacing(): void {
-    this.#ended = true;
+    this.beginNoMore();
     for (const thread of this.#starting) thread.end();
   }
 

@@ -34,6 +34,7 @@ function poolOf(catchUp: (worker: WorkerThread, started: number) => Promise<void
       };
       return { listening: Promise.resolve(), catchUp: caughtUp };
     },
+    onListening: () => {},
     onLost: (index) => void told.push(`lost ${index}`),
     observe: ({ kind }) => void told.push(kind),
   });
@@ -55,6 +56,13 @@ Deno.test("WorkerPool replaces one that dies while it catches up, and once", asy
   assert.deepEqual(one.told, ["lost 0", "worker_died"]);
   assert.equal(one.pool.serving.length, 1);
   assert.equal(one.pool.died, 1);
+});
+
+Deno.test("WorkerPool begins none that has yet to begin when the proxy is to stop", async () => {
+  using one = poolOf(() => Promise.resolve());
+  one.pool.beginNoMore();
+  await assert.rejects(one.pool.start(), { code: "draining" });
+  assert.deepEqual([one.told, one.pool.serving], [[], []]);
 });
 
 Deno.test("WorkerPool has none serve that it has ended as it could not catch up", async () => {

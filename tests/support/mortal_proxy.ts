@@ -1,7 +1,8 @@
 /**
  * The proxy with threads that die when they are told to: `mortal_proxy.ts --config FOLDER/FILE`. A
  * worker throws once its name has been written to `FOLDER/death` after its start, or loops for ever
- * where it was written to `FOLDER/hang`.
+ * where it was written to `FOLDER/hang`. One whose name is in `FOLDER/hold` does not begin to serve
+ * while it is.
  */
 import { runProgram } from "../../lib/cli/program.ts";
 import { libcPath } from "../../lib/ports/libc.ts";
@@ -9,17 +10,22 @@ import { threadRole } from "../../lib/workers/thread_role.ts";
 
 /** Milliseconds for which a thread hangs: longer than any test waits for it to be noticed. */
 const HANG_MS = 120_000;
+const EVER = new Date(0);
 
 if (threadRole() === "worker") {
-  const [death, hang] = ["death", "hang"].map((name) => new URL(name, `file://${Deno.args[1]}`));
+  const [death, hang, hold] = ["death", "hang", "hold"]
+    .map((name) => new URL(name, `file://${Deno.args[1]}`));
   const started = new Date();
   const libc = { name: "ffi", path: libcPath() ?? "" } as const;
   // by the second message it is to serve, and has loaded what it calls by the first
   let messages = 0;
   self.addEventListener("message", () => {
-    if (++messages === 2 && Deno.permissions.querySync(libc).state === "granted") {
+    if (++messages !== 2) return;
+    if (Deno.permissions.querySync(libc).state === "granted") {
       throw new Error("it may call the C library");
     }
+    const word = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    while (isMeant(hold, EVER)) Atomics.wait(word, 0, 0, 20);
   });
   let end: number | undefined;
   setInterval(() => {

@@ -40,7 +40,7 @@ export function cannotListenBeside(address: Address, own: Address): ProxyError {
   );
 }
 
-function reasonOf({ port }: Address, error: unknown): string {
+function reasonOf({ host, port }: Address, error: unknown): string {
   switch (codeOf(error)) {
     case "EACCES":
       return port >= FIRST_FREE_PORT
@@ -52,10 +52,19 @@ function reasonOf({ port }: Address, error: unknown): string {
       return `another program has it; sudo ss -ltnp "sport = :${port}" tells which`;
     case "EADDRNOTAVAIL":
       return "no interface of this machine has that address";
+    case "EAFNOSUPPORT":
+      return "this machine has no IPv6";
+    case "EINVAL":
+      return IS_LINK_LOCAL.test(host)
+        ? `an address of one link takes the name of its interface, such as [${host}%eth0]:${port}`
+        : messageOf(error);
     default:
       return messageOf(error);
   }
 }
+
+/** Without a zone (RFC 4007, section 11) it says not which of the links (RFC 4291, section 2.5.6). */
+const IS_LINK_LOCAL = /^fe[89ab][0-9a-f]:[^%]*$/i;
 
 /** Below it Linux asks for CAP_NET_BIND_SERVICE (capabilities(7)), unless it is told otherwise. */
 const FIRST_FREE_PORT = 1024;

@@ -36,10 +36,20 @@ Deno.test("cannotListen() says what to do", () => {
     [8443, "EACCES", /^Cannot listen on 0\.0\.0\.0:8443: permission denied$/],
     [443, "EADDRINUSE", /: another program has it; sudo ss -ltnp "sport = :443" tells which$/],
     [443, "EADDRNOTAVAIL", /: no interface of this machine has that address$/],
+    [443, "EAFNOSUPPORT", /: this machine has no IPv6$/],
+    [443, "EINVAL", /: what the system says$/],
     [443, "EXDEV", /^Cannot listen on 0\.0\.0\.0:443: what the system says$/],
   ] as const;
   for (const [port, code, message] of CASES) {
     const error = Object.assign(new Error("what the system says"), { code });
     assert.match(cannotListen({ host: "0.0.0.0", port }, error).message, message);
   }
+});
+
+Deno.test("cannotListen() asks for the interface of an address that every link has", () => {
+  const error = Object.assign(new Error("Invalid argument (os error 22)"), { code: "EINVAL" });
+  assert.match(
+    cannotListen({ host: "fe80::1", port: 443 }, error).message,
+    /^Cannot listen on \[fe80::1\]:443: .* takes the name of its interface, .* \[fe80::1%eth0\]:443$/,
+  );
 });

@@ -393,6 +393,24 @@ log: { file: proxy.log }`);
   ]]);
 });
 
+Deno.test("the commands that are told can be typed, whatever the file is called", async () => {
+  await using config = await ConfigFile.createWithSecret(`
+listeners: [{ listen: "127.0.0.1:0" }]
+certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
+backends: { a: { servers: ["127.0.0.1:1"] } }
+routes: [{ backend: a }]`);
+  const path = `${config.folder}/my proxy.yaml`;
+  const command = `deno task proxy:prod --config '${path}' grants exactly`;
+  await Deno.copyFile(config.path, path);
+  await using proxy = await startProxy(["--config", path]);
+  assert.ok(proxy.says.text.includes(command), proxy.says.text);
+
+  await Deno.writeTextFile(path, `${await Deno.readTextFile(path)}\nlog: { file: proxy.log }\n`);
+  const failed = await startProxy(["--config", path]).catch((error) => error);
+  assert.ok(failed instanceof NotStarted, String(failed));
+  assert.ok(failed.says[0]?.includes(command), failed.message);
+});
+
 Deno.test("servers of a name are reached with the printed permissions, in a range and in any", async () => {
   await using backend = await startHttp();
   await using names = await startNameServer({ a: ["127.0.0.1"], aaaa: ["::1"] });

@@ -37,6 +37,7 @@ import {
   type DevelopmentFiles,
   ensureDevelopmentCertificate,
 } from "../certificates/development_certificate.ts";
+import { shellLine } from "../permissions/flags.ts";
 import { announce, isLocal } from "./announce.ts";
 import { type FileOutput, readConfigFile } from "./config_file.ts";
 import { refuseDebugger } from "./debugger_signal.ts";
@@ -290,7 +291,7 @@ function tellSurplus(config: Config, path: string, say: Say): void {
   if (surplus.length === 0) return;
   say(
     `warning: this process holds more permissions than ${path} needs: ${surplus.join(" ")}; ` +
-      `deno task proxy:prod --config ${path} grants exactly those`,
+      `deno task proxy:prod ${shellLine(["--config", path])} grants exactly those`,
   );
 }
 

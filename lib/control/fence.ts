@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import { libcPath } from "../ports/libc.ts";
 import { installedPlaces } from "../tls/openssl/library_places.ts";
 import type { KeyPath } from "../config/key_path.ts";
+import { shellLine } from "../permissions/flags.ts";
 import { type Grant, type Holds, missingGrants, surplusFlags } from "../permissions/fence.ts";
 import {
   type Grants,
@@ -70,7 +71,7 @@ function wayOut({ kind }: Grant, configFile: string): string {
   if (kind !== "write") return "";
   return Deno.build.standalone
     ? "; build the executable anew with --config"
-    : `; deno task proxy:prod --config ${configFile} grants exactly what it needs`;
+    : `; deno task proxy:prod ${shellLine(["--config", configFile])} grants exactly what it needs`;
 }
 
 /** What this process was granted beyond what the configuration needs, as flags. */

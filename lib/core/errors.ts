@@ -107,3 +107,9 @@ export function asProxyError(error: unknown, code: ErrorCode): ProxyError {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** The system's name of what went wrong, such as `ENOENT`; undefined where it was not the system. */
+export function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}

@@ -1,4 +1,4 @@
-import { messageOf } from "../core/errors.ts";
+import { codeOf, messageOf } from "../core/errors.ts";
 
 /** What a file that cannot be read is or does, such as "does not exist", to stand behind its name. */
 export function whyUnreadable(error: unknown): string {
@@ -36,8 +36,3 @@ const WORDS: Readonly<Record<string, string>> = {
   ENOTDIR: "its path leads through a file",
   EROFS: "the file system is read-only",
 };
-
-function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error)) return undefined;
-  return typeof error.code === "string" ? error.code : undefined;
-}

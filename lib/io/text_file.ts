@@ -1,3 +1,4 @@
+import { codeOf } from "../core/errors.ts";
 import { whyUnreadable } from "./file_trouble.ts";
 
 /** Bytes of the largest file that is read: far more than any chain or configuration has. */
@@ -45,7 +46,7 @@ async function readBytes(path: string): Promise<Uint8Array> {
 function describe(error: unknown): string {
   if (error instanceof RangeError) return error.message;
   // of a path that is none the runtime throws one with a code
-  if (error instanceof TypeError && !("code" in error && error.code === "EINVAL")) {
+  if (error instanceof TypeError && codeOf(error) !== "EINVAL") {
     return "is not UTF-8 text";
   }
   return whyUnreadable(error);

@@ -1,5 +1,5 @@
 import { close, constants, open, write } from "node:fs";
-import { ProxyError } from "../core/errors.ts";
+import { codeOf, ProxyError } from "../core/errors.ts";
 import { fileTrouble } from "../io/file_trouble.ts";
 import { within } from "../io/within.ts";
 import { type ByteOutput, LF, writeAll, WriteFailed } from "./write_all.ts";
@@ -139,8 +139,4 @@ function whyNot(path: string, error: unknown): string {
   // has no more is made no file by the runtime behind a link
   if (code === "ENOENT") return "its folder does not exist, or it is a link to what does not exist";
   return fileTrouble(error);
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
 }

@@ -1,4 +1,4 @@
-import { messageOf } from "../core/errors.ts";
+import { codeOf, messageOf } from "../core/errors.ts";
 
 /** Where the lines go: `Deno.stdout`, `Deno.stderr`, a file, or a stand-in. */
 export interface ByteOutput {
@@ -74,8 +74,3 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: "Read-only file system",
   EPIPE: "nobody reads it",
 };
-
-function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error)) return undefined;
-  return typeof error.code === "string" ? error.code : undefined;
-}

@@ -1,4 +1,4 @@
-import { messageOf } from "../core/errors.ts";
+import { codeOf, messageOf } from "../core/errors.ts";
 import { isShortage } from "../io/shortage.ts";
 
 /** Milliseconds to wait where the system has no room for another connection. */
@@ -67,5 +67,5 @@ export async function acceptAll<Socket>(
 /** Whether it was closed, or listens no more (`ListeningSockets.silence`). */
 function isOver(error: unknown): boolean {
   return error instanceof Deno.errors.BadResource ||
-    error instanceof TypeError && "code" in error && error.code === "EINVAL";
+    error instanceof TypeError && codeOf(error) === "EINVAL";
 }

@@ -1,5 +1,5 @@
 import { type Address, formatAddress } from "../core/address.ts";
-import { messageOf, ProxyError } from "../core/errors.ts";
+import { codeOf, messageOf, ProxyError } from "../core/errors.ts";
 
 /**
  * Listeners that follow each other on an address without a gap share its port for a while, so all
@@ -70,10 +70,6 @@ const IS_LINK_LOCAL = /^fe[89ab][0-9a-f]:[^%]*$/i;
 const FIRST_FREE_PORT = 1024;
 
 /** The system's name for an error, of the runtime's own modules and of Node's. */
-function codeOf(error: unknown): unknown {
-  return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
-}
-
 /**
  * Listens with `reusePort` and a queue long enough for a burst; the address was claimed before.
  *

@@ -1,7 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { type Address, formatAddress } from "../core/address.ts";
 import { AddressSet } from "../core/address_set.ts";
-import { ProxyError } from "../core/errors.ts";
+import { codeOf, ProxyError } from "../core/errors.ts";
 import { mayConnect } from "./may_connect.ts";
 
 export interface ResolveOptions {
@@ -114,7 +114,7 @@ async function bySystem(host: string, version: IpVersion): Promise<readonly stri
 
 /** Whether the system says that there is no such address, and not that it could not be asked. */
 function isNoAddress(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const code = codeOf(error);
   return code === "ENOTFOUND" || code === "ENODATA";
 }
 

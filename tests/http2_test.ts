@@ -406,11 +406,7 @@ Deno.test("a stream that takes nothing stops no other, and is given up after a w
   await using backend = await startHttp(({ target }) =>
     encodeAnswer(target === "/large" ? large : "small")
   );
-  await using proxy = await startConfigured({
-    engine: ENGINE,
-    backends: { default: backend.address },
-    settings: { timeouts: { body_idle: "3s" } },
-  });
+  await using proxy = await startImpatient(backend, "3s");
   using client = await Http2Client.connect(proxy.port, {
     grants: false,
     settings: [[SETTING.initialWindowSize, 1000]],
@@ -426,16 +422,8 @@ Deno.test("a stream that takes nothing stops no other, and is given up after a w
 Deno.test("who lets nothing be sent does not keep its answers by PINGs", async () => {
   const large = "a".repeat(1_000_000);
   await using backend = await startHttp(() => encodeAnswer(large));
-  await using proxy = await startConfigured({
-    engine: ENGINE,
-    backends: { default: backend.address },
-    settings: { timeouts: { body_idle: "2s" } },
-  });
-  // all that may be sent is that of the connection
-  using client = await Http2Client.connect(proxy.port, {
-    grants: false,
-    settings: [[SETTING.initialWindowSize, 10_000_000]],
-  });
+  await using proxy = await startImpatient(backend, "2s");
+  using client = await Http2Client.connect(proxy.port, ONE_WINDOW);
   for (const id of [1, 3]) await client.ask(id, "/");
   const pings = setInterval(() => client.send(PING_FRAME).catch(() => {}), 200);
   try {
@@ -445,20 +433,28 @@ Deno.test("who lets nothing be sent does not keep its answers by PINGs", async (
   }
 });
 
+/** A client that has all of its streams take what the one window of its connection lets be sent. */
+const ONE_WINDOW = {
+  grants: false,
+  settings: [[SETTING.initialWindowSize, 10_000_000]],
+} as const;
+
+/** Starts a proxy that waits so long for who takes nothing of an answer, and sends nothing of a body. */
+function startImpatient({ address }: { readonly address: string }, bodyIdle: string) {
+  return startConfigured({
+    engine: ENGINE,
+    backends: { default: address },
+    settings: { timeouts: { body_idle: bodyIdle } },
+  });
+}
+
 const PING_FRAME = frame(FRAME.ping, { payload: new Uint8Array(8) });
 
 Deno.test("an answer that has to wait for more urgent ones is not taken for one that nobody takes", async () => {
   const large = "a".repeat(1_000_000);
   await using backend = await startHttp(() => encodeAnswer(large));
-  await using proxy = await startConfigured({
-    engine: ENGINE,
-    backends: { default: backend.address },
-    settings: { timeouts: { body_idle: "2s" } },
-  });
-  using client = await Http2Client.connect(proxy.port, {
-    grants: false,
-    settings: [[SETTING.initialWindowSize, 10_000_000]],
-  });
+  await using proxy = await startImpatient(backend, "2s");
+  using client = await Http2Client.connect(proxy.port, ONE_WINDOW);
   for (const id of [1, 3, 5]) {
     await client.ask(id, "/urgent", { fields: [["priority", "u=0, i"]] });
   }
@@ -517,11 +513,7 @@ Deno.test("an upload that others keep from being sent is not taken for a slow on
     while (left > 0) left -= (await connection.readSome())?.length ?? left;
     await connection.write(encodeAnswer(head.target));
   }, { brokenOff: true });
-  await using proxy = await startConfigured({
-    engine: ENGINE,
-    backends: { default: backend.address },
-    settings: { timeouts: { body_idle: "2s" } },
-  });
+  await using proxy = await startImpatient(backend, "2s");
   const { stdout } = await run("node", ["-e", STUCK_UPLOADS, `${proxy.port}`]);
   assert.deepEqual(stdout.trim().split("\n").sort(), ["/late 200", ...Array(8).fill("/stuck 200")]);
 });
@@ -662,11 +654,7 @@ Deno.test("frames that ask for nothing keep no connection", async () => {
 
 Deno.test("frames without data do not stop the clock on a client that stands still", async () => {
   await using backend = await startHttp(undefined, { brokenOff: true });
-  await using proxy = await startConfigured({
-    engine: ENGINE,
-    backends: { default: backend.address },
-    settings: { timeouts: { body_idle: "1s" } },
-  });
+  await using proxy = await startImpatient(backend, "1s");
   using client = await Http2Client.connect(proxy.port);
   const padding = frame(FRAME.data, { id: 3, flags: FLAG.padded, payload: [2, 0, 0] });
   for (const [id, nothing] of [[1, data(1, "")], [3, padding]] as const) {
@@ -689,11 +677,7 @@ Deno.test("a client may take its time with what it sends once it is answered", a
     await connection.readUntil("0\r\n\r\n");
     await connection.write("0\r\n\r\n");
   }, { brokenOff: true });
-  await using proxy = await startConfigured({
-    engine: ENGINE,
-    backends: { default: backend.address },
-    settings: { timeouts: { body_idle: "1s" } },
-  });
+  await using proxy = await startImpatient(backend, "1s");
   using client = await Http2Client.connect(proxy.port);
   await client.ask(1, "/", { method: "POST", ended: false });
   await client.send(data(1, "some"));
@@ -711,11 +695,7 @@ Deno.test("a client that waits for 100 Continue is not late, and may be behind i
     await connection.readText(4);
     await connection.write(encodeAnswer("done", { fields: ["Connection: close"] }));
   }, { brokenOff: true });
-  await using proxy = await startConfigured({
-    engine: ENGINE,
-    backends: { default: backend.address },
-    settings: { timeouts: { body_idle: "1s" } },
-  });
+  await using proxy = await startImpatient(backend, "1s");
   using client = await Http2Client.connect(proxy.port);
   const fields: RawField[] = [["expect", "100-continue"], ["content-length", "4"]];
   for (const id of [1, 3]) {

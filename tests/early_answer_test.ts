@@ -3,6 +3,7 @@ import { OWN_COUNTERS } from "../lib/core/counters.ts";
 import { Live } from "../lib/core/live.ts";
 import { Deadlines } from "../lib/io/deadlines.ts";
 import { serveHttp } from "../lib/proxy/http_session.ts";
+import { RunQueue } from "../lib/proxy/run_queue.ts";
 import type { Backend } from "../lib/upstream/backend.ts";
 import { Http1Connection } from "../lib/upstream/http1_connection.ts";
 import { Server } from "../lib/upstream/server.ts";
@@ -60,7 +61,7 @@ Deno.test("an exchange keeps no connection alive while a part of the request is 
 
   const client = new ScriptedConnection();
   const session = serveHttp(client, {
-    ...{ policy: new Live(policy), deadlines, observe: () => {} },
+    ...{ policy: new Live(policy), deadlines, queue: new RunQueue(), observe: () => {} },
     rules: scriptedRules(),
   });
   // the head is taken, then nothing more; and the body is answered as soon as it is there to be sent

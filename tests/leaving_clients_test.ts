@@ -4,6 +4,7 @@ import { SETTING } from "../lib/http2/wire.ts";
 import { NO_BYTES } from "../lib/io/buffer_pool.ts";
 import { Deadlines } from "../lib/io/deadlines.ts";
 import { serveHttp2 } from "../lib/proxy/http2_session.ts";
+import { RunQueue } from "../lib/proxy/run_queue.ts";
 import { startBackend, startEcho } from "./support/backends.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
@@ -200,7 +201,8 @@ Deno.test("who ends right behind as much as is read at once by HTTP/2 is not wai
   const client = new ScriptedConnection();
   const session = serveHttp2(client, {
     ...{ policy: new Live(scriptedPolicy({ action }, { bodyIdle: 3_600_000 })) },
-    ...{ deadlines: new Deadlines(), observe: () => {}, rules: scriptedRules() },
+    ...{ deadlines: new Deadlines(), queue: new RunQueue() },
+    ...{ observe: () => {}, rules: scriptedRules() },
   });
   // it lets nothing of the answer be sent
   const begin = opening([[SETTING.initialWindowSize, 0]]);

@@ -8,6 +8,7 @@ import { serveHttp } from "../lib/proxy/http_session.ts";
 import { serveHttp2 } from "../lib/proxy/http2_session.ts";
 import { passOn, relay } from "../lib/proxy/relay.ts";
 import type { Policy } from "../lib/proxy/policy.ts";
+import { RunQueue } from "../lib/proxy/run_queue.ts";
 import { fromLatin1 } from "./support/connection.ts";
 import { pause } from "./support/deadline.ts";
 import { encodeRequest } from "./support/http.ts";
@@ -110,7 +111,7 @@ for (const [version, { request, serve }] of Object.entries(REQUESTS)) {
         const client = new SocketConnection(socket, SETTINGS);
         const ends: string[] = [];
         const session = serve(client, {
-          ...{ policy: new Live(policy()), deadlines },
+          ...{ policy: new Live(policy()), deadlines, queue: new RunQueue() },
           observe: (event) => event.kind === "connection_end" && ends.push(event.how),
           rules: scriptedRules(),
         });

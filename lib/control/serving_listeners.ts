@@ -17,6 +17,7 @@ import { openPlainListener } from "../proxy/plain_listener.ts";
 import type { Policy } from "../proxy/policy.ts";
 import type { RuleServices } from "../proxy/route_rules.ts";
 import { PathSet } from "../proxy/router.ts";
+import { RunQueue } from "../proxy/run_queue.ts";
 import { serveConnection } from "../proxy/serve_connection.ts";
 import { servePlain } from "../proxy/serve_plain.ts";
 import type { Sessions } from "../proxy/session.ts";
@@ -61,7 +62,7 @@ export class ServingListeners {
   constructor(options: ServingOptions) {
     this.#options = options;
     const { policy, deadlines, observe, traced, rules } = options;
-    this.#session = { policy, deadlines, observe, traced, rules };
+    this.#session = { policy, deadlines, queue: new RunQueue(), observe, traced, rules };
   }
 
   setChallenges(pending: PendingChallenges): void {

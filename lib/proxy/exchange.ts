@@ -17,10 +17,16 @@ import { type ExchangeOrder, type ExchangeOwner, NO_ORDER } from "./exchange_ord
 import { EXCHANGE_STATES, type ExchangeEvent, type ExchangeState } from "./exchange_states.ts";
 import { tunnel } from "./relay.ts";
 import { isServersFault } from "./retry.ts";
+import type { Runner, RunQueue } from "./run_queue.ts";
 import { ServerClock } from "./server_clock.ts";
 import { type LeaseFacts, type LeaseUser, ServerLease } from "./server_lease.ts";
 import type { ClientStream, RequestReader } from "./streams.ts";
 import { Upload } from "./upload.ts";
+
+export interface ExchangeOptions {
+  readonly deadlines: Deadlines;
+  readonly queue: RunQueue;
+}
 
 /** Interim answers (RFC 9110, section 15.2) of a request at the most, whatever its server has to say. */
 const MAX_INTERIMS = 1000;
@@ -30,7 +36,7 @@ const MAX_INTERIMS = 1000;
  * framing nor socket: what it does is driven by what its two streams tell it, and in the common case
  * without a promise. One object serves all requests of a client stream, in turn.
  */
-export class Exchange implements RequestReader, AnswerReader, TransformUser, LeaseUser {
+export class Exchange implements RequestReader, AnswerReader, TransformUser, LeaseUser, Runner {
   /** Of the answer that the client is sent; 0 before that. */
   status = 0;
   /** When the server's answer began, as `performance.now()` has it; 0 for not yet. */
@@ -40,6 +46,7 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
   readonly #client: ClientStream;
   readonly #owner: ExchangeOwner;
   readonly #deadlines: Deadlines;
+  readonly #queue: RunQueue;
   readonly #lease: ServerLease;
   readonly #upload = new Upload();
   readonly #clock: ServerClock;
@@ -47,6 +54,9 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
   /** Counts exchanges, so that what was waited for finds out that it comes too late. */
   #number = 0;
   #order: ExchangeOrder = NO_ORDER;
+  /** Whether it waits in the queue, and the round that it runs in; 0 where it does not. */
+  #isQueued = false;
+  #round = 0;
   readonly #sending = {
     forwarding: NO_ORDER.forwarding,
     changes: undefined as RequestChanges | undefined,
@@ -63,10 +73,15 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
   /** Why the answer is the proxy's own, where it stands for a failure. */
   #error: ProxyError | undefined;
 
-  constructor(client: ClientStream, owner: ExchangeOwner, deadlines: Deadlines) {
+  constructor(
+    client: ClientStream,
+    owner: ExchangeOwner,
+    { deadlines, queue }: ExchangeOptions,
+  ) {
     this.#client = client;
     this.#owner = owner;
     this.#deadlines = deadlines;
+    this.#queue = queue;
     this.#lease = new ServerLease(client, this);
     this.#clock = new ServerClock(deadlines.watch(), (error) => this.#leaveServer(error));
   }
@@ -117,7 +132,24 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
     const { request } = this.#client;
     if (isBeyond(request.body, order.bodyLimit)) return this.#fail(bodyTooLarge(order.bodyLimit));
     this.#upload.start(request);
-    this.#lease.claim(order, now);
+    this.#isQueued = !this.#queue.enter(this, now);
+    if (!this.#isQueued) this.#run(now);
+  }
+
+  run(now: number): boolean {
+    const runs = this.#isQueued && this.#state === "leasing";
+    this.#isQueued = false;
+    try {
+      if (runs) this.#run(now);
+    } catch (bug) {
+      this.onBug(bug);
+    }
+    return runs;
+  }
+
+  #run(now: number): void {
+    this.#round = this.#queue.round;
+    this.#lease.claim(this.#order, now);
   }
 
   /**
@@ -272,6 +304,7 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
     this.#interims = 0;
     this.#answerEnded = false;
     this.#error = undefined;
+    this.#isQueued = false;
     this.#lease.begin();
     this.#upload.begin();
   }
@@ -423,19 +456,22 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
   }
 
   #breakOff(error: ProxyError): void {
-    this.#move("end");
-    this.#clock.stop();
-    this.#owner.exchangeOver(error);
-    this.#endTransform();
+    this.#leave(error);
     this.#client.reset(error);
   }
 
   #end(error: ProxyError | undefined): void {
+    this.#leave(error);
+    this.#client.done(this.#upload.isSettled);
+  }
+
+  #leave(error: ProxyError | undefined): void {
     this.#move("end");
     this.#clock.stop();
+    this.#queue.leave(this.#round);
+    this.#round = 0;
     this.#owner.exchangeOver(error);
     this.#endTransform();
-    this.#client.done(this.#upload.isSettled);
   }
 
   #endTransform(): void {

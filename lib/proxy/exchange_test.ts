@@ -16,6 +16,7 @@ import type { Backend } from "../upstream/backend.ts";
 import type { Server } from "../upstream/server.ts";
 import { Exchange } from "./exchange.ts";
 import type { ExchangeOrder } from "./exchange_order.ts";
+import { RunQueue } from "./run_queue.ts";
 
 /** One exchange, its client, and the servers that it finds. */
 class Play {
@@ -50,7 +51,7 @@ class Play {
         assert.equal(this.outcome, undefined, "it ends once");
         this.outcome = { error };
       },
-    }, this.deadlines.deadlines);
+    }, { deadlines: this.deadlines.deadlines, queue: new RunQueue() });
     this.client.reader = this.exchange;
     const server = this.#server();
     const backend = {

@@ -18,6 +18,7 @@ import type { HttpSessionOptions } from "./http_session.ts";
 import { Passwords } from "./passwords.ts";
 import type { Policy } from "./policy.ts";
 import type { RouteRules } from "./route_rules.ts";
+import { RunQueue } from "./run_queue.ts";
 import { servePlain } from "./serve_plain.ts";
 
 const ANSWER = { status: 200, fields: [], body: fromLatin1("x") };
@@ -240,7 +241,12 @@ const LOGIN: RouteRules = {
 
 function options(policy: Policy): HttpSessionOptions {
   return {
-    ...{ policy: new Live(policy), deadlines: new Deadlines(), observe: () => {} },
+    ...{
+      policy: new Live(policy),
+      deadlines: new Deadlines(),
+      queue: new RunQueue(),
+      observe: () => {},
+    },
     rules: scriptedRules(),
   };
 }

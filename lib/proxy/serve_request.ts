@@ -28,10 +28,13 @@ import { routeAnswer, withChanges } from "./respond.ts";
 import { judge, RuleRefusal, type RuleServices } from "./route_rules.ts";
 import type { RouteTarget } from "./route_target.ts";
 import type { PathSet } from "./router.ts";
+import type { RunQueue } from "./run_queue.ts";
 import type { ClientStream } from "./streams.ts";
 
 export interface ServeOptions {
   readonly deadlines: Deadlines;
+  /** Of all requests of the thread. */
+  readonly queue: RunQueue;
   readonly observe: Observer;
   /** Sends clients to https, but for what these paths cover; undefined to send nobody. */
   readonly redirect?: PathSet | undefined;
@@ -78,7 +81,7 @@ export class RequestService implements ExchangeOwner {
     this.#stream = stream;
     this.#identity = identity;
     this.#options = options;
-    this.exchange = new Exchange(stream, this, options.deadlines);
+    this.exchange = new Exchange(stream, this, options);
   }
 
   /** Serves the stream's request by a policy, which holds for it to its end. */

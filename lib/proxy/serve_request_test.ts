@@ -16,6 +16,7 @@ import { ClientIdentity } from "./client_identity.ts";
 import { Passwords } from "./passwords.ts";
 import type { Policy } from "./policy.ts";
 import type { RouteRules } from "./route_rules.ts";
+import { RunQueue } from "./run_queue.ts";
 import { RequestService } from "./serve_request.ts";
 
 const RULES: RouteRules = {
@@ -58,7 +59,7 @@ function looksAtPeer(
   const identity = new ClientIdentity(client.client);
   for (let i = 0; i < 3; i++) {
     using service = new RequestService(client, identity, {
-      ...{ deadlines, observe: () => {} },
+      ...{ deadlines, queue: new RunQueue(), observe: () => {} },
       rules: scriptedRules(),
     });
     service.serve(policy);
@@ -85,7 +86,7 @@ Deno.test("RequestService.serve() knows when a server was at hand behind a passw
   const values = (name: string) => name === "authorization" ? ["Basic dTpw"] : [];
   const client = new ScriptedClient(scriptedRequest({ values }));
   using service = new RequestService(client, new ClientIdentity(client.client), {
-    ...{ deadlines: new Deadlines(), observe: () => {} },
+    ...{ deadlines: new Deadlines(), queue: new RunQueue(), observe: () => {} },
     rules: { ...scriptedRules(), passwords: new Passwords(() => checked.promise) },
   });
   client.reader = service.exchange;
@@ -108,6 +109,7 @@ Deno.test("RequestService tells of a compressed answer of the proxy's own where 
     const client = new ScriptedClient(scriptedRequest({ method, values }));
     using service = new RequestService(client, new ClientIdentity(client.client), {
       deadlines: new Deadlines(),
+      queue: new RunQueue(),
       observe: (event) => event.kind === "request" && void coded.push(event.coded?.coding),
       rules: scriptedRules(),
     });

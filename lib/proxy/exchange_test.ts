@@ -16,7 +16,7 @@ import type { Backend } from "../upstream/backend.ts";
 import type { Server } from "../upstream/server.ts";
 import { Exchange } from "./exchange.ts";
 import type { ExchangeOrder } from "./exchange_order.ts";
-import { RunQueue } from "./run_queue.ts";
+import type { Runner, RunQueue } from "./run_queue.ts";
 
 /** One exchange, its client, and the servers that it finds. */
 class Play {
@@ -30,6 +30,9 @@ class Play {
   outcome: { readonly error: ProxyError | undefined } | undefined;
   /** Places that are taken. */
   places = 0;
+  /** What the queue takes to run, and lets run whether anybody waits for it or not. */
+  running = 0;
+  #queued: Runner | undefined;
   readonly transformer: ScriptedTransformer | undefined;
   readonly #lease: Lease;
   #pending: Action[] = [];
@@ -51,7 +54,7 @@ class Play {
         assert.equal(this.outcome, undefined, "it ends once");
         this.outcome = { error };
       },
-    }, { deadlines: this.deadlines.deadlines, queue: new RunQueue() });
+    }, { deadlines: this.deadlines.deadlines, queue: this.#queue() });
     this.client.reader = this.exchange;
     const server = this.#server();
     const backend = {
@@ -83,6 +86,9 @@ class Play {
       ...this.streams.flatMap((stream) => stream.actions()),
       ...this.deadlines.actions(),
       ...this.transformer?.actions() ?? [],
+      ...this.#queued === undefined
+        ? []
+        : [{ name: "the queue lets it run", play: () => this.#letRun() }],
       ...this.#pending,
     ];
   }
@@ -98,7 +104,14 @@ class Play {
     }
     // an exchange that nobody disturbs any more comes to its end
     for (let turn = 0; turn < 200 && (this.outcome === undefined || this.places > 0); turn++) {
-      const names = ["a place", "a connection", "server takes", "client takes", "client ends"];
+      const names = [
+        "the queue",
+        "a place",
+        "a connection",
+        "server takes",
+        "client takes",
+        "client ends",
+      ];
       const good = [
         ...names,
         "transform works",
@@ -113,6 +126,8 @@ class Play {
       next.play();
       await settle();
     }
+    this.#letRun();
+    await settle();
   }
 
   check(): void {
@@ -122,6 +137,7 @@ class Play {
     assert.equal(outcome.error?.cause, undefined);
     assert.ok(client.over !== undefined, "and its client hears of it");
     assert.equal(this.places, 0, "every place is given back");
+    assert.equal(this.running, 0, "the queue hears of every end");
     assert.ok(this.exchange.isOver);
     assert.ok(!this.deadlines.isArmed, "nothing is waited for");
     assert.equal(this.transformer?.over, this.transformer?.begun, "every transform is over");
@@ -148,6 +164,24 @@ class Play {
 
   get #options() {
     return { ...this.#lease, chunks: this.#lease.chunks ?? true };
+  }
+
+  #queue(): RunQueue {
+    return {
+      round: 1,
+      enter: (runner: Runner) => {
+        if (this.#lease.queue === "later") this.#queued = runner;
+        else this.running++;
+        return this.#queued === undefined;
+      },
+      leave: (round: number) => void (this.running -= round),
+    } as unknown as RunQueue;
+  }
+
+  #letRun(): void {
+    const runner = this.#queued;
+    this.#queued = undefined;
+    if (runner?.run(0) === true) this.running++;
   }
 
   #server(): Server {
@@ -191,6 +225,7 @@ class Play {
 
 /** How a server and a connection to it are come by. */
 interface Lease {
+  readonly queue?: "now" | "later";
   readonly claim: "now" | "later" | "never";
   readonly idle: "now" | "later" | "none";
   readonly reused?: boolean;
@@ -212,6 +247,7 @@ const REQUESTS = fc.record(
 
 const LEASES = fc.record(
   {
+    queue: fc.constantFrom("now", "later"),
     claim: fc.constantFrom("now", "later", "never"),
     idle: fc.constantFrom("now", "later", "none"),
     chunks: fc.boolean(),

@@ -66,6 +66,12 @@ const BUSY_MS = 5_000;
 /** Milliseconds after which due dates are looked at in any case: a CA may have changed its mind. */
 const LOOK_MS = 6 * 3_600_000;
 
+/**
+ * Milliseconds after which the clock is looked at: it may be set, or go on while the machine sleeps,
+ * and no timer knows of that.
+ */
+const CLOCK_MS = 60_000;
+
 /** The CA was asked. */
 const REFUSED = { unreachable: false };
 
@@ -148,12 +154,19 @@ export class CertificateManager implements Disposable {
     clearTimeout(this.#timer);
   }
 
-  #wakeIn(ms: number): void {
+  /** @param due milliseconds since the epoch; all is looked at after `LOOK_MS` in any case */
+  #wakeAt(due: number): void {
     clearTimeout(this.#timer);
     if (this.#closed || this.#settings === undefined || this.#managed.length === 0) return;
-    this.#timer = setTimeout(() => {
-      this.#working = this.#working.then(() => this.#work());
-    }, ms);
+    const end = performance.now() + LOOK_MS;
+    const left = () => Math.min(due - this.#options.now(), end - performance.now());
+    const wait = () => {
+      this.#timer = setTimeout(() => {
+        if (left() > 0) wait();
+        else this.#working = this.#working.then(() => this.#work());
+      }, Math.min(Math.max(left(), 100), CLOCK_MS));
+    };
+    wait();
   }
 
   async #work(): Promise<void> {
@@ -164,8 +177,9 @@ export class CertificateManager implements Disposable {
       if (this.#closed || managed !== this.#managed) return;
       await this.#see(one);
     }
-    const next = Math.min(...managed.map(({ status: { due } }) => due)) - this.#options.now();
-    if (managed === this.#managed) this.#wakeIn(Math.min(Math.max(next, 100), LOOK_MS));
+    if (managed === this.#managed) {
+      this.#wakeAt(Math.min(...managed.map(({ status }) => status.due)));
+    }
   }
 
   /** Looks whether a certificate is due, and asks for it where it is. */

@@ -24,7 +24,7 @@ import { ECHO_FRAMES, startNodeHttp2 } from "./support/node_http2_server.ts";
 import { connectTls } from "./support/tls_client.ts";
 import { runOk } from "./support/tools.ts";
 import { HeaderDecoder } from "../lib/http2/hpack/decoder.ts";
-import { ERROR, FRAME, PREFACE, SETTING } from "../lib/http2/wire.ts";
+import { ERROR, FLAG, FRAME, PREFACE, SETTING } from "../lib/http2/wire.ts";
 
 /** Servers that speak HTTP/2, with prior knowledge. */
 
@@ -395,6 +395,41 @@ for (
     await proxy.log.first(/ request .*target=\/ws status=101 .* error=- /);
   });
 }
+
+/** HAProxy and nginx end the connection for it, and with it what others have asked for. */
+Deno.test("trailers of which none goes on leave no head without fields, both ways", async () => {
+  const dropped = headers(1, [["x-forwarded-for", "6.6.6.6"], ["cookie", "a=b"]]);
+  let asked: readonly RawFrame[] = [];
+  await using server = await startBackend(async (connection) => {
+    await connection.write(settings([]));
+    let bytes: Uint8Array = new Uint8Array(0);
+    const hasEnded = () =>
+      asked.some(({ flags, id }) => id === 1 && (flags & FLAG.endStream) !== 0);
+    while (!hasEnded()) {
+      const some = await connection.readSome();
+      if (some === undefined) return;
+      bytes = joined([bytes, some]);
+      asked = splitFrames(bytes.subarray(PREFACE.length)).frames;
+    }
+    const head = headers(1, [[":status", "200"]], { ended: false });
+    await connection.write(joined([head, data(1, "x"), dropped]));
+    await connection.readRest();
+  }, { brokenOff: true });
+  await using proxy = await startProxy(server.address);
+  using client = await Http2Client.connect(proxy.port);
+  const head = requestFields({ ":method": "POST", ":authority": "localhost" });
+  await client.send(headers(1, head, { ended: false }), data(1, "x"), dropped);
+  assert.equal((await client.answer(1)).body, "x");
+  for (const frames of [asked, client.frames]) {
+    const ofStream = frames.filter(({ id, type }) => id === 1 && type !== FRAME.windowUpdate);
+    assert.deepEqual(
+      ofStream.map((
+        { type, flags, payload },
+      ) => [type, flags & FLAG.endStream, payload.length > 0]),
+      [[FRAME.headers, 0, true], [FRAME.data, 0, true], [FRAME.data, FLAG.endStream, false]],
+    );
+  }
+});
 
 Deno.test("what nobody may keep in a table goes on as such, in heads and trailers (RFC 7541 7.1.3)", async () => {
   const secret = ["x-secret", "a"] as const;

@@ -199,6 +199,19 @@ Deno.test("content-length is held against DATA", () => {
   }
 });
 
+Deno.test("sendTrailers() ends a body without HEADERS where there is no field", () => {
+  const end = opened();
+  end.connection.feed(headers(1, requestFields()));
+  const [stream] = end.streams.values();
+  assert.ok(stream !== undefined);
+  end.connection.respond(stream, 200, sourceOf([]), false);
+  end.output();
+  end.connection.sendTrailers(stream, []);
+  assert.deepEqual(splitFrames(end.output()).frames, [
+    { type: FRAME.data, flags: FLAG.endStream, id: 1, payload: NOTHING },
+  ]);
+});
+
 Deno.test("trailers are held to what trailers may say", () => {
   const cases: readonly [why: string, trailers: Uint8Array][] = [
     ["a pseudo-field", headers(1, [[":path", "/"]])],

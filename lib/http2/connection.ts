@@ -1,5 +1,6 @@
 import type { Field } from "../http/field.ts";
 import { ProxyError } from "../core/errors.ts";
+import { NO_BYTES } from "../io/buffer_pool.ts";
 import { ConnectionBudgets, REMEMBERED_RESETS, SMALL_INCREMENT } from "./budgets.ts";
 import { checkTrailers } from "./field_section.ts";
 import {
@@ -210,10 +211,20 @@ export abstract class Connection<
     return taken;
   }
 
-  /** Ends a body with fields behind it; what waits on the stream must be taken before. */
-  sendTrailers(stream: Stream<Owner>, fields: FieldSource): void {
+  /**
+   * Ends a body with fields behind it; what waits on the stream must be taken before. Where no field
+   * is left an empty DATA frame says so: HAProxy and nginx end a connection for HEADERS without any.
+   */
+  sendTrailers(
+    stream: Stream<Owner>,
+    fields: readonly Pick<Field, "key" | "value" | "isSecret">[],
+  ): void {
+    if (fields.length === 0) return void this.sendData(stream, NO_BYTES, 0, 0, true);
     if (!maySend(stream.state)) return;
-    this.sender.head(stream, { pseudo: [], fields, ended: true });
+    const source: FieldSource = (put) => {
+      for (const { key, value, isSecret } of fields) put(key, value, isSecret);
+    };
+    this.sender.head(stream, { pseudo: [], fields: source, ended: true });
     this.events.output();
   }
 

@@ -433,7 +433,7 @@ function sendAll(
       if (!end.connection.sendData(stream, bytes, 0, bytes.length, ended)) return;
     }
     end.whenTaken(stream, undefined);
-    if (trailers) end.connection.sendTrailers(stream, sourceOf([{ key: "x-t", value: "1" }]));
+    if (trailers) end.connection.sendTrailers(stream, [{ key: "x-t", value: "1" }]);
     else if (sizes.length === 0) end.connection.sendData(stream, new Uint8Array(0), 0, 0, true);
   };
   end.whenTaken(stream, go);

@@ -240,9 +240,7 @@ export class Http2Stream implements ClientStream {
 
   trailers(fields: readonly Field[]): void {
     if (this.#stream !== undefined) {
-      this.#home.connection.sendTrailers(this.#stream, (put) => {
-        for (const { key, value, isSecret } of endToEndTrailers(fields)) put(key, value, isSecret);
-      });
+      this.#home.connection.sendTrailers(this.#stream, endToEndTrailers(fields));
     }
     this.#service.exchange.taken();
   }

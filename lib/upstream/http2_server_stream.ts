@@ -140,9 +140,7 @@ export class Http2ServerStream implements ServerStream {
   trailers(fields: readonly Field[]): void {
     if (this.#stream === undefined) return;
     this.#requestEnded = true;
-    this.#connection.protocol.sendTrailers(this.#stream, (put) => {
-      for (const { key, value, isSecret } of endToEndTrailers(fields)) put(key, value, isSecret);
-    });
+    this.#connection.protocol.sendTrailers(this.#stream, endToEndTrailers(fields));
     this.#reader?.sent();
   }
 

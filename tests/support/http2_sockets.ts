@@ -111,7 +111,7 @@ async function serve(
     server.respond(stream, status, sourceOf(fields), body.length === 0 && behind === undefined);
     if (behind !== undefined) trailers.set(stream, behind);
     const taken = server.sendData(stream, body, 0, body.length, behind === undefined);
-    if (taken && behind !== undefined) server.sendTrailers(stream, sourceOf(behind));
+    if (taken && behind !== undefined) server.sendTrailers(stream, behind);
   };
   const server: AcceptedConnection<number> = new AcceptedConnection<number>({
     ...collector.events(() => server, respond),
@@ -119,7 +119,7 @@ async function serve(
       collector.begin(stream, `${method} ${path}`, fields);
       if (ended) respond(stream);
     },
-    taken: (stream) => server.sendTrailers(stream, sourceOf(trailers.get(stream) ?? [])),
+    taken: (stream) => server.sendTrailers(stream, trailers.get(stream) ?? []),
     malformed: () => {},
     failed: ({ code, message }) => errors.push(`${errorName(code)}: ${message}`),
   }, OPTIONS);

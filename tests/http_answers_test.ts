@@ -257,6 +257,17 @@ for (const engine of ENGINES) {
     assert.deepEqual((await readAnswer(client)).trailers, [["X-Sum", "1"]]);
   });
 
+  Deno.test(`trailers that Connection names go no further (${engine})`, async () => {
+    const lines = ["Transfer-Encoding: chunked", "Connection: keep-alive, x-hop", "", ""];
+    const message = lines.join("\r\n") + encodeChunks(["abc"], ["X-Sum: 1", "X-HOP: 2"]);
+    await using backend = await startHttp(() => `HTTP/1.1 200 OK\r\n${message}`);
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    using client = await connectTls(proxy.port);
+    await client.write(`POST / HTTP/1.1\r\nHost: a\r\n${message}`);
+    assert.deepEqual((await readAnswer(client)).trailers, [["X-Sum", "1"]]);
+    assert.deepEqual(backend.requests.at(-1)?.trailers, [["X-Sum", "1"]]);
+  });
+
   Deno.test(`http mode passes 100 Continue on before the body is sent (${engine})`, async () => {
     const events: string[] = [];
     await using backend = await startBackend(async (connection) => {

@@ -8,7 +8,9 @@ import type { ResponseHead } from "./message.ts";
  * 9110, section 7.6.1).
  */
 export function endToEndFields(fields: readonly Field[]): Field[] {
-  const named = namedByConnection(fields);
+  const named = hasRole(fields, ROLE.connection)
+    ? namedByConnection(valuesOf(fields, "connection"))
+    : undefined;
   const kept: Field[] = [];
   for (const field of fields) {
     if ((field.role & ROLE.hopByHop) === 0 && !named?.has(field.key)) kept.push(field);
@@ -28,10 +30,14 @@ export function endToEndAnswerFields(
   return kept;
 }
 
-/** The names, in lower case; undefined where there is none that would go on without that. */
-function namedByConnection(fields: readonly Field[]): ReadonlySet<string> | undefined {
-  if (!hasRole(fields, ROLE.connection)) return undefined;
-  const value = valuesOf(fields, "connection").join(",").toLowerCase();
+/**
+ * The names of fields, trailers among them, that go no further because `Connection` names them (RFC
+ * 9110, section 7.6.1), in lower case; undefined where there is none that would go on without that.
+ *
+ * @param values of every line of the field
+ */
+export function namedByConnection(values: readonly string[]): ReadonlySet<string> | undefined {
+  const value = values.join(",").toLowerCase();
   if (value === "keep-alive" || value === "close") return undefined;
   return new Set(value.split(",").map((token) => token.trim()));
 }

@@ -22,6 +22,8 @@ export interface BodyRules {
   readonly maxTrailers: number;
   /** For a trailer section over `maxTrailerBytes`, where that is another than `malformed`. */
   readonly trailersTooLarge?: ErrorCode;
+  /** Names of trailers that go no further, as `namedByConnection` gives them. */
+  readonly named?: ReadonlySet<string> | undefined;
   /** Whether blanks may stand behind a chunk's size, as some servers write them. */
   readonly blanksBehindSize?: boolean;
 }
@@ -220,7 +222,7 @@ class ChunkedDecoder implements BodyDecoder {
   }
 
   #feedTrailers(bytes: Uint8Array, at: number, emit: (part: BodyPart) => void): number {
-    const { field, malformed, maxTrailerBytes, maxTrailers } = this.#rules;
+    const { field, malformed, maxTrailerBytes, maxTrailers, named } = this.#rules;
     const tooLarge = this.#rules.trailersTooLarge ?? malformed;
     this.#trailers ??= new HeadScanner(maxTrailerBytes, {
       malformed,
@@ -230,7 +232,9 @@ class ChunkedDecoder implements BodyDecoder {
     const found = this.#trailers.scan(bytes, at);
     if (found === undefined) return bytes.length;
     this.done = true;
-    emit({ kind: "end", trailers: parseTrailers(found.head, maxTrailers, field) });
+    const trailers = parseTrailers(found.head, maxTrailers, field);
+    const kept = named === undefined ? trailers : trailers.filter(({ key }) => !named.has(key));
+    emit({ kind: "end", trailers: kept });
     return found.end;
   }
 

@@ -2,6 +2,9 @@ import type { Connection, Receiver } from "../io/connection.ts";
 import { asProxyError, type ProxyError } from "../core/errors.ts";
 import { HEAD_ROOM, RoomyBuffer, spaceOf, TAIL_ROOM } from "../io/roomy_buffer.ts";
 import { giveRoomy, growRoomy, takeRoomy } from "../io/roomy_pool.ts";
+import { ROLE } from "../http/field_name.ts";
+import { namedByConnection } from "../http/hop_fields.ts";
+import { UNKNOWN_LENGTH } from "../http/message.ts";
 import type { BodyRules } from "../http1/body_decoder.ts";
 import { BodyWalk } from "../http1/body_walk.ts";
 import { IncomingRequest } from "../http1/incoming_request.ts";
@@ -224,12 +227,15 @@ export class RequestInput implements Receiver {
 
   #bodyRules(): BodyRules {
     const { headerBytes, headers } = this.#limits;
+    const { request } = this;
+    const mayTrail = request.body === UNKNOWN_LENGTH && request.has(ROLE.connection);
     return {
       malformed: "bad_chunk",
       field: "bad_field",
       truncated: "truncated_request",
       maxTrailerBytes: headerBytes,
       maxTrailers: headers,
+      named: mayTrail ? namedByConnection(request.values("connection")) : undefined,
     };
   }
 }

@@ -12,6 +12,7 @@ import { framed, joined, lastChunk } from "../http1/outgoing.ts";
 import { IncomingAnswer } from "../http1/incoming_answer.ts";
 import type { HeadLimits } from "../http1/request_decoder.ts";
 import { ROLE } from "../http/field_name.ts";
+import { namedByConnection } from "../http/hop_fields.ts";
 import { keepAliveTimeout } from "../http/keep_alive.ts";
 import { OpaqueRest } from "../io/opaque_rest.ts";
 import { whenSettled } from "../io/settled.ts";
@@ -331,13 +332,18 @@ export class Http1Connection implements ServerStream, Receiver, Sender {
     if (this.#head.has(ROLE.keepAlive)) {
       this.keepAliveMs = keepAliveTimeout(this.#head.values("keep-alive")) ?? Infinity;
     }
-    this.#walk.begin(body, isChunked, this.#rules);
+    this.#walk.begin(body, isChunked, isChunked ? this.#chunkRules : this.#rules);
     this.#walk.chunks = this.#answerChunks;
     // walked over before anybody knows of the answer: what is malformed at once is no answer
     this.#takeFirst();
     this.#isLent = true;
     reader.answer(this.#head);
     this.#giveWalked(reader);
+  }
+
+  get #chunkRules(): BodyRules {
+    if (!this.#head.has(ROLE.connection)) return this.#rules;
+    return { ...this.#rules, named: namedByConnection(this.#head.values("connection")) };
   }
 
   #takeFirst(): void {

@@ -108,6 +108,9 @@ const EXTENSION = {
   supported_versions: 43,
 } as const;
 
+/** Several times as many groups as there are (RFC 8446, section 4.2.7, and IANA's registry). */
+const MAX_GROUPS = 512;
+
 /** Requests of HTTP/1, and the preface of HTTP/2 (RFC 9113, section 3.4). */
 const HTTP_BEGINNINGS = [
   ...STANDARD_METHODS.map((method) => `${method} `),
@@ -158,7 +161,7 @@ function parseHello(message: Uint8Array): ClientHello {
     signatureAlgorithms: signatures === undefined
       ? []
       : parseUint16List(sole(signatures, signatures.vector16())),
-    groups: groups === undefined ? [] : parseUint16List(sole(groups, groups.vector16())),
+    groups: groups === undefined ? [] : parseGroups(sole(groups, groups.vector16())),
     ticket: parseTicket(
       extensions.get(EXTENSION.pre_shared_key),
       extensions.get(EXTENSION.session_ticket),
@@ -221,6 +224,12 @@ function parseAlpn(cursor: Cursor): string[] {
     names.push(name.text());
   }
   return names;
+}
+
+/** The library looks the list through for each key that is offered. */
+function parseGroups(cursor: Cursor): number[] {
+  if (cursor.length > 2 * MAX_GROUPS) throw new Refusal("illegal_parameter", "too many groups");
+  return parseUint16List(cursor);
 }
 
 function parseUint16List(cursor: Cursor): number[] {

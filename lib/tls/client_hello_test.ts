@@ -71,6 +71,11 @@ Deno.test("readClientHello() reads a hello of nearly 64 KiB over several records
   assert.equal(readClientHello(long).kind, "hello");
 });
 
+Deno.test("readClientHello() reads all groups of a hello that has many", () => {
+  const { groups } = readHello(withExtensions(supportedGroups(512)));
+  assert.deepEqual(groups, Array.from({ length: 512 }, (_, index) => index));
+});
+
 const SERVER_NAMES: readonly [sent: string, read: string | undefined][] = [
   ["example.com", "example.com"],
   ["EXAMPLE.Com.", "example.com"],
@@ -162,6 +167,7 @@ const MALFORMED: readonly [name: string, bytes: Uint8Array, alert: AlertName][] 
   ["half a supported version", withExtensions(extension(43, [3, 3, 4, 3])), "decode_error"],
   ["bytes after the versions", withExtensions(extension(43, [2, 3, 4, 3])), "decode_error"],
   ["no signature algorithm", withExtensions(extension(13, [0, 0])), "decode_error"],
+  ["more groups than there are", withExtensions(supportedGroups(513)), "illegal_parameter"],
 ];
 
 for (const [name, bytes, alert] of MALFORMED) {
@@ -288,6 +294,11 @@ function extension(type: number, data: readonly number[]): number[] {
 
 function serverName(name: string): number[] {
   return extension(0, vector16([0, ...vector16(ascii(name))]));
+}
+
+function supportedGroups(count: number): number[] {
+  const groups = Array.from({ length: count }, (_, index) => [index >> 8, index & 255]);
+  return extension(10, vector16(groups.flat()));
 }
 
 function vector16(data: readonly number[]): number[] {

@@ -212,17 +212,22 @@ function useGroups(
   context: Pointer,
   lists: readonly (readonly string[])[],
 ): void {
-  const { ssl, crypto } = openssl;
-  const known = lists.some((groups) => {
+  const { ssl, crypto, version } = openssl;
+  const knows = (groups: readonly string[]) => {
     const names = groups.map((name) => opensslGroup(name) ?? name);
     // OpenSSL before 3.5 refuses a list that names one twice
     const list = cString([...new Set(names)].join(":"));
     return Number(ssl.SSL_CTX_ctrl_bytes(context, CTRL.groups_list, 0n, list)) === 1;
-  });
+  };
+  const isTaken = lists.some(knows);
+  const missing = isTaken ? [] : lists.flat().filter((group) => !knows([group]));
   crypto.ERR_clear_error();
-  if (!known) {
-    throw new ProxyError("bad_config", `${openssl.version} does not have all of these groups`);
-  }
+  if (isTaken) return;
+  const groups = missing.length === 1 ? "group" : "groups";
+  throw new ProxyError(
+    "bad_config",
+    `${version} does not have the ${groups} ${missing.join(", ")}`,
+  );
 }
 
 /** Has servers prove who they are. */

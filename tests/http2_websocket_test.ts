@@ -87,7 +87,7 @@ Deno.test("an extended CONNECT carries bytes both ways, and its end", async () =
   await client.send(resetFrame(3, ERROR.cancel));
   await backend.allGone();
   await proxy.log.count(/ request .*method=GET target=\/ws status=101 .*version=2/, 2);
-  const bytes = connectFrame(3, "/ws").length + "another".length;
+  const bytes = connectFrame(3, "/ws").length + data(3, "another").length;
   await proxy.log.first(new RegExp(` status=101 in=${bytes} .*error=client_gone `));
 });
 

@@ -7,6 +7,7 @@ import { nodeTransport, TestConnection } from "./support/connection.ts";
 import { eventually } from "./support/deadline.ts";
 import { encodeRequest, readAnswer, readRequestHead } from "./support/http.ts";
 import { Http2Client } from "./support/http2_client.ts";
+import { data, headers, requestFields } from "./support/http2_frames.ts";
 import { ENGINE_CAN, ENGINES, startProxy, startProxyFor } from "./support/start_proxy.ts";
 import { connectTcp, connectTls, openTcp } from "./support/tls_client.ts";
 import { run, runOk } from "./support/tools.ts";
@@ -15,6 +16,8 @@ const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
 const PEER = String.raw`127\.0\.0\.1:\d+`;
 const MS = String.raw`\d+\.\dms`;
 const SECONDS = String.raw`\d+\.\d\ds`;
+
+const CHUNKED = "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 for (const engine of ENGINES) {
   const knows = ENGINE_CAN[engine].has("protocol_facts");
@@ -56,6 +59,8 @@ for (const engine of ENGINES) {
     const requests = [
       encodeRequest("/"),
       encodeRequest("/", { method: "POST", body: "x".repeat(100_000) }),
+      CHUNKED + `3\r\nabc\r\n2000\r\n${"x".repeat(0x2000)}\r\n0\r\n\r\n`,
+      CHUNKED + "0003;ext=1\r\nabc\r\n0\r\nX-Trailer: b\r\n\r\n",
     ];
     for (const request of requests) {
       await client.write(request);
@@ -64,12 +69,30 @@ for (const engine of ENGINES) {
     await client.end();
     await client.readRest();
     const sizes = requests.map(({ length }) => length);
-    await proxy.log.first(new RegExp(` request .* in=${sizes[0]} out=\\d+ `));
-    await proxy.log.first(new RegExp(` request .* in=${sizes[1]} out=\\d+ `));
+    for (const size of sizes) {
+      await proxy.log.first(new RegExp(` request .* in=${size} out=\\d+ `));
+    }
     const total = requests.join("").length;
     await proxy.log.first(
-      new RegExp(` end .* in=${total} out=${client.received} requests=2 .*how=done$`),
+      new RegExp(` end .* in=${total} out=${client.received} requests=4 .*how=done$`),
     );
+  });
+
+  Deno.test(`the log counts every byte of frames by HTTP/2 (${engine})`, async () => {
+    await using backend = await startHttp();
+    await using proxy = await startProxyFor({ engine, backend: backend.address });
+    using client = await Http2Client.connect(proxy.port);
+    const fields = requestFields({ ":method": "POST", ":path": "/", ":authority": "localhost" });
+    const frames = [
+      headers(1, fields, { ended: false }),
+      data(1, "a".repeat(10_000)),
+      data(1, "bc"),
+      headers(1, [["x-trailer", "b"]], { ended: true }),
+    ];
+    await client.send(...frames);
+    assert.equal((await client.answer(1)).status, 200);
+    const sent = frames.reduce((sum, { length }) => sum + length, 0);
+    await proxy.log.first(new RegExp(` request .* in=${sent} out=\\d+ `));
   });
 
   Deno.test(`the log tells the end of a tcp connection with its server (${engine})`, async () => {

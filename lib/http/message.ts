@@ -69,8 +69,6 @@ export interface RequestFacts {
   readonly upgrade: readonly string[] | undefined;
   /** Under which it is found in logs. */
   readonly id: string;
-  /** Bytes of the head on the wire. */
-  readonly wireBytes: number;
   /** Whether a field of one of these roles (`ROLE`) came with it. */
   has(role: number): boolean;
   /** The values of every line of a field that came with it, in order. @param name in lower case */

@@ -15,8 +15,9 @@ export class BodyWalk {
   /** Behind what was taken. */
   at = 0;
   ended = true;
-  /** Bytes of the body so far. */
+  /** Bytes of the body so far, and the same with what frames them and the trailers. */
   bytes = 0;
+  wireBytes = 0;
   #length = 0;
   #chunks: ChunkWalk | undefined;
   #asChunks = false;
@@ -53,7 +54,7 @@ export class BodyWalk {
     this.#chunks = length === UNKNOWN_LENGTH && isChunked ? new ChunkWalk(rules) : undefined;
     this.#asChunks = false;
     this.ended = length <= 0 && length !== UNKNOWN_LENGTH;
-    this.bytes = 0;
+    this.bytes = this.wireBytes = 0;
   }
 
   /** Whether it goes on in chunks, where its length is unknown. To be said before any is taken. */
@@ -88,6 +89,7 @@ export class BodyWalk {
       this.at = this.#chunks.take(this.#output, at, filled);
       this.ended = this.#chunks.ended;
       this.bytes = this.#chunks.bytes;
+      this.wireBytes += this.at - at;
       return;
     }
     const isOpen = this.#length === UNKNOWN_LENGTH;
@@ -96,6 +98,7 @@ export class BodyWalk {
     else this.#output.keep(at, count);
     this.at = at + count;
     this.bytes += count;
+    this.wireBytes += count;
     this.ended = this.bytes === this.#length;
   }
 

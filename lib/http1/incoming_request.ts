@@ -35,6 +35,7 @@ export class IncomingRequest implements RequestFacts {
   body = NO_BODY;
   expectsContinue = false;
   upgrade: readonly string[] | undefined;
+  /** Bytes of the head as it came. */
   wireBytes = 0;
   /** Whether another request can come behind this one, as far as its client says. */
   goesOn = true;

@@ -212,6 +212,7 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
 
   #trailers(stream: Stream<Owner>, block: BlockFrame): void {
     const list = this.decode(block);
+    stream.bytesReceived += FRAME_HEADER_BYTES + block.to - block.from;
     if (!mayReceive(stream.state)) {
       return this.fault(stream, ERROR.streamClosed, "HEADERS stands behind the end");
     }
@@ -234,7 +235,6 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
   }
 
   #open({ id, ended, from, to }: BlockFrame, head: Http2RequestHead): void {
-    const headBytes = FRAME_HEADER_BYTES + to - from;
     const { length = UNKNOWN, method, priority } = head;
     if (length > 0 && (ended || method === "CONNECT")) {
       throw new ProxyError("bad_length", "Content-Length promises a body that cannot follow");
@@ -247,7 +247,7 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
     };
     const stream = new Stream<Owner>(id, windows, priority);
     stream.hasHead = true;
-    stream.headBytes = headBytes;
+    stream.bytesReceived = FRAME_HEADER_BYTES + to - from;
     stream.bodyLeft = length;
     stream.state = ended ? "half_closed_remote" : "open";
     this.live.add(stream);

@@ -18,7 +18,14 @@ import { PeerSettings } from "./settings.ts";
 import { type Stream, UNKNOWN } from "./stream.ts";
 import { StreamTable } from "./stream_table.ts";
 import { isOver, mayReceive, maySend, outcomeOf, type StreamState } from "./stream_state.ts";
-import { DEFAULT_WINDOW, ERROR, errorName, readUint32, SETTING } from "./wire.ts";
+import {
+  DEFAULT_WINDOW,
+  ERROR,
+  errorName,
+  FRAME_HEADER_BYTES,
+  readUint32,
+  SETTING,
+} from "./wire.ts";
 import { ReceiveWindow } from "./window.ts";
 
 /** Why a stream is over before its messages are. */
@@ -419,6 +426,7 @@ export abstract class Connection<
     if (outcome === "fault_half_closed") {
       return this.fault(stream, ERROR.streamClosed, "DATA stands behind the end");
     }
+    stream.bytesReceived += FRAME_HEADER_BYTES + length;
     const within = stream.receiveWindow.receive(length);
     this.#unwanted = 0;
     if (!within) return this.fault(stream, ERROR.flowControlError, "The stream's window is over");

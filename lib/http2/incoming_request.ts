@@ -27,7 +27,6 @@ import type { Http2RequestHead, Rendering } from "./request_head.ts";
 export class IncomingRequest implements RequestFacts {
   readonly version = "HTTP/2";
   body = NO_BODY;
-  wireBytes = 0;
   #head: Http2RequestHead = NO_HEAD;
   #id: string | undefined;
   /** What a server gets, once it was asked for. */
@@ -35,10 +34,9 @@ export class IncomingRequest implements RequestFacts {
   #buffer: Uint8Array<ArrayBuffer> = NO_BYTES;
 
   /** @param ended whether it has no body */
-  begin(head: Http2RequestHead, { ended, wireBytes }: { ended: boolean; wireBytes: number }): void {
+  begin(head: Http2RequestHead, ended: boolean): void {
     const hasBody = !ended && head.protocol === undefined;
     this.body = hasBody ? head.length ?? UNKNOWN_LENGTH : NO_BODY;
-    this.wireBytes = wireBytes;
     this.#head = head;
     this.#id = undefined;
     this.#sent = undefined;

@@ -16,8 +16,8 @@ export class Stream<Owner> implements Queued {
   queued = false;
   /** Bytes of the body that `Content-Length` still promises; negative where nobody knows. */
   bodyLeft = UNKNOWN;
-  /** Bytes of the frames of its head and its trailers, and of frames that were sent on it. */
-  headBytes = 0;
+  /** Bytes of its frames, headers included, that have come, and that were sent. */
+  bytesReceived = 0;
   bytesSent = 0;
   /** Whether the message that comes may have a body, as far as what was asked goes. */
   expectsBody = true;

@@ -41,8 +41,6 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
   status = 0;
   /** When the server's answer began, as `performance.now()` has it; 0 for not yet. */
   answeredAt = 0;
-  /** Bytes that went to the server behind a switch of protocols. */
-  tunnelled = 0;
   readonly #client: ClientStream;
   readonly #owner: ExchangeOwner;
   readonly #deadlines: Deadlines;
@@ -299,7 +297,6 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
     this.#number++;
     this.status = 0;
     this.answeredAt = 0;
-    this.tunnelled = 0;
     this.#early = false;
     this.#interims = 0;
     this.#answerEnded = false;
@@ -394,11 +391,7 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
       await tunnel(
         await this.#client.tunnel(head, this.#answerChanges(this.#order.answerChanges)),
         stream.tunnel(),
-        {
-          deadlines: this.#deadlines,
-          idleTimeout: this.#order.tunnelIdle,
-          onSent: (bytes) => void (this.tunnelled += bytes),
-        },
+        { deadlines: this.#deadlines, idleTimeout: this.#order.tunnelIdle },
       );
     } catch (reason) {
       error = asProxyError(reason, "internal");

@@ -58,6 +58,8 @@ export class Http2Stream implements ClientStream {
   #stream: Stream<Http2Stream> | undefined;
   /** What the request goes by, whatever is in force by its end. */
   #policy: Policy;
+  /** What its stream had received and sent, once that is over. */
+  #receivedBefore = 0;
   #sentBefore = 0;
   #maxBody = Infinity;
   /** Why it is not to be served. */
@@ -112,7 +114,7 @@ export class Http2Stream implements ClientStream {
     this.#upload = "unread";
     this.#ended = ended;
     this.bodyBytes = 0;
-    this.request.begin(head, { ended, wireBytes: stream.headBytes });
+    this.request.begin(head, ended);
     this.#expecting = this.request.expectsContinue;
     this.#isAnswered = this.#isDone = false;
     this.#home.ready(this);
@@ -185,6 +187,10 @@ export class Http2Stream implements ClientStream {
 
   get isForTunnel(): boolean {
     return this.request.upgrade !== undefined;
+  }
+
+  get bytesIn(): number {
+    return this.#stream === undefined ? this.#receivedBefore : this.#stream.bytesReceived;
   }
 
   get bytesOut(): number {
@@ -278,8 +284,6 @@ export class Http2Stream implements ClientStream {
     }, false);
     // what has come before the server has switched
     for (let range = this.#inbox.take(); range !== undefined; range = this.#inbox.take()) {
-      // it is counted as what goes through the tunnel
-      this.bodyBytes -= range.to - range.from;
       tunnel.received(range.bytes, range.from, range.to, false);
       this.#inbox.free();
     }
@@ -403,6 +407,7 @@ export class Http2Stream implements ClientStream {
     if (stream === undefined) return;
     if (code !== undefined) this.#home.connection.reset(stream, code);
     this.#stream = undefined;
+    this.#receivedBefore = stream.bytesReceived;
     this.#sentBefore = stream.bytesSent;
     stream.owner = undefined;
     this.#reading?.stop(0);

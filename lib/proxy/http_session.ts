@@ -125,6 +125,8 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
   /** Whether nothing but the connection's end tells the end of the answer, or tunnel, that has begun. */
   #endsAnswer = false;
   #writtenBefore = 0;
+  /** Bytes that the client had sent where it switched protocols. */
+  #readBefore: number | undefined;
   /** Whether the client may be sending what nobody will read. */
   #isUnread = false;
   /** Made where the client half-closes while it waits for its answer. */
@@ -374,6 +376,11 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
 
   // Its answer.
 
+  get bytesIn(): number {
+    const { read } = this.client.bytes;
+    return this.request.wireBytes + this.#input.walk.wireBytes + read - (this.#readBefore ?? read);
+  }
+
   get bytesOut(): number {
     return this.client.bytes.written - this.#writtenBefore;
   }
@@ -425,6 +432,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
       this.#pending.promise.catch(() => {});
     }
     const rest = this.#input.takeRest();
+    this.#readBefore = this.client.bytes.read - rest.length;
     this.#setTerms(false, changes);
     this.#awaitTaking();
     await this.client.write(this.#writer.headAlone(answer).slice());

@@ -50,30 +50,24 @@ export function passOn(
 /**
  * Does what `relay` does with what has carried HTTP before.
  *
- * @param onSent called with the size of every piece that goes from client to server
  * @throws {ProxyError} like `relay`
  */
 export async function tunnel(
   client: OpaqueEnd,
   server: OpaqueEnd,
-  { onSent, ...options }: RelayOptions & { readonly onSent: (bytes: number) => void },
+  options: RelayOptions,
 ): Promise<void> {
   using parting = options.deadlines.watch();
   const answered = async () => {
-    await copy(server, client, () => {});
+    await copy(server, client);
     parting.arm(PARTING_MS, () => client.endReads?.());
   };
-  await bothWays([client, server], options, () => [copy(client, server, onSent), answered()]);
+  await bothWays([client, server], options, () => [copy(client, server), answered()]);
 }
 
-async function copy(
-  input: OpaqueEnd,
-  output: OpaqueEnd,
-  onCopied: (bytes: number) => void,
-): Promise<void> {
+async function copy(input: OpaqueEnd, output: OpaqueEnd): Promise<void> {
   for (let bytes; (bytes = await input.read()) !== undefined;) {
     await output.write(bytes);
-    onCopied(bytes.length);
     // one buffer will do, also for long
     input.release?.();
   }

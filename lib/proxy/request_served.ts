@@ -12,8 +12,8 @@ import type { HttpClient } from "./http_client.ts";
 export interface ServedRequest {
   readonly client: HttpClient;
   readonly request: RequestFacts;
-  /** Bytes of its body, and bytes that the client was sent for it. */
-  readonly bodyBytes: number;
+  /** Bytes of it, and bytes that the client was sent for it. */
+  readonly bytesIn: number;
   readonly bytesOut: number;
   readonly exchange: Exchange;
   /** When it began, as `performance.now()` has it. */
@@ -47,7 +47,7 @@ export function requestServed(served: ServedRequest): RequestServed {
     host: request.authority,
     version: request.version,
     status: exchange.status,
-    bytesIn: request.wireBytes + served.bodyBytes + exchange.tunnelled,
+    bytesIn: served.bytesIn,
     bytesOut: served.bytesOut,
     coded: served.coded,
     durationMs: performance.now() - began,

@@ -252,13 +252,13 @@ export class RequestService implements ExchangeOwner {
   }
 
   exchangeOver(error: ProxyError | undefined): void {
-    const { request, bodyBytes, bytesOut, client } = this.#stream;
+    const { request, bytesIn, bytesOut, client } = this.#stream;
     const policy = this.#policy;
     if (policy === undefined) return;
     this.#options.observe(requestServed({
       client,
       request,
-      bodyBytes,
+      bytesIn,
       bytesOut,
       exchange: this.exchange,
       began: this.#began,

@@ -21,8 +21,13 @@ import type { HttpClient } from "./http_client.ts";
 export interface ClientStream {
   readonly client: HttpClient;
   readonly request: RequestFacts;
-  /** Bytes of the request's body so far, and bytes sent to the client since it began. */
+  /** Bytes of the request's body so far. */
   readonly bodyBytes: number;
+  /**
+   * Bytes of the request that have come, and bytes sent to the client since it began: heads, frames
+   * and what goes through a tunnel included.
+   */
+  readonly bytesIn: number;
   readonly bytesOut: number;
   /** Whether an answer of success would be taken for a switch of protocols, which was asked for. */
   readonly isForTunnel: boolean;

@@ -45,7 +45,6 @@ export function scriptedRequest(options: Partial<RequestFacts> = {}): RequestFac
     expectsContinue: false,
     upgrade: undefined,
     id: "1",
-    wireBytes: 10,
     has: () => false,
     values: () => [],
     toHttp1: () => ({ bytes: BYTES, from: 0, to: 0 }),
@@ -74,6 +73,7 @@ export class ScriptedClient implements ClientStream {
   readonly request: RequestFacts;
   readonly pins = new Pins();
   bodyBytes = 0;
+  readonly bytesIn = 0;
   readonly bytesOut = 0;
   readonly takesChunks: boolean;
   readonly isForTunnel = false;

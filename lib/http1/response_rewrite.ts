@@ -4,7 +4,7 @@ import { type Field, field, hasRole, valuesOf } from "../http/field.ts";
 import { ROLE } from "../http/field_name.ts";
 import { endToEndAnswerFields } from "../http/hop_fields.ts";
 import type { JudgedAnswer } from "./judge_answer.ts";
-import { upgradeFields } from "./upgrade.ts";
+import { upgradeFields, upgradeLines } from "./upgrade.ts";
 import { appendVia } from "../http/via.ts";
 
 /** What the client's side of an answer depends on. */
@@ -45,7 +45,7 @@ export function clientAnswer(
   fields.push(...lengthWithoutBody(answer, client), ...framingFields(framing));
   if (!isDated) fields.push(dateField(now));
   if (client.via === true) appendVia(fields, `1.${answer.head.minor}`);
-  const upgrade = answer.head.status === 426 ? valuesOf(answer.head.fields, "upgrade") : [];
+  const upgrade = answer.head.status === 426 ? upgradeLines(answer.head.fields) : [];
   if (upgrade.length > 0) fields.push(...upgradeFields(upgrade));
   if (!keepAlive) fields.push(CLOSE);
   else if (client.minor === 0) fields.push(KEEP_ALIVE);

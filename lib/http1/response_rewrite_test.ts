@@ -151,7 +151,17 @@ Deno.test("clientAnswer() keeps Upgrade in a 426 alone (RFC 9110 15.5.22)", () =
     "Connection: upgrade",
     "Upgrade: TLS/1.3, HTTP/2",
   ]);
-  assert.deepEqual(rewritten(GET, 426, "Content-Length: 0").lines, ["Content-Length: 0"]);
+  const empty = ["Upgrade: ", "Upgrade: a", "Upgrade: "];
+  assert.deepEqual(rewritten(GET, 426, ...empty, "Content-Length: 0").lines, [
+    "Content-Length: 0",
+    "Connection: upgrade",
+    "Upgrade: a",
+  ]);
+  for (const none of [[], ["Upgrade: "]]) {
+    assert.deepEqual(rewritten(GET, 426, ...none, "Content-Length: 0").lines, [
+      "Content-Length: 0",
+    ]);
+  }
   assert.deepEqual(rewritten(GET, 400, ...fields).lines, ["Content-Length: 0"]);
 });
 

@@ -1,6 +1,6 @@
 import { changedFields } from "../http/changed_fields.ts";
 import { ROLE } from "../http/field_name.ts";
-import { type Field, valuesOf } from "../http/field.ts";
+import type { Field } from "../http/field.ts";
 import { endToEndFields } from "../http/hop_fields.ts";
 import type { AnswerTerms, FieldChanges, PutField } from "../http/message.ts";
 import { parseResponseHead, responseHeadText } from "./head.ts";
@@ -8,7 +8,7 @@ import { ANSWER_SCAN_ERRORS, HeadScanner } from "./head_scanner.ts";
 import { type Asked, judgeAnswer, type JudgedAnswer } from "./judge_answer.ts";
 import type { HeadLimits } from "./request_decoder.ts";
 import { clientAnswer, type ClientSide } from "./response_rewrite.ts";
-import { upgradeFields } from "./upgrade.ts";
+import { upgradeFields, upgradeLines } from "./upgrade.ts";
 
 /** An answer's head by way of text, like `TextRequest`. */
 export class TextAnswer {
@@ -68,7 +68,7 @@ export class TextAnswer {
     const { fields, status } = this.facts.head;
     if (status >= 200) return clientAnswer(this.facts, client, now).fields;
     const kept = endToEndFields(fields);
-    return status === 101 ? [...kept, ...upgradeFields(valuesOf(fields, "upgrade"))] : kept;
+    return status === 101 ? [...kept, ...upgradeFields(upgradeLines(fields))] : kept;
   }
 }
 

@@ -45,6 +45,11 @@ export function switchesTo(
     protocols.every((protocol) => known.has(protocol.toLowerCase()));
 }
 
+/** The lines of `Upgrade` that name some protocol, as they are. */
+export function upgradeLines(fields: readonly Field[]): readonly string[] {
+  return valuesOf(fields, "upgrade").filter((line) => line !== "");
+}
+
 /** The fields that ask for protocols, or agree to them, on the next hop. */
 export function upgradeFields(protocols: readonly string[]): Field[] {
   return [field("Connection", "upgrade"), field("Upgrade", protocols.join(", "))];

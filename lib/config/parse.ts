@@ -58,7 +58,7 @@ export function parseConfig({ path, text }: SourceFile): ParsedFile {
   const locate = (keys: KeyPath) => locator.value(keys);
   const says = (keys: KeyPath) => locator.has(keys);
 
-  if (document.errors.length > 0) {
+  if (document.errors.length + document.warnings.length > 0) {
     const problems = syntaxProblems(document, { text, lines });
     return { config: undefined, draft: undefined, broken: [], problems, locate, says };
   }

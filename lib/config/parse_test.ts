@@ -310,6 +310,16 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
     ok("routes:\n  - hosts: *.a, b"),
     `3:12: an asterisk begins an alias; put a wildcard into quotes: "*.a"`,
   ],
+  [
+    ok("log: { file: !env LOG }"),
+    `2:14: there is no tag "!env" here; put a text that begins with ! into quotes`,
+  ],
+  [
+    ok("routes: !include routes.yaml"),
+    `2:9: there is no tag "!include" here; put a text that begins with ! into quotes`,
+  ],
+  [ok("log: !reference [a, b]"), `2:6: there is no tag "!reference" here`],
+  [ok("workers: !!int8 2"), `2:10: there is no tag "tag:yaml.org,2002:int8" here`],
   [ok("log: { file: @x }"), "2:14: plain value cannot start with reserved character @; quote"],
   [`listeners: [{ listen: ":1", mod: tcp }]`, `1:29: unknown key "mod", did you mean "mode"?`],
   [`listeners: [{ listen: ":1", zzzzz: tcp }]`, `1:29: unknown key "zzzzz"`],

@@ -12,7 +12,8 @@ export function syntaxProblems(
   const tooDeep = document.errors.find(({ code }) => code === "RESOURCE_EXHAUSTION");
   // of what is in there nothing is known
   if (tooDeep !== undefined) return [problem(placeAt(tooDeep.pos[0], lines), TOO_DEEP)];
-  const problems = document.errors.map(({ pos: [offset], code, message }): Problem => {
+  const faults = [...document.errors, ...document.warnings];
+  const problems = faults.map(({ pos: [offset], code, message }): Problem => {
     const line = lineAt(text, offset);
     const tab = TAB.test(line.text) ? line.start + line.text.indexOf("\t") : undefined;
     if (tab !== undefined && (code === "TAB_AS_INDENT" || code === "BAD_INDENT")) {
@@ -31,6 +32,8 @@ export function syntaxProblems(
         return problem(place, "a second document begins here; a configuration is one");
       case "DUPLICATE_KEY":
         return problem(place, duplicateKey(document, offset, lines));
+      case "TAG_RESOLVE_FAILED":
+        return problem(place, unknownTag(message));
       case "BAD_SCALAR_START":
         return problem(place, `${lowerFirst(message)}; quote the text`);
       default:
@@ -47,6 +50,13 @@ const TABS = "tabs are not allowed as indentation; write spaces";
 /** An alias (YAML 1.2, section 7.1) that was most likely meant as text. @param text from its `*` on */
 function quote(text: string): string {
   return `an asterisk begins an alias; put a wildcard into quotes: "${text}"`;
+}
+
+/** Tags are what programs make of them (YAML 1.2, section 6.8.1), and this one makes nothing. */
+function unknownTag(message: string): string {
+  const [, tag] = /^Unresolved tag: (\S+)$/.exec(message) ?? [];
+  if (tag === undefined) return lowerFirst(message);
+  return `there is no tag "${tag}" here; put a text that begins with ! into quotes`;
 }
 
 /** A line that is indented by a tab. */

@@ -17,6 +17,7 @@ import { permissionFlags } from "../lib/permissions/flags.ts";
 import { RUNTIME_FLAGS } from "../lib/permissions/runtime_flags.ts";
 import { SERVICE_SOCKETS } from "../lib/permissions/systemd.ts";
 import { flagsOfSet } from "./permission_sets.ts";
+import { print } from "./print.ts";
 
 /** Where executables can be made for. */
 export const TARGETS = [
@@ -236,10 +237,6 @@ function parse(args: string[]) {
     const [line = ""] = messageOf(error).split("\n");
     throw new WrongFlags(`${line.replace(/\.$/, "")}; see deno task compile --help`);
   }
-}
-
-function print(to: typeof Deno.stdout, text: string): void {
-  to.writeSync(new TextEncoder().encode(`${text}\n`));
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

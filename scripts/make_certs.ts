@@ -14,6 +14,7 @@ import {
   ensureCertificate,
 } from "../lib/certificates/development_certificate.ts";
 import type { KeyKind } from "../lib/certificates/certificate_authority.ts";
+import { print } from "./print.ts";
 
 const FOLDER = "certs";
 
@@ -132,10 +133,6 @@ function parseFlags(args: string[]): Flags | string {
 function daysOf(text: string): number {
   if (/^\d+$/.test(text)) return Number(text);
   throw new Error(`"${text}" is no number of days`);
-}
-
-function print(to: typeof Deno.stdout, text: string): void {
-  to.writeSync(new TextEncoder().encode(`${text}\n`));
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

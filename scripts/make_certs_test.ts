@@ -104,19 +104,36 @@ Deno.test("make_certs prints its usage when given --help", async () => {
   });
 });
 
-/** Runs the script with the permissions of `deno task certs`. */
-async function run(
-  cwd: string,
-  ...args: string[]
-): Promise<{ code: number; stdout: string; stderr: string }> {
-  const output = await new Deno.Command(Deno.execPath(), {
+Deno.test("make_certs says nothing of a reader that is gone", async () => {
+  await inTemporaryFolder(async (cwd) => {
+    for (const args of [["--help"], []]) {
+      await using child = command(cwd, args, { stdout: "piped", stderr: "piped" }).spawn();
+      await child.stdout.cancel();
+      const [{ code }, stderr] = await Promise.all([child.status, child.stderr.text()]);
+      assert.deepEqual([code, stderr], [0, ""]);
+    }
+    assert.ok((await Deno.stat(`${cwd}/certs/localhost.crt`)).isFile);
+  });
+});
+
+function command(cwd: string, args: readonly string[], more: Deno.CommandOptions): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "-q", "--no-prompt", "--config", CONFIG],
       ...[...flagsOfSet("certs"), SCRIPT, ...args],
     ],
     cwd,
     env: { NO_COLOR: "1" },
-  }).output();
+    ...more,
+  });
+}
+
+/** Runs the script with the permissions of `deno task certs`. */
+async function run(
+  cwd: string,
+  ...args: string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const output = await command(cwd, args, {}).output();
   return {
     code: output.code,
     stdout: new TextDecoder().decode(output.stdout),

@@ -64,11 +64,15 @@ interface BuildFlags {
 }
 
 async function build({ config, systemd, targets, output }: BuildFlags): Promise<void> {
+  const executables: { target: Target | undefined; flags: readonly string[] }[] = [];
+  // ahead of what takes a while: a configuration may have mistakes
+  for (const target of targets) {
+    executables.push({ target, flags: await flagsFor(config, { target, systemd }) });
+  }
   const folder = await makeFolder(output);
   const bundle = await bundleProgram(folder, { ...await sourceFacts(), config });
   print(Deno.stdout, `${bundle}: the program in one file`);
-  for (const target of targets) {
-    const flags = await flagsFor(config, { target, systemd });
+  for (const { target, flags } of executables) {
     const name = `${output}/tls-proxy${target === undefined ? "" : `-${target}`}`;
     await compile(bundle, { flags, name, target });
     print(Deno.stdout, `${name}: ${flags.join(" ")}`);

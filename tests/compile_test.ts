@@ -167,6 +167,19 @@ Deno.test("compile refuses wrong flags in one line", async () => {
   }
 });
 
+Deno.test("compile begins with the configuration, and makes nothing where that has mistakes", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "tls-proxy-compile-" });
+  try {
+    const flags = ["--config", `${folder}/none`, "--output", `${folder}/dist`];
+    const { code, stdout, stderr } = await compile(flags);
+    const message = `Cannot read the configuration ${folder}/none: it does not exist`;
+    assert.deepEqual([code, stdout, stderr], [1, "", `compile: ${message}\n`]);
+    await assert.rejects(Deno.stat(`${folder}/dist`), Deno.errors.NotFound);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 /** Runs the task's script with the task's permissions, but for where it writes to. */
 async function compile(
   args: readonly string[],

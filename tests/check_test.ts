@@ -401,6 +401,18 @@ commonName = supplied
   );
 }
 
+Deno.test("check warns of a log whose folder is not there", async () => {
+  await using file = await configFolder(`${GOOD}log: { file: logs/access.log }\n`);
+  const warned = await check(file);
+  assert.deepEqual([warned.code, warned.stderr], [
+    0,
+    `${file.path}:13:14: warning: the folder ${file.folder}/logs does not exist: ` +
+    "the log cannot be opened without it\n",
+  ]);
+  await Deno.mkdir(`${file.folder}/logs`);
+  assert.deepEqual([(await check(file)).code, (await check(file)).stderr], [0, ""]);
+});
+
 Deno.test("check refuses a log that would be written over what is read", async () => {
   const CASES = [["./x/../proxy.yaml", "proxy.yaml"], ["./ec.key", "ec.key"], ["./token", "token"]];
   for (const [name, read] of CASES) {

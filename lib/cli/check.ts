@@ -15,7 +15,11 @@ import { type FileOutput, readConfigFile } from "./config_file.ts";
  * @throws {ProxyError} `bad_config` when it is not; the problems have been told
  */
 export async function checkConfig(path: string, output: FileOutput): Promise<string> {
-  const { loaded, problems } = await readConfigFile(path, { expiredIsError: true, output });
+  const { loaded, problems } = await readConfigFile(path, {
+    expiredIsError: true,
+    looksForLog: true,
+    output,
+  });
   const { listeners, certificates, backends, routes, tests } = loaded.config;
   const parts = [
     plural(listeners.length, "listener"),

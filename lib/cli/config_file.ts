@@ -27,7 +27,7 @@ export async function readConfigFile(
   path: string,
   { output, ...options }:
     & { readonly output: FileOutput }
-    & Pick<LoadOptions, "expiredIsError" | "objections">,
+    & Pick<LoadOptions, "expiredIsError" | "looksForLog" | "objections">,
 ): Promise<LoadedFile & { readonly loaded: LoadedConfig }> {
   const file = await loadConfigFile(path, { now: new Date(), ...options });
   tellProblems(file, output);

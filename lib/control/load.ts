@@ -1,4 +1,4 @@
-import { normalize } from "node:path/posix";
+import { dirname, normalize } from "node:path/posix";
 import { filesOf } from "../config/files.ts";
 import { isWithin, type KeyPath } from "../config/key_path.ts";
 import type { ParsedFile } from "../config/parse.ts";
@@ -57,6 +57,8 @@ export interface LoadOptions {
    * running proxy must not refuse nineteen names for the sake of a twentieth.
    */
   readonly expiredIsError: boolean;
+  /** Whether it is looked if the folder of the log is there: who opens the log finds out by that. */
+  readonly looksForLog?: boolean;
   readonly readCertificate?: CertificateReader;
   /** Of what was loaded before. */
   readonly trials?: EngineTrials;
@@ -77,6 +79,7 @@ export async function loadConfigFile(path: string, options: LoadOptions): Promis
   if (draft === undefined) return { source, problems: sortProblems(problems), loaded: undefined };
   if (config !== undefined) {
     problems.push(...unsuitableEngines(config, file), ...logOverInput(config, path, file));
+    if (options.looksForLog === true) problems.push(...await noLogFolder(config, file));
     // asked before any file that the configuration names is read
     const objections = hasErrors(problems) ? [] : options.objections?.(config) ?? [];
     if (objections.length > 0) {
@@ -374,6 +377,20 @@ function logOverInput(config: Config, path: string, { locate }: ParsedFile): Pro
   if (read === undefined) return [];
   const message = `the log would be written into ${read}, which is read`;
   return [{ severity: "error", place: locate(["log", "file"]), message }];
+}
+
+/** A warning, as who starts the proxy may make the folder first. */
+async function noLogFolder({ log }: Config, { locate }: ParsedFile): Promise<Problem[]> {
+  if (log.file === undefined) return [];
+  const folder = dirname(log.file);
+  try {
+    await Deno.stat(folder);
+    return [];
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) return [];
+    const message = `the folder ${folder} does not exist: the log cannot be opened without it`;
+    return [{ severity: "warning", place: locate(["log", "file"]), message }];
+  }
 }
 
 /** Engines that cannot do what their listeners ask of them. */

@@ -117,7 +117,9 @@ export const cluster = camelKeys(z.strictObject({
 }));
 
 export const clientAuth = camelKeys(z.strictObject({
-  hosts: z.array(hostPattern).default([]).meta({
+  hosts: z.array(hostPattern).min(1, {
+    error: '"hosts" must not be empty: leave it out for all names that no other entry has',
+  }).default([]).meta({
     description: "The names under which it is asked; none for all that no other entry names",
   }),
   ca: z.string().min(1).meta({ description: "PEM file of the authorities that are believed" }),

@@ -512,6 +512,10 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
     `2:42: "hosts" must not be empty: leave it out for the names in the certificate`,
   ],
   [
+    ok("client_auth: [{ ca: a, hosts: [] }]"),
+    `2:31: "hosts" must not be empty: leave it out for all names that no other entry has`,
+  ],
+  [
     ok("routes: [{ methods: ['*'], backend: a }]"),
     `2:22: "*" is no method that a request has; leave methods out for every method`,
   ],

@@ -9,6 +9,7 @@ export function verifyIdleKeys(config: Config): Finding[] {
     ...provenByNobody(config),
     ...passedByNobody(config),
     ...pagesOfNoError(config),
+    ...refusedMethods(config),
   ];
 }
 
@@ -92,6 +93,20 @@ function passedByNobody({ listeners, routes }: Config): Finding[] {
 function pagesOfNoError({ errorPages }: Config): Finding[] {
   return [...errorPages.keys()].filter((status) => !ERROR_STATUSES.has(status)).map((status) =>
     warning(["error_pages", String(status)], `the proxy itself never answers ${status}`)
+  );
+}
+
+/** Methods that no route gets to see, see `requestTarget`. */
+function refusedMethods({ routes }: Config): Finding[] {
+  return routes.flatMap(({ conditions: { methods } }, index) =>
+    methods.flatMap((method, at) =>
+      method === "TRACE" || method === "CONNECT"
+        ? [warning(
+          ["routes", index, "methods", at],
+          `no route gets ${method}: such requests are refused with 405`,
+        )]
+        : []
+    )
   );
 }
 

@@ -83,6 +83,13 @@ Deno.test("verifyConfig() warns of pages for what is no error of the proxy", () 
   ]);
 });
 
+Deno.test("verifyConfig() warns of methods that are refused everywhere", () => {
+  assert.deepEqual(warningsOf({ routes: "[{ methods: [GET, TRACE, CONNECT], backend: a }]" }), [
+    "warning no route gets TRACE: such requests are refused with 405",
+    "warning no route gets CONNECT: such requests are refused with 405",
+  ]);
+});
+
 Deno.test("verifyConfig() warns of what looks at requests where there are none", () => {
   const routes = "[{ paths: [/a], methods: [GET], backend: a, compress: true }, " +
     "{ hosts: [b], redirect: { to: /c } }]";

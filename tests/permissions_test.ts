@@ -3,6 +3,7 @@ import { hash } from "bcryptjs";
 import { startBackend, startHttp, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
+import { reload } from "./support/configured_proxy.ts";
 import { printedFlags, printedPermissions } from "./support/printed_permissions.ts";
 import { BROKEN_OFF, lastWords } from "./support/engine_looks.ts";
 import { within } from "./support/deadline.ts";
@@ -316,6 +317,25 @@ routes: [{ respond: { body: in }, basic_auth: { file: users } }]`);
   await Deno.remove(cwd);
   const headers = { Authorization: `Basic ${btoa("u:secret")}` };
   const answer = await fetch(`http://127.0.0.1:${proxy.port}/`, { headers });
+  assert.deepEqual([answer.status, await answer.text()], [200, "in"]);
+});
+
+Deno.test("a reload that is the first to ask for passwords is refused where nobody could check them", async () => {
+  const yaml = (rules: string) => `
+listeners: [{ listen: "127.0.0.1:0", tls: false }]
+routes: [{ respond: { body: in }${rules} }]`;
+  await using config = await ConfigFile.create(yaml(""));
+  await Deno.writeTextFile(`${config.folder}/users`, `u:${await hash("secret", 4)}\n`);
+  const cwd = await Deno.makeTempDir({ prefix: "tls-proxy-release-" });
+  await using proxy = await startProxy(["--config", config.path], { cwd });
+  await Deno.remove(cwd);
+  await config.write(yaml(", basic_auth: { file: users }"));
+  assert.match(await reload(proxy), /^tls-proxy: not reloaded /);
+  assert.match(
+    proxy.says.text,
+    /^tls-proxy: Cannot start a thread for passwords: .*; where the folder is gone that .*restart$/m,
+  );
+  const answer = await fetch(`http://127.0.0.1:${proxy.port}/`);
   assert.deepEqual([answer.status, await answer.text()], [200, "in"]);
 });
 

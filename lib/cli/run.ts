@@ -126,7 +126,7 @@ async function serve(
   const rates = rateMemory({ told: cluster !== undefined });
   cluster?.shareRates(rates);
   const passwords = cleanUp.use(new PasswordThread(Deno.mainModule));
-  if (config.routes.some(({ basicAuth }) => basicAuth !== undefined)) await passwords.load();
+  if (asksForPasswords(config)) await passwords.load();
   const workers = workersOf(config);
   if (workers > 1) {
     fleet = await startFleet(start.loaded, {
@@ -187,7 +187,7 @@ async function serve(
   );
   cluster?.redis.onArrival(() => acme.look());
   const inForce = Promise.withResolvers<void>();
-  const reloader = startReloading({ app, log, monitor, admin, acme }, {
+  const reloader = startReloading({ app, log, monitor, admin, acme, passwords }, {
     source,
     loaded: start.loaded,
     begun: inForce.promise,
@@ -295,6 +295,10 @@ function tellSurplus(config: Config, path: string, say: Say): void {
   );
 }
 
+function asksForPasswords({ routes }: Config): boolean {
+  return routes.some(({ basicAuth }) => basicAuth !== undefined);
+}
+
 /** Each connection takes a descriptor, and mostly one more to its server. */
 function tellDescriptors({ limits: { connections } }: Config, say: Say): void {
   const most = descriptorLimit();
@@ -324,11 +328,12 @@ interface Reloadable {
   readonly monitor: Monitor;
   readonly admin: AdminService;
   readonly acme: AcmeService;
+  readonly passwords: PasswordThread;
 }
 
 /** Makes ready for reloads, and watches the files that ask for them when they change. */
 function startReloading(
-  { app, log, monitor, admin, acme }: Reloadable,
+  reloadable: Reloadable,
   { source, loaded, begun, observe, cleanUp }: {
     source: RunSource;
     loaded: LoadedConfig;
@@ -337,6 +342,7 @@ function startReloading(
     cleanUp: AsyncDisposableStack;
   },
 ): Reloader {
+  const { acme } = reloadable;
   const path = source.kind === "file" ? source.path : undefined;
   const expiry = cleanUp.use(new ExpiryWatch(observe));
   const filesWatch = cleanUp.use(
@@ -347,7 +353,7 @@ function startReloading(
   );
   const reloader = new Reloader(loaded, {
     path,
-    apply: (next) => applyAll(next, { app, log, monitor, admin, acme }),
+    apply: (next) => applyAll(next, reloadable),
     onApplied: (current) => watch(current, { path, expiry, filesWatch, configWatch }),
     onLost: () => acme.look(),
     begun,
@@ -360,10 +366,11 @@ function startReloading(
 /** All of a new configuration, or nothing: what may fail comes first. */
 async function applyAll(
   next: LoadedConfig,
-  { app, log, monitor, admin, acme }: Reloadable,
+  { app, log, monitor, admin, acme, passwords }: Reloadable,
 ): Promise<readonly string[]> {
   let changes: readonly string[] = [];
   const { config } = next;
+  if (asksForPasswords(config) && !asksForPasswords(app.loaded.config)) await passwords.load();
   // a certificate that is new is not to wait for files that services have read for themselves
   const services = config === app.loaded.config ? [] : [
     () => log.prepare(config.log),

@@ -1,4 +1,4 @@
-import { ProxyError } from "../core/errors.ts";
+import { messageOf, ProxyError } from "../core/errors.ts";
 import { Channel, type MessageEnd } from "./channel.ts";
 import { PASSWORD_THREAD } from "./thread_role.ts";
 
@@ -47,10 +47,18 @@ export class PasswordThread implements Disposable {
    * Starts it ahead of the first password: later the folder that the process was started in may be
    * gone, without which the runtime starts none.
    *
-   * @throws {ProxyError} `internal` where the thread has died
+   * @throws {ProxyError} `unavailable` where it cannot be had
    */
-  load(): Promise<void> {
-    return (this.#channel ?? this.#start()).call("load", undefined);
+  async load(): Promise<void> {
+    try {
+      await (this.#channel ?? this.#start()).call("load", undefined);
+    } catch (error) {
+      const [why] = messageOf(error).split("\n", 1);
+      const message =
+        `Cannot start a thread for passwords: ${why}; where the folder is gone that ` +
+        "the proxy was started in, that takes a restart";
+      throw new ProxyError("unavailable", message, { cause: error });
+    }
   }
 
   /** @throws {ProxyError} `internal` where the thread has died */

@@ -176,7 +176,7 @@ Deno.test("a full disk is told as such", async () => {
   await using proxy = await startConfigured(await logging("/dev/full"), options);
   await ask(proxy.port, { sni: undefined });
   await proxy.says.first(
-    /warning: the log cannot be written to \/dev\/full: No space left on device$/,
+    /warning: the log cannot be written to \/dev\/full: no space left on device$/,
   );
   const [, admin = ""] = await proxy.says.first(/admin page: (http:\S+)\/$/);
   await eventually(async () => {

@@ -19,20 +19,27 @@ export function whyUnreadable(error: unknown): string {
   }
 }
 
-/** Why the system does not open or write a file, in words; whichever module of the runtime tells. */
+/**
+ * Why the system does not open or write a file, in words; whichever module of the runtime tells. Where
+ * there are none these are the system's own, without the runtime's about its call.
+ */
 export function fileTrouble(error: unknown): string {
-  return WORDS[codeOf(error) ?? ""] ?? messageOf(error);
+  return WORDS[codeOf(error) ?? ""] ?? messageOf(error).replace(/ \(os error \d+\)$/, "");
 }
 
 const WORDS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
+  EDQUOT: "disk quota exceeded",
+  EFBIG: "file too large",
   EPERM: "permission denied",
   EINVAL: "its name is no path",
+  EIO: "input/output error",
   EISDIR: "it is a folder",
   ELOOP: "its links lead to each other",
   EMFILE: "there are too many open files",
   ENAMETOOLONG: "its name is too long",
   ENOSPC: "no space left on device",
   ENOTDIR: "its path leads through a file",
+  EPIPE: "nobody reads it",
   EROFS: "the file system is read-only",
 };

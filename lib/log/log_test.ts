@@ -181,13 +181,13 @@ Deno.test("reopen() has the new file tell what the old one had no room for", asy
   });
   log.observe(request);
   log.observe(request);
-  assert.equal(await failed.promise, "a.log: No space left on device");
+  assert.equal(await failed.promise, "a.log: no space left on device");
   await log.reopen();
   await outputs.full.closed;
   await log.close();
   assert.equal(log.dropped, 2);
   const [line, ...more] = outputs.next.lines();
-  assert.match(line ?? "", / warning log dropped lines=2 reason="No space left on device"$/);
+  assert.match(line ?? "", / warning log dropped lines=2 reason="no space left on device"$/);
   assert.deepEqual(more, []);
 });
 

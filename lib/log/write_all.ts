@@ -1,4 +1,5 @@
-import { codeOf, messageOf } from "../core/errors.ts";
+import { codeOf } from "../core/errors.ts";
+import { fileTrouble } from "../io/file_trouble.ts";
 
 /** Where the lines go: `Deno.stdout`, `Deno.stderr`, a file, or a stand-in. */
 export interface ByteOutput {
@@ -13,7 +14,7 @@ export class WriteFailed extends Error {
   readonly taken: number;
 
   constructor(taken: number, cause: unknown) {
-    super(reasonOf(cause), { cause });
+    super(fileTrouble(cause), { cause });
     this.taken = taken;
   }
 }
@@ -60,17 +61,3 @@ export const LF = 0x0a;
 function isFull(error: unknown): boolean {
   return error instanceof Deno.errors.WouldBlock || codeOf(error) === "EAGAIN";
 }
-
-/** The system's words, without the runtime's about its call. */
-function reasonOf(error: unknown): string {
-  return REASONS[codeOf(error) ?? ""] ?? messageOf(error).replace(/ \(os error \d+\)$/, "");
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOSPC: "No space left on device",
-  EDQUOT: "Disk quota exceeded",
-  EFBIG: "File too large",
-  EIO: "Input/output error",
-  EROFS: "Read-only file system",
-  EPIPE: "nobody reads it",
-};

@@ -69,7 +69,6 @@ const IS_LINK_LOCAL = /^fe[89ab][0-9a-f]:[^%]*$/i;
 /** Below it Linux asks for CAP_NET_BIND_SERVICE (capabilities(7)), unless it is told otherwise. */
 const FIRST_FREE_PORT = 1024;
 
-/** The system's name for an error, of the runtime's own modules and of Node's. */
 /**
  * Listens with `reusePort` and a queue long enough for a burst; the address was claimed before.
  *

@@ -410,7 +410,8 @@ function describe(issue: Issue, path: KeyPath): string {
         ? `${name} must not be empty`
         : `${name} must be at least ${issue.minimum}`;
     case "too_big":
-      return `${name} must be at most ${issue.maximum}`;
+      return `${name} must ${LENGTHS[issue.origin] ?? "be at most #"}`
+        .replace("#", String(issue.maximum));
     case "invalid_format":
       return issue.format === "starts_with"
         ? `${name} must begin with "${(issue as { prefix?: string }).prefix}"`
@@ -421,6 +422,12 @@ function describe(issue: Issue, path: KeyPath): string {
       return lowerFirst(issue.message);
   }
 }
+
+/** What is too long rather than too great. */
+const LENGTHS: Readonly<Record<string, string>> = {
+  array: "have at most # entries",
+  string: "have at most # characters",
+};
 
 /** Whether the schema has words of its own for a mistake. */
 function ownWords(message: string): boolean {

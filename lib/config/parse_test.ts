@@ -541,6 +541,18 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   [ok("workers: '2'"), `2:10: "workers" must be "auto" or a number`],
   [ok("workers: 300"), `2:10: "workers" must be at most 256`],
   [ok("log: { tls: yes }"), `2:13: "tls" must be true or false`],
+  [
+    ok(`cluster: { redis: 'h:1', prefix: ${"p".repeat(101)} }`),
+    `2:34: "prefix" must have at most 100 characters`,
+  ],
+  [
+    ok(`backends: { a: { servers: ['h:1'], health: { service: ${"s".repeat(201)} } } }`),
+    `2:55: "service" must have at most 200 characters`,
+  ],
+  [
+    ok(`certificates: [{ acme: [${"a.test, ".repeat(100)}a.test] }]`),
+    `2:24: "acme" must have at most 100 entries`,
+  ],
   [ok("tests: [{ host: a, expect: {} }]"), "2:28: expects nothing"],
 ];
 

@@ -1,7 +1,7 @@
 import { createHash, X509Certificate } from "node:crypto";
 import { messageOf } from "../core/errors.ts";
 import { readTextFile } from "../io/text_file.ts";
-import { cannotRead, derHint, type PemBlock, pemBlocks, type PemRole } from "./pem.ts";
+import { cannotRead, derHint, derOf, type PemBlock, pemBlocks, type PemRole } from "./pem.ts";
 
 /** The PEM text of authorities, or of what they have revoked, without what else its file says. */
 export interface TrustText {
@@ -17,14 +17,22 @@ export interface TrustText {
  */
 export async function readAuthorities(path: string): Promise<TrustText> {
   const blocks = await readBlocks(path, { role: "CA", labels: AUTHORITY_LABELS });
-  for (const [index, { pem }] of blocks.entries()) {
-    try {
-      new X509Certificate(pem);
-    } catch (error) {
-      throw cannotRead("CA", `certificate ${index + 1} of ${path} is damaged`, { cause: error });
-    }
+  if (blocks.some(({ label }) => label === HINTED)) {
+    throw cannotRead(
+      "CA",
+      `${path} holds a certificate with OpenSSL's hints of trust, which are not heeded here; take ` +
+        `them off: openssl x509 -in ${path} -out NEW_FILE`,
+    );
   }
-  return trustText(blocks);
+  return trustText(
+    blocks.map((block, index) => {
+      try {
+        return new X509Certificate(derOf(block) ?? new Uint8Array()).toString();
+      } catch (error) {
+        throw cannotRead("CA", `certificate ${index + 1} of ${path} is damaged`, { cause: error });
+      }
+    }),
+  );
 }
 
 /**
@@ -34,11 +42,15 @@ export async function readAuthorities(path: string): Promise<TrustText> {
  * @throws {ProxyError} `bad_config`, in words for who wrote the config
  */
 export async function readRevocations(path: string): Promise<TrustText> {
-  return trustText(await readBlocks(path, { role: "CRL", labels: ["X509 CRL"] }));
+  const blocks = await readBlocks(path, { role: "CRL", labels: ["X509 CRL"] });
+  return trustText(blocks.map(({ pem }) => pem));
 }
 
-/** OpenSSL's own form holds a certificate with what it is trusted for; it is not read here. */
-const AUTHORITY_LABELS = ["CERTIFICATE"];
+/** OpenSSL's own form: a certificate, and what it is trusted for or not. */
+const HINTED = "TRUSTED CERTIFICATE";
+
+/** The label, the one it had before, and one that must not be left out without a word. */
+const AUTHORITY_LABELS = ["CERTIFICATE", "X509 CERTIFICATE", HINTED];
 
 async function readBlocks(
   path: string,
@@ -53,7 +65,7 @@ async function readBlocks(
   throw cannotRead(role, `${path} holds no PEM block "${labels[0]}"${hint}`);
 }
 
-function trustText(blocks: readonly PemBlock[]): TrustText {
-  const pem = blocks.map(({ pem }) => pem).join("");
+function trustText(pems: readonly string[]): TrustText {
+  const pem = pems.join("");
   return { pem, digest: createHash("sha256").update(pem).digest("hex") };
 }

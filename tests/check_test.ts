@@ -4,6 +4,7 @@ import {
   createAuthority,
   issueServerCertificate,
 } from "../lib/certificates/certificate_authority.ts";
+import { createTestAuthority } from "./support/authority.ts";
 import { issueCertificate, testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { pause } from "./support/deadline.ts";
@@ -355,6 +356,29 @@ Deno.test("check does not warn of a certificate that is meant to live for days",
   await file.write(yaml.replace(", certificate: ec.crt", ""));
   const { code, stderr } = await check(file);
   assert.deepEqual([code, stderr], [0, ""]);
+});
+
+Deno.test("check warns of authorities that nobody can be verified by", async () => {
+  await using file = await configFolder();
+  const root = await createTestAuthority("/O=Example/CN=Root");
+  const below = await root.intermediate("/CN=Below");
+  const gone = await root.issue({ subject: "/CN=gone", ca: true, days: -1 });
+  const list = await below.revoke();
+  await file.write(
+    GOOD.replace("127.0.0.1:8001] }", `127.0.0.1:8001], tls: { ca: ${gone.cert} } }`) +
+      `client_auth:
+  - { hosts: [a.test], ca: ${below.ca}, crl: ${list} }
+  - { hosts: [b.test], ca: ${gone.cert} }
+`,
+  );
+  const { code, stderr } = await check(file);
+  assert.equal(code, 0);
+  assert.deepEqual(stderr.trimEnd().split("\n").map((line) => line.replace(file.path, "F")), [
+    `F:7:48: warning: every authority in ${gone.cert} has expired: all its servers are refused`,
+    `F:14:28: warning: beside a crl ${below.ca} has to hold O=Example, CN=Root too, the issuer of ` +
+    "CN=Below: until then its clients are refused",
+    `F:15:28: warning: every authority in ${gone.cert} has expired: all certificates of clients are refused`,
+  ]);
 });
 
 /** A certificate for `localhost` that lives from one day to another, as seen from today. */

@@ -144,6 +144,30 @@ for (const mode of ["require", "optional"] as const) {
   });
 }
 
+Deno.test("an authority below another one is believed beside it, with the lists of both", async () => {
+  await using backend = await startTelling();
+  const left = await below.issue({ subject: "/CN=left" });
+  const [ca, lists] = [`${below.folder}/two.pem`, `${below.folder}/two.crl`];
+  await Deno.writeTextFile(ca, await textOf(below.ca, authority.ca));
+  await Deno.writeTextFile(lists, await textOf(await below.revoke(left), crl));
+  await using proxy = await startAsking(backend.address, {
+    auth: [{ hosts: ["admin.test"], ca, crl: lists }],
+  });
+  for (
+    const [shown, expected] of [[alice, "200"], [deep, "200"], [left, "alert number 44"]] as const
+  ) {
+    for (const flags of [[], ["-cert_chain", below.ca], ["-tls1_2"]]) {
+      assert.equal(await outcome(proxy, shown, flags), expected, flags.join());
+    }
+  }
+  assert.equal(await outcome(proxy, revoked, []), "alert number 44");
+});
+
+/** Files as one. */
+async function textOf(...paths: readonly string[]): Promise<string> {
+  return (await Promise.all(paths.map((path) => Deno.readTextFile(path)))).join("");
+}
+
 Deno.test("servers are told of the certificate (RFC 9440), logs too, and of none that is claimed", async () => {
   await using backend = await startTelling();
   await using proxy = await startAsking(backend.address, {

@@ -35,6 +35,11 @@ export async function readAuthorities(path: string): Promise<TrustText> {
   );
 }
 
+/** The authorities of a text that was read. */
+export function authoritiesIn({ pem }: TrustText): readonly X509Certificate[] {
+  return pemBlocks(pem, { role: "CA", path: "" }).map((block) => new X509Certificate(block.pem));
+}
+
 /**
  * Reads revocation lists (RFC 5280, section 5), as many as the file has. What is in them is for who
  * uses them to read.

@@ -4,7 +4,12 @@ import type { KeyPath } from "../config/key_path.ts";
 import type { ProxyError } from "../core/errors.ts";
 import { cannotRead, keyToBlame } from "../certificates/pem.ts";
 import type { Certificate } from "../certificates/certificate.ts";
-import { readAuthorities, readRevocations, type TrustText } from "../certificates/trust_files.ts";
+import {
+  authoritiesIn,
+  readAuthorities,
+  readRevocations,
+  type TrustText,
+} from "../certificates/trust_files.ts";
 import { ClientAuthRules } from "../tls/client_auth.ts";
 import type { ServerTls } from "../tls/server_trust.ts";
 import { crlRefusal, isCrlOutdated, serverTlsRefusal, shownRefusal } from "../tls/trust_trial.ts";
@@ -136,7 +141,11 @@ export interface TrustRefusal {
 }
 
 /** What will surprise whoever goes on with it. */
-export function trustWarnings({ config, trust }: LoadedTrust): readonly TrustRefusal[] {
+export function trustWarnings(loaded: LoadedTrust): readonly TrustRefusal[] {
+  return [...outdatedLists(loaded), ...rootless(loaded), ...expiredAuthorities(loaded)];
+}
+
+function outdatedLists({ config, trust }: LoadedTrust): TrustRefusal[] {
   return config.clientAuth.flatMap(({ crl }, index) => {
     const text = crl === undefined ? undefined : trust.texts.get(crl);
     if (text === undefined || !isCrlOutdated(text.pem)) return [];
@@ -144,6 +153,42 @@ export function trustWarnings({ config, trust }: LoadedTrust): readonly TrustRef
       `${crl} is out of date: clients of its CA are refused until there is a newer one`;
     return [{ at: ["client_auth", index, "crl"], message }];
   });
+}
+
+/** Where there is a revocation list, a chain has to end at an authority that is its own issuer. */
+function rootless({ config, trust }: LoadedTrust): TrustRefusal[] {
+  return config.clientAuth.flatMap(({ ca, crl }, index) => {
+    const text = crl === undefined ? undefined : trust.texts.get(ca);
+    const authorities = text === undefined ? [] : authoritiesIn(text);
+    const subjects = new Set(authorities.map(({ subject }) => subject));
+    const below = authorities.find(({ issuer }) => !subjects.has(issuer));
+    if (below === undefined) return [];
+    const [name, issuer] = [below.subject, below.issuer].map((lines) =>
+      lines.split("\n").join(", ")
+    );
+    const message = `beside a crl ${ca} has to hold ${issuer} too, the issuer of ${name}: ` +
+      "until then its clients are refused";
+    return [{ at: ["client_auth", index, "ca"], message }];
+  });
+}
+
+function expiredAuthorities({ config, trust }: LoadedTrust): TrustRefusal[] {
+  const now = new Date();
+  const expired = (ca: string | undefined, who: string, at: KeyPath): TrustRefusal[] => {
+    const text = ca === undefined ? undefined : trust.texts.get(ca);
+    if (text === undefined || authoritiesIn(text).some(({ validTo }) => new Date(validTo) >= now)) {
+      return [];
+    }
+    return [{ at, message: `every authority in ${ca} has expired: all ${who} are refused` }];
+  };
+  return [
+    ...config.clientAuth.flatMap(({ ca }, index) =>
+      expired(ca, "certificates of clients", ["client_auth", index, "ca"])
+    ),
+    ...[...config.backends].flatMap(([name, { tls }]) =>
+      tls?.verify === true ? expired(tls.ca, "its servers", ["backends", name, "tls", "ca"]) : []
+    ),
+  ];
 }
 
 /** Tries what was read: it would otherwise show to the first client, or with the first request. */

@@ -263,15 +263,18 @@ function askForCertificate(
     ssl.SSL_CTX_add_client_CA(context, authority);
     crypto.X509_free(authority);
   }
-  if (crl !== undefined) {
+  if (crl === undefined) {
+    // who is named is believed, whoever has signed its own certificate
+    crypto.X509_STORE_set_flags(store, STORE_FLAG.partial_chain);
+  } else {
     for (const list of readCrls(openssl, crl)) {
       check(openssl, crypto.X509_STORE_add_crl(store, list));
       crypto.X509_CRL_free(list);
     }
+    // not beside a chain that ends on its way: the library then looks for a list of its last one too,
+    // and takes that one for the issuer of the list
     crypto.X509_STORE_set_flags(store, STORE_FLAG.crl_check | STORE_FLAG.crl_check_all);
   }
-  // who is named is believed, whoever has signed its own certificate
-  crypto.X509_STORE_set_flags(store, STORE_FLAG.partial_chain);
   const required = mode === "require" ? VERIFY.required : VERIFY.none;
   ssl.SSL_CTX_set_verify(context, VERIFY.peer | required, null);
 }

@@ -341,8 +341,10 @@ function formMissed([issue]: readonly Issue[]): string | undefined {
   return issue.code === "invalid_type" ? kindOf(issue) : undefined;
 }
 
+/** As a file has them: what is text may be in quotes, what is not text must not. */
 function anyOf(values: readonly unknown[]): string {
-  return values.map((value) => `"${String(value)}"`).join(" or ");
+  return values.map((value) => typeof value === "string" ? `"${value}"` : String(value))
+    .join(" or ");
 }
 
 /** What a message calls a value: one in a list is not the list. */

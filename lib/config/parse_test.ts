@@ -542,6 +542,11 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   [ok("workers: 300"), `2:10: "workers" must be at most 256`],
   [ok("log: { tls: yes }"), `2:13: "tls" must be true or false`],
   [
+    ok("backends: { a: { servers: ['h:1'], when_down: '503' } }"),
+    `2:47: "when_down" must be 502 or 503`,
+  ],
+  [`listeners: [{ listen: ":1", tls: true }]`, `1:34: "tls" must be false or a map of keys`],
+  [
     ok(`cluster: { redis: 'h:1', prefix: ${"p".repeat(101)} }`),
     `2:34: "prefix" must have at most 100 characters`,
   ],

@@ -4,6 +4,7 @@ import {
   createAuthority,
   issueClientCertificate,
 } from "../lib/certificates/certificate_authority.ts";
+import { toPem } from "../lib/certificates/pem.ts";
 import { createTestAuthority } from "./support/authority.ts";
 import { startEcho, startHttp } from "./support/backends.ts";
 import {
@@ -167,6 +168,19 @@ Deno.test("an authority below another one is believed beside it, with the lists 
 async function textOf(...paths: readonly string[]): Promise<string> {
   return (await Promise.all(paths.map((path) => Deno.readTextFile(path)))).join("");
 }
+
+Deno.test("the log says of a certificate with another's signature that it is not believed", async () => {
+  await using backend = await startTelling();
+  await using proxy = await startAsking(backend.address);
+  const der = new Uint8Array(new X509Certificate(await Deno.readTextFile(alice.cert)).raw);
+  der[der.length - 1] = (der.at(-1) ?? 0) ^ 1;
+  const forged = `${authority.folder}/forged.crt`;
+  await Deno.writeTextFile(forged, toPem("CERTIFICATE", der));
+  assert.equal(await outcome(proxy, { cert: forged, key: alice.key }, []), "alert number 51");
+  await proxy.log.first(
+    / handshake failed .*reason="certificate verify failed: certificate signature failure"/,
+  );
+});
 
 Deno.test("servers are told of the certificate (RFC 9440), logs too, and of none that is claimed", async () => {
   await using backend = await startTelling();

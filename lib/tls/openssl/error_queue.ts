@@ -3,16 +3,21 @@ import { ALERT_REASONS } from "./binding.ts";
 import { type OpenSsl, textAt } from "./library.ts";
 
 /**
- * What went wrong, in words, by the first error of the thread's queue, which is empty afterwards: an
- * error left there would be taken for one of the next call, of another connection.
+ * What went wrong, in words, by the error of the thread's queue that says most; it is empty
+ * afterwards: an error left there would be taken for one of the next call, of another connection.
  */
 export function takeError({ crypto }: Pick<OpenSsl, "crypto">): string {
-  const code = crypto.ERR_get_error();
-  if (code === 0) return "no reason given";
-  const reason = code & REASON_BITS;
-  const text = textAt(crypto, crypto.ERR_reason_error_string(BigInt(code)));
-  crypto.ERR_clear_error();
-  return wordsFor(reason, text);
+  let words = "no reason given";
+  let telling = 0;
+  for (let code = crypto.ERR_get_error(); code !== 0; code = crypto.ERR_get_error()) {
+    const reason = code & REASON_BITS;
+    const text = textAt(crypto, crypto.ERR_reason_error_string(BigInt(code)));
+    // "EVP lib" says that another library has failed, which has said why, or has nothing to say
+    const says = / lib$/.test(text) ? 1 : code >>> LIBRARY_SHIFT === LIBSSL ? 3 : 2;
+    if (says <= telling) continue;
+    [words, telling] = [wordsFor(reason, text), says];
+  }
+  return words;
 }
 
 /** The words for a reason of libssl, by its number, and the library's own text for it. */
@@ -25,6 +30,9 @@ export function wordsFor(reason: number, text: string): string {
 
 /** Of the packed number of an error, see `ERR_GET_REASON` (err.h). */
 const REASON_BITS = 0x7fffff;
+/** The same, of `ERR_GET_LIB`. */
+const LIBRARY_SHIFT = 23;
+const LIBSSL = 20;
 
 const CLEARER: Readonly<Record<string, string>> = {
   "decryption failed or bad record mac": "bad record MAC",

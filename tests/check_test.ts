@@ -251,6 +251,11 @@ const WARNINGS: readonly (readonly [from: string, to: string, ...told: readonly 
     "cert: soon.crt, key: soon.key",
     "5:13: warning: FOLDER/soon.crt expires on ",
   ],
+  [
+    "cert: ec.crt, key: ec.key",
+    "cert: staple.crt, key: staple.key",
+    "5:13: warning: FOLDER/staple.crt asks for a stapled OCSP answer (must-staple), which is not given",
+  ],
 ];
 
 Deno.test("check says of every mistake what and where it is", async () => {
@@ -258,6 +263,11 @@ Deno.test("check says of every mistake what and where it is", async () => {
   const { folder } = file;
   await makeOld(folder);
   await putLeaf(`${folder}/soon`, { from: -85, until: 5 });
+  await openssl(
+    ...["req", "-x509", "-nodes", "-days", "90", "-subj", "/CN=localhost", "-newkey", "rsa:2048"],
+    ...["-addext", "subjectAltName=DNS:localhost", "-addext", "tlsfeature=status_request"],
+    ...["-keyout", `${folder}/staple.key`, "-out", `${folder}/staple.crt`],
+  );
   const koblitz = await issueCertificate({
     names: ["localhost"],
     newKey: ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"],
@@ -268,7 +278,7 @@ Deno.test("check says of every mistake what and where it is", async () => {
     assert.ok(GOOD.includes(from), from);
     let yaml = GOOD.replace(from, to);
     // what is no mistake here must not become one of the tests
-    if (/soon|koblitz|old/.test(to)) yaml = yaml.replace(", certificate: ec.crt", "");
+    if (/soon|staple|koblitz|old/.test(to)) yaml = yaml.replace(", certificate: ec.crt", "");
     await file.write(yaml);
     const { code, stdout, stderr } = await commandHere(["check", "--config", file.path]);
     const lines = stderr.trimEnd().split("\n");

@@ -5,6 +5,7 @@ import { ipAddress } from "../core/host_name.ts";
 import { readTextFile } from "../io/text_file.ts";
 import { derElement } from "./der.ts";
 import { hasExplicitKey } from "./explicit_curve.ts";
+import { mustStaple } from "./must_staple.ts";
 import {
   cannotRead,
   derHint,
@@ -35,6 +36,8 @@ export interface Certificate {
   readonly keyType: string;
   /** The curve of an ECDSA key, such as `prime256v1`. */
   readonly curve?: string | undefined;
+  /** Whether it asks for a stapled OCSP answer, see `mustStaple`; this proxy has none. */
+  readonly mustStaple?: boolean;
   /**
    * Whether it stands only for one that a CA has yet to give: a client that asks for its names is
    * refused, where the engine can.
@@ -163,6 +166,7 @@ export function readCertificate(
       notAfter: new Date(leaf.validTo),
       keyType: keyTypeOf(key),
       curve: key.asymmetricKeyDetails?.namedCurve,
+      mustStaple: mustStaple(new Uint8Array(leaf.raw)),
       label: paths.cert,
       fingerprint: createHash("sha256").update(leaf.raw).digest("hex"),
       digest: createHash("sha256").update(certPem).update(keyPem).digest("hex"),

@@ -258,6 +258,12 @@ async function readCertificates(
       read.push(certificate);
       if (certificate.placeholder === true) continue;
       problems.push(...validityProblems(certificate, { now, expiredIsError, place }));
+      if (certificate.mustStaple === true) {
+        const message =
+          `${certificate.label} asks for a stapled OCSP answer (must-staple), which is not given: ` +
+          "clients that heed it, such as Firefox, will refuse it";
+        problems.push({ severity: "warning", place, message });
+      }
       for (const [at, host] of (entry.hosts ?? []).entries()) {
         if (certificateCovers(certificate, host)) continue;
         problems.push({

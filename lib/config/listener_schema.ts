@@ -35,6 +35,8 @@ const TLS_ONLY = ["mode", "engine", "http2", "alpn", "tls"] as const;
 
 const cipher = z.string().refine((name) => cipherSuite(name) !== undefined, {
   error: ({ input }) => {
+    const known = CIPHER_SUITES.find(({ openssl }) => openssl === input);
+    if (known !== undefined) return `"${input}" is ${known.name} here, as IANA has it`;
     const meant = nearest(String(input), CIPHER_SUITES.map(({ name }) => name));
     return `"${input}" is no cipher suite that is offered; ` +
       (meant === undefined ? "write one such as TLS_AES_128_GCM_SHA256" : `did you mean ${meant}?`);

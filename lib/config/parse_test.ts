@@ -354,6 +354,10 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
     '1:46: "RC4" is no cipher suite that is offered; write one such as TLS_AES_128_GCM_SHA256',
   ],
   [
+    `listeners: [{ listen: ":1", tls: { ciphers: [ECDHE-RSA-AES128-GCM-SHA256] } }]`,
+    '1:46: "ECDHE-RSA-AES128-GCM-SHA256" is TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 here, as IANA has it',
+  ],
+  [
     `listeners: [{ listen: ":1", tls: { groups: [P-256] } }]`,
     '1:45: "P-256" is none of the groups x25519, secp256r1, secp384r1, ',
   ],

@@ -86,8 +86,10 @@ const server = z.union([
   })),
 ]);
 
-const statusRanges = text(
-  "Status ranges",
+const STATUS_RANGES = "Status ranges, or one status";
+
+const statusRange = text(
+  STATUS_RANGES,
   "200-399",
   (value) => {
     const ranges = value.split(",").map((range): readonly [number, number] => {
@@ -103,7 +105,13 @@ const statusRanges = text(
     }
     return ranges;
   },
-).prefault("200-399");
+);
+
+// of the value as a whole, whichever way it is written
+const statusRanges = z.union([
+  statusRange,
+  z.int().min(200).max(599).transform((status) => [[status, status] as const]),
+]).prefault("200-399").meta({ description: STATUS_RANGES });
 
 const health = camelKeys(z.strictObject({
   type: z.enum(["http", "tcp", "grpc", "none"]).default("tcp").meta({

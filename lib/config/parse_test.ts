@@ -263,6 +263,17 @@ Deno.test("parseConfig() takes a version of TLS with quotes and without", () => 
   }
 });
 
+Deno.test("parseConfig() takes a status that a check expects with quotes and without", () => {
+  for (const status of ["200", "'200'"]) {
+    const keys = `servers: ['h:1'], health: { type: http, expect: ${status} }`;
+    const text = ok(`backends: { a: { ${keys} } }\nroutes: [{ backend: a }]`);
+    const { config, problems } = parseConfig({ path: "p.yaml", text });
+    const health = config?.backends.get("a")?.health;
+    assert.ok(health?.type === "http", JSON.stringify(problems));
+    assert.deepEqual(health.expect, [[200, 200]]);
+  }
+});
+
 /** One mistake each, in a file that is right but for it; the place is counted in the fragment. */
 const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   ["", `1:1: "listeners" is missing`],
@@ -448,6 +459,11 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   [ok("backends: { 'a b': { servers: ['h:1'] } }"), `2:13: "a b" is not a name`],
   [ok("backends: { a: { servers: ['h:1'], balance: fair } }"), `2:45: "balance" must be "round_`],
   [ok("backends: { a: { servers: ['h:1'], health: { expect: 20 } } }"), `2:54: "expect" must be`],
+  [ok("backends: { a: { servers: ['h:1'], health: { expect: 600 } } }"), `2:54: "expect" must be`],
+  [
+    ok("backends: { a: { servers: ['h:1'], health: { expect: [200] } } }"),
+    `2:54: "expect" must be text, such as 200-399 or a number`,
+  ],
   [ok("backends: { a: { servers: ['h:1'], health: { expect: '300-200' } } }"), "2:54: "],
   [ok("timeouts: { drain: 5 }"), `2:20: "drain" must be text, such as 5s`],
   [ok("timeouts: { drain: 5 s }"), `2:20: "5 s" is not a duration; write 300ms, 5s, 10m or 1h`],

@@ -649,6 +649,9 @@ const NEEDED_OF_ROUTES: typeof NEEDED = [
   ["respond: { body: a, file: b }", "a body or a file, not both"],
   ["backend: a, rate_limit: { requests: 5 }", '"requests" must be text'],
   ["backend: a, basic_auth: { realm: a }", '"file" is missing'],
+  ["backend: a, response_headers: { set: { X: 5 } }", '"X" must be text: put it into quotes'],
+  ["backend: a, request_headers: { add: { X: true } }", '"X" must be text: put it into quotes'],
+  ["backend: a, request_headers: { add: { X: [] } }", '"X" must be text, such as {client}'],
 ];
 
 /** The same of what a test expects, which could do without each of them. */

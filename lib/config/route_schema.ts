@@ -3,7 +3,7 @@ import { type FieldRules, isHost, isUntouchable } from "../http/field_rules.ts";
 import { HOST, TOKEN } from "../http/grammar.ts";
 import { parseRate } from "../http/rate.ts";
 import { isConstant, names, parseTemplate } from "../http/template.ts";
-import { cidr, hostPattern, notAPath, plainSize, text } from "./schema_parts.ts";
+import { anyText, cidr, hostPattern, notAPath, plainSize, text } from "./schema_parts.ts";
 
 /** What routes are in the file: see `yaml_schema`. */
 
@@ -30,7 +30,7 @@ const method = z.string().regex(TOKEN, { error: "not a method, such as GET" }).r
 
 const fieldName = z.string().regex(TOKEN, { error: "not the name of a header field" });
 
-const fieldValue = text(
+const fieldValue = anyText(
   "The value; {client}, {host}, {path}, {sni}, {id} stand for what a request has",
   "{client}",
   (value) => {

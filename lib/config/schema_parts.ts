@@ -8,17 +8,34 @@ import { parseDuration, parseSize } from "./units.ts";
 
 /** A string that means something else; what `parse` throws is the error. */
 export function text<T>(description: string, example: string, parse: (text: string) => T) {
-  const error = `text, such as ${example}`;
-  return z.string({ error }).meta({ description, examples: [example] }).transform(
-    (value, context): T => {
-      try {
-        return parse(value);
-      } catch (error) {
-        context.addIssue({ code: "custom", message: messageOf(error) });
-        return z.NEVER;
-      }
-    },
-  );
+  return parsed(z.string({ error: `text, such as ${example}` }), { description, example, parse });
+}
+
+/** The same where a number or a word such as `true` may be meant, which YAML has as text in quotes. */
+export function anyText<T>(description: string, example: string, parse: (text: string) => T) {
+  const error = ({ input }: { readonly input?: unknown }) =>
+    typeof input === "number" || typeof input === "boolean"
+      ? "text: put it into quotes"
+      : `text, such as ${example}`;
+  return parsed(z.string({ error }), { description, example, parse });
+}
+
+function parsed<T>(
+  schema: z.ZodString,
+  { description, example, parse }: {
+    readonly description: string;
+    readonly example: string;
+    readonly parse: (text: string) => T;
+  },
+) {
+  return schema.meta({ description, examples: [example] }).transform((value, context): T => {
+    try {
+      return parse(value);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: messageOf(error) });
+      return z.NEVER;
+    }
+  });
 }
 
 export function duration(description: string, byDefault: string) {

@@ -392,6 +392,8 @@ function mistakesIn(issues: readonly Issue[]): number {
 function unknownKey(key: string, path: KeyPath): string {
   const known = knownKeys(path);
   if (known.includes(key)) return `"${key}" cannot stand beside the other keys here`;
+  // a key like others to YAML 1.2, which has none that merges
+  if (key === "<<") return '"<<" merges nothing in YAML 1.2: write the keys out';
   const suggestion = nearest(key, known);
   const meant = suggestion === undefined ? "" : `, did you mean "${suggestion}"?`;
   return `unknown key "${key}"${meant}`;

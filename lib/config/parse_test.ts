@@ -277,6 +277,18 @@ Deno.test("parseConfig() takes a status that a check expects with quotes and wit
 /** One mistake each, in a file that is right but for it; the place is counted in the fragment. */
 const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   ["", `1:1: "listeners" is missing`],
+  [
+    ok("routes: [&a { hosts: [a], backend: b }, { <<: *a, backend: b }]"),
+    `2:43: "<<" merges nothing in YAML 1.2: write the keys out`,
+  ],
+  [
+    ok("routes: [{ hosts: [_], backend: a }]"),
+    `2:20: "_" is not a host name; leave hosts out for every host`,
+  ],
+  [
+    ok("routes: [{ hosts: [.a.test], backend: a }]"),
+    `2:20: ".a.test" is not a host name; write both: "a.test" and "*.a.test"`,
+  ],
   ["listeners: []", `1:12: "listeners" must not be empty`],
   ["listeners: 5", `1:12: "listeners" must be a list`],
   ["- 1", `1:1: the file must be a map of keys`],

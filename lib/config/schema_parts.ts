@@ -112,9 +112,12 @@ const HOST_DESCRIPTION =
 
 export const hostPattern = text(HOST_DESCRIPTION, "*.example.com", (value) => {
   const pattern = normalizeHostPattern(value);
-  if (pattern !== undefined) return pattern;
-  const hint = value === "*"
+  // nginx is given it as the name that nobody asks for, to have all that is asked for
+  if (pattern !== undefined && value !== "_") return pattern;
+  const hint = value === "*" || value === "_"
     ? "; leave hosts out for every host"
+    : normalizeHostName(value.replace(/^\./, "")) !== undefined
+    ? `; write both: "${value.slice(1)}" and "*${value}"`
     : /^[^:]+:\d+$/.test(value)
     ? "; leave the port out, it does not matter here"
     : "";

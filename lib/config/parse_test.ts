@@ -660,6 +660,8 @@ const NEEDED_OF_ROUTES: typeof NEEDED = [
   ["respond: hello", '"respond" must be a map of keys'],
   ["respond: { body: a, file: b }", "a body or a file, not both"],
   ["backend: a, rate_limit: { requests: 5 }", '"requests" must be text'],
+  ['redirect: { to: "https://a.test$request_uri" }', '"$request_uri" is no variable here'],
+  ['redirect: { to: "https://$host/" }', '"$host" is no variable here'],
   ["backend: a, basic_auth: { realm: a }", '"file" is missing'],
   ["backend: a, response_headers: { set: { X: 5 } }", '"X" must be text: put it into quotes'],
   ["backend: a, request_headers: { add: { X: true } }", '"X" must be text: put it into quotes'],

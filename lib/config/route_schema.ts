@@ -100,6 +100,12 @@ const redirect = z.strictObject({
       throw new Error("a redirect leads to a URL, such as https://example.com{path}, or a path");
     }
     if (/[^\x21-\x7e]/.test(value)) throw new Error("a URL holds no blanks and no such characters");
+    const [, foreign] = /^https?:\/\/[^/?#$]*(\$\w*)/.exec(value) ?? [];
+    if (foreign !== undefined) {
+      throw new Error(
+        `"${foreign}" is no variable here, and no part of a host; write {path} or {host}`,
+      );
+    }
     return value;
   }),
   status: z.union([

@@ -14,6 +14,7 @@ import { verifyIdleKeys } from "./verify_idle.ts";
 import { verifyHsts } from "./verify_hsts.ts";
 import { verifySticky } from "./verify_sticky.ts";
 import { verifyTcpRoutes, verifyTcpRules } from "./verify_tcp.ts";
+import { verifyVariables } from "./verify_variables.ts";
 
 /** What is wrong between the parts of a configuration whose form is right; no file is opened. */
 export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
@@ -39,6 +40,7 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...bodiesOfHeadChecks(config),
     ...verifySticky(config),
     ...verifyHsts(config),
+    ...verifyVariables(config),
     ...verifyCluster(config),
     // these are of keys that have a value also where the file is silent
     ...[

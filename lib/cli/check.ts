@@ -60,9 +60,12 @@ function details({ config, certificates }: LoadedConfig, now: Date): string[] {
       `  workers: ${workers}${workers === "auto" ? `, ${workersOf(config)} on this machine` : ""}`,
     ]),
     ...[...config.backends].map(([name, backend]) => {
-      const { servers, balance, health, tls } = describeBackend(backend);
-      const secured = tls === undefined ? "" : `; TLS ${tls}`;
-      return `  backend ${name}: ${servers.join(", ")}; ${balance}; ${health}${secured}`;
+      const { servers, balance, health, tls, ...rest } = describeBackend(backend);
+      const said = [
+        ...[rest.sticky && `sticky ${rest.sticky}`, rest.protocol, rest.proxyProtocol],
+        tls && `TLS ${tls}`,
+      ].filter((text) => text !== undefined);
+      return `  backend ${name}: ${[servers.join(", "), balance, health, ...said].join("; ")}`;
     }),
     ...config.routes.filter(({ passthrough }) => passthrough).map(({ hosts, backend }) =>
       `  passes through to ${backend}: ${namesOf(hosts)}`

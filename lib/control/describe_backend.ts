@@ -15,20 +15,31 @@ export interface BackendDescription {
   /** How clients keep their servers; undefined where they do not. */
   readonly sticky?: string;
   readonly health: string;
+  /** What its servers are spoken to by; undefined for HTTP/1.1. */
+  readonly protocol?: string;
+  /** How its servers are told of clients ahead of everything else; undefined where they are not. */
+  readonly proxyProtocol?: string;
   /** How its servers are spoken TLS to; undefined for plain text. */
   readonly tls?: string;
 }
 
 export function describeBackend(backend: BackendConfig): BackendDescription {
-  const { servers, balance, sticky, health, tls } = backend;
+  const { servers, balance, sticky, health, protocol, proxyProtocol, tls } = backend;
   return {
     servers: servers.map(describeServer),
     balance,
     ...(sticky === undefined ? {} : { sticky: describeSticky(sticky) }),
     health: describeHealth(health),
+    ...(protocol === "http1" ? {} : { protocol: PROTOCOLS[protocol] }),
+    ...(proxyProtocol === "none" ? {} : { proxyProtocol: `PROXY header ${proxyProtocol}` }),
     ...(tls === undefined ? {} : { tls: describeTls(tls) }),
   };
 }
+
+const PROTOCOLS = {
+  h2: "HTTP/2",
+  auto: "HTTP/2 or HTTP/1.1, as each server chooses by ALPN",
+} as const;
 
 function describeSticky({ cookie, ttl }: StickyConfig): string {
   return `by the cookie ${cookie}, which lasts ${ttl / 1000} s and is renewed before half of that`;

@@ -30,6 +30,20 @@ Deno.test("describeBackend() says how clients keep their servers", () => {
   assert.equal(sticky, "by the cookie at, which lasts 90 s and is renewed before half of that");
 });
 
+Deno.test("describeBackend() says what servers are spoken to by, and what they are told first", () => {
+  const { protocol, proxyProtocol } = describe(`{ servers: ["a:1"] }`);
+  assert.deepEqual([protocol, proxyProtocol], [undefined, undefined]);
+  assert.equal(describe(`{ servers: ["a:1"], protocol: h2 }`).protocol, "HTTP/2");
+  assert.equal(
+    describe(`{ servers: ["a:1"], protocol: auto, tls: true }`).protocol,
+    "HTTP/2 or HTTP/1.1, as each server chooses by ALPN",
+  );
+  assert.equal(
+    describe(`{ servers: ["a:1"], proxy_protocol: v2 }`).proxyProtocol,
+    "PROXY header v2",
+  );
+});
+
 const HEALTH: readonly [health: string, text: string][] = [
   ["{ type: none }", "no checks, only what becomes of requests"],
   ["{}", "a connection every 5 s, 3 failures take out, 2 bring back"],

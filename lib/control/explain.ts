@@ -3,6 +3,7 @@ import { formatAddress } from "../core/address.ts";
 import { normalizeHostName } from "../core/host_name.ts";
 import { ProxyError } from "../core/errors.ts";
 import { daysUntilExpiry } from "../certificates/certificate.ts";
+import { prefixInAll, stripPrefix } from "../http/strip_prefix.ts";
 import { PathSet } from "../proxy/router.ts";
 import { ownAnswerOf } from "./own_answers.ts";
 import { describeRules } from "./describe_route.ts";
@@ -50,6 +51,10 @@ export interface Explanation {
     /** How clients keep their servers; not there where they do not. */
     readonly sticky?: string;
     readonly health: string;
+    /** What its servers are spoken to by; not there for HTTP/1.1. */
+    readonly protocol?: string;
+    /** How its servers are told of clients ahead of everything else; not there where they are not. */
+    readonly proxyProtocol?: string;
     /** How its servers are spoken TLS to; not there for plain text. */
     readonly tls?: string;
   };
@@ -114,7 +119,7 @@ function explainPlain(
         ...common,
         ...routed(loaded.config, found),
         ...ruled(found.found, { url, sni: undefined }),
-        ...added(found.found, url, listener),
+        ...added(found.found, { loaded, url, listener }),
       };
   }
 }
@@ -189,7 +194,7 @@ function explainTls(
         ...routed(loaded.config, found),
         ...(tcp ? unanswered(found.found) : {
           ...ruled(found.found, { url, sni: knows ? sni : undefined }),
-          ...added(found.found, url, listener),
+          ...added(found.found, { loaded, url, listener, clientAuth: entry?.mode }),
         }),
       };
   }
@@ -242,17 +247,36 @@ function headersOf(headers: Readonly<Record<string, string>>) {
   return Object.keys(headers).length > 0 ? { headers } : {};
 }
 
-/** What a backend gets beyond what the client sends, where there is one. */
-function added({ backend }: RouteConfig, url: URL, listener: ListenerConfig) {
-  return backend === undefined ? {} : { addedHeaders: addedHeaders(url, listener) };
+/** What decides on the fields that a backend gets beyond the client's. */
+interface Origin {
+  readonly loaded: LoadedConfig;
+  readonly url: URL;
+  readonly listener: ListenerConfig;
+  /** Whether the client shows a certificate; undefined where it is not asked for one. */
+  readonly clientAuth?: "require" | "optional" | undefined;
 }
 
-function addedHeaders(url: URL, { kind, listen }: ListenerConfig): Record<string, string> {
+/** What a backend gets beyond what the client sends, where there is one. */
+function added(found: RouteConfig, origin: Origin) {
+  return found.backend === undefined ? {} : { addedHeaders: addedHeaders(found, origin) };
+}
+
+function addedHeaders(
+  { stripPrefix: prefix }: RouteConfig,
+  { loaded: { config }, url, listener: { kind, listen }, clientAuth }: Origin,
+): Record<string, string> {
+  const { standard, via } = config.forwarded;
+  const strips = prefix !== undefined && stripPrefix(url.pathname, prefix) !== undefined;
+  const shown = clientAuth === "optional" ? ", where it shows one" : "";
   return {
     "X-Forwarded-For": "the client's address",
     "X-Forwarded-Proto": kind === "tls" ? "https" : "http",
     "X-Forwarded-Host": url.host,
     "X-Forwarded-Port": String(listen.port),
+    ...(strips ? { "X-Forwarded-Prefix": prefixInAll([], prefix) } : {}),
+    ...(standard ? { Forwarded: "address, host and scheme (RFC 7239)" } : {}),
+    ...(via ? { Via: "this proxy, and the client's version of HTTP" } : {}),
+    ...(clientAuth === undefined ? {} : { "Client-Cert": `the client's certificate${shown}` }),
   };
 }
 
@@ -297,6 +321,8 @@ export function explanationLines(explanation: Explanation): string[] {
     say("balance", backend.balance);
     if (backend.sticky !== undefined) say("sticky", backend.sticky);
     say("health", backend.health);
+    if (backend.protocol !== undefined) say("protocol", backend.protocol);
+    if (backend.proxyProtocol !== undefined) say("tells", backend.proxyProtocol);
     if (backend.tls !== undefined) say("tls", backend.tls);
   }
   for (const [name, value] of Object.entries(addedHeaders ?? {})) {

@@ -70,6 +70,59 @@ Deno.test("explainRequest() says what becomes of a request", () => {
   ]);
 });
 
+Deno.test("explainRequest() says all that servers are told, and by what", () => {
+  const loaded = loadedConfig(`
+listeners: [{ listen: ":443" }]
+certificates: [{ cert: a.test.crt, key: k }]
+backends:
+  one: { servers: ["h:1"], protocol: h2 }
+  two: { servers: ["h:2"], proxy_protocol: v1 }
+routes:
+  - { paths: [/api/, /other], strip_prefix: /api/, backend: one }
+  - { backend: two }
+forwarded: { standard: true, via: true }
+`);
+  const added = (path: string) => {
+    const url = `https://a.test${path}`;
+    const lines = explanationLines(
+      explainRequest(loaded, { url, sni: undefined, now: new Date() }),
+    );
+    return lines.slice(lines.findIndex((line) => line.includes("  health")) + 1)
+      .map((line) => line.trim().replace(/ {2,}/, ": "))
+      .filter((line) => !/: X-Forwarded-(?:For|Proto|Host|Port): /.test(line));
+  };
+  const always = [
+    "adds: Forwarded: address, host and scheme (RFC 7239)",
+    "adds: Via: this proxy, and the client's version of HTTP",
+  ];
+  assert.deepEqual(added("/api/x"), [
+    "protocol: HTTP/2",
+    "adds: X-Forwarded-Prefix: /api",
+    ...always,
+  ]);
+  assert.deepEqual(added("/other"), ["protocol: HTTP/2", ...always]);
+  assert.deepEqual(added("/"), ["tells: PROXY header v1", ...always]);
+});
+
+Deno.test("explainRequest() says whether servers are told of certificates of clients", () => {
+  const loaded = loadedConfig(`
+listeners: [{ listen: ":443" }]
+certificates: [{ cert: a.test.crt, key: k, hosts: [a.test, b.test, c.test] }]
+client_auth: [{ hosts: [a.test], ca: ca }, { hosts: [b.test], ca: ca, mode: optional }]
+backends: { one: { servers: ["h:1"] } }
+routes: [{ backend: one }]
+`);
+  const CASES = [
+    ["a.test", "the client's certificate"],
+    ["b.test", "the client's certificate, where it shows one"],
+    ["c.test", undefined],
+  ] as const;
+  for (const [host, told] of CASES) {
+    const asked = { url: `https://${host}`, sni: undefined, now: new Date() };
+    assert.equal(explainRequest(loaded, asked).addedHeaders?.["Client-Cert"], told);
+  }
+});
+
 Deno.test("explainRequest() asks the listener that a URL without a port leads to", () => {
   const loaded = loadedConfig(`
 listeners:

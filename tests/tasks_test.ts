@@ -99,3 +99,16 @@ async function* programs(folder = "."): AsyncGenerator<string> {
     else if (!name.endsWith("_test.ts")) yield path;
   }
 }
+
+Deno.test("no package runs a script of its own when it is installed, and nobody is asked about it", async () => {
+  const lock: Lock = JSON.parse(await Deno.readTextFile(new URL("../deno.lock", import.meta.url)));
+  const wanting = Object.entries(lock.npm).flatMap(([name, { scripts }]) =>
+    scripts === true ? [`npm:${name.replace(/(?!^)@.*$/, "")}`] : []
+  );
+  assert.deepEqual(manifest.allowScripts, { deny: wanting });
+});
+
+/** As much of the lock file as is looked at. */
+interface Lock {
+  readonly npm: Readonly<Record<string, { readonly scripts?: boolean }>>;
+}

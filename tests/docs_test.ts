@@ -67,6 +67,16 @@ Deno.test("the folders that the README makes for certbot's files are a store", a
   }
 });
 
+Deno.test("Git ignores every key that the README has made in this folder", async () => {
+  const page = await read("README.md");
+  const [, key = ""] = /-keyout (\S+)/.exec(page) ?? [];
+  const [, store = ""] = /install -d -m 700 \S+ (\S+)/.exec(page) ?? [];
+  const made = [key, `${store}/privkey.pem`, "acme/accounts/a.key", "certs/localhost.key"];
+  const args = ["check-ignore", ...made];
+  const { stdout } = await new Deno.Command("git", { args, cwd: ROOT }).output();
+  assert.deepEqual(new TextDecoder().decode(stdout).trim().split("\n"), made);
+});
+
 function read(page: string): Promise<string> {
   return Deno.readTextFile(new URL(page, ROOT));
 }

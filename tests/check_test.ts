@@ -333,7 +333,8 @@ Deno.test("check says in one line that there is no file", async () => {
   assert.deepEqual([code, stdout], [1, ""]);
   assert.equal(
     stderr,
-    "tls-proxy: Cannot read the configuration no/such.yaml: it does not exist\n",
+    "tls-proxy: Cannot read the configuration no/such.yaml: it does not exist " +
+      `(seen from ${Deno.cwd()})\n`,
   );
 });
 

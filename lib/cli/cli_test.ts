@@ -122,7 +122,11 @@ Deno.test("runCli() tells in one line that a file is not there, and gives 1", as
   for (const args of CASES) {
     const { code, stdout, stderr } = await run(...args);
     assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
-    assert.equal(stderr, "tls-proxy: Cannot read the configuration none.yaml: it does not exist\n");
+    assert.equal(
+      stderr,
+      "tls-proxy: Cannot read the configuration none.yaml: it does not exist " +
+        `(seen from ${Deno.cwd()})\n`,
+    );
   }
 });
 

@@ -233,8 +233,21 @@ async function readSource(path: string): Promise<string> {
   try {
     return await readTextFile(path, { strict: true });
   } catch (error) {
-    const message = `Cannot read the configuration ${path}: it ${messageOf(error)}`;
+    const message = `Cannot read the configuration ${path}: it ${messageOf(error)}${
+      seenFrom(path)
+    }`;
     throw new ProxyError("bad_config", message, { cause: error });
+  }
+}
+
+/** Where a relative path was looked for: `deno task` changes to the folder of the project. */
+function seenFrom(path: string): string {
+  if (path.startsWith("/")) return "";
+  try {
+    return ` (seen from ${Deno.cwd()})`;
+  } catch {
+    // it is gone, or may not be asked for
+    return "";
   }
 }
 

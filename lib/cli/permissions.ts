@@ -29,7 +29,7 @@ export async function describePermissions(
       // a unit starts elsewhere than where this was asked
       const configFile = path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
       const command = commandLine(permissionFlags(grants), configFile);
-      return systemdDropIn(config, { configFile, command });
+      return systemdDropIn(config, { configFile, command, fill: cacheFilling() });
     }
   }
 }
@@ -37,12 +37,25 @@ export async function describePermissions(
 /** How this very program is run with permissions; undefined for an executable, which has its own. */
 function commandLine(flags: readonly string[], path: string): readonly string[] | undefined {
   if (Deno.build.standalone) return undefined;
-  const main = new URL(Deno.mainModule).pathname;
   return [
     ...["/usr/bin/env", "--block-signal=USR1"],
     ...[Deno.execPath(), "run", "-q", "--cached-only", "--frozen", ...RUNTIME_FLAGS],
     // a bundle has no deno.json beside it that says so
     ...["--unstable-net", ...flags],
-    ...[decodeURIComponent(main), "--config", path],
+    ...[mainPath(), "--config", path],
   ];
+}
+
+/** What brings the packages of the program into the runtime's cache: a bundle holds them in itself. */
+function cacheFilling(): string | undefined {
+  const main = mainPath();
+  if (Deno.build.standalone || !main.endsWith("/main.ts")) return undefined;
+  const config = `${main.slice(0, -"/main.ts".length)}/deno.json`;
+  return shellLine([
+    ...[Deno.execPath(), "install", "--frozen", "--config", config, "--entrypoint", main],
+  ]);
+}
+
+function mainPath(): string {
+  return decodeURIComponent(new URL(Deno.mainModule).pathname);
 }

@@ -10,6 +10,9 @@ export const SERVICE_SOCKETS: NotifySockets = {
   own: "/run/tls-proxy/notify",
 };
 
+/** The runtime's cache of the service, whose user has no home; it is root's to write to. */
+const SERVICE_CACHE = "/var/cache/tls-proxy";
+
 /**
  * A drop-in for the unit that has the kernel hold the process to its configuration, too: the ports
  * it may bind, the address families, and the capability for ports below 1024 only where there is
@@ -17,10 +20,15 @@ export const SERVICE_SOCKETS: NotifySockets = {
  *
  * @param command the whole command line; undefined where the unit's own serves, as an executable
  *   has its permissions inside
+ * @param fill what fills the runtime's cache, for a shell; undefined where the program needs none
  */
 export function systemdDropIn(
   config: Config,
-  { configFile, command }: { configFile: string; command: readonly string[] | undefined },
+  { configFile, command, fill }: {
+    configFile: string;
+    command: readonly string[] | undefined;
+    fill?: string | undefined;
+  },
 ): string {
   const listens = [
     ...config.listeners.map(({ listen }) => listen),
@@ -33,6 +41,12 @@ export function systemdDropIn(
     "# /etc/systemd/system/tls-proxy.service.d/permissions.conf",
     "[Service]",
     ...(command === undefined ? [] : ["ExecStart=", `ExecStart=${command.map(word).join(" ")}`]),
+    ...(fill === undefined ? [] : [
+      "# Before the first start, and behind each change of the program: what it imports, where the",
+      "# user of the service may read it.",
+      `#   sudo env DENO_DIR=${SERVICE_CACHE} ${fill}`,
+      `Environment=DENO_DIR=${SERVICE_CACHE}`,
+    ]),
     ...(ports.includes(0) ? [] : [
       "SocketBindDeny=any",
       ...ports.map((port) => `SocketBindAllow=tcp:${port}`),

@@ -39,6 +39,17 @@ Deno.test("systemdDropIn() writes a command that systemd takes literally", () =>
   ]);
 });
 
+Deno.test("systemdDropIn() names a cache, and what fills it, where the program takes one", () => {
+  const { config } = parseConfig({ path: "proxy.yaml", text: "listeners: [{ listen: ':0' }]" });
+  assert.ok(config);
+  const about = { configFile: "/proxy.yaml", command: ["/deno", "run"] };
+  const settings = systemdDropIn(config, { ...about, fill: "/deno install" }).split("\n");
+  const named = settings.flatMap((line) => /^Environment=(DENO_DIR=\S+)$/.exec(line)?.[1] ?? []);
+  assert.deepEqual(named.length, 1);
+  assert.ok(settings.includes(`#   sudo env ${named[0]} /deno install`), settings.join("\n"));
+  assert.doesNotMatch(systemdDropIn(config, about), /DENO_DIR/);
+});
+
 /** The settings, without the comments and the section. */
 function dropIn(listeners: string, command?: readonly string[]): string[] {
   const text = `listeners: ${listeners}`;

@@ -85,6 +85,39 @@ for (const engine of ENGINES) {
   });
 }
 
+Deno.test("the walk-through is logged by the lines that the README shows", async () => {
+  const page = await Deno.readTextFile(new URL("../README.md", import.meta.url));
+  const [, , shown = ""] = /looks? like this:\n\n(```)text\n([^]*?)\1/.exec(page) ?? [];
+  await using server = await startPythonServer({ "index.html": "<p>hello</p>\n" });
+  const { ec } = await testCertificates();
+  await using proxy = await startProxy([
+    ...["--listen", "127.0.0.1:0", "--backend", server.address],
+    ...["--cert", ec.cert, "--key", ec.key],
+  ]);
+  await runOk("curl", ["-sSk", `https://127.0.0.1:${proxy.port}/`]);
+  await proxy.log.first(/ info end /);
+  await run("curl", ["-sS", `http://127.0.0.1:${proxy.port}/`]);
+  await proxy.log.first(/ warning handshake failed /);
+
+  const logged = proxy.log.text.trim().split("\n").map(partsOf);
+  const lines = shown.trim().split("\n");
+  assert.equal(lines.length, 4);
+  for (const [index, line] of lines.entries()) {
+    const parts = partsOf(line);
+    const there = logged[index] ?? [];
+    const whole = !line.endsWith(" …");
+    assert.deepEqual(whole ? there : there.slice(0, parts.length), parts, line);
+  }
+});
+
+/** What a line of the log is and has, but for its time and for what may be another each time. */
+function partsOf(line: string): string[] {
+  const parts = line.match(/[^ "]+"[^"]*"|[^ ]+/g)?.slice(1).filter((part) => part !== "…") ?? [];
+  return parts.map((part) =>
+    part.replace(/^(peer|cipher|group|id|host|in|out|time)=(?!-$).+/, "$1=")
+  );
+}
+
 /** Those with which a handshake succeeds; a few at a time. */
 async function agreeing(
   ciphers: readonly string[],

@@ -112,7 +112,8 @@ for (const [version, { request, serve }] of Object.entries(REQUESTS)) {
         const ends: string[] = [];
         const session = serve(client, {
           ...{ policy: new Live(policy()), deadlines, queue: new RunQueue() },
-          observe: (event) => event.kind === "connection_end" && ends.push(event.how),
+          observe: (event) =>
+            event.kind === "connection_end" && ends.push(event.error?.message ?? "done"),
           rules: scriptedRules(),
         });
         if (most === Infinity) {

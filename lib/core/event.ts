@@ -86,10 +86,8 @@ export interface ConnectionEnded {
   readonly tls: TlsFacts | undefined;
   /** Whether TLS was the server's: nothing is known of it but the name. */
   readonly passthrough?: boolean;
-  /** `done` for a clean end, else what broke it off. */
-  readonly how: string;
-  /** What broke a tcp connection off; in http mode its requests tell. */
-  readonly error?: ProxyError | undefined;
+  /** What broke it off; undefined for a clean end. */
+  readonly error: ProxyError | undefined;
 }
 
 export interface RequestServed {
@@ -103,7 +101,7 @@ export interface RequestServed {
   readonly method: string | undefined;
   readonly target: string | undefined;
   readonly host: string | undefined;
-  /** `HTTP/1.1` or `HTTP/1.0`; undefined where the bytes were no request. */
+  /** `HTTP/2`, `HTTP/1.1` or `HTTP/1.0`; undefined where the bytes were no request. */
   readonly version: string | undefined;
   readonly status: number;
   readonly bytesIn: number;

@@ -1,5 +1,6 @@
 import type { TlsFacts } from "../core/tls_facts.ts";
 import { formatAddress } from "../core/address.ts";
+import type { ProxyError } from "../core/errors.ts";
 import type { ConnectionEnded, HandshakeDone, ProxyEvent, RequestServed } from "../core/event.ts";
 import { isoTime } from "./line_time.ts";
 import { type EventLevel, lineOf, type Pair } from "./text_format.ts";
@@ -31,7 +32,6 @@ export function formatJson(event: ProxyEvent, level: EventLevel, now: number): s
 // for it takes three times as long.
 
 function requestJson(event: RequestServed): string {
-  const { error } = event;
   return `"request","id":${text(event.id)},"peer":"${formatAddress(event.peer)}"` +
     `,"client":${text(event.client)}${tlsJson(event.tls)}` +
     `,"host":${text(event.host)},"method":${text(event.method)},"target":${text(event.target)}` +
@@ -41,23 +41,22 @@ function requestJson(event: RequestServed): string {
     `,"route":${text(event.route)},"rule":${text(event.rule)},"backend":${text(event.backend)}` +
     `,"server":${text(event.server)},"attempts":${event.attempts}` +
     `,"wait_ms":${ms(event.waitMs)},"first_byte_ms":${ms(event.firstByteMs)}` +
-    `,"total_ms":${ms(event.durationMs)}` +
-    (error === undefined
-      ? `,"how":"done","reason":null}`
-      : `,"how":"${error.code}","reason":${text(error.message)}}`);
+    `,"total_ms":${ms(event.durationMs)}` + howJson(event.error);
 }
 
 function endJson(event: ConnectionEnded): string {
-  const { how } = event;
-  const colon = how.indexOf(": ");
-  const code = colon < 0 ? how : how.slice(0, colon);
-  const reason = colon < 0 ? undefined : how.slice(colon + 2);
   return `"end","peer":"${formatAddress(event.peer)}"${tlsJson(event.tls)}` +
     `,"bytes_in":${event.bytesIn},"bytes_out":${event.bytesOut}` +
     `,"requests":${event.requests ?? null},"route":${text(event.route)}` +
     `,"backend":${text(event.backend)},"server":${text(event.server)}` +
     `,"wait_ms":${ms(event.waitMs)},"total_ms":${ms(event.durationMs)}` +
-    `,"how":${text(code)},"reason":${text(reason)}}`;
+    howJson(event.error);
+}
+
+function howJson(error: ProxyError | undefined): string {
+  return error === undefined
+    ? `,"how":"done","reason":null}`
+    : `,"how":"${error.code}","reason":${text(error.message)}}`;
 }
 
 function handshakeJson({ peer, tls }: HandshakeDone): string {

@@ -53,7 +53,7 @@ const CASES: readonly { event: ProxyEvent; json: Record<string, unknown> }[] = [
     },
   },
   {
-    event: { ...ENDED, how: "client_gone: it broke off", tls: undefined },
+    event: { ...ENDED, error: new ProxyError("client_gone", "it broke off"), tls: undefined },
     json: {
       ...BEGIN,
       event: "end",

@@ -40,7 +40,7 @@ function lineFor(event: ProxyEvent, level: EventLevel, paint: Paint): string {
     case "passthrough":
       return paint("dim", text);
     case "connection_end":
-      return event.how === "done" ? paint("dim", text) : text;
+      return event.error === undefined ? paint("dim", text) : text;
     case "listener_trouble":
       return paint("red", `${text} on ${formatAddress(event.listen)}`);
     default:

@@ -1,4 +1,5 @@
 import { type Address, formatAddress } from "../core/address.ts";
+import type { ProxyError } from "../core/errors.ts";
 import type { ProxyEvent, RequestServed } from "../core/event.ts";
 
 /** How loud a line is; the names are those of the configuration. */
@@ -45,10 +46,11 @@ export function levelOf(event: ProxyEvent): EventLevel {
     case "cluster":
     case "server_state":
       return event.state === "up" ? "info" : "warning";
-    case "request":
     case "connection_end":
-      // A client's mistake is everyday; one of a server or of this proxy is for its operator.
-      return event.error === undefined || event.error.isEveryday ? "info" : "warning";
+      // in http mode its requests tell what went wrong
+      return event.requests === undefined ? levelOfError(event.error) : "info";
+    case "request":
+      return levelOfError(event.error);
     case "handshake_failed":
     case "server_failed":
     case "resolve_failed":
@@ -60,6 +62,11 @@ export function levelOf(event: ProxyEvent): EventLevel {
     case "worker_died":
       return "warning";
   }
+}
+
+/** A client's mistake is everyday; one of a server or of this proxy is for its operator. */
+function levelOfError(error: ProxyError | undefined): EventLevel {
+  return error === undefined || error.isEveryday ? "info" : "warning";
 }
 
 /** The parts of an event's line. */
@@ -100,7 +107,7 @@ export function lineOf(event: ProxyEvent): EventLine {
         // Requests are counted in http mode only, and only a tcp connection has one server.
         event.requests === undefined ? ["server", event.server] : ["requests", event.requests],
         ["time", `${(event.durationMs / 1000).toFixed(2)}s`],
-        ["how", event.how],
+        ["how", howEnded(event.error)],
       ]);
     case "request":
       return requestLine(event);
@@ -215,6 +222,11 @@ function requestLine(event: RequestServed): EventLine {
     // what was there before HTTP/2 is as it was
     ...(event.version === "HTTP/2" ? [["version", "2"] as const] : []),
   ]);
+}
+
+/** How a connection came to its end. @param error undefined for a clean one */
+function howEnded(error: ProxyError | undefined): string {
+  return error === undefined ? "done" : `${error.code}: ${error.message}`;
 }
 
 function line(what: string, pairs: readonly Pair[]): EventLine {

@@ -57,11 +57,23 @@ const CASES: readonly { event: ProxyEvent; level: EventLevel; text: string }[] =
       durationMs: 61_234,
       requests: undefined,
       server: "127.0.0.1:5432",
-      how: "the client broke off",
+      error: new ProxyError("client_gone", "it broke off"),
     },
     level: "info",
     text: "end peer=127.0.0.1:5555 in=0 out=0 server=127.0.0.1:5432 time=61.23s " +
-      'how="the client broke off"',
+      'how="client_gone: it broke off"',
+  },
+  {
+    event: { ...ENDED, requests: undefined, error: new ProxyError("no_server", "none is up") },
+    level: "warning",
+    text: "end peer=127.0.0.1:5555 in=78 out=411 server=- time=0.02s " +
+      'how="no_server: none is up"',
+  },
+  {
+    event: { ...ENDED, error: new ProxyError("internal", "a bug") },
+    level: "info",
+    text: "end peer=127.0.0.1:5555 in=78 out=411 requests=1 time=0.02s " +
+      'how="internal: a bug"',
   },
   {
     event: request,

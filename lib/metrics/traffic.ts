@@ -1,4 +1,3 @@
-import { ERROR_CODES } from "../core/errors.ts";
 import type {
   ConnectionEnded,
   HandshakeDone,
@@ -288,13 +287,12 @@ export class Traffic {
     if (tls.handshakeMs !== undefined) this.#handshakeTime.observe(tls.handshakeMs / 1000);
   }
 
-  #end({ bytesIn, bytesOut, how, tls }: ConnectionEnded): void {
+  #end({ bytesIn, bytesOut, error, tls }: ConnectionEnded): void {
     // of one without TLS its listener tells
     if (tls !== undefined) this.#open--;
     this.#bytesIn += bytesIn;
     this.#bytesOut += bytesOut;
-    const [code = "done"] = how.split(":", 1);
-    increment(this.#ends, code === "done" || Object.hasOwn(ERROR_CODES, code) ? code : "other");
+    increment(this.#ends, error?.code ?? "done");
   }
 
   #serverFailed({ backend, server, error }: ServerFailed): void {

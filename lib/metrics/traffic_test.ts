@@ -16,8 +16,8 @@ const EVENTS: readonly ProxyEvent[] = [
   { ...REQUEST, route: "z", coded: { coding: "zstd", bytesIn: 1, bytesOut: 2 } },
   { ...REQUEST, route: undefined, backend: undefined, attempts: 0, status: 404 },
   { kind: "server_failed", backend: "default", server: "unix:/a b", error, begun: false },
-  { ...ENDED, how: "client_gone: so it was" },
-  { ...ENDED, tls: undefined, how: "what a peer says: x" },
+  { ...ENDED, error: new ProxyError("client_gone", "so it was") },
+  { ...ENDED, tls: undefined },
   { kind: "reload_failed", reason: "SIGHUP", problems: [] },
 ];
 
@@ -64,7 +64,7 @@ Deno.test("Traffic counts what happens, by labels of ours", () => {
       'tls_proxy_upstream_requests_total{route="localhost/x",backend="default",connection="reused"} 1',
       'tls_proxy_server_failures_total{backend="default",server="unix:/a b",code="connect_failed"} 1',
       'tls_proxy_connections_ended_total{how="client_gone"} 1',
-      'tls_proxy_connections_ended_total{how="other"} 1',
+      'tls_proxy_connections_ended_total{how="done"} 1',
       'tls_proxy_reloads_total{result="refused"} 1',
       'tls_proxy_compressed_answers_total{coding="zstd"} 2',
       'tls_proxy_compressed_bytes_total{coding="zstd",direction="in"} 10',

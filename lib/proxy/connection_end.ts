@@ -8,7 +8,7 @@ import type { HttpConnection } from "./http_connection.ts";
  */
 export function httpConnectionEnded(
   { peer, local, bytes, tls }: HttpConnection,
-  { began, requests, how }: { began: number; requests: number; how: string },
+  { began, requests, error }: { began: number; requests: number; error: ProxyError | undefined },
 ): ConnectionEnded | Probed {
   const isSilent = bytes.read === 0 && bytes.written === 0;
   if (tls === undefined && isSilent) return { kind: "probed", listen: local };
@@ -24,13 +24,8 @@ export function httpConnectionEnded(
     server: undefined,
     waitMs: undefined,
     tls,
-    how,
+    error,
   };
-}
-
-/** How a connection came to its end. @param error undefined for a clean one */
-export function howEnded(error: ProxyError | undefined): string {
-  return error === undefined ? "done" : `${error.code}: ${error.message}`;
 }
 
 /**

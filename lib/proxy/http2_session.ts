@@ -1,10 +1,4 @@
-import {
-  howEnded,
-  httpConnectionEnded,
-  isDamaged,
-  nothingCame,
-  nothingTaken,
-} from "./connection_end.ts";
+import { httpConnectionEnded, isDamaged, nothingCame, nothingTaken } from "./connection_end.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { Live } from "../core/live.ts";
 import type { Field } from "../http/field.ts";
@@ -93,8 +87,8 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   #askedBefore = 0;
   /** When it began to be waited for a request, by the clock of the deadlines. */
   #restsSince = 0;
-  /** How the connection is about to end. */
-  #how: string | undefined;
+  /** What the connection is about to be ended for; undefined for nothing. */
+  #fault: ProxyError | undefined;
   /** How far the connection has come in being left: our side is ended first, then theirs is awaited. */
   #parting: "none" | "ending" | "lingering" = "none";
   /** Whether the client has a while to answer that it is asked to leave. */
@@ -147,7 +141,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   // What the proxy does with it.
 
   drain(): void {
-    if (this.#over || this.#pump.hasEnded || this.#how !== undefined) return;
+    if (this.#over || this.#pump.hasEnded || this.#fault !== undefined) return;
     if (this.#parting !== "none") return;
     this.connection.shutDown();
     this.#isAnnouncing = true;
@@ -234,7 +228,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
     if (code === ERROR.noError) return;
     const flood = code === ERROR.enhanceYourCalm;
     const error = new ProxyError(flood ? "flood" : "bad_frame", `${message} (${errorName(code)})`);
-    this.#how ??= howEnded(error);
+    this.#fault ??= error;
     this.#observeRefusal(error, { status: 0, bytesOut: 0 });
   }
 
@@ -242,7 +236,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
 
   fed(): void {
     if (this.#parting === "none") this.#wait();
-    else if (this.#how === undefined) this.#linger();
+    else if (this.#fault === undefined) this.#linger();
   }
 
   flushed(sending: boolean): void {
@@ -303,7 +297,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
 
   /** Sets the clock on the client for what is to come from it. */
   #wait(): void {
-    if (this.#how !== undefined || this.connection.isOver || this.#isAnnouncing) return;
+    if (this.#fault !== undefined || this.connection.isOver || this.#isAnnouncing) return;
     // nothing is to come from it, and the clock is for the look at whether it is there
     if (this.#pump.hasEnded) return;
     const { header, keepAlive } = this.policy.timeouts;
@@ -352,14 +346,13 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   readonly #onIdle = (): void => this.connection.finishShutdown();
 
   readonly #onHeaderLate = (): void => {
-    const error = nothingCame(this.policy.timeouts.header);
-    this.#how = howEnded(error);
+    const error = this.#fault = nothingCame(this.policy.timeouts.header);
     if (this.connection.isInside) this.#observeRefusal(error, { status: 408, bytesOut: 0 });
     this.connection.fail(new Http2Error(ERROR.noError, "Nothing came in time"));
   };
 
   #endIfDone(): void {
-    if (this.#how !== undefined) return void this.#leave();
+    if (this.#fault !== undefined) return void this.#leave();
     if (this.connection.isOver) void this.#leave();
   }
 
@@ -398,7 +391,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
     this.options.observe(httpConnectionEnded(this.#client, {
       began: this.#began,
       requests: this.#served,
-      how: this.#how ?? howEnded(broken),
+      error: this.#fault ?? broken,
     }));
     this.#finish();
   }

@@ -1,10 +1,4 @@
-import {
-  howEnded,
-  httpConnectionEnded,
-  isDamaged,
-  nothingCame,
-  nothingTaken,
-} from "./connection_end.ts";
+import { httpConnectionEnded, isDamaged, nothingCame, nothingTaken } from "./connection_end.ts";
 import type { Deadline } from "../io/deadlines.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { Live } from "../core/live.ts";
@@ -557,7 +551,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     this.#options.observe(httpConnectionEnded(this.client, {
       began: this.#began,
       requests: this.#served,
-      how: howEnded(error),
+      error,
     }));
     this.#onEnded();
   }

@@ -3,7 +3,7 @@ import type { Receiver } from "../io/connection.ts";
 import type { Deadline } from "../io/deadlines.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import { PREFACE } from "../http2/wire.ts";
-import { howEnded, httpConnectionEnded } from "./connection_end.ts";
+import { httpConnectionEnded } from "./connection_end.ts";
 import { serveHttp2 } from "./http2_session.ts";
 import type { HttpConnection } from "./http_connection.ts";
 import {
@@ -122,7 +122,7 @@ class PlainSession implements Session, Receiver {
     const error = reason === undefined ? undefined : asProxyError(reason, "client_gone");
     this.#options.observe(httpConnectionEnded(this.#client, {
       ...{ began: this.#began, requests: 0 },
-      how: howEnded(error),
+      error,
     }));
     this.#finish();
   }

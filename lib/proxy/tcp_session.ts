@@ -1,4 +1,3 @@
-import { howEnded } from "./connection_end.ts";
 import type { Deadlines } from "../io/deadlines.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { Observer } from "../core/event.ts";
@@ -114,7 +113,6 @@ function carry(client: Connection, options: CarryOptions): Session {
       waitMs,
       tls,
       passthrough,
-      how: howEnded(error),
       error,
     });
   }

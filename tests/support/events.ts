@@ -53,5 +53,5 @@ export const ENDED: ConnectionEnded = {
   server: undefined,
   waitMs: undefined,
   tls: TLS,
-  how: "done",
+  error: undefined,
 };

@@ -72,12 +72,7 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
     ]);
   }
 
-  /** An answer that is not the last (1xx). */
-  inform(stream: Stream<Owner>, status: number, fields: FieldSource): void {
-    this.respond(stream, status, fields, false);
-  }
-
-  /** The head of the answer. */
+  /** The head of an answer; below 200 another follows. */
   respond(
     stream: Stream<Owner>,
     status: number,
@@ -107,11 +102,6 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
     this.sender.writer.goaway(this.#lastId, ERROR.noError, "");
     this.events.output();
     if (this.live.size === 0) this.events.idle();
-  }
-
-  /** Frees what is kept for requests that are like the last ones. */
-  forget(): void {
-    this.#blocks.clear();
   }
 
   protected get lastPeerId(): number {

@@ -1,5 +1,12 @@
 import { BufferPool, NO_BYTES } from "../io/buffer_pool.ts";
-import { FLAG, FRAME, FRAME_HEADER_BYTES, PREFACE, writeUint32 } from "./wire.ts";
+import {
+  DEFAULT_FRAME_BYTES,
+  FLAG,
+  FRAME,
+  FRAME_HEADER_BYTES,
+  PREFACE,
+  writeUint32,
+} from "./wire.ts";
 
 /** A buffer of output that somebody has taken; `giveOutput` gives it back once it is written. */
 export type Output = Uint8Array<ArrayBuffer>;
@@ -62,20 +69,19 @@ export class FrameWriter {
     this.#frameOfNumber(FRAME.windowUpdate, id, increment);
   }
 
-  /** A header block: HEADERS, and CONTINUATION where it takes more than a frame of `frameBytes`. */
+  /** A header block: HEADERS, and CONTINUATION where a frame of the least size is too small. */
   headers(
     id: number,
-    { block, length, ended, frameBytes }: {
+    { block, length, ended }: {
       block: Uint8Array;
       length: number;
       ended: boolean;
-      frameBytes: number;
     },
   ): void {
     let type: number = FRAME.headers;
     let from = 0;
     do {
-      const to = Math.min(length, from + frameBytes);
+      const to = Math.min(length, from + DEFAULT_FRAME_BYTES);
       const flags = (to === length ? FLAG.endHeaders : 0) |
         (ended && type === FRAME.headers ? FLAG.endStream : 0);
       const at = this.#frame(to - from, type, flags, id);

@@ -52,14 +52,6 @@ export class SendQueue<Stream extends Queued> {
     }
     return undefined;
   }
-
-  clear(): void {
-    for (const level of this.#byUrgency) {
-      for (const stream of level ?? []) stream.queued = false;
-    }
-    this.#byUrgency.length = 0;
-    this.#count = 0;
-  }
 }
 
 /** From so much on an answer is large. */

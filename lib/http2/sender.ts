@@ -58,8 +58,7 @@ export class Sender<Owner> {
     fields(encoder.put);
     const { block, length } = encoder;
     stream.bytesSent += FRAME_HEADER_BYTES + length;
-    // the least that every peer takes
-    this.writer.headers(stream.id, { block, length, ended, frameBytes: DEFAULT_FRAME_BYTES });
+    this.writer.headers(stream.id, { block, length, ended });
     if (ended) this.#events.sentEnd(stream);
   }
 

@@ -13,7 +13,6 @@ export class PeerSettings {
   headerTableBytes = 4096;
   maxStreams = Infinity;
   initialWindow = DEFAULT_WINDOW;
-  frameBytes = DEFAULT_FRAME_BYTES;
   /** Whether a server knows extended CONNECT (RFC 8441). */
   connectProtocol = false;
   readonly #mostPush: number;
@@ -45,8 +44,8 @@ export class PeerSettings {
         break;
       case SETTING.maxFrameSize: {
         const isAllowed = value >= DEFAULT_FRAME_BYTES && value <= MAX_FRAME_BYTES;
+        // larger frames would be allowed, and none is sent
         check(isAllowed, ERROR.protocolError, "MAX_FRAME_SIZE");
-        this.frameBytes = value;
         break;
       }
       case SETTING.enableConnectProtocol:

@@ -65,12 +65,6 @@ export class BlockCache<Facts> {
     entry.holeTo = hasHole ? decoder.pathTo - from : 0;
   }
 
-  /** Frees what it keeps, which is worth it where nothing comes for a while. */
-  clear(): void {
-    this.#entries.length = 0;
-    this.#next = 0;
-  }
-
   /** Whether all but the path is the same; the byte that begins the path's literal is. */
   #matchesAround(entry: Entry<Facts>, bytes: Uint8Array, from: number, to: number): boolean {
     const { holeFrom, holeTo, length } = entry;

@@ -23,7 +23,6 @@ export const ERROR_CODES = {
   target_too_long: "client",
   header_timeout: "client",
   body_timeout: "client",
-  keep_alive_timeout: "client",
   truncated_request: "client",
   forbidden: "client",
   rate_limited: "client",
@@ -34,7 +33,6 @@ export const ERROR_CODES = {
   bad_frame: "client",
   flood: "client",
   // TLS
-  not_tls: "client",
   plain_http: "client",
   bad_client_hello: "client",
   handshake_failed: "client",

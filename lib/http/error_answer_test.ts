@@ -10,11 +10,9 @@ const CODES = Object.keys(ERROR_CODES) as ErrorCode[];
 
 /** What nobody can be told of: there is no HTTP client, or it has gone. */
 const SILENT: readonly ErrorCode[] = [
-  "keep_alive_timeout",
   "client_gone",
   "bad_frame",
   "flood",
-  "not_tls",
   "bad_proxy_header",
   "bad_client_hello",
   "handshake_failed",

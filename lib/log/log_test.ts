@@ -15,7 +15,7 @@ const EVENTS: readonly ProxyEvent[] = [
     kind: "handshake_failed",
     peer,
     sni: undefined,
-    error: new ProxyError("not_tls", "not TLS"),
+    error: new ProxyError("plain_http", "not TLS"),
   },
   request,
   { ...request, error: new ProxyError("connect_failed", "refused") },

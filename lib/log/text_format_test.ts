@@ -232,7 +232,7 @@ Deno.test("formatEvent() gives printable ASCII of bounded length whatever a peer
     const events: ProxyEvent[] = [
       { ...request, method: a, target: b, host: c, error: new ProxyError("bad_field", d) },
       { kind: "handshake", peer, tls: { ...tls, sni: a, alpn: b, cipher: c, protocol: d } },
-      { kind: "handshake_failed", peer, sni: a, error: new ProxyError("not_tls", b) },
+      { kind: "handshake_failed", peer, sni: a, error: new ProxyError("plain_http", b) },
     ];
     for (const event of events) {
       const { text } = formatEvent(event);

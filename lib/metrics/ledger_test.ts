@@ -45,7 +45,7 @@ Deno.test("TopCounts keeps what is frequent, in bounded memory", () => {
 
 Deno.test("HandshakeLedger counts by reason, name and source, whatever strangers send", () => {
   const ledger = new HandshakeLedger();
-  const fail = (host: string, sni: string | undefined, code: "not_tls" | "unknown_name") =>
+  const fail = (host: string, sni: string | undefined, code: "plain_http" | "unknown_name") =>
     ledger.add({
       kind: "handshake_failed",
       peer: { host, port: 1 },
@@ -54,12 +54,12 @@ Deno.test("HandshakeLedger counts by reason, name and source, whatever strangers
     });
   for (let i = 0; i < 300; i++) fail("10.0.0.1", "busy.test", "unknown_name");
   for (let i = 0; i < 2000; i++) fail(`10.${i >> 8}.${i & 255}.1`, `${i}.test`, "unknown_name");
-  fail("::1", undefined, "not_tls");
+  fail("::1", undefined, "plain_http");
   const { total, reasons, names, sources, rows } = ledger.report();
   assert.equal(total, 2301);
   assert.deepEqual(reasons, [
     { reason: "unknown_name", count: 2300 },
-    { reason: "not_tls", count: 1 },
+    { reason: "plain_http", count: 1 },
   ]);
   assert.equal(names[0]?.sni, "busy.test");
   assert.equal(sources[0]?.source, "10.0.0.0/24");

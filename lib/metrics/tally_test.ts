@@ -7,7 +7,7 @@ import { ledgerLines, startTally } from "./tally.ts";
 
 const listen = { host: "127.0.0.1", port: 443 };
 const peer = PEER;
-const error = new ProxyError("not_tls", "not TLS");
+const error = new ProxyError("plain_http", "not TLS");
 const end: ProxyEvent = { ...ENDED, bytesIn: 10, bytesOut: 20 };
 
 Deno.test("startTally() counts failed handshakes and bytes", () => {
@@ -41,9 +41,9 @@ Deno.test("ledgerLines() tells who failed and why, and escapes what they sent", 
     ledger.add({ kind: "handshake_failed", peer, sni, error });
   }
   assert.deepEqual(ledgerLines(ledger.report()).toSorted(), [
-    '1 failed handshake: not_tls, from 127.0.0.0/24, for "\\x1b[2J"',
-    "1 failed handshake: not_tls, from 127.0.0.0/24, for no name",
-    "2 failed handshakes: not_tls, from 127.0.0.0/24, for a.test",
+    '1 failed handshake: plain_http, from 127.0.0.0/24, for "\\x1b[2J"',
+    "1 failed handshake: plain_http, from 127.0.0.0/24, for no name",
+    "2 failed handshakes: plain_http, from 127.0.0.0/24, for a.test",
   ]);
 });
 

@@ -1,11 +1,12 @@
+import { codeOf } from "../core/errors.ts";
+
 /** Whether the system lacks descriptors, of this process or of all, or memory (accept(2)). */
 export function isShortage(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const { code } = error as Error & { code?: unknown };
-  return SHORTAGES.some((name) => code === name) || SHORTAGE_MESSAGES.test(error.message);
+  return SHORTAGES.has(codeOf(error) ?? "") ||
+    (error instanceof Error && SHORTAGE_MESSAGES.test(error.message));
 }
 
-const SHORTAGES = ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"];
+const SHORTAGES: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"]);
 
 /** For errors of the runtime that have no code. */
 const SHORTAGE_MESSAGES =

@@ -1,6 +1,7 @@
 import { formatProblem, type Problem, sortProblems } from "../config/problem.ts";
 import type { Config } from "../config/config.ts";
 import { ProxyError } from "../core/errors.ts";
+import { plural } from "../core/plural.ts";
 import {
   loadConfigFile,
   type LoadedFile,
@@ -61,7 +62,7 @@ function tellProblems(
 
 function hasErrors(path: string, problems: readonly Problem[]): ProxyError {
   const errors = problems.filter(isError).length;
-  return new ProxyError("bad_config", `${path} has ${errors} error${errors === 1 ? "" : "s"}`);
+  return new ProxyError("bad_config", `${path} has ${plural(errors, "error")}`);
 }
 
 function isError({ severity }: Problem): boolean {

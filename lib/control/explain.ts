@@ -2,6 +2,7 @@ import type { Config, ListenerConfig, RouteConfig, TlsListenerConfig } from "../
 import { formatAddress } from "../core/address.ts";
 import { normalizeHostName } from "../core/host_name.ts";
 import { ProxyError } from "../core/errors.ts";
+import { plural } from "../core/plural.ts";
 import { daysUntilExpiry } from "../certificates/certificate.ts";
 import { prefixInAll, stripPrefix } from "../http/strip_prefix.ts";
 import { PathSet } from "../proxy/router.ts";
@@ -295,8 +296,7 @@ export function explanationLines(explanation: Explanation): string[] {
   if (engine !== undefined) say("engine", `${engine.name}: ${engine.reason}`);
   if (certificate !== undefined) {
     const { file, match, expiresInDays, missing } = certificate;
-    const count = Math.abs(expiresInDays);
-    const days = `${count} day${count === 1 ? "" : "s"}`;
+    const days = plural(Math.abs(expiresInDays), "day");
     const expiry = expiresInDays < 0 ? `expired ${days} ago` : `expires in ${days}`;
     const state = missing ? "not there yet: until then the handshake is refused" : expiry;
     say("certificate", `${file}: ${MATCHES[match]}; ${state}`);

@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { formatAddress } from "../core/address.ts";
 import { isSameBytes } from "../core/bytes.ts";
+import { plural } from "../core/plural.ts";
 import type { LoadedConfig } from "./snapshot.ts";
 
 /** What a reload changes, in words; empty where it changes nothing. */
@@ -124,5 +125,5 @@ function settings(old: Config, next: Config): string[] {
 }
 
 function counted(count: number, what: string, done: string): string {
-  return count === 0 ? "" : `${count} ${what}${count === 1 ? "" : "s"} ${done}`;
+  return count === 0 ? "" : `${plural(count, what)} ${done}`;
 }

@@ -14,7 +14,7 @@ import type { Asked } from "./judge_answer.ts";
 import { keepsAlive } from "./persistence.ts";
 import { PlainAnswer } from "./plain_answer.ts";
 import { RenderedHead } from "./rendered_head.ts";
-import type { HeadLimits } from "./request_decoder.ts";
+import type { HeadLimits } from "../http/limits.ts";
 import { TextAnswer } from "./text_answer.ts";
 import { valuesAmong } from "./values_among.ts";
 

@@ -18,7 +18,7 @@ import { textOf } from "./head_bytes.ts";
 import { keepsAlive } from "./persistence.ts";
 import { PlainRequest } from "./plain_request.ts";
 import { RenderedHead } from "./rendered_head.ts";
-import type { RequestLimits } from "./request_decoder.ts";
+import type { RequestLimits } from "../http/limits.ts";
 import { putHttp2Fields, TextRequest } from "./text_request.ts";
 import { valuesAmong } from "./values_among.ts";
 

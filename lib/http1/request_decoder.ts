@@ -1,3 +1,4 @@
+import type { RequestLimits } from "../http/limits.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import { type BodyDecoder, bodyDecoder, type BodyPart, type BodyRules } from "./body_decoder.ts";
 import { CR, LF } from "../http/grammar.ts";
@@ -22,18 +23,6 @@ export interface RequestHeadPart extends JudgedRequest {
 export interface FailurePart {
   readonly kind: "failure";
   readonly error: ProxyError;
-}
-
-export interface HeadLimits {
-  /** Bytes of a head, request line included. */
-  readonly headerBytes: number;
-  /** Field lines of a head. */
-  readonly headers: number;
-}
-
-export interface RequestLimits extends HeadLimits {
-  /** Bytes of a body; 0 or nothing is no limit. */
-  readonly body?: number;
 }
 
 /**

@@ -3,7 +3,8 @@ import { type BodyDecoder, bodyDecoder, type BodyPart, type BodyRules } from "./
 import { parseResponseHead } from "./head.ts";
 import { ANSWER_SCAN_ERRORS, HeadScanner } from "./head_scanner.ts";
 import { judgeAnswer, type JudgedAnswer } from "./judge_answer.ts";
-import type { FailurePart, HeadLimits } from "./request_decoder.ts";
+import type { HeadLimits } from "../http/limits.ts";
+import type { FailurePart } from "./request_decoder.ts";
 
 export type ResponsePart = ResponseHeadPart | BodyPart | FailurePart;
 

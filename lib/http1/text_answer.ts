@@ -6,7 +6,7 @@ import type { AnswerTerms, FieldChanges, PutField } from "../http/message.ts";
 import { parseResponseHead, responseHeadText } from "./head.ts";
 import { ANSWER_SCAN_ERRORS, HeadScanner } from "./head_scanner.ts";
 import { type Asked, judgeAnswer, type JudgedAnswer } from "./judge_answer.ts";
-import type { HeadLimits } from "./request_decoder.ts";
+import type { HeadLimits } from "../http/limits.ts";
 import { clientAnswer, type ClientSide } from "./response_rewrite.ts";
 import { upgradeFields, upgradeLines } from "./upgrade.ts";
 

@@ -6,7 +6,7 @@ import { requestId } from "../http/request_id.ts";
 import { parseRequestHead, requestHeadText } from "./head.ts";
 import { HeadScanner, REQUEST_SCAN_ERRORS } from "./head_scanner.ts";
 import { type JudgedRequest, judgeRequest } from "./judge_request.ts";
-import type { RequestLimits } from "./request_decoder.ts";
+import type { RequestLimits } from "../http/limits.ts";
 import { requestFields } from "./request_rewrite.ts";
 
 /**

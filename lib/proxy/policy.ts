@@ -1,5 +1,5 @@
 import type { AddressSet } from "../core/address_set.ts";
-import type { RequestLimits } from "../http1/request_decoder.ts";
+import type { RequestLimits } from "../http/limits.ts";
 import type { ConnectionLimits } from "./connection_limit.ts";
 import type { CertificateStore } from "../certificates/certificate_store.ts";
 import type { ClientAuthRules } from "../tls/client_auth.ts";

@@ -8,7 +8,7 @@ import { UNKNOWN_LENGTH } from "../http/message.ts";
 import type { BodyRules } from "../http1/body_decoder.ts";
 import { BodyWalk } from "../http1/body_walk.ts";
 import { IncomingRequest } from "../http1/incoming_request.ts";
-import type { RequestLimits } from "../http1/request_decoder.ts";
+import type { RequestLimits } from "../http/limits.ts";
 
 /** Who reads requests. */
 export interface InputUser {

@@ -10,7 +10,7 @@ import type { BodyRules } from "../http1/body_decoder.ts";
 import { BodyWalk } from "../http1/body_walk.ts";
 import { framed, joined, lastChunk } from "../http1/outgoing.ts";
 import { IncomingAnswer } from "../http1/incoming_answer.ts";
-import type { HeadLimits } from "../http1/request_decoder.ts";
+import type { HeadLimits } from "../http/limits.ts";
 import { ROLE } from "../http/field_name.ts";
 import { namedByConnection } from "../http/hop_fields.ts";
 import { keepAliveTimeout } from "../http/keep_alive.ts";

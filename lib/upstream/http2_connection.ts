@@ -12,7 +12,7 @@ import { Pump, type PumpUser } from "../http2/pump.ts";
 import type { Http2ResponseHead } from "../http2/response_head.ts";
 import type { Stream } from "../http2/stream.ts";
 import { ERROR, errorName } from "../http2/wire.ts";
-import type { HeadLimits } from "../http1/request_decoder.ts";
+import type { HeadLimits } from "../http/limits.ts";
 import type { Connection } from "../io/connection.ts";
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
 import { Http2ServerStream, type StreamCarrier } from "./http2_server_stream.ts";

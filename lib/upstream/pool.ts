@@ -1,5 +1,5 @@
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
-import type { HeadLimits } from "../http1/request_decoder.ts";
+import type { HeadLimits } from "../http/limits.ts";
 import type { Connection } from "../io/connection.ts";
 import { dial } from "./dial.ts";
 import type { Endpoint } from "../core/endpoint.ts";

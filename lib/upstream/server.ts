@@ -4,7 +4,7 @@ import { type Endpoint, formatServerAddress } from "../core/endpoint.ts";
 import type { ProxyError } from "../core/errors.ts";
 import type { Observer, ServerState } from "../core/event.ts";
 import type { RequestFacts } from "../http/message.ts";
-import type { HeadLimits } from "../http1/request_decoder.ts";
+import type { HeadLimits } from "../http/limits.ts";
 import type { ServerTls } from "../tls/server_trust.ts";
 import { TlsClient } from "../tls/tls_client.ts";
 import { isRefused } from "./dial.ts";

@@ -2,7 +2,7 @@ import type { Connection } from "../io/connection.ts";
 import type { ProxyError } from "../core/errors.ts";
 import type { Field } from "../http/field.ts";
 import type { AnswerFacts, Forwarding, RequestChanges, RequestFacts } from "../http/message.ts";
-import type { HeadLimits } from "../http1/request_decoder.ts";
+import type { HeadLimits } from "../http/limits.ts";
 import type { Origin, ProxyProtocolVersion } from "./proxy_protocol.ts";
 
 /**

@@ -1,10 +1,11 @@
 import type { ProxyError } from "../core/errors.ts";
+import type { HeadLimits } from "../http/limits.ts";
 import { ANSWER_BLOCK_BYTES, GROWN_BYTES } from "./budgets.ts";
 import { Connection, type ConnectionEvents, type ConnectionOptions } from "./connection.ts";
 import type { BlockFrame } from "./frame_decoder.ts";
 import { Http2Error } from "./http2_error.ts";
 import { ENTRY_OVERHEAD } from "./hpack/header_field.ts";
-import { type AnswerLimits, answerTooLarge, judgeAnswer } from "./judge_answer.ts";
+import { answerTooLarge, judgeAnswer } from "./judge_answer.ts";
 import { NO_PRIORITY } from "./priority.ts";
 import { type Http2ResponseHead, readResponseHead } from "./response_head.ts";
 import type { FieldSource } from "./sender.ts";
@@ -38,7 +39,7 @@ export interface SentRequest {
 
 export interface DialedOptions extends Omit<ConnectionOptions, "maxStreams" | "headers"> {
   /** On the heads of answers, and on their trailers. */
-  readonly limits: AnswerLimits;
+  readonly limits: HeadLimits;
 }
 
 /** The client's end of a connection: requests go out, answers come in. */
@@ -46,7 +47,7 @@ export class DialedConnection<Owner> extends Connection<Owner, DialedEvents<Owne
   #nextId = 1;
   #isSettled = false;
   #isGoingAway = false;
-  readonly #limits: AnswerLimits;
+  readonly #limits: HeadLimits;
 
   constructor(events: DialedEvents<Owner>, options: DialedOptions) {
     const { headerBytes, headers } = options.limits;

@@ -1,19 +1,12 @@
 import { ProxyError } from "../core/errors.ts";
+import type { HeadLimits } from "../http/limits.ts";
 import type { ListLimits } from "./hpack/decoder.ts";
 import type { Http2ResponseHead } from "./response_head.ts";
-
-/** What the head of an answer may take, as HTTP/1.1 would write it. */
-export interface AnswerLimits {
-  /** Bytes, the status line included. */
-  readonly headerBytes: number;
-  /** Field lines. */
-  readonly headers: number;
-}
 
 /** Why an answer is over a limit, by the codes that HTTP/1.1 has for it; undefined where it is not. */
 export function judgeAnswer(
   { fields, length }: Http2ResponseHead,
-  limits: AnswerLimits,
+  limits: HeadLimits,
 ): ProxyError | undefined {
   const lengthLine = length === undefined
     ? 0
@@ -28,7 +21,7 @@ export function judgeAnswer(
 /** What an answer is that is over a limit. @param limit which one */
 export function answerTooLarge(
   limit: keyof ListLimits,
-  { headerBytes, headers }: AnswerLimits,
+  { headerBytes, headers }: HeadLimits,
 ): ProxyError {
   return limit === "bytes"
     ? new ProxyError("answer_too_large", `The head is larger than ${headerBytes} bytes`)

@@ -1,26 +1,18 @@
 import { ProxyError } from "../core/errors.ts";
+import { bodyTooLarge, isBeyond } from "../http/body_limit.ts";
 import { checkExpectation } from "../http/expect.ts";
 import { ROLE } from "../http/field_name.ts";
+import type { RequestLimits } from "../http/limits.ts";
 import type { Http2RequestHead } from "./request_head.ts";
-
-/** What requests may take, as HTTP/1.1 would write them. */
-export interface Http2RequestLimits {
-  /** Bytes of a head, request line included. */
-  readonly headerBytes: number;
-  /** Field lines of a head. */
-  readonly headers: number;
-  /** Bytes of a body; 0 or nothing is no limit. */
-  readonly body?: number;
-}
 
 /**
  * Judges a request that is well-formed, or whose head is cut, as one of HTTP/1.1 is judged.
  *
  * @throws {ProxyError} for what is too large or not allowed
  */
-export function judgeRequest(head: Http2RequestHead, limits: Http2RequestLimits): void {
+export function judgeRequest(head: Http2RequestHead, limits: RequestLimits): void {
   const { method, path, protocol, fields, roles, length = 0, bytes } = head;
-  const { headerBytes, headers, body } = limits;
+  const { headerBytes, headers, body = 0 } = limits;
   if (head.isCut) throw tooLarge(limits);
   if (path.length > headerBytes) {
     throw new ProxyError(
@@ -39,11 +31,9 @@ export function judgeRequest(head: Http2RequestHead, limits: Http2RequestLimits)
     throw new ProxyError("method_not_allowed", "CONNECT is for WebSocket alone here");
   }
   if ((roles & ROLE.expect) !== 0) checkExpectation({ minor: 1, fields });
-  if (body !== undefined && body > 0 && length > body) {
-    throw new ProxyError("body_too_large", `The body is larger than ${body} bytes`);
-  }
+  if (isBeyond(length, body)) throw bodyTooLarge(body);
 }
 
-function tooLarge({ headerBytes }: Http2RequestLimits): ProxyError {
+function tooLarge({ headerBytes }: RequestLimits): ProxyError {
   return new ProxyError("head_too_large", `The head is larger than ${headerBytes} bytes`);
 }

@@ -1,5 +1,6 @@
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
 import { ProxyError } from "../core/errors.ts";
+import { bodyTooLarge } from "../http/body_limit.ts";
 import type { Field } from "../http/field.ts";
 import { grpcMessage, grpcStatus, isGrpc } from "../http/grpc.ts";
 import { endToEndTrailers } from "../http/hop_fields.ts";
@@ -137,10 +138,7 @@ export class Http2Stream implements ClientStream {
     this.bodyBytes += to - from;
     this.#expecting = false;
     this.#ended = ended;
-    if (this.bodyBytes > this.#maxBody) {
-      const reason = `The body is larger than ${this.#maxBody} bytes`;
-      return this.#fail(new ProxyError("body_too_large", reason));
-    }
+    if (this.bodyBytes > this.#maxBody) return this.#fail(bodyTooLarge(this.#maxBody));
     this.#inbox.put(bytes, from, to);
     this.#reading?.stop(to - from);
     if (this.#upload === "wanted") this.#home.ready(this);

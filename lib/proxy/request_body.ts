@@ -1,5 +1,5 @@
 import { asProxyError, ProxyError } from "../core/errors.ts";
-import { bodyTooLarge } from "../http/body_limit.ts";
+import { bodyTooLarge, isBeyond } from "../http/body_limit.ts";
 import type { RequestFacts } from "../http/message.ts";
 import type { Deadline } from "../io/deadlines.ts";
 import { BodyClock } from "./body_clock.ts";
@@ -154,7 +154,8 @@ export class RequestBody {
   #take(): boolean {
     try {
       this.#input.takeBody();
-      checkBody(this.bytes, this.#policy?.limits.body);
+      const most = this.#policy?.limits.body ?? 0;
+      if (isBeyond(this.bytes, most)) throw bodyTooLarge(most);
       return true;
     } catch (error) {
       this.fail(asProxyError(error, "internal"));
@@ -194,11 +195,6 @@ export class RequestBody {
 
 /** What a request is that ends before it is whole. */
 export const ENDED_EARLY = ["truncated_request", "The request ended too early"] as const;
-
-/** @throws {ProxyError} `body_too_large` */
-function checkBody(bytes: number, max: number | undefined): void {
-  if (max !== undefined && max > 0 && bytes > max) throw bodyTooLarge(max);
-}
 
 function bodyTimeout(idle: number, rate: number): ProxyError {
   const slow = rate === 0 ? "" : `, or less than ${rate} bytes a second`;

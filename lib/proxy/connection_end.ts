@@ -36,6 +36,16 @@ export function isDamaged({ cause }: ProxyError): boolean {
   return cause instanceof Deno.errors.InvalidData;
 }
 
+/** The proxy does not wait any longer for what goes on. */
+export function proxyStops(): ProxyError {
+  return new ProxyError("draining", "The proxy is stopping");
+}
+
+/** Nobody is there any more to take an answer. */
+export function clientLeft(): ProxyError {
+  return new ProxyError("client_gone", "The client has closed its connection");
+}
+
 /** A client was waited for in vain that had something to send. @param ms for how long */
 export function nothingCame(ms: number): ProxyError {
   return new ProxyError("header_timeout", `Nothing useful came for ${ms / 1000} s`);

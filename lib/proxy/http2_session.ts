@@ -1,4 +1,10 @@
-import { httpConnectionEnded, isDamaged, nothingCame, nothingTaken } from "./connection_end.ts";
+import {
+  httpConnectionEnded,
+  isDamaged,
+  nothingCame,
+  nothingTaken,
+  proxyStops,
+} from "./connection_end.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { Live } from "../core/live.ts";
 import type { Field } from "../http/field.ts";
@@ -23,6 +29,7 @@ import type { Policy } from "./policy.ts";
 import { requestRefused } from "./request_served.ts";
 import type { ServeOptions } from "./serve_request.ts";
 import type { Session } from "./session.ts";
+import { LINGER_MS, LOOK_MS, MAX_LINGER_MS, QUIET_MS } from "./session_times.ts";
 import { StallClock } from "./stall_clock.ts";
 
 export interface Http2SessionOptions extends ServeOptions {
@@ -46,19 +53,8 @@ export function serveHttp2(
 const MAX_FREE = 128;
 /** The same once none has come for a while. */
 const QUIET_FREE = 4;
-/** Milliseconds without a request after which little is kept for the next one. */
-const QUIET_MS = 500;
 /** How long a client has for the acknowledgement of a GOAWAY. */
 const ANNOUNCE_MS = 1_000;
-/** How often it is looked whether a client that has half-closed is still there. */
-const LOOK_MS = 100;
-/**
- * How long a client that has been told all may go on sending before the connection is cut, as cutting
- * it at once would send a reset, which can destroy an answer on its way.
- */
-const LINGER_MS = 2_000;
-/** The same of one that may still be taking its answers, as long as it sends something now and then. */
-const MAX_LINGER_MS = 30_000;
 
 /** What the client is waited for: nothing, the first head, the next one, or the end of one. */
 type Waiting = "nothing" | "first" | "next" | "head";
@@ -154,7 +150,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   }
 
   abort(): void {
-    this.#close(new ProxyError("draining", "The proxy is stopping"));
+    this.#close(proxyStops());
   }
 
   ready(stream: Http2Stream): void {

@@ -20,7 +20,7 @@ import type { Pins } from "../upstream/pins.ts";
 import type { OpaqueEnd } from "../upstream/server_stream.ts";
 import { BodyClock } from "./body_clock.ts";
 import type { ClientIdentity } from "./client_identity.ts";
-import { nothingTaken } from "./connection_end.ts";
+import { clientLeft, nothingTaken } from "./connection_end.ts";
 import type { HttpClient } from "./http_client.ts";
 import type { Policy } from "./policy.ts";
 import { RequestService, type ServeOptions } from "./serve_request.ts";
@@ -172,7 +172,7 @@ export class Http2Stream implements ClientStream {
 
   /** Nobody waits for its answer any more. */
   abandon(): void {
-    this.#fail(new ProxyError("client_gone", "The client has closed its connection"));
+    this.#fail(clientLeft());
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,11 @@
-import { httpConnectionEnded, isDamaged, nothingCame, nothingTaken } from "./connection_end.ts";
+import {
+  clientLeft,
+  httpConnectionEnded,
+  isDamaged,
+  nothingCame,
+  nothingTaken,
+  proxyStops,
+} from "./connection_end.ts";
 import type { Deadline } from "../io/deadlines.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { Live } from "../core/live.ts";
@@ -31,6 +38,7 @@ import { type InputUser, RequestInput } from "./request_input.ts";
 import { requestRefused } from "./request_served.ts";
 import { RequestService, type ServeOptions } from "./serve_request.ts";
 import type { Session } from "./session.ts";
+import { FIRST_REQUEST_MS, LINGER_MS, LOOK_MS, MAX_LINGER_MS, QUIET_MS } from "./session_times.ts";
 import { StallClock } from "./stall_clock.ts";
 import type { ClientStream } from "./streams.ts";
 
@@ -68,23 +76,13 @@ function sessionOf(session: HttpSession): Session {
   return {
     done: session.ended,
     drain: () => session.drain(),
-    abort: () => session.abort(new ProxyError("draining", "The proxy is stopping")),
+    abort: () => session.abort(proxyStops()),
   };
 }
 
 /** No answer. */
 const NOTHING: readonly Uint8Array[] = [NO_BYTES];
-/** How often it is looked whether a client has gone while a server works for it. */
-const LOOK_MS = 100;
-/** Milliseconds without a request after which nothing is kept of the last one. */
-const QUIET_MS = 500;
-/** How long a client that has sent no request yet has for one when the proxy stops. */
-export const FIRST_REQUEST_MS = 2_000;
-/** How long a client that is being refused may go on sending before the connection is cut. */
-const LINGER_MS = 2_000;
-/** The same of one whose body still comes behind the answer, as long as some of it does now and then. */
-const MAX_LINGER_MS = 30_000;
-/** The same for one that has been too slow. */
+/** `LINGER_MS` for a client that has been too slow. */
 const SLOW_LINGER_MS = 1_000;
 
 /**
@@ -342,8 +340,7 @@ class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
     const { written } = this.client.bytes;
     this.#grace ??= new PartingGrace(now, written);
     if (!this.#grace.look(now, { written, isWriting: this.#writer.isWriting })) return;
-    const gone = new ProxyError("client_gone", "The client has closed its connection");
-    this.#service.exchange.clientFailed(gone);
+    this.#service.exchange.clientFailed(clientLeft());
   };
 
   // The request's body.

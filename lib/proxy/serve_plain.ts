@@ -1,19 +1,15 @@
 import { NO_BYTES } from "../io/buffer_pool.ts";
 import type { Receiver } from "../io/connection.ts";
 import type { Deadline } from "../io/deadlines.ts";
-import { asProxyError, ProxyError } from "../core/errors.ts";
+import { asProxyError } from "../core/errors.ts";
 import { PREFACE } from "../http2/wire.ts";
-import { httpConnectionEnded } from "./connection_end.ts";
+import { httpConnectionEnded, proxyStops } from "./connection_end.ts";
 import { serveHttp2 } from "./http2_session.ts";
 import type { HttpConnection } from "./http_connection.ts";
-import {
-  FIRST_REQUEST_MS,
-  type HttpSessionOptions,
-  refuseLate,
-  serveHttp,
-} from "./http_session.ts";
+import { type HttpSessionOptions, refuseLate, serveHttp } from "./http_session.ts";
 import { RewoundConnection } from "./rewound_connection.ts";
 import type { Session } from "./session.ts";
+import { FIRST_REQUEST_MS } from "./session_times.ts";
 
 /**
  * Serves a connection without TLS by the version of HTTP that it begins with: a client that knows
@@ -64,7 +60,7 @@ class PlainSession implements Session, Receiver {
 
   abort(): void {
     if (this.#served !== undefined) this.#served.abort();
-    else this.#close(new ProxyError("draining", "The proxy is stopping"));
+    else this.#close(proxyStops());
   }
 
   received(count: number): void {

@@ -10,6 +10,7 @@ import type { Backend, OnWait } from "../upstream/backend.ts";
 import type { TunnelLease } from "../upstream/tunnel_lease.ts";
 import type { Server } from "../upstream/server.ts";
 import { Tries } from "../upstream/tries.ts";
+import { proxyStops } from "./connection_end.ts";
 import { passOn, relay } from "./relay.ts";
 import { mayRetry } from "./retry.ts";
 import type { Policy } from "./policy.ts";
@@ -71,7 +72,7 @@ function carry(client: Connection, options: CarryOptions): Session {
     // bytes that mean nothing to us have no point where they could be cut
     drain: () => {},
     abort: () => {
-      const error = new ProxyError("draining", "The proxy is stopping");
+      const error = proxyStops();
       client.close(error);
       stop(error);
     },

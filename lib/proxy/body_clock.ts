@@ -1,10 +1,11 @@
+import { ProxyError } from "../core/errors.ts";
 import type { Deadline } from "../io/deadlines.ts";
 import { BodyCredit, type BodyRate } from "./body_credit.ts";
 
 export interface BodyClockOptions extends BodyRate {
   readonly deadline: Deadline;
-  /** Called when the client has been waited for as long as it may. */
-  readonly onLate: () => void;
+  /** Called with `body_timeout` when the client has been waited for as long as it may. */
+  readonly onLate: (error: ProxyError) => void;
 }
 
 /** The clock on a client while a body is read from it; it stands still while the server is slow. */
@@ -14,17 +15,14 @@ export class BodyClock {
   /** When the client began to be waited for; undefined while it is not. */
   #since: number | undefined;
 
-  get idle(): number {
-    return this.#options.idle;
-  }
-
-  get rate(): number {
-    return this.#options.rate;
-  }
-
   constructor(options: BodyClockOptions) {
     this.#options = options;
     this.#credit = new BodyCredit(options);
+  }
+
+  /** Whether it goes by these, see `BodyRate`. */
+  isFor(idle: number, rate: number): boolean {
+    return this.#options.idle === idle && this.#options.rate === rate;
   }
 
   /** A body begins; the clock does not run yet. */
@@ -34,7 +32,7 @@ export class BodyClock {
 
   start(): void {
     this.#since = performance.now();
-    this.#options.deadline.arm(this.#credit.left, this.#options.onLate);
+    this.#options.deadline.arm(this.#credit.left, this.#onLate);
   }
 
   /** The client could not send anything: its time begins anew. */
@@ -57,4 +55,11 @@ export class BodyClock {
     }
     this.#credit.account({ waited, bytes });
   }
+
+  readonly #onLate = (): void => this.#options.onLate(bodyTimeout(this.#options));
+}
+
+function bodyTimeout({ idle, rate }: BodyRate): ProxyError {
+  const slow = rate === 0 ? "" : `, or less than ${rate} bytes a second`;
+  return new ProxyError("body_timeout", `Nothing of the body came for ${idle / 1000} s${slow}`);
 }

@@ -429,18 +429,16 @@ export class Http2Stream implements ClientStream {
 
   #clock(): BodyClock {
     const { limits: { bodyRate: rate }, timeouts: { bodyIdle: idle } } = this.#policy;
-    if (this.#reading?.idle === idle && this.#reading.rate === rate) return this.#reading;
-    const slow = rate === 0 ? "" : `, or less than ${rate} bytes a second`;
-    const reason = `Nothing of the body came for ${idle / 1000} s${slow}`;
+    if (this.#reading?.isFor(idle, rate)) return this.#reading;
     this.#readDeadline ??= this.#deadlines.watch();
     const clock = this.#reading = new BodyClock({
       deadline: this.#readDeadline,
       idle,
       rate,
-      onLate: () => {
+      onLate: (error) => {
         // other uploads, whose servers are slow, may keep it from sending
         if (this.#home.connection.isShut) clock.restart();
-        else this.#fail(new ProxyError("body_timeout", reason));
+        else this.#fail(error);
       },
     });
     return clock;

@@ -180,14 +180,9 @@ export class RequestBody {
   #startClock(): void {
     if (this.#policy === undefined) return;
     const { limits: { bodyRate: rate }, timeouts: { bodyIdle: idle } } = this.#policy;
-    if (this.#clock?.idle !== idle || this.#clock.rate !== rate) {
+    if (this.#clock?.isFor(idle, rate) !== true) {
       const { deadline, onLate } = this.#options;
-      this.#clock = new BodyClock({
-        deadline,
-        idle,
-        rate,
-        onLate: () => onLate(bodyTimeout(idle, rate)),
-      });
+      this.#clock = new BodyClock({ deadline, idle, rate, onLate });
     }
     this.#clock.start();
   }
@@ -195,8 +190,3 @@ export class RequestBody {
 
 /** What a request is that ends before it is whole. */
 export const ENDED_EARLY = ["truncated_request", "The request ended too early"] as const;
-
-function bodyTimeout(idle: number, rate: number): ProxyError {
-  const slow = rate === 0 ? "" : `, or less than ${rate} bytes a second`;
-  return new ProxyError("body_timeout", `Nothing of the body came for ${idle / 1000} s${slow}`);
-}

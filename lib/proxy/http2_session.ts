@@ -6,7 +6,6 @@ import {
   proxyStops,
 } from "./connection_end.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
-import type { Live } from "../core/live.ts";
 import type { Field } from "../http/field.ts";
 import { idOf, nextIdNumber } from "../http/request_id.ts";
 import { AcceptedConnection, type AcceptedEvents } from "../http2/accepted_connection.ts";
@@ -27,14 +26,10 @@ import { LateResets } from "./late_resets.ts";
 import { PartingGrace } from "./parting_grace.ts";
 import type { Policy } from "./policy.ts";
 import { requestRefused } from "./request_served.ts";
-import type { ServeOptions } from "./serve_request.ts";
+import type { HttpSessionOptions } from "./serve_request.ts";
 import type { Session } from "./session.ts";
 import { LINGER_MS, LOOK_MS, MAX_LINGER_MS, QUIET_MS } from "./session_times.ts";
 import { StallClock } from "./stall_clock.ts";
-
-export interface Http2SessionOptions extends ServeOptions {
-  readonly policy: Live<Policy>;
-}
 
 /**
  * Serves the requests of one connection by HTTP/2, as many at a time as the limits allow.
@@ -43,7 +38,7 @@ export interface Http2SessionOptions extends ServeOptions {
  */
 export function serveHttp2(
   client: HttpConnection,
-  options: Http2SessionOptions,
+  options: HttpSessionOptions,
   began = performance.now(),
 ): Session {
   return new Http2Session(client, options, began);
@@ -63,7 +58,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   readonly done: Promise<void>;
   readonly connection: AcceptedConnection<Http2Stream>;
   readonly identity: ClientIdentity;
-  readonly options: Http2SessionOptions;
+  readonly options: HttpSessionOptions;
   readonly pins = new Pins();
   readonly #client: HttpConnection;
   readonly #pump: Pump;
@@ -92,7 +87,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   #leftAt = 0;
   #over = false;
 
-  constructor(client: HttpConnection, options: Http2SessionOptions, began: number) {
+  constructor(client: HttpConnection, options: HttpSessionOptions, began: number) {
     this.done = new Promise((resolve) => this.#finish = resolve);
     this.#client = client;
     this.#began = began;

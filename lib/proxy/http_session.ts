@@ -8,7 +8,6 @@ import {
 } from "./connection_end.ts";
 import type { Deadline } from "../io/deadlines.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
-import type { Live } from "../core/live.ts";
 import { NO_BYTES } from "../io/buffer_pool.ts";
 import { OpaqueRest } from "../io/opaque_rest.ts";
 import { afterRequest } from "../io/turns.ts";
@@ -36,15 +35,11 @@ import type { Policy } from "./policy.ts";
 import { ENDED_EARLY, RequestBody } from "./request_body.ts";
 import { type InputUser, RequestInput } from "./request_input.ts";
 import { requestRefused } from "./request_served.ts";
-import { RequestService, type ServeOptions } from "./serve_request.ts";
+import { type HttpSessionOptions, RequestService } from "./serve_request.ts";
 import type { Session } from "./session.ts";
 import { FIRST_REQUEST_MS, LINGER_MS, LOOK_MS, MAX_LINGER_MS, QUIET_MS } from "./session_times.ts";
 import { StallClock } from "./stall_clock.ts";
 import type { ClientStream } from "./streams.ts";
-
-export interface HttpSessionOptions extends ServeOptions {
-  readonly policy: Live<Policy>;
-}
 
 /**
  * Serves the HTTP/1 requests of one connection, one after another.

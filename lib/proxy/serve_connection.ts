@@ -1,7 +1,8 @@
 import { HTTP2 } from "../http2/wire.ts";
 import { serveHttp2 } from "./http2_session.ts";
 import type { HttpConnection } from "./http_connection.ts";
-import { type HttpSessionOptions, serveHttp } from "./http_session.ts";
+import { serveHttp } from "./http_session.ts";
+import type { HttpSessionOptions } from "./serve_request.ts";
 import type { Session } from "./session.ts";
 
 /** Serves a connection by the version of HTTP that its handshake has settled. */

@@ -6,8 +6,9 @@ import { PREFACE } from "../http2/wire.ts";
 import { httpConnectionEnded, proxyStops } from "./connection_end.ts";
 import { serveHttp2 } from "./http2_session.ts";
 import type { HttpConnection } from "./http_connection.ts";
-import { type HttpSessionOptions, refuseLate, serveHttp } from "./http_session.ts";
+import { refuseLate, serveHttp } from "./http_session.ts";
 import { RewoundConnection } from "./rewound_connection.ts";
+import type { HttpSessionOptions } from "./serve_request.ts";
 import type { Session } from "./session.ts";
 import { FIRST_REQUEST_MS } from "./session_times.ts";
 

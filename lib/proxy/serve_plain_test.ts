@@ -14,7 +14,7 @@ import { Deadline, Deadlines } from "../io/deadlines.ts";
 import { afterRequest } from "../io/turns.ts";
 import type { Backend } from "../upstream/backend.ts";
 import type { Server } from "../upstream/server.ts";
-import type { HttpSessionOptions } from "./http_session.ts";
+import type { HttpSessionOptions } from "./serve_request.ts";
 import { Passwords } from "./passwords.ts";
 import type { Policy } from "./policy.ts";
 import type { RouteRules } from "./route_rules.ts";

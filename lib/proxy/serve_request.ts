@@ -46,6 +46,12 @@ export interface ServeOptions {
   readonly rules: RuleServices;
 }
 
+/** What a session of HTTP serves by. */
+export interface HttpSessionOptions extends ServeOptions {
+  /** Read anew for each request. */
+  readonly policy: Live<Policy>;
+}
+
 /** Failures that asking again may get around: no server has seen the request. */
 const MAY_PASS: ReadonlySet<ErrorCode> = new Set([
   "no_server",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { OWN_COUNTERS } from "../lib/core/counters.ts";
 import { Live } from "../lib/core/live.ts";
 import { Deadlines } from "../lib/io/deadlines.ts";
-import { serveHttp } from "../lib/proxy/http_session.ts";
+import { serveHttp1 } from "../lib/proxy/http1_session.ts";
 import { RunQueue } from "../lib/proxy/run_queue.ts";
 import type { Backend } from "../lib/upstream/backend.ts";
 import { Http1Connection } from "../lib/upstream/http1_connection.ts";
@@ -60,7 +60,7 @@ Deno.test("an exchange keeps no connection alive while a part of the request is 
   const policy = scriptedPolicy({ action: { kind: "backend", backend } });
 
   const client = new ScriptedConnection();
-  const session = serveHttp(client, {
+  const session = serveHttp1(client, {
     ...{ policy: new Live(policy), deadlines, queue: new RunQueue(), observe: () => {} },
     rules: scriptedRules(),
   });

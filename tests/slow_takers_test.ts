@@ -4,7 +4,7 @@ import { NO_BYTES } from "../lib/io/buffer_pool.ts";
 import { Deadlines } from "../lib/io/deadlines.ts";
 import { type ByteSocket, SocketConnection } from "../lib/io/socket_connection.ts";
 import { SETTING } from "../lib/http2/wire.ts";
-import { serveHttp } from "../lib/proxy/http_session.ts";
+import { serveHttp1 } from "../lib/proxy/http1_session.ts";
 import { serveHttp2 } from "../lib/proxy/http2_session.ts";
 import { passOn, relay } from "../lib/proxy/relay.ts";
 import type { Policy } from "../lib/proxy/policy.ts";
@@ -77,7 +77,7 @@ class SlowSocket implements ByteSocket {
 }
 
 const REQUESTS = {
-  "HTTP/1.1": { request: fromLatin1(encodeRequest("/")), serve: serveHttp },
+  "HTTP/1.1": { request: fromLatin1(encodeRequest("/")), serve: serveHttp1 },
   "HTTP/2": {
     request: joined([
       opening([[SETTING.initialWindowSize, BODY.length]]),
@@ -122,7 +122,7 @@ for (const [version, { request, serve }] of Object.entries(REQUESTS)) {
         }
         await session.done;
         // a copy for each would be a way to take all memory
-        if (serve === serveHttp) assert.ok(socket.given.has(BODY.buffer));
+        if (serve === serveHttp1) assert.ok(socket.given.has(BODY.buffer));
         if (most === Infinity) assert.ok(socket.sent >= BODY.length, `${socket.sent}: ${ends}`);
         else assert.match(ends.join(), /Nothing was taken for 0\.6 s/);
       }

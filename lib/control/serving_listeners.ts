@@ -11,7 +11,7 @@ import { Live } from "../core/live.ts";
 import type { Deadlines } from "../io/deadlines.ts";
 import { admitClient } from "../proxy/admit_client.ts";
 import { type ConnectionCounts, ConnectionLimit } from "../proxy/connection_limit.ts";
-import { serveHttp } from "../proxy/http_session.ts";
+import { serveHttp1 } from "../proxy/http1_session.ts";
 import { openListener } from "../proxy/listener.ts";
 import { openPlainListener } from "../proxy/plain_listener.ts";
 import type { Policy } from "../proxy/policy.ts";
@@ -133,7 +133,7 @@ export class ServingListeners {
       ...shared,
       serve: config.kind === "plain" && config.http2
         ? (connection) => servePlain(connection, session)
-        : (connection) => serveHttp(connection, session),
+        : (connection) => serveHttp1(connection, session),
     });
     const mode = redirect === undefined ? "http" : "redirect";
     const running = {

@@ -6,7 +6,7 @@ import { PREFACE } from "../http2/wire.ts";
 import { httpConnectionEnded, proxyStops } from "./connection_end.ts";
 import { serveHttp2 } from "./http2_session.ts";
 import type { HttpConnection } from "./http_connection.ts";
-import { refuseLate, serveHttp } from "./http_session.ts";
+import { refuseLate, serveHttp1 } from "./http1_session.ts";
 import { RewoundConnection } from "./rewound_connection.ts";
 import type { HttpSessionOptions } from "./serve_request.ts";
 import type { Session } from "./session.ts";
@@ -83,7 +83,7 @@ class PlainSession implements Session, Receiver {
       this.#begun.subarray(0, this.#filled),
       false,
     );
-    const serve = isPreface && this.#filled === PREFACE.length ? serveHttp2 : serveHttp;
+    const serve = isPreface && this.#filled === PREFACE.length ? serveHttp2 : serveHttp1;
     this.#serve(serve(client, this.#options, this.#began));
   }
 

@@ -29,7 +29,7 @@ import type { OpaqueEnd } from "../upstream/server_stream.ts";
 import { AnswerWriter, type AnswerWriterUser } from "./answer_writer.ts";
 import { ClientIdentity } from "./client_identity.ts";
 import type { HttpConnection } from "./http_connection.ts";
-import { SESSION_STATES, type SessionEvent, type SessionState } from "./http_session_states.ts";
+import { SESSION_STATES, type SessionEvent, type SessionState } from "./http1_session_states.ts";
 import { PartingGrace } from "./parting_grace.ts";
 import type { Policy } from "./policy.ts";
 import { ENDED_EARLY, RequestBody } from "./request_body.ts";
@@ -46,28 +46,28 @@ import type { ClientStream } from "./streams.ts";
  *
  * @param began when the connection did, as `performance.now()` has it
  */
-export function serveHttp(
+export function serveHttp1(
   client: HttpConnection,
   options: HttpSessionOptions,
   began = performance.now(),
 ): Session {
-  const session = new HttpSession(client, options, began);
+  const session = new Http1Session(client, options, began);
   session.start();
   return sessionOf(session);
 }
 
-/** Tells a client that has not sent a request in time that it has not, as `serveHttp` does. */
+/** Tells a client that has not sent a request in time that it has not, as `serveHttp1` does. */
 export function refuseLate(
   client: HttpConnection,
   options: HttpSessionOptions,
   began: number,
 ): Session {
-  const session = new HttpSession(client, options, began);
+  const session = new Http1Session(client, options, began);
   session.refuseLate();
   return sessionOf(session);
 }
 
-function sessionOf(session: HttpSession): Session {
+function sessionOf(session: Http1Session): Session {
   return {
     done: session.ended,
     drain: () => session.drain(),
@@ -84,7 +84,7 @@ const SLOW_LINGER_MS = 1_000;
  * One HTTP/1 connection: it waits for a request, has it served, and goes on or ends. It is the client
  * stream of all its requests, as they come in turn.
  */
-class HttpSession implements ClientStream, InputUser, AnswerWriterUser {
+class Http1Session implements ClientStream, InputUser, AnswerWriterUser {
   readonly client: HttpConnection;
   readonly isForTunnel = false;
   readonly pins = new Pins();

@@ -30,7 +30,7 @@ export interface PlainListenerOptions {
   readonly serve: (connection: HttpConnection) => Session;
 }
 
-/** Bytes to read into: a request that is to be redirected is small. */
+/** Bytes to read into while a connection is quiet. */
 const BUFFER_BYTES = 4 * 1024;
 
 /**

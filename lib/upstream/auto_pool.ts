@@ -3,7 +3,8 @@ import { HTTP2 } from "../http2/wire.ts";
 import type { Deadlines } from "../io/deadlines.ts";
 import { dial, isRefused } from "./dial.ts";
 import { Http2Pool } from "./http2_pool.ts";
-import { Pool, type PooledServer } from "./pool.ts";
+import { Http1Pool } from "./http1_pool.ts";
+import type { PooledServer } from "./pooled_server.ts";
 import type { Origin } from "./proxy_protocol.ts";
 import type { Dialing, ServerConnections, ServerStream, StreamSource } from "./server_stream.ts";
 import { NO_EXTENDED_CONNECT } from "./websocket.ts";
@@ -29,7 +30,7 @@ export class AutoPool implements ServerConnections {
     open: (origin, dialing) => this.#openTunnel(origin, dialing),
   };
   readonly #server: PooledServer;
-  readonly #http1: Pool;
+  readonly #http1: Http1Pool;
   readonly #http2: Http2Pool;
   /** The connection that is being made while nobody knows what the server will choose. */
   #asking: Promise<unknown> | undefined;
@@ -37,7 +38,7 @@ export class AutoPool implements ServerConnections {
 
   constructor(server: PooledServer, deadlines: Deadlines) {
     this.#server = server;
-    this.#http1 = new Pool(server, deadlines);
+    this.#http1 = new Http1Pool(server, deadlines);
     this.#http2 = new Http2Pool(server, deadlines, () => this.#choice = "http1_required");
   }
 

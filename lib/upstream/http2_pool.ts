@@ -5,12 +5,9 @@ import type { Connection } from "../io/connection.ts";
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
 import { dial } from "./dial.ts";
 import { Http2Connection } from "./http2_connection.ts";
-import { type PooledServer, SPARE_MS } from "./pool.ts";
+import { FRESH_MS, type PooledServer, SPARE_MS } from "./pooled_server.ts";
 import type { Origin } from "./proxy_protocol.ts";
 import type { Dialing, ServerConnections, ServerStream } from "./server_stream.ts";
-
-/** How long a connection may have been idle and yet be taken without a look at it. */
-const FRESH_MS = 1_000;
 
 /**
  * The connections to a server that speaks HTTP/2: few, each with as many requests at a time as the

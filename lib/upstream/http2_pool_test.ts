@@ -19,7 +19,7 @@ import { Deadlines } from "../io/deadlines.ts";
 import type { TlsClient } from "../tls/tls_client.ts";
 import { AutoPool } from "./auto_pool.ts";
 import { Http2Pool } from "./http2_pool.ts";
-import type { PooledServer } from "./pool.ts";
+import type { PooledServer } from "./pooled_server.ts";
 import type { AnswerReader } from "./server_stream.ts";
 
 const DIALING = {

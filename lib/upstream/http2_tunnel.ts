@@ -6,12 +6,12 @@ import { Inbox } from "../io/inbox.ts";
 import type { OpaqueEnd } from "./server_stream.ts";
 
 /** As much of a connection as a tunnel needs; either end has it. */
-type StreamCarrier<Owner> = Pick<Connection<Owner>, "consumed" | "sendData" | "reset">;
+type TunnelCarrier<Owner> = Pick<Connection<Owner>, "consumed" | "sendData" | "reset">;
 
 /** A stream behind an extended CONNECT, as one end of what carries opaque bytes (RFC 8441). */
 export class Http2Tunnel<Owner> implements OpaqueEnd {
   readonly bytes = { read: 0, written: 0 };
-  readonly #connection: StreamCarrier<Owner>;
+  readonly #connection: TunnelCarrier<Owner>;
   readonly #stream: Stream<Owner>;
   readonly #inbox = new Inbox();
   #ended = false;
@@ -23,7 +23,7 @@ export class Http2Tunnel<Owner> implements OpaqueEnd {
   #reading: PromiseWithResolvers<Uint8Array | undefined> | undefined;
   #writing: PromiseWithResolvers<void> | undefined;
 
-  constructor(connection: StreamCarrier<Owner>, stream: Stream<Owner>) {
+  constructor(connection: TunnelCarrier<Owner>, stream: Stream<Owner>) {
     this.#connection = connection;
     this.#stream = stream;
   }

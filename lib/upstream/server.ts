@@ -13,7 +13,8 @@ import { HealthChecker } from "./health_checker.ts";
 import { HealthCounter, type HealthRules, type HealthState, type Outcome } from "./health.ts";
 import { AutoPool } from "./auto_pool.ts";
 import { Http2Pool } from "./http2_pool.ts";
-import { Pool, type PoolOptions } from "./pool.ts";
+import { Http1Pool } from "./http1_pool.ts";
+import type { PoolOptions } from "./pooled_server.ts";
 import { probe, type ProbeRules } from "./probe.ts";
 import type { ProxyProtocolVersion } from "./proxy_protocol.ts";
 import type { ServerConnections, StreamSource } from "./server_stream.ts";
@@ -110,7 +111,7 @@ export class Server {
       this.connections = auto;
       this.#tunnels = auto.tunnels;
     } else {
-      const Pools = protocol === "h2" ? Http2Pool : Pool;
+      const Pools = protocol === "h2" ? Http2Pool : Http1Pool;
       this.connections = this.#tunnels = new Pools(pooled, deadlines);
     }
     this.#ejection = new Ejection(ejection);

@@ -3,39 +3,14 @@ import type { HeadLimits } from "../http/limits.ts";
 import type { Connection } from "../io/connection.ts";
 import { dial } from "./dial.ts";
 import type { Endpoint } from "../core/endpoint.ts";
+import { FRESH_MS, type PooledServer, type PoolOptions, SPARE_MS } from "./pooled_server.ts";
 import type { TlsClient } from "../tls/tls_client.ts";
 import { type Home, Http1Connection } from "./http1_connection.ts";
 import { encodeProxyHeader, type Origin } from "./proxy_protocol.ts";
 import type { Dialing, ServerConnections } from "./server_stream.ts";
 
-export interface PoolOptions {
-  /** Idle connections kept at the most, once a burst is over; 0 keeps none. */
-  readonly maxIdle: number;
-  /** Milliseconds one is kept for. */
-  readonly idleTimeout: number;
-}
-
-/** The server that a pool is for. */
-export interface PooledServer extends PoolOptions {
-  readonly endpoint: Endpoint;
-  /** What speaks TLS to it; undefined for plain text. */
-  readonly tls?: TlsClient | undefined;
-  /** Whether a connection may serve one client after another. */
-  readonly mayPool: boolean;
-}
-
 /** What is offered to servers by ALPN (RFC 7301). */
 const HTTP_1: readonly string[] = ["http/1.1"];
-
-/**
- * How long connections beyond `maxIdle` stay idle before they are closed. Where more are busy than
- * may be idle, all of them are idle between two requests: to close them there would have each
- * request connect anew.
- */
-export const SPARE_MS = 1_000;
-
-/** How long one may have been idle and yet be taken without a look at it. */
-const FRESH_MS = 1_000;
 
 /** Milliseconds that a server is believed less than it says that it keeps an idle connection. */
 const MARGIN_MS = 1_000;
@@ -45,7 +20,7 @@ const MARGIN_MS = 1_000;
  * have been closed. Each is watched while it is idle, so that one which the server closes, or
  * sends bytes on that nobody asked for, leaves before anybody takes it.
  */
-export class Pool implements ServerConnections, Home {
+export class Http1Pool implements ServerConnections, Home {
   readonly mayPool: boolean;
   readonly #endpoint: Endpoint;
   readonly #tls: TlsClient | undefined;

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { eventually, pause } from "../../tests/support/deadline.ts";
 import { type TcpPair, tcpPair } from "../../tests/support/tcp_pair.ts";
 import { Deadlines } from "../io/deadlines.ts";
-import { Pool, type PoolOptions } from "./pool.ts";
+import { Http1Pool } from "./http1_pool.ts";
+import type { PoolOptions } from "./pooled_server.ts";
 import { Http1Connection } from "./http1_connection.ts";
 
 const SANITIZED = { sanitizeOps: true, sanitizeResources: true };
@@ -23,9 +24,9 @@ async function open(): Promise<Idle> {
   };
 }
 
-function openPool(options: PoolOptions): Pool {
+function openPool(options: PoolOptions): Http1Pool {
   const endpoint = { kind: "tcp", host: "192.0.2.1", port: 1 } as const;
-  return new Pool({ ...options, endpoint, mayPool: true }, new Deadlines());
+  return new Http1Pool({ ...options, endpoint, mayPool: true }, new Deadlines());
 }
 
 function openAll(count: number): Promise<Idle[]> {
@@ -51,7 +52,7 @@ function untilGone(gone: readonly number[], count: number): Promise<true> {
 }
 
 Deno.test(
-  "Pool gives the connection that was used last, and nothing when it has none",
+  "Http1Pool gives the connection that was used last, and nothing when it has none",
   SANITIZED,
   async () => {
     const pool = openPool({ maxIdle: 2, idleTimeout: 60_000 });
@@ -65,7 +66,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool closes the oldest beyond its limit when nobody has needed them for a second",
+  "Http1Pool closes the oldest beyond its limit when nobody has needed them for a second",
   SANITIZED,
   async () => {
     const pool = openPool({ maxIdle: 2, idleTimeout: 60_000 });
@@ -95,7 +96,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool keeps none where none is to be kept, nor once it is closed",
+  "Http1Pool keeps none where none is to be kept, nor once it is closed",
   SANITIZED,
   async () => {
     const none = openPool({ maxIdle: 0, idleTimeout: 60_000 });
@@ -110,7 +111,7 @@ Deno.test(
   },
 );
 
-Deno.test("Pool lets go of a connection that its server has closed", SANITIZED, async () => {
+Deno.test("Http1Pool lets go of a connection that its server has closed", SANITIZED, async () => {
   const pool = openPool({ maxIdle: 1, idleTimeout: 60_000 });
   const all = await openAll(3);
   for (const { connection } of all) pool.put(connection);

@@ -12,7 +12,7 @@ import type { ServerAddress } from "../core/endpoint.ts";
 import type { Observer } from "../core/event.ts";
 import type { Live } from "../core/live.ts";
 import { names, parseTemplate } from "../http/template.ts";
-import { HTTP2 } from "../http2/wire.ts";
+import { HTTP10, HTTP11, HTTP2 } from "../http/alpn.ts";
 import type { FileStamps } from "../io/file_stamp.ts";
 import type { Policy } from "../proxy/policy.ts";
 import { Router } from "../proxy/router.ts";
@@ -243,7 +243,7 @@ function thisMachine(): Machine {
 /** The protocols that a listener offers by ALPN (RFC 7301), best first. */
 export function alpnOf({ mode, http2, alpn }: TlsListenerConfig): readonly string[] {
   if (mode === "tcp") return alpn;
-  return [...(http2 ? [HTTP2] : []), "http/1.1", "http/1.0"];
+  return [...(http2 ? [HTTP2] : []), HTTP11, HTTP10];
 }
 
 /** Whether a listener answers ALPN, be it to a CA alone that looks whether a name is ours. */

@@ -1,8 +1,5 @@
 /** The numbers of HTTP/2, each beside the section of RFC 9113 that defines it. */
 
-/** What ALPN calls it (section 3.2). */
-export const HTTP2 = "h2";
-
 /** What a client begins with (section 3.4). */
 export const PREFACE: Uint8Array = new TextEncoder().encode("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 

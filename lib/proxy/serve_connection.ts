@@ -1,4 +1,4 @@
-import { HTTP2 } from "../http2/wire.ts";
+import { HTTP2 } from "../http/alpn.ts";
 import { serveHttp2 } from "./http2_session.ts";
 import type { HttpConnection } from "./http_connection.ts";
 import { serveHttp1 } from "./http1_session.ts";

@@ -1,5 +1,5 @@
 import { ProxyError } from "../core/errors.ts";
-import { HTTP2 } from "../http2/wire.ts";
+import { HTTP11, HTTP2 } from "../http/alpn.ts";
 import type { Deadlines } from "../io/deadlines.ts";
 import { dial, isRefused } from "./dial.ts";
 import { Http2Pool } from "./http2_pool.ts";
@@ -83,7 +83,7 @@ export class AutoPool implements ServerConnections {
   async #ask(origin: Origin, dialing: Dialing): Promise<ServerStream> {
     const { endpoint, tls } = this.#server;
     const timeout = dialing.connectTimeout;
-    const connection = await dial(endpoint, { timeout, tls, alpn: [HTTP2, "http/1.1"] });
+    const connection = await dial(endpoint, { timeout, tls, alpn: [HTTP2, HTTP11] });
     if (connection.alpn !== HTTP2) {
       this.#learn("http1");
       return this.#http1.adopt(connection, dialing.limits);

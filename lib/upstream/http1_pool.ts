@@ -1,4 +1,5 @@
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
+import { HTTP11 } from "../http/alpn.ts";
 import type { HeadLimits } from "../http/limits.ts";
 import type { Connection } from "../io/connection.ts";
 import { dial } from "./dial.ts";
@@ -9,8 +10,8 @@ import { type Home, Http1Connection } from "./http1_connection.ts";
 import { encodeProxyHeader, type Origin } from "./proxy_protocol.ts";
 import type { Dialing, ServerConnections } from "./server_stream.ts";
 
-/** What is offered to servers by ALPN (RFC 7301). */
-const HTTP_1: readonly string[] = ["http/1.1"];
+/** What is offered to servers by ALPN. */
+const OFFERED: readonly string[] = [HTTP11];
 
 /** Milliseconds that a server is believed less than it says that it keeps an idle connection. */
 const MARGIN_MS = 1_000;
@@ -57,7 +58,7 @@ export class Http1Pool implements ServerConnections, Home {
     const { connectTimeout: timeout, proxyProtocol, limits } = dialing;
     const preamble = proxyProtocol && encodeProxyHeader(proxyProtocol, origin);
     const connection = await dial(this.#endpoint, {
-      ...{ timeout, preamble, tls: this.#tls, alpn: HTTP_1 },
+      ...{ timeout, preamble, tls: this.#tls, alpn: OFFERED },
     });
     return this.adopt(connection, limits);
   }

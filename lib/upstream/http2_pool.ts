@@ -1,6 +1,6 @@
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { formatServerAddress } from "../core/endpoint.ts";
-import { HTTP2 } from "../http2/wire.ts";
+import { HTTP2 } from "../http/alpn.ts";
 import type { Connection } from "../io/connection.ts";
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
 import { dial } from "./dial.ts";

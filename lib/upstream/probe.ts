@@ -2,7 +2,7 @@ import type { Endpoint } from "../core/endpoint.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { ByteSocket } from "../io/socket_connection.ts";
 import { closeQuietly } from "../io/close_quietly.ts";
-import { HTTP2 } from "../http2/wire.ts";
+import { HTTP11, HTTP2 } from "../http/alpn.ts";
 import type { TlsClient } from "../tls/tls_client.ts";
 import { askGrpc, type GrpcProbe } from "./grpc_probe.ts";
 import { isRefused, type OpenedSocket, openSocket } from "./dial.ts";
@@ -62,10 +62,8 @@ export async function probe(
 function offered({ type }: ProbeRules, { protocol }: ProbeOptions): readonly string[] {
   if (type === "tcp") return [];
   if (type === "grpc" || protocol === "h2") return [HTTP2];
-  return protocol === "auto" ? [HTTP2, HTTP1] : [HTTP1];
+  return protocol === "auto" ? [HTTP2, HTTP11] : [HTTP11];
 }
-
-const HTTP1 = "http/1.1";
 
 /** @throws {ProxyError} where what comes is no answer */
 function ask(

@@ -1,3 +1,4 @@
+import { hashFrom, hashOf } from "../../core/hash.ts";
 import type { Balancer, Candidate } from "./balancer.ts";
 
 /**
@@ -13,13 +14,13 @@ export class SourceHash implements Balancer {
   readonly goesByClient = true;
 
   pick<C extends Candidate>(candidates: readonly C[], client: string): C | undefined {
-    const key = hashText(client, OFFSET_BASIS);
+    const key = hashOf(client, 0);
     let best: C | undefined;
     let highest = -Infinity;
     for (let i = 0; i < candidates.length; i++) {
       const candidate = candidates[i] as C;
       if (!candidate.open) continue;
-      const lot = candidate.weight / -Math.log(unit(hashText(candidate.id, key)));
+      const lot = candidate.weight / -Math.log(unit(hashFrom(key, candidate.id)));
       if (lot > highest) {
         highest = lot;
         best = candidate;
@@ -27,25 +28,6 @@ export class SourceHash implements Balancer {
     }
     return best;
   }
-}
-
-/** FNV-1a's, for 32 bits. */
-const OFFSET_BASIS = 0x811c9dc5;
-const PRIME = 0x01000193;
-
-function hashText(text: string, seed: number): number {
-  let hash = seed;
-  for (let i = 0; i < text.length; i++) {
-    hash = Math.imul(hash ^ text.charCodeAt(i), PRIME);
-  }
-  return mix(hash);
-}
-
-/** The finalizer of MurmurHash3: FNV alone leaves texts that differ at their end too close. */
-function mix(hash: number): number {
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
 }
 
 /** A hash as a number between 0 and 1, neither of them. */

@@ -11,6 +11,7 @@ import { idOf, nextIdNumber } from "../http/request_id.ts";
 import { AcceptedConnection, type AcceptedEvents } from "../http2/accepted_connection.ts";
 import { type StreamReset, WINDOWS } from "../http2/connection.ts";
 import type { ListLimits } from "../http2/hpack/decoder.ts";
+import { ENTRY_OVERHEAD } from "../http2/hpack/header_field.ts";
 import { Http2Error } from "../http2/http2_error.ts";
 import { judgeRequest } from "../http2/judge_request.ts";
 import { Pump, type PumpUser } from "../http2/pump.ts";
@@ -417,7 +418,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
 function listLimits({ headerBytes, headers }: Policy["limits"]): ListLimits {
   return {
     // what is a little over them is to be told by how much
-    bytes: headerBytes * 2 + (headers + PSEUDO_FIELDS) * FIELD_OVERHEAD,
+    bytes: headerBytes * 2 + (headers + PSEUDO_FIELDS) * ENTRY_OVERHEAD,
     // a cookie may come in as many fields as it has parts
     fields: headers * 2 + PSEUDO_FIELDS,
   };
@@ -425,5 +426,3 @@ function listLimits({ headerBytes, headers }: Policy["limits"]): ListLimits {
 
 /** `:method`, `:scheme`, `:authority`, `:path` and `:protocol`. */
 const PSEUDO_FIELDS = 5;
-/** What a field counts for besides its name and its value (RFC 9113, section 6.5.2). */
-const FIELD_OVERHEAD = 32;

@@ -173,7 +173,7 @@ export class Router<Target> {
   ): number | undefined {
     for (const index of this.#candidates(host)) {
       if (index >= before) return undefined;
-      const { paths, conditions = undefined } = this.#routes[index] as Route<Target>;
+      const { paths, conditions } = this.#routes[index] as Route<Target>;
       const coversPath = paths.length === 0 ||
         (path !== undefined && isUnderAny(path, paths));
       if (coversPath && (conditions === undefined || isUnconditional(conditions))) return index;

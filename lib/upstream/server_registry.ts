@@ -139,7 +139,7 @@ export class ServerRegistry {
       // another name has sent to the address, or what was sent before it was taken away and came back
       const same = { backend, server: name };
       const other = this.#named(same)[0] ?? namedIn(staged, same)[0] ??
-        this.#leaving.get(drainKey(backend, name));
+        this.#leaving.get(nameKey(backend, name));
       const load = other?.places ?? counters.count(`server ${backend} ${name}`);
       const server = new Server({
         ...{ backend, endpoint, host, settings, deadlines, observe, load, checked },
@@ -200,7 +200,7 @@ export class ServerRegistry {
     const views = new Map<string, ServerView>();
     for (const kept of this.#kept.values()) {
       for (const server of serversOf(kept)) {
-        const key = drainKey(server.backend, server.name);
+        const key = nameKey(server.backend, server.name);
         const view = viewOf(server, this.#draining.has(kept));
         const before = views.get(key);
         views.set(key, before === undefined ? view : bothAsOne(before, view));
@@ -217,7 +217,7 @@ export class ServerRegistry {
    */
   setDrained({ backend, server }: ServerName, drained: boolean): boolean {
     const found = this.#named({ backend, server });
-    const key = drainKey(backend, server);
+    const key = nameKey(backend, server);
     const wasDrained = this.#drained.has(key);
     if (!drained) this.#drained.delete(key);
     else if (found.length > 0) this.#drained.add(key);
@@ -241,12 +241,12 @@ export class ServerRegistry {
       if (places.value === 0) this.#leaving.delete(key);
     }
     for (const { backend, name, places } of servers) {
-      if (places.value > 0) this.#leaving.set(drainKey(backend, name), { backend, places });
+      if (places.value > 0) this.#leaving.set(nameKey(backend, name), { backend, places });
     }
   }
 
   #isDrained({ backend, name }: Server): boolean {
-    return this.#drained.has(drainKey(backend, name));
+    return this.#drained.has(nameKey(backend, name));
   }
 
   #named(name: ServerName): Server[] {
@@ -307,23 +307,24 @@ function bothAsOne(a: ServerView, b: ServerView): ServerView {
   };
 }
 
-function drainKey(backend: string, server: string): string {
+/** What a server is known by whatever its settings. */
+function nameKey(backend: string, server: string): string {
   return `${backend} ${server}`;
 }
 
 function serverId({ backend, endpoint, settings, queue }: ServerKey): string {
-  return JSON.stringify([backend, formatServerAddress(endpoint), told(settings), queue]);
+  return JSON.stringify([backend, formatServerAddress(endpoint), comparable(settings), queue]);
 }
 
 function groupId({ backend, name, settings, queue, resolve }: GroupKey): string {
-  return JSON.stringify([backend, formatServerAddress(name), told(settings), queue, resolve]);
+  return JSON.stringify([backend, formatServerAddress(name), comparable(settings), queue, resolve]);
 }
 
 function sourceOf({ backend, name, resolve: { server, networks } }: GroupKey): string {
   return JSON.stringify([backend, formatServerAddress(name), server, networks]);
 }
 
-/** Settings without what is nobody's business, such as keys. */
-function told({ tls, ...rest }: ServerSettings) {
+/** Settings as text tells them apart: TLS, whose keys are no text, by its digest. */
+function comparable({ tls, ...rest }: ServerSettings) {
   return { ...rest, tls: tls?.digest };
 }

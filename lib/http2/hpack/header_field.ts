@@ -61,7 +61,10 @@ export function isFieldValue(value: string): boolean {
     !CONTROL.test(value);
 }
 
-/** Added for each field by RFC 7541, section 4.1. */
+/**
+ * What a field counts for besides its name and its value (RFC 7541, section 4.1; RFC 9113, section
+ * 6.5.2).
+ */
 export const ENTRY_OVERHEAD = 32;
 
 const MAX_KEPT = 1024;

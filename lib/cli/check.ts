@@ -4,7 +4,8 @@ import type { Config } from "../config/config.ts";
 import { formatAddress } from "../core/address.ts";
 import { describeTls } from "../control/describe_tls.ts";
 import { describeBackend } from "../control/describe_backend.ts";
-import { engineOf, type LoadedConfig, workersOf } from "../control/snapshot.ts";
+import { engineOf } from "../control/listener_engine.ts";
+import { type LoadedConfig, workersOf } from "../control/snapshot.ts";
 import { type Certificate, daysUntilExpiry } from "../certificates/certificate.ts";
 import { type FileOutput, readConfigFile } from "./config_file.ts";
 

@@ -5,7 +5,8 @@ import { normalizeHostName } from "../core/host_name.ts";
 import { certificateCovers } from "../certificates/certificate_store.ts";
 import { type Resolution, resolveRequest } from "./resolve.ts";
 import { browserAbilities } from "../tls/admission.ts";
-import { type LoadedConfig, tlsPolicyOf } from "./snapshot.ts";
+import { tlsPolicyOf } from "./listener_engine.ts";
+import type { LoadedConfig } from "./snapshot.ts";
 
 /** An expectation that the configuration does not meet. */
 export interface FailedTest {

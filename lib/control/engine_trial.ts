@@ -4,7 +4,7 @@ import { Slices } from "../io/slices.ts";
 import { denoEngine } from "../tls/deno_engine.ts";
 import type { EngineName, TlsEngine } from "../tls/engine.ts";
 import { opensslEngine } from "../tls/openssl_engine.ts";
-import { engineOf } from "./snapshot.ts";
+import { engineOf } from "./listener_engine.ts";
 
 /** A certificate that is sound by itself, and that an engine does not serve. */
 export interface Refusal {

@@ -13,7 +13,8 @@ import { clientAuthRules } from "./trust.ts";
 import { describeTls } from "./describe_tls.ts";
 import { plainGet, resolveRequest, resolveRoute } from "./resolve.ts";
 import { browserAbilities } from "../tls/admission.ts";
-import { engineOf, type LoadedConfig, tlsPolicyOf } from "./snapshot.ts";
+import { engineOf, tlsPolicyOf } from "./listener_engine.ts";
+import type { LoadedConfig } from "./snapshot.ts";
 
 /** What would become of a request, and why: a value for programs, `explanationLines` for people. */
 export interface Explanation {

@@ -13,7 +13,7 @@ import {
   type NotifySockets,
   type Surroundings,
 } from "../permissions/grants.ts";
-import { answersAlpn, engineOf, type Machine } from "./snapshot.ts";
+import { answersAlpn, engineOf, type Machine } from "./listener_engine.ts";
 
 /** What the process needs for a configuration file, see `grantsFor`. */
 export function neededGrants(config: Config, where: ProgramPlace): Grants {

@@ -6,7 +6,8 @@ import type { Staged } from "../core/staged.ts";
 import { within } from "../io/within.ts";
 import { cannotListenBeside } from "../ports/shared_port.ts";
 import type { EngineName, TlsListener } from "../tls/engine.ts";
-import { alpnOf, certificateStore, engineOf, type LoadedConfig } from "./snapshot.ts";
+import { alpnOf, engineOf } from "./listener_engine.ts";
+import { certificateStore, type LoadedConfig } from "./snapshot.ts";
 
 /** A listener that is up. */
 export interface RunningListener {

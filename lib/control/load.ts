@@ -24,13 +24,8 @@ import type { Objection } from "./fence.ts";
 import { runConfigTests } from "./config_tests.ts";
 import { serviceFiles } from "./service_files.ts";
 import { isUnconditional } from "../http/conditions.ts";
-import {
-  certificateStore,
-  engineOf,
-  type LoadedConfig,
-  routerOf,
-  tlsPolicyOf,
-} from "./snapshot.ts";
+import { engineOf, tlsPolicyOf } from "./listener_engine.ts";
+import { certificateStore, type LoadedConfig, routerOf } from "./snapshot.ts";
 import { policyRefusal } from "../tls/openssl/policy_refusal.ts";
 import { versionsOf } from "../tls/policy.ts";
 import { refusedTrust, type Trust, trustParts, type TrustRead, trustWarnings } from "./trust.ts";

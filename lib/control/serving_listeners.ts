@@ -27,7 +27,8 @@ import { denoEngine } from "../tls/deno_engine.ts";
 import type { TicketKeys } from "../tls/openssl/ticket_keys.ts";
 import { opensslEngine } from "../tls/openssl_engine.ts";
 import type { OpeningTerms, OpenListener } from "./listener_set.ts";
-import { alpnOf, certificateStore, engineOf, type LoadedConfig, tlsPolicyOf } from "./snapshot.ts";
+import { alpnOf, engineOf, tlsPolicyOf } from "./listener_engine.ts";
+import { certificateStore, type LoadedConfig } from "./snapshot.ts";
 
 /** What all listeners of a thread serve by. */
 export interface ServingOptions {

@@ -4,15 +4,12 @@ import type {
   HealthConfig,
   RouteConfig,
   ServerConfig,
-  TlsListenerConfig,
 } from "../config/config.ts";
 import { AddressSet } from "../core/address_set.ts";
 import { formatAddress } from "../core/address.ts";
 import type { ServerAddress } from "../core/endpoint.ts";
 import type { Observer } from "../core/event.ts";
 import type { Live } from "../core/live.ts";
-import { names, parseTemplate } from "../http/template.ts";
-import { HTTP10, HTTP11, HTTP2 } from "../http/alpn.ts";
 import type { FileStamps } from "../io/file_stamp.ts";
 import type { Policy } from "../proxy/policy.ts";
 import { Router } from "../proxy/router.ts";
@@ -21,16 +18,9 @@ import {
   type CertificateStore,
   createCertificateStore,
 } from "../certificates/certificate_store.ts";
-import { chooseEngine, type EngineChoice, type Need } from "../tls/choose_engine.ts";
-import { denoEngine, denoEngineUnavailable } from "../tls/deno_engine.ts";
-import { challengesOf } from "./acme_challenges.ts";
 import type { Contents } from "./content_files.ts";
 import { keepsOff, largestBody, routesOf } from "./route_targets.ts";
 import { clientAuthRules, serverTls, type Trust } from "./trust.ts";
-import { portKeeper } from "../ports/port_keeper.ts";
-import type { TlsPolicy } from "../tls/policy.ts";
-import { openSslMute, openSslUnavailable } from "../tls/openssl/library.ts";
-import { opensslEngine } from "../tls/openssl_engine.ts";
 import { Backend, type BackendOptions } from "../upstream/backend.ts";
 import { createBalancer } from "../upstream/balancer/create_balancer.ts";
 import type { HealthSettings } from "../upstream/server.ts";
@@ -191,169 +181,4 @@ function healthSettings(health: HealthConfig, address: ServerAddress): HealthSet
 function retryAfter({ health, ejection }: BackendConfig): number {
   const next = health.type === "none" ? ejection.time : health.interval;
   return Math.min(60, Math.max(1, Math.ceil(next / 1000)));
-}
-
-/** The engines of a machine: why one cannot run there, and what it does worse there. */
-export interface Machine {
-  /** `mute`: why it cannot run for a listener that answers ALPN. */
-  readonly openssl: {
-    readonly unavailable?: string | undefined;
-    readonly mute?: string | undefined;
-  };
-  readonly deno: { readonly unavailable?: string | undefined; readonly handicap?: string };
-}
-
-/**
- * The engine of a listener, and why.
- *
- * @param machine by default this process, as it is
- * @throws {ProxyError} `bad_config` where none can do what is asked
- */
-export function engineOf(
-  listener: TlsListenerConfig,
-  config: Config,
-  machine: Machine = thisMachine(),
-): EngineChoice {
-  return chooseEngine({
-    wanted: listener.engine,
-    needs: needsOf(listener, config),
-    openssl: {
-      can: opensslEngine.can,
-      unavailable: machine.openssl.unavailable ??
-        (answersAlpn(listener, config) ? machine.openssl.mute : undefined),
-    },
-    deno: { can: denoEngine.can, unavailable: undefined, ...machine.deno },
-  });
-}
-
-function thisMachine(): Machine {
-  const noLibrary = portKeeper().unavailable;
-  return {
-    openssl: { unavailable: openSslUnavailable(), mute: openSslMute() },
-    deno: {
-      unavailable: denoEngineUnavailable(),
-      ...(noLibrary === undefined ? {} : {
-        handicap: "answers of more than 16 KiB wait for acknowledgements, and clients that are " +
-          `cut off keep their connections, as ${noLibrary}`,
-      }),
-    },
-  };
-}
-
-/** The protocols that a listener offers by ALPN (RFC 7301), best first. */
-export function alpnOf({ mode, http2, alpn }: TlsListenerConfig): readonly string[] {
-  if (mode === "tcp") return alpn;
-  return [...(http2 ? [HTTP2] : []), HTTP11, HTTP10];
-}
-
-/** Whether a listener answers ALPN, be it to a CA alone that looks whether a name is ours. */
-export function answersAlpn(listener: TlsListenerConfig, config: Config): boolean {
-  return alpnOf(listener).length > 0 || challengesOf(config).includes("tls-alpn-01");
-}
-
-/** What a listener asks of its clients' TLS, in the engines' words. */
-export function tlsPolicyOf({ tls }: TlsListenerConfig): TlsPolicy {
-  return { ...tls, minVersion: tls.minVersion === "1.3" ? "TLSv1.3" : "TLSv1.2" };
-}
-
-function needsOf(
-  { mode, engine, tls, proxyProtocol }: TlsListenerConfig,
-  config: Config,
-): Need[] {
-  // nobody asks for it where the engine that cannot was asked for
-  const challenges = engine === "deno" ? [] : challengesOf(config);
-  const byName = mode === "tcp" && config.routes.some(({ hosts }) => hosts.length > 0);
-  const several = config.certificates.length > 1;
-  const needs: (Need | false)[] = [
-    several && {
-      capability: "certificates_by_name",
-      why: "there is more than one certificate",
-      strict: true,
-    },
-    several && {
-      capability: "resumption_by_name",
-      why: "sessions are to be resumed",
-      strict: false,
-    },
-    several && {
-      capability: "hello_in_pieces",
-      why: "clients whose hello comes in several packets are to be served",
-      strict: false,
-      grave: true,
-    },
-    tls.strictSni && {
-      capability: "strict_sni",
-      why: "unknown names are to be refused",
-      strict: true,
-    },
-    tls.minVersion !== "1.2" && {
-      capability: "min_version",
-      why: "a version is asked for",
-      strict: true,
-    },
-    proxyProtocol !== undefined && {
-      capability: "proxy_header",
-      why: "proxies in front tell their clients' addresses ahead of TLS",
-      strict: true,
-    },
-    config.routes.some(({ passthrough }) => passthrough) && {
-      capability: "passthrough",
-      why: "TLS of some names is to stay their servers'",
-      strict: true,
-    },
-    config.clientAuth.length > 0 && {
-      capability: "client_certificates",
-      why: "clients are asked for certificates",
-      strict: true,
-    },
-    challenges[0] === "tls-alpn-01" && {
-      capability: "authority_answer",
-      why: "a CA looks by tls-alpn-01 whose the names are",
-      strict: true,
-    },
-    tls.ciphers !== undefined && {
-      capability: "cipher_choice",
-      why: "cipher suites are chosen",
-      strict: true,
-    },
-    tls.groups !== undefined && {
-      capability: "group_choice",
-      why: "groups of the key exchange are chosen",
-      strict: true,
-    },
-    !tls.sessionTickets && {
-      capability: "ticket_choice",
-      why: "session tickets are switched off",
-      strict: true,
-    },
-    byName && {
-      capability: "sni_facts",
-      why: "tcp connections are routed by SNI",
-      strict: true,
-    },
-    mode === "http" && config.routes.some(namesSni) && {
-      capability: "sni_facts",
-      why: "{sni} in rules is to be the name of the handshake",
-      strict: false,
-      grave: true,
-    },
-    mode === "tcp" && {
-      capability: "truncation_shown",
-      why: "a tcp connection that is broken off must not look complete",
-      strict: false,
-    },
-    config.log.tls && {
-      capability: "protocol_facts",
-      why: "protocol, cipher and SNI are to be logged",
-      strict: false,
-    },
-  ];
-  return needs.filter((need) => need !== false);
-}
-
-function namesSni({ requestHeaders, responseHeaders, redirect }: RouteConfig): boolean {
-  const values = [requestHeaders, responseHeaders]
-    .flatMap(({ set, add }) => [...Object.values(set), ...Object.values(add)]);
-  if (redirect !== undefined) values.push(redirect.to);
-  return values.some((value) => names(parseTemplate(value), "sni"));
 }

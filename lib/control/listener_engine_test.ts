@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { loadedConfig } from "../../tests/support/loaded_config.ts";
-import { engineOf } from "./snapshot.ts";
+import { engineOf } from "./listener_engine.ts";
 
 const ONE = "{ cert: a, key: b }";
 /** Of certificates that a CA is to give. */

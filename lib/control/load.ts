@@ -17,7 +17,7 @@ import {
 } from "../certificates/certificate.ts";
 import { keyToBlame } from "../certificates/pem.ts";
 import { certificateCovers } from "../certificates/certificate_store.ts";
-import { orStandIn } from "./acme_certificate.ts";
+import { orStandIn } from "./stand_in_certificate.ts";
 import { contentFiles, type Contents, readContent } from "./content_files.ts";
 import { EngineTrials } from "./engine_trial.ts";
 import type { Objection } from "./fence.ts";

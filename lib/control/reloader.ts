@@ -3,7 +3,7 @@ import type { CertificateConfig } from "../config/config.ts";
 import { formatProblem } from "../config/problem.ts";
 import type { Observer } from "../core/event.ts";
 import { type Certificate, loadCertificateSettled } from "../certificates/certificate.ts";
-import { orStandIn } from "./acme_certificate.ts";
+import { orStandIn } from "./stand_in_certificate.ts";
 import { EngineTrials } from "./engine_trial.ts";
 import { notPermitted } from "./fence.ts";
 import { type CertificateReader, loadConfigFile, loadFiles } from "./load.ts";

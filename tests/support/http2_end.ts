@@ -57,26 +57,95 @@ class Facts {
   }
 }
 
-/** The server's end, which takes all and answers nothing by itself. */
-export class ServerEnd {
-  readonly connection: AcceptedConnection<Seen>;
-  readonly streams = new Map<number, Stream<Seen>>();
-  readonly #facts = new Facts();
+/** What both ends have in common: they take all, and say nothing by themselves. */
+abstract class End {
+  abstract readonly connection: AcceptedConnection<Seen> | DialedConnection<Seen>;
+  protected readonly told = new Facts();
   readonly #taken = new Map<Stream<Seen>, () => void>();
-  /** What is to be done with a request besides. */
-  onRequest: (stream: Stream<Seen>) => void = () => {};
+  /** What is to be done with what comes besides. */
   onData: (stream: Stream<Seen>, bytes: number) => void = (stream, bytes) =>
     this.connection.consumed(stream, bytes);
   onEnd: (stream: Stream<Seen>) => void = () => {};
 
+  get facts(): readonly string[] {
+    return this.told.lines;
+  }
+
+  /** What is to be done once a stream may send more; undefined for nothing. */
+  whenTaken(stream: Stream<Seen>, then: (() => void) | undefined): void {
+    if (then === undefined) this.#taken.delete(stream);
+    else this.#taken.set(stream, then);
+  }
+
+  /** Streams that wait to send more. */
+  get pending(): number {
+    return this.#taken.size;
+  }
+
+  /** Takes all output there is. */
+  output(): Uint8Array {
+    const parts: Uint8Array[] = [];
+    const { connection } = this;
+    for (let part = connection.takeOutput(); part !== undefined; part = connection.takeOutput()) {
+      parts.push(part.slice());
+      giveOutput(part);
+    }
+    return joined(parts);
+  }
+
+  /** The frames of the output there is, a line each. */
+  frames(): string[] {
+    return briefFrames(splitFrames(this.output()).frames);
+  }
+
+  protected events(): ConnectionEvents<Seen> {
+    return {
+      data: (stream, bytes, from, to, ended) => {
+        const text = latin1(bytes.subarray(from, to));
+        this.told.data(stream.id, text, ended);
+        stream.owner ??= { body: "" };
+        stream.owner.body += text;
+        this.onData(stream, to - from);
+        if (ended) this.onEnd(stream);
+      },
+      trailers: (stream, fields) => {
+        const line = fields.map(({ key, value }) => `${key}=${value}`);
+        this.told.lines.push([`trailers ${stream.id}`, ...line].join(" "));
+        this.onEnd(stream);
+      },
+      reset: (stream, reset) => this.tellReset(stream, reset),
+      taken: (stream) => {
+        this.told.lines.push(`taken ${stream.id}`);
+        this.#taken.get(stream)?.();
+      },
+      idle: () => {},
+      output: () => {},
+      failed: ({ code }) => this.told.lines.push(`failed ${errorName(code)}`),
+    };
+  }
+
+  protected tellReset({ id }: Stream<Seen>, { code, by, untouched }: StreamReset): void {
+    const how = `by ${by}${untouched ? ", untouched" : ""}`;
+    this.told.lines.push(`reset ${id} ${errorName(code)} ${how}`);
+  }
+}
+
+/** The server's end. */
+export class ServerEnd extends End {
+  readonly connection: AcceptedConnection<Seen>;
+  readonly streams = new Map<number, Stream<Seen>>();
+  /** What is to be done with a request besides. */
+  onRequest: (stream: Stream<Seen>) => void = () => {};
+
   constructor(options: Options = {}) {
+    super();
     const events: AcceptedEvents<Seen> = {
-      ...commonEvents(this.#facts, () => this),
+      ...this.events(),
       request: (stream, head, ended) => {
         this.streams.set(stream.id, stream);
         const { method, scheme, authority, path, protocol, length, isCut } = head;
         const fields = head.fields.map(({ key, value }) => `${key}=${value}`);
-        this.#facts.lines.push([
+        this.told.lines.push([
           `${isCut ? "cut " : ""}request ${stream.id}${ended ? " end" : ""}`,
           method,
           `${scheme}://${authority}${path}`,
@@ -87,57 +156,24 @@ export class ServerEnd {
         this.onRequest(stream);
         if (ended) this.onEnd(stream);
       },
-      malformed: (id, error) => this.#facts.lines.push(`malformed ${id} ${error.code}`),
+      malformed: (id, error) => this.told.lines.push(`malformed ${id} ${error.code}`),
     };
     this.connection = new AcceptedConnection(events, { ...OPTIONS, ...options });
   }
-
-  get facts(): readonly string[] {
-    return this.#facts.lines;
-  }
-
-  /** What is to be done once a stream may send more; undefined for nothing. */
-  whenTaken(stream: Stream<Seen>, then: (() => void) | undefined): void {
-    if (then === undefined) this.#taken.delete(stream);
-    else this.#taken.set(stream, then);
-  }
-
-  onTaken(stream: Stream<Seen>): void {
-    this.#taken.get(stream)?.();
-  }
-
-  /** Streams that wait to send more. */
-  get pending(): number {
-    return this.#taken.size;
-  }
-
-  /** Takes all output there is. */
-  output(): Uint8Array {
-    return drain(this.connection);
-  }
-
-  /** The frames of the output there is, a line each. */
-  frames(): string[] {
-    return briefFrames(splitFrames(this.output()).frames);
-  }
 }
 
-/** The client's end, likewise. */
-export class ClientEnd {
+/** The client's end. */
+export class ClientEnd extends End {
   /** What each reset was told to be, where it was found here. */
   readonly errors: (string | undefined)[] = [];
   readonly connection: DialedConnection<Seen>;
-  readonly #facts = new Facts();
-  readonly #taken = new Map<Stream<Seen>, () => void>();
-  onData: (stream: Stream<Seen>, bytes: number) => void = (stream, bytes) =>
-    this.connection.consumed(stream, bytes);
-  onEnd: (stream: Stream<Seen>) => void = () => {};
 
   constructor(options: Options & Partial<Pick<DialedOptions, "limits">> = {}) {
+    super();
     const events: DialedEvents<Seen> = {
-      ...commonEvents(this.#facts, () => this),
+      ...this.events(),
       reset: (stream, reset) => {
-        tellReset(this.#facts, stream, reset);
+        this.tellReset(stream, reset);
         this.errors.push(reset.error?.code);
       },
       response: (stream, { status, length, fields }, ended) => {
@@ -147,11 +183,11 @@ export class ClientEnd {
           ...(length === undefined ? [] : [`length=${length}`]),
           ...fields.map(({ key, value }) => `${key}=${value}`),
         ];
-        this.#facts.lines.push(line.join(" "));
+        this.told.lines.push(line.join(" "));
       },
-      settled: () => this.#facts.lines.push("settled"),
-      goingAway: (code) => this.#facts.lines.push(`going away ${errorName(code)}`),
-      pong: () => this.#facts.lines.push("pong"),
+      settled: () => this.told.lines.push("settled"),
+      goingAway: (code) => this.told.lines.push(`going away ${errorName(code)}`),
+      pong: () => this.told.lines.push("pong"),
     };
     this.connection = new DialedConnection(events, {
       ...OPTIONS,
@@ -159,88 +195,14 @@ export class ClientEnd {
       ...options,
     });
   }
-
-  get facts(): readonly string[] {
-    return this.#facts.lines;
-  }
-
-  /** What is to be done once a stream may send more; undefined for nothing. */
-  whenTaken(stream: Stream<Seen>, then: (() => void) | undefined): void {
-    if (then === undefined) this.#taken.delete(stream);
-    else this.#taken.set(stream, then);
-  }
-
-  onTaken(stream: Stream<Seen>): void {
-    this.#taken.get(stream)?.();
-  }
-
-  /** Streams that wait to send more. */
-  get pending(): number {
-    return this.#taken.size;
-  }
-
-  output(): Uint8Array {
-    return drain(this.connection);
-  }
-
-  frames(): string[] {
-    return briefFrames(splitFrames(this.output()).frames);
-  }
 }
 
 /** Carries bytes between the ends until neither has any. */
-export function settle(a: ServerEnd | ClientEnd, b: ServerEnd | ClientEnd): void {
+export function settle(a: End, b: End): void {
   for (;;) {
     const [from, to] = [a.output(), b.output()];
     if (from.length === 0 && to.length === 0) return;
     b.connection.feed(from);
     a.connection.feed(to);
   }
-}
-
-interface End {
-  readonly connection: AcceptedConnection<Seen> | DialedConnection<Seen>;
-  readonly onData: (stream: Stream<Seen>, bytes: number) => void;
-  readonly onEnd: (stream: Stream<Seen>) => void;
-  onTaken(stream: Stream<Seen>): void;
-}
-
-function commonEvents(facts: Facts, end: () => End): ConnectionEvents<Seen> {
-  return {
-    data: (stream, bytes, from, to, ended) => {
-      const text = latin1(bytes.subarray(from, to));
-      facts.data(stream.id, text, ended);
-      stream.owner ??= { body: "" };
-      stream.owner.body += text;
-      end().onData(stream, to - from);
-      if (ended) end().onEnd(stream);
-    },
-    trailers: (stream, fields) => {
-      const line = fields.map(({ key, value }) => `${key}=${value}`);
-      facts.lines.push([`trailers ${stream.id}`, ...line].join(" "));
-      end().onEnd(stream);
-    },
-    reset: (stream, reset) => tellReset(facts, stream, reset),
-    taken: (stream) => {
-      facts.lines.push(`taken ${stream.id}`);
-      end().onTaken(stream);
-    },
-    idle: () => {},
-    output: () => {},
-    failed: ({ code }) => facts.lines.push(`failed ${errorName(code)}`),
-  };
-}
-
-function tellReset(facts: Facts, { id }: Stream<Seen>, reset: StreamReset): void {
-  const { code, by, untouched } = reset;
-  facts.lines.push(`reset ${id} ${errorName(code)} by ${by}${untouched ? ", untouched" : ""}`);
-}
-
-function drain(connection: AcceptedConnection<Seen> | DialedConnection<Seen>): Uint8Array {
-  const parts: Uint8Array[] = [];
-  for (let part = connection.takeOutput(); part !== undefined; part = connection.takeOutput()) {
-    parts.push(part.slice());
-    giveOutput(part);
-  }
-  return joined(parts);
 }

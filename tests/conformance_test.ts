@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { ACME_PROTOCOL } from "../lib/acme/challenges.ts";
 import { loadCertificate } from "../lib/certificates/certificate.ts";
 import { createCertificateStore } from "../lib/certificates/certificate_store.ts";
+import { writeAll } from "../lib/io/write_all.ts";
 import { denoEngine } from "../lib/tls/deno_engine.ts";
 import type {
   Capability,
@@ -657,9 +658,7 @@ async function timesOf(count: number, task: () => Promise<void>): Promise<number
 async function answerEach(listener: Deno.TlsListener, answer: Uint8Array): Promise<void> {
   using conn = await listener.accept();
   const buffer = new Uint8Array(1024);
-  while (await conn.read(buffer) !== null) {
-    for (let at = 0; at < answer.length;) at += await conn.write(answer.subarray(at));
-  }
+  while (await conn.read(buffer) !== null) await writeAll(conn, answer);
 }
 
 /** What a CA is answered by ALPN that looks whose a name is. */

@@ -2,6 +2,7 @@
  * A backend of the chaos test, as a process: `chaos_backend.ts PORT`. It answers `/n/7` with what
  * `expectedBody` says of 7, and takes orders from standard input, a line each: how to behave.
  */
+import { writeAll } from "../../lib/io/write_all.ts";
 import { expectedBody } from "./chaos_answer.ts";
 import { aWhile, Orders } from "./chaos_orders.ts";
 
@@ -58,6 +59,5 @@ async function answer(connection: Deno.TcpConn, target: string): Promise<boolean
 }
 
 async function write(connection: Deno.TcpConn, text: string): Promise<void> {
-  const bytes = new TextEncoder().encode(text);
-  for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+  await writeAll(connection, new TextEncoder().encode(text));
 }

@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import { writeAll } from "../../lib/io/write_all.ts";
 import { within } from "./deadline.ts";
 
 /** What a test connection stands on. */
@@ -142,9 +143,7 @@ export function denoTransport(conn: Deno.Conn): Transport {
       const count = await conn.read(buffer);
       return count === null ? undefined : buffer.slice(0, count);
     },
-    async write(bytes) {
-      for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
-    },
+    write: (bytes) => writeAll(conn, bytes),
     end: () => conn.closeWrite(),
     close() {
       if (!closed) conn.close();

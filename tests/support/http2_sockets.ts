@@ -2,6 +2,7 @@ import { AcceptedConnection } from "../../lib/http2/accepted_connection.ts";
 import type { ConnectionEvents } from "../../lib/http2/connection.ts";
 import { DialedConnection } from "../../lib/http2/dialed_connection.ts";
 import { giveOutput, type Output } from "../../lib/http2/frame_writer.ts";
+import { writeAll } from "../../lib/io/write_all.ts";
 import { LIMITS, OPTIONS, type SentField, sourceOf } from "./http2_end.ts";
 import type { Stream } from "../../lib/http2/stream.ts";
 import { errorName } from "../../lib/http2/wire.ts";
@@ -200,7 +201,7 @@ async function flush(
   connection: { takeOutput(): Output | undefined },
 ): Promise<void> {
   for (let out = connection.takeOutput(); out !== undefined; out = connection.takeOutput()) {
-    for (let at = 0; at < out.length;) at += await conn.write(out.subarray(at));
+    await writeAll(conn, out);
     giveOutput(out);
   }
 }

@@ -1,4 +1,5 @@
 import dgram from "node:dgram";
+import { ipBytes } from "../../lib/core/ip.ts";
 
 /** A DNS server (RFC 1035) for one name, on a free port of the loopback interface. */
 export interface NameServer extends AsyncDisposable {
@@ -50,8 +51,7 @@ function reply(message: Uint8Array, answers: NameServer["answers"]): Uint8Array 
   const question = message.subarray(12, end + 5);
   const asked = type === TYPE.a ? answers?.a : type === TYPE.aaaa ? answers?.aaaa : [];
   if (asked === "silent") return undefined;
-  const bytesOf = type === TYPE.a ? ipv4Bytes : ipv6Bytes;
-  const found = (asked ?? []).map(bytesOf);
+  const found = (asked ?? []).map((address) => ipBytes(address) ?? new Uint8Array(0));
   const records = found.flatMap((data) => [
     // a pointer to the name asked for, type, class IN, 5 s to live, length
     ...[0xc0, 12, 0, type, 0, 1, 0, 0, 0, 5, 0, data.length],
@@ -60,14 +60,4 @@ function reply(message: Uint8Array, answers: NameServer["answers"]): Uint8Array 
   const code = answers === undefined ? SERVFAIL : 0;
   const head = [message[0] ?? 0, message[1] ?? 0, 0x81, 0x80 | code, 0, 1, 0, found.length];
   return new Uint8Array([...head, 0, 0, 0, 0, ...question, ...records]);
-}
-
-function ipv4Bytes(address: string): number[] {
-  return address.split(".").map(Number);
-}
-
-/** Of `::1` and its like alone: one group behind zeros. */
-function ipv6Bytes(address: string): number[] {
-  const last = parseInt(address.replace("::", ""), 16);
-  return [...Array.from({ length: 14 }, () => 0), last >> 8, last & 0xff];
 }

@@ -1,4 +1,5 @@
 import { createCipheriv, createHmac } from "node:crypto";
+import { writeAll } from "../../lib/io/write_all.ts";
 import { within } from "./deadline.ts";
 
 /**
@@ -151,10 +152,6 @@ export class RecordClient implements Disposable {
       // it was closed
     }
   }
-}
-
-async function writeAll(tcp: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await tcp.write(bytes.subarray(at));
 }
 
 function keysOf(secret: Uint8Array) {

@@ -4,6 +4,7 @@ import { ProxyError } from "./core/errors.ts";
 import type { Observer } from "./core/event.ts";
 import { Live } from "./core/live.ts";
 import { rateMemory, RateTable } from "./core/rate_table.ts";
+import type { ServerName } from "./core/server_name.ts";
 import type { Staged } from "./core/staged.ts";
 import { Deadlines } from "./io/deadlines.ts";
 import { DeafListeners } from "./control/deaf_listeners.ts";
@@ -19,12 +20,7 @@ import { portKeeper } from "./ports/port_keeper.ts";
 import { giveUpFfi } from "./ports/system_library.ts";
 import { openSslUnavailable } from "./tls/openssl/library.ts";
 import { TicketKeys, type TicketKeySets } from "./tls/openssl/ticket_keys.ts";
-import {
-  type ServerName,
-  ServerRegistry,
-  type ServerView,
-  type StagedServers,
-} from "./upstream/server_registry.ts";
+import { ServerRegistry, type ServerView, type StagedServers } from "./upstream/server_registry.ts";
 import { newStickyKey, type StickyKeys } from "./upstream/sticky_cookie.ts";
 
 /** Milliseconds for which a stop waits for clients amid their handshake. */

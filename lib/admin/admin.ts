@@ -1,3 +1,4 @@
+import type { ServerName } from "../core/server_name.ts";
 import { type AccessRules, type AdminRequest, refusal } from "./admin_access.ts";
 import { DASHBOARD_CSP, dashboardPage } from "./dashboard.ts";
 import type { MetricFamily } from "../metrics/metric_family.ts";
@@ -15,7 +16,7 @@ export interface AdminActions {
   /** Reads the configuration anew; says what came of it. */
   reload(): Promise<{ readonly taken: boolean; readonly details: readonly string[] }>;
   /** Takes a server out for new requests, or back in. */
-  drain(server: { backend: string; server: string }, drained: boolean): Promise<DrainOutcome>;
+  drain(server: ServerName, drained: boolean): Promise<DrainOutcome>;
 }
 
 /** What came of it; one that the configuration has drain cannot be taken back in from here. */
@@ -120,7 +121,7 @@ const drainResource: Resource = {
 };
 
 /** The parts may be percent-encoded: the name of a server may have a slash in it. */
-function serverIn(path: string): { backend: string; server: string } | undefined {
+function serverIn(path: string): ServerName | undefined {
   const rest = path.slice(DRAIN.length);
   const slash = rest.indexOf("/");
   if (slash < 0) return undefined;

@@ -1,6 +1,7 @@
 import type { AdminConfig } from "../config/config.ts";
 import { type Address, formatAddress, overlap } from "../core/address.ts";
 import { Live } from "../core/live.ts";
+import type { ServerName } from "../core/server_name.ts";
 import type { Staged } from "../core/staged.ts";
 import { ReservedDescriptors } from "../ports/descriptors.ts";
 import { cannotListen, cannotListenBeside } from "../ports/shared_port.ts";
@@ -14,7 +15,7 @@ import { readToken } from "./service_files.ts";
 
 /** What the service shows, and what it may do to the proxy. */
 export interface AdminTarget extends Watched {
-  setDrained(server: { backend: string; server: string }, drained: boolean): Promise<boolean>;
+  setDrained(server: ServerName, drained: boolean): Promise<boolean>;
   /** Asks other threads for what they have counted; with their metrics, or without. */
   refresh(options: { readonly metrics: boolean }): Promise<void>;
   /** Settles when a reload is over. */

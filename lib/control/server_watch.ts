@@ -1,5 +1,6 @@
 import type { Observer } from "../core/event.ts";
 import { putLast } from "../core/put_last.ts";
+import { serverKey } from "../core/server_name.ts";
 import type { ServerStatus } from "../metrics/status.ts";
 import type { ServerView } from "../upstream/server_registry.ts";
 
@@ -22,7 +23,7 @@ export class ServerWatch {
   readonly observe: Observer = (event) => {
     switch (event.kind) {
       case "server_failed": {
-        const key = keyOf(event.backend, event.server);
+        const key = serverKey(event);
         const { code, message: reason } = event.error;
         const failure = { time: new Date().toISOString(), reason };
         if (code === "connect_failed" || code === "connect_timeout") this.#failing.add(key);
@@ -31,12 +32,12 @@ export class ServerWatch {
         return;
       }
       case "server_reached":
-        return void this.#failing.delete(keyOf(event.backend, event.server));
+        return void this.#failing.delete(serverKey(event));
       case "request":
       case "connection_end":
         if (this.#failing.size === 0 || event.server === undefined) return;
         if (event.kind === "request" && event.error !== undefined) return;
-        this.#failing.delete(keyOf(event.backend ?? "", event.server));
+        this.#failing.delete(serverKey({ backend: event.backend ?? "", server: event.server }));
     }
   };
 
@@ -44,7 +45,7 @@ export class ServerWatch {
   look(views: readonly ServerView[], now: Date): readonly (ServerStatus & { backend: string })[] {
     const seen = new Map<string, Seen>();
     const all = views.map(({ backend, name, state: known, drains, load, idleConnections }) => {
-      const key = keyOf(backend, name);
+      const key = serverKey({ backend, server: name });
       // where nothing checks a server, requests tell
       const untold = known === "pending" || known === "unchecked";
       const state = drains ? "draining" : untold && this.#failing.has(key) ? "down" : known;
@@ -63,9 +64,4 @@ export class ServerWatch {
     }
     return all;
   }
-}
-
-/** The name of a backend has no space in it. */
-function keyOf(backend: string, server: string): string {
-  return `${backend} ${server}`;
 }

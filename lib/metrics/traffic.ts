@@ -6,6 +6,7 @@ import type {
   ServerFailed,
 } from "../core/event.ts";
 import { putLast } from "../core/put_last.ts";
+import { serverKey, serverOf } from "../core/server_name.ts";
 import { Histogram, LATENCY_BOUNDS } from "./histogram.ts";
 import { HandshakeLedger } from "./ledger.ts";
 import { counter, gauge, histogram, type MetricFamily } from "./metric_family.ts";
@@ -106,8 +107,8 @@ export class Traffic {
       if (route !== NONE && !routes.has(route)) this.#routes.delete(route);
     }
     for (const route of this.#rules.keys()) if (!routes.has(route)) this.#rules.delete(route);
-    for (const server of this.#serverFailures.keys()) {
-      if (!backends.has(server.split(" ", 1)[0] ?? "")) this.#serverFailures.delete(server);
+    for (const key of this.#serverFailures.keys()) {
+      if (!backends.has(serverOf(key).backend)) this.#serverFailures.delete(key);
     }
   }
 
@@ -218,12 +219,9 @@ export class Traffic {
       counter(
         "tls_proxy_server_failures",
         "Failures of servers, by error.",
-        [...this.#serverFailures].flatMap(([key, codes]) => {
-          // the name of a backend has no space in it
-          const space = key.indexOf(" ");
-          const [backend, server] = [key.slice(0, space), key.slice(space + 1)];
-          return [...codes].map(([code, count]) => [{ backend, server, code }, count] as const);
-        }),
+        [...this.#serverFailures].flatMap(([key, codes]) =>
+          [...codes].map(([code, count]) => [{ ...serverOf(key), code }, count] as const)
+        ),
       ),
       counter("tls_proxy_reloads", "Reloads, by result.", [
         [{ result: "taken" }, this.#reloads],
@@ -295,10 +293,10 @@ export class Traffic {
     increment(this.#ends, error?.code ?? "done");
   }
 
-  #serverFailed({ backend, server, error }: ServerFailed): void {
-    const key = `${backend} ${server}`;
+  #serverFailed(failed: ServerFailed): void {
+    const key = serverKey(failed);
     const codes = this.#serverFailures.get(key) ?? new Map<string, number>();
-    increment(codes, error.code);
+    increment(codes, failed.error.code);
     // the last is the one that failed last: servers behind names come and go
     putLast(this.#serverFailures, [key, codes], MAX_SERVERS);
   }

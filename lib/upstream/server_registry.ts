@@ -3,6 +3,7 @@ import type { Deadlines } from "../io/deadlines.ts";
 import type { ProxyError } from "../core/errors.ts";
 import { type DnsName, type Endpoint, formatServerAddress } from "../core/endpoint.ts";
 import type { Observer, ServerState } from "../core/event.ts";
+import { serverKey, type ServerName } from "../core/server_name.ts";
 import type { Staged } from "../core/staged.ts";
 import type { HealthState } from "./health.ts";
 import { resolveName, type ResolveOptions } from "./resolve.ts";
@@ -16,12 +17,6 @@ export interface RegistryOptions {
   readonly counters: Counters;
   /** Whether servers are checked here; else `believe` tells how they are. */
   readonly checked: boolean;
-}
-
-/** One server of a backend, as people name it. */
-export interface ServerName {
-  readonly backend: string;
-  readonly server: string;
 }
 
 /** Where the requests of a backend wait. */
@@ -139,7 +134,7 @@ export class ServerRegistry {
       // another name has sent to the address, or what was sent before it was taken away and came back
       const same = { backend, server: name };
       const other = this.#named(same)[0] ?? namedIn(staged, same)[0] ??
-        this.#leaving.get(nameKey(backend, name));
+        this.#leaving.get(serverKey(same));
       const load = other?.places ?? counters.count(`server ${backend} ${name}`);
       const server = new Server({
         ...{ backend, endpoint, host, settings, deadlines, observe, load, checked },
@@ -200,7 +195,7 @@ export class ServerRegistry {
     const views = new Map<string, ServerView>();
     for (const kept of this.#kept.values()) {
       for (const server of serversOf(kept)) {
-        const key = nameKey(server.backend, server.name);
+        const key = serverKey(nameOf(server));
         const view = viewOf(server, this.#draining.has(kept));
         const before = views.get(key);
         views.set(key, before === undefined ? view : bothAsOne(before, view));
@@ -217,7 +212,7 @@ export class ServerRegistry {
    */
   setDrained({ backend, server }: ServerName, drained: boolean): boolean {
     const found = this.#named({ backend, server });
-    const key = nameKey(backend, server);
+    const key = serverKey({ backend, server });
     const wasDrained = this.#drained.has(key);
     if (!drained) this.#drained.delete(key);
     else if (found.length > 0) this.#drained.add(key);
@@ -240,13 +235,14 @@ export class ServerRegistry {
     for (const [key, { places }] of this.#leaving) {
       if (places.value === 0) this.#leaving.delete(key);
     }
-    for (const { backend, name, places } of servers) {
-      if (places.value > 0) this.#leaving.set(nameKey(backend, name), { backend, places });
+    for (const server of servers) {
+      const { backend, places } = server;
+      if (places.value > 0) this.#leaving.set(serverKey(nameOf(server)), { backend, places });
     }
   }
 
-  #isDrained({ backend, name }: Server): boolean {
-    return this.#drained.has(nameKey(backend, name));
+  #isDrained(server: Server): boolean {
+    return this.#drained.has(serverKey(nameOf(server)));
   }
 
   #named(name: ServerName): Server[] {
@@ -291,6 +287,10 @@ function namedIn(all: ReadonlyMap<string, Kept>, { backend, server }: ServerName
     .filter((kept) => kept.backend === backend && kept.name === server);
 }
 
+function nameOf({ backend, name }: Server): ServerName {
+  return { backend, server: name };
+}
+
 function viewOf(
   { backend, name, state, health, load, connections }: Server,
   drains: boolean,
@@ -305,11 +305,6 @@ function bothAsOne(a: ServerView, b: ServerView): ServerView {
     ...(isUsed(a) || !isUsed(b) ? a : b),
     idleConnections: a.idleConnections + b.idleConnections,
   };
-}
-
-/** What a server is known by whatever its settings. */
-function nameKey(backend: string, server: string): string {
-  return `${backend} ${server}`;
 }
 
 function serverId({ backend, endpoint, settings, queue }: ServerKey): string {

@@ -12,13 +12,13 @@ import { within } from "../io/within.ts";
 import { asProxyError, messageOf } from "../core/errors.ts";
 import type { Observer, ProxyEvent } from "../core/event.ts";
 import { Live } from "../core/live.ts";
+import { serverKey, type ServerName } from "../core/server_name.ts";
 import type { TallyCounts } from "../metrics/tally.ts";
 import { descriptorLimit } from "../ports/descriptors.ts";
 import { listeningSockets } from "../ports/listening_sockets.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
 import type { TicketKeySets } from "../tls/openssl/ticket_keys.ts";
 import {
-  type ServerName,
   ServerRegistry,
   type ServerView,
   type StagedServers,
@@ -29,7 +29,7 @@ import { type ControlProcedures, type FoundServers, unpackEvent } from "./messag
 import { inTime } from "./patience.ts";
 import { PortGroups } from "./port_groups.ts";
 import { Reports } from "./reports.ts";
-import { isServed } from "./served.ts";
+import { isServed, keyOfServed } from "./served.ts";
 import { counterMemory, SharedCounters } from "./shared_counters.ts";
 import { type StartingWorker, WorkerPool } from "./worker_pool.ts";
 import type { WorkerThread } from "./worker_thread.ts";
@@ -214,10 +214,10 @@ export class Fleet implements App {
   servers(): readonly ServerView[] {
     const byName = Map.groupBy(
       this.#reports.servers,
-      ({ backend, name }) => keyOf({ backend, server: name }),
+      ({ backend, name }) => serverKey({ backend, server: name }),
     );
     return this.#servers.views().map((view) => {
-      const seen = byName.get(keyOf({ backend: view.backend, server: view.name })) ?? [];
+      const seen = byName.get(serverKey({ backend: view.backend, server: view.name })) ?? [];
       // what is drained is known here; to a worker that has drained all its servers are no more
       const isOut = view.state === "down" || view.state === "draining";
       return {
@@ -233,8 +233,8 @@ export class Fleet implements App {
   async setDrained(name: ServerName, drained: boolean): Promise<boolean> {
     const found = this.#servers.setDrained(name, drained);
     if (!found) return false;
-    if (drained) this.#drained.set(keyOf(name), name);
-    else this.#drained.delete(keyOf(name));
+    if (drained) this.#drained.set(serverKey(name), name);
+    else this.#drained.delete(serverKey(name));
     await Promise.allSettled(
       this.#workers.map(({ channel }) => channel.call("setDrained", { name, drained })),
     );
@@ -396,7 +396,7 @@ export class Fleet implements App {
     for (const { backend: of, name: server, health } of this.#servers.views()) {
       if (of !== backend || !found.has(server)) continue;
       const name = { backend, server };
-      const drained = this.#drained.has(keyOf(name));
+      const drained = this.#drained.has(serverKey(name));
       for (const { channel } of workers) {
         channel.tell("setDrained", { name, drained });
         if (health === undefined) continue;
@@ -411,13 +411,13 @@ export class Fleet implements App {
       const { backend, server, error, begun } = event;
       if (speaksOfServer(error.code, begun)) this.#servers.fail({ backend, server }, error);
       this.#doubt(worker, { backend, server });
-    } else if (isServed(event)) this.#doubted.delete(`${event.backend} ${event.server}`);
+    } else if (isServed(event)) this.#doubted.delete(keyOfServed(event));
     this.#options.notice(event);
   }
 
   /** Whichever worker is served there next tells. */
   #doubt(worker: number, name: ServerName): void {
-    const key = keyOf(name);
+    const key = serverKey(name);
     if (this.#doubted.has(key)) return;
     this.#doubted.set(key, name);
     for (const { index, channel } of this.#workers) {
@@ -428,7 +428,7 @@ export class Fleet implements App {
   /** Of servers that have gone. */
   #forgetDoubts(): void {
     const there = new Set(
-      this.#servers.views().map(({ backend, name }) => keyOf({ backend, server: name })),
+      this.#servers.views().map(({ backend, name }) => serverKey({ backend, server: name })),
     );
     for (const key of this.#doubted.keys()) if (!there.has(key)) this.#doubted.delete(key);
   }
@@ -478,10 +478,6 @@ export class Fleet implements App {
       found: (servers) => this.#tellFound([worker], servers),
     };
   }
-}
-
-function keyOf({ backend, server }: ServerName): string {
-  return `${backend} ${server}`;
 }
 
 /** @throws {ProxyError} what the worker threw; `unavailable` where it takes too long */

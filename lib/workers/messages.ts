@@ -5,13 +5,14 @@ import type { PasswordQuestion } from "./password_thread.ts";
 import type { Address } from "../core/address.ts";
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
 import type { ProxyEvent, ServersResolved } from "../core/event.ts";
+import type { ServerName } from "../core/server_name.ts";
 import type { MetricFamily } from "../metrics/metric_family.ts";
 import type { TallyCounts } from "../metrics/tally.ts";
 import type { Totals } from "../metrics/totals.ts";
 import { isRefused } from "../upstream/dial.ts";
 import type { ConnectionEnds } from "../ports/own_sockets.ts";
 import type { TicketKeySets } from "../tls/openssl/ticket_keys.ts";
-import type { ServerName, ServerView } from "../upstream/server_registry.ts";
+import type { ServerView } from "../upstream/server_registry.ts";
 import type { StickyKeys } from "../upstream/sticky_cookie.ts";
 
 /** What the control plane asks of a worker. */

@@ -5,6 +5,7 @@ import type { LoadedConfig } from "../control/snapshot.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { ProxyEvent } from "../core/event.ts";
 import { putLast } from "../core/put_last.ts";
+import { serverKey, type ServerName } from "../core/server_name.ts";
 import { type Log, openLog } from "../log/log.ts";
 import type { LogOutput } from "../log/log_output.ts";
 import { LoopDelay } from "../metrics/loop_delay.ts";
@@ -16,7 +17,6 @@ import { Traffic } from "../metrics/traffic.ts";
 import { openSslUnavailable } from "../tls/openssl/library.ts";
 import type { TicketKeySets } from "../tls/openssl/ticket_keys.ts";
 import { keepPortsBy } from "../ports/port_keeper.ts";
-import type { ServerName } from "../upstream/server_registry.ts";
 import type { StickyKeys } from "../upstream/sticky_cookie.ts";
 import { beat } from "./heartbeats.ts";
 import { Channel, type MessageEnd } from "./channel.ts";
@@ -29,7 +29,7 @@ import {
   type WorkerStart,
 } from "./messages.ts";
 import { RemotePorts } from "./remote_ports.ts";
-import { isServed } from "./served.ts";
+import { isServed, keyOfServed } from "./served.ts";
 import { SharedCounters } from "./shared_counters.ts";
 
 /** Serves as the control plane says, which speaks to this thread by messages. */
@@ -221,7 +221,7 @@ class Notices {
 
   /** A server has failed, for this worker or another. The last is the one that failed last. */
   doubt({ backend, server }: ServerName): void {
-    putLast(this.#failing, [`${backend} ${server}`, { backend, server }], FAILING);
+    putLast(this.#failing, [serverKey({ backend, server }), { backend, server }], FAILING);
   }
 
   observe(event: ProxyEvent): void {
@@ -236,7 +236,7 @@ class Notices {
       case "request":
       case "connection_end":
         if (this.#failing.size === 0 || !isServed(event)) break;
-        if (this.#failing.delete(`${event.backend} ${event.server}`)) return this.#tell(event);
+        if (this.#failing.delete(keyOfServed(event))) return this.#tell(event);
     }
     if (levelOf(event) === "warning" && this.#mayTell()) this.#tell(event);
   }

@@ -20,14 +20,14 @@ import { flagsOfSet } from "./permission_sets.ts";
 import { print } from "./print.ts";
 
 /** Where executables can be made for. */
-export const TARGETS = [
+const TARGETS = [
   "x86_64-unknown-linux-gnu",
   "aarch64-unknown-linux-gnu",
   "x86_64-apple-darwin",
   "aarch64-apple-darwin",
 ] as const;
 
-export type Target = typeof TARGETS[number];
+type Target = typeof TARGETS[number];
 
 const HELP = `Builds an executable of the proxy
 

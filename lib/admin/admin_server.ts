@@ -6,9 +6,9 @@ import { acceptAll } from "../ports/accept_loop.ts";
 import { AdminConnection, type AdminHandler } from "./admin_connection.ts";
 
 /** Connections at once: more come from nobody who watches one proxy. */
-export const MAX_CONNECTIONS = 64;
+const MAX_CONNECTIONS = 64;
 /** Of them, those that are fed with events. */
-export const MAX_STREAMS = 16;
+const MAX_STREAMS = 16;
 /** Bytes that one reads into while it is quiet. */
 const BUFFER_BYTES = 4 * 1024;
 /** Milliseconds for which answers that are being written are waited for at the end. */

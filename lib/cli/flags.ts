@@ -40,7 +40,7 @@ export const DEFAULT_FLAGS: Flags = {
 };
 
 /** The name of the one backend of the flag form. */
-export const BACKEND_NAME = "default";
+const BACKEND_NAME = "default";
 
 /** The user's flags make no sense; one line saying why, exit code 2. */
 export class UsageError extends Error {

@@ -46,7 +46,7 @@ export function keepsOff(route: RouteConfig): boolean {
 }
 
 /** Whether a route asks something of requests, or changes them or their answers. */
-export function hasRules(route: RouteConfig): boolean {
+function hasRules(route: RouteConfig): boolean {
   const { requestHeaders, responseHeaders, stripPrefix, compress } = route;
   const changes = [requestHeaders, responseHeaders].some(({ set, add, remove }) =>
     Object.keys(set).length + Object.keys(add).length + remove.length > 0

@@ -161,7 +161,7 @@ const ODD_ROLES = ROLE.te | ROLE.upgrade | ROLE.maxForwards;
 const BELIEVED = ROLE.forwarded | ROLE.claim;
 
 /** What of a plain request goes no further. */
-export const REQUEST_CUT: CutRoles = {
+const REQUEST_CUT: CutRoles = {
   any: ROLE.hopByHop | BELIEVED,
   but: FRAMING_ROLES,
 };

@@ -20,7 +20,7 @@ export interface SecondSample {
 }
 
 /** Seconds that are kept. */
-export const HISTORY_SECONDS = 300;
+const HISTORY_SECONDS = 300;
 
 /** Looks at the counters once a second and keeps what has changed, for plots. */
 export class History {

@@ -23,7 +23,7 @@ interface Watched extends Silence {
 }
 
 /** Memory for the beats of so many workers. */
-export function beatMemory(workers: number): SharedArrayBuffer {
+function beatMemory(workers: number): SharedArrayBuffer {
   return new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT * workers);
 }
 

@@ -190,12 +190,11 @@ export class PortGroups {
     this.#sockets?.silence(fd, address.port);
   }
 
-  #remove({ sockets }: Group, id: number): PortSocket | undefined {
+  #remove({ sockets }: Group, id: number): void {
     const place = sockets.findIndex((socket) => socket.id === id);
-    if (place < 0) return undefined;
-    const [gone, last] = [sockets[place], sockets.pop()];
+    if (place < 0) return;
+    const last = sockets.pop();
     if (place < sockets.length && last !== undefined) sockets[place] = last;
-    return gone;
   }
 
   #tune({ port }: Address, strictly: boolean): number | undefined {

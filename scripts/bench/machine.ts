@@ -4,7 +4,7 @@ import type { Processes } from "./processes.ts";
 
 /** The cores for contenders and for everything else. */
 export const CONTENDER_CORE = 0;
-export const OTHER_CORE = 1;
+const OTHER_CORE = 1;
 
 /**
  * Moves this program to its core, and with it all that it will start.

@@ -11,7 +11,7 @@ import { within } from "./deadline.ts";
 export const RECORD = { alert: 21, handshake: 22, data: 23 } as const;
 
 /** A KeyUpdate that asks for the peer's (RFC 8446, section 4.6.3). */
-export const KEY_UPDATE = Uint8Array.of(24, 0, 0, 1, 1);
+const KEY_UPDATE = Uint8Array.of(24, 0, 0, 1, 1);
 
 /** What comes of the connection in the end. */
 export interface Ending {

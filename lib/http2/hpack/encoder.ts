@@ -91,7 +91,7 @@ function reserve(bytes: number): void {
 }
 
 /** Section 5.1. @returns where the next byte goes */
-export function writeInteger(
+function writeInteger(
   into: Uint8Array,
   start: number,
   flags: number,

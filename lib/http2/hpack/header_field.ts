@@ -56,7 +56,7 @@ export function headerName(name: string): HeaderName {
  * Whether a value holds what HTTP/1.1 can say in a field line and reads the same: no control
  * characters but HTAB, and no blank at either end (RFC 9113, section 8.2.1).
  */
-export function isFieldValue(value: string): boolean {
+function isFieldValue(value: string): boolean {
   return !isBlank(value.charCodeAt(0)) && !isBlank(value.charCodeAt(value.length - 1)) &&
     !CONTROL.test(value);
 }

@@ -19,7 +19,7 @@ export const HAPROXY: Contender = {
 };
 
 /** @param pem the certificate and its key in one file */
-export function haproxyConfig(setting: Setting, pem: string): string {
+function haproxyConfig(setting: Setting, pem: string): string {
   return `global
   nbthread 1
   fd-hard-limit 40000

@@ -156,7 +156,7 @@ export async function countedAmid<T>(
 }
 
 /** Per cent of a load between which CPU is counted. */
-export const AMID = { from: 20, to: 80 } as const;
+const AMID = { from: 20, to: 80 } as const;
 
 interface Look {
   /** When it began, by `performance.now()`. */

@@ -27,11 +27,11 @@ export interface ClientAnswer {
 }
 
 /**
- * An answer's fields and framing for the client. Where a server demands another protocol it says which
- * (RFC 9110, section 15.5.22). A body whose length is not known is chunked, so
- * that the connection goes on and a body cut short shows; HTTP/1.0 knows no chunks, so there the
- * end of the connection ends it (RFC 9112, section 6.3). An answer without `Date` gets that of `now`,
- * in milliseconds since 1970 (RFC 9110, section 6.6.1).
+ * An answer's fields and framing for the client. Where a server demands another protocol it says
+ * which (RFC 9110, section 15.5.22). A body whose length is not known is chunked, so that the
+ * connection goes on and a body cut short shows; HTTP/1.0 knows no chunks, so there the end of the
+ * connection ends it (RFC 9112, section 6.3). An answer without `Date` gets that of `now`, in
+ * milliseconds since 1970 (RFC 9110, section 6.6.1).
  */
 export function clientAnswer(
   answer: JudgedAnswer,

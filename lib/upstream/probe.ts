@@ -47,7 +47,7 @@ export async function probe(
         return { outcome: "passed", reason: `it ${what}` };
       }
       const left = Math.max(1, timeout - (performance.now() - started));
-      return await within(left, socket, () => ask(opened, rules, options));
+      return await untilLate(left, socket, () => ask(opened, rules, options));
     } finally {
       closeQuietly(socket);
     }
@@ -79,8 +79,12 @@ function ask(
   throw new ProxyError("connect_failed", "it does not choose HTTP/2 by ALPN");
 }
 
-/** Closing the socket is what ends a read that waits. */
-async function within<T>(ms: number, socket: ByteSocket, run: () => Promise<T>): Promise<T> {
+/**
+ * Closing the socket is what ends a read that waits.
+ *
+ * @throws {ProxyError} `response_timeout` after so many milliseconds
+ */
+async function untilLate<T>(ms: number, socket: ByteSocket, run: () => Promise<T>): Promise<T> {
   let late = false;
   const timer = setTimeout(() => {
     late = true;

@@ -54,7 +54,7 @@ export async function resolveName(
         : byServer(host, version, { server, signal: abort.signal });
     const askInTime = (version: IpVersion) => Promise.race([ask(version), late.promise]);
     const { addresses, unknown } = await askForBoth(askInTime, Math.min(timeout, PATIENCE_MS));
-    const meant = within(addresses, { host, networks });
+    const meant = inNetworks(addresses, { host, networks });
     return { addresses: permitted(meant, { host, port }), unknown };
   } catch (error) {
     if (error instanceof ProxyError) throw error;
@@ -133,15 +133,15 @@ async function byServer(
 }
 
 /** @throws {ProxyError} where none of them lies in the networks, or there is none */
-function within(
+function inNetworks(
   addresses: readonly string[],
   { host, networks }: { host: string; networks: readonly string[] },
 ): readonly string[] {
   if (addresses.length === 0) throw failed(`${host} has no address`);
   if (networks.length === 0) return addresses;
   const allowed = new AddressSet(networks);
-  const within = addresses.filter((address) => allowed.has(address));
-  if (within.length > 0) return within;
+  const meant = addresses.filter((address) => allowed.has(address));
+  if (meant.length > 0) return meant;
   throw failed(`${host} has no address in ${networks.join(", ")}, but ${addresses.join(", ")}`);
 }
 

@@ -49,8 +49,8 @@ const BUFFERS = new BufferPool(BUFFER_BYTES, { maxBytes: 512 * 1024 });
 
 /**
  * From an accepted connection to a `TlsConnection` or a failure: the ClientHello, admission, and then
- * the library's handshake. It is one buffer and no async function,
- * as there may be ten thousand at once.
+ * the library's handshake. It is one buffer and no async function, as there may be ten thousand at
+ * once.
  */
 export class ServerHandshake {
   readonly #tcp: Deno.TcpConn;

@@ -33,7 +33,7 @@ export async function readConfigFile(
   const file = await loadConfigFile(path, { now: new Date(), ...options });
   tellProblems(file, output);
   const { loaded } = file;
-  if (loaded === undefined) throw hasErrors(path, file.problems);
+  if (loaded === undefined) throw refusalOf(path, file.problems);
   return { ...file, loaded };
 }
 
@@ -47,7 +47,7 @@ export async function readConfigAlone(path: string, output: FileOutput): Promise
   const { source, file, problems } = await parseConfigFile(path);
   const errors = sortProblems(problems.filter(isError));
   tellProblems({ source, problems: errors }, output);
-  if (file.config === undefined || errors.length > 0) throw hasErrors(path, errors);
+  if (file.config === undefined || errors.length > 0) throw refusalOf(path, errors);
   return file.config;
 }
 
@@ -60,7 +60,7 @@ function tellProblems(
   }
 }
 
-function hasErrors(path: string, problems: readonly Problem[]): ProxyError {
+function refusalOf(path: string, problems: readonly Problem[]): ProxyError {
   const errors = problems.filter(isError).length;
   return new ProxyError("bad_config", `${path} has ${plural(errors, "error")}`);
 }

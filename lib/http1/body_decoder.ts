@@ -1,9 +1,10 @@
-import { type ErrorCode, ProxyError } from "../core/errors.ts";
+import { ProxyError } from "../core/errors.ts";
+import type { BodyRules } from "./body_rules.ts";
 import { ChunkExtension } from "./chunk_extension.ts";
 import type { Framing } from "./framing.ts";
 import { CR, HTAB, LF, SP } from "../http/grammar.ts";
 import type { Field } from "../http/field.ts";
-import { type FieldError, parseTrailers } from "./head.ts";
+import { parseTrailers } from "./head.ts";
 import { HeadScanner } from "./head_scanner.ts";
 
 /** A piece of a body. */
@@ -11,22 +12,6 @@ export type BodyPart =
   /** A view into the bytes that were fed: as short-lived as they. */
   | { readonly kind: "data"; readonly bytes: Uint8Array }
   | { readonly kind: "end"; readonly trailers: readonly Field[] };
-
-/** Whom to blame, and how much to take. */
-export interface BodyRules {
-  readonly malformed: ErrorCode;
-  readonly field: FieldError;
-  /** For an end of input before the end of the body. */
-  readonly truncated: ErrorCode;
-  readonly maxTrailerBytes: number;
-  readonly maxTrailers: number;
-  /** For a trailer section over `maxTrailerBytes`, where that is another than `malformed`. */
-  readonly trailersTooLarge?: ErrorCode;
-  /** Names of trailers that go no further, as `namedByConnection` gives them. */
-  readonly named?: ReadonlySet<string> | undefined;
-  /** Whether blanks may stand behind a chunk's size, as some servers write them. */
-  readonly blanksBehindSize?: boolean;
-}
 
 /** Cuts one body out of bytes that come in any pieces. */
 export interface BodyDecoder {

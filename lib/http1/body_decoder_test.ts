@@ -3,18 +3,13 @@ import fc from "fast-check";
 import { latin1 } from "../../tests/support/connection.ts";
 import { cutAt, type Decoder, type Fact, feed } from "../../tests/support/feed.ts";
 import { encodeLatin1 } from "../core/latin1.ts";
-import { bodyDecoder, type BodyPart, type BodyRules } from "./body_decoder.ts";
+import { bodyDecoder, type BodyPart } from "./body_decoder.ts";
+import { requestBodyRules } from "./body_rules.ts";
 import type { Framing } from "./framing.ts";
 import { lastChunkText } from "./last_chunk.ts";
 import { field } from "../http/field.ts";
 
-const RULES: BodyRules = {
-  malformed: "bad_chunk",
-  field: "bad_field",
-  truncated: "truncated_request",
-  maxTrailerBytes: 1000,
-  maxTrailers: 10,
-};
+const RULES = requestBodyRules({ headerBytes: 1000, headers: 10 });
 
 const encode = (parts: readonly BodyPart[], { kind }: Framing): Uint8Array => {
   const wire = parts.map((part) => {

@@ -1,7 +1,8 @@
 import type { Field } from "../http/field.ts";
 import { UNKNOWN_LENGTH } from "../http/message.ts";
 import type { RoomyBuffer } from "../io/roomy_buffer.ts";
-import { bodyDecoder, type BodyRules } from "./body_decoder.ts";
+import { bodyDecoder } from "./body_decoder.ts";
+import type { BodyRules } from "./body_rules.ts";
 import { LAST_CHUNK } from "./last_chunk.ts";
 import { BodyOutput, frameSize } from "./body_output.ts";
 import { ChunkWalk } from "./chunk_walk.ts";

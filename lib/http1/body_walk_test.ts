@@ -10,25 +10,14 @@ import { type Field, fieldLines } from "../http/field.ts";
 import { endToEndTrailers } from "../http/hop_fields.ts";
 import { NO_BODY, UNKNOWN_LENGTH } from "../http/message.ts";
 import { HEAD_ROOM, RoomyBuffer } from "../io/roomy_buffer.ts";
-import { bodyDecoder, type BodyRules } from "./body_decoder.ts";
+import { bodyDecoder } from "./body_decoder.ts";
+import { answerBodyRules, type BodyRules, requestBodyRules } from "./body_rules.ts";
 import { BodyWalk } from "./body_walk.ts";
 import type { Framing } from "./framing.ts";
 
-const REQUESTS: BodyRules = {
-  malformed: "bad_chunk",
-  field: "bad_field",
-  truncated: "truncated_request",
-  maxTrailerBytes: 200,
-  maxTrailers: 5,
-};
-const ANSWERS: BodyRules = {
-  malformed: "bad_response",
-  field: "bad_response",
-  truncated: "truncated_response",
-  maxTrailerBytes: 200,
-  maxTrailers: 5,
-  blanksBehindSize: true,
-};
+const LIMITS = { headerBytes: 200, headers: 5 };
+const REQUESTS = requestBodyRules(LIMITS);
+const ANSWERS = answerBodyRules(LIMITS);
 
 type Kind = "length" | "chunked" | "until_close";
 

@@ -1,13 +1,8 @@
 import type { Field } from "../http/field.ts";
 import { CR, LF } from "../http/grammar.ts";
 import { encodeLatin1 } from "../core/latin1.ts";
-import {
-  type BodyDecoder,
-  bodyDecoder,
-  type BodyPart,
-  type BodyRules,
-  MAX_SIZE_DIGITS,
-} from "./body_decoder.ts";
+import { type BodyDecoder, bodyDecoder, type BodyPart, MAX_SIZE_DIGITS } from "./body_decoder.ts";
+import type { BodyRules } from "./body_rules.ts";
 import { LAST_CHUNK, lastChunkText } from "./last_chunk.ts";
 import type { BodyOutput } from "./body_output.ts";
 

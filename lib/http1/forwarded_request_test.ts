@@ -9,7 +9,7 @@ import { head } from "../../tests/support/good_requests.ts";
 import type { Field } from "../http/field.ts";
 import { type Forwarding, type Range, UNKNOWN_LENGTH } from "../http/message.ts";
 import { HEAD_ROOM, RoomyBuffer } from "../io/roomy_buffer.ts";
-import type { BodyRules } from "./body_decoder.ts";
+import { requestBodyRules } from "./body_rules.ts";
 import { BodyWalk } from "./body_walk.ts";
 import { parseRequestHead } from "./head.ts";
 import { IncomingRequest } from "./incoming_request.ts";
@@ -103,13 +103,7 @@ function textOf({ bytes, from, to }: Range): string {
 
 const LIMITS = { headerBytes: 16 * 1024, headers: 100 };
 
-const RULES: BodyRules = {
-  malformed: "bad_chunk",
-  field: "bad_field",
-  truncated: "truncated_request",
-  maxTrailerBytes: 16 * 1024,
-  maxTrailers: 100,
-};
+const RULES = requestBodyRules(LIMITS);
 
 const ORIGIN: Forwarding = {
   peer: "192.0.2.7",

@@ -1,6 +1,7 @@
 import type { RequestLimits } from "../http/limits.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
-import { type BodyDecoder, bodyDecoder, type BodyPart, type BodyRules } from "./body_decoder.ts";
+import { type BodyDecoder, bodyDecoder, type BodyPart } from "./body_decoder.ts";
+import { requestBodyRules } from "./body_rules.ts";
 import { CR, LF } from "../http/grammar.ts";
 import { parseRequestHead } from "./head.ts";
 import { bodyTooLarge } from "../http/body_limit.ts";
@@ -100,7 +101,7 @@ export class RequestDecoder {
     const { framing, upgrade } = part;
     this.#body = framing.kind === "none"
       ? undefined
-      : bodyDecoder(framing, bodyRules(this.#limits));
+      : bodyDecoder(framing, requestBodyRules(this.#limits));
     if (this.#body === undefined) this.#emptyLine = "possible";
     else if (framing.kind === "length" && framing.length === 0) {
       this.#feedBody(this.#body, { bytes, at: found.end, emit });
@@ -155,14 +156,4 @@ export class RequestDecoder {
     this.#failed = true;
     return { kind: "failure", error: asProxyError(error, "internal") };
   }
-}
-
-function bodyRules({ headerBytes, headers }: RequestLimits): BodyRules {
-  return {
-    malformed: "bad_chunk",
-    field: "bad_field",
-    truncated: "truncated_request",
-    maxTrailerBytes: headerBytes,
-    maxTrailers: headers,
-  };
 }

@@ -1,5 +1,6 @@
 import { asProxyError, ProxyError } from "../core/errors.ts";
-import { type BodyDecoder, bodyDecoder, type BodyPart, type BodyRules } from "./body_decoder.ts";
+import { type BodyDecoder, bodyDecoder, type BodyPart } from "./body_decoder.ts";
+import { answerBodyRules, type BodyRules } from "./body_rules.ts";
 import { parseResponseHead } from "./head.ts";
 import { ANSWER_SCAN_ERRORS, HeadScanner } from "./head_scanner.ts";
 import { judgeAnswer, type JudgedAnswer } from "./judge_answer.ts";
@@ -38,16 +39,7 @@ export class ResponseDecoder {
   constructor(limits: HeadLimits) {
     this.#limits = limits;
     this.#scanner = new HeadScanner(limits.headerBytes, ANSWER_SCAN_ERRORS);
-    this.#bodyRules = {
-      malformed: "bad_response",
-      trailersTooLarge: "answer_too_large",
-      field: "bad_response",
-      truncated: "truncated_response",
-      maxTrailerBytes: limits.headerBytes,
-      maxTrailers: limits.headers,
-      // every peer takes them, and the next reader gets sizes of our own making
-      blanksBehindSize: true,
-    };
+    this.#bodyRules = answerBodyRules(limits);
   }
 
   /** Whether every answer asked for has ended and nothing came behind it. */

@@ -5,7 +5,7 @@ import { giveRoomy, growRoomy, takeRoomy } from "../io/roomy_pool.ts";
 import { ROLE } from "../http/field_name.ts";
 import { namedByConnection } from "../http/hop_fields.ts";
 import { UNKNOWN_LENGTH } from "../http/message.ts";
-import type { BodyRules } from "../http1/body_decoder.ts";
+import { type BodyRules, requestBodyRules } from "../http1/body_rules.ts";
 import { BodyWalk } from "../http1/body_walk.ts";
 import { IncomingRequest } from "../http1/incoming_request.ts";
 import type { RequestLimits } from "../http/limits.ts";
@@ -224,18 +224,10 @@ export class RequestInput implements Receiver {
     if (this.#buffer !== this.#small) giveRoomy(this.#buffer);
     this.#buffer = this.#small;
   }
-
   #bodyRules(): BodyRules {
-    const { headerBytes, headers } = this.#limits;
+    const rules = requestBodyRules(this.#limits);
     const { request } = this;
-    const mayTrail = request.body === UNKNOWN_LENGTH && request.has(ROLE.connection);
-    return {
-      malformed: "bad_chunk",
-      field: "bad_field",
-      truncated: "truncated_request",
-      maxTrailerBytes: headerBytes,
-      maxTrailers: headers,
-      named: mayTrail ? namedByConnection(request.values("connection")) : undefined,
-    };
+    if (request.body !== UNKNOWN_LENGTH || !request.has(ROLE.connection)) return rules;
+    return { ...rules, named: namedByConnection(request.values("connection")) };
   }
 }

@@ -6,7 +6,7 @@ import { HEAD_ROOM, RoomyBuffer, spaceOf, TAIL_ROOM } from "../io/roomy_buffer.t
 import { giveRoomy, growRoomy, takeRoomy } from "../io/roomy_pool.ts";
 import type { Field } from "../http/field.ts";
 import { type Range, type RequestFacts, UNKNOWN_LENGTH } from "../http/message.ts";
-import type { BodyRules } from "../http1/body_decoder.ts";
+import { answerBodyRules, type BodyRules } from "../http1/body_rules.ts";
 import { BodyWalk } from "../http1/body_walk.ts";
 import { framed, joined, lastChunk } from "../http1/outgoing.ts";
 import { IncomingAnswer } from "../http1/incoming_answer.ts";
@@ -93,16 +93,7 @@ export class Http1Connection implements ServerStream, Receiver, Sender {
   constructor(connection: Connection, options: Http1ConnectionOptions) {
     this.#connection = connection;
     this.#options = options;
-    const { headerBytes, headers } = options.limits;
-    this.#rules = {
-      malformed: "bad_response",
-      field: "bad_response",
-      truncated: "truncated_response",
-      maxTrailerBytes: headerBytes,
-      maxTrailers: headers,
-      trailersTooLarge: "answer_too_large",
-      blanksBehindSize: true,
-    };
+    this.#rules = answerBodyRules(options.limits);
   }
 
   // The request.

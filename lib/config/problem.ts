@@ -1,3 +1,5 @@
+import type { KeyPath } from "./key_path.ts";
+
 /** Where in a file, counted from 1. */
 export interface Place {
   readonly line: number;
@@ -9,6 +11,13 @@ export interface Problem {
   readonly severity: "error" | "warning";
   readonly place: Place;
   /** One line, without a final period. */
+  readonly message: string;
+}
+
+/** What is to be said of a part of a configuration, wherever that stands in its file. */
+export interface Objection {
+  /** The key that it is about. */
+  readonly at: KeyPath;
   readonly message: string;
 }
 

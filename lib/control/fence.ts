@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { libcPath } from "../ports/libc.ts";
 import { installedPlaces } from "../tls/openssl/library_places.ts";
-import type { KeyPath } from "../config/key_path.ts";
+import type { Objection } from "../config/problem.ts";
 import { shellLine } from "../permissions/flags.ts";
 import { type Grant, type Holds, missingGrants, surplusFlags } from "../permissions/fence.ts";
 import {
@@ -46,13 +46,6 @@ function surroundingsHere(config: Config, configFile: string): Surroundings {
   return surroundingsOf(config, { configFile, platform: Deno.build });
 }
 
-/** What stands against a configuration. */
-export interface Objection {
-  /** The key that it is about. */
-  readonly key: KeyPath;
-  readonly message: string;
-}
-
 /**
  * Why this process cannot serve a configuration: each permission that it would need and was not
  * granted at its start, which is when a process gets its permissions.
@@ -60,7 +53,7 @@ export interface Objection {
 export function notPermitted(config: Config, configFile: string): readonly Objection[] {
   const surroundings = surroundingsHere(config, configFile);
   return missingGrants(needsOf(config, surroundings), holds).map((grant) => ({
-    key: keyNeeding(grant, config, surroundings),
+    at: keyNeeding(grant, config, surroundings),
     message: `this process was started without the permission ${grant.flag}` +
       wayOut(grant, configFile),
   }));

@@ -2,7 +2,7 @@ import { dirname, normalize } from "node:path/posix";
 import { filesOf } from "../config/files.ts";
 import { isWithin, type KeyPath } from "../config/key_path.ts";
 import type { ParsedFile } from "../config/parse.ts";
-import { type Problem, sortProblems, type SourceFile } from "../config/problem.ts";
+import { type Objection, type Problem, sortProblems, type SourceFile } from "../config/problem.ts";
 import type { Config } from "../config/config.ts";
 import { verifyConfig } from "../config/verify.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
@@ -20,7 +20,6 @@ import { certificateCovers } from "../certificates/certificate_store.ts";
 import { orStandIn } from "./stand_in_certificate.ts";
 import { contentFiles, type Contents, readContent } from "./content_files.ts";
 import { EngineTrials } from "./engine_trial.ts";
-import type { Objection } from "./fence.ts";
 import { runConfigTests } from "./config_tests.ts";
 import { serviceFiles } from "./service_files.ts";
 import { isUnconditional } from "../http/conditions.ts";
@@ -78,38 +77,31 @@ export async function loadConfigFile(path: string, options: LoadOptions): Promis
     // asked before any file that the configuration names is read
     const objections = hasErrors(problems) ? [] : options.objections?.(config) ?? [];
     if (objections.length > 0) {
-      problems.push(
-        ...objections.map(({ key, message }): Problem => ({
-          severity: "error",
-          place: file.locate(key),
-          message,
-        })),
-      );
+      problems.push(...problemsOf(objections, { severity: "error", file }));
       return { source, problems: sortProblems(problems), loaded: undefined };
     }
   }
   const stamps = new Map([...own, ...await stampsBeforeReading(filesOf(draft))]);
-  const certificates = await readCertificates(file, options, problems);
-  const trust = await readTrust(file, options, problems);
-  const contents = await readContentFiles(file, problems);
+  const certificates = await readCertificates(file, options);
+  const trust = await readTrust(file, options);
+  const contents = await readContentFiles(file);
+  for (const read of [certificates, trust, contents]) problems.push(...read.problems);
   problems.push(...await unreadableServiceFiles(file));
-  const complete = certificates.length === draft.certificates.length;
+  const complete = certificates.read.length === draft.certificates.length;
   if (config === undefined || !complete || hasErrors(problems)) {
     return { source, problems: sortProblems(problems), loaded: undefined };
   }
-  const loaded = { config, certificates, trust, contents, stamps };
+  const loaded: LoadedConfig = {
+    config,
+    certificates: certificates.read,
+    trust: trust.read,
+    contents: contents.read,
+    stamps,
+  };
   problems.push(
     ...await refusedCertificates(loaded, { file, trials: options.trials ?? new EngineTrials() }),
-    ...refusedTrust(loaded).map(({ at, message }): Problem => ({
-      severity: "error",
-      place: file.locate(at),
-      message,
-    })),
-    ...trustWarnings(loaded).map(({ at, message }): Problem => ({
-      severity: "warning",
-      place: file.locate(at),
-      message,
-    })),
+    ...problemsOf(refusedTrust(loaded), { severity: "error", file }),
+    ...problemsOf(trustWarnings(loaded), { severity: "warning", file }),
     ...uncoveredNames(loaded, file),
     ...shadowedRoutes(loaded, file),
     ...failedTests(loaded, file),
@@ -119,6 +111,14 @@ export async function loadConfigFile(path: string, options: LoadOptions): Promis
     problems: sortProblems(problems),
     loaded: hasErrors(problems) ? undefined : loaded,
   };
+}
+
+/** What stands in the way at a key, by its place in the file. */
+function problemsOf(
+  objections: readonly Objection[],
+  { severity, file }: { severity: Problem["severity"]; file: ParsedFile },
+): Problem[] {
+  return objections.map(({ at, message }) => ({ severity, place: file.locate(at), message }));
 }
 
 /** A configuration file by itself, before anything that it names is looked at. */
@@ -249,13 +249,18 @@ function seenFrom(path: string): string {
 /** What says where a certificate is. */
 const CERTIFICATE_KEYS = ["cert", "key", "passphrase_file", "acme"];
 
-/** Those that can be read; what is wrong with the others is added to `problems`. */
+/** What could be read of other files, and what is wrong with them. */
+interface Read<T> {
+  readonly read: T;
+  readonly problems: readonly Problem[];
+}
+
 async function readCertificates(
   { draft, locate, broken }: ParsedFile,
   { now, expiredIsError, readCertificate = readOne }: LoadOptions,
-  problems: Problem[],
-): Promise<Certificate[]> {
+): Promise<Read<readonly Certificate[]>> {
   const read: Certificate[] = [];
+  const problems: Problem[] = [];
   for (const [index, entry] of (draft?.certificates ?? []).entries()) {
     // then these are not what the file means
     const said = CERTIFICATE_KEYS.map((key) => ["certificates", index, key]);
@@ -289,36 +294,33 @@ async function readCertificates(
       });
     }
   }
-  return read;
+  return { read, problems };
 }
 
-/** Whom to trust, as far as it can be read; what is wrong with the rest is added to `problems`. */
+/** Whom to trust. */
 async function readTrust(
   file: ParsedFile,
   { now, expiredIsError, readCertificate = loadCertificate }: LoadOptions,
-  problems: Problem[],
-): Promise<Trust> {
+): Promise<Read<Trust>> {
   const { draft, locate } = file;
   const read: TrustRead = { texts: new Map(), shown: new Map() };
   const parts = draft === undefined ? [] : trustParts(draft, readCertificate);
-  problems.push(...await readParts(parts, file, (part) => part.read(read)));
+  const problems = await readParts(parts, file, (part) => part.read(read));
   for (const [name, certificate] of read.shown) {
     const place = locate(["backends", name, "tls", "cert"]);
     problems.push(...validityProblems(certificate, { now, expiredIsError, place }));
   }
-  return read;
+  return { read, problems };
 }
 
-/** Files of answers, pages and passwords; what is wrong with others is added to `problems`. */
-async function readContentFiles(file: ParsedFile, problems: Problem[]): Promise<Contents> {
+/** Files of answers, pages and passwords. */
+async function readContentFiles(file: ParsedFile): Promise<Read<Contents>> {
   const read = new Map<string, Uint8Array<ArrayBuffer>>();
   const files = file.draft === undefined ? [] : contentFiles(file.draft);
-  problems.push(
-    ...await readParts(files, file, async (one) => {
-      read.set(one.path, await readContent(one));
-    }),
-  );
-  return read;
+  const problems = await readParts(files, file, async (one) => {
+    read.set(one.path, await readContent(one));
+  });
+  return { read, problems };
 }
 
 /** Files that a service could not use once it begins to work. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { CertificateConfig, Config } from "../config/config.ts";
 import type { KeyPath } from "../config/key_path.ts";
+import type { Objection } from "../config/problem.ts";
 import type { ProxyError } from "../core/errors.ts";
 import { cannotRead, keyToBlame } from "../certificates/pem.ts";
 import type { Certificate } from "../certificates/certificate.ts";
@@ -133,19 +134,12 @@ export function clientAuthRules(
   }));
 }
 
-/** What stands against using what was read. */
-export interface TrustRefusal {
-  /** Where the configuration names it. */
-  readonly at: KeyPath;
-  readonly message: string;
-}
-
 /** What will surprise whoever goes on with it. */
-export function trustWarnings(loaded: LoadedTrust): readonly TrustRefusal[] {
+export function trustWarnings(loaded: LoadedTrust): readonly Objection[] {
   return [...outdatedLists(loaded), ...rootless(loaded), ...expiredAuthorities(loaded)];
 }
 
-function outdatedLists({ config, trust }: LoadedTrust): TrustRefusal[] {
+function outdatedLists({ config, trust }: LoadedTrust): Objection[] {
   return config.clientAuth.flatMap(({ crl }, index) => {
     const text = crl === undefined ? undefined : trust.texts.get(crl);
     if (text === undefined || !isCrlOutdated(text.pem)) return [];
@@ -156,7 +150,7 @@ function outdatedLists({ config, trust }: LoadedTrust): TrustRefusal[] {
 }
 
 /** Where there is a revocation list, a chain has to end at an authority that is its own issuer. */
-function rootless({ config, trust }: LoadedTrust): TrustRefusal[] {
+function rootless({ config, trust }: LoadedTrust): Objection[] {
   return config.clientAuth.flatMap(({ ca, crl }, index) => {
     const text = crl === undefined ? undefined : trust.texts.get(ca);
     const authorities = text === undefined ? [] : authoritiesIn(text);
@@ -172,9 +166,9 @@ function rootless({ config, trust }: LoadedTrust): TrustRefusal[] {
   });
 }
 
-function expiredAuthorities({ config, trust }: LoadedTrust): TrustRefusal[] {
+function expiredAuthorities({ config, trust }: LoadedTrust): Objection[] {
   const now = new Date();
-  const expired = (ca: string | undefined, who: string, at: KeyPath): TrustRefusal[] => {
+  const expired = (ca: string | undefined, who: string, at: KeyPath): Objection[] => {
     const text = ca === undefined ? undefined : trust.texts.get(ca);
     if (text === undefined || authoritiesIn(text).some(({ validTo }) => new Date(validTo) >= now)) {
       return [];
@@ -191,8 +185,11 @@ function expiredAuthorities({ config, trust }: LoadedTrust): TrustRefusal[] {
   ];
 }
 
-/** Tries what was read: it would otherwise show to the first client, or with the first request. */
-export function refusedTrust(loaded: LoadedTrust): readonly TrustRefusal[] {
+/**
+ * What stands against using what was read, by trying it: it would otherwise show to the first
+ * client, or with the first request.
+ */
+export function refusedTrust(loaded: LoadedTrust): readonly Objection[] {
   return [...loaded.config.backends.keys()].flatMap((name) => {
     const tls = serverTls(name, loaded);
     const why = tls === undefined ? undefined : serverTlsRefusal(tls);

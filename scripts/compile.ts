@@ -16,8 +16,8 @@ import { messageOf, ProxyError } from "../lib/core/errors.ts";
 import { permissionFlags } from "../lib/permissions/flags.ts";
 import { RUNTIME_FLAGS } from "../lib/permissions/runtime_flags.ts";
 import { SERVICE_SOCKETS } from "../lib/permissions/systemd.ts";
+import { flagTrouble, print } from "./command_line.ts";
 import { flagsOfSet } from "./permission_sets.ts";
-import { print } from "./print.ts";
 
 /** Where executables can be made for. */
 const TARGETS = [
@@ -237,9 +237,7 @@ function parse(args: string[]) {
       },
     }).values;
   } catch (error) {
-    // Its first line says what is wrong, the others how a dash would be escaped.
-    const [line = ""] = messageOf(error).split("\n");
-    throw new WrongFlags(`${line.replace(/\.$/, "")}; see deno task compile --help`);
+    throw new WrongFlags(`${flagTrouble(error)}; see deno task compile --help`);
   }
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { parseArgs } from "node:util";
-import { asProxyError, messageOf } from "../lib/core/errors.ts";
+import { asProxyError } from "../lib/core/errors.ts";
 import {
   checkedRequest,
   DEVELOPMENT_HOSTS,
@@ -14,7 +14,7 @@ import {
   ensureCertificate,
 } from "../lib/certificates/development_certificate.ts";
 import type { KeyKind } from "../lib/certificates/certificate_authority.ts";
-import { print } from "./print.ts";
+import { flagTrouble, print } from "./command_line.ts";
 
 const FOLDER = "certs";
 
@@ -125,8 +125,7 @@ function parseFlags(args: string[]): Flags | string {
     for (const name of flags.clients) checkedRequest(clientRequest(flags, name));
     return flags;
   } catch (error) {
-    // Its first line says what is wrong, the others how a dash would be escaped.
-    return messageOf(error).split("\n", 1).join("").replace(/\.$/, "");
+    return flagTrouble(error);
   }
 }
 

@@ -12,9 +12,10 @@ import { workloads } from "./workloads/all.ts";
 import { counted, type Workload } from "./workloads/workload.ts";
 
 /**
- * Runs every workload on every contender that can, in rounds, in which they take turns, so that whatever
- * else the machine does hits all of them. Contenders run on the first core; load, what is behind them and this program
- * on the second. Those that are set up for other workloads do not run meanwhile.
+ * Runs every workload on every contender that can, in rounds, in which they take turns, so that
+ * whatever else the machine does hits all of them. Contenders run on the first core; load, what is
+ * behind them and this program on the second. Those that are set up for other workloads do not run
+ * meanwhile.
  *
  * @throws {Error} where nothing can be measured, or on `stop`
  */

@@ -13,8 +13,7 @@ export const HELP = `Usage: deno task bench [--rounds N] [--requests N] [--only 
   --write         also puts the results into docs/benchmarks.md and a plot into scripts/bench/results.svg;
                   with --only, of workloads, other rows stay as they were measured before
 
-The report goes to standard output, what happens meanwhile to standard error.
-`;
+The report goes to standard output, what happens meanwhile to standard error.`;
 
 /** @throws {Error} one line, where they are wrong */
 export function parseFlags(args: readonly string[]): Plan | "help" {

@@ -1,14 +1,16 @@
 /**
  * The proxies side by side, on one machine, doing the same work: `deno task bench`.
  *
- * It may run what it names and write to /tmp, and to the two files of `--write`. To run Deno means to be able to do anything, so the
- * other permissions are no fence, only a statement of what is needed.
+ * It may run what it names and write to /tmp, and to the files of `--write`. To run Deno means to be
+ * able to do anything, so the other permissions are no fence, only a statement of what is needed.
  */
 import { runBench } from "./bench.ts";
 import { renderPlot } from "./plot.ts";
 import type { Plan } from "./plan.ts";
 import { Processes } from "./processes.ts";
+import { messageOf } from "../../lib/core/errors.ts";
 import { BENCH, between } from "../between.ts";
+import { flagTrouble, print } from "../command_line.ts";
 import type { Group } from "./findings.ts";
 import { HELP, parseFlags } from "./flags.ts";
 import { renderReport } from "./report.ts";
@@ -27,11 +29,11 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     plan = parseFlags(args);
   } catch (error) {
-    say(messageOf(error));
+    say(flagTrouble(error));
     return 2;
   }
   if (plan === "help") {
-    print(HELP);
+    print(Deno.stdout, HELP);
     return 0;
   }
   await using cleanUp = new AsyncDisposableStack();
@@ -44,7 +46,7 @@ async function main(args: readonly string[]): Promise<number> {
     const findings = await runBench(plan, { processes, folder, say, stop });
     const { groups } = findings;
     const results = resultsOf(findings, began);
-    print(renderReport(results, groups));
+    print(Deno.stdout, renderReport(results, groups).trimEnd());
     if (plan.write) await publish(merged(await published(), results, groups), groups);
     return findings.troubles.length > 0 ? 1 : 0;
   } catch (error) {
@@ -87,14 +89,6 @@ function stopOnSignals(processes: Processes): AbortSignal {
   return stop.signal;
 }
 
-function print(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(text));
-}
-
 function say(line: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  print(Deno.stderr, line);
 }

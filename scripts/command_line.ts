@@ -1,3 +1,5 @@
+import { messageOf } from "../lib/core/errors.ts";
+
 /**
  * Writes a text and a line's end. Who reads it and has gone, as `head` may, has read enough.
  *
@@ -9,4 +11,10 @@ export function print(to: { writeSync(bytes: Uint8Array): number }, text: string
   } catch (error) {
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
   }
+}
+
+/** What is wrong with flags, in one line: the others of `parseArgs` say how a dash is escaped. */
+export function flagTrouble(error: unknown): string {
+  const [line = ""] = messageOf(error).split("\n");
+  return line.replace(/\.$/, "");
 }

@@ -2,6 +2,7 @@ import { ProxyError } from "../core/errors.ts";
 import { ROLE } from "./field_name.ts";
 import { type Field, valuesOf } from "./field.ts";
 import type { RequestHead } from "./message.ts";
+import { withoutBlanks } from "./without_blanks.ts";
 
 /**
  * Refuses expectations that nobody here can promise to meet: there is only one, and it is left to
@@ -15,7 +16,7 @@ export function checkExpectation(
 ): void {
   if (minor === 0) return;
   for (const member of valuesOf(fields, "expect").join(",").split(",")) {
-    const expectation = member.trim().toLowerCase();
+    const expectation = withoutBlanks(member).toLowerCase();
     if (expectation !== "" && expectation !== "100-continue") {
       throw new ProxyError("expectation_failed", "Expect asks for other than 100-continue");
     }
@@ -24,5 +25,5 @@ export function checkExpectation(
 
 /** An empty list (RFC 9110, section 5.6.1) is not passed on: servers might not take it for none. */
 export function expectsNothing({ role, value }: Field): boolean {
-  return (role & ROLE.expect) !== 0 && /^[\s,]*$/.test(value);
+  return (role & ROLE.expect) !== 0 && /^[ \t,]*$/.test(value);
 }

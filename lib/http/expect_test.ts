@@ -11,6 +11,8 @@ const CASES: readonly [minor: 0 | 1, values: readonly string[], taken: boolean][
   [1, ["", "100-continue"], true],
   [1, [", ,\t"], true],
   [1, ["100-continued"], false],
+  [1, ["\xa0100-continue"], false],
+  [1, ["\xa0"], false],
   [1, ["100-continue, a miracle"], false],
   [1, ["100-continue", "200-ok"], false],
   [0, ["a miracle"], true],
@@ -31,7 +33,7 @@ Deno.test("expectsNothing() knows an empty list (RFC 9110 5.6.1)", () => {
     assert.equal(expectsNothing(field("expect", value)), true);
     assert.equal(expectsNothing(field("A", value)), false);
   }
-  for (const value of ["a", ", a", "a ,"]) {
+  for (const value of ["a", ", a", "a ,", "\xa0"]) {
     assert.equal(expectsNothing(field("Expect", value)), false);
   }
 });

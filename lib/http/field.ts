@@ -1,4 +1,5 @@
 import { type FieldName, fieldName } from "./field_name.ts";
+import { withoutBlanks } from "./without_blanks.ts";
 
 /** One field line (RFC 9110, section 5). */
 export interface Field extends FieldName {
@@ -46,7 +47,7 @@ export function hasToken(fields: readonly Field[], key: string, token: string): 
 
 function listHas(list: string, token: string): boolean {
   if (list === token) return true;
-  return list.includes(",") && list.split(",").some((item) => item.trim() === token);
+  return list.includes(",") && list.split(",").some((item) => withoutBlanks(item) === token);
 }
 
 /** Field lines, each with its CRLF. */

@@ -1,6 +1,7 @@
 import { ROLE } from "./field_name.ts";
 import { type Field, hasRole, valuesOf } from "./field.ts";
 import type { ResponseHead } from "./message.ts";
+import { withoutBlanks } from "./without_blanks.ts";
 
 /**
  * The fields that go on to the other side: without those that speak of one connection, among which
@@ -39,7 +40,7 @@ export function endToEndAnswerFields(
 export function namedByConnection(values: readonly string[]): ReadonlySet<string> | undefined {
   const value = values.join(",").toLowerCase();
   if (value === "keep-alive" || value === "close") return undefined;
-  return new Set(value.split(",").map((token) => token.trim()));
+  return new Set(value.split(",").map(withoutBlanks));
 }
 
 /** Trailer fields that may go on: none that frames, routes or speaks of one hop. */

@@ -48,6 +48,8 @@ Deno.test("endToEndFields() drops what Connection names (RFC 9110 7.6.1)", () =>
     [["Connection: X-A", "connection: x-b"], []],
     [["Connection: , ,x-a,"], ["X-B"]],
     [["Connection: x_a, x"], ["X-A", "X-B"]],
+    // a blank of Unicode is none of HTTP
+    [["Connection: x-a, \xa0x-b"], ["X-B"]],
     [["Connection: "], ["X-A", "X-B"]],
   ];
   for (const [connection, left] of cases) {

@@ -21,6 +21,7 @@ const REQUESTS: readonly (readonly [
   ["9110 7.8", ["Connection: a", "Connection: upgrade", "Upgrade: a/1,, b/2.0"], ["a/1", "b/2.0"]],
   ["9110 7.8", ["Connection: upgrade", "Upgrade: a", "Upgrade: b"], ["a", "b"]],
   ["9110 7.8: without the connection option", ["Upgrade: websocket"], undefined],
+  ["9110 5.6.3", ["Connection: a,\xa0upgrade", "Upgrade: websocket"], undefined],
   ["9110 7.8: without a protocol", ["Connection: upgrade"], undefined],
   ["9110 5.6.1: an empty list", ["Connection: upgrade", "Upgrade: ,"], undefined],
   ["9110 7.8: not a token", ["Connection: upgrade", "Upgrade: web socket"], undefined],

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { startHttp } from "./support/backends.ts";
+import { startHeld } from "./support/backends.ts";
 import { FAST_CHECKS, type ProxyConfig, startConfigured } from "./support/configured_proxy.ts";
 import { eventually, pause } from "./support/deadline.ts";
-import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
+import { encodeRequest, readAnswer } from "./support/http.ts";
 import { startNameServer } from "./support/name_server.ts";
 import { askAll, type NamedServer, startNamedServer } from "./support/named_server.ts";
 import { connectTls } from "./support/tls_client.ts";
@@ -74,11 +74,7 @@ Deno.test("dns: servers follow the addresses of their name", async () => {
 });
 
 Deno.test("dns: who waits for a place has that of a server that comes", async () => {
-  const held = Promise.withResolvers<void>();
-  await using busy = await startHttp(async () => {
-    await held.promise;
-    return encodeAnswer("busy");
-  }, { listen: { host: A } });
+  await using busy = await startHeld("busy", { listen: { host: A } });
   await using fresh = await startNamedServer("fresh", { host: B, port: busy.port });
   await using names = await startNameServer({ a: [A], aaaa: [] });
   const api = {
@@ -96,7 +92,7 @@ Deno.test("dns: who waits for a place has that of a server that comes", async ()
   names.answers = { a: [A, B], aaaa: [] };
   assert.deepEqual(await second, ["fresh"]);
   assert.equal(fresh.requests.length, 1);
-  held.resolve();
+  busy.release();
   assert.equal((await readAnswer(first)).body, "busy");
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { startBackend, startHttp, unusedPort } from "./support/backends.ts";
+import { startBackend, startHeld, startHttp, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import { eventually, pause } from "./support/deadline.ts";
@@ -540,11 +540,7 @@ setTimeout(() => upload("/late", 100_000), 1500);
 `;
 
 Deno.test("more streams than are allowed are refused, and may be asked again", async () => {
-  const open = Promise.withResolvers<void>();
-  await using backend = await startHttp(async () => {
-    await open.promise;
-    return encodeAnswer("hello");
-  });
+  await using backend = await startHeld("hello");
   await using proxy = await startConfigured({
     engine: ENGINE,
     backends: { default: backend.address },
@@ -553,7 +549,7 @@ Deno.test("more streams than are allowed are refused, and may be asked again", a
   using client = await Http2Client.connect(proxy.port);
   for (const id of [1, 3, 5]) await client.ask(id, "/");
   assert.equal((await client.answer(5)).reset, ERROR.refusedStream);
-  open.resolve();
+  backend.release();
   assert.deepEqual([(await client.answer(1)).status, (await client.answer(3)).status], [200, 200]);
   assert.equal((await client.get(7, "/")).status, 200);
 });
@@ -708,11 +704,7 @@ Deno.test("a client that waits for 100 Continue is not late, and may be behind i
 });
 
 Deno.test("a stop says so twice, and lets what runs come to its end", async () => {
-  const open = Promise.withResolvers<void>();
-  await using backend = await startHttp(async () => {
-    await open.promise;
-    return encodeAnswer("hello");
-  });
+  await using backend = await startHeld("hello");
   await using proxy = await startProxyFor({ engine: ENGINE, backend: backend.address });
   using client = await Http2Client.connect(proxy.port);
   using idle = await Http2Client.connect(proxy.port);
@@ -723,7 +715,7 @@ Deno.test("a stop says so twice, and lets what runs come to its end", async () =
   await client.until(() => client.goaways.length === 2 || undefined, "two GOAWAY");
   assert.deepEqual(client.goaways, [{ lastId: 0x7fff_ffff, code: 0 }, { lastId: 1, code: 0 }]);
   await client.ask(3, "/");
-  open.resolve();
+  backend.release();
   assert.equal((await client.answer(1)).body, "hello");
   await client.untilClosed();
   await idle.untilClosed();
@@ -918,11 +910,7 @@ Deno.test("a plain listener answers who says too little in time, whatever the ve
 });
 
 Deno.test("a listener that goes asks its clients to come again, and finishes what runs", async () => {
-  const open = Promise.withResolvers<void>();
-  await using backend = await startHttp(async ({ target }) => {
-    if (target === "/slow") await open.promise;
-    return encodeAnswer("hello");
-  });
+  await using backend = await startHeld("hello", { holds: ({ target }) => target === "/slow" });
   await using proxy = await startConfigured({
     engine: ENGINE,
     backends: { default: backend.address },
@@ -939,7 +927,7 @@ Deno.test("a listener that goes asks its clients to come again, and finishes wha
   }));
   await proxy.reload();
   await client.until(() => client.goaways.length === 2 || undefined, "two GOAWAY");
-  open.resolve();
+  backend.release();
   assert.equal((await client.answer(1)).body, "hello");
   await client.untilClosed();
 });

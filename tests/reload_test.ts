@@ -3,7 +3,14 @@ import { once } from "node:events";
 import net from "node:net";
 import tls from "node:tls";
 import { ask, askOver, connectAs } from "./support/ask.ts";
-import { startBackend, startEcho, startHttp, startNamed, unusedPort } from "./support/backends.ts";
+import {
+  startBackend,
+  startEcho,
+  startHeld,
+  startHttp,
+  startNamed,
+  unusedPort,
+} from "./support/backends.ts";
 import {
   type CertificateFiles,
   fingerprintOf,
@@ -117,15 +124,7 @@ for (const engine of ENGINES) {
   });
 
   Deno.test(`a removed backend finishes what runs on it and is let go (${engine})`, async () => {
-    const asked = Promise.withResolvers<void>();
-    const answer = Promise.withResolvers<void>();
-    await using old = await startHttp(async ({ target }) => {
-      if (target === "/slow") {
-        asked.resolve();
-        await answer.promise;
-      }
-      return encodeAnswer("old");
-    });
+    await using old = await startHeld("old", { holds: ({ target }) => target === "/slow" });
     await using next = await startNamed("next");
     await using file = await ConfigFile.create(yaml({ listeners, backends: { old: old.address } }));
     await using proxy = await file.start();
@@ -133,7 +132,7 @@ for (const engine of ENGINES) {
     using _busy = busy;
     using _idle = idle;
     await busy.write(encodeRequest("/slow"));
-    await asked.promise;
+    await old.asked;
     await askOver(idle, LOCAL);
     assert.equal(old.open, 2);
     await file.write(yaml({ listeners, backends: { next: next.address } }));
@@ -142,7 +141,7 @@ for (const engine of ENGINES) {
       () => old.open === 1 || undefined,
       "the idle connection to be closed",
     );
-    answer.resolve();
+    old.release();
     assert.equal((await readAnswer(busy)).body, "old");
     await old.allGone();
     assert.equal((await askOver(busy, LOCAL)).body, "next");
@@ -628,11 +627,7 @@ Deno.test("two listeners that let the system choose their ports are two", async 
 
 Deno.test("a reload that is not ready before the proxy is asked to stop takes nothing", async () => {
   await using names = await startNameServer({ a: "silent", aaaa: "silent" });
-  const held = Promise.withResolvers<void>();
-  await using one = await startHttp(async () => {
-    await held.promise;
-    return encodeAnswer("one");
-  });
+  await using one = await startHeld("one");
   const port = await unusedPort();
   const make = (admin: number, backends: string) => `
 listeners: [${listener(0)}]
@@ -658,7 +653,7 @@ admin: { listen: "127.0.0.1:${admin}" }
   await proxy.says.first(/^tls-proxy: The proxy is stopping$/);
   using admin = await connectTcp(port);
   assert.equal((await askOver(admin, LOCAL)).status, 200);
-  held.resolve();
+  one.release();
   assert.equal((await readAnswer(client)).body, "one");
   assert.equal((await proxy.status).code, 0);
 });

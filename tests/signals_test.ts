@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { startBackend, startEcho, startHttp, unusedPort } from "./support/backends.ts";
+import { startBackend, startEcho, startHeld, startHttp, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
@@ -17,19 +17,13 @@ const REFUSED = /refused|ECONNREFUSED/;
 for (const engine of ENGINES) {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.test(`${signal} lets requests finish and refuses new connections (${engine})`, async () => {
-      const asked = Promise.withResolvers<void>();
-      const answer = Promise.withResolvers<void>();
-      await using backend = await startHttp(async () => {
-        asked.resolve();
-        await answer.promise;
-        return encodeAnswer("x".repeat(100_000));
-      });
+      await using backend = await startHeld("x".repeat(100_000));
       await using proxy = await startProxyFor({ engine, backend: backend.address });
       using idle = await connectTls(proxy.port);
       using silent = await connectTcp(proxy.port);
       using busy = await connectTls(proxy.port);
       await busy.write(encodeRequest("/"));
-      await asked.promise;
+      await backend.asked;
       await proxy.log.count(/ info handshake /, 2);
 
       proxy.signal(signal);
@@ -37,7 +31,7 @@ for (const engine of ENGINES) {
       assert.equal(await idle.readRest(), "", "who asks for nothing is let go");
       await assert.rejects(connectTcp(proxy.port), REFUSED);
 
-      answer.resolve();
+      backend.release();
       const answered = await readAnswer(busy);
       assert.equal(answered.body.length, 100_000);
       assert.deepEqual(valuesOf(answered, "Connection"), ["close"]);
@@ -232,13 +226,7 @@ Deno.test("SIGTERM lets a client finish that has come while the proxy waits for 
   await using redis = await startBackend((connection) => connection.untilGone(), {
     brokenOff: true,
   });
-  const asked = Promise.withResolvers<void>();
-  const answer = Promise.withResolvers<void>();
-  await using backend = await startHttp(async () => {
-    asked.resolve();
-    await answer.promise;
-    return encodeAnswer("in time");
-  });
+  await using backend = await startHeld("in time");
   const port = await unusedPort();
   const { ec } = await testCertificates();
   await using config = await ConfigFile.create(`
@@ -252,25 +240,19 @@ cluster: { redis: "${redis.address}" }
   const connect = () => connectTls(port).catch(() => undefined);
   using client = await eventually(connect, "the proxy to listen", PROGRAM_MS);
   await client.write(encodeRequest("/"));
-  await within(asked.promise, "the request at the backend");
+  await within(backend.asked, "the request at the backend");
   // it is connected to once all workers listen, of which one may serve before another does
   await redis.accepted(1);
   child.kill("SIGTERM");
   await says.first(/^tls-proxy: SIGTERM: draining/);
-  answer.resolve();
+  backend.release();
   assert.equal((await readAnswer(client)).status, 200);
   assert.equal((await within(child.status, "the proxy's end")).code, 0);
   await says.ended;
 });
 
 Deno.test("SIGTERM lets a client finish that has come before all workers listen", async () => {
-  const asked = Promise.withResolvers<void>();
-  const answer = Promise.withResolvers<void>();
-  await using backend = await startHttp(async () => {
-    asked.resolve();
-    await answer.promise;
-    return encodeAnswer("in time");
-  });
+  await using backend = await startHeld("in time");
   const port = await unusedPort();
   await using config = await ConfigFile.create(`
 listeners: [{ listen: "127.0.0.1:${port}", tls: false }]
@@ -284,11 +266,11 @@ workers: 2
   const connect = () => connectTcp(port).catch(() => undefined);
   using client = await eventually(connect, "the first worker to listen", PROGRAM_MS);
   await client.write(encodeRequest("/"));
-  await within(asked.promise, "the request at the backend");
+  await within(backend.asked, "the request at the backend");
   child.kill("SIGTERM");
   await Deno.remove(hold);
   await says.first(/^tls-proxy: SIGTERM: draining/);
-  answer.resolve();
+  backend.release();
   assert.equal((await readAnswer(client)).status, 200);
   assert.equal((await within(child.status, "the proxy's end")).code, 0);
   await says.ended;

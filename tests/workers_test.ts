@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Status } from "../lib/metrics/status.ts";
 import { libcPath } from "../lib/ports/libc.ts";
 import { ask } from "./support/ask.ts";
-import { startEcho, startHttp, startNamed, unusedPort } from "./support/backends.ts";
+import { startEcho, startHeld, startHttp, startNamed, unusedPort } from "./support/backends.ts";
 import { FAST_CHECKS, type ProxyConfig, startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
 import { eventually, pause, within } from "./support/deadline.ts";
@@ -396,11 +396,7 @@ Deno.test("a worker that hangs is replaced, and nobody waits for it", async () =
 });
 
 Deno.test("workers drain together, and what they still do is finished", async () => {
-  const gate = Promise.withResolvers<void>();
-  await using backend = await startHttp(async () => {
-    await gate.promise;
-    return encodeAnswer("late");
-  });
+  await using backend = await startHeld("late");
   await using proxy = await startConfigured(workers(3, { backends: { app: backend.address } }));
   const clients = await connections(proxy.port, MANY);
   for (const client of clients) await client.write(encodeRequest("/"));
@@ -411,7 +407,7 @@ Deno.test("workers drain together, and what they still do is finished", async ()
     () => connectTcp(proxy.port).then((client) => client.close(), () => true),
     "nobody to listen",
   );
-  gate.resolve();
+  backend.release();
   for (const client of clients) {
     assert.equal((await readAnswer(client)).body, "late");
     await client.readRest();
@@ -420,11 +416,7 @@ Deno.test("workers drain together, and what they still do is finished", async ()
 });
 
 Deno.test("a worker that is about to take the place of one that died does not serve amid a drain", async () => {
-  const gate = Promise.withResolvers<void>();
-  await using backend = await startHttp(async () => {
-    await gate.promise;
-    return encodeAnswer("late");
-  }, { brokenOff: true });
+  await using backend = await startHeld("late", { brokenOff: true });
   await using proxy = await startConfigured(
     workers(2, { engine: "deno", backends: { app: backend.address } }),
     { program: "tests/support/mortal_proxy.ts" },
@@ -443,7 +435,7 @@ Deno.test("a worker that is about to take the place of one that died does not se
     assert.equal(await isOpen(), false);
     await pause(50);
   }
-  gate.resolve();
+  backend.release();
   const answers = await Promise.all(
     clients.map((client) => readAnswer(client).then(({ body }) => body, () => undefined)),
   );
@@ -452,11 +444,7 @@ Deno.test("a worker that is about to take the place of one that died does not se
 });
 
 Deno.test("no server is told to be drained while workers drain, one before the other", async () => {
-  const gate = Promise.withResolvers<void>();
-  await using backend = await startHttp(async () => {
-    await gate.promise;
-    return encodeAnswer("late");
-  });
+  await using backend = await startHeld("late");
   await using proxy = await startConfigured(workers(2, { backends: { app: backend.address } }));
   const admin = await adminOf(proxy);
   using client = await connectTls(proxy.port);
@@ -470,7 +458,7 @@ Deno.test("no server is told to be drained while workers drain, one before the o
     assert.deepEqual(app?.servers.map(({ state }) => state), ["unchecked"]);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  gate.resolve();
+  backend.release();
   assert.equal((await readAnswer(client)).body, "late");
   assert.equal((await within(proxy.status, "the end")).code, 0);
 });

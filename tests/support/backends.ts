@@ -137,6 +137,38 @@ export function startNamed(name: string, options?: BackendOptions): Promise<Http
   return startHttp(() => encodeAnswer(name), options);
 }
 
+/** An HTTP server whose answers wait. */
+export interface HeldBackend extends HttpBackend {
+  /** Settles when a request has come whose answer waits. */
+  readonly asked: Promise<void>;
+  /** Has it answer from here on, what it was asked before too. */
+  release(): void;
+}
+
+/**
+ * Starts an HTTP server that answers once it is told to.
+ *
+ * @param body of all of its answers
+ */
+export async function startHeld(
+  body: string,
+  { holds = () => true, ...options }: BackendOptions & {
+    /** Whether the answer to a request waits; by default each does. */
+    readonly holds?: (request: SeenRequest) => boolean;
+  } = {},
+): Promise<HeldBackend> {
+  const asked = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  const backend = await startHttp(async (request) => {
+    if (holds(request)) {
+      asked.resolve();
+      await released.promise;
+    }
+    return encodeAnswer(body);
+  }, options);
+  return Object.assign(backend, { asked: asked.promise, release: released.resolve });
+}
+
 /**
  * A port that nothing listens on: it was free a moment ago. It is below those that systems give to
  * clients and to who asks for any, and no other file of tests that runs meanwhile is given it: it may

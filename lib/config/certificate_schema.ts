@@ -70,11 +70,20 @@ export const certificate = z.union([
   acmeCertificate,
 ]);
 
+/** What is wrong with a text; of what is no text that alone is to be said. */
+function ofFormat(message: string) {
+  return ({ code }: { readonly code?: string | undefined }) =>
+    code === "invalid_format" ? message : undefined;
+}
+
 export const acme = camelKeys(z.strictObject({
-  directory: z.url({ protocol: /^https$/, error: "not the https URL of a directory" }).default(
+  directory: z.url({
+    protocol: /^https$/,
+    error: ofFormat("not the https URL of a directory"),
+  }).default(
     LETS_ENCRYPT,
   ).meta({ description: "The CA's directory; by default that of Let's Encrypt" }),
-  email: z.email({ error: "not an address of mail" }).optional().meta({
+  email: z.email({ error: ofFormat("not an address of mail") }).optional().meta({
     description: "Where the CA writes to",
   }),
   accept_terms: z.literal(true, { error: '"accept_terms" must be true: the CA asks for it' }).meta({

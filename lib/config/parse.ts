@@ -158,7 +158,8 @@ function parseMended(input: unknown, locator: Locator): {
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const parsed = YAML_SCHEMA.safeParse(input, { reportInput: true });
     if (parsed.success) return { data: parsed.data, problems, broken };
-    const mistakes = parsed.error.issues.flatMap((issue) => mistakesOf(issue, [], locator))
+    const mistakes = withoutEchoes(parsed.error.issues)
+      .flatMap((issue) => mistakesOf(issue, [], locator))
       .filter(({ path }) => !broken.some((other) => isWithin(path, other)));
     problems.push(...mistakes.map(({ problem }) => problem));
     // from behind, so that an index still means what it meant
@@ -296,6 +297,21 @@ function rangeStart(node: unknown): number | undefined {
 
 type Issue = z.core.$ZodIssue;
 
+/** One mistake once: text in the place of a list is also too short for one, say. */
+function withoutEchoes(issues: readonly Issue[]): readonly Issue[] {
+  return issues.filter((issue) =>
+    !issues.some((other) =>
+      other !== issue && other.path.join("\0") === issue.path.join("\0") && outdoes(other, issue)
+    )
+  );
+}
+
+function outdoes(other: Issue, issue: Issue): boolean {
+  if (issue.code !== "too_small" && issue.code !== "too_big") return false;
+  return other.code === "invalid_type" ||
+    other.code === "too_big" && issue.code === "too_big" && other.maximum < issue.maximum;
+}
+
 /** A mistake of form: what is to be said of it, and what would have to go. */
 interface Mistake {
   readonly path: KeyPath;
@@ -320,7 +336,9 @@ function mistakesOf(issue: Issue, base: KeyPath, locator: Locator): Mistake[] {
       return [mistake(path, locator.value(path), message)];
     }
     const branch = branchMeant(issue.errors, issue.input);
-    if (branch !== undefined) return branch.flatMap((inner) => mistakesOf(inner, path, locator));
+    if (branch !== undefined) {
+      return withoutEchoes(branch).flatMap((inner) => mistakesOf(inner, path, locator));
+    }
   }
   if (issue.code === "invalid_key") {
     const key = String(issue.path.at(-1));

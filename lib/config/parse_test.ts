@@ -629,6 +629,26 @@ Deno.test("parseConfig() says of each line that a tab indents it, and nothing of
   ]);
 });
 
+Deno.test("parseConfig() says one thing of a value that is wrong in two ways", () => {
+  for (
+    const [yaml, told] of [
+      [ok("routes: ''"), '"routes" must be a list'],
+      [ok("routes: [{ hosts: '', backend: a }]"), '"hosts" must be a list'],
+      [ok("limits: { streams: 1e300 }"), '"streams" must be at most 1000000000'],
+      [
+        ok("backends: { a: { servers: [{ address: 'h:1', weight: 1e300 }] } }"),
+        '"weight" must be at most 1000000000',
+      ],
+      [ok("acme: { accept_terms: true, email: 1 }"), '"email" must be text'],
+      [ok("acme: { accept_terms: true, email: a }"), "not an address of mail"],
+      [ok("acme: { accept_terms: true, directory: [] }"), '"directory" must be text'],
+    ] as const
+  ) {
+    const { problems } = parseConfig({ path: "p.yaml", text: yaml });
+    assert.deepEqual(problems.map(({ message }) => message), [told], yaml);
+  }
+});
+
 Deno.test("parseConfig() reports every mistake at once", () => {
   const text = ok("timeouts: { drain: 5, handshake: x }\nworkers: 0\nbackend: {}");
   assert.equal(parseConfig({ path: "p.yaml", text }).problems.length, 4);

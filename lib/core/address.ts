@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { ProxyError } from "./errors.ts";
 import { normalizeHostName } from "./host_name.ts";
-import { ipBytes, ipText, withoutZone } from "./ip.ts";
+import { ipBytes, ipText, unmapped, withoutZone } from "./ip.ts";
 
 /** A TCP address; an IPv6 host is kept without brackets. */
 export interface Address {
@@ -30,7 +30,9 @@ export function withoutMapping(host: string): string {
 
 /** Whether only this machine reaches a listener on this host (RFC 6890; RFC 6761, section 6.3). */
 export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+  const bytes = ipBytes(host);
+  const name = bytes === undefined ? host.toLowerCase() : ipText(unmapped(bytes));
+  return name === "localhost" || name === "::1" || /^127\.\d+\.\d+\.\d+$/.test(name);
 }
 
 /**

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { formatAddress, overlap, parseAddress, withoutMapping } from "./address.ts";
+import { formatAddress, isLoopback, overlap, parseAddress, withoutMapping } from "./address.ts";
 
 const ADDRESSES: readonly [text: string, host: string, port: number][] = [
   ["127.0.0.1:8443", "127.0.0.1", 8443],
@@ -94,4 +94,16 @@ Deno.test("withoutMapping() makes an IPv4 address of a mapped one, and leaves ot
   for (const host of ["192.0.2.1", "::1", "::ffff:0:1", "", "x"]) {
     assert.equal(withoutMapping(host), host);
   }
+});
+
+Deno.test("isLoopback() knows every spelling of what only this machine reaches", () => {
+  for (
+    const host of [
+      ...["localhost", "LocalHost", "127.0.0.1", "127.1.2.3", "::1", "0:0:0:0:0:0:0:1"],
+      ...["::ffff:127.0.0.1", "::FFFF:7f00:1"],
+    ]
+  ) assert.ok(isLoopback(host), host);
+  for (
+    const host of ["0.0.0.0", "::", "128.0.0.1", "::2", "::ffff:10.0.0.1", "127.0.0.1.a.test"]
+  ) assert.ok(!isLoopback(host), host);
 });

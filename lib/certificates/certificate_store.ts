@@ -1,5 +1,5 @@
 import { normalizeHostPattern, parentWildcard } from "../core/host_name.ts";
-import type { Certificate } from "./certificate.ts";
+import { type Certificate, validityAt } from "./certificate.ts";
 import { canVerify, type ClientAbilities } from "./signature_schemes.ts";
 
 export type { ClientAbilities } from "./signature_schemes.ts";
@@ -37,8 +37,8 @@ export interface CertificateEntry {
 /**
  * A store over the entries. A name is looked for as it is, then with its first label as `*`, which
  * stands for exactly one label (RFC 9525, section 6.3), then the default is given: the first entry
- * marked so, else the first. Of several entries for one name the client gets one that it can
- * verify; of those alike the earlier wins. What covers all names of the default may stand for it, and
+ * marked so, else the first. Of several entries for one name the client gets one that is in force and
+ * that it can verify; of those alike the earlier wins. What covers all names of the default may stand for it, and
  * any other for one that a CA has yet to give.
  *
  * @throws {RangeError} where there is no entry
@@ -61,11 +61,15 @@ export function createCertificateStore(entries: readonly CertificateEntry[]): Ce
     select(name, hello) {
       const found = find(name);
       const { exact, wildcard } = areIssued ? found : issued(found);
+      const best = inForce({ exact, wildcard });
       // What the client cannot verify is given only where there is nothing else for the name.
-      return choose(exact, "exact", hello) ??
+      return choose(best.exact, "exact", hello) ??
+        choose(best.wildcard, "wildcard", hello) ??
+        choose(exact, "exact", hello) ??
         choose(wildcard, "wildcard", hello) ??
         choose(exact, "exact") ??
         choose(wildcard, "wildcard") ??
+        choose(inForce({ exact: defaults, wildcard: [] }).exact, "default", hello) ??
         choose(defaults, "default", hello) ??
         { certificate: byDefault.certificate, match: "default" };
     },
@@ -133,6 +137,16 @@ interface Found {
 function issued(found: Found): Found {
   const exact = found.exact.filter(isIssued);
   const wildcard = found.wildcard.filter(isIssued);
+  return exact.length + wildcard.length > 0 ? { exact, wildcard } : found;
+}
+
+/** Those that have expired, or are for later, are left out where there is any other. */
+function inForce(found: Found): Found {
+  // most often there is nothing to choose from
+  if (found.exact.length + found.wildcard.length < 2) return found;
+  const now = new Date();
+  const isInForce = (certificate: Certificate) => validityAt(certificate, now) === "valid";
+  const [exact, wildcard] = [found.exact.filter(isInForce), found.wildcard.filter(isInForce)];
   return exact.length + wildcard.length > 0 ? { exact, wildcard } : found;
 }
 

@@ -41,6 +41,32 @@ Deno.test("select() gives the earlier certificate when two cover a name", () => 
   assert.deepEqual(store.select("api.example.com"), { certificate: other, match: "exact" });
 });
 
+Deno.test("select() gives one that is in force before one that is not", () => {
+  const soon = new Date(Date.now() + 3_600_000);
+  const before = new Date(Date.now() - 3_600_000);
+  const valid = (label: string, names: string[], more: Partial<Certificate> = {}) => ({
+    ...certificate(label, names),
+    ...{ notBefore: before, notAfter: soon, ...more },
+  });
+  const old = valid("old", ["api.example.com"], { notAfter: before });
+  const early = valid("early", ["api.example.com"], { notBefore: soon });
+  const now = valid("now", ["api.example.com"]);
+  const star = valid("star", ["*.example.com"]);
+  const CASES: readonly (readonly [certificates: Certificate[], given: string, match: string])[] = [
+    [[old, early, now], "now", "exact"],
+    [[old, star], "star", "wildcard"],
+    [[old, early], "old", "exact"],
+    [[old], "old", "exact"],
+  ];
+  for (const [certificates, given, match] of CASES) {
+    const store = createCertificateStore(certificates.map((certificate) => ({ certificate })));
+    const selected = store.select("api.example.com");
+    assert.deepEqual([selected.certificate.label, selected.match], [given, match]);
+  }
+  const store = createCertificateStore([{ certificate: old, default: true }, { certificate: now }]);
+  assert.deepEqual(store.select("other.test"), { certificate: now, match: "default" });
+});
+
 Deno.test("select() goes by the entry's hosts when it has some", () => {
   const store = createCertificateStore([
     { certificate: api },

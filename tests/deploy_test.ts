@@ -4,6 +4,7 @@ import { Deployment } from "kubernetes-models/apps/v1/Deployment";
 import { ConfigMap } from "kubernetes-models/v1/ConfigMap";
 import { Service } from "kubernetes-models/v1/Service";
 import { parseAllDocuments } from "yaml";
+import project from "../deno.json" with { type: "json" };
 import { parseConfig } from "../lib/config/parse.ts";
 import { verifyConfig } from "../lib/config/verify.ts";
 import { ConfigFile } from "./support/config_file.ts";
@@ -74,6 +75,9 @@ Deno.test("Kubernetes takes the manifests, and they fit together", async () => {
 
   const pod = deployment.spec.template.spec;
   const [container] = pod.containers;
+  assert.equal(container.image, `tls-proxy:${project.version}`);
+  const text = await Deno.readTextFile(new URL("kubernetes.yaml", DEPLOY));
+  assert.ok(text.includes(`-t ${container.image} .`), "the image that is run is the one to build");
   const [, path] = container.args;
   const mounted = new Map<string, string>(
     container.volumeMounts.map(({ name, mountPath }: Mount) => [name, mountPath]),

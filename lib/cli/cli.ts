@@ -176,7 +176,9 @@ Examples:
   deno task proxy explain --config proxy.yaml https://api.example.com/v1/x
 
   For a client whose handshake names another host than its request
-    deno task proxy explain --config proxy.yaml --sni www.example.com https://api.example.com/`;
+    deno task proxy explain --config proxy.yaml --sni www.example.com https://api.example.com/
+
+The request is a GET with no header field but Host.`;
 
 const PERMISSIONS_EXAMPLES = `
 Examples:

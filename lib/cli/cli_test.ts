@@ -130,6 +130,11 @@ Deno.test("runCli() tells in one line that a file is not there, and gives 1", as
   }
 });
 
+Deno.test("runCli() says in the help of explain which request it answers for", async () => {
+  const { stdout } = await run("explain", "--help");
+  assert.match(stdout, /^The request is a GET with no header field but Host\.$/m);
+});
+
 Deno.test("runCli() prints help and version on stdout", async () => {
   const help = await run("--help");
   assert.deepEqual({ code: help.code, stderr: help.stderr }, { code: 0, stderr: "" });

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Address } from "../core/address.ts";
+import { plural } from "../core/plural.ts";
 
 /** A running demo backend. */
 export interface DemoBackend {
@@ -51,7 +52,7 @@ async function describeBody(body: ReadableStream<Uint8Array> | null): Promise<re
     if (size < MAX_ECHO) start.set(chunk.subarray(0, MAX_ECHO - size), size);
     size += chunk.length;
   }
-  const facts = [`(body: ${size} bytes, sha-256 ${hash.digest("hex")})`];
+  const facts = [`(body: ${plural(size, "byte")}, sha-256 ${hash.digest("hex")})`];
   const text = size < MAX_ECHO ? textOf(start.subarray(0, size)) : undefined;
   return text === undefined ? facts : [...facts, text];
 }

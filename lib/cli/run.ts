@@ -22,6 +22,7 @@ import { withoutZone } from "../core/ip.ts";
 import { rateMemory } from "../core/rate_table.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { stageAll } from "../core/staged.ts";
+import { plural } from "../core/plural.ts";
 import { within } from "../io/within.ts";
 import { descriptorLimit } from "../ports/descriptors.ts";
 import { SpareMemory } from "../ports/spare_memory.ts";
@@ -238,7 +239,10 @@ async function serve(
   const cutOff = await app.drain();
   await within(stopping, LAST_WORD_MS, () => {});
   for (const counts of fleet?.tallies ?? []) tally.add(counts);
-  if (cutOff > 0) say(`the drain time is over: ${cutOff} connections were cut off`);
+  if (cutOff > 0) {
+    const were = cutOff === 1 ? "was" : "were";
+    say(`the drain time is over: ${plural(cutOff, "connection")} ${were} cut off`);
+  }
   say(tally.summary());
   for (const line of ledgerLines(monitor.totals.ledger)) say(line);
   return 0;

@@ -49,8 +49,9 @@ const HEALTH: readonly [health: string, text: string][] = [
   ["{}", "a connection every 5 s, 3 failures take out, 2 bring back"],
   [
     "{ type: http, path: /h, interval: 300ms, rise: 1 }",
-    "GET /h every 0.3 s, 3 failures take out, 1 bring back",
+    "GET /h every 0.3 s, 3 failures take out, 1 brings back",
   ],
+  ["{ fall: 1 }", "a connection every 5 s, 1 failure takes out, 2 bring back"],
 ];
 
 Deno.test("describeBackend() says how servers are checked", () => {

@@ -1,4 +1,5 @@
 import { ProxyError } from "../core/errors.ts";
+import { plural } from "../core/plural.ts";
 
 /** Whether a body has more bytes than it may; a limit of 0 is none. */
 export function isBeyond(bytes: number, limit: number): boolean {
@@ -6,5 +7,5 @@ export function isBeyond(bytes: number, limit: number): boolean {
 }
 
 export function bodyTooLarge(limit: number): ProxyError {
-  return new ProxyError("body_too_large", `The body is larger than ${limit} bytes`);
+  return new ProxyError("body_too_large", `The body is larger than ${plural(limit, "byte")}`);
 }

@@ -1,4 +1,5 @@
 import { ProxyError } from "../core/errors.ts";
+import { plural } from "../core/plural.ts";
 import type { BodyRules } from "./body_rules.ts";
 import { ChunkExtension } from "./chunk_extension.ts";
 import type { Framing } from "./framing.ts";
@@ -69,7 +70,10 @@ class LengthDecoder implements BodyDecoder {
   }
 
   end(): void {
-    throw new ProxyError(this.#rules.truncated, `The body ended ${this.#left} bytes too early`);
+    throw new ProxyError(
+      this.#rules.truncated,
+      `The body ended ${plural(this.#left, "byte")} too early`,
+    );
   }
 }
 

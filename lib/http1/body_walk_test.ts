@@ -288,6 +288,9 @@ Deno.test("BodyWalk.finish() breaks off what has a length or chunks, as the deco
   take(cut, "ab");
   const code = "truncated_response";
   assert.throws(() => cut.finish(buffer, HEAD_ROOM), { code, message: /ended 3 bytes too early/ });
+  const last = walkOf({ kind: "length", length: 3, chunks: false, rules: ANSWERS });
+  take(last, "ab");
+  assert.throws(() => last.finish(buffer, HEAD_ROOM), { code, message: /ended 1 byte too early/ });
   const chunks = walkOf({ kind: "chunked", chunks: true, rules: ANSWERS });
   take(chunks, "1\r\na\r\n");
   assert.throws(() => chunks.finish(buffer, HEAD_ROOM), { code, message: /before its last chunk/ });

@@ -1,5 +1,6 @@
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
 import { decodeLatin1, encodeLatin1 } from "../core/latin1.ts";
+import { plural } from "../core/plural.ts";
 import { type Field, fieldLines, lineOf } from "../http/field.ts";
 import { type FieldName, fieldName, hashByte, readFieldName } from "../http/field_name.ts";
 import type { RequestHead, ResponseHead } from "../http/message.ts";
@@ -146,7 +147,10 @@ function parseFields(bytes: Uint8Array, { text, at, maxFields, code }: FieldSect
       continue;
     }
     if (fields.length === maxFields) {
-      throw new ProxyError(tooMany(code), `There are more than ${maxFields} header fields`);
+      throw new ProxyError(
+        tooMany(code),
+        `There are more than ${plural(maxFields, "header field")}`,
+      );
     }
     let end = start;
     let hash = 0;

@@ -1,5 +1,6 @@
 import { NO_BYTES } from "../io/buffer_pool.ts";
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
+import { plural } from "../core/plural.ts";
 import { CR, LF, LINE_BYTE, SP } from "../http/grammar.ts";
 
 /** Which error each fault of a head is, so that requests and answers can share the scanner. */
@@ -111,7 +112,7 @@ export class HeadScanner {
 
   /** @param last what came behind what is carried */
   #tooLarge(last: Uint8Array): ProxyError {
-    const larger = `is larger than ${this.#maxBytes} bytes`;
+    const larger = `is larger than ${plural(this.#maxBytes, "byte")}`;
     const { tooLarge, firstLineTooLarge, firstWordTooLarge = firstLineTooLarge } = this.#errors;
     if (this.#lines > 0) return new ProxyError(tooLarge, `The head ${larger}`);
     const carried = this.#carry.subarray(0, this.#carried);

@@ -1,4 +1,5 @@
 import { FrameReader, type FrameSink } from "./frame_reader.ts";
+import { plural } from "../core/plural.ts";
 import { type BlockLimits, HeaderBlock } from "./header_block.ts";
 import { Http2Error } from "./http2_error.ts";
 import { textOf } from "./hpack/text.ts";
@@ -97,7 +98,7 @@ export class FrameDecoder implements FrameSink {
       throw protocolError(`${rule.name} stands on ${id === 0 ? "no stream" : "a stream"}`);
     }
     if (rule.fits !== undefined && !rule.fits(length, flags)) {
-      throw new Http2Error(ERROR.frameSizeError, `${rule.name} has ${length} bytes`);
+      throw new Http2Error(ERROR.frameSizeError, `${rule.name} has ${plural(length, "byte")}`);
     }
     if (type === FRAME.data && (flags & FLAG.padded) === 0) {
       this.#handler.dataBegins(id, length, 0, (flags & FLAG.endStream) !== 0);

@@ -1,5 +1,6 @@
 import { ProxyError } from "../core/errors.ts";
 import type { HeadLimits } from "../http/limits.ts";
+import { plural } from "../core/plural.ts";
 import type { ListLimits } from "./hpack/decoder.ts";
 import type { Http2ResponseHead } from "./response_head.ts";
 
@@ -24,10 +25,10 @@ export function answerTooLarge(
   { headerBytes, headers }: HeadLimits,
 ): ProxyError {
   return limit === "bytes"
-    ? new ProxyError("answer_too_large", `The head is larger than ${headerBytes} bytes`)
+    ? new ProxyError("answer_too_large", `The head is larger than ${plural(headerBytes, "byte")}`)
     : new ProxyError(
       "answer_has_too_many_fields",
-      `There are more than ${headers} header fields`,
+      `There are more than ${plural(headers, "header field")}`,
     );
 }
 

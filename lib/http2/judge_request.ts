@@ -1,4 +1,5 @@
 import { ProxyError } from "../core/errors.ts";
+import { plural } from "../core/plural.ts";
 import { bodyTooLarge, isBeyond } from "../http/body_limit.ts";
 import { checkExpectation } from "../http/expect.ts";
 import { ROLE } from "../http/field_name.ts";
@@ -17,12 +18,15 @@ export function judgeRequest(head: Http2RequestHead, limits: RequestLimits): voi
   if (path.length > headerBytes) {
     throw new ProxyError(
       "target_too_long",
-      `The request target is longer than ${headerBytes} bytes`,
+      `The request target is longer than ${plural(headerBytes, "byte")}`,
     );
   }
   if (bytes + path.length > headerBytes) throw tooLarge(limits);
   if (fields.length > headers) {
-    throw new ProxyError("head_too_large", `There are more than ${headers} header fields`);
+    throw new ProxyError(
+      "head_too_large",
+      `There are more than ${plural(headers, "header field")}`,
+    );
   }
   if (method === "TRACE" || (method === "CONNECT" && protocol === undefined)) {
     throw new ProxyError("method_not_allowed", `${method} is not allowed here`);
@@ -35,5 +39,5 @@ export function judgeRequest(head: Http2RequestHead, limits: RequestLimits): voi
 }
 
 function tooLarge({ headerBytes }: RequestLimits): ProxyError {
-  return new ProxyError("head_too_large", `The head is larger than ${headerBytes} bytes`);
+  return new ProxyError("head_too_large", `The head is larger than ${plural(headerBytes, "byte")}`);
 }

@@ -66,7 +66,7 @@ export function startTally(): Tally {
       (errors === 0 ? "" : `${plural(errors, "error")}, `) +
       `${plural(failed, "failed handshake")}, ` +
       (refused === 0 ? "" : `${plural(refused, "connection")} over the limit, `) +
-      `${bytesIn} bytes in, ${bytesOut} bytes out`;
+      `${plural(bytesIn, "byte")} in, ${plural(bytesOut, "byte")} out`;
   }
 
   return { observe, counts: count, add, summary };

@@ -28,6 +28,12 @@ Deno.test("startTally() counts failed handshakes and bytes", () => {
   );
 });
 
+Deno.test("startTally() says of one byte that it is one", () => {
+  const tally = startTally();
+  tally.observe({ ...ENDED, bytesIn: 1, bytesOut: 1 });
+  assert.match(tally.summary(), /, 1 byte in, 1 byte out$/);
+});
+
 Deno.test("startTally() counts a connection without TLS, which has no handshake, when it ends", () => {
   const tally = startTally();
   for (const event of [end, { ...ENDED, tls: undefined }]) tally.observe(event);

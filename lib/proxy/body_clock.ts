@@ -1,3 +1,4 @@
+import { plural } from "../core/plural.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Deadline } from "../io/deadlines.ts";
 import { BodyCredit, type BodyRate } from "./body_credit.ts";
@@ -60,6 +61,6 @@ export class BodyClock {
 }
 
 function bodyTimeout({ idle, rate }: BodyRate): ProxyError {
-  const slow = rate === 0 ? "" : `, or less than ${rate} bytes a second`;
+  const slow = rate === 0 ? "" : `, or less than ${plural(rate, "byte")} a second`;
   return new ProxyError("body_timeout", `Nothing of the body came for ${idle / 1000} s${slow}`);
 }

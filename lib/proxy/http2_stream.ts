@@ -1,7 +1,7 @@
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
 import { ProxyError } from "../core/errors.ts";
-import { bodyTooLarge } from "../http/body_limit.ts";
 import type { Field } from "../http/field.ts";
+import { bodyTooLarge } from "../http/body_limit.ts";
 import { grpcMessage, grpcStatus, isGrpc } from "../http/grpc.ts";
 import { endToEndTrailers } from "../http/hop_fields.ts";
 import type { AnswerFacts, FieldChanges, PutField } from "../http/message.ts";

@@ -53,7 +53,9 @@ export class WaitingRoom {
   ): Promise<Place> {
     const { max, timeout, deadlines, waiting } = this.#options;
     if (waiting.value >= max) {
-      return Promise.reject(new ProxyError("overloaded", `${max} requests wait for a server`));
+      return Promise.reject(
+        new ProxyError("overloaded", `No more than ${max} may wait for a server`),
+      );
     }
     return new Promise<Place>((resolve, reject) => {
       const waiter: Waiter = {

@@ -77,7 +77,10 @@ Deno.test("WaitingRoom has room again for who gives up", async () => {
 Deno.test("WaitingRoom turns away whom it has no room for", async () => {
   const { free, wait } = room({ max: 2 });
   const two = [wait(), wait()];
-  await assert.rejects(wait(), { code: "overloaded" });
+  await assert.rejects(wait(), {
+    code: "overloaded",
+    message: "No more than 2 may wait for a server",
+  });
   free("a", "b");
   assert.deepEqual(await Promise.all(two), ["a", "b"]);
 });

@@ -56,6 +56,7 @@ export async function readContent({ path, check }: ContentFile): Promise<Uint8Ar
 
 async function regularFile(path: string) {
   const found = await stat(path);
+  if (found.isDirectory()) throw new RangeError("is a folder");
   if (!found.isFile()) throw new RangeError("is no regular file");
   return found;
 }

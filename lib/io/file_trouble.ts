@@ -34,6 +34,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EPERM: "permission denied",
   EINVAL: "its name is no path",
   EIO: "input/output error",
+  ERR_INVALID_ARG_VALUE: "its name is no path",
   EISDIR: "it is a folder",
   ELOOP: "its links lead to each other",
   EMFILE: "there are too many open files",

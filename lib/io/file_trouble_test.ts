@@ -12,6 +12,7 @@ Deno.test("whyUnreadable() says why a file cannot be read, whoever looks at it",
       ["file/none", "is not readable (its path leads through a file)"],
       ["loop", "is not readable (its links lead to each other)"],
       ["n".repeat(300), "is not readable (its name is too long)"],
+      ["no\0path", "is not readable (its name is no path)"],
     ] as const;
     for (const [name, told] of cases) {
       for (const look of [Deno.stat, Deno.readFile, stat]) {

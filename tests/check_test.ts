@@ -252,6 +252,14 @@ const WARNINGS: readonly (readonly [from: string, to: string, ...told: readonly 
     "5:13: warning: FOLDER/soon.crt expires on ",
   ],
   [
+    "ec.key }",
+    "ec.key }\n  - { cert: staple.crt, key: staple.key, hosts: [api.test] }\n" +
+    "  - { cert: ec.crt, key: ec.key }",
+    "6:13: warning: FOLDER/staple.crt asks for a stapled OCSP answer",
+    "6:50: warning: FOLDER/staple.crt does not cover api.test: clients will refuse it",
+    "7:13: warning: FOLDER/ec.crt is never given while FOLDER/ec.crt, which stands before it",
+  ],
+  [
     "cert: ec.crt, key: ec.key",
     "cert: staple.crt, key: staple.key",
     "5:13: warning: FOLDER/staple.crt asks for a stapled OCSP answer (must-staple), which is not given",

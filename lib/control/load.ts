@@ -102,6 +102,7 @@ export async function loadConfigFile(path: string, options: LoadOptions): Promis
     ...await refusedCertificates(loaded, { file, trials: options.trials ?? new EngineTrials() }),
     ...problemsOf(refusedTrust(loaded), { severity: "error", file }),
     ...problemsOf(trustWarnings(loaded), { severity: "warning", file }),
+    ...idleCertificates(loaded, file, options.now),
     ...uncoveredNames(loaded, file),
     ...shadowedRoutes(loaded, file),
     ...failedTests(loaded, file),
@@ -442,6 +443,35 @@ async function refusedCertificates(
     place: file.locate(["certificates", index, "cert"]),
     message,
   }));
+}
+
+/** Certificates that stand behind one which every client gets that could have them. */
+function idleCertificates(
+  { config, certificates }: LoadedConfig,
+  { locate }: ParsedFile,
+  now: Date,
+): Problem[] {
+  const given = certificates.map((certificate, index) => {
+    const entry = config.certificates[index];
+    return { certificate, hosts: entry?.hosts ?? certificate.names, isDefault: entry?.default };
+  });
+  return given.flatMap(({ certificate, hosts, isDefault }, index): Problem[] => {
+    if (isDefault === true || certificate.placeholder === true) return [];
+    const before = given.slice(0, index).find((other) =>
+      other.certificate.placeholder !== true && isAlike(other.certificate, certificate) &&
+      validityAt(other.certificate, now) === "valid" &&
+      hosts.every((host) => other.hosts.includes(host))
+    );
+    if (before === undefined) return [];
+    const message = `${certificate.label} is never given while ${before.certificate.label}, ` +
+      "which stands before it for its names, is in force";
+    return [{ severity: "warning", place: locate(["certificates", index, "cert"]), message }];
+  });
+}
+
+/** Whether whoever can verify the one can verify the other. */
+function isAlike(one: Certificate, other: Certificate): boolean {
+  return one.keyType === other.keyType && one.curve === other.curve;
 }
 
 /** Routed names that no client could reach without a warning. */

@@ -116,9 +116,9 @@ function example({ examples, anyOf, items }: Schema): string | undefined {
   return found?.[0] === undefined ? undefined : `such as ${code(found[0])}`;
 }
 
-/** Whether a default is worth a word: an object's are told at its keys. */
+/** Whether a default is worth a word: an object's are told at its keys, and no text is none. */
 function isPlain(value: unknown): boolean {
-  return value !== undefined && (typeof value !== "object" || Array.isArray(value));
+  return value !== undefined && value !== "" && (typeof value !== "object" || Array.isArray(value));
 }
 
 function code(value: unknown): string {

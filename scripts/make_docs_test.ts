@@ -13,8 +13,9 @@ Deno.test("the reference has a heading for every key, and says something below e
   const keys = keysOf(JSON.parse(jsonSchemaText()));
   assert.ok(keys.size > 40, "the schema was read");
   for (const key of keys) assert.match(reference, new RegExp(`^#+ .*\\b${key}\`?$`, "m"), key);
-  const silent = [...reference.matchAll(/^#### (.+)\n\n(?=#)/gm)].map(([, key]) => key);
+  const silent = [...reference.matchAll(/^###+ (.+)\n+(?=#)/gm)].map(([, key]) => key);
   assert.deepEqual(silent, []);
+  assert.doesNotMatch(reference, /``/, "what is nothing is no default worth a word");
 });
 
 Deno.test("the reference tells what is said and given of values that are written in several ways", () => {

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { type FieldRules, isHost, isUntouchable } from "../http/field_rules.ts";
 import { HOST, TOKEN } from "../http/grammar.ts";
 import { parseRate } from "../http/rate.ts";
-import { isConstant, names, parseTemplate } from "../http/template.ts";
+import { isConstant, names, parseTemplate, VARIABLES } from "../http/template.ts";
 import { anyText, cidr, hostPattern, notAPath, plainSize, text } from "./schema_parts.ts";
 
 /** What routes are in the file: see `yaml_schema`. */
@@ -31,7 +31,7 @@ const method = z.string().regex(TOKEN, { error: "not a method, such as GET" }).r
 const fieldName = z.string().regex(TOKEN, { error: "not the name of a header field" });
 
 const fieldValue = anyText(
-  "The value; {client}, {host}, {path}, {sni}, {id} stand for what a request has",
+  `The value; ${VARIABLES.map((name) => `{${name}}`).join(", ")} stand for what a request has`,
   "{client}",
   (value) => {
     if (/[^\t\x20-\x7e]/.test(value)) {
@@ -154,7 +154,7 @@ export const route = z.strictObject({
   }),
   paths: z.array(pathPrefix).min(1, {
     error: '"paths" must not be empty: leave it out for every path',
-  }).default([]).meta({
+  }).optional().meta({
     description: "Prefixes of the path; none matches every path",
   }),
   methods: z.array(method).min(1).optional().meta({
@@ -230,7 +230,7 @@ export const route = z.strictObject({
   }
 }).transform((route) => ({
   hosts: route.hosts,
-  paths: route.paths,
+  paths: route.paths ?? [],
   conditions: {
     methods: route.methods ?? [],
     headers: Object.fromEntries(

@@ -112,11 +112,19 @@ const test = camelKeys(z.strictObject({
 
 /** The file as a whole. */
 export const YAML_SCHEMA = camelKeys(z.strictObject({
-  listeners: z.array(listener).min(1),
-  certificates: z.array(certificate).default([]),
+  listeners: z.array(listener).min(1).meta({
+    description: "Where clients come to: over TLS, by plain HTTP, or to be redirected",
+  }),
+  certificates: z.array(certificate).default([]).meta({
+    description: "Each is files, by cert and key, or names that a CA gives it for, by acme",
+  }),
   client_auth: z.array(clientAuth).default([]).meta({ description: "Certificates of clients" }),
-  backends: z.record(z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/), backend).default({}),
-  routes: z.array(route).default([]),
+  backends: z.record(z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/), backend).default({}).meta({
+    description: "What routes forward to, by a name of letters, digits, _, . and -",
+  }),
+  routes: z.array(route).default([]).meta({
+    description: "What becomes of requests, and of connections in tcp mode: the first that matches",
+  }),
   error_pages: z.record(
     z.string().regex(/^[45]\d\d$/, { error: "not a status of an error" }),
     z.string().min(1),

@@ -66,3 +66,23 @@ Deno.test("a server by HTTP/2 that gives nothing but interim answers is left", a
     assert.equal((await readAnswer(client)).status, expected);
   }
 });
+
+Deno.test("many interim answers of many requests end no connection by HTTP/2 that these share", async () => {
+  await using server = await startNodeHttp2(`
+    for (let i = 0; i < 90; i++) stream.additionalHeaders({ ":status": 103 });
+    stream.respond({ ":status": 200 });
+    stream.end("at last");
+  `);
+  await using proxy = await startConfigured({
+    backends: {
+      default: { servers: [server.address], protocol: "h2", ejection: { failures: 0 } },
+    },
+    settings: { workers: 1 },
+  });
+  using client = await connectTls(proxy.port);
+  for (let request = 0; request < 40; request++) {
+    await client.write(encodeRequest("/"));
+    const { status, interim } = await readAnswer(client);
+    assert.deepEqual([status, interim.length], [200, 90], `request ${request}`);
+  }
+});

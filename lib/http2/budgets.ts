@@ -16,8 +16,8 @@ export const BUDGETS = {
    * Frames that carry nothing: PING (CVE-2019-9512), PRIORITY and PRIORITY_UPDATE (CVE-2019-9513),
    * SETTINGS (CVE-2019-9515), empty DATA (CVE-2019-9518), WINDOW_UPDATE of less than
    * `SMALL_INCREMENT` and with it windows that are held small (CVE-2019-9511, CVE-2019-9517), frames
-   * of unknown types and of streams that are over, 1xx answers of servers. Clients of gRPC ping
-   * every 10 s for days, and acknowledge small messages one by one.
+   * of unknown types and of streams that are over, 1xx answers of servers that nobody takes. Clients
+   * of gRPC ping every 10 s for days, and acknowledge small messages one by one.
    */
   idleFrames: { start: 1000, most: 20_000, perSecond: 10 },
 } as const satisfies Record<string, Budget>;
@@ -84,6 +84,11 @@ export class ConnectionBudgets {
   earnMessage(): void {
     this.#resets.earn(1);
     this.#idleFrames.earn(EARNED_IDLE_FRAMES);
+  }
+
+  /** An interim answer went on to who has asked, so that it has carried something. */
+  earnInterim(): void {
+    this.#idleFrames.earn(1);
   }
 
   /** Bytes of DATA came. */

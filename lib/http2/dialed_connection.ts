@@ -105,6 +105,11 @@ export class DialedConnection<Owner> extends Connection<Owner, DialedEvents<Owne
     return stream;
   }
 
+  /** An interim answer was passed on; how many of a request are is for who passes them on to bound. */
+  passedOn(): void {
+    this.budgets.earnInterim();
+  }
+
   /** Says that no more requests will come (RFC 9113, section 6.8). */
   finish(): void {
     if (this.hasFailed || this.#isGoingAway) return;

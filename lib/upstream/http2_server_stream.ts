@@ -259,6 +259,7 @@ export class Http2ServerStream implements ServerStream {
     const { head } = next;
     if (head.status < 200) {
       this.#isWaiting = true;
+      this.#connection.protocol.passedOn();
       return reader.answer(new IncomingAnswer(head, { method, ended: false }));
     }
     const ended = next.ended ||

@@ -18,7 +18,8 @@ export type HttpVersion = "1.0" | "1.1" | "2.0";
 
 /** @param version in which the message was received */
 export function viaFieldOf(before: readonly string[], version: HttpVersion): Field {
-  return field("Via", [...before, `${version} ${PSEUDONYM}`].join(", "));
+  const named = before.filter((line) => line !== "");
+  return field("Via", [...named, `${version} ${PSEUDONYM}`].join(", "));
 }
 
 /** Makes of the `Via` among an answer's fields one with this proxy at its end, behind the others. */

@@ -444,7 +444,7 @@ commonName = supplied
   );
 }
 
-Deno.test("check warns of a log whose folder is not there", async () => {
+Deno.test("check warns of a log that is a folder, or whose folder is not there", async () => {
   await using file = await configFolder(`${GOOD}log: { file: logs/access.log }\n`);
   const warned = await check(file);
   assert.deepEqual([warned.code, warned.stderr], [
@@ -453,7 +453,13 @@ Deno.test("check warns of a log whose folder is not there", async () => {
     "the log cannot be opened without it\n",
   ]);
   await Deno.mkdir(`${file.folder}/logs`);
-  assert.deepEqual([(await check(file)).code, (await check(file)).stderr], [0, ""]);
+  assert.equal((await check(file)).stderr, "");
+  await Deno.mkdir(`${file.folder}/logs/access.log`);
+  assert.equal(
+    (await check(file)).stderr,
+    `${file.path}:13:14: warning: ${file.folder}/logs/access.log is a folder: ` +
+      "the log cannot be opened\n",
+  );
 });
 
 Deno.test("check refuses a log that would be written over what is read", async () => {

@@ -51,7 +51,7 @@ export interface LoadOptions {
    * running proxy must not refuse nineteen names for the sake of a twentieth.
    */
   readonly expiredIsError: boolean;
-  /** Whether it is looked if the folder of the log is there: who opens the log finds out by that. */
+  /** Whether it is looked if the log can be opened: who opens it finds out by that. */
   readonly looksForLog?: boolean;
   readonly readCertificate?: CertificateReader;
   /** Of what was loaded before. */
@@ -73,7 +73,7 @@ export async function loadConfigFile(path: string, options: LoadOptions): Promis
   if (draft === undefined) return { source, problems: sortProblems(problems), loaded: undefined };
   if (config !== undefined) {
     problems.push(...unsuitableEngines(config, file), ...logOverInput(config, path, file));
-    if (options.looksForLog === true) problems.push(...await noLogFolder(config, file));
+    if (options.looksForLog === true) problems.push(...await shutLog(config, file));
     // asked before any file that the configuration names is read
     const objections = hasErrors(problems) ? [] : options.objections?.(config) ?? [];
     if (objections.length > 0) {
@@ -396,17 +396,30 @@ function logOverInput(config: Config, path: string, { locate }: ParsedFile): Pro
   return [{ severity: "error", place: locate(["log", "file"]), message }];
 }
 
-/** A warning, as who starts the proxy may make the folder first. */
-async function noLogFolder({ log }: Config, { locate }: ParsedFile): Promise<Problem[]> {
-  if (log.file === undefined) return [];
-  const folder = dirname(log.file);
+/**
+ * A log that could not be opened, as far as that shows; a warning, as who starts the proxy may make
+ * its folder first.
+ */
+async function shutLog({ log: { file } }: Config, { locate }: ParsedFile): Promise<Problem[]> {
+  if (file === undefined) return [];
+  const folder = dirname(file);
+  const isFolder = await whetherFolder(file);
+  const message = isFolder === true
+    ? `${file} is a folder: the log cannot be opened`
+    : isFolder === undefined && await whetherFolder(folder) === undefined
+    ? `the folder ${folder} does not exist: the log cannot be opened without it`
+    : undefined;
+  return message === undefined
+    ? []
+    : [{ severity: "warning", place: locate(["log", "file"]), message }];
+}
+
+/** @returns undefined where there is nothing */
+async function whetherFolder(path: string): Promise<boolean | undefined> {
   try {
-    await Deno.stat(folder);
-    return [];
+    return (await Deno.stat(path)).isDirectory;
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) return [];
-    const message = `the folder ${folder} does not exist: the log cannot be opened without it`;
-    return [{ severity: "warning", place: locate(["log", "file"]), message }];
+    return error instanceof Deno.errors.NotFound ? undefined : false;
   }
 }
 

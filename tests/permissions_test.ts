@@ -13,6 +13,7 @@ import {
   ENGINES,
   NotStarted,
   type ProxyProcess,
+  runCommand,
   startProxy,
   stopProxy,
 } from "./support/start_proxy.ts";
@@ -411,6 +412,21 @@ log: { file: proxy.log }`);
     line("7:14", `${config.folder}/proxy.log`),
     `tls-proxy: ${config.path} has 2 errors`,
   ]]);
+});
+
+Deno.test("a socket that flags name is refused at start where it may not be reached", async () => {
+  const backend = "unix:/run/none/app.sock";
+  const { code, stdout, stderr } = await runCommand([
+    "--listen",
+    "127.0.0.1:0",
+    "--backend",
+    backend,
+  ]);
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(
+    stderr,
+    /^tls-proxy: unix:\/run\/none\/app\.sock takes the permissions .* proxy:prod .*\n$/,
+  );
 });
 
 Deno.test("the commands that are told can be typed, whatever the file is called", async () => {

@@ -10,7 +10,7 @@ import { clusterLink } from "../control/cluster_link.ts";
 import { AcmeService } from "../control/acme_service.ts";
 import { AdminService } from "../control/admin_service.ts";
 import { ExpiryWatch } from "../control/expiry.ts";
-import { notPermitted, surplusGrants } from "../control/fence.ts";
+import { notPermitted, surplusGrants, unreachableSocket } from "../control/fence.ts";
 import { loadFiles } from "../control/load.ts";
 import { Monitor } from "../control/monitor.ts";
 import { Reloader } from "../control/reloader.ts";
@@ -276,6 +276,8 @@ async function load(
     tellSurplus(loaded.config, path, output.say);
     return { loaded, development: undefined, demo: false };
   }
+  const unreachable = unreachableSocket(source.config);
+  if (unreachable !== undefined) throw new ProxyError("bad_config", unreachable);
   const { config, development } = await fillInCertificate(source.config);
   if (config.backends.size > 0) {
     return { loaded: await loadFiles(config), development, demo: false };

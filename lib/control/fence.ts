@@ -59,6 +59,22 @@ export function notPermitted(config: Config, configFile: string): readonly Objec
   }));
 }
 
+/**
+ * Why this process cannot reach a server that flags name; undefined where it can. A socket takes
+ * rights that `deno task proxy` does not have, and that only a file's can be granted for.
+ */
+export function unreachableSocket({ backends }: Config): string | undefined {
+  const [path] = [...backends.values()].flatMap(({ servers }) =>
+    servers.flatMap(({ address }) => address.kind === "unix" ? [address.path] : [])
+  ).filter((path) => !holds({ name: "read", path }) || !holds({ name: "write", path }));
+  if (path === undefined) return undefined;
+  const wayOut = Deno.build.standalone
+    ? "build the executable anew with --config"
+    : "deno task proxy:prod --config FILE grants them";
+  return `unix:${path} takes the permissions --allow-read=${path} --allow-write=${path}, which this ` +
+    `process was started without; say it in a file: ${wayOut}`;
+}
+
 /** `deno task proxy` may do everything but write, so it meets this at the first start. */
 function wayOut({ kind }: Grant, configFile: string): string {
   if (kind !== "write") return "";

@@ -29,7 +29,8 @@ const BCRYPT = /^\$2[aby]\$(0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}$/;
 
 /**
  * Reads a file as `htpasswd -B` writes it: a user and a bcrypt hash in each line; empty lines and
- * those that begin with `#` are passed over.
+ * those that begin with `#` are passed over, and so is what stands behind a second colon, where Apache
+ * and nginx have a remark.
  *
  * @throws {ProxyError} `bad_config`, with the line; no message holds a hash
  */
@@ -38,7 +39,8 @@ export function parseHtpasswd(text: string, path: string): PasswordHashes {
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === "" || line.startsWith("#")) continue;
     const colon = line.indexOf(":");
-    const [user, hash] = [line.slice(0, colon), line.slice(colon + 1)];
+    const user = line.slice(0, colon);
+    const [hash = ""] = line.slice(colon + 1).split(":");
     if (colon < 1 || !BCRYPT.test(hash)) {
       const what = colon < 1
         ? "is not user:hash"

@@ -23,6 +23,7 @@ Deno.test("parseBasic() reads what RFC 7617 has, and nothing else", () => {
 Deno.test("parseHtpasswd() reads bcrypt lines alone", () => {
   const hashes = parseHtpasswd(`# people\r\na:${HASH}\n\nb.c:${HASH}\n`, "f");
   assert.deepEqual([...hashes.keys()], ["a", "b.c"]);
+  assert.equal(parseHtpasswd(`a:${HASH}:Ann, since 2020: sales`, "f").get("a"), HASH);
   const wrong: [string, RegExp][] = [
     ["", /^f names nobody$/],
     ["a", /^f:1 is not user:hash$/],

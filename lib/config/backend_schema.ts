@@ -168,10 +168,10 @@ const dns = camelKeys(z.strictObject({
   server: nameServer.optional(),
   networks: z.array(cidr).min(1, {
     error: '"networks" must not be empty: leave it out for addresses of any network',
-  }).optional().meta({
-    description: "Ranges that the addresses found have to lie in; without it any will do",
+  }).default([]).meta({
+    description: "Ranges that the addresses found have to lie in; none for any",
   }),
-})).transform(({ networks = [], ...dns }) => ({ ...dns, networks }));
+}));
 
 /** Browsers keep no cookie for longer (RFC 6265bis, section 5.5). */
 const MAX_STICKY_DAYS = 400;

@@ -166,9 +166,7 @@ const dns = camelKeys(z.strictObject({
   interval: wait("Between two looks", "10s"),
   timeout: wait("For one look", "5s"),
   server: nameServer.optional(),
-  networks: z.array(cidr).min(1, {
-    error: '"networks" must not be empty: leave it out for addresses of any network',
-  }).default([]).meta({
+  networks: z.array(cidr).default([]).meta({
     description: "Ranges that the addresses found have to lie in; none for any",
   }),
 }));

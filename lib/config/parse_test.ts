@@ -544,10 +544,6 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
     `2:42: "hosts" must not be empty: leave it out for the names in the certificate`,
   ],
   [
-    ok("backends: { a: { servers: ['dns:h:1'], dns: { networks: [] } } }"),
-    `2:57: "networks" must not be empty: leave it out for addresses of any network`,
-  ],
-  [
     ok("client_auth: [{ ca: a, hosts: [] }]"),
     `2:31: "hosts" must not be empty: leave it out for all names that no other entry has`,
   ],

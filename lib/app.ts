@@ -108,7 +108,7 @@ export interface AppOptions {
   /** What cookies of `sticky` are made with; by default what nobody else knows. */
   readonly stickyKeys?: StickyKeys | undefined;
   /** Where rates are kept, together with other threads. */
-  readonly rates?: SharedArrayBuffer | undefined;
+  readonly rates?: RateTable | undefined;
   /** Checks passwords on a thread of its own. */
   readonly checkPassword?: PasswordCheck | undefined;
   /** Whether servers are checked here; else somebody else does it for several threads. */
@@ -169,7 +169,7 @@ class RunningApp implements OneThreadApp {
     this.#serving = new ServingListeners({
       policy: this.#policy,
       rules: {
-        rates: new RateTable(rates ?? rateMemory()),
+        rates: rates ?? new RateTable(rateMemory()),
         passwords: new Passwords(checkPassword ?? noPasswords),
         compressor: new Compressor(),
       },

@@ -335,18 +335,50 @@ Deno.test("the spare takes one place, and the process ends with the last worker"
   await proxy.config[Symbol.asyncDispose]();
 });
 
+/** Without OpenSSL a new thread takes the place of one that has died, however often. */
+const ANEW = {
+  program: "tests/support/mortal_proxy.ts",
+  granted: [
+    ...["--no-prompt", "--ignore-env", "--allow-net", "--allow-read"],
+    `--allow-ffi=${libcPath()}`,
+  ],
+};
+
+Deno.test("a worker that starts behind a change of the clock counts rates as the others", async () => {
+  await using backend = await startNamed("app");
+  await using proxy = await startConfigured(
+    workers(2, {
+      ...{ engine: "deno", backends: { app: backend.address } },
+      settings: { routes: [{ backend: "app", rate_limit: { requests: "1/h", burst: 3 } }] },
+    }),
+    ANEW,
+  );
+  const admin = await adminOf(proxy);
+  await Deno.writeTextFile(`${proxy.config.folder}/ahead`, String(3 * 3_600_000));
+  await Deno.writeTextFile(`${proxy.config.folder}/death`, "worker 0");
+  await proxy.log.first(/ warning worker died worker=0 /);
+  await eventually(
+    async () => (await statusOf(admin)).workers.running === 2 || undefined,
+    "another worker",
+  );
+  const clients = await connections(proxy.port, MANY);
+  let served = 0;
+  for (const client of clients) {
+    await client.write(encodeRequest("/"));
+    const answer = await readAnswer(client);
+    if (answer.status === 200) served++;
+    // until the next of three an hour each
+    else assert.ok(Number(valuesOf(answer, "retry-after")[0]) <= 3600);
+    client.close();
+  }
+  assert.equal(served, 3);
+});
+
 Deno.test("workers that die before they serve are counted, too", async () => {
   await using backend = await startNamed("app");
   await using proxy = await startConfigured(
     workers(2, { engine: "deno", backends: { app: backend.address } }),
-    {
-      program: "tests/support/mortal_proxy.ts",
-      // without OpenSSL a new thread takes the place of one that has died, however often
-      granted: [
-        ...["--no-prompt", "--ignore-env", "--allow-net", "--allow-read"],
-        `--allow-ffi=${libcPath()}`,
-      ],
-    },
+    ANEW,
   );
   const admin = await adminOf(proxy);
   const death = `${proxy.config.folder}/death`;

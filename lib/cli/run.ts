@@ -19,7 +19,7 @@ import { FileWatch } from "../control/file_watch.ts";
 import type { Observer, ProxyEvent } from "../core/event.ts";
 import { formatAddress } from "../core/address.ts";
 import { withoutZone } from "../core/ip.ts";
-import { rateMemory } from "../core/rate_table.ts";
+import { rateMemory, RateTable } from "../core/rate_table.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { stageAll } from "../core/staged.ts";
 import { plural } from "../core/plural.ts";
@@ -143,7 +143,7 @@ async function serve(
   }
   const app: App = fleet ??
     await startApp(start.loaded, observe, {
-      ...{ traced, ticketKeys, stickyKeys, rates },
+      ...{ traced, ticketKeys, stickyKeys, rates: new RateTable(rates) },
       onListening: onServing,
       descriptors: descriptorLimit(),
       checkPassword: (password, hash) => passwords.check({ password, hash }),

@@ -1,5 +1,5 @@
 import { isSameBytes } from "../core/bytes.ts";
-import type { RateTable } from "../core/rate_table.ts";
+import { rateClock, type RateTable } from "../core/rate_table.ts";
 import { type Redis, RedisDown } from "./redis.ts";
 import { decodeRates, encodeRates, newSender } from "./rate_message.ts";
 
@@ -71,7 +71,6 @@ function parse(text: string) {
   }
 }
 
-/** By the clock that rates are counted by, see `RateTable.take`. */
 function nowMicros(): bigint {
-  return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000));
+  return BigInt(Math.round(rateClock() * 1000));
 }

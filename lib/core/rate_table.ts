@@ -27,6 +27,14 @@ export function rateMemory({ told = false }: { told?: boolean } = {}): SharedArr
   return memory;
 }
 
+/**
+ * The clock that rates are counted by, in milliseconds: one that nobody can set. It is that of a
+ * thread: one that was started behind a change of the system's clock has another.
+ */
+export function rateClock(): number {
+  return performance.timeOrigin + performance.now();
+}
+
 /** How often something may happen. */
 export interface Rate {
   /** Milliseconds between two, on the average. */
@@ -45,8 +53,11 @@ export class RateTable {
   readonly #places: BigInt64Array;
   readonly #seeds: Int32Array;
   readonly #log: RateLog | undefined;
+  readonly #behind: number;
 
-  constructor(memory: SharedArrayBuffer) {
+  /** @param behind milliseconds by which the clock of this thread is behind that of the others */
+  constructor(memory: SharedArrayBuffer, { behind = 0 }: { behind?: number } = {}) {
+    this.#behind = behind;
     this.#seeds = new Int32Array(memory, 0, 2);
     this.#places = new BigInt64Array(memory, BYTES * HEAD_WORDS, ROWS * WAYS * PLACE_WORDS);
     this.#log = memory.byteLength > TABLE_BYTES ? new RateLog(memory, LOG) : undefined;
@@ -61,7 +72,7 @@ export class RateTable {
   /**
    * Takes a token.
    *
-   * @param now in milliseconds, the same for all threads
+   * @param now in milliseconds, see `rateClock`
    * @returns 0 where there was one, else the milliseconds until there will be
    */
   take(key: string, { interval, burst }: Rate, now: number): number {
@@ -69,7 +80,7 @@ export class RateTable {
     // 0 stands for a free place
     const whose = BigInt.asIntN(64, (BigInt(high) << 32n) | BigInt(low >>> 0)) || 1n;
     const place = this.#find(whose, low ^ high);
-    const time = micros(now);
+    const time = micros(now + this.#behind);
     const step = micros(interval);
     const most = step * BigInt(burst);
     for (;;) {

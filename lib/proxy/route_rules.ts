@@ -1,7 +1,7 @@
 import type { AddressSet } from "../core/address_set.ts";
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
 import { ipBytes } from "../core/ip.ts";
-import type { Rate, RateTable } from "../core/rate_table.ts";
+import { type Rate, rateClock, type RateTable } from "../core/rate_table.ts";
 import { parseBasic, type PasswordHashes } from "../http/basic_auth.ts";
 import type { FieldChanger, HostMaker } from "../http/field_rules.ts";
 import type { RequestFacts } from "../http/message.ts";
@@ -83,8 +83,7 @@ function takeToken(
   client: string,
   rates: RateTable,
 ): void {
-  const now = performance.timeOrigin + performance.now();
-  const wait = rates.take(`${name} ${clientKey(client)}`, rate, now);
+  const wait = rates.take(`${name} ${clientKey(client)}`, rate, rateClock());
   if (wait === 0) return;
   throw new RuleRefusal("rate_limited", "Too many requests; ask again later", {
     rule: "rate_limit",

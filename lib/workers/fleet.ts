@@ -13,6 +13,7 @@ import { asProxyError, messageOf } from "../core/errors.ts";
 import type { Observer, ProxyEvent } from "../core/event.ts";
 import { Live } from "../core/live.ts";
 import { serverKey, type ServerName } from "../core/server_name.ts";
+import { rateClock } from "../core/rate_table.ts";
 import type { TallyCounts } from "../metrics/tally.ts";
 import { descriptorLimit } from "../ports/descriptors.ts";
 import { listeningSockets } from "../ports/listening_sockets.ts";
@@ -439,6 +440,7 @@ export class Fleet implements App {
     const listening = worker.channel.call("start", {
       ...{ loaded, traced, terminal, unavailable, rates, beats },
       index: worker.index,
+      now: rateClock(),
       counters: this.#counters,
       descriptors: descriptorLimit(),
       ticketKeys: this.#ticketKeys,

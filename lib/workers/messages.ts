@@ -47,6 +47,8 @@ export interface WorkerStart {
   readonly counters: SharedArrayBuffer;
   /** Where rates are kept. */
   readonly rates: SharedArrayBuffer;
+  /** What the control plane's `rateClock` says: that of the worker may say something else. */
+  readonly now: number;
   /** How many descriptors the process may have; undefined where that is not known. */
   readonly descriptors: number | undefined;
   readonly ticketKeys: TicketKeySets;

@@ -6,6 +6,7 @@ import { ProxyError } from "../core/errors.ts";
 import type { ProxyEvent } from "../core/event.ts";
 import { putLast } from "../core/put_last.ts";
 import { serverKey, type ServerName } from "../core/server_name.ts";
+import { rateClock, RateTable } from "../core/rate_table.ts";
 import { type Log, openLog } from "../log/log.ts";
 import type { LogOutput } from "../log/log_output.ts";
 import { LoopDelay } from "../metrics/loop_delay.ts";
@@ -87,6 +88,7 @@ class DataPlane implements WorkerProcedures {
       terminal,
       counters,
       rates,
+      now,
       beats,
       index,
       unavailable,
@@ -106,7 +108,7 @@ class DataPlane implements WorkerProcedures {
     this.#app = await startApp(loaded, (event) => this.#observe(event), {
       ...{ traced, ticketKeys, stickyKeys, checked: false },
       counters: new SharedCounters(counters, index),
-      rates,
+      rates: new RateTable(rates, { behind: now - rateClock() }),
       checkPassword: (password, hash) => control.call("checkPassword", { password, hash }),
       descriptors,
     });

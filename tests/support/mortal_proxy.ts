@@ -2,7 +2,8 @@
  * The proxy with threads that die when they are told to: `mortal_proxy.ts --config FOLDER/FILE`. A
  * worker throws once its name has been written to `FOLDER/death` after its start, or loops for ever
  * where it was written to `FOLDER/hang`. One whose name is in `FOLDER/hold` does not begin to serve
- * while it is.
+ * while it is. One that starts once there is a `FOLDER/ahead` does so as behind a change of the
+ * system's clock, by as many milliseconds as it says.
  */
 import { runProgram } from "../../lib/cli/program.ts";
 import { libcPath } from "../../lib/ports/libc.ts";
@@ -13,9 +14,11 @@ const HANG_MS = 120_000;
 const EVER = new Date(0);
 
 if (threadRole() === "worker") {
-  const [death, hang, hold] = ["death", "hang", "hold"]
+  const [death, hang, hold, ahead] = ["death", "hang", "hold", "ahead"]
     .map((name) => new URL(name, `file://${Deno.args[1]}`));
   const started = new Date();
+  const timeOrigin = performance.timeOrigin + millisecondsIn(ahead);
+  Object.defineProperty(performance, "timeOrigin", { get: () => timeOrigin });
   const libc = { name: "ffi", path: libcPath() ?? "" } as const;
   // by the second message it is to serve, and has loaded what it calls by the first
   let messages = 0;
@@ -45,5 +48,14 @@ function isMeant(path: URL | undefined, started: Date): boolean {
     return mtime !== null && mtime > started && Deno.readTextFileSync(path) === self.name;
   } catch {
     return false;
+  }
+}
+
+/** 0 where there is no such file. */
+function millisecondsIn(path: URL | undefined): number {
+  try {
+    return path === undefined ? 0 : Number(Deno.readTextFileSync(path));
+  } catch {
+    return 0;
   }
 }

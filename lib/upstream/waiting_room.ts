@@ -53,9 +53,8 @@ export class WaitingRoom {
   ): Promise<Place> {
     const { max, timeout, deadlines, waiting } = this.#options;
     if (waiting.value >= max) {
-      return Promise.reject(
-        new ProxyError("overloaded", `No more than ${max} may wait for a server`),
-      );
+      const full = `No server is free, and the queue is full (queue.max: ${max})`;
+      return Promise.reject(new ProxyError("overloaded", full));
     }
     return new Promise<Place>((resolve, reject) => {
       const waiter: Waiter = {

@@ -79,7 +79,7 @@ Deno.test("WaitingRoom turns away whom it has no room for", async () => {
   const two = [wait(), wait()];
   await assert.rejects(wait(), {
     code: "overloaded",
-    message: "No more than 2 may wait for a server",
+    message: /the queue is full \(queue\.max: 2\)/,
   });
   free("a", "b");
   assert.deepEqual(await Promise.all(two), ["a", "b"]);

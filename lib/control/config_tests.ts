@@ -3,7 +3,7 @@ import type { RouteConfig, TestConfig } from "../config/config.ts";
 import { type Asked, ownAnswerOf } from "./own_answers.ts";
 import { normalizeHostName } from "../core/host_name.ts";
 import { certificateCovers } from "../certificates/certificate_store.ts";
-import { type Resolution, resolveRequest } from "./resolve.ts";
+import { type Resolution, resolveRequest, resolveRoute, type RouteResolution } from "./resolve.ts";
 import { browserAbilities } from "../tls/admission.ts";
 import { tlsPolicyOf } from "./listener_engine.ts";
 import type { LoadedConfig } from "./snapshot.ts";
@@ -23,30 +23,45 @@ export function runConfigTests(loaded: LoadedConfig): FailedTest[] {
   const knowing = listeners.find(({ engine }) => engine !== "deno");
   const client = knowing && browserAbilities(tlsPolicyOf(knowing));
   const seesCertificate = loaded.certificates.length === 1 || knowing !== undefined;
+  const isPlain = listeners.length === 0 &&
+    loaded.config.listeners.some(({ kind }) => kind === "plain");
   return loaded.config.tests.flatMap((test, index): FailedTest[] => {
+    const host = test.host ?? test.sni;
+    if (isPlain) {
+      const found = resolveRoute(loaded, {
+        host: host === undefined ? undefined : normalizeHostName(host) ?? host,
+        ...{ path: test.path, request: undefined, proved: undefined },
+      });
+      return failedTests(failures(test, found, { host, path: test.path, sni: undefined }), index);
+    }
     if (loaded.certificates.length === 0) {
       return [{ path: ["tests", index], message: "there is no TLS listener that could be asked" }];
     }
-    const host = test.host ?? test.sni;
     // a client names no address in its handshake (RFC 6066, section 3)
     const sni = test.sni ?? (host === undefined ? undefined : normalizeHostName(host));
     const found = resolveRequest(loaded, {
       ...{ sni, host, path: test.path, strictSni, client, seesCertificate },
     });
     const asked = { host, path: test.path, sni: knowing && sni };
-    return failures(test, found, asked).map(({ key, message }) => ({
-      path: ["tests", index, "expect", key],
-      message,
-    }));
+    return failedTests(failures(test, found, asked), index);
   });
 }
 
-function failures(
-  { expect }: TestConfig,
-  found: Resolution,
-  asked: Asked,
-): { key: "backend" | "certificate" | "status" | "redirect" | "header"; message: string }[] {
-  const failed: ReturnType<typeof failures> = [];
+/** An expectation of a test that is not met. */
+interface Failure {
+  readonly key: "backend" | "certificate" | "status" | "redirect" | "header";
+  readonly message: string;
+}
+
+function failedTests(failed: readonly Failure[], index: number): FailedTest[] {
+  return failed.map(({ key, message }) => ({ path: ["tests", index, "expect", key], message }));
+}
+
+/** What becomes of a request, by TLS or without. */
+type Found = Resolution | RouteResolution;
+
+function failures({ expect }: TestConfig, found: Found, asked: Asked): Failure[] {
+  const failed: Failure[] = [];
   const isRouted = found.kind === "route" || found.kind === "passthrough";
   const backend = isRouted ? found.found.backend : undefined;
   if (expect.backend !== undefined && expect.backend !== backend) {
@@ -94,7 +109,7 @@ function setHeader(
 }
 
 /** The status this proxy would answer itself; undefined where a backend answers. */
-function statusOf({ kind }: Resolution): number | undefined {
+function statusOf({ kind }: Found): number | undefined {
   return kind === "misdirected" || kind === "other_policy"
     ? 421
     : kind === "no_route"
@@ -102,7 +117,7 @@ function statusOf({ kind }: Resolution): number | undefined {
     : undefined;
 }
 
-function describe(found: Resolution): string {
+function describe(found: Found): string {
   switch (found.kind) {
     case "refused_name":
       return "the handshake is refused (strict_sni)";

@@ -69,6 +69,25 @@ Deno.test("runConfigTests() refuses an unknown name where a listener does", () =
   assert.match(failed?.message ?? "", /the handshake is refused \(strict_sni\)$/);
 });
 
+Deno.test("runConfigTests() asks without TLS where there is none", () => {
+  const plain = BASE.replace(/certificates:\n(?: .*\n)+/, "")
+    .replace(`":1" }`, `":1", tls: false }`);
+  const CASES: readonly (readonly [test: string, message?: string])[] = [
+    ["{ host: A.Test., expect: { backend: one } }"],
+    ["{ host: b.test, path: /all/x, expect: { backend: two } }"],
+    ["{ host: b.test, expect: { status: 404 } }"],
+    ["{ host: a.test, expect: { status: 404 } }", `expected status 404, it goes to "one"`],
+    [
+      "{ host: a.test, expect: { certificate: a.test } }",
+      `expected certificate "a.test", it goes to "one"`,
+    ],
+  ];
+  for (const [test, message] of CASES) {
+    const failed = runConfigTests(loadedConfig(`${plain}tests: [${test}]`));
+    assert.deepEqual(failed.map(({ message }) => message), message === undefined ? [] : [message]);
+  }
+});
+
 Deno.test("runConfigTests() says so when nothing could be asked", () => {
   const loaded = loadedConfig(
     `listeners: [{ listen: ":1", redirect: https }]\ntests: [{ host: a, expect: { status: 404 } }]`,

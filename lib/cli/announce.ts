@@ -2,6 +2,7 @@ import type { RunningListener } from "../control/listener_set.ts";
 import type { Config } from "../config/config.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import { formatServerAddress } from "../core/endpoint.ts";
+import type { Certificate } from "../certificates/certificate.ts";
 import type { DevelopmentFiles } from "../certificates/development_certificate.ts";
 
 /** What is up, beyond the configuration itself. */
@@ -10,6 +11,8 @@ export interface Running {
   readonly listeners: readonly RunningListener[];
   /** Threads that serve. */
   readonly workers: number;
+  /** What was read of the certificates, each in the place that it has in the configuration. */
+  readonly certificates?: readonly Pick<Certificate, "placeholder">[];
   /** Where the development certificate stands in for a configured one. */
   readonly development: DevelopmentFiles | undefined;
   /** Whether the backend is the built-in demo. */
@@ -18,7 +21,7 @@ export interface Running {
 
 /** What the proxy says of itself once it is up, line by line. */
 export function announce(
-  { config, listeners, workers, development, demo }: Running,
+  { config, listeners, workers, certificates = [], development, demo }: Running,
 ): readonly string[] {
   const lines = listeners.map((listener) =>
     `listening on ${formatAddress(listener.address)}: ${whatOf(listener)}`
@@ -29,7 +32,13 @@ export function announce(
     lines.push(demo ? `no --backend: the built-in demo on ${where}` : `backend ${name}: ${where}`);
   }
   if (development === undefined) {
-    lines.push(...config.certificates.map(({ cert, key }) => `certificate: ${cert} with ${key}`));
+    lines.push(
+      ...config.certificates.map(({ cert, key, acme = [] }, index) =>
+        certificates[index]?.placeholder === true
+          ? `certificate: none for ${acme.join(", ")} yet, a CA is asked for it`
+          : `certificate: ${cert} with ${key}`
+      ),
+    );
     return lines;
   }
   const { ca, cert, created } = development;

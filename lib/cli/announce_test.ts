@@ -52,6 +52,27 @@ Deno.test("announce() says which certificates and backends are configured", () =
   ]);
 });
 
+Deno.test("announce() says which certificates a CA has yet to give", () => {
+  const config = configFromFlags({
+    ...DEFAULT_FLAGS,
+    backend: ["127.0.0.1:8000"],
+    cert: ["a.crt", "b.crt"],
+    key: ["a.key", "b.key"],
+  });
+  const [a, b] = config.certificates;
+  assert.ok(a && b);
+  const acme = ["a.test", "www.a.test"];
+  const lines = announce({
+    ...{ config: { ...config, certificates: [{ ...a, acme }, { ...b, acme }] }, workers: 1 },
+    ...{ certificates: [{ placeholder: true }, {}], listeners: [listener] },
+    ...{ development: undefined, demo: false },
+  });
+  assert.deepEqual(lines.slice(2), [
+    "certificate: none for a.test, www.a.test yet, a CA is asked for it",
+    "certificate: b.crt with b.key",
+  ]);
+});
+
 Deno.test("announce() says what is done without TLS", () => {
   const plain = { ...listener, engine: undefined, engineReason: "" };
   const lines = announce({

@@ -213,7 +213,9 @@ async function serve(
     throw error;
   }
   begun.catch(() => {});
-  for (const line of announce({ ...start, config, workers, listeners: app.listeners })) say(line);
+  const { certificates } = start.loaded;
+  const running = { ...start, config, certificates, workers, listeners: app.listeners };
+  for (const line of announce(running)) say(line);
   // what started it, such as npx, may not pass signals on
   say(`process ${Deno.pid}: SIGTERM stops it, SIGHUP reloads`);
   if (admin.address !== undefined) say(`admin page: http://${formatAddress(admin.address)}/`);

@@ -3,7 +3,7 @@ import { startBackend, startEcho, startHeld, startHttp, unusedPort } from "./sup
 import { testCertificates } from "./support/certificates.ts";
 import { ConfigFile } from "./support/config_file.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
-import { eventually, PROGRAM_MS, within } from "./support/deadline.ts";
+import { eventually, pause, PROGRAM_MS, within } from "./support/deadline.ts";
 import { BROKEN_OFF, lastWords } from "./support/engine_looks.ts";
 import { encodeAnswer, encodeRequest, readAnswer, readRequest, valuesOf } from "./support/http.ts";
 import { Lines } from "./support/lines.ts";
@@ -199,6 +199,28 @@ Deno.test("a tunnel without TLS that the drain time cuts off does not look compl
   const end = lastWords(client);
   proxy.signal("SIGTERM");
   assert.equal(await within(end, "the tunnel's end"), BROKEN_OFF);
+});
+
+Deno.test("SIGHUP amid a stop, up to its end, leaves it a clean one", async () => {
+  await using backend = await startHttp(() => encodeAnswer("never asked"));
+  await using proxy = await startConfigured({
+    backends: { app: backend.address },
+    settings: { workers: 2 },
+  });
+  let over = false;
+  const ended = proxy.status.finally(() => over = true);
+  proxy.signal("SIGTERM");
+  while (!over) {
+    try {
+      proxy.signal("SIGHUP");
+    } catch {
+      // it has just ended
+    }
+    await pause(1);
+  }
+  const { code, signal } = await within(ended, "the proxy's end");
+  assert.deepEqual({ code, signal }, { code: 0, signal: null });
+  await proxy.says.first(/^tls-proxy: served 0 connections and 0 requests, /);
 });
 
 Deno.test("SIGTERM ends a proxy that is still waiting for something to start with", async () => {

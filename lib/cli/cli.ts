@@ -69,8 +69,13 @@ export const PROCESS: CliHost = {
   terminal: Deno.stderr.isTerminal(),
   // The runtime has read NO_COLOR for us: the variable itself is out of reach.
   coloured: Deno.stderr.isTerminal() && !Deno.noColor,
-  // the greater part of the program, which no other command needs
-  run: async (source, output) => (await import("./run.ts")).runProxy(source, output),
+  run: async (source, output) => {
+    // to the very end: a signal that nobody listens to ends the process, amid its last words say
+    Deno.addSignalListener("SIGHUP", () => {});
+    // the greater part of the program, which no other command needs
+    const { runProxy } = await import("./run.ts");
+    return await runProxy(source, output);
+  },
 };
 
 interface Actions {

@@ -377,6 +377,21 @@ Deno.test("check does not warn of a certificate that is meant to live for days",
   assert.deepEqual([code, stderr], [0, ""]);
 });
 
+Deno.test("check says one thing of a certificate for servers, or its key, that is no path", async () => {
+  await using file = await configFolder();
+  for (
+    const [shown, told] of [
+      ["cert: null, key: ec.key", '7:50: "cert" must be text'],
+      ["cert: ec.crt, key: []", '7:63: "key" must be text'],
+      ["cert: ec.crt, key: '', passphrase_file: p", '7:63: "key" must not be empty'],
+    ] as const
+  ) {
+    await file.write(GOOD.replace("127.0.0.1:8001] }", `127.0.0.1:8001], tls: { ${shown} } }`));
+    const { stderr } = await check(file);
+    assert.equal(stderr, `${file.path}:${told}\ntls-proxy: ${file.path} has 1 error\n`);
+  }
+});
+
 Deno.test("check warns of authorities that nobody can be verified by", async () => {
   await using file = await configFolder();
   const root = await createTestAuthority("/O=Example/CN=Root");

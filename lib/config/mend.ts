@@ -47,6 +47,8 @@ const STAND_INS: ReadonlyMap<string, (parent: object) => unknown> = new Map(Obje
   "backends.*.servers": () => ["127.0.0.1:1"],
   "backends.*.servers.*": () => "127.0.0.1:1",
   "backends.*.servers.*.address": () => "127.0.0.1:1",
+  "backends.*.tls.cert": () => "-",
+  "backends.*.tls.key": () => "-",
   "routes.*": () => ({ backend: "" }),
   "routes.*.backend": () => "",
   "routes.*.redirect": () => ({ to: "/" }),

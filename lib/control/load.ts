@@ -344,14 +344,16 @@ async function readParts<Part extends ReadablePart>(
   read: (part: Part) => Promise<unknown>,
 ): Promise<Problem[]> {
   const problems: Problem[] = [];
+  const isBroken = (at: KeyPath) => broken.some((path) => isWithin(at, path));
   for (const part of parts) {
-    if (broken.some((path) => isWithin(part.at, path))) continue;
+    if (isBroken(part.at)) continue;
     try {
       await read(part);
     } catch (error) {
       if (!(error instanceof ProxyError)) throw error;
-      const place = locate(part.blames?.(error) ?? part.at);
-      problems.push({ severity: "error", place, message: error.message });
+      const at = part.blames?.(error) ?? part.at;
+      if (isBroken(at)) continue;
+      problems.push({ severity: "error", place: locate(at), message: error.message });
     }
   }
   return problems;

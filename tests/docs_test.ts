@@ -38,6 +38,14 @@ Deno.test("every page of docs/ can be reached from the README", async () => {
   }
 });
 
+Deno.test("ARCHITECTURE.md has every folder of the program in its layers", async () => {
+  const page = await read("ARCHITECTURE.md");
+  const [, layers = ""] = /^## Layers\n[^]*?```text\n([^]*?)```/m.exec(page) ?? [];
+  const shown = layers.split("\n").flatMap((line) => line.slice(0, 27).match(/\w+/g) ?? []);
+  const there = [...Deno.readDirSync(new URL("lib", ROOT))].map(({ name }) => name.split(".")[0]);
+  assert.deepEqual(shown.sort(), there.sort());
+});
+
 Deno.test("every whole configuration in the documentation has no mistake", async () => {
   let found = 0;
   for (const page of PAGES) {

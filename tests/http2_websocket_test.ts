@@ -37,6 +37,11 @@ function connectFrame(id: number, path: string, changes: Record<string, string> 
   });
 }
 
+/** RFC 6455, section 4.2.2. */
+function acceptFor(key: string): string {
+  return createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+}
+
 /** A server that switches, and then sends back what it gets. */
 function startSwitching() {
   return startBackend(async (connection) => {
@@ -46,8 +51,7 @@ function startSwitching() {
     }
     if (request.target === "/ignored") return await connection.write(encodeAnswer("plain"));
     const [key = ""] = valuesOf(request, "Sec-WebSocket-Key");
-    const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
-      .digest("base64");
+    const accept = acceptFor(request.target === "/unproved" ? "another" : key);
     assert.equal(request.method, "GET");
     assert.deepEqual(valuesOf(request, "Upgrade"), ["websocket"]);
     assert.deepEqual(valuesOf(request, "Connection"), ["upgrade"]);
@@ -116,6 +120,15 @@ Deno.test("a stream is not credited with what an upload before it was reset with
   await client.until(() => client.seen(3).body === much || undefined, "an echo");
   const granted = client.frames.filter(({ type, id }) => type === FRAME.windowUpdate && id === 3);
   assert.deepEqual(granted, []);
+});
+
+Deno.test("a server that has not read the key is no WebSocket (RFC 6455 4.1)", async () => {
+  await using backend = await startSwitching();
+  await using proxy = await startProxyFor({ engine: "deno", backend: backend.address });
+  using client = await Http2Client.connect(proxy.port);
+  await client.send(connectFrame(1, "/unproved"));
+  assert.equal((await client.answer(1)).status, 502);
+  await proxy.log.first(/ warning request .*target=\/unproved status=502 .*error=bad_response/);
 });
 
 Deno.test("a server that does not switch is no tunnel", async () => {
@@ -187,10 +200,11 @@ Deno.test("a server that vanishes is seen to have gone", async () => {
 Deno.test("a tunnel that its client resets does not look complete to its server", async () => {
   const { promise: heard, resolve: hear } = Promise.withResolvers<unknown>();
   await using backend = await startBackend(async (connection) => {
-    await readRequestHead(connection);
-    await connection.write(
-      "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
-    );
+    const [key = ""] = valuesOf(await readRequestHead(connection), "Sec-WebSocket-Key");
+    await connection.write([
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n",
+      `Sec-WebSocket-Accept: ${acceptFor(key)}\r\n\r\n`,
+    ].join(""));
     await connection.readRest().then(hear, hear);
   }, { brokenOff: true });
   await using proxy = await startProxyFor({ engine: "deno", backend: backend.address });

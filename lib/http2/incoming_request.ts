@@ -27,6 +27,8 @@ import type { Http2RequestHead, Rendering } from "./request_head.ts";
 export class IncomingRequest implements RequestFacts {
   readonly version = "HTTP/2";
   body = NO_BODY;
+  /** What a server by HTTP/1.1 has to prove that it has read (RFC 6455, section 4.1); made here. */
+  key: string | undefined;
   #head: Http2RequestHead = NO_HEAD;
   #id: string | undefined;
   /** What a server gets, once it was asked for. */
@@ -40,6 +42,7 @@ export class IncomingRequest implements RequestFacts {
     this.#head = head;
     this.#id = undefined;
     this.#sent = undefined;
+    this.key = undefined;
   }
 
   /**
@@ -186,7 +189,9 @@ export class IncomingRequest implements RequestFacts {
     let tail = "";
     if (protocol !== undefined) {
       // RFC 6455, section 4.1; in HTTP/2 nobody needs it
-      const key = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16))));
+      const key = this.key = btoa(
+        String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16))),
+      );
       tail += `Connection: upgrade\r\nUpgrade: ${protocol}\r\nSec-WebSocket-Key: ${key}\r\n`;
     } else if ((roles & ROLE.te) !== 0) tail += "TE: trailers\r\nConnection: TE\r\n";
     if (this.body === UNKNOWN_LENGTH) tail += "Transfer-Encoding: chunked\r\n";

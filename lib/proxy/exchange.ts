@@ -254,7 +254,7 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
   answer(head: AnswerFacts): void {
     const { status } = head;
     if (status >= 200) return this.#answer(head);
-    if (status === 101) return void this.#tunnel(head).catch(this.onBug);
+    if (status === 101) return this.#switch(head);
     if (++this.#interims > MAX_INTERIMS) {
       return this.#leaveServer(
         new ProxyError("bad_response", "The server only gives interim answers"),
@@ -341,7 +341,9 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
   // The answer.
 
   #answer(head: AnswerFacts): void {
-    if (this.#client.isForTunnel && head.status < 300) return this.#refuseToSwitch();
+    if (this.#client.isForTunnel && head.status < 300) {
+      return this.#refuseToSwitch("The server has not switched protocols");
+    }
     this.#move("answered");
     this.#clock.stop();
     this.answeredAt = performance.now();
@@ -356,10 +358,10 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
     this.#transform = transformer.begin(head, { client: this.#client, changes, user: this });
   }
 
-  /** The server serves what it was to switch for as any other request, which it may. */
-  #refuseToSwitch(): void {
+  /** The server serves what it was to switch for as any other request, or does not prove the switch. */
+  #refuseToSwitch(reason: string): void {
     this.#dropServer();
-    this.#fail(new ProxyError("bad_response", "The server has not switched protocols"));
+    this.#fail(new ProxyError("bad_response", reason));
   }
 
   /** What is made of the fields of the server's answer. */
@@ -375,6 +377,13 @@ export class Exchange implements RequestReader, AnswerReader, TransformUser, Lea
     this.#lease.succeed();
     this.#lease.release();
     this.#end(undefined);
+  }
+
+  #switch(head: AnswerFacts): void {
+    if (!this.#client.isProven(head)) {
+      return this.#refuseToSwitch("The server has not proved that it has read the WebSocket's key");
+    }
+    this.#tunnel(head).catch(this.onBug);
   }
 
   /** Passes a 101 on, which was asked for, and all that follows it. */

@@ -408,6 +408,11 @@ class Http1Session implements ClientStream, InputUser, AnswerWriterUser {
     this.#write(ownAnswerPieces(answer, { method, minor, keepAlive: this.#goesOn }));
   }
 
+  /** It is proved to the client, whose key it was. */
+  isProven(): boolean {
+    return true;
+  }
+
   async tunnel(answer: AnswerFacts, changes: FieldChanges | undefined): Promise<OpaqueEnd> {
     this.#move("switched");
     this.#goesOn = false;

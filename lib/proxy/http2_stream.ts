@@ -18,6 +18,7 @@ import { Inbox } from "../io/inbox.ts";
 import { Http2Tunnel } from "../upstream/http2_tunnel.ts";
 import type { Pins } from "../upstream/pins.ts";
 import type { OpaqueEnd } from "../upstream/server_stream.ts";
+import { acceptOf } from "../upstream/websocket.ts";
 import { BodyClock } from "./body_clock.ts";
 import type { ClientIdentity } from "./client_identity.ts";
 import { clientLeft, nothingTaken } from "./connection_end.ts";
@@ -266,6 +267,13 @@ export class Http2Stream implements ClientStream {
     }, ended);
     if (ended) this.#service.exchange.taken();
     else this.#send(body, 0, body.length, true);
+  }
+
+  /** The client of a WebSocket has sent no key (RFC 8441, section 5), so it is held against ours. */
+  isProven(answer: AnswerFacts): boolean {
+    const { key } = this.request;
+    return key === undefined || answer.version === "2.0" ||
+      answer.values("sec-websocket-accept").join() === acceptOf(key);
   }
 
   tunnel(answer: AnswerFacts, changes: FieldChanges | undefined): Promise<OpaqueEnd> {

@@ -76,6 +76,11 @@ export interface ClientStream {
    * @param mayGoOn whether the connection may, as far as the answer goes
    */
   respond(answer: OwnAnswer, mayGoOn: boolean): void;
+  /**
+   * Whether a 101 proves that its server has read what was made here for the client, who cannot hold
+   * it against that.
+   */
+  isProven(answer: AnswerFacts): boolean;
   /** Passes a 101 on, behind which nothing is HTTP any more. */
   tunnel(answer: AnswerFacts, changes: FieldChanges | undefined): Promise<OpaqueEnd>;
   /**

@@ -9,7 +9,7 @@ export interface Schema {
   readonly minimum?: number;
   readonly maximum?: number;
   readonly properties?: Readonly<Record<string, Schema>>;
-  readonly additionalProperties?: Schema | boolean;
+  readonly patternProperties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
   readonly items?: Schema;
   readonly anyOf?: readonly Schema[];
@@ -48,9 +48,8 @@ function children(schema: Schema, key: string): readonly string[] {
 
 /** The objects that may stand at a key, each with how its keys are written. */
 function inner(schema: Schema, key: string): readonly (readonly [Schema, string])[] {
-  const named = typeof schema.additionalProperties === "object"
-    ? inner(schema.additionalProperties, `${key}.NAME`)
-    : [];
+  const named = Object.values(schema.patternProperties ?? {})
+    .flatMap((one) => inner(one, `${key}.NAME`));
   const items = schema.items === undefined ? [] : inner(schema.items, `${key}[]`);
   const either = (schema.anyOf ?? []).flatMap((one) => inner(one, key));
   const own = schema.properties === undefined ? [] : [[schema, key] as const];

@@ -34,9 +34,11 @@ Deno.test("configReference() tells form, default and place of keys however they 
         items: { anyOf: [{ type: "string" }, { properties: { a: { enum: ["x", "y"] } } }] },
       },
       named: {
-        additionalProperties: {
-          properties: { n: { type: "integer", minimum: 1, default: 3, description: "A count" } },
-          required: ["n"],
+        patternProperties: {
+          "^[a-z]+$": {
+            properties: { n: { type: "integer", minimum: 1, default: 3, description: "A count" } },
+            required: ["n"],
+          },
         },
       },
     },

@@ -24,3 +24,12 @@ Deno.test("jsonSchemaText() names every variable that the value of a header may 
     assert.equal(names, VARIABLES.map((name) => `{${name}}`).join(", "));
   }
 });
+
+Deno.test("jsonSchemaText() takes names that are numbers to YAML, by their pattern", () => {
+  assert.doesNotMatch(jsonSchemaText(), /"propertyNames"/);
+  const { error_pages: pages } = JSON.parse(jsonSchemaText()).properties;
+  const [pattern = "", ...more] = Object.keys(pages.patternProperties);
+  assert.deepEqual([pages.additionalProperties, more], [false, []]);
+  assert.match("502", new RegExp(pattern, "u"));
+  assert.doesNotMatch("302", new RegExp(pattern, "u"));
+});

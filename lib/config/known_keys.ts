@@ -12,8 +12,11 @@ export function knownKeys(path: KeyPath): readonly string[] {
 }
 
 function descend(schemas: readonly Schema[], key: string | number): readonly Schema[] {
-  return schemas.flatMap(formsOf).flatMap(({ items, properties, additionalProperties }) => {
-    const next = typeof key === "number" ? items : properties?.[key] ?? additionalProperties;
+  return schemas.flatMap(formsOf).flatMap(({ items, properties, patternProperties = {} }) => {
+    // whatever a name of the user's own is, what is behind it is the same
+    const next = typeof key === "number"
+      ? items
+      : properties?.[key] ?? Object.values(patternProperties)[0];
     return next === undefined ? [] : [next].flat();
   });
 }

@@ -124,10 +124,10 @@ for (const engine of ENGINES) {
     }
   });
 
-  Deno.test(`SIGHUP and SIGUSR1 leave the proxy serving (${engine})`, async () => {
+  Deno.test(`SIGHUP, SIGUSR1 and SIGUSR2 leave the proxy serving (${engine})`, async () => {
     await using backend = await startHttp();
     await using proxy = await startProxyFor({ engine, backend: backend.address });
-    for (const signal of ["SIGHUP", "SIGUSR1", "SIGHUP"] as const) {
+    for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGHUP"] as const) {
       proxy.signal(signal);
       using client = await connectTls(proxy.port);
       await client.write(encodeRequest("/"));

@@ -71,7 +71,7 @@ export async function runProxy(
   output: RunOutput,
 ): Promise<number> {
   refuseDebugger(output.say);
-  using signals = watchSignals();
+  using signals = watchSignals(output.say);
   await using cleanUp = new AsyncDisposableStack();
   const { promise: serving, resolve } = Promise.withResolvers<undefined>();
   const over = serve(source, { output, signals, cleanUp, onServing: () => resolve(undefined) });

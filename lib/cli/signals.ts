@@ -1,3 +1,5 @@
+import type { Say } from "./say.ts";
+
 /** What gives signals and ends the process; the runtime unless a test says otherwise. */
 export interface SignalSource {
   addSignalListener(signal: Deno.Signal, handler: () => void): void;
@@ -18,9 +20,10 @@ export type StopSignal = "SIGTERM" | "SIGINT";
 
 /**
  * Takes the signals over: `SIGTERM` and `SIGINT` settle `stop`, and a second one ends the process
- * at once with the code a shell gives it. `SIGHUP` reloads.
+ * at once with the code a shell gives it. `SIGHUP` reloads. `SIGUSR2`, by which HAProxy reloads and
+ * nginx starts its next version, would end the process: it is answered with what does either here.
  */
-export function watchSignals(source: SignalSource = Deno): Signals {
+export function watchSignals(say: Say, source: SignalSource = Deno): Signals {
   const { promise: stop, resolve } = Promise.withResolvers<StopSignal>();
   let stopping = false;
   let asked = false;
@@ -36,6 +39,10 @@ export function watchSignals(source: SignalSource = Deno): Signals {
     ["SIGTERM", () => onStop("SIGTERM")],
     ["SIGINT", () => onStop("SIGINT")],
     ["SIGHUP", () => reload()],
+    [
+      "SIGUSR2",
+      () => say("SIGUSR2: nothing is done; SIGHUP reloads, a new version takes a restart"),
+    ],
   ];
   for (const [signal, handler] of handlers) source.addSignalListener(signal, handler);
 

@@ -5,7 +5,7 @@ Deno.test("watchSignals() settles stop on the first signal and exits on the seco
   const CASES = [["SIGTERM", 143], ["SIGINT", 130]] as const;
   for (const [second, code] of CASES) {
     const source = fakeSource();
-    using signals = watchSignals(source);
+    using signals = watchSignals(() => {}, source);
     source.send("SIGTERM");
     assert.equal(await signals.stop, "SIGTERM");
     assert.deepEqual(source.exits, []);
@@ -16,7 +16,7 @@ Deno.test("watchSignals() settles stop on the first signal and exits on the seco
 
 Deno.test("watchSignals() reloads on SIGHUP, each time, and once for those that came too early", () => {
   const source = fakeSource();
-  using signals = watchSignals(source);
+  using signals = watchSignals(() => {}, source);
   source.send("SIGHUP");
   source.send("SIGHUP");
   let reloads = 0;
@@ -31,8 +31,17 @@ Deno.test("watchSignals() reloads on SIGHUP, each time, and once for those that 
 
 Deno.test("watchSignals() gives the signals back when it is disposed", () => {
   const source = fakeSource();
-  watchSignals(source)[Symbol.dispose]();
+  watchSignals(() => {}, source)[Symbol.dispose]();
   assert.equal(source.handlers.size, 0);
+});
+
+Deno.test("watchSignals() says of SIGUSR2 what is to be sent instead, and goes on", () => {
+  const source = fakeSource();
+  const said: string[] = [];
+  using _signals = watchSignals((text) => void said.push(text), source);
+  source.send("SIGUSR2");
+  assert.match(said.join("\n"), /^SIGUSR2: nothing is done; SIGHUP reloads/);
+  assert.deepEqual(source.exits, []);
 });
 
 interface FakeSource extends SignalSource {

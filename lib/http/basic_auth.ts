@@ -41,8 +41,10 @@ export function parseHtpasswd(text: string, path: string): PasswordHashes {
     const colon = line.indexOf(":");
     const user = line.slice(0, colon);
     const [hash = ""] = line.slice(colon + 1).split(":");
-    if (colon < 1 || !BCRYPT.test(hash)) {
-      const what = colon < 1
+    // a user has no control characters (RFC 7617, section 2): this is another kind of file
+    const isEntry = colon >= 1 && !/[\p{Cc}\ufffd]/u.test(user);
+    if (!isEntry || !BCRYPT.test(hash)) {
+      const what = !isEntry
         ? "is not user:hash"
         : `has no bcrypt hash for "${user}" (cost 4 to 16); write it with htpasswd -B`;
       throw new ProxyError("bad_config", `${path}:${index + 1} ${what}`);

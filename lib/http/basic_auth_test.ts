@@ -28,6 +28,8 @@ Deno.test("parseHtpasswd() reads bcrypt lines alone", () => {
     ["", /^f names nobody$/],
     ["a", /^f:1 is not user:hash$/],
     [":x", /^f:1 is not user:hash$/],
+    ["a\u0018\ufffd:$apr1$x", /^f:1 is not user:hash$/],
+    [`a\t:${HASH}`, /^f:1 is not user:hash$/],
     ["a:$apr1$x", /^f:1 has no bcrypt hash for "a"/],
     ["a:secret", /^f:1 has no bcrypt hash for "a"/],
     [`a:${HASH.replace("05", "31")}`, /^f:1 has no bcrypt hash/],

@@ -46,3 +46,8 @@ export function derElements(content: Uint8Array<ArrayBuffer>): readonly DerEleme
   }
   return elements;
 }
+
+/** The elements within an element; none where there is no such element. */
+export function childrenOf(element: DerElement | undefined): readonly DerElement[] {
+  return derElements(element?.content ?? new Uint8Array());
+}

@@ -1,4 +1,4 @@
-import { DER, type DerElement, derElement, derElements } from "./der.ts";
+import { childrenOf, DER, derElement, derElements } from "./der.ts";
 
 /**
  * Whether an algorithm identifier (RFC 5480, section 2.1) is that of an elliptic curve spelled out
@@ -17,10 +17,6 @@ export function hasExplicitKey(certificate: Uint8Array<ArrayBuffer>): boolean {
   // the version of one that is version 1 is left out
   const [identifier] = childrenOf(fields[fields[0]?.tag === DER.context0 ? 6 : 5]);
   return isExplicit(identifier?.content);
-}
-
-function childrenOf(element: DerElement | undefined): readonly DerElement[] {
-  return derElements(element?.content ?? new Uint8Array());
 }
 
 /** 1.2.840.10045.2.1 */

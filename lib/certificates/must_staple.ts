@@ -1,4 +1,4 @@
-import { DER, type DerElement, derElement, derElements } from "./der.ts";
+import { childrenOf, DER, derElement } from "./der.ts";
 
 /**
  * Whether a certificate asks its server for a stapled OCSP answer in every handshake (`status_request`
@@ -18,10 +18,6 @@ export function mustStaple(certificate: Uint8Array<ArrayBuffer>): boolean {
       content.length === 1 && content[0] === STATUS_REQUEST
     );
   });
-}
-
-function childrenOf(element: DerElement | undefined): readonly DerElement[] {
-  return derElements(element?.content ?? new Uint8Array());
 }
 
 /** [3] of a certificate (RFC 5280, section 4.1). */

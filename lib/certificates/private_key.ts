@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { createPrivateKey, type KeyObject } from "node:crypto";
-import { DER, derElement, derElements } from "./der.ts";
+import { childrenOf, DER, derElement, derElements } from "./der.ts";
 import { isExplicit } from "./explicit_curve.ts";
 import { cannotRead, derHint, derOf, isKeyBlock, type PemBlock, pemBlocks, toPem } from "./pem.ts";
 
@@ -90,8 +90,7 @@ function refuseForms(block: PemBlock, path: string): void {
 
 /** Parameters in the place of a curve's name (RFC 5480, section 2.1.1, which forbids them). */
 function hasExplicitCurve(block: PemBlock): boolean {
-  const key = derElement(derOf(block) ?? new Uint8Array());
-  const elements = derElements(key?.content ?? new Uint8Array());
+  const elements = childrenOf(derElement(derOf(block) ?? new Uint8Array()));
   switch (block.label) {
     case "PRIVATE KEY":
       return isExplicit(elements[1]?.content);

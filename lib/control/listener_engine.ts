@@ -1,4 +1,5 @@
 import type { Config, RouteConfig, TlsListenerConfig } from "../config/config.ts";
+import { templatesOf } from "../config/route_templates.ts";
 import { HTTP10, HTTP11, HTTP2 } from "../http/alpn.ts";
 import { names, parseTemplate } from "../http/template.ts";
 import { portKeeper } from "../ports/port_keeper.ts";
@@ -167,9 +168,6 @@ function needsOf(
   return needs.filter((need) => need !== false);
 }
 
-function namesSni({ requestHeaders, responseHeaders, redirect }: RouteConfig): boolean {
-  const values = [requestHeaders, responseHeaders]
-    .flatMap(({ set, add }) => [...Object.values(set), ...Object.values(add)]);
-  if (redirect !== undefined) values.push(redirect.to);
-  return values.some((value) => names(parseTemplate(value), "sni"));
+function namesSni(route: RouteConfig): boolean {
+  return templatesOf(route).some(([, value]) => names(parseTemplate(value), "sni"));
 }

@@ -1,5 +1,8 @@
 import type { ErrorCode } from "../core/errors.ts";
+import { ROLE } from "../http/field_name.ts";
+import { namedByConnection } from "../http/hop_fields.ts";
 import type { HeadLimits } from "../http/limits.ts";
+import type { RequestFacts } from "../http/message.ts";
 import type { FieldError } from "./head.ts";
 
 /** Whom to blame, and how much to take. */
@@ -43,4 +46,13 @@ export function answerBodyRules({ headerBytes, headers }: HeadLimits): BodyRules
     trailersTooLarge: "answer_too_large",
     blanksBehindSize: true,
   };
+}
+
+/** The same of a message in chunks, whose `Connection` may name trailers that go no further. */
+export function withNamedTrailers(
+  rules: BodyRules,
+  message: Pick<RequestFacts, "has" | "values">,
+): BodyRules {
+  if (!message.has(ROLE.connection)) return rules;
+  return { ...rules, named: namedByConnection(message.values("connection")) };
 }

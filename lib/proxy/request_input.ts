@@ -2,10 +2,8 @@ import type { Connection, Receiver } from "../io/connection.ts";
 import { asProxyError, type ProxyError } from "../core/errors.ts";
 import { HEAD_ROOM, RoomyBuffer, spaceOf, TAIL_ROOM } from "../io/roomy_buffer.ts";
 import { giveRoomy, growRoomy, takeRoomy } from "../io/roomy_pool.ts";
-import { ROLE } from "../http/field_name.ts";
-import { namedByConnection } from "../http/hop_fields.ts";
 import { UNKNOWN_LENGTH } from "../http/message.ts";
-import { type BodyRules, requestBodyRules } from "../http1/body_rules.ts";
+import { type BodyRules, requestBodyRules, withNamedTrailers } from "../http1/body_rules.ts";
 import { BodyWalk } from "../http1/body_walk.ts";
 import { IncomingRequest } from "../http1/incoming_request.ts";
 import type { RequestLimits } from "../http/limits.ts";
@@ -224,10 +222,9 @@ export class RequestInput implements Receiver {
     if (this.#buffer !== this.#small) giveRoomy(this.#buffer);
     this.#buffer = this.#small;
   }
+
   #bodyRules(): BodyRules {
     const rules = requestBodyRules(this.#limits);
-    const { request } = this;
-    if (request.body !== UNKNOWN_LENGTH || !request.has(ROLE.connection)) return rules;
-    return { ...rules, named: namedByConnection(request.values("connection")) };
+    return this.request.body === UNKNOWN_LENGTH ? withNamedTrailers(rules, this.request) : rules;
   }
 }

@@ -6,13 +6,12 @@ import { HEAD_ROOM, RoomyBuffer, spaceOf, TAIL_ROOM } from "../io/roomy_buffer.t
 import { giveRoomy, growRoomy, takeRoomy } from "../io/roomy_pool.ts";
 import type { Field } from "../http/field.ts";
 import { type Range, type RequestFacts, UNKNOWN_LENGTH } from "../http/message.ts";
-import { answerBodyRules, type BodyRules } from "../http1/body_rules.ts";
+import { answerBodyRules, type BodyRules, withNamedTrailers } from "../http1/body_rules.ts";
 import { BodyWalk } from "../http1/body_walk.ts";
 import { framed, joined, lastChunk } from "../http1/outgoing.ts";
 import { IncomingAnswer } from "../http1/incoming_answer.ts";
 import type { HeadLimits } from "../http/limits.ts";
 import { ROLE } from "../http/field_name.ts";
-import { namedByConnection } from "../http/hop_fields.ts";
 import { keepAliveTimeout } from "../http/keep_alive.ts";
 import { OpaqueRest } from "../io/opaque_rest.ts";
 import { whenSettled } from "../io/settled.ts";
@@ -323,18 +322,14 @@ export class Http1Connection implements ServerStream, Receiver, Sender {
     if (this.#head.has(ROLE.keepAlive)) {
       this.keepAliveMs = keepAliveTimeout(this.#head.values("keep-alive")) ?? Infinity;
     }
-    this.#walk.begin(body, isChunked, isChunked ? this.#chunkRules : this.#rules);
+    const rules = isChunked ? withNamedTrailers(this.#rules, this.#head) : this.#rules;
+    this.#walk.begin(body, isChunked, rules);
     this.#walk.chunks = this.#answerChunks;
     // walked over before anybody knows of the answer: what is malformed at once is no answer
     this.#takeFirst();
     this.#isLent = true;
     reader.answer(this.#head);
     this.#giveWalked(reader);
-  }
-
-  get #chunkRules(): BodyRules {
-    if (!this.#head.has(ROLE.connection)) return this.#rules;
-    return { ...this.#rules, named: namedByConnection(this.#head.values("connection")) };
   }
 
   #takeFirst(): void {

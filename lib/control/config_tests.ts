@@ -26,24 +26,19 @@ export function runConfigTests(loaded: LoadedConfig): FailedTest[] {
   const isPlain = listeners.length === 0 &&
     loaded.config.listeners.some(({ kind }) => kind === "plain");
   return loaded.config.tests.flatMap((test, index): FailedTest[] => {
-    const host = test.host ?? test.sni;
-    if (isPlain) {
-      const found = resolveRoute(loaded, {
-        host: host === undefined ? undefined : normalizeHostName(host) ?? host,
-        ...{ path: test.path, request: undefined, proved: undefined },
-      });
-      return failedTests(failures(test, found, { host, path: test.path, sni: undefined }), index);
-    }
-    if (loaded.certificates.length === 0) {
+    if (!isPlain && loaded.certificates.length === 0) {
       return [{ path: ["tests", index], message: "there is no TLS listener that could be asked" }];
     }
+    const { path } = test;
+    const host = test.host ?? test.sni;
+    const name = host === undefined ? undefined : normalizeHostName(host);
     // a client names no address in its handshake (RFC 6066, section 3)
-    const sni = test.sni ?? (host === undefined ? undefined : normalizeHostName(host));
-    const found = resolveRequest(loaded, {
-      ...{ sni, host, path: test.path, strictSni, client, seesCertificate },
-    });
-    const asked = { host, path: test.path, sni: knowing && sni };
-    return failedTests(failures(test, found, asked), index);
+    const sni = test.sni ?? name;
+    const found = isPlain
+      ? resolveRoute(loaded, { host: name ?? host, path, request: undefined, proved: undefined })
+      : resolveRequest(loaded, { sni, host, path, strictSni, client, seesCertificate });
+    return failures(test, found, { host, path, sni: knowing && sni })
+      .map(({ key, message }) => ({ path: ["tests", index, "expect", key], message }));
   });
 }
 
@@ -51,10 +46,6 @@ export function runConfigTests(loaded: LoadedConfig): FailedTest[] {
 interface Failure {
   readonly key: "backend" | "certificate" | "status" | "redirect" | "header";
   readonly message: string;
-}
-
-function failedTests(failed: readonly Failure[], index: number): FailedTest[] {
-  return failed.map(({ key, message }) => ({ path: ["tests", index, "expect", key], message }));
 }
 
 /** What becomes of a request, by TLS or without. */

@@ -22,6 +22,21 @@ function startHinting() {
   }, { brokenOff: true });
 }
 
+/** The same by HTTP/2. */
+function startHintingHttp2() {
+  return startNodeHttp2(`
+    for (let i = 0; i < Number(head[":path"].slice(1)); i++) stream.additionalHeaders({ ":status": 103 });
+    stream.respond({ ":status": 200 });
+    stream.end("at last");
+  `);
+}
+
+function behindHttp2({ address }: { readonly address: string }) {
+  return {
+    backends: { default: { servers: [address], protocol: "h2", ejection: { failures: 0 } } },
+  };
+}
+
 for (const engine of ENGINES) {
   Deno.test(`interim answers go on, however many come at once, up to a bound (${engine})`, async () => {
     await using server = await startHinting();
@@ -50,16 +65,8 @@ for (const engine of ENGINES) {
 }
 
 Deno.test("a server by HTTP/2 that gives nothing but interim answers is left", async () => {
-  await using server = await startNodeHttp2(`
-    for (let i = 0; i < Number(head[":path"].slice(1)); i++) stream.additionalHeaders({ ":status": 103 });
-    stream.respond({ ":status": 200 });
-    stream.end("at last");
-  `);
-  await using proxy = await startConfigured({
-    backends: {
-      default: { servers: [server.address], protocol: "h2", ejection: { failures: 0 } },
-    },
-  });
+  await using server = await startHintingHttp2();
+  await using proxy = await startConfigured(behindHttp2(server));
   using client = await connectTls(proxy.port);
   for (const [count, expected] of [[3, 200], [2 * MOST, 502], [3, 200]] as const) {
     await client.write(encodeRequest(`/${count}`));
@@ -68,20 +75,11 @@ Deno.test("a server by HTTP/2 that gives nothing but interim answers is left", a
 });
 
 Deno.test("many interim answers of many requests end no connection by HTTP/2 that these share", async () => {
-  await using server = await startNodeHttp2(`
-    for (let i = 0; i < 90; i++) stream.additionalHeaders({ ":status": 103 });
-    stream.respond({ ":status": 200 });
-    stream.end("at last");
-  `);
-  await using proxy = await startConfigured({
-    backends: {
-      default: { servers: [server.address], protocol: "h2", ejection: { failures: 0 } },
-    },
-    settings: { workers: 1 },
-  });
+  await using server = await startHintingHttp2();
+  await using proxy = await startConfigured({ ...behindHttp2(server), settings: { workers: 1 } });
   using client = await connectTls(proxy.port);
   for (let request = 0; request < 40; request++) {
-    await client.write(encodeRequest("/"));
+    await client.write(encodeRequest("/90"));
     const { status, interim } = await readAnswer(client);
     assert.deepEqual([status, interim.length], [200, 90], `request ${request}`);
   }

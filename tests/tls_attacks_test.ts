@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { joinBytes } from "../lib/core/bytes.ts";
 import { startEcho, type TestBackend, unusedPort } from "./support/backends.ts";
 import { testCertificates } from "./support/certificates.ts";
 import { CAPTURED_HELLOS } from "./support/client_hellos.ts";
@@ -19,6 +20,7 @@ const MiB = 1024 * KiB;
 /** Milliseconds in which a connection has to be over, beside what the machine is slow. */
 const AT_ONCE_MS = 5_000;
 
+const PING = new TextEncoder().encode("ping");
 const NOISE = new Uint8Array(64 * KiB).fill(0x5a);
 
 interface Attack {
@@ -125,13 +127,33 @@ Deno.test("KeyUpdates now and then are heard, and data goes on", async () => {
   await using echo = await startEcho();
   await using proxy = await startEchoProxy(echo);
   using client = await RecordClient.connect(proxy.port);
-  const data = new TextEncoder().encode("ping");
   for (let i = 0; i < 50; i++) {
-    await client.send(client.keyUpdate(), client.record(RECORD.data, data));
+    await client.send(client.keyUpdate(), client.record(RECORD.data, PING));
   }
   await client.send(client.record(RECORD.alert, Uint8Array.of(1, 0)));
   assert.deepEqual(await client.ending(), { alert: 0, how: "FIN" });
   await proxy.log.first(/ info end peer=\S+ in=200 out=200 .*how=done$/);
+});
+
+Deno.test("a KeyUpdate in parts keeps an answer until it is whole", async () => {
+  await using echo = await startEcho();
+  await using proxy = await startEchoProxy(echo);
+  for (const cut of [1, 3, 4]) {
+    using client = await RecordClient.connect(proxy.port);
+    const data = client.record(RECORD.data, PING);
+    const [begins, ends] = client.keyUpdateInParts(cut);
+    assert.ok(begins !== undefined && ends !== undefined);
+    await client.send(joinBytes([data, begins]));
+    // as long as the echo takes
+    await stillServes(proxy);
+    await client.send(
+      ends,
+      client.record(RECORD.data, PING),
+      client.record(RECORD.alert, Uint8Array.of(1, 0)),
+    );
+    assert.deepEqual(await client.ending(), { alert: 0, how: "FIN" }, `cut at ${cut}`);
+  }
+  await proxy.log.count(/ info end peer=\S+ in=8 out=8 .*how=done$/, 3);
 });
 
 Deno.test("a ClientHello in pieces is as good as a whole one", async () => {

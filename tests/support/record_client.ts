@@ -1,4 +1,5 @@
 import { createCipheriv, createHmac } from "node:crypto";
+import { joinBytes } from "../../lib/core/bytes.ts";
 import { writeAll } from "../../lib/io/write_all.ts";
 import { within } from "./deadline.ts";
 
@@ -100,11 +101,19 @@ export class RecordClient implements Disposable {
 
   /** A record with a KeyUpdate, and those behind it by the next keys (RFC 8446, section 7.2). */
   keyUpdate(): Uint8Array {
-    const record = this.record(RECORD.handshake, KEY_UPDATE);
+    return joinBytes(this.keyUpdateInParts());
+  }
+
+  /** The same in as many records as parts. @param cuts where the next part begins */
+  keyUpdateInParts(...cuts: readonly number[]): Uint8Array[] {
+    const borders = [...cuts, KEY_UPDATE.length];
+    const records = borders.map((end, part) =>
+      this.record(RECORD.handshake, KEY_UPDATE.subarray(borders[part - 1], end))
+    );
     this.#secret = expandLabel(this.#secret, "traffic upd", 32);
     this.#keys = keysOf(this.#secret);
     this.#sequence = 0;
-    return record;
+    return records;
   }
 
   /** Sends as much as is taken. @returns how many bytes were */

@@ -5,7 +5,14 @@ import type { ByteSocket } from "../../io/socket_connection.ts";
 import { closeWithLastWords } from "./last_words.ts";
 import type { Bytes } from "./library.ts";
 import { RecordWalk } from "./record_walk.ts";
-import { MAX_INPUT_BYTES, MAX_PLAIN_BYTES, READ, sealedBytes, type TlsSession } from "./session.ts";
+import {
+  MAX_INPUT_BYTES,
+  MAX_PLAIN_BYTES,
+  READ,
+  sealedBytes,
+  type TlsSession,
+  WRITE,
+} from "./session.ts";
 
 /**
  * TLS over a TCP connection whose handshake is done, of either side. Ciphertext is read into the
@@ -32,6 +39,8 @@ export class OpenSslSocket implements ByteSocket {
   /** What has to go behind the write under way. */
   #queue: Queued[] = [];
   #queuedBytes = 0;
+  /** Settles with the next read, for a write that waits for it. */
+  #nextReadDone: PromiseWithResolvers<void> | undefined;
   /** Settles when the last of them, or of those before, was taken by TCP. */
   #lastSent: Promise<void> | undefined;
 
@@ -61,6 +70,7 @@ export class OpenSslSocket implements ByteSocket {
     const end = this.#session.write(plain as Bytes, out);
     if (end < 0) {
       giveBuffer(out);
+      if (end === WRITE.wantsRead) return this.#nextRead().then(() => this.write(plain));
       return Promise.reject(new Deno.errors.BrokenPipe(this.#session.failure));
     }
     const rest = this.#session.takeUnsent();
@@ -91,6 +101,7 @@ export class OpenSslSocket implements ByteSocket {
     this.#closed = true;
     const hasFailed = this.#session.failure !== undefined;
     this.#session.close();
+    this.#nextReadDone?.reject(closedError());
     if (hasFailed) void closeWithLastWords(this.#tcp, this.#lastSent);
     else closeQuietly(this.#tcp);
   }
@@ -100,16 +111,29 @@ export class OpenSslSocket implements ByteSocket {
     const { missing } = this.#records;
     if (missing > into.length) {
       this.#rest = RECORD_POOL.take();
-      return this.#tcp.read(this.#rest.subarray(0, missing)).then(this.#onRead);
+      return this.#tcp.read(this.#rest.subarray(0, missing)).then(this.#onRead, this.#onReadError);
     }
     const { held } = this.#session;
     const room = held === 0 || held > into.length / 2 ? into : into.subarray(0, into.length - held);
-    return this.#tcp.read(room).then(this.#onRead);
+    return this.#tcp.read(room).then(this.#onRead, this.#onReadError);
   }
+
+  /** Whoever reads goes on until there is data: what the write waits for is read by then. */
+  #nextRead(): Promise<void> {
+    return (this.#nextReadDone ??= Promise.withResolvers()).promise;
+  }
+
+  readonly #onReadError = (error: unknown): never => {
+    this.#nextReadDone?.reject(error);
+    this.#nextReadDone = undefined;
+    throw error;
+  };
 
   readonly #onRead = (count: number | null): Promise<number | null> | number | null => {
     if (this.#closed) throw closedError();
-    if (count === null) throw new Deno.errors.UnexpectedEof("TCP ended without close_notify");
+    if (count === null) {
+      return this.#onReadError(new Deno.errors.UnexpectedEof("TCP ended without close_notify"));
+    }
     return this.#decrypt(count);
   };
 
@@ -130,6 +154,10 @@ export class OpenSslSocket implements ByteSocket {
     this.#rest = undefined;
     const unasked = session.takeUnsent();
     if (unasked !== undefined) void this.#enqueue(unasked);
+    if (this.#nextReadDone !== undefined) {
+      this.#nextReadDone.resolve();
+      this.#nextReadDone = undefined;
+    }
     if (count > 0) return count;
     if (count === READ.ended) return null;
     if (count === READ.failed) throw new Deno.errors.InvalidData(session.failure);

@@ -53,6 +53,14 @@ export const READ = {
   failed: -2,
 } as const;
 
+/** What writing came to, where it gave no bytes. */
+export const WRITE = {
+  /** `failure` says why. */
+  failed: -1,
+  /** The peer has sent a handshake message in part, such as a KeyUpdate: its rest is read first. */
+  wantsRead: -2,
+} as const;
+
 /**
  * The only owner of an `SSL`: every call on it is one of these methods, and none can be made once it
  * was freed. Each turns bytes into bytes and waits for nothing. What is to be sent to the peer is
@@ -213,18 +221,24 @@ export class TlsSession {
    * `sealedBytes` of them. A client that has asked for short records (RFC 6066, section 4) gets more
    * of them than that: what `out` has no room for follows by `takeUnsent`.
    *
-   * @returns how many bytes of `out` are to be sent; -1 where it failed, `failure` says why
+   * @returns how many bytes of `out` are to be sent, or one of `WRITE`
    */
   write(bytes: Bytes, out: Bytes): number {
     const live = this.#enter();
     const { ssl } = this.#openssl;
     const written = ssl.SSL_write(live, bytes, bytes.length);
     if (written !== bytes.length) {
+      const wantsRead = this.#end === READ.wantsMore &&
+        ssl.SSL_get_error(live, written) === SSL_ERROR.want_read;
+      if (wantsRead) {
+        this.#leave();
+        return WRITE.wantsRead;
+      }
       const words = takeError(this.#openssl);
       // behind a record that was none the library has no words for this
       this.failure ??= words;
       this.#leave();
-      return -1;
+      return WRITE.failed;
     }
     const count = this.#ring.drainInto(out);
     // what fills it may not be all

@@ -191,7 +191,8 @@ function applyPolicy(openssl: OpenSsl, context: Pointer, policy: TlsPolicy): voi
   const modes = MODE.accept_moving_write_buffer | MODE.release_buffers;
   ssl.SSL_CTX_ctrl(context, CTRL.mode, BigInt(modes), null);
   useCiphers(openssl, context, ciphers ?? DEFAULT_CIPHERS);
-  useGroups(openssl, context, groups === undefined ? DEFAULT_GROUPS : [groups]);
+  if (groups !== undefined) useGroups(openssl, context, groups);
+  else DEFAULT_GROUPS.some((list) => takesGroups(openssl, context, list));
   ssl.SSL_CTX_set_recv_max_early_data(context, EARLY_DATA_BYTES);
 }
 
@@ -206,28 +207,25 @@ function useCiphers(openssl: OpenSsl, context: Pointer, names: readonly string[]
   if (modern !== "") check(openssl, ssl.SSL_CTX_set_ciphersuites(context, cString(modern)));
 }
 
-/** Takes the first list that the library knows all of. */
-function useGroups(
-  openssl: OpenSsl,
-  context: Pointer,
-  lists: readonly (readonly string[])[],
-): void {
-  const { ssl, crypto, version } = openssl;
-  const knows = (groups: readonly string[]) => {
-    const names = groups.map((name) => opensslGroup(name) ?? name);
-    // OpenSSL before 3.5 refuses a list that names one twice
-    const list = cString([...new Set(names)].join(":"));
-    return Number(ssl.SSL_CTX_ctrl_bytes(context, CTRL.groups_list, 0n, list)) === 1;
-  };
-  const isTaken = lists.some(knows);
-  const missing = isTaken ? [] : lists.flat().filter((group) => !knows([group]));
-  crypto.ERR_clear_error();
-  if (isTaken) return;
-  const groups = missing.length === 1 ? "group" : "groups";
+function useGroups(openssl: OpenSsl, context: Pointer, groups: readonly string[]): void {
+  const names = [...new Set(groups.map((name) => opensslGroup(name) ?? name))];
+  // OpenSSL before 3.5 refuses a list that names one twice
+  if (takesGroups(openssl, context, names.join(":"))) return;
+  const missing = groups.filter((name) =>
+    !takesGroups(openssl, context, opensslGroup(name) ?? name)
+  );
+  const what = missing.length === 1 ? "group" : "groups";
   throw new ProxyError(
     "bad_config",
-    `${version} does not have the ${groups} ${missing.join(", ")}`,
+    `${openssl.version} does not have the ${what} ${missing.join(", ")}`,
   );
+}
+
+/** Whether the library knows all of a list of its own names for groups, and has taken it. */
+function takesGroups({ ssl, crypto }: OpenSsl, context: Pointer, list: string): boolean {
+  const taken = Number(ssl.SSL_CTX_ctrl_bytes(context, CTRL.groups_list, 0n, cString(list))) === 1;
+  if (!taken) crypto.ERR_clear_error();
+  return taken;
 }
 
 /** Has servers prove who they are. */
@@ -308,11 +306,12 @@ const DEFAULT_CIPHERS = CIPHER_SUITES.map(({ name }) => name).filter((name) =>
   !name.includes("_CCM_")
 );
 
-/** With the post-quantum hybrid where the library has it (OpenSSL 3.5). */
-const DEFAULT_GROUPS = [
-  ["x25519mlkem768", "x25519", "secp256r1", "secp384r1"],
-  ["x25519", "secp256r1", "secp384r1"],
-];
+/**
+ * The first that the library knows all of: with the post-quantum hybrid where it has it (3.5). What
+ * has a `*` a client sends a key for at once: with one for the hybrid alone, a server that does not
+ * have it would ask for another, which takes a round trip more. To servers it says nothing.
+ */
+const DEFAULT_GROUPS = ["*X25519MLKEM768:*X25519:P-256:P-384", "X25519:P-256:P-384"];
 
 const VERSION_NUMBERS: Readonly<Record<TlsVersion, number>> = {
   "TLSv1.2": VERSION.tls12,

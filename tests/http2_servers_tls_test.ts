@@ -5,7 +5,7 @@ import { createTestAuthority } from "./support/authority.ts";
 import { FAST_CHECKS, startConfigured } from "./support/configured_proxy.ts";
 import { encodeRequest, readAnswer, valuesOf } from "./support/http.ts";
 import { Http2Client } from "./support/http2_client.ts";
-import { startHaproxy, startNginx } from "./support/real_peers.ts";
+import { httpInFolder, startHaproxy, startNginx } from "./support/real_peers.ts";
 import { connectTls } from "./support/tls_client.ts";
 
 /** Servers over TLS that choose the version of HTTP by ALPN. */
@@ -42,8 +42,8 @@ server.listen(0, "127.0.0.1", () => console.log("port " + server.address().port)
 `;
 
 async function nginx(offer: Offer): Promise<VersionServer> {
-  const server = await startNginx(({ port }) => `
-http { access_log off; server {
+  const server = await startNginx(({ port, folder }) => `
+http { ${httpInFolder(folder)} server {
   listen 127.0.0.1:${port} ssl ${offer.includes("h2") ? "http2" : ""};
   ssl_certificate ${cert};
   ssl_certificate_key ${key};

@@ -14,7 +14,7 @@ import { startConfigured } from "./support/configured_proxy.ts";
 import { eventually, within } from "./support/deadline.ts";
 import { Http2Client } from "./support/http2_client.ts";
 import { data, headers, requestFields } from "./support/http2_frames.ts";
-import { startNginx } from "./support/real_peers.ts";
+import { httpInFolder, startNginx } from "./support/real_peers.ts";
 
 /** WebSockets to servers that choose HTTP/2 by ALPN and have no extended CONNECT (RFC 8441). */
 
@@ -39,8 +39,8 @@ async function nginx(): Promise<WebSocketServerProcess> {
   sockets.on("connection", (socket) => socket.on("message", (text) => socket.send(String(text))));
   await new Promise<void>((resolve) => application.listen(0, "127.0.0.1", resolve));
   const behind = (application.address() as AddressInfo).port;
-  const server = await startNginx(({ port }) => `
-http { access_log off; server {
+  const server = await startNginx(({ port, folder }) => `
+http { ${httpInFolder(folder)} server {
   listen 127.0.0.1:${port} ssl http2;
   ssl_certificate ${cert};
   ssl_certificate_key ${key};

@@ -7,7 +7,7 @@ import { CAPTURED_HELLOS } from "./support/client_hellos.ts";
 import { type ConfiguredProxy, startConfigured } from "./support/configured_proxy.ts";
 import { latin1 } from "./support/connection.ts";
 import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
-import { startHaproxy, startNginx } from "./support/real_peers.ts";
+import { httpInFolder, startHaproxy, startNginx } from "./support/real_peers.ts";
 import { runCommand } from "./support/start_proxy.ts";
 import { connectNodeTls, connectTcp } from "./support/tls_client.ts";
 
@@ -42,8 +42,8 @@ async function startPassing(
 
 for (const mode of ["http", "tcp"] as const) {
   Deno.test(`names pass beside others that are ended here, on a ${mode} listener`, async () => {
-    await using server = await startNginx(({ port }) =>
-      `http { access_log off; server {
+    await using server = await startNginx(({ port, folder }) =>
+      `http { ${httpInFolder(folder)} server {
       listen 127.0.0.1:${port} ssl;
       ssl_certificate ${legacy.cert};
       ssl_certificate_key ${legacy.key};

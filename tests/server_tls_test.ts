@@ -8,7 +8,7 @@ import { eventually } from "./support/deadline.ts";
 import { encodeRequest, readAnswer } from "./support/http.ts";
 import { openssl } from "./support/openssl.ts";
 import { printedFlags } from "./support/printed_permissions.ts";
-import { type RealPeer, startHaproxy, startNginx } from "./support/real_peers.ts";
+import { httpInFolder, type RealPeer, startHaproxy, startNginx } from "./support/real_peers.ts";
 import { commandHere } from "./support/command_here.ts";
 import { runCommand } from "./support/start_proxy.ts";
 import { connectTls } from "./support/tls_client.ts";
@@ -155,8 +155,8 @@ function startTelling(
     keepAlive?: boolean;
   } = {},
 ): Promise<RealPeer> {
-  return startNginx(({ port }) =>
-    `http { access_log off; server {
+  return startNginx(({ port, folder }) =>
+    `http { ${httpInFolder(folder)} server {
     listen 127.0.0.1:${port} ${listen};
     ssl_certificate ${localhost.cert};
     ssl_certificate_key ${localhost.key};

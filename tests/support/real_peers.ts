@@ -58,6 +58,12 @@ ${blocks(setting)}
   });
 }
 
+/** What has nginx's `http` write nothing but into this folder: else it takes root to start it. */
+export function httpInFolder(folder: string): string {
+  const kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+  return `access_log off; ${kinds.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(" ")}`;
+}
+
 /** @param service what stands under `[service]` beside `accept` */
 export function startStunnel(service: (setting: PeerSetting) => string): Promise<RealPeer> {
   return startPeer({
@@ -100,7 +106,10 @@ async function startPeer({ tool, file, args, config }: Peer): Promise<RealPeer> 
     running.child.status.then(() => over = true);
     await eventually(
       async () => {
-        if (over) throw new Error(`${tool} ended:\n${says.text}`);
+        if (over) {
+          await says.ended;
+          throw new Error(`${tool} ended:\n${says.text}`);
+        }
         return await listens(port) || undefined;
       },
       () => `${tool} to listen:\n${says.text}`,

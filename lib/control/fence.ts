@@ -1,6 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { libcPath } from "../ports/libc.ts";
-import { installedPlaces } from "../tls/openssl/library_places.ts";
+import { installedPlaces, notInstalled } from "../tls/openssl/library_places.ts";
 import type { Objection } from "../config/problem.ts";
 import { shellLine } from "../permissions/flags.ts";
 import { type Grant, type Holds, missingGrants, surplusFlags } from "../permissions/fence.ts";
@@ -92,7 +92,7 @@ export function surplusGrants(config: Config, configFile: string): readonly stri
 function librariesFor(config: Config, platform: Platform | undefined): Libraries {
   const places = installedPlaces(platform);
   const machine: Machine = {
-    openssl: places.length === 0 ? { unavailable: "OpenSSL 3 is not installed" } : {},
+    openssl: places.length === 0 ? { unavailable: notInstalled(platform?.os) } : {},
     deno: {},
   };
   const openssl = places.flatMap(({ crypto, ssl }) => [crypto, ssl]);

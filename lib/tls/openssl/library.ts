@@ -2,7 +2,13 @@ import { messageOf, ProxyError } from "../../core/errors.ts";
 import { writeLatin1 } from "../../core/latin1.ts";
 import { standsOnSystemLibrary } from "../../ports/system_library.ts";
 import { ALPN_ANSWER, ALPN_CALLBACK, CRYPTO_SYMBOLS, SSL_SYMBOLS } from "./binding.ts";
-import { type LibraryPlace, libraryPlaces, packageOfLibrary } from "./library_places.ts";
+import {
+  type LibraryPlace,
+  libraryPlaces,
+  notInstalled,
+  openingTrouble,
+  packageOfLibrary,
+} from "./library_places.ts";
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 export type Pointer = Deno.PointerObject;
@@ -51,11 +57,15 @@ function tryToOpen(): OpenSsl | ProxyError {
     return unavailable(`OpenSSL 3 is not looked for on ${Deno.build.target}`);
   }
   if (allowed.length === 0) return unavailable(NOT_GRANTED);
+  let trouble: string | undefined;
   for (const place of allowed) {
-    const libraries = openAt(place);
-    if (libraries !== undefined) return prepare(libraries, whole);
+    const found = openAt(place);
+    if (typeof found === "object") return prepare(found, whole);
+    trouble ??= found;
   }
-  return unavailable(`OpenSSL 3 is not installed: the package is ${packageOfLibrary()}`);
+  return unavailable(
+    trouble === undefined ? notInstalled() : `OpenSSL 3 cannot be called: ${trouble}`,
+  );
 }
 
 /** Nobody is granted what is not there, and this process may not look whether it is. */
@@ -73,14 +83,16 @@ function mayCall(path: string | undefined): boolean {
 
 type Libraries = Pick<OpenSsl, "ssl" | "crypto">;
 
-/** Undefined where there is none. */
-function openAt({ crypto, ssl }: LibraryPlace): Libraries | undefined {
+/** Why not, in words, where they are there and cannot be opened; undefined where there are none. */
+function openAt({ crypto, ssl }: LibraryPlace): Libraries | string | undefined {
+  let path = crypto;
   try {
     const below = Deno.dlopen(crypto, CRYPTO_SYMBOLS);
     standsOnSystemLibrary(crypto);
+    path = ssl;
     return { crypto: below.symbols, ssl: Deno.dlopen(ssl, SSL_SYMBOLS).symbols };
-  } catch {
-    return undefined;
+  } catch (error) {
+    return openingTrouble(messageOf(error), path);
   }
 }
 

@@ -58,6 +58,28 @@ function exists(path: string): boolean {
   }
 }
 
+/**
+ * Why a library that is there cannot be opened, in the system's words; undefined where it is not
+ * there.
+ *
+ * @param message what the runtime says of it
+ */
+export function openingTrouble(message: string, path: string): string | undefined {
+  const said = message.replace(RUNTIME_WORDS, "");
+  // macOS has a sentence for each place that it has looked at
+  const isMissing = said.startsWith(`${path}: cannot open shared object file: No such file`) ||
+    /\bno such file\b/.test(said);
+  return isMissing ? undefined : said;
+}
+
+const RUNTIME_WORDS =
+  /^(?:Could not open library: |Failed to register symbol \S+: |Could not obtain symbol from the library: )+/;
+
+/** Why OpenSSL cannot be called where the libraries are not there, and what to do about it. */
+export function notInstalled(os?: typeof Deno.build.os): string {
+  return `OpenSSL 3 is not installed: the package is ${packageOfLibrary(os)}`;
+}
+
 /** Which package brings the libraries, for a person. */
 export function packageOfLibrary(os: typeof Deno.build.os = Deno.build.os): string {
   return os === "darwin"

@@ -15,7 +15,7 @@ import {
   pemBlocks,
   type PemRole,
 } from "./pem.ts";
-import { parsePrivateKey } from "./private_key.ts";
+import { MIN_RSA_BITS, parsePrivateKey, unusableKey } from "./private_key.ts";
 
 /** A certificate chain with its key, checked to belong together; it may have expired. */
 export interface Certificate {
@@ -272,14 +272,9 @@ function checkUsable(key: KeyObject, path: string): void {
     : kind === "Ed25519";
   if (usable) return;
   const detail = kind === "RSA" ? ` of ${modulusLength} bits` : namedCurve && ` on ${namedCurve}`;
-  throw cannotRead(
-    "key",
-    `${path} holds a key that cannot be used here (${kind}${detail}); take RSA of ` +
-      `${MIN_RSA_BITS} bits or more, ECDSA on P-256, P-384 or P-521, or Ed25519`,
-  );
+  throw unusableKey(path, `${kind}${detail}`);
 }
 
-const MIN_RSA_BITS = 2048;
 const CURVES: ReadonlySet<string> = new Set(["prime256v1", "secp384r1", "secp521r1"]);
 
 function namesOf(leaf: X509Certificate): string[] {

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { createPrivateKey, type KeyObject } from "node:crypto";
+import type { ProxyError } from "../core/errors.ts";
 import { childrenOf, DER, derElement, derElements } from "./der.ts";
 import { isExplicit } from "./explicit_curve.ts";
 import { cannotRead, derHint, derOf, isKeyBlock, type PemBlock, pemBlocks, toPem } from "./pem.ts";
@@ -31,10 +32,44 @@ export function parsePrivateKey(text: KeyText, source: KeySource): KeyObject {
   try {
     return createPrivateKey(block.pem);
   } catch {
+    const kind = foreignKind(block);
+    if (kind !== undefined) throw unusableKey(path, kind);
     // No cause: what a parser says of a key may quote it.
     throw cannotRead("key", `${path} holds a key that is damaged or of an unknown kind`);
   }
 }
+
+/** Of a key that is sound, and that nothing here signs with. */
+export function unusableKey(path: string, kind: string): ProxyError {
+  return cannotRead(
+    "key",
+    `${path} holds a key that cannot be used here (${kind}); take RSA of ${MIN_RSA_BITS} bits or ` +
+      "more, ECDSA on P-256, P-384 or P-521, or Ed25519",
+  );
+}
+
+export const MIN_RSA_BITS = 2048;
+
+/** What a key of PKCS#8 is that the runtime does not read, where that is known. */
+function foreignKind(block: PemBlock): string | undefined {
+  const [, algorithm] = childrenOf(derElement(derOf(block) ?? new Uint8Array()));
+  const [identifier] = childrenOf(algorithm);
+  const oid = identifier?.content.toHex() ?? "";
+  if (oid.length !== NIST_SIGNATURES.length + 2 || !oid.startsWith(NIST_SIGNATURES)) {
+    return undefined;
+  }
+  const last = parseInt(oid.slice(-2), 16);
+  return ML_DSA[last] ?? (last >= SLH_DSA.first && last <= SLH_DSA.last ? "SLH-DSA" : undefined);
+}
+
+/** 2.16.840.1.101.3.4.3, with what follows as the last byte (RFC 9881 and RFC 9909). */
+const NIST_SIGNATURES = "6086480165030403";
+const ML_DSA: Readonly<Record<number, string>> = {
+  17: "ML-DSA-44",
+  18: "ML-DSA-65",
+  19: "ML-DSA-87",
+};
+const SLH_DSA = { first: 20, last: 31 } as const;
 
 /** Under the label that its content has; as it is where that is not known. */
 function rightlyLabelled(block: PemBlock): PemBlock {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { openssl, selfSigned } from "../../tests/support/openssl.ts";
 import { ProxyError } from "../core/errors.ts";
+import { toPem } from "./pem.ts";
 import { parsePrivateKey } from "./private_key.ts";
 
 const PASSPHRASE = "open sesame";
@@ -38,6 +39,23 @@ const REFUSED: readonly (readonly [pem: string, passphrase: string | undefined, 
     "openssl pkcs8 -topk8 -v2 aes-256-cbc -in a.key -out NEW_FILE",
   ],
 ];
+
+Deno.test("parsePrivateKey() names the kind of a key that only a newer OpenSSL makes", () => {
+  const CASES = [[18, "ML-DSA-65"], [20, "SLH-DSA"], [31, "SLH-DSA"]] as const;
+  for (const [last, kind] of CASES) {
+    // a PrivateKeyInfo (RFC 5958): version, algorithm, key
+    const der = Uint8Array.fromHex(
+      `3016020100300b06096086480165030403${last.toString(16)}040400000000`,
+    );
+    assert.throws(
+      () => parsePrivateKey({ pem: toPem("PRIVATE KEY", der) }, SOURCE),
+      (error) =>
+        error instanceof ProxyError && error.message ===
+          `Cannot read the key: a.key holds a key that cannot be used here (${kind}); take RSA ` +
+            "of 2048 bits or more, ECDSA on P-256, P-384 or P-521, or Ed25519",
+    );
+  }
+});
 
 Deno.test("parsePrivateKey() says why it cannot open a key, without the passphrase", () => {
   for (const [pem, passphrase, why] of REFUSED) {

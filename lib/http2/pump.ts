@@ -2,6 +2,7 @@ import type { Connection, Receiver, Sender } from "../io/connection.ts";
 import { NO_BYTES } from "../io/buffer_pool.ts";
 import { ReadBuffer } from "../io/read_buffer.ts";
 import { ShortWait } from "../io/short_wait.ts";
+import { behindOthers } from "../io/turns.ts";
 import { giveOutput, type Output } from "./frame_writer.ts";
 
 /** Bytes to read into while little comes: what an idle connection costs. */
@@ -11,6 +12,11 @@ const MAX_OUTPUT_BYTES = 96 * 1024;
 
 /** Turns of the microtask queue that a read with bytes at hand takes in this runtime, and some more. */
 const LOOK_TURNS = 8;
+
+/** How many streams go on before it is looked how long that took. */
+const LOOKED_AT_ONCE = 4;
+/** Milliseconds of that, behind which the other streams wait: small heads may be much work. */
+const LONG_MS = 4;
 
 /** What a pump feeds, and takes output of: a connection without I/O. */
 export interface Pumped {
@@ -58,6 +64,8 @@ export class Pump implements Receiver, Sender {
   readonly #buffer = new ReadBuffer(SMALL_BYTES);
   #reading = false;
   readonly #ready: Proceeding[] = [];
+  /** Whether those let others have their turn first. */
+  #isPatient = false;
   /** Whether it will be looked for output at the end of this turn. */
   #flushes = false;
   /** What is being written. */
@@ -183,9 +191,30 @@ export class Pump implements Receiver, Sender {
   }
 
   readonly #proceed = (): void => {
-    for (let i = 0; i < this.#ready.length; i++) (this.#ready[i] as Proceeding).proceed();
-    this.#ready.length = 0;
+    if (this.#isPatient) return;
+    const ready = this.#ready;
+    const began = ready.length > LOOKED_AT_ONCE ? performance.now() : 0;
+    for (let i = 0; i < ready.length; i++) {
+      const isLooked = i > 0 && i % LOOKED_AT_ONCE === 0;
+      if (isLooked && performance.now() - began > LONG_MS) return this.#proceedLater(i);
+      (ready[i] as Proceeding).proceed();
+    }
+    ready.length = 0;
   };
+
+  /** Has others go on before the streams from there on do. */
+  #proceedLater(next: number): void {
+    this.#ready.splice(0, next);
+    this.#isPatient = true;
+    behindOthers(() => {
+      this.#isPatient = false;
+      try {
+        this.#proceed();
+      } catch (error) {
+        this.#user.onBug(error);
+      }
+    });
+  }
 
   /** What is answered in one turn goes in one write. */
   readonly #flushLater = (): void => {

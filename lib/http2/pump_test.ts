@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { POOLED_BYTES } from "../io/buffer_pool.ts";
 import type { Connection, Receiver, Sender } from "../io/connection.ts";
+import { eventually } from "../../tests/support/deadline.ts";
 import { Pump, type Pumped, type PumpUser } from "./pump.ts";
 
 /** A pump between a socket and a connection that do what the test says. */
@@ -254,4 +255,45 @@ Deno.test("Pump serves what it has where the peer ends while it looks for more",
   play.come(0);
   await someTurns();
   assert.deepEqual(play.told, [`feed ${small}`, "ended", "stream", "fed", "nothing to send"]);
+});
+
+Deno.test("Pump lets others have their turn amid streams that are much work, and keeps their order", async () => {
+  const play = new Play();
+  const busy = (name: string) => ({
+    proceed: () => {
+      for (const until = performance.now() + 3; performance.now() < until;);
+      play.told.push(name);
+    },
+  });
+  const names = Array.from({ length: 40 }, (_, i) => `stream ${i}`);
+  play.onFeed = () => {
+    for (const name of names) play.pump.ready(busy(name));
+  };
+  const timer = setTimeout(() => play.told.push("another"), 0);
+  play.come(5);
+  assert.ok(play.told.length < names.length, play.told.join());
+  // who comes meanwhile is behind them
+  play.onFeed = () => play.pump.ready(play.stream("last"));
+  play.come(5);
+  await eventually(() => play.told.includes("last") || undefined, "all streams to go on");
+  clearTimeout(timer);
+  const went = play.told.filter((one) => one === "last" || one.startsWith("stream"));
+  assert.deepEqual(went, [...names, "last"]);
+  assert.ok(play.told.indexOf("another") < play.told.indexOf("stream 39"), play.told.join());
+});
+
+Deno.test("Pump ends with a bug in a stream that had to wait as with any other", async () => {
+  const play = new Play();
+  play.onFeed = () => {
+    for (let i = 0; i < 9; i++) {
+      play.pump.ready({
+        proceed: () => {
+          for (const until = performance.now() + 3; performance.now() < until;);
+          if (i === 8) throw new Error("a bug");
+        },
+      });
+    }
+  };
+  play.come(5);
+  await eventually(() => play.told.includes("bug") || undefined, "the bug to be told of");
 });

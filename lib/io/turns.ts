@@ -127,7 +127,8 @@ export function afterRequest(goOn: () => void): void {
   else behindOthers(goOn);
 }
 
-function behindOthers(goOn: () => void): void {
+/** Calls `goOn` once others have had their turn: what came before it was much work. */
+export function behindOthers(goOn: () => void): void {
   if (patient.length === 0) {
     turnsLeft = TURNS_OF_OTHERS;
     const isWork = sent < SENT_A_TURN && performance.now() - wentOnAt > LONG_TURN_MS;

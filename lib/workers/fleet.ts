@@ -276,11 +276,14 @@ export class Fleet implements App {
         ),
       );
     };
-    const results = await Promise.allSettled([
+    const [found, ...made] = await Promise.allSettled([
       staged.ready(),
       ...workers.map((worker) => prepareOn(worker, next)),
     ]);
-    const failed = results.find((result) => result.status === "rejected");
+    // one that has died is nothing against it: whoever takes its place takes this, too
+    const living = made.filter((_, index) => this.#lives(workers[index]));
+    const failed = [found, ...living.length > 0 ? living : made]
+      .find((result) => result.status === "rejected");
     if (failed !== undefined) {
       await drop();
       throw asProxyError(failed.reason, "internal");
@@ -325,6 +328,10 @@ export class Fleet implements App {
       if (workers.includes(worker)) this.#tellServers(worker);
       else await this.#update(worker, next);
     }
+  }
+
+  #lives(worker: WorkerThread | undefined): boolean {
+    return worker !== undefined && this.#workers.includes(worker);
   }
 
   /** Milliseconds for clients to finish their handshakes, and for a worker to be done with it. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Redis } from "../lib/cluster/redis.ts";
 import { testCertificates } from "./support/certificates.ts";
-import { within } from "./support/deadline.ts";
+import { eventually, within } from "./support/deadline.ts";
 import { startRedis } from "./support/redis.ts";
 
 const LINKS = 30;
@@ -48,6 +48,32 @@ Deno.test("a Redis whose connections have gone without a word is connected to an
   assert.equal(await within(message.promise, "a message"), "told");
 });
 
+Deno.test("a Redis that is a replica by now is left for who has its place, and told of until then", async () => {
+  await using before = await startRedis();
+  await using after = await startRedis();
+  await using way = startWay(before.address);
+  const told: string[] = [];
+  using redis = new Redis(
+    { host: "127.0.0.1", port: way.port, tls: false, password: undefined, prefix: "test:" },
+    (state, reason) => void told.push(`${state} ${reason}`.trim()),
+  );
+  await redis.open();
+  await redis.set("key", "before");
+  const [, port = ""] = after.address.split(":");
+  // its connections stay, as where nobody tells it to end them
+  await before.cli("REPLICAOF", "127.0.0.1", port);
+  await assert.rejects(redis.set("key", "lost"), /^RedisDown: READONLY /);
+  way.leadTo(after.address);
+  await eventually(
+    () => redis.set("key", "after").then(() => true, () => undefined),
+    "who has its place",
+    60_000,
+  );
+  assert.equal(await after.cli("GET", "test:key"), "after");
+  assert.match(told[0] ?? "", /^down READONLY /);
+  assert.deepEqual(told.slice(1), ["up"]);
+});
+
 Deno.test("a Redis that is left while it is connected to is not connected to", async () => {
   await using server = await startRedis({ tls: true });
   const { ca } = await testCertificates();
@@ -76,6 +102,8 @@ interface Way extends AsyncDisposable {
   readonly gone: Promise<void>;
   /** Has nothing more come through on the connections of now, which stay open. */
   lose(): void;
+  /** Has who comes from now on be led to another server. */
+  leadTo(address: string): void;
 }
 
 /**
@@ -84,7 +112,7 @@ interface Way extends AsyncDisposable {
  * @param held what the first waits for before it is led on
  */
 function startWay(address: string, held = Promise.resolve()): Way {
-  const [hostname = "", port] = address.split(":");
+  let [hostname = "", port] = address.split(":");
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const open = new Set<Deno.Conn>();
   const lost = new Set<Deno.Conn>();
@@ -116,6 +144,9 @@ function startWay(address: string, held = Promise.resolve()): Way {
     port: listener.addr.port,
     ...{ begun: begun.promise, gone: gone.promise },
     lose: () => open.forEach((one) => void lost.add(one)),
+    leadTo(address) {
+      [hostname = "", port] = address.split(":");
+    },
     async [Symbol.asyncDispose]() {
       listener.close();
       await accepting;

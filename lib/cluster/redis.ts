@@ -22,6 +22,8 @@ const RECONNECT_MS = 1_000;
  * that is gone without a word would be held for a quarter of an hour, whoever has its place by then.
  */
 const ANEW_MS = 10_000;
+/** What a primary that has become a replica says to all that would change something. */
+const READ_ONLY = "READONLY";
 
 /** Redis does not answer, or not in time. */
 export class RedisDown extends Error {
@@ -46,8 +48,12 @@ export class Redis implements Disposable {
   #again: ReturnType<typeof setInterval> | undefined;
   #state: "up" | "down" | undefined;
   readonly #arrivals: (() => void)[] = [];
-  /** What it has refused, by its own words' first: told once. */
-  readonly #refused = new Set<string>();
+  /** What it has refused, by its own words' first: told once, and what it was that it refused so. */
+  readonly #refused = new Map<string, string>();
+  /** When it was connected to last, on the clock of `performance.now()`. */
+  #connected = 0;
+  /** Connects anew where it is the primary no more. */
+  #seeking: ReturnType<typeof setTimeout> | undefined;
 
   /** @param onChange called when it has come or gone, or refuses, once for each */
   constructor(options: RedisOptions, onChange: (state: "up" | "down", reason: string) => void) {
@@ -79,6 +85,7 @@ export class Redis implements Disposable {
   /** Connects in the place of the connections there are; settles after the first try. */
   #connect({ createClient }: Library): Promise<void> {
     this.#leave();
+    this.#connected = performance.now();
     const { host, port, tls, ca, password } = this.#options;
     const client = createClient({
       ...(password === undefined ? {} : { password }),
@@ -126,25 +133,27 @@ export class Redis implements Disposable {
 
   /** @throws {RedisDown} */
   async get(key: string): Promise<string | undefined> {
-    return await this.#ask((client) => client.get(this.#name(key))) as string | undefined ??
+    const name = this.#name(key);
+    return await this.#ask(`get ${key}`, (client) => client.get(name)) as string | undefined ??
       undefined;
   }
 
   /** @param ms for how long it is kept @throws {RedisDown} */
   async set(key: string, value: string, ms?: number): Promise<void> {
     const expiration = ms === undefined ? {} : { expiration: { type: "PX", value: ms } as const };
-    await this.#ask((client) => client.set(this.#name(key), value, expiration));
+    await this.#ask(`set ${key}`, (client) => client.set(this.#name(key), value, expiration));
   }
 
   /** @throws {RedisDown} */
   async remove(key: string): Promise<void> {
-    await this.#ask((client) => client.del(this.#name(key)));
+    await this.#ask(`del ${key}`, (client) => client.del(this.#name(key)));
   }
 
   /** Sets what is not there. @returns whether it was not @throws {RedisDown} */
   async claim(key: string, value: string, ms: number): Promise<boolean> {
     const options = { condition: "NX", expiration: { type: "PX", value: ms } } as const;
-    return await this.#ask((client) => client.set(this.#name(key), value, options)) === "OK";
+    const name = this.#name(key);
+    return await this.#ask(`set ${key}`, (client) => client.set(name, value, options)) === "OK";
   }
 
   /** Keeps a key that has this value and no other. @param ms for how long @throws {RedisDown} */
@@ -171,12 +180,15 @@ export class Redis implements Disposable {
     { keys, values }: { keys: readonly string[]; values: readonly string[] },
   ): Promise<unknown> {
     const options = { keys: keys.map((key) => this.#name(key)), arguments: [...values] };
-    return await this.#ask((client) => client.eval(script, options));
+    return await this.#ask(`eval ${keys[0]}`, (client) => client.eval(script, options));
   }
 
   /** @returns how many were told, this one included @throws {RedisDown} */
   async publish(channel: string, message: string): Promise<number> {
-    return Number(await this.#ask((client) => client.publish(this.#name(channel), message)));
+    const name = this.#name(channel);
+    return Number(
+      await this.#ask(`publish ${channel}`, (client) => client.publish(name, message)),
+    );
   }
 
   /** Calls back each time it is there, and again: what was missed can be looked up. */
@@ -194,6 +206,7 @@ export class Redis implements Disposable {
   [Symbol.dispose](): void {
     this.#library = undefined;
     clearInterval(this.#again);
+    clearTimeout(this.#seeking);
     this.#leave();
   }
 
@@ -227,6 +240,8 @@ export class Redis implements Disposable {
     const isNews = state === "down" || this.#state !== undefined;
     this.#state = state;
     clearInterval(this.#again);
+    // what it refuses from now on is news behind that
+    this.#refused.clear();
     if (state === "down") {
       this.#again = setInterval(() => void this.#connect(library), ANEW_MS);
     }
@@ -234,15 +249,33 @@ export class Redis implements Disposable {
   }
 
   /** It is there and does not do what it is asked, as it forbids it to this user or has no memory. */
-  #tellRefusal(words: string): void {
+  #isRefused(what: string, words: string): void {
     const code = words.split(" ", 1)[0] ?? "";
     // such as NOPERM: what is no code is the client's own, of a connection that ends
-    if (!/^[A-Z]+$/.test(code) || this.#refused.has(code)) return;
-    this.#refused.add(code);
+    if (!/^[A-Z]+$/.test(code)) return;
+    // of a script Redis 6 has words of its own ahead
+    if (words.includes(READ_ONLY)) this.#seekPrimary();
+    if (this.#refused.has(code)) return;
+    this.#refused.set(code, what);
     this.#onChange("down", words);
   }
 
-  async #ask<T>(command: (client: Client) => Promise<T>): Promise<T> {
+  /** It does again what it has refused. */
+  #isDone(what: string): void {
+    for (const [code, refused] of this.#refused) if (refused === what) this.#refused.delete(code);
+    if (this.#refused.size === 0 && this.isUp) this.#onChange("up", "");
+  }
+
+  /** Whoever has its place by now is to be found where it was, by new connections alone. */
+  #seekPrimary(): void {
+    const wait = Math.max(0, this.#connected + ANEW_MS - performance.now());
+    this.#seeking ??= setTimeout(() => {
+      this.#seeking = undefined;
+      if (this.#library !== undefined && this.isUp) void this.#connect(this.#library);
+    }, wait);
+  }
+
+  async #ask<T>(what: string, command: (client: Client) => Promise<T>): Promise<T> {
     const client = this.#client;
     if (client === undefined) throw new RedisDown("It is closed");
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -257,10 +290,12 @@ export class Redis implements Disposable {
       const answered = command(client);
       // one that comes too late says that it is back
       answered.then(() => this.#state === "down" && this.#arrive(), () => {});
-      return await Promise.race([answered, late]);
+      const answer = await Promise.race([answered, late]);
+      if (this.#refused.size > 0) this.#isDone(what);
+      return answer;
     } catch (error) {
       if (error instanceof RedisDown) throw error;
-      if (error instanceof Error && client.isReady) this.#tellRefusal(error.message);
+      if (error instanceof Error && client.isReady) this.#isRefused(what, error.message);
       throw new RedisDown(messageOf(error), { cause: error });
     } finally {
       clearTimeout(timer);

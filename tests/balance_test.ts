@@ -251,6 +251,33 @@ Deno.test("who waits for a place is served though a reload makes the server anot
   for (const client of [first, ...others]) client.close();
 });
 
+/** What may become of the settings of a backend while requests wait for a place there. */
+const MORE_PLACES = {
+  "max_connections": {},
+  "max_connections and queue": { queue: { max: 3, timeout: "30s" } },
+};
+for (const [what, more] of Object.entries(MORE_PLACES)) {
+  Deno.test(`who waits for a place has one of those that a reload adds (${what})`, async () => {
+    await using slow = await startSlow("slow");
+    const settings = { workers: 1 };
+    const api = (max_connections: number) => ({
+      servers: [{ address: slow.address, max_connections }],
+      queue: { max: 2, timeout: "30s" },
+    });
+    await using proxy = await startConfigured({ backends: { api: api(1) }, settings });
+    using client = await Http2Client.connect(proxy.port);
+    await client.ask(1, "/");
+    await waitForRequest(slow);
+    // the last finds no room to wait, so the others do wait
+    for (const stream of [3, 5, 7]) await client.ask(stream, "/");
+    assert.equal((await client.answer(7)).status, 503);
+    await proxy.reload({ backends: { api: { ...api(3), ...more } }, settings });
+    await eventually(() => slow.requests.length === 3 || undefined, "those that waited");
+    slow.answerAll();
+    for (const stream of [1, 3, 5]) assert.equal((await client.answer(stream)).body, "slow");
+  });
+}
+
 Deno.test("max_connections lets requests wait, in order, bounded in number and time", async () => {
   await using slow = await startSlow("slow");
   const api = (timeout: string) => ({

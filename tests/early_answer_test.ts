@@ -37,6 +37,7 @@ Deno.test("an exchange keeps no connection alive while a part of the request is 
       limits,
     },
     load: OWN_COUNTERS.count("load"),
+    maxConnections: 0,
     checked: true,
     room: new WaitingRoom({
       ...{ max: 0, timeout: 1, deadlines, shared: false },

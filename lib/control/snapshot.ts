@@ -121,10 +121,8 @@ function backendOptions(
     headerBytes: backend.limits.headerBytes ?? config.limits.headerBytes,
     headers: backend.limits.headers ?? config.limits.headers,
   };
-  const key = ({ address, checked, drain: drains }: ServerConfig) => ({
-    backend: name,
-    queue,
-    drains,
+  const key = ({ address, checked, drain: drains, maxConnections }: ServerConfig) => ({
+    ...{ backend: name, queue, drains, maxConnections },
     settings: {
       pool: backend.pool,
       health: checked ? healthSettings(backend.health, address) : undefined,
@@ -139,12 +137,12 @@ function backendOptions(
   return {
     name,
     servers: backend.servers.map((server) => {
-      const { address, weight, backup, maxConnections, drain: draining } = server;
+      const { address, weight, backup, drain: draining } = server;
       return {
         server: address.kind === "dns"
           ? servers.group({ ...key(server), name: address, resolve: dns })
           : servers.server({ ...key(server), endpoint: address }),
-        ...{ weight, backup, maxConnections, draining },
+        ...{ weight, backup, draining },
       };
     }),
     balancer: createBalancer(backend.balance),

@@ -102,7 +102,7 @@ export class ServerLease implements LeaseFacts {
     if (pin !== undefined) {
       this.#isTied = true;
       // its client is known there: no other place would do
-      pin.server.enter(0);
+      pin.server.enterAnyway();
       return this.#leased(pin.server, pin.stream, now);
     }
     let claimed: Server | Promise<Server>;

@@ -172,7 +172,7 @@ export class Backend {
     const member = kept !== undefined && mayKeep(kept, claim?.tries)
       ? kept
       : this.#choose(client, claim?.tries);
-    return member?.server.enter(member.options.maxConnections) ? member.server : undefined;
+    return member?.server.enter() ? member.server : undefined;
   }
 
   /**

@@ -6,8 +6,6 @@ export interface MemberOptions {
   readonly weight: number;
   /** Whether it has work only while all others are out. */
   readonly backup: boolean;
-  /** Requests or connections at once; 0 is no limit. */
-  readonly maxConnections: number;
   /** Whether it is to have no new work. */
   readonly draining: boolean;
 }
@@ -38,7 +36,7 @@ export class Member implements Candidate {
 
   /** Whether there is a place, be the server well or not. */
   get hasRoom(): boolean {
-    const { maxConnections } = this.options;
+    const { maxConnections } = this.server;
     return !this.draining && (maxConnections === 0 || this.server.load < maxConnections);
   }
 

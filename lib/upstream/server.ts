@@ -56,6 +56,8 @@ export interface ServerOptions {
   readonly settings: ServerSettings;
   /** How many requests or connections it has, of all who send it some. */
   readonly load: Count;
+  /** How many it may have; 0 is no limit. */
+  readonly maxConnections: number;
   /** Whether it is checked here; else somebody else does it, and tells. */
   readonly checked: boolean;
   /** Where those wait who found all servers of the backend busy. */
@@ -82,6 +84,7 @@ export class Server {
   /** What counts its requests or connections: one that takes its place counts on. */
   readonly places: Count;
   #drained = false;
+  #maxConnections: number;
   readonly #options: ServerOptions;
   readonly #ejection: Ejection;
   readonly #health: HealthCounter | undefined;
@@ -98,6 +101,7 @@ export class Server {
     const { ejection, health, pool, protocol, proxyProtocol, tls } = settings;
     this.#options = options;
     this.places = options.load;
+    this.#maxConnections = options.maxConnections;
     this.backend = backend;
     this.endpoint = endpoint;
     this.name = formatServerAddress(endpoint);
@@ -157,6 +161,20 @@ export class Server {
     this.#admit();
   }
 
+  /**
+   * How many requests or connections it may have, 0 for any number: by what is in force, also for
+   * those that have come before it was.
+   */
+  get maxConnections(): number {
+    return this.#maxConnections;
+  }
+
+  set maxConnections(most: number) {
+    if (most === this.#maxConnections) return;
+    this.#maxConnections = most;
+    this.#admit();
+  }
+
   get state(): ServerState {
     if (this.#gone || this.#drained) return "draining";
     const state = this.health ?? "unchecked";
@@ -188,17 +206,18 @@ export class Server {
     this.#admit();
   }
 
-  /**
-   * Takes a place.
-   *
-   * @param max how many there are; 0 is no limit
-   * @returns whether there was one
-   */
-  enter(max: number): boolean {
+  /** Takes a place. @returns whether there was one */
+  enter(): boolean {
+    const most = this.#maxConnections;
     // counted first: others may count at the same time
-    if (this.places.add(1) <= max || max === 0) return true;
+    if (this.places.add(1) <= most || most === 0) return true;
     this.places.add(-1);
     return false;
+  }
+
+  /** Takes a place, be there one or not. */
+  enterAnyway(): void {
+    this.places.add(1);
   }
 
   /** Gives a place back, to whoever waits for one. */

@@ -13,7 +13,9 @@ export interface ServerGroupOptions {
   readonly resolve: () => Promise<Resolved>;
   /** Milliseconds between two looks. */
   readonly interval: number;
-  readonly newServer: (endpoint: TcpEndpoint) => Server;
+  readonly newServer: (endpoint: TcpEndpoint, maxConnections: number) => Server;
+  /** What each of them may have, until that is changed. */
+  readonly maxConnections: number;
   /** Told of servers whose addresses are not the name's any more. */
   readonly onRemoved: (servers: readonly Server[]) => void;
   /** By what it is looked up: where that is the same, the same is found. */
@@ -36,6 +38,7 @@ export const MAX_ADDRESSES = 1_000;
  */
 export class ServerGroup {
   readonly #options: ServerGroupOptions;
+  #maxConnections: number;
   /** What was found last. */
   #addresses: readonly string[];
   #servers = new Map<string, Server>();
@@ -50,6 +53,13 @@ export class ServerGroup {
   constructor(options: ServerGroupOptions) {
     this.#options = options;
     this.#addresses = options.known;
+    this.#maxConnections = options.maxConnections;
+  }
+
+  /** For each of them, see `Server`. */
+  set maxConnections(most: number) {
+    this.#maxConnections = most;
+    for (const server of this.#list) server.maxConnections = most;
   }
 
   get source(): string {
@@ -124,7 +134,7 @@ export class ServerGroup {
     for (const host of addresses) {
       let server = before.get(host);
       if (server === undefined) {
-        server = newServer({ kind: "tcp", host, port: name.port });
+        server = newServer({ kind: "tcp", host, port: name.port }, this.#maxConnections);
         added.push(server);
       }
       now.set(host, server);

@@ -27,7 +27,7 @@ Deno.test("ServerGroup has a bounded number of servers, the same for all who loo
   const group = new ServerGroup({
     backend: "app",
     name: { kind: "dns", host: "app.internal", port: 80 },
-    ...{ interval: 1, source: "", known: [] },
+    ...{ interval: 1, source: "", known: [], maxConnections: 0 },
     resolve: () => {
       servers.push(group.servers.map(({ name }) => name));
       const addresses = answers.shift();

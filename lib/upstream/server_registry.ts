@@ -31,6 +31,8 @@ export interface BackendKey extends RoomKey {
   readonly settings: ServerSettings;
   /** Whether the configuration has it drain: a server that does is the same as before. */
   readonly drains?: boolean;
+  /** What it may have at once; one for which that changes is the same as before, too. */
+  readonly maxConnections?: number;
 }
 
 /** One address. */
@@ -98,16 +100,23 @@ export class ServerRegistry {
     let staged = new Map<string, Kept>();
     const rooms = new Map<string, WaitingRoom>();
     let draining = new Set<Kept>();
+    let most = new Map<Kept, number>();
     const fresh = () => [...staged].filter(([id]) => !before.has(id)).map(([, kept]) => kept);
     // a group finds servers for as long as it is there, and is not to keep all that has been
     const forget = () => {
       before = staged = new Map();
       draining = new Set();
+      most = new Map();
     };
 
-    const keep = <K extends Kept>(id: string, drains: boolean | undefined, create: () => K): K => {
+    const keep = <K extends Kept>(
+      id: string,
+      { drains, maxConnections = 0 }: BackendKey,
+      create: () => K,
+    ): K => {
       const kept = (staged.get(id) ?? before.get(id) ?? create()) as K;
       staged.set(id, kept);
+      most.set(kept, maxConnections);
       if (drains === true) draining.add(kept);
       return kept;
     };
@@ -127,7 +136,7 @@ export class ServerRegistry {
       return found;
     };
     const server = (key: ServerKey) => {
-      const { backend, endpoint, host, settings } = key;
+      const { backend, endpoint, host, settings, maxConnections = 0 } = key;
       const { deadlines, observe, counters, checked } = this.#options;
       const name = formatServerAddress(endpoint);
       // what runs at a server whose settings were others takes places at this one, and so does what
@@ -138,6 +147,7 @@ export class ServerRegistry {
       const load = other?.places ?? counters.count(`server ${backend} ${name}`);
       const server = new Server({
         ...{ backend, endpoint, host, settings, deadlines, observe, load, checked },
+        maxConnections,
         room: room(key),
       });
       server.drained = this.#isDrained(server);
@@ -146,16 +156,18 @@ export class ServerRegistry {
 
     return {
       room,
-      server: (key) => keep(serverId(key), key.drains, () => server(key)),
+      server: (key) => keep(serverId(key), key, () => server(key)),
       group: (key) =>
-        keep(groupId(key), key.drains, () => {
+        keep(groupId(key), key, () => {
           const source = sourceOf(key);
           return new ServerGroup({
             backend: key.backend,
             name: key.name,
             resolve: () => resolveName(key.name, key.resolve),
             interval: key.resolve.interval,
-            newServer: (endpoint) => server({ ...key, endpoint, host: key.name.host }),
+            newServer: (endpoint, maxConnections) =>
+              server({ ...key, endpoint, host: key.name.host, maxConnections }),
+            maxConnections: key.maxConnections ?? 0,
             // a name that cannot be looked up just now has servers nevertheless
             ...{ source, known: groupOf(before, source)?.addresses ?? [] },
             onRemoved: (servers) => this.#leave(servers),
@@ -170,6 +182,7 @@ export class ServerRegistry {
         this.#kept = staged;
         this.#rooms = rooms;
         this.#draining = draining;
+        for (const [kept, maxConnections] of most) kept.maxConnections = maxConnections;
         // as it is by now: it may have been asked for since they were staged
         for (const server of this.#servers()) {
           const drained = this.#isDrained(server);
@@ -177,6 +190,11 @@ export class ServerRegistry {
         }
         for (const [id, kept] of before) {
           if (staged.has(id)) continue;
+          // who waits for one that is another by now has as many places as that one
+          for (const server of serversOf(kept)) {
+            const [follower] = this.#named(nameOf(server));
+            if (follower !== undefined) server.maxConnections = follower.maxConnections;
+          }
           kept.close();
           this.#leave(serversOf(kept));
         }

@@ -32,6 +32,8 @@ const KEY: ServerKey = {
   },
 };
 
+const ONE_PLACE: ServerKey = { ...KEY, maxConnections: 1 };
+
 const REFUSED = new ProxyError("connect_failed", "refused", {
   cause: new Deno.errors.ConnectionRefused(),
 });
@@ -93,10 +95,10 @@ for (const [what, change] of OTHERS) {
 Deno.test("ServerRegistry counts what a server has on over a change of its settings", async () => {
   const { registry } = newRegistry();
   const first = registry.stage();
-  const server = first.server(KEY);
+  const server = first.server(ONE_PLACE);
   first.commit();
-  assert.ok(server.enter(1));
-  const key = { ...KEY, queue: { ...KEY.queue, max: KEY.queue.max + 1 } };
+  assert.ok(server.enter());
+  const key = { ...ONE_PLACE, queue: { ...KEY.queue, max: KEY.queue.max + 1 } };
   await assertTakesItsPlaces(registry, { server, key: key });
   registry.close();
 });
@@ -104,11 +106,11 @@ Deno.test("ServerRegistry counts what a server has on over a change of its setti
 Deno.test("ServerRegistry counts what a server has on while it is gone and comes back", async () => {
   const { registry } = newRegistry();
   const first = registry.stage();
-  const server = first.server(KEY);
+  const server = first.server(ONE_PLACE);
   first.commit();
-  assert.ok(server.enter(1));
+  assert.ok(server.enter());
   registry.stage().commit();
-  await assertTakesItsPlaces(registry, { server, key: KEY });
+  await assertTakesItsPlaces(registry, { server, key: ONE_PLACE });
   registry.close();
 });
 
@@ -121,8 +123,8 @@ async function assertTakesItsPlaces(
   const [room, follower] = [next.room(key), next.server(key)];
   next.commit();
   assert.notEqual(follower, server);
-  assert.equal(follower.enter(1), false);
-  const waits = room.wait(() => follower.enter(1) ? "in" : undefined);
+  assert.equal(follower.enter(), false);
+  const waits = room.wait(() => follower.enter() ? "in" : undefined);
   server.leave();
   assert.equal(await waits, "in");
   assert.equal(follower.load, 1);
@@ -156,7 +158,7 @@ Deno.test("ServerRegistry shows an address once that two names have, by the bett
   staged.commit();
   const [one, other] = groups.flatMap(({ servers }) => servers);
   assert.ok(one !== undefined && other !== undefined && one !== other);
-  for (const server of [one, other]) server.enter(0);
+  for (const server of [one, other]) server.enter();
   const shown = () => registry.views().map(({ name, state, load }) => [name, state, load]);
   assert.deepEqual(shown(), [["127.0.0.1:80", "unchecked", 2]]);
   one.fail(REFUSED, () => true);

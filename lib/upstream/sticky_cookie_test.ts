@@ -27,10 +27,10 @@ function member(port: number): Member {
       protocol: "http1",
       limits: { headerBytes: 1024, headers: 10 },
     },
-    ...{ load, deadlines, checked: false, observe: () => {} },
+    ...{ load, maxConnections: 0, deadlines, checked: false, observe: () => {} },
     room: new WaitingRoom({ max: 1, timeout: 1, deadlines, waiting, shared: false }),
   });
-  return new Member(server, { weight: 1, backup: false, maxConnections: 0, draining: false });
+  return new Member(server, { weight: 1, backup: false, draining: false });
 }
 
 const [A, B, C] = [member(8001), member(8002), member(8003)];

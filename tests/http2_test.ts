@@ -215,6 +215,14 @@ Deno.test("what a proxy refuses is refused by HTTP/2 as by HTTP/1.1", async () =
   });
   const cut = await client.answer(107);
   assert.deepEqual([cut.status, fieldOf(cut.fields, "grpc-status"), cut.body], [200, "8", ""]);
+  // the limit that is over, also where so many came that not all were read
+  for (const [id, count] of [[109, 21], [111, 300]] as const) {
+    const fields = Array.from({ length: count }, (_, i) => [`x-${i}`, "1"] as const);
+    await client.ask(id, "/a", { fields });
+    const { status, body } = await client.answer(id);
+    assert.equal(status, 431);
+    assert.match(body, /There are more than 20 header fields/);
+  }
 });
 
 Deno.test("a refusal is told to its end, though more of what is refused comes meanwhile", async () => {

@@ -218,7 +218,8 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
     if (known !== undefined) return path === undefined ? known : withPath(known, path);
     const { generation } = this.decoder;
     const list = this.decode(block);
-    if (this.decoder.overflow !== undefined) return readCutHead(list);
+    const { overflow } = this.decoder;
+    if (overflow !== undefined) return readCutHead(list, overflow);
     const head = readRequestHead(list, this.#extendedConnect);
     this.#blocks.keep(bytes, { from, to, generation, facts: head });
     return head;

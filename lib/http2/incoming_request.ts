@@ -226,7 +226,7 @@ const NO_HEAD: Http2RequestHead = {
   length: undefined,
   roles: 0,
   priority: { urgency: 3, incremental: false },
-  isCut: false,
+  cutBy: undefined,
   bytes: 0,
   rendering: { for: undefined, lines: undefined, fields: undefined },
 };

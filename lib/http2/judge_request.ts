@@ -4,6 +4,7 @@ import { bodyTooLarge, isBeyond } from "../http/body_limit.ts";
 import { checkExpectation } from "../http/expect.ts";
 import { ROLE } from "../http/field_name.ts";
 import type { RequestLimits } from "../http/limits.ts";
+import type { ListLimits } from "./hpack/decoder.ts";
 import type { Http2RequestHead } from "./request_head.ts";
 
 /**
@@ -14,20 +15,15 @@ import type { Http2RequestHead } from "./request_head.ts";
 export function judgeRequest(head: Http2RequestHead, limits: RequestLimits): void {
   const { method, path, protocol, fields, roles, length = 0, bytes } = head;
   const { headerBytes, headers, body = 0 } = limits;
-  if (head.isCut) throw tooLarge(limits);
+  if (head.cutBy !== undefined) throw overLimit(head.cutBy, limits);
   if (path.length > headerBytes) {
     throw new ProxyError(
       "target_too_long",
       `The request target is longer than ${plural(headerBytes, "byte")}`,
     );
   }
-  if (bytes + path.length > headerBytes) throw tooLarge(limits);
-  if (fields.length > headers) {
-    throw new ProxyError(
-      "head_too_large",
-      `There are more than ${plural(headers, "header field")}`,
-    );
-  }
+  if (bytes + path.length > headerBytes) throw overLimit("bytes", limits);
+  if (fields.length > headers) throw overLimit("fields", limits);
   if (method === "TRACE" || (method === "CONNECT" && protocol === undefined)) {
     throw new ProxyError("method_not_allowed", `${method} is not allowed here`);
   }
@@ -38,6 +34,14 @@ export function judgeRequest(head: Http2RequestHead, limits: RequestLimits): voi
   if (isBeyond(length, body)) throw bodyTooLarge(body);
 }
 
-function tooLarge({ headerBytes }: RequestLimits): ProxyError {
-  return new ProxyError("head_too_large", `The head is larger than ${plural(headerBytes, "byte")}`);
+function overLimit(
+  limit: keyof ListLimits,
+  { headerBytes, headers }: RequestLimits,
+): ProxyError {
+  return new ProxyError(
+    "head_too_large",
+    limit === "bytes"
+      ? `The head is larger than ${plural(headerBytes, "byte")}`
+      : `There are more than ${plural(headers, "header field")}`,
+  );
 }

@@ -4,6 +4,7 @@ import { fieldName, ROLE } from "../http/field_name.ts";
 import { HOST, TARGET_CHARACTERS, TOKEN } from "../http/grammar.ts";
 import { isSamePlace, withoutEmptyPort } from "../http/target.ts";
 import { readFields, type SectionErrors } from "./field_section.ts";
+import type { ListLimits } from "./hpack/decoder.ts";
 import type { HeaderField } from "./hpack/header_field.ts";
 import { NO_PRIORITY, parsePriority, type Priority } from "./priority.ts";
 
@@ -28,8 +29,8 @@ export interface RequestSection {
   /** Bits of `ROLE` of all fields, those of `Host` and `Content-Length` included. */
   readonly roles: number;
   readonly priority: Priority;
-  /** Whether it is over the limits, see `readCutHead`. */
-  readonly isCut: boolean;
+  /** The limit that it is over, see `readCutHead`; undefined where it is over none. */
+  readonly cutBy: keyof ListLimits | undefined;
   /** Bytes as HTTP/1.1 would write it, but for the path. */
   readonly bytes: number;
   /** What was made of it last: the same object for all of them. */
@@ -93,7 +94,7 @@ export function readRequestHead(
     length: section.length,
     priority: priority === undefined ? NO_PRIORITY : parsePriority(priority),
     roles,
-    isCut: false,
+    cutBy: undefined,
     bytes,
     rendering: { for: undefined, lines: undefined, fields: undefined },
   };
@@ -102,8 +103,13 @@ export function readRequestHead(
 /**
  * What is known of a request whose head is over the limits: it is to be refused, and told of. What
  * was not read is missing, and nothing was checked.
+ *
+ * @param limit the first that it is over
  */
-export function readCutHead(list: readonly HeaderField[]): Http2RequestHead {
+export function readCutHead(
+  list: readonly HeaderField[],
+  limit: keyof ListLimits,
+): Http2RequestHead {
   const pseudo = (of: RequestPseudo) =>
     list.find(({ kind, name }) => kind === "pseudo" && name === of)?.value ?? "";
   return {
@@ -116,7 +122,7 @@ export function readCutHead(list: readonly HeaderField[]): Http2RequestHead {
     length: undefined,
     priority: NO_PRIORITY,
     roles: 0,
-    isCut: true,
+    cutBy: limit,
     bytes: 0,
     rendering: { for: undefined, lines: undefined, fields: undefined },
   };

@@ -143,10 +143,10 @@ export class ServerEnd extends End {
       ...this.events(),
       request: (stream, head, ended) => {
         this.streams.set(stream.id, stream);
-        const { method, scheme, authority, path, protocol, length, isCut } = head;
+        const { method, scheme, authority, path, protocol, length, cutBy } = head;
         const fields = head.fields.map(({ key, value }) => `${key}=${value}`);
         this.told.lines.push([
-          `${isCut ? "cut " : ""}request ${stream.id}${ended ? " end" : ""}`,
+          `${cutBy === undefined ? "" : "cut "}request ${stream.id}${ended ? " end" : ""}`,
           method,
           `${scheme}://${authority}${path}`,
           ...(protocol === undefined ? [] : [`protocol=${protocol}`]),

@@ -544,7 +544,7 @@ export abstract class Connection<
   #misfit(stream: Stream<Owner>, bytes: number, ended: boolean): string | undefined {
     if (!stream.hasHead) return "DATA stands before the head";
     if (stream.bodyLeft === UNKNOWN) return undefined;
-    if (bytes > stream.bodyLeft) return "The body is longer than Content-Length says";
+    if (bytes > stream.bodyLeft) return stream.expectsBody ? LONG_BODY : NEEDLESS_BODY;
     stream.bodyLeft -= bytes;
     return ended && stream.bodyLeft > 0 ? SHORT_BODY : undefined;
   }
@@ -599,6 +599,8 @@ export abstract class Connection<
 }
 
 const PING = new TextEncoder().encode("liveness");
+const LONG_BODY = "The body is longer than Content-Length says";
+const NEEDLESS_BODY = "There is a body where none may be: for HEAD, or with a 204 or a 304";
 const SHORT_BODY = "The body is shorter than Content-Length says";
 const WINDOW_TOO_LARGE = "A window is larger than any may be";
 

@@ -199,8 +199,8 @@ export class DialedConnection<Owner> extends Connection<Owner, DialedEvents<Owne
     stream.hasHead = true;
     // what an answer says of its length counts for nothing in a tunnel (RFC 9110, section 9.3.6)
     if (!stream.asksTunnel || status >= 300) {
-      const hasBody = stream.expectsBody && status !== 204 && status !== 304;
-      stream.bodyLeft = hasBody ? length ?? UNKNOWN : 0;
+      stream.expectsBody &&= status !== 204 && status !== 304;
+      stream.bodyLeft = stream.expectsBody ? length ?? UNKNOWN : 0;
     }
     if (ended && stream.bodyLeft > 0) {
       return this.fault(stream, ERROR.protocolError, "Content-Length promises a body");

@@ -128,6 +128,20 @@ Deno.test("an answer that is malformed resets its stream", () => {
   }
 });
 
+Deno.test("a body where none may be is told as one, whatever the length says", () => {
+  const cases: readonly [method: string, head: readonly RawField[], reason: RegExp][] = [
+    ["HEAD", [[":status", "200"], ["content-length", "5"]], /^There is a body where none may be/],
+    ["GET", [[":status", "204"]], /^There is a body where none may be/],
+    ["GET", [[":status", "304"], ["content-length", "5"]], /^There is a body where none may be/],
+    ["GET", [[":status", "200"], ["content-length", "4"]], /^The body is longer than/],
+  ];
+  for (const [method, head, reason] of cases) {
+    const end = asked({ method });
+    end.connection.feed(joined([answer(head, false), data(1, "12345", true)]));
+    assert.match(end.reasons.join(), reason);
+  }
+});
+
 Deno.test("an answer over a limit, as HTTP/1.1 would write it, resets its stream and says which", () => {
   const limits = { headerBytes: 100, headers: 4 };
   // "HTTP/1.1 200 " with its line end, "a: " with its, the value and the empty line

@@ -19,7 +19,7 @@ export class Stream<Owner> implements Queued {
   /** Bytes of its frames, headers included, that have come, and that were sent. */
   bytesReceived = 0;
   bytesSent = 0;
-  /** Whether the message that comes may have a body, as far as what was asked goes. */
+  /** Whether the message that comes may have a body, as far as is known by then. */
   expectsBody = true;
   /** Whether an answer of success makes it a tunnel, of any length. */
   asksTunnel = false;

@@ -166,6 +166,8 @@ export class ServerEnd extends End {
 export class ClientEnd extends End {
   /** What each reset was told to be, where it was found here. */
   readonly errors: (string | undefined)[] = [];
+  /** What each reset was told to be for. */
+  readonly reasons: string[] = [];
   readonly connection: DialedConnection<Seen>;
 
   constructor(options: Options & Partial<Pick<DialedOptions, "limits">> = {}) {
@@ -175,6 +177,7 @@ export class ClientEnd extends End {
       reset: (stream, reset) => {
         this.tellReset(stream, reset);
         this.errors.push(reset.error?.code);
+        this.reasons.push(reset.reason);
       },
       response: (stream, { status, length, fields }, ended) => {
         const line = [

@@ -106,7 +106,7 @@ export class IncomingRequest implements RequestFacts {
   }
 
   each(put: PutField, forwarding: Forwarding, changes: RequestChanges | undefined): void {
-    const { roles, length } = this.#head;
+    const { roles, length, protocol } = this.#head;
     const fields = changes === undefined
       ? this.#kept(forwarding)
       : this.#changedFields(forwarding, changes);
@@ -115,7 +115,7 @@ export class IncomingRequest implements RequestFacts {
     }
     if (changes === undefined) put(X_REQUEST_ID.key, this.id);
     if ((roles & ROLE.te) !== 0) put("te", "trailers");
-    if (length !== undefined && this.body !== NO_BODY) put("content-length", String(length));
+    if (length !== undefined && protocol === undefined) put("content-length", String(length));
   }
 
   #write(forwarding: Forwarding, changes: RequestChanges | undefined): Range {

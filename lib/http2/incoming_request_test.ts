@@ -93,6 +93,21 @@ Deno.test("a body is framed by what was said of it", () => {
   }
 });
 
+Deno.test("a server by HTTP/2 is told the length that a client has told, also that of no body", () => {
+  for (const [length, ended] of [["0", true], ["0", false], ["7", false]] as const) {
+    const fields = requestFields({ ":method": "POST" }, [["content-length", length]]);
+    const lengths: string[] = [];
+    begun(read(fields), ended).each(
+      (name, value) => {
+        if (name === "content-length") lengths.push(value);
+      },
+      FORWARDING,
+      undefined,
+    );
+    assert.deepEqual(lengths, [length]);
+  }
+});
+
 Deno.test("an extended CONNECT asks an HTTP/1.1 server for an upgrade", () => {
   const fields = requestFields({ ":method": "CONNECT", ":protocol": "websocket" }, [
     ["sec-websocket-version", "13"],

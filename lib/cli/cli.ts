@@ -10,7 +10,8 @@ import { checkConfig } from "./check.ts";
 import { type FileOutput, readConfigFile } from "./config_file.ts";
 import { configFromFlags, DEFAULT_FLAGS, type Flags, UsageError } from "./flags.ts";
 import { describePermissions } from "./permissions.ts";
-import type { RunOutput, RunSource } from "./run.ts";
+import type { RunOutput } from "./run.ts";
+import type { RunSource } from "./run_source.ts";
 import { saidLine, type Say } from "./say.ts";
 import { type BuildFacts, versionText } from "./version.ts";
 

@@ -1,57 +1,37 @@
-import { type App, startApp } from "../app.ts";
-import { type Fleet, startFleet } from "../workers/fleet.ts";
-import { filesOf } from "../config/files.ts";
-import { PasswordThread } from "../workers/password_thread.ts";
-import type { Config } from "../config/config.ts";
 import type { PendingChallenges } from "../acme/challenges.ts";
+import type { AcmeStatus } from "../acme/manager.ts";
 import type { AcmeStore } from "../acme/store.ts";
+import { type App, startApp } from "../app.ts";
 import { SharedKeeper } from "../cluster/shared_keeper.ts";
-import { clusterLink } from "../control/cluster_link.ts";
+import type { Config } from "../config/config.ts";
 import { AcmeService } from "../control/acme_service.ts";
-import { AdminService } from "../control/admin_service.ts";
-import { ExpiryWatch } from "../control/expiry.ts";
-import { notPermitted, surplusGrants, unreachableSocket } from "../control/fence.ts";
-import { loadFiles } from "../control/load.ts";
-import { Monitor } from "../control/monitor.ts";
-import { Reloader } from "../control/reloader.ts";
-import { type LoadedConfig, workersOf } from "../control/snapshot.ts";
-import { FileWatch } from "../control/file_watch.ts";
-import type { Observer, ProxyEvent } from "../core/event.ts";
+import { AdminService, type AdminTarget } from "../control/admin_service.ts";
+import { type ClusterLink, clusterLink } from "../control/cluster_link.ts";
+import type { Reloader } from "../control/reloader.ts";
+import { asksForPasswords, type LoadedConfig, workersOf } from "../control/snapshot.ts";
 import { formatAddress } from "../core/address.ts";
-import { withoutZone } from "../core/ip.ts";
-import { rateMemory, RateTable } from "../core/rate_table.ts";
-import { messageOf, ProxyError } from "../core/errors.ts";
-import { stageAll } from "../core/staged.ts";
+import { messageOf } from "../core/errors.ts";
 import { plural } from "../core/plural.ts";
+import { rateMemory, RateTable } from "../core/rate_table.ts";
+import { stageAll } from "../core/staged.ts";
 import { within } from "../io/within.ts";
+import { ledgerLines } from "../metrics/tally.ts";
 import { descriptorLimit } from "../ports/descriptors.ts";
 import { SpareMemory } from "../ports/spare_memory.ts";
-import { type Log, openLog } from "../log/log.ts";
-import { ledgerLines, startTally } from "../metrics/tally.ts";
-import { openTelemetry } from "../metrics/telemetry.ts";
 import type { TicketKeySets } from "../tls/openssl/ticket_keys.ts";
 import { TICKET_SECRET, TicketTurns } from "../tls/openssl/ticket_turns.ts";
 import { newStickyKey, STICKY_SECRET, type StickyKeys } from "../upstream/sticky_cookie.ts";
-import { painter } from "../log/terminal_format.ts";
-import {
-  DEVELOPMENT_HOSTS,
-  type DevelopmentFiles,
-  ensureDevelopmentCertificate,
-} from "../certificates/development_certificate.ts";
-import { shellLine } from "../permissions/flags.ts";
-import { announce, isLocal } from "./announce.ts";
-import { type FileOutput, readConfigFile } from "./config_file.ts";
+import { type Fleet, startFleet } from "../workers/fleet.ts";
+import { PasswordThread } from "../workers/password_thread.ts";
+import { announce } from "./announce.ts";
+import type { FileOutput } from "./config_file.ts";
 import { refuseDebugger } from "./debugger_signal.ts";
-import { startDemoBackend } from "./demo_backend.ts";
-import { certificateConfig, withBackend } from "./flags.ts";
+import { type Observers, openObservers } from "./observers.ts";
+import { startReloading } from "./reloading.ts";
+import { loadSource, type RunSource } from "./run_source.ts";
 import type { Say } from "./say.ts";
 import { tellServiceManager } from "./service_manager.ts";
 import { type Signals, watchSignals } from "./signals.ts";
-
-/** Where the configuration comes from. */
-export type RunSource =
-  | { readonly kind: "flags"; readonly config: Config }
-  | { readonly kind: "file"; readonly path: string };
 
 /** How the proxy talks to its user while it starts, serves and stops. */
 export interface RunOutput extends FileOutput {
@@ -94,117 +74,13 @@ async function serve(
   },
 ): Promise<number> {
   const { say } = output;
-  const start = await load(source, { output, cleanUp });
-
-  const { config } = start.loaded;
-  tellDescriptors(config, say);
-  const [terminal, coloured] = [Deno.stdout.isTerminal(), !Deno.noColor];
-  const log = await openLog(config.log, {
-    terminal: terminal ? painter(coloured) : undefined,
-    onFailure: (reason) => say(`warning: the log cannot be written to ${reason}`),
-  });
-  cleanUp.defer(() => log.close());
-  const tally = startTally();
-  let fleet: Fleet | undefined;
-  const monitor = cleanUp.use(new Monitor(log, { others: () => fleet?.counted ?? [] }));
-  const telemetry = openTelemetry();
-  const observe = (event: ProxyEvent) => {
-    tally.observe(event);
-    monitor.observe(event);
-    log.observe(event);
-    telemetry?.(event);
-    tellReload(event, say);
-  };
-  const traced = telemetry !== undefined;
-  const publish = (pending: PendingChallenges): Promise<void> => app.setChallenges(pending);
-  const cluster = config.cluster &&
-    cleanUp.use(await clusterLink(config.cluster, { publish, observe }));
-  const onTurn = (sets: TicketKeySets) => void app.setTicketKeys(sets);
-  const tickets = cluster?.secret(TICKET_SECRET, onTurn) ?? cleanUp.use(new TicketTurns(onTurn));
-  const ticketKeys = tickets.sets;
-  const onSticky = (keys: StickyKeys) => void app.setStickyKeys(keys);
-  const stickyKeys = cluster?.secret(STICKY_SECRET, onSticky).sets ?? [newStickyKey()];
-  const rates = rateMemory({ told: cluster !== undefined });
-  cluster?.shareRates(rates);
-  const passwords = cleanUp.use(new PasswordThread(Deno.mainModule));
-  if (asksForPasswords(config)) await passwords.load();
-  const workers = workersOf(config);
-  if (workers > 1) {
-    fleet = await startFleet(start.loaded, {
-      ...{ workers, observe, traced, ticketKeys, stickyKeys, rates },
-      onListening: onServing,
-      stopped: signals.stop,
-      program: Deno.mainModule,
-      checkPassword: (question) => passwords.check(question),
-      notice: (event) => monitor.notice(event),
-      log: (lines) => log.append(lines),
-      terminal: terminal ? { coloured } : undefined,
-    });
-  }
-  const app: App = fleet ??
-    await startApp(start.loaded, observe, {
-      ...{ traced, ticketKeys, stickyKeys, rates: new RateTable(rates) },
-      onListening: onServing,
-      descriptors: descriptorLimit(),
-      checkPassword: (password, hash) => passwords.check({ password, hash }),
-    });
-  const admin = cleanUp.use(
-    new AdminService(monitor, {
-      get listeners() {
-        return app.listeners;
-      },
-      get loaded() {
-        return app.loaded;
-      },
-      get draining() {
-        return app.draining;
-      },
-      get accepting() {
-        return app.accepting;
-      },
-      get acme() {
-        return acme.statuses;
-      },
-      get workers() {
-        return fleet?.workers ?? { running: 1, died: 0 };
-      },
-      refresh: async (what) => await fleet?.refresh(what),
-      servers: () => app.servers(),
-      setDrained: (server, drained) => app.setDrained(server, drained),
-      reload: () => reloader.reload("POST /reload"),
-    }),
-  );
-  cleanUp.use(new SpareMemory());
-  const acme = cleanUp.use(
-    new AcmeService({
-      publish: cluster === undefined ? publish : (pending) => cluster.challenges.put(pending),
-      serve: () => reloader.reloadFiles("a certificate from the CA"),
-      observe,
-      ...(cluster === undefined ? {} : {
-        share: (store: AcmeStore, onNews: () => void) =>
-          new SharedKeeper(store, cluster.redis, onNews),
-      }),
-    }),
-  );
-  cluster?.redis.onArrival(() => acme.look());
-  const inForce = Promise.withResolvers<void>();
-  const reloader = startReloading({ app, log, monitor, admin, acme, passwords }, {
-    source,
-    loaded: start.loaded,
-    begun: inForce.promise,
-    observe,
-    cleanUp,
-  });
-  const begun = Promise.try(async () => {
-    const staged = await stageAll([
-      () => admin.prepare(config.admin),
-      () => acme.prepare(config),
-    ]);
-    // behind all who listen to it, and ahead of the first order
-    await cluster?.open();
-    await staged.commit();
-    inForce.resolve();
-  });
+  const start = await loadSource(source, { output, cleanUp });
+  const { loaded } = start;
+  tellDescriptors(loaded.config, say);
+  const serving = await startServing(loaded, { say, signals, cleanUp, onServing });
+  const { app, fleet, observers } = serving;
+  const path = source.kind === "file" ? source.path : undefined;
+  const { admin, reloader, begun } = startServices(serving, { path, loaded, cleanUp });
   try {
     // a stop waits for none of it, such as a Redis that does not answer
     await Promise.race([begun, signals.stop]);
@@ -213,9 +89,9 @@ async function serve(
     throw error;
   }
   begun.catch(() => {});
-  const { certificates } = start.loaded;
-  const running = { ...start, config, certificates, workers, listeners: app.listeners };
-  for (const line of announce(running)) say(line);
+  const { config, certificates } = loaded;
+  const running = { ...start, config, certificates, workers: workersOf(config) };
+  for (const line of announce({ ...running, listeners: app.listeners })) say(line);
   // what started it, such as npx, may not pass signals on
   say(`process ${Deno.pid}: SIGTERM stops it, SIGHUP reloads`);
   if (admin.address !== undefined) say(`admin page: http://${formatAddress(admin.address)}/`);
@@ -223,7 +99,7 @@ async function serve(
   // one that does not read for a while keeps neither a reload nor a stop waiting
   const ready = tellServiceManager("READY=1", say);
   signals.onReload(() => {
-    log.reopen().catch((error) => say(messageOf(error)));
+    observers.log.reopen().catch((error) => say(messageOf(error)));
     void reloader.reload("SIGHUP");
   });
 
@@ -240,13 +116,7 @@ async function serve(
   const stopping = ready.then(() => tellServiceManager("STOPPING=1", say));
   const cutOff = await app.drain();
   await within(stopping, LAST_WORD_MS, () => {});
-  for (const counts of fleet?.tallies ?? []) tally.add(counts);
-  if (cutOff > 0) {
-    const were = cutOff === 1 ? "was" : "were";
-    say(`the drain time is over: ${plural(cutOff, "connection")} ${were} cut off`);
-  }
-  say(tally.summary());
-  for (const line of ledgerLines(monitor.totals.ledger)) say(line);
+  tellEnd(cutOff, { fleet, observers, say });
   return 0;
 }
 
@@ -254,58 +124,6 @@ async function serve(
 const LAST_WORD_MS = 2_000;
 
 const NEVER = new Promise<undefined>(() => {});
-
-interface Start {
-  readonly loaded: LoadedConfig;
-  readonly development: DevelopmentFiles | undefined;
-  readonly demo: boolean;
-}
-
-async function load(
-  source: RunSource,
-  { output, cleanUp }: {
-    output: FileOutput & { readonly say: Say };
-    cleanUp: AsyncDisposableStack;
-  },
-): Promise<Start> {
-  if (source.kind === "file") {
-    const { path } = source;
-    const { loaded } = await readConfigFile(path, {
-      expiredIsError: false,
-      output,
-      objections: (config) => notPermitted(config, path),
-    });
-    tellSurplus(loaded.config, path, output.say);
-    return { loaded, development: undefined, demo: false };
-  }
-  const unreachable = unreachableSocket(source.config);
-  if (unreachable !== undefined) throw new ProxyError("bad_config", unreachable);
-  const { config, development } = await fillInCertificate(source.config);
-  if (config.backends.size > 0) {
-    return { loaded: await loadFiles(config), development, demo: false };
-  }
-  const demo = await startDemoBackend();
-  cleanUp.defer(() => demo.close());
-  const complete = withBackend(config, [{ kind: "tcp", ...demo.address }]);
-  return { loaded: await loadFiles(complete), development, demo: true };
-}
-
-/**
- * A configuration file is written for others to rely on, so that it is told when nothing holds the
- * process to it. The flag form is for trying things out, and keeps quiet.
- */
-function tellSurplus(config: Config, path: string, say: Say): void {
-  const surplus = surplusGrants(config, path);
-  if (surplus.length === 0) return;
-  say(
-    `warning: this process holds more permissions than ${path} needs: ${surplus.join(" ")}; ` +
-      `deno task proxy:prod ${shellLine(["--config", path])} grants exactly those`,
-  );
-}
-
-function asksForPasswords({ routes }: Config): boolean {
-  return routes.some(({ basicAuth }) => basicAuth !== undefined);
-}
 
 /** Each connection takes a descriptor, and mostly one more to its server. */
 function tellDescriptors({ limits: { connections } }: Config, say: Say): void {
@@ -318,113 +136,193 @@ function tellDescriptors({ limits: { connections } }: Config, say: Say): void {
   );
 }
 
-async function fillInCertificate(
-  config: Config,
-): Promise<{ config: Config; development: DevelopmentFiles | undefined }> {
-  if (config.certificates.length > 0) return { config, development: undefined };
-  // a certificate is for an address without its zone
-  const others = config.listeners.map(({ listen }) => withoutZone(listen.host))
-    .filter((host) => !isLocal(host));
-  const made = await ensureDevelopmentCertificate("certs", [...DEVELOPMENT_HOSTS, ...others]);
-  return { config: { ...config, certificates: [certificateConfig(made)] }, development: made };
-}
-
-/** All that a reload changes. */
-interface Reloadable {
+/** The proxy as its clients know it, and what it takes for that. */
+interface Serving {
   readonly app: App;
-  readonly log: Log;
-  readonly monitor: Monitor;
-  readonly admin: AdminService;
-  readonly acme: AcmeService;
+  /** The same where several threads serve. */
+  readonly fleet: Fleet | undefined;
+  readonly observers: Observers;
   readonly passwords: PasswordThread;
+  readonly cluster: ClusterLink | undefined;
+  /** Has all threads of this replica answer a CA. */
+  readonly publish: (pending: PendingChallenges) => Promise<void>;
 }
 
-/** Makes ready for reloads, and watches the files that ask for them when they change. */
-function startReloading(
-  reloadable: Reloadable,
-  { source, loaded, begun, observe, cleanUp }: {
-    source: RunSource;
-    loaded: LoadedConfig;
-    begun: Promise<void>;
-    observe: Observer;
+/** Listens and serves, in one thread or in several. */
+async function startServing(
+  loaded: LoadedConfig,
+  { say, signals, cleanUp, onServing }: {
+    say: Say;
+    signals: Signals;
+    cleanUp: AsyncDisposableStack;
+    onServing: () => void;
+  },
+): Promise<Serving> {
+  const { config } = loaded;
+  const terminal = Deno.stdout.isTerminal() ? { coloured: !Deno.noColor } : undefined;
+  let fleet: Fleet | undefined;
+  const counted = () => fleet?.counted ?? [];
+  const observers = await openObservers(config, { terminal, counted, say, cleanUp });
+  const { log, monitor, observe, traced } = observers;
+  const publish = (pending: PendingChallenges): Promise<void> => app.setChallenges(pending);
+  const cluster = config.cluster &&
+    cleanUp.use(await clusterLink(config.cluster, { publish, observe }));
+  const common = commonTo(cluster, {
+    onTickets: (sets) => void app.setTicketKeys(sets),
+    onSticky: (keys) => void app.setStickyKeys(keys),
+    cleanUp,
+  });
+  const passwords = cleanUp.use(new PasswordThread(Deno.mainModule));
+  if (asksForPasswords(config)) await passwords.load();
+  const workers = workersOf(config);
+  if (workers > 1) {
+    fleet = await startFleet(loaded, {
+      ...{ workers, observe, traced, terminal, ...common },
+      onListening: onServing,
+      stopped: signals.stop,
+      program: Deno.mainModule,
+      checkPassword: (question) => passwords.check(question),
+      notice: (event) => monitor.notice(event),
+      log: (lines) => log.append(lines),
+    });
+  }
+  const app: App = fleet ??
+    await startApp(loaded, observe, {
+      ...{ traced, ...common, rates: new RateTable(common.rates) },
+      onListening: onServing,
+      descriptors: descriptorLimit(),
+      checkPassword: (password, hash) => passwords.check({ password, hash }),
+    });
+  return { app, fleet, observers, passwords, cluster, publish };
+}
+
+/** What all threads go by, and in a cluster all replicas. */
+interface Common {
+  readonly ticketKeys: TicketKeySets;
+  readonly stickyKeys: StickyKeys;
+  /** Where rates are kept. */
+  readonly rates: SharedArrayBuffer;
+}
+
+function commonTo(
+  cluster: ClusterLink | undefined,
+  { onTickets, onSticky, cleanUp }: {
+    onTickets: (sets: TicketKeySets) => void;
+    onSticky: (keys: StickyKeys) => void;
     cleanUp: AsyncDisposableStack;
   },
-): Reloader {
-  const { acme } = reloadable;
-  const path = source.kind === "file" ? source.path : undefined;
-  const expiry = cleanUp.use(new ExpiryWatch(observe));
-  const filesWatch = cleanUp.use(
-    new FileWatch(() => void reloader.reloadFiles("changed certificate files")),
-  );
-  const configWatch = cleanUp.use(
-    new FileWatch(() => void reloader.reload("changed configuration file")),
-  );
-  const reloader = new Reloader(loaded, {
-    path,
-    apply: (next) => applyAll(next, reloadable),
-    onApplied: (current) => watch(current, { path, expiry, filesWatch, configWatch }),
-    onLost: () => acme.look(),
-    begun,
-    observe,
-  });
-  watch(loaded, { path, expiry, filesWatch, configWatch });
-  return reloader;
+): Common {
+  const tickets = cluster?.secret(TICKET_SECRET, onTickets) ??
+    cleanUp.use(new TicketTurns(onTickets));
+  const stickyKeys = cluster?.secret(STICKY_SECRET, onSticky).sets ?? [newStickyKey()];
+  const rates = rateMemory({ told: cluster !== undefined });
+  cluster?.shareRates(rates);
+  return { ticketKeys: tickets.sets, stickyKeys, rates };
 }
 
-/** All of a new configuration, or nothing: what may fail comes first. */
-async function applyAll(
-  next: LoadedConfig,
-  { app, log, monitor, admin, acme, passwords }: Reloadable,
-): Promise<readonly string[]> {
-  let changes: readonly string[] = [];
-  const { config } = next;
-  if (asksForPasswords(config) && !asksForPasswords(app.loaded.config)) await passwords.load();
-  // a certificate that is new is not to wait for files that services have read for themselves
-  const services = config === app.loaded.config ? [] : [
-    () => log.prepare(config.log),
-    () => admin.prepare(config.admin),
-    () => acme.prepare(config),
-  ];
-  const staged = await stageAll([
-    ...services,
-    async () => {
-      const prepared = await app.prepare(next);
-      changes = prepared.changes;
-      return prepared;
-    },
-  ]);
-  // asked to stop meanwhile: what is drained stays as it is
-  if (app.draining) {
-    await staged.drop();
-    throw new ProxyError("bad_config", "The proxy is stopping");
-  }
-  await staged.commit();
-  monitor.onReload(next);
-  return changes;
+/** What works beside those who serve, and what puts it in force at first. */
+interface Services {
+  readonly admin: AdminService;
+  readonly reloader: Reloader;
+  /** Settles when all of it works, and the first reload may be. */
+  readonly begun: Promise<void>;
 }
 
-function watch(
-  { config, certificates, trust, stamps }: LoadedConfig,
-  { path, expiry, filesWatch, configWatch }: {
+function startServices(
+  { app, fleet, observers, passwords, cluster, publish }: Serving,
+  { path, loaded, cleanUp }: {
     path: string | undefined;
-    expiry: ExpiryWatch;
-    filesWatch: FileWatch;
-    configWatch: FileWatch;
+    loaded: LoadedConfig;
+    cleanUp: AsyncDisposableStack;
+  },
+): Services {
+  const { log, monitor, observe } = observers;
+  const admin = cleanUp.use(
+    new AdminService(
+      monitor,
+      adminTarget({ app, fleet }, {
+        acme: () => acme.statuses,
+        reload: () => reloader.reload("POST /reload"),
+      }),
+    ),
+  );
+  cleanUp.use(new SpareMemory());
+  const acme = cleanUp.use(
+    new AcmeService({
+      publish: cluster === undefined ? publish : (pending) => cluster.challenges.put(pending),
+      serve: () => reloader.reloadFiles("a certificate from the CA"),
+      observe,
+      ...(cluster === undefined ? {} : {
+        share: (store: AcmeStore, onNews: () => void) =>
+          new SharedKeeper(store, cluster.redis, onNews),
+      }),
+    }),
+  );
+  cluster?.redis.onArrival(() => acme.look());
+  const inForce = Promise.withResolvers<void>();
+  const reloader = startReloading({ app, log, monitor, admin, acme, passwords }, {
+    ...{ path, loaded, observe, cleanUp },
+    begun: inForce.promise,
+  });
+  const begun = Promise.try(async () => {
+    const { config } = loaded;
+    const staged = await stageAll([
+      () => admin.prepare(config.admin),
+      () => acme.prepare(config),
+    ]);
+    // behind all who listen to it, and ahead of the first order
+    await cluster?.open();
+    await staged.commit();
+    inForce.resolve();
+  });
+  return { admin, reloader, begun };
+}
+
+/** What the admin listener shows, and what it may do; `services` are there once it is asked. */
+function adminTarget(
+  { app, fleet }: { app: App; fleet: Fleet | undefined },
+  services: { acme: () => readonly AcmeStatus[]; reload: () => Promise<void> },
+): AdminTarget {
+  return {
+    get listeners() {
+      return app.listeners;
+    },
+    get loaded() {
+      return app.loaded;
+    },
+    get draining() {
+      return app.draining;
+    },
+    get accepting() {
+      return app.accepting;
+    },
+    get acme() {
+      return services.acme();
+    },
+    get workers() {
+      return fleet?.workers ?? { running: 1, died: 0 };
+    },
+    refresh: async (what) => await fleet?.refresh(what),
+    servers: () => app.servers(),
+    setDrained: (server, drained) => app.setDrained(server, drained),
+    reload: services.reload,
+  };
+}
+
+/** Tells what was done. @param cutOff how many connections were ended before they were over */
+function tellEnd(
+  cutOff: number,
+  { fleet, observers: { tally, monitor }, say }: {
+    fleet: Fleet | undefined;
+    observers: Observers;
+    say: Say;
   },
 ): void {
-  expiry.watch([...certificates, ...trust.shown.values()], new Date());
-  filesWatch.watch(config.watch.certificates ? filesOf(config) : [], stamps);
-  configWatch.watch(config.watch.config && path !== undefined ? [path] : [], stamps);
-}
-
-/** Reloads are news for whoever asked for them, so they are told on stderr too, in full. */
-function tellReload(event: ProxyEvent, say: Say): void {
-  if (event.kind === "reloaded") {
-    event.warnings.forEach(say);
-    const changes = event.changes.length === 0 ? "nothing has changed" : event.changes.join(", ");
-    say(`reloaded (${event.reason}): ${changes}`);
-  } else if (event.kind === "reload_failed") {
-    event.problems.forEach(say);
-    say(`not reloaded (${event.reason}): the old configuration goes on`);
+  for (const counts of fleet?.tallies ?? []) tally.add(counts);
+  if (cutOff > 0) {
+    const were = cutOff === 1 ? "was" : "were";
+    say(`the drain time is over: ${plural(cutOff, "connection")} ${were} cut off`);
   }
+  say(tally.summary());
+  for (const line of ledgerLines(monitor.totals.ledger)) say(line);
 }

@@ -67,6 +67,11 @@ export function workersOf({ workers }: Config): number {
   return Deno.build.os === "linux" ? navigator.hardwareConcurrency : 1;
 }
 
+/** Whether any route asks clients for a password. */
+export function asksForPasswords({ routes }: Config): boolean {
+  return routes.some(({ basicAuth }) => basicAuth !== undefined);
+}
+
 /** The routes of a configuration, as it has them. */
 export function routerOf({ routes }: Config): Router<RouteConfig> {
   return new Router(

@@ -2,12 +2,8 @@ import { formatProblem, type Problem, sortProblems } from "../config/problem.ts"
 import type { Config } from "../config/config.ts";
 import { ProxyError } from "../core/errors.ts";
 import { plural } from "../core/plural.ts";
-import {
-  loadConfigFile,
-  type LoadedFile,
-  type LoadOptions,
-  parseConfigFile,
-} from "../control/load.ts";
+import { loadConfigFile, type LoadedFile, type LoadOptions } from "../control/load.ts";
+import { parseConfigFile } from "../control/parse_file.ts";
 import type { LoadedConfig } from "../control/snapshot.ts";
 import type { Say } from "./say.ts";
 

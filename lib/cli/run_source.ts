@@ -5,7 +5,7 @@ import {
 } from "../certificates/development_certificate.ts";
 import type { Config } from "../config/config.ts";
 import { notPermitted, surplusGrants, unreachableSocket } from "../control/fence.ts";
-import { loadFiles } from "../control/load.ts";
+import { loadFiles } from "../control/load_files.ts";
 import type { LoadedConfig } from "../control/snapshot.ts";
 import { ProxyError } from "../core/errors.ts";
 import { withoutZone } from "../core/ip.ts";

@@ -6,7 +6,8 @@ import { type Certificate, loadCertificateSettled } from "../certificates/certif
 import { orStandIn } from "./stand_in_certificate.ts";
 import { EngineTrials } from "./engine_trial.ts";
 import { notPermitted } from "./fence.ts";
-import { type CertificateReader, loadConfigFile, loadFiles } from "./load.ts";
+import { loadConfigFile } from "./load.ts";
+import { type CertificateReader, loadFiles } from "./load_files.ts";
 import { planReload } from "./reload_plan.ts";
 import type { LoadedConfig } from "./snapshot.ts";
 

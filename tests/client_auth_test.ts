@@ -164,6 +164,17 @@ Deno.test("an authority below another one is believed beside it, with the lists 
   assert.equal(await outcome(proxy, revoked, []), "alert number 44");
 });
 
+Deno.test("one file holds authorities and what they have revoked", async () => {
+  await using backend = await startTelling();
+  const both = `${authority.folder}/both.pem`;
+  await Deno.writeTextFile(both, await textOf(authority.ca, crl));
+  await using proxy = await startAsking(backend.address, {
+    auth: [{ hosts: ["admin.test"], ca: both, crl: both }],
+  });
+  assert.equal(await outcome(proxy, alice, []), "200");
+  assert.equal(await outcome(proxy, revoked, []), "alert number 44");
+});
+
 /** Files as one. */
 async function textOf(...paths: readonly string[]): Promise<string> {
   return (await Promise.all(paths.map((path) => Deno.readTextFile(path)))).join("");

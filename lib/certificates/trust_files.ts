@@ -10,12 +10,24 @@ export interface TrustText {
   readonly digest: string;
 }
 
+/** Authorities as their file has them, as PEM and with what is to be known of each. */
+export interface AuthoritiesText extends TrustText {
+  readonly authorities: readonly Authority[];
+}
+
+/** What a certificate says of an authority; names as lines of one attribute each. */
+export interface Authority {
+  readonly subject: string;
+  readonly issuer: string;
+  readonly notAfter: Date;
+}
+
 /**
  * Reads the certificates of authorities, as many as the file has.
  *
  * @throws {ProxyError} `bad_config`, in words for who wrote the config
  */
-export async function readAuthorities(path: string): Promise<TrustText> {
+export async function readAuthorities(path: string): Promise<AuthoritiesText> {
   const blocks = await readBlocks(path, { role: "CA", labels: AUTHORITY_LABELS });
   if (blocks.some(({ label }) => label === HINTED)) {
     throw cannotRead(
@@ -24,20 +36,21 @@ export async function readAuthorities(path: string): Promise<TrustText> {
         `them off: openssl x509 -in ${path} -out NEW_FILE`,
     );
   }
-  return trustText(
-    blocks.map((block, index) => {
-      try {
-        return new X509Certificate(derOf(block) ?? new Uint8Array()).toString();
-      } catch (error) {
-        throw cannotRead("CA", `certificate ${index + 1} of ${path} is damaged`, { cause: error });
-      }
-    }),
-  );
-}
-
-/** The authorities of a text that was read. */
-export function authoritiesIn({ pem }: TrustText): readonly X509Certificate[] {
-  return pemBlocks(pem, { role: "CA", path: "" }).map((block) => new X509Certificate(block.pem));
+  const certificates = blocks.map((block, index) => {
+    try {
+      return new X509Certificate(derOf(block) ?? new Uint8Array());
+    } catch (error) {
+      throw cannotRead("CA", `certificate ${index + 1} of ${path} is damaged`, { cause: error });
+    }
+  });
+  return {
+    ...trustText(certificates.map((certificate) => certificate.toString())),
+    authorities: certificates.map(({ subject, issuer, validTo }) => ({
+      subject,
+      issuer,
+      notAfter: new Date(validTo),
+    })),
+  };
 }
 
 /**

@@ -26,7 +26,7 @@ import { engineOf, tlsPolicyOf } from "./listener_engine.ts";
 import type { LoadedConfig } from "./snapshot.ts";
 import { policyRefusal } from "../tls/openssl/policy_refusal.ts";
 import { versionsOf } from "../tls/policy.ts";
-import { refusedTrust, type Trust, trustParts, type TrustRead, trustWarnings } from "./trust.ts";
+import { refusedTrust, type Trust, trustParts, trustRead, trustWarnings } from "./trust.ts";
 
 /** What reading a configuration file came to. */
 export interface LoadedFile {
@@ -163,7 +163,7 @@ async function readTrust(
   { now, expiredIsError, readCertificate = loadCertificate }: LoadOptions,
 ): Promise<Read<Trust>> {
   const { draft, locate } = file;
-  const read: TrustRead = { texts: new Map(), shown: new Map() };
+  const read = trustRead();
   const parts = draft === undefined ? [] : trustParts(draft, readCertificate);
   const problems = await readParts(parts, file, (part) => part.read(read));
   for (const [name, certificate] of read.shown) {

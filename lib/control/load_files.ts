@@ -7,7 +7,7 @@ import { contentFiles, readContent } from "./content_files.ts";
 import { EngineTrials } from "./engine_trial.ts";
 import type { LoadedConfig } from "./snapshot.ts";
 import { orStandIn } from "./stand_in_certificate.ts";
-import { refusedTrust, trustParts, type TrustRead } from "./trust.ts";
+import { refusedTrust, trustParts, trustRead } from "./trust.ts";
 
 /** Reads one certificate of a configuration. */
 export type CertificateReader = (
@@ -59,11 +59,7 @@ export async function loadFiles(
     const refusal = new ProxyError("bad_config", message);
     certificates[index] = instead(refusal, known?.certificates[index]);
   }
-  // each is read over what it was before
-  const trust: TrustRead = {
-    texts: new Map(known?.trust.texts),
-    shown: new Map(known?.trust.shown),
-  };
+  const trust = trustRead(known?.trust);
   for (const part of trustParts(config, read)) {
     await part.read(trust).catch((error) => void instead(error, known));
   }

@@ -65,7 +65,8 @@ function trustChanged(before: LoadedConfig, after: LoadedConfig): string[] {
   const told = ({ config, trust }: LoadedConfig) =>
     JSON.stringify([
       config.clientAuth,
-      [...trust.texts].map(([path, { digest }]) => [path, digest]),
+      [...trust.authorities].map(([path, { digest }]) => [path, digest]),
+      [...trust.revocations].map(([path, { digest }]) => [path, digest]),
       [...trust.shown].map(([name, { digest }]) => [name, digest]),
     ]);
   return told(before) === told(after) ? [] : ["trust changed"];

@@ -235,7 +235,7 @@ routes:
   await Deno.writeTextFile(`${file.folder}/kept`, users("after"));
   await reloader.reloadFiles("changed certificate files");
   const [before, after] = target.inForce.map(({ trust, contents }) =>
-    new Map<string, unknown>([...trust.texts, ...contents])
+    new Map<string, unknown>([...trust.authorities, ...trust.revocations, ...contents])
   );
   for (const name of ["lost", "lost.pem", "crl.pem"]) {
     const path = `${file.folder}/${name}`;

@@ -6,7 +6,7 @@ import type { ProxyError } from "../core/errors.ts";
 import { cannotRead, keyToBlame } from "../certificates/pem.ts";
 import type { Certificate } from "../certificates/certificate.ts";
 import {
-  authoritiesIn,
+  type AuthoritiesText,
   readAuthorities,
   readRevocations,
   type TrustText,
@@ -17,8 +17,10 @@ import { crlRefusal, isCrlOutdated, serverTlsRefusal, shownRefusal } from "../tl
 
 /** What the files hold that say whom to trust, and what servers are shown. */
 export interface Trust {
-  /** Authorities and what they have revoked, by the path of the file. */
-  readonly texts: ReadonlyMap<string, TrustText>;
+  /** By the path of the file, which may be that of a revocation list, too. */
+  readonly authorities: ReadonlyMap<string, AuthoritiesText>;
+  /** What authorities have revoked, by the path of the file. */
+  readonly revocations: ReadonlyMap<string, TrustText>;
   /** What is shown to servers that ask for a certificate, by the name of their backend. */
   readonly shown: ReadonlyMap<string, Certificate>;
 }
@@ -49,31 +51,42 @@ export interface TrustPart {
 
 /** What was read so far. */
 export interface TrustRead {
-  readonly texts: Map<string, TrustText>;
+  readonly authorities: Map<string, AuthoritiesText>;
+  readonly revocations: Map<string, TrustText>;
   readonly shown: Map<string, Certificate>;
+}
+
+/** To be read into, over what was read before. */
+export function trustRead(before?: Trust): TrustRead {
+  return {
+    authorities: new Map(before?.authorities),
+    revocations: new Map(before?.revocations),
+    shown: new Map(before?.shown),
+  };
 }
 
 /** All that a configuration names of this kind. */
 export function trustParts(config: Config, readPair: PairReader): readonly TrustPart[] {
-  const text = (
-    path: string | undefined,
-    at: KeyPath,
-    read: (path: string) => Promise<TrustText>,
-  ): TrustPart[] =>
+  const authorities = (path: string | undefined, at: KeyPath): TrustPart[] =>
     path === undefined ? [] : [{
       at,
-      read: async ({ texts }) => void texts.set(path, await read(path)),
+      read: async ({ authorities }) => void authorities.set(path, await readAuthorities(path)),
+    }];
+  const revocations = (path: string | undefined, at: KeyPath): TrustPart[] =>
+    path === undefined ? [] : [{
+      at,
+      read: async ({ revocations }) => void revocations.set(path, await readSoundRevocations(path)),
     }];
   return [
     ...config.clientAuth.flatMap(({ ca, crl }, index) => [
-      ...text(ca, ["client_auth", index, "ca"], readAuthorities),
-      ...text(crl, ["client_auth", index, "crl"], readSoundRevocations),
+      ...authorities(ca, ["client_auth", index, "ca"]),
+      ...revocations(crl, ["client_auth", index, "crl"]),
     ]),
     ...[...config.backends].flatMap(([name, { tls }]) => {
       const at = ["backends", name, "tls"];
       const { cert, key, passphraseFile } = tls ?? {};
       return [
-        ...text(tls?.ca, [...at, "ca"], readAuthorities),
+        ...authorities(tls?.ca, [...at, "ca"]),
         ...(cert === undefined || key === undefined ? [] : [{
           at: [...at, "cert"],
           blames: (error: ProxyError) => [...at, keyToBlame(error)],
@@ -106,7 +119,7 @@ export function serverTls(
 ): ServerTls | undefined {
   const tls = config.backends.get(name)?.tls;
   if (tls === undefined) return undefined;
-  const ca = tls.ca === undefined ? undefined : trust.texts.get(tls.ca);
+  const ca = tls.ca === undefined ? undefined : trust.authorities.get(tls.ca);
   const shown = trust.shown.get(name);
   const facts = [ca?.digest, shown?.digest, tls.name, tls.verify];
   return {
@@ -127,8 +140,8 @@ export function clientAuthRules(
     return {
       hosts,
       mode,
-      ca: trust.texts.get(ca)?.pem ?? "",
-      crl: crl === undefined ? undefined : trust.texts.get(crl)?.pem,
+      ca: trust.authorities.get(ca)?.pem ?? "",
+      crl: crl === undefined ? undefined : trust.revocations.get(crl)?.pem,
       id: JSON.stringify(entry),
     };
   }));
@@ -141,7 +154,7 @@ export function trustWarnings(loaded: LoadedTrust): readonly Objection[] {
 
 function outdatedLists({ config, trust }: LoadedTrust): Objection[] {
   return config.clientAuth.flatMap(({ crl }, index) => {
-    const text = crl === undefined ? undefined : trust.texts.get(crl);
+    const text = crl === undefined ? undefined : trust.revocations.get(crl);
     if (text === undefined || !isCrlOutdated(text.pem)) return [];
     const message =
       `${crl} is out of date: clients of its CA are refused until there is a newer one`;
@@ -152,8 +165,7 @@ function outdatedLists({ config, trust }: LoadedTrust): Objection[] {
 /** Where there is a revocation list, a chain has to end at an authority that is its own issuer. */
 function rootless({ config, trust }: LoadedTrust): Objection[] {
   return config.clientAuth.flatMap(({ ca, crl }, index) => {
-    const text = crl === undefined ? undefined : trust.texts.get(ca);
-    const authorities = text === undefined ? [] : authoritiesIn(text);
+    const { authorities = [] } = crl === undefined ? {} : trust.authorities.get(ca) ?? {};
     const subjects = new Set(authorities.map(({ subject }) => subject));
     const below = authorities.find(({ issuer }) => !subjects.has(issuer));
     if (below === undefined) return [];
@@ -169,10 +181,8 @@ function rootless({ config, trust }: LoadedTrust): Objection[] {
 function expiredAuthorities({ config, trust }: LoadedTrust): Objection[] {
   const now = new Date();
   const expired = (ca: string | undefined, who: string, at: KeyPath): Objection[] => {
-    const text = ca === undefined ? undefined : trust.texts.get(ca);
-    if (text === undefined || authoritiesIn(text).some(({ validTo }) => new Date(validTo) >= now)) {
-      return [];
-    }
+    const text = ca === undefined ? undefined : trust.authorities.get(ca);
+    if (text === undefined || text.authorities.some(({ notAfter }) => notAfter >= now)) return [];
     return [{ at, message: `every authority in ${ca} has expired: all ${who} are refused` }];
   };
   return [

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse.ts";
 import type { LoadedConfig } from "../../lib/control/snapshot.ts";
+import { trustRead } from "../../lib/control/trust.ts";
 import type { Certificate } from "../../lib/certificates/certificate.ts";
 
 /** A certificate without a key, for what is decided by names and dates alone. */
@@ -37,7 +38,7 @@ export function loadedConfig(
   return {
     config,
     certificates,
-    trust: { texts: new Map(), shown: new Map() },
+    trust: trustRead(),
     contents: new Map(),
     stamps: new Map(),
   };

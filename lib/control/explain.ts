@@ -8,7 +8,7 @@ import { prefixInAll, stripPrefix } from "../http/strip_prefix.ts";
 import { PathSet } from "../proxy/router.ts";
 import { ownAnswerOf } from "./own_answers.ts";
 import { describeRules } from "./describe_route.ts";
-import { describeBackend } from "./describe_backend.ts";
+import { type BackendDescription, describeBackend } from "./describe_backend.ts";
 import { clientAuthRules } from "./trust.ts";
 import { describeTls } from "./describe_tls.ts";
 import { plainGet, resolveRequest, resolveRoute } from "./resolve.ts";
@@ -45,21 +45,7 @@ export interface Explanation {
   };
   /** What the route asks and changes, in the order in which it acts. */
   readonly rules?: readonly string[];
-  readonly backend?: {
-    readonly name: string;
-    /** Each with what sets it apart from the others. */
-    readonly servers: readonly string[];
-    readonly balance: string;
-    /** How clients keep their servers; not there where they do not. */
-    readonly sticky?: string;
-    readonly health: string;
-    /** What its servers are spoken to by; not there for HTTP/1.1. */
-    readonly protocol?: string;
-    /** How its servers are told of clients ahead of everything else; not there where they are not. */
-    readonly proxyProtocol?: string;
-    /** How its servers are spoken TLS to; not there for plain text. */
-    readonly tls?: string;
-  };
+  readonly backend?: BackendDescription & { readonly name: string };
   /** Fields the backend gets beyond the client's. */
   readonly addedHeaders?: Readonly<Record<string, string>>;
   /** What the proxy itself answers, where no backend does. */

@@ -51,7 +51,7 @@ const alpnName = z.string().regex(/^[\x21-\x7e]{1,255}$/, {
   error: "a protocol is 1 to 255 printable characters, such as postgresql",
 }).meta({ examples: ["postgresql"] });
 
-export const tls = camelKeys(z.strictObject({
+const tls = camelKeys(z.strictObject({
   min_version: tlsVersion.prefault("1.2").meta({
     description: "The oldest version of TLS; who cannot do it gets the alert protocol_version",
   }),

@@ -5,11 +5,24 @@ import { type Certificate, readCertificate } from "../certificates/certificate.t
 const STAND_IN_MS = 86_400_000;
 
 /**
+ * Has a stand-in be read where a CA has not given the certificate yet.
+ *
+ * @param held the one that is served, where the store has lost it: it is as good as it was
+ */
+export function orStandIn(
+  read: (entry: CertificateConfig) => Promise<Certificate>,
+  held: (entry: CertificateConfig) => Certificate | undefined = () => undefined,
+): (entry: CertificateConfig) => Promise<Certificate> {
+  return async (entry) =>
+    await isMissing(entry) ? held(entry) ?? await standInFor(entry) : await read(entry);
+}
+
+/**
  * The certificate that stands for one that no CA has given yet. With it a listener can open before
  * its first certificate is there; clients that ask for its names are refused by an alert where the
  * engine sees them, as a certificate that nobody trusts teaches people to click warnings away.
  */
-export async function standInFor(entry: CertificateConfig): Promise<Certificate> {
+async function standInFor(entry: CertificateConfig): Promise<Certificate> {
   const { createAuthority, issueServerCertificate } = await import(
     "../certificates/certificate_authority.ts"
   );
@@ -22,19 +35,6 @@ export async function standInFor(entry: CertificateConfig): Promise<Certificate>
   const certificate = await readCertificate({ cert, key }, entry);
   // the same thing each time that it is made
   return { ...certificate, digest: "stand-in", placeholder: true };
-}
-
-/**
- * Has a stand-in be read where a CA has not given the certificate yet.
- *
- * @param held the one that is served, where the store has lost it: it is as good as it was
- */
-export function orStandIn(
-  read: (entry: CertificateConfig) => Promise<Certificate>,
-  held: (entry: CertificateConfig) => Certificate | undefined = () => undefined,
-): (entry: CertificateConfig) => Promise<Certificate> {
-  return async (entry) =>
-    await isMissing(entry) ? held(entry) ?? await standInFor(entry) : await read(entry);
 }
 
 /** Whether a CA's certificate is not there yet, or no longer whole: then it is asked for. */

@@ -29,6 +29,6 @@ export function cutLines(bytes: Uint8Array, lines: HeadLines, roles: CutRoles): 
   return lines.start + cut;
 }
 
-export function isCut(role: number, { any, but }: CutRoles): boolean {
+function isCut(role: number, { any, but }: CutRoles): boolean {
   return (role & any) !== 0 && (role & but) === 0;
 }

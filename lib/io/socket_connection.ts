@@ -5,7 +5,8 @@ import { asProxyError, type ErrorCode, ProxyError } from "../core/errors.ts";
 import { ReadBuffers } from "./read_buffers.ts";
 import { ShortWait } from "./short_wait.ts";
 import { StreamPair } from "./stream_pair.ts";
-import { afterReading, afterSending, TurnTaker } from "./turns.ts";
+import { TurnTaker } from "./turn_taker.ts";
+import { afterReading, afterSending } from "./turns.ts";
 
 /** What this needs of a socket; `Deno.TcpConn` and `Deno.TlsConn` have it. */
 export interface ByteSocket {

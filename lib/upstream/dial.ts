@@ -6,7 +6,7 @@ import { type Endpoint, formatServerAddress } from "../core/endpoint.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { ipVersion } from "../core/ip.ts";
 import { isShortage } from "../io/shortage.ts";
-import { inTurn } from "../io/turns.ts";
+import { inTurn } from "../io/turn_taker.ts";
 import {
   type ByteSocket,
   SocketConnection,

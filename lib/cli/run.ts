@@ -11,7 +11,7 @@ import type { Reloader } from "../control/reloader.ts";
 import { asksForPasswords, type LoadedConfig, workersOf } from "../control/snapshot.ts";
 import { formatAddress } from "../core/address.ts";
 import { messageOf } from "../core/errors.ts";
-import { plural } from "../core/plural.ts";
+import { agreeing, plural } from "../core/plural.ts";
 import { rateMemory, RateTable } from "../core/rate_table.ts";
 import { stageAll } from "../core/staged.ts";
 import { within } from "../io/within.ts";
@@ -320,7 +320,7 @@ function tellEnd(
 ): void {
   for (const counts of fleet?.tallies ?? []) tally.add(counts);
   if (cutOff > 0) {
-    const were = cutOff === 1 ? "was" : "were";
+    const were = agreeing(cutOff, "was", "were");
     say(`the drain time is over: ${plural(cutOff, "connection")} ${were} cut off`);
   }
   say(tally.summary());

@@ -6,7 +6,7 @@ import type {
   StickyConfig,
 } from "../config/config.ts";
 import { formatServerAddress } from "../core/endpoint.ts";
-import { plural } from "../core/plural.ts";
+import { agreeing, plural } from "../core/plural.ts";
 
 /** What a backend does, for a person. */
 export interface BackendDescription {
@@ -73,7 +73,7 @@ function describeHealth(health: HealthConfig): string {
     : health.type === "grpc"
     ? `grpc.health.v1 for ${health.service === "" ? "the server" : health.service}`
     : `${health.method} ${health.path}`;
-  const out = `${plural(fall, "failure")} ${fall === 1 ? "takes" : "take"} out`;
-  const back = `${rise} ${rise === 1 ? "brings" : "bring"} back`;
+  const out = `${plural(fall, "failure")} ${agreeing(fall, "takes", "take")} out`;
+  const back = `${rise} ${agreeing(rise, "brings", "bring")} back`;
   return `${what} every ${interval / 1000} s, ${out}, ${back}`;
 }

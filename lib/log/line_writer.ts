@@ -1,5 +1,5 @@
 import { messageOf } from "../core/errors.ts";
-import { plural } from "../core/plural.ts";
+import { agreeing, plural } from "../core/plural.ts";
 import { within } from "../io/within.ts";
 import { type ByteOutput, countLines, isGone, LF, writeAll, WriteFailed } from "./write_all.ts";
 
@@ -242,7 +242,7 @@ const KEPT_BYTES = 1 << 19;
 const encoder = new TextEncoder();
 
 function sayDropped(count: number, reason = "they were not read fast enough"): string {
-  return `${plural(count, "line")} ${count === 1 ? "was" : "were"} dropped: ${reason}`;
+  return `${plural(count, "line")} ${agreeing(count, "was", "were")} dropped: ${reason}`;
 }
 
 /** A timer and not a microtask: lines of one turn are to leave together. */

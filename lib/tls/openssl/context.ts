@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { ProxyError } from "../../core/errors.ts";
 import { CIPHER_SUITES, cipherSuite, opensslGroup } from "../../core/cipher_suites.ts";
+import { agreeing } from "../../core/plural.ts";
 import {
   type ClientAuth,
   DEFAULT_POLICY,
@@ -214,7 +215,7 @@ function useGroups(openssl: OpenSsl, context: Pointer, groups: readonly string[]
   const missing = groups.filter((name) =>
     !takesGroups(openssl, context, opensslGroup(name) ?? name)
   );
-  const what = missing.length === 1 ? "group" : "groups";
+  const what = agreeing(missing.length, "group", "groups");
   throw new ProxyError(
     "bad_config",
     `${openssl.version} does not have the ${what} ${missing.join(", ")}`,

@@ -108,6 +108,18 @@ Deno.test("a server by HTTP/2 is told the length that a client has told, also th
   }
 });
 
+Deno.test("a priority may come in several fields, which are one", () => {
+  const cases: readonly [fields: RawField[], urgency: number, incremental: boolean][] = [
+    [[], 3, true],
+    [[["priority", "u=1"]], 1, false],
+    [[["priority", "u=1"], ["priority", "i"]], 1, true],
+    [[["priority", "u=1, i"], ["priority", "u=5"]], 5, true],
+  ];
+  for (const [fields, urgency, incremental] of cases) {
+    assert.deepEqual(read(requestFields({}, fields)).priority, { urgency, incremental });
+  }
+});
+
 Deno.test("an extended CONNECT asks an HTTP/1.1 server for an upgrade", () => {
   const fields = requestFields({ ":method": "CONNECT", ":protocol": "websocket" }, [
     ["sec-websocket-version", "13"],

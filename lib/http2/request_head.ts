@@ -1,5 +1,5 @@
 import { ProxyError } from "../core/errors.ts";
-import { type Field, field } from "../http/field.ts";
+import { type Field, field, valuesOf } from "../http/field.ts";
 import { fieldName, ROLE } from "../http/field_name.ts";
 import { HOST, TARGET_CHARACTERS, TOKEN } from "../http/grammar.ts";
 import { isSamePlace, withoutEmptyPort } from "../http/target.ts";
@@ -83,7 +83,7 @@ export function readRequestHead(
   const { method, scheme, path, protocol } = controlData(pseudo);
   const authority = authorityOf(pseudo[":authority"], section.fields, scheme);
   const fields = joinCookies(section.fields.filter(({ role }) => (role & ROLE.host) === 0));
-  const priority = fields.find(({ key }) => key === "priority")?.value;
+  const priority = valuesOf(fields, "priority");
   return {
     method,
     scheme,
@@ -92,7 +92,7 @@ export function readRequestHead(
     protocol,
     fields,
     length: section.length,
-    priority: priority === undefined ? NO_PRIORITY : parsePriority(priority),
+    priority: priority.length === 0 ? NO_PRIORITY : parsePriority(priority.join(",")),
     roles,
     cutBy: undefined,
     bytes,

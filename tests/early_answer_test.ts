@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { OWN_COUNTERS } from "../lib/core/counters.ts";
-import { Live } from "../lib/core/live.ts";
 import { Deadlines } from "../lib/io/deadlines.ts";
 import { serveHttp1 } from "../lib/proxy/http1_session.ts";
-import { RunQueue } from "../lib/proxy/run_queue.ts";
 import type { Backend } from "../lib/upstream/backend.ts";
 import { Http1Connection } from "../lib/upstream/http1_connection.ts";
 import { Server } from "../lib/upstream/server.ts";
@@ -11,7 +9,7 @@ import { WaitingRoom } from "../lib/upstream/waiting_room.ts";
 import { fromLatin1 } from "./support/connection.ts";
 import { encodeAnswer, encodeRequest } from "./support/http.ts";
 import { ScriptedConnection } from "./support/scripted_connection.ts";
-import { scriptedPolicy, scriptedRules } from "./support/scripted_policy.ts";
+import { scriptedPolicy, scriptedSession } from "./support/scripted_policy.ts";
 import { settled } from "./support/settled.ts";
 
 /**
@@ -61,10 +59,7 @@ Deno.test("an exchange keeps no connection alive while a part of the request is 
   const policy = scriptedPolicy({ action: { kind: "backend", backend } });
 
   const client = new ScriptedConnection();
-  const session = serveHttp1(client, {
-    ...{ policy: new Live(policy), deadlines, queue: new RunQueue(), observe: () => {} },
-    rules: scriptedRules(),
-  });
+  const session = serveHttp1(client, scriptedSession(policy, { deadlines }));
   // the head is taken, then nothing more; and the body is answered as soon as it is there to be sent
   far.takes = (text) => {
     if (text.startsWith("POST ")) return true;

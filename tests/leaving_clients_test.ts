@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
-import { Live } from "../lib/core/live.ts";
 import { SETTING } from "../lib/http2/wire.ts";
 import { NO_BYTES } from "../lib/io/buffer_pool.ts";
-import { Deadlines } from "../lib/io/deadlines.ts";
 import { serveHttp2 } from "../lib/proxy/http2_session.ts";
-import { RunQueue } from "../lib/proxy/run_queue.ts";
 import { startBackend, startEcho } from "./support/backends.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
@@ -14,7 +11,7 @@ import { Http2Client } from "./support/http2_client.ts";
 import { headers, joined, opening, requestFields } from "./support/http2_frames.ts";
 import { RECORD, RecordClient } from "./support/record_client.ts";
 import { ScriptedConnection } from "./support/scripted_connection.ts";
-import { scriptedPolicy, scriptedRules } from "./support/scripted_policy.ts";
+import { scriptedPolicy, scriptedSession } from "./support/scripted_policy.ts";
 import { ENGINES, startProxyFor } from "./support/start_proxy.ts";
 import { connectNodeTls, connectTcp, connectTls } from "./support/tls_client.ts";
 
@@ -199,11 +196,8 @@ Deno.test("who ends right behind as much as is read at once by HTTP/2 is not wai
   const answer = { status: 200, fields: [], body: new Uint8Array(100_000) };
   const action = { kind: "respond", answer, etag: '"a"' } as const;
   const client = new ScriptedConnection();
-  const session = serveHttp2(client, {
-    ...{ policy: new Live(scriptedPolicy({ action }, { bodyIdle: 3_600_000 })) },
-    ...{ deadlines: new Deadlines(), queue: new RunQueue() },
-    ...{ observe: () => {}, rules: scriptedRules() },
-  });
+  const policy = scriptedPolicy({ action }, { bodyIdle: 3_600_000 });
+  const session = serveHttp2(client, scriptedSession(policy));
   // it lets nothing of the answer be sent
   const begin = opening([[SETTING.initialWindowSize, 0]]);
   const asking = (bytes: number) =>

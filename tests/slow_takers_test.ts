@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { Live } from "../lib/core/live.ts";
 import { NO_BYTES } from "../lib/io/buffer_pool.ts";
 import { Deadlines } from "../lib/io/deadlines.ts";
 import { type ByteSocket, SocketConnection } from "../lib/io/socket_connection.ts";
@@ -8,11 +7,10 @@ import { serveHttp1 } from "../lib/proxy/http1_session.ts";
 import { serveHttp2 } from "../lib/proxy/http2_session.ts";
 import { passOn, relay } from "../lib/proxy/relay.ts";
 import type { Policy } from "../lib/proxy/policy.ts";
-import { RunQueue } from "../lib/proxy/run_queue.ts";
 import { fromLatin1 } from "./support/connection.ts";
 import { pause } from "./support/deadline.ts";
 import { encodeRequest } from "./support/http.ts";
-import { scriptedPolicy, scriptedRules } from "./support/scripted_policy.ts";
+import { scriptedPolicy, scriptedSession } from "./support/scripted_policy.ts";
 import { headers, joined, opening, requestFields, windowUpdate } from "./support/http2_frames.ts";
 
 const IDLE_MS = 600;
@@ -110,12 +108,12 @@ for (const [version, { request, serve }] of Object.entries(REQUESTS)) {
         const socket = new SlowSocket(request, { whole, most });
         const client = new SocketConnection(socket, SETTINGS);
         const ends: string[] = [];
-        const session = serve(client, {
-          ...{ policy: new Live(policy()), deadlines, queue: new RunQueue() },
+        const options = scriptedSession(policy(), {
+          deadlines,
           observe: (event) =>
             event.kind === "connection_end" && ends.push(event.error?.message ?? "done"),
-          rules: scriptedRules(),
         });
+        const session = serve(client, options);
         if (most === Infinity) {
           while (socket.sent < BODY.length && ends.length === 0) await pause(50);
           session.abort();

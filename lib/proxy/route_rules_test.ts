@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { fromLatin1 } from "../../tests/support/connection.ts";
 import { scriptedRules } from "../../tests/support/scripted_policy.ts";
-import { Passwords } from "./passwords.ts";
 import { judge, type RouteRules } from "./route_rules.ts";
 
 const RULES: RouteRules = {
@@ -18,7 +17,7 @@ const RULES: RouteRules = {
 
 Deno.test("judge() takes the addresses of a /64 for one who has passwords checked", async () => {
   const checked = Promise.withResolvers<boolean>();
-  const services = { ...scriptedRules(), passwords: new Passwords(() => checked.promise) };
+  const services = scriptedRules(() => checked.promise);
   const ask = async (client: string, password: string): Promise<string> => {
     const value = `Basic ${fromLatin1(`ann:${password}`).toBase64()}`;
     const request = { values: () => [value] };

@@ -5,20 +5,19 @@ import { pause } from "../../tests/support/deadline.ts";
 import { encodeRequest } from "../../tests/support/http.ts";
 import { ScriptedConnection } from "../../tests/support/scripted_connection.ts";
 import { ScriptedDeadlines, ScriptedServer } from "../../tests/support/scripted_exchange.ts";
-import { scriptedPolicy, scriptedRules } from "../../tests/support/scripted_policy.ts";
+import {
+  scriptedPolicy,
+  scriptedRules,
+  scriptedSession,
+} from "../../tests/support/scripted_policy.ts";
 import { settled } from "../../tests/support/settled.ts";
 import type { ProxyEvent } from "../core/event.ts";
-import { Live } from "../core/live.ts";
 import { PREFACE } from "../http2/wire.ts";
 import { Deadline, Deadlines } from "../io/deadlines.ts";
 import { afterRequest } from "../io/turns.ts";
 import type { Backend } from "../upstream/backend.ts";
 import type { Server } from "../upstream/server.ts";
-import type { HttpSessionOptions } from "./serve_request.ts";
-import { Passwords } from "./passwords.ts";
-import type { Policy } from "./policy.ts";
 import type { RouteRules } from "./route_rules.ts";
-import { RunQueue } from "./run_queue.ts";
 import { servePlain } from "./serve_plain.ts";
 
 const ANSWER = { status: 200, fields: [], body: fromLatin1("x") };
@@ -31,7 +30,7 @@ Deno.test("servePlain() ends what is drained behind its first request", async ()
   // nothing of it, and as much as may be HTTP/2 yet
   for (const begun of ["", "P"]) {
     const client = new ScriptedConnection();
-    const session = servePlain(client, options(POLICY));
+    const session = servePlain(client, scriptedSession(POLICY));
     if (begun !== "") client.push(fromLatin1(begun));
     await settled();
     session.drain();
@@ -48,7 +47,10 @@ Deno.test("servePlain() ends what is drained behind its first request", async ()
 
 Deno.test("servePlain() ends what is drained and asks for nothing", async () => {
   const client = new ScriptedConnection();
-  const session = servePlain(client, options(scriptedPolicy({ action: ACTION }, { header: 100 })));
+  const session = servePlain(
+    client,
+    scriptedSession(scriptedPolicy({ action: ACTION }, { header: 100 })),
+  );
   await settled();
   session.drain();
   await session.done;
@@ -64,7 +66,7 @@ Deno.test("servePlain() tells of a connection's time from its beginning on", asy
     const observe = (event: ProxyEvent) => {
       if (event.kind === "connection_end") ends.push(event.durationMs);
     };
-    const session = servePlain(client, { ...options(POLICY), deadlines, observe });
+    const session = servePlain(client, scriptedSession(POLICY, { deadlines, observe }));
     const began = performance.now();
     await pause(20);
     const waited = performance.now() - began;
@@ -84,7 +86,7 @@ Deno.test("servePlain() tells of a connection's time from its beginning on", asy
 Deno.test("servePlain() lets others have turns amid requests that come at once", async () => {
   const REQUESTS = 500;
   const client = new ScriptedConnection();
-  const session = servePlain(client, options(POLICY));
+  const session = servePlain(client, scriptedSession(POLICY));
   let turns = 0;
   let goesOn = true;
   const count = () => {
@@ -102,7 +104,7 @@ Deno.test("servePlain() lets others have turns amid requests that come at once",
 
 Deno.test("servePlain() serves one more of many that have come where it is drained amid them", async () => {
   const client = new ScriptedConnection();
-  const session = servePlain(client, options(POLICY));
+  const session = servePlain(client, scriptedSession(POLICY));
   client.push(fromLatin1(encodeRequest("/").repeat(20)));
   // as many as go in one turn are served, and those behind them wait
   await new Promise<void>((resolve) => setImmediate(resolve));
@@ -119,11 +121,10 @@ Deno.test("servePlain() waits for a request where one was read before its turn c
   const checked = Promise.withResolvers<boolean>();
   const client = new ScriptedConnection();
   const time = new ScriptedDeadlines();
-  const session = servePlain(client, {
-    ...options(scriptedPolicy({ action: ACTION, rules: LOGIN })),
-    rules: { ...scriptedRules(), passwords: new Passwords(() => checked.promise) },
-    deadlines: time.deadlines,
-  });
+  const policy = scriptedPolicy({ action: ACTION, rules: LOGIN });
+  const rules = scriptedRules(() => checked.promise);
+  const { deadlines } = time;
+  const session = servePlain(client, scriptedSession(policy, { rules, deadlines }));
   client.push(fromLatin1(encodeRequest("/", { fields: LOGGING_IN })));
   await settled();
   // a client is read while it waits for long: what comes then waits for the answer, and for a turn
@@ -200,7 +201,7 @@ Deno.test("servePlain() waits no longer behind the answer that the body has come
 async function answered(policy = POLICY, length = "1000") {
   const client = new ScriptedConnection();
   const deadlines = new SteppedDeadlines();
-  const session = servePlain(client, { ...options(policy), deadlines });
+  const session = servePlain(client, scriptedSession(policy, { deadlines }));
   client.push(fromLatin1(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`));
   await settled();
   /** Seconds until it is closed, with a piece of the body every so often; 60 where it is not. */
@@ -238,15 +239,3 @@ const LOGIN: RouteRules = {
   ...{ host: undefined, requestFields: undefined, answerFields: undefined, compress: false },
   login: { hashes: new Map([["u", "a hash"]]), realm: "r" },
 };
-
-function options(policy: Policy): HttpSessionOptions {
-  return {
-    ...{
-      policy: new Live(policy),
-      deadlines: new Deadlines(),
-      queue: new RunQueue(),
-      observe: () => {},
-    },
-    rules: scriptedRules(),
-  };
-}

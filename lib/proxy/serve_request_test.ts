@@ -5,7 +5,11 @@ import {
   scriptedRequest,
   ScriptedServer,
 } from "../../tests/support/scripted_exchange.ts";
-import { scriptedPolicy, scriptedRules } from "../../tests/support/scripted_policy.ts";
+import {
+  scriptedPolicy,
+  scriptedRules,
+  scriptedService,
+} from "../../tests/support/scripted_policy.ts";
 import { settled } from "../../tests/support/settled.ts";
 import { AddressSet } from "../core/address_set.ts";
 import { field } from "../http/field.ts";
@@ -13,10 +17,8 @@ import { Deadlines } from "../io/deadlines.ts";
 import type { Backend } from "../upstream/backend.ts";
 import type { Server } from "../upstream/server.ts";
 import { ClientIdentity } from "./client_identity.ts";
-import { Passwords } from "./passwords.ts";
 import type { Policy } from "./policy.ts";
 import type { RouteRules } from "./route_rules.ts";
-import { RunQueue } from "./run_queue.ts";
 import { RequestService } from "./serve_request.ts";
 
 const RULES: RouteRules = {
@@ -58,10 +60,7 @@ function looksAtPeer(
   const client = new ScriptedClient(scriptedRequest());
   const identity = new ClientIdentity(client.client);
   for (let i = 0; i < 3; i++) {
-    using service = new RequestService(client, identity, {
-      ...{ deadlines, queue: new RunQueue(), observe: () => {} },
-      rules: scriptedRules(),
-    });
+    using service = new RequestService(client, identity, scriptedService({ deadlines }));
     service.serve(policy);
   }
   return seen;
@@ -85,10 +84,9 @@ Deno.test("RequestService.serve() knows when a server was at hand behind a passw
   const policy = scriptedPolicy({ action, rules: { ...RULES, login } });
   const values = (name: string) => name === "authorization" ? ["Basic dTpw"] : [];
   const client = new ScriptedClient(scriptedRequest({ values }));
-  using service = new RequestService(client, new ClientIdentity(client.client), {
-    ...{ deadlines: new Deadlines(), queue: new RunQueue(), observe: () => {} },
-    rules: { ...scriptedRules(), passwords: new Passwords(() => checked.promise) },
-  });
+  const rules = scriptedRules(() => checked.promise);
+  const options = scriptedService({ rules });
+  using service = new RequestService(client, new ClientIdentity(client.client), options);
   client.reader = service.exchange;
   service.serve(policy);
   await pause(5);
@@ -107,12 +105,10 @@ Deno.test("RequestService tells of a compressed answer of the proxy's own where 
   const coded: (string | undefined)[] = [];
   for (const method of ["GET", "HEAD"]) {
     const client = new ScriptedClient(scriptedRequest({ method, values }));
-    using service = new RequestService(client, new ClientIdentity(client.client), {
-      deadlines: new Deadlines(),
-      queue: new RunQueue(),
+    const options = scriptedService({
       observe: (event) => event.kind === "request" && void coded.push(event.coded?.coding),
-      rules: scriptedRules(),
     });
+    using service = new RequestService(client, new ClientIdentity(client.client), options);
     client.reader = service.exchange;
     service.serve(scriptedPolicy({ action, rules: RULES }));
     await settled();

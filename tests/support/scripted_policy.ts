@@ -1,11 +1,15 @@
 import { AddressSet } from "../../lib/core/address_set.ts";
 import { rateMemory, RateTable } from "../../lib/core/rate_table.ts";
+import { Live } from "../../lib/core/live.ts";
+import { Deadlines } from "../../lib/io/deadlines.ts";
 import { Compressor } from "../../lib/proxy/compressor.ts";
-import { Passwords } from "../../lib/proxy/passwords.ts";
+import { type PasswordCheck, Passwords } from "../../lib/proxy/passwords.ts";
 import type { Policy } from "../../lib/proxy/policy.ts";
 import type { RuleServices } from "../../lib/proxy/route_rules.ts";
 import type { RouteTarget } from "../../lib/proxy/route_target.ts";
 import { Router } from "../../lib/proxy/router.ts";
+import { RunQueue } from "../../lib/proxy/run_queue.ts";
+import type { HttpSessionOptions, ServeOptions } from "../../lib/proxy/serve_request.ts";
 import { ClientAuthRules } from "../../lib/tls/client_auth.ts";
 
 /** A policy with one route, which every request takes. */
@@ -30,11 +34,30 @@ export function scriptedPolicy(
   };
 }
 
-/** What rules are judged with, where none asks for a password that anybody knows. */
-export function scriptedRules(): RuleServices {
+/** What requests are served with, with nobody who is told of them; `given` stands in its place. */
+export function scriptedService(given: Partial<ServeOptions> = {}): ServeOptions {
+  return {
+    ...{ deadlines: new Deadlines(), queue: new RunQueue(), observe: () => {} },
+    rules: scriptedRules(),
+    ...given,
+  };
+}
+
+/** The same for the requests of a session, which go by this policy. */
+export function scriptedSession(
+  policy: Policy,
+  given: Partial<ServeOptions> = {},
+): HttpSessionOptions {
+  return { policy: new Live(policy), ...scriptedService(given) };
+}
+
+/** What rules are judged with; by default nobody knows a password. */
+export function scriptedRules(
+  check: PasswordCheck = () => Promise.resolve(false),
+): RuleServices {
   return {
     rates: new RateTable(rateMemory()),
-    passwords: new Passwords(() => Promise.resolve(false)),
+    passwords: new Passwords(check),
     compressor: new Compressor(),
   };
 }

@@ -20,6 +20,7 @@ import type { Bytes } from "./library.ts";
 import { OpenSslConnection } from "./openssl_connection.ts";
 import { OpenSslSocket } from "./openssl_socket.ts";
 import { TlsSession } from "./session.ts";
+import { ticketBeginning } from "./ticket_keys.ts";
 
 /** An admitted client's part of an `Admission`. */
 export type Admitted = Admission & { readonly kind: "admitted" };
@@ -179,11 +180,13 @@ export class ServerHandshake {
     this.#admitted = admission;
     try {
       const { protocol } = admission;
+      // the session lasts as long as the connection
+      const ticket = hello.ticket && ticketBeginning(hello.ticket);
       const context = contextFor(admission);
       const isModern = hello.versions.includes(VERSION.tls13) &&
         versionsOf(options.policy ?? DEFAULT_POLICY).includes("TLSv1.3");
       this.#session = new TlsSession(context, {
-        ...{ side: "server", protocol, ticket: hello.ticket, isModern },
+        ...{ side: "server", protocol, ticket, isModern },
       });
     } catch (error) {
       const why = `Cannot use the certificate ${admission.certificate.label}: ${messageOf(error)}`;

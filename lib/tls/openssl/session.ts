@@ -25,7 +25,7 @@ export type SessionRole =
     readonly side: "server";
     /** What ALPN is answered with, one character a byte; undefined for nothing. */
     readonly protocol: string | undefined;
-    /** The session ticket that the client offers, or how it begins; undefined where there is none. */
+    /** How the session ticket begins that the client offers; undefined where there is none. */
     readonly ticket: Uint8Array | undefined;
     /** Whether the client offers TLS 1.3. */
     readonly isModern?: boolean;

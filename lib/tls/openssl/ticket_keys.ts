@@ -42,6 +42,14 @@ export function turnTicketKeys([newest]: TicketKeySets): TicketKeySets {
   return [newTicketKeys(), newest];
 }
 
+/**
+ * How a ticket begins: as much as tells which set it was sealed with, apart from the ClientHello that
+ * it came in, which may be large.
+ */
+export function ticketBeginning(ticket: Uint8Array): Uint8Array {
+  return ticket.slice(0, NAME_BYTES);
+}
+
 /** A new set: its name, and keys that nobody has seen. */
 export function newTicketKeys(): Bytes {
   return crypto.getRandomValues(new Uint8Array(TICKET_KEY_BYTES));

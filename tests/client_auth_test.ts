@@ -180,6 +180,25 @@ async function textOf(...paths: readonly string[]): Promise<string> {
   return (await Promise.all(paths.map((path) => Deno.readTextFile(path)))).join("");
 }
 
+Deno.test("a client whose certificates are more than a handshake may have gets an alert", async () => {
+  await using backend = await startTelling();
+  await using proxy = await startAsking(backend.address);
+  const pem = await Deno.readTextFile(authority.ca);
+  const count = Math.ceil(80 * 1024 / new X509Certificate(pem).raw.length);
+  const chain = `${authority.folder}/long.pem`;
+  await Deno.writeTextFile(chain, pem.repeat(count));
+  for (const version of ["-tls1_2", "-tls1_3"]) {
+    const { stderr } = await run(
+      "openssl",
+      sClient(proxy.port, "admin.test", [
+        ...[version, "-cert", alice.cert, "-key", alice.key, "-cert_chain", chain],
+      ]),
+    );
+    assert.match(stderr, /SSL alert number \d+/, version);
+  }
+  await proxy.log.count(/ handshake failed .* reason="A handshake of more than 64 KiB"$/, 2);
+});
+
 Deno.test("the log says of a certificate with another's signature that it is not believed", async () => {
   await using backend = await startTelling();
   await using proxy = await startAsking(backend.address);

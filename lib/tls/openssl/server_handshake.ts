@@ -213,13 +213,12 @@ export class ServerHandshake {
 
   #step(session: TlsSession, input: Bytes): void {
     const step = session.handshake(input);
-    const unsent = session.takeUnsent();
-    if (step === "failed") {
-      return this.#fail(new ProxyError("handshake_failed", session.failure ?? ""), unsent);
-    }
     this.#done = step === "done";
-    if (!this.#done && this.#received > MAX_INPUT_BYTES) {
-      return this.#fail(new ProxyError("handshake_failed", "A handshake of more than 64 KiB"));
+    const isLong = step === "goes_on" && this.#received > MAX_INPUT_BYTES;
+    if (isLong) session.giveUp("A handshake of more than 64 KiB");
+    const unsent = session.takeUnsent();
+    if (step === "failed" || isLong) {
+      return this.#fail(new ProxyError("handshake_failed", session.failure ?? ""), unsent);
     }
     if (unsent !== undefined) return this.#send(unsent);
     this.#goOn();

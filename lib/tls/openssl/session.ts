@@ -138,6 +138,14 @@ export class TlsSession {
     return step;
   }
 
+  /** Gives up a handshake that goes on; an alert is among what is to be sent. */
+  giveUp(why: string): void {
+    const live = this.#enter();
+    this.#feed(undefined, 0);
+    this.#refuse(live, new Uint8Array(1), why);
+    this.#leave(false);
+  }
+
   /** What a client has proved has to hold now, and is good for a ticket then. */
   #endProof(live: Pointer): HandshakeStep {
     const { ssl } = this.#openssl;
@@ -185,7 +193,9 @@ export class TlsSession {
       }
     }
     this.#barren = at > 0 ? 0 : this.#barren + inputBytes;
-    if (this.#barren > MAX_BARREN_BYTES && this.#end === READ.wantsMore) this.#refuse(live, into);
+    if (this.#barren > MAX_BARREN_BYTES && this.#end === READ.wantsMore) {
+      this.#refuse(live, into, "too many records without data");
+    }
     this.#leave(holds);
     return at > 0 ? at : this.#end;
   }
@@ -194,13 +204,13 @@ export class TlsSession {
    * Ends it for what the library would go on with. The library has an alert for what is no record,
    * and none that could be asked for.
    */
-  #refuse(live: Pointer, into: Bytes): void {
+  #refuse(live: Pointer, into: Bytes, why: string): void {
     this.#ring.feed(NO_RECORD, NO_RECORD.length);
     this.#openssl.ssl.SSL_read(live, into, into.length);
     this.#ring.takeUnread();
     this.#openssl.crypto.ERR_clear_error();
     this.#end = READ.failed;
-    this.failure = "too many records without data";
+    this.failure = why;
   }
 
   /**

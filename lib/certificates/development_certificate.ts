@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { ProxyError } from "../core/errors.ts";
+import { codeOf, ProxyError } from "../core/errors.ts";
 import { normalizeHostPattern } from "../core/host_name.ts";
 import { fileTrouble } from "../io/file_trouble.ts";
 import { type Certificate, type CertificatePaths, loadCertificate } from "./certificate.ts";
@@ -164,8 +164,8 @@ async function loadIfGood(
       certificate.notAfter.getTime() > Date.now() + ahead;
     return good ? certificate : undefined;
   } catch (error) {
-    // What may not be read may not be replaced either.
-    if (error instanceof ProxyError && isDenied(error.cause)) throw error;
+    // what is there and cannot be read is not replaced: clients may trust it
+    if (isUnreadable(error)) throw error;
     return undefined;
   }
 }
@@ -185,7 +185,7 @@ async function isIssuedBy(leaf: Certificate, caPath: string): Promise<boolean> {
     const certificate = new X509Certificate(leaf.certPem);
     return certificate.checkIssued(ca) && certificate.verify(ca.publicKey);
   } catch (error) {
-    if (isDenied(error)) throw error;
+    if (isUnreadable(error)) throw error;
     return false;
   }
 }
@@ -243,8 +243,12 @@ async function writeWhole(path: string, text: string): Promise<void> {
   }
 }
 
-function isDenied(error: unknown): boolean {
-  return error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable;
+/** Whether it is the system that gives no file, or the runtime, although there may be one. */
+function isUnreadable(error: unknown): boolean {
+  if (error instanceof Deno.errors.NotCapable) return true;
+  const code = codeOf(error);
+  if (code !== undefined && /^E[A-Z]+$/.test(code)) return code !== "ENOENT" && code !== "ENOTDIR";
+  return error instanceof Error && error.cause !== undefined && isUnreadable(error.cause);
 }
 
 function describe(error: unknown): string {

@@ -206,6 +206,22 @@ test("ensureDevelopmentCertificate() says so when the folder cannot be", async (
   }
 });
 
+test("ensureDevelopmentCertificate() replaces nothing that it cannot read", async (folder) => {
+  await ensureDevelopmentCertificate(folder);
+  const there = await contents(folder);
+  for (const [name] of there) {
+    // root reads whatever may not be read, but no link that leads to itself
+    const path = `${folder}/${name}`;
+    await Deno.rename(path, `${path}.kept`);
+    await Deno.symlink(path, path);
+    // the CA's key is read where a leaf is to be made
+    const { message } = await refusal(ensureDevelopmentCertificate(folder, ["new.test"]));
+    assert.match(message, /its links lead to each other/, name);
+    await Deno.rename(`${path}.kept`, path);
+  }
+  assert.deepEqual(await contents(folder), there);
+});
+
 Deno.test({
   name: "ensureDevelopmentCertificate() says so when it is not granted to write",
   permissions: { read: true, write: false },

@@ -5,6 +5,7 @@ import { CAPTURED_HELLOS } from "../../tests/support/client_hellos.ts";
 import {
   alertRecord,
   type ClientHello,
+  ClientHelloReader,
   MAX_CLIENT_HELLO_BYTES,
   readClientHello,
 } from "./client_hello.ts";
@@ -316,3 +317,16 @@ function ascii(text: string): number[] {
 function bytesOf(text: string): Uint8Array {
   return Uint8Array.from(ascii(text));
 }
+
+Deno.test("ClientHelloReader keeps no more of a hello in thousands of records than their bytes", () => {
+  const message = Uint8Array.of(1, 0, 0x40, 0, 3, 3, ...new Uint8Array(10_000));
+  const records = new Uint8Array(message.length * 6);
+  for (const [i, byte] of message.entries()) records.set([22, 3, 1, 0, 1, byte], i * 6);
+  const readers = Array.from({ length: 100 }, () => new ClientHelloReader());
+  const before = Deno.memoryUsage().heapUsed;
+  for (const reader of readers) assert.equal(reader.read(records).kind, "incomplete");
+  const each = (Deno.memoryUsage().heapUsed - before) / readers.length;
+  assert.ok(each < 512 * 1024, `${each} bytes for each`);
+  // they are still there
+  for (const reader of readers) assert.equal(reader.read(records).kind, "incomplete");
+});

@@ -1,9 +1,12 @@
+/** Ranges that are looked at, several times what any client has: a list of thousands is much work. */
+const MAX_RANGES = 100;
+
 /**
  * Whether an `Accept` prefers JSON to another type (RFC 9110, section 12.5.1): both are given the
  * weight of the most specific range that covers them, and the other wins a tie.
  */
 export function prefersJson(accept: string, other: "text/plain" | "text/html"): boolean {
-  const ranges = accept.split(",").map(parseRange);
+  const ranges = accept.split(",", MAX_RANGES).map(parseRange);
   const json = weightOf("application/json", ranges);
   return json > 0 && json > weightOf(other, ranges);
 }

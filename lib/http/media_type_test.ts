@@ -29,6 +29,12 @@ for (const [accept, json] of CASES) {
   });
 }
 
+Deno.test("prefersJson() looks at no more ranges than any client has", () => {
+  const ranges = (count: number) => `${"text/x,".repeat(count)}application/json`;
+  assert.equal(prefersJson(ranges(99), "text/plain"), true);
+  assert.equal(prefersJson(ranges(100), "text/plain"), false);
+});
+
 Deno.test("prefersJson() asks what HTML is worth where that is the other", () => {
   const prefer = (accept: string) => prefersJson(accept, "text/html");
   assert.equal(prefer("text/html, application/json;q=0.9"), false);

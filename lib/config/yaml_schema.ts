@@ -36,10 +36,10 @@ const limits = camelKeys(z.strictObject({
     least: 0,
     byDefault: 10_000,
   }),
-  connections_per_ip: count("Connections of one address to a listener at once; 0 is no limit", {
-    least: 0,
-    byDefault: 0,
-  }),
+  connections_per_ip: count(
+    "Connections of one address (a /64 for IPv6) to a listener at once; 0 is no limit",
+    { least: 0, byDefault: 0 },
+  ),
   header_bytes: headSize("Of a head").prefault("16KiB"),
   headers: count("Fields of a head", { least: 1, byDefault: 100 }),
   streams: count("Requests at a time on one connection of HTTP/2", { least: 1, byDefault: 100 }),

@@ -1,4 +1,5 @@
 import type { Address } from "../core/address.ts";
+import { clientKey } from "../core/client_key.ts";
 import { Roster, type RosterEntry } from "../core/roster.ts";
 import type { Count, CountByKey } from "../core/counters.ts";
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
@@ -8,7 +9,7 @@ import type { Place } from "../tls/engine.ts";
 export interface ConnectionLimits {
   /** Of all clients together. */
   readonly connections: number;
-  /** Of one IP address. */
+  /** Of one IP address; of IPv6, of a /64. */
   readonly connectionsPerIp: number;
 }
 
@@ -26,7 +27,7 @@ export type LimitName = keyof ConnectionLimits | "handshakes";
 
 /** How many there are. */
 export interface ConnectionCounts {
-  /** How many are open, and of each host, by whoever else accepts for this listener as well. */
+  /** How many are open, and of each client (see `clientKey`), by whoever else accepts for this listener as well. */
   readonly open: Count;
   readonly byHost: CountByKey;
   /** Of those that are open, how many have yet to finish their handshake. */
@@ -171,7 +172,8 @@ class CountedPlace implements Place {
   /** Where it stands while its handshake goes on. */
   entry: RosterEntry<CountedPlace> | undefined;
   readonly #options: PlaceOptions;
-  #named = false;
+  /** What it is counted by, once that is known. */
+  #key: string | undefined;
   #giveWay: (() => boolean) | undefined;
 
   constructor(peer: Address, options: PlaceOptions) {
@@ -183,11 +185,12 @@ class CountedPlace implements Place {
     const { limits, byHost, refuse } = this.#options;
     const { connectionsPerIp } = limits();
     this.peer = peer;
-    if (byHost.add(peer.host, 1) <= connectionsPerIp || connectionsPerIp === 0) {
-      this.#named = true;
+    const key = clientKey(peer.host);
+    if (byHost.add(key, 1) <= connectionsPerIp || connectionsPerIp === 0) {
+      this.#key = key;
       return true;
     }
-    byHost.add(peer.host, -1);
+    byHost.add(key, -1);
     this.leave();
     refuse(peer, "connectionsPerIp");
     return false;
@@ -220,6 +223,6 @@ class CountedPlace implements Place {
     this.settle();
     const { open, byHost } = this.#options;
     open.add(-1);
-    if (this.#named) byHost.add(this.peer.host, -1);
+    if (this.#key !== undefined) byHost.add(this.#key, -1);
   }
 }

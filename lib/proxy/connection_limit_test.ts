@@ -44,6 +44,16 @@ Deno.test("ConnectionLimit.enter() refuses what is too many, of all or of one ad
   assert.ok(!limit.enter(from("c")));
 });
 
+Deno.test("ConnectionLimit.enter() takes a /64 of IPv6 for one client", () => {
+  const { limit, told } = limited({ connectionsPerIp: 2 });
+  const hosts = ["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1", "192.0.2.1"];
+  const places = hosts.map((host) => limit.enter(from(host)));
+  assert.deepEqual(places.map((place) => place !== undefined), [true, true, false, true, true]);
+  assert.deepEqual(told, ["1 2001:db8::3 connectionsPerIp"]);
+  places[0]?.leave();
+  assert.ok(limit.enter(from("2001:db8:0:0:9::1")), "a place is free again");
+});
+
 Deno.test("ConnectionLimit.enterUnnamed() counts a host once it is told", () => {
   const { limit, open, told } = limited({ connections: 3, connectionsPerIp: 1 });
   const places = Array.from({ length: 4 }, () => limit.enterUnnamed(from("proxy")));

@@ -1,6 +1,6 @@
 import type { AddressSet } from "../core/address_set.ts";
 import { type ErrorCode, ProxyError } from "../core/errors.ts";
-import { ipBytes } from "../core/ip.ts";
+import { clientKey } from "../core/client_key.ts";
 import { type Rate, rateClock, type RateTable } from "../core/rate_table.ts";
 import { parseBasic, type PasswordHashes } from "../http/basic_auth.ts";
 import type { FieldChanger, HostMaker } from "../http/field_rules.ts";
@@ -89,13 +89,6 @@ function takeToken(
     rule: "rate_limit",
     retryAfter: Math.max(1, Math.ceil(wait / 1000)),
   });
-}
-
-/** One who has IPv6 has a /64 at the least, and all of its addresses (RFC 6177). */
-function clientKey(client: string): string {
-  if (!client.includes(":")) return client;
-  const bytes = ipBytes(client.replace(/%.*$/, ""));
-  return bytes?.length === 16 ? bytes.subarray(0, 8).toHex() : client;
 }
 
 async function askPassword(

@@ -11,6 +11,7 @@ import {
 import { type AcmeNews, type AcmeSettings, CertificateManager } from "../lib/acme/manager.ts";
 import { AcmeStore } from "../lib/acme/store.ts";
 import { type Pebble, type PebbleOptions, startPebble } from "./support/pebble.ts";
+import { issueCertificate } from "./support/certificates.ts";
 import { eventually, within } from "./support/deadline.ts";
 
 /** A manager with a store of its own, whose tokens are answered on the port the CA looks at. */
@@ -430,6 +431,48 @@ Deno.test("a CA that is down costs nothing but time", async () => {
   // it may have asked by itself once more while the CA was starting
   const isObtained = () => acme.news.some(({ kind }) => kind === "obtained") || undefined;
   await eventually(isObtained, () => JSON.stringify(acme.news));
+});
+
+Deno.test("certificates at hand wait for no CA that does not answer", async () => {
+  using ca = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let asked = 0;
+  const accepting = (async () => {
+    for await (const connection of ca) {
+      asked++;
+      connection.close();
+    }
+  })();
+  const folder = await Deno.makeTempDir({ prefix: "tls-proxy-acme-" });
+  const store = new AcmeStore(folder);
+  const names = ["a.test", "b.test", "c.test"];
+  const { cert, key } = await issueCertificate({ names });
+  const issued = { chain: await Deno.readTextFile(cert), key: await Deno.readTextFile(key) };
+  for (const name of names) await store.saveCertificate(name, issued);
+  const askedBefore: number[] = [];
+  const manager = new CertificateManager({
+    ...{ store, board: new ChallengeBoard(() => Promise.resolve()) },
+    objection: () => Promise.resolve("not from here"),
+    onObtained: () => Promise.resolve(void askedBefore.push(asked)),
+    tell: () => {},
+    now: () => Date.now(),
+  });
+  const settings: AcmeSettings = {
+    directory: `http://127.0.0.1:${ca.addr.port}/directory`,
+    ...{ email: undefined, keyType: "ecdsa", ca: undefined, binding: undefined },
+    ...{ challenges: ["http-01"], renewBefore: undefined },
+  };
+  manager.manage(settings, names.map((name) => [name]));
+  await within(manager.idle, "a look at all of them");
+  // it is asked once more where it stumbles, and then left in peace for a while
+  assert.deepEqual(askedBefore, [0, 2, 2]);
+  assert.equal(asked, 2);
+  assert.ok(
+    manager.statuses.every(({ notAfter, failures }) => notAfter !== undefined && failures === 0),
+  );
+  manager[Symbol.dispose]();
+  ca.close();
+  await accepting;
+  await Deno.remove(folder, { recursive: true });
 });
 
 Deno.test("fifty certificates are got one after another", async () => {

@@ -66,6 +66,9 @@ const ANSWER_MS = 30_000;
 /** Bytes of an answer, which is kept whole in memory: far more than any chain has. */
 const MAX_ANSWER = 1024 * 1024;
 
+/** Milliseconds for which a CA that has not answered is not asked when it would have renewals. */
+const SILENT_MS = 60_000;
+
 /** Times in a row that a CA may refuse a nonce (RFC 8555, section 6.5) before an order fails by it. */
 const NONCE_TRIES = 20;
 
@@ -74,6 +77,8 @@ export class Authority {
   readonly #options: AuthorityOptions;
   #account: Account;
   #client: Client;
+  /** When the CA did not answer last, on the clock of `performance.now()`. */
+  #silent = -Infinity;
   readonly #acme: typeof import("acme-client");
 
   private constructor(
@@ -219,6 +224,8 @@ export class Authority {
 
   /** When the CA would have a certificate renewed; undefined where it does not say. */
   async renewalWindow(identifier: string): Promise<RenewalWindow | undefined> {
+    // each of many certificates would wait for it in turn
+    if (performance.now() - this.#silent < SILENT_MS) return undefined;
     try {
       const { axios } = this.#acme;
       const directory: unknown = (await axios.get(this.#options.directory)).data;
@@ -228,6 +235,7 @@ export class Authority {
       if (url === undefined) return undefined;
       return parseRenewalInfo((await axios.get(`${url}/${identifier}`)).data);
     } catch {
+      this.#silent = performance.now();
       // then it is renewed by its own dates
       return undefined;
     }

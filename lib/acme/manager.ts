@@ -207,15 +207,15 @@ export class CertificateManager implements Disposable {
     const { store, now } = this.#options;
     const stored = await store.certificate(name);
     const leaf = stored && await readIssuedLeaf(stored);
+    // what is at hand waits for no CA that takes its time
+    one.status = { ...one.status, notAfter: leaf?.notAfter };
+    // at the start, and by another replica: whoever serves finds out whether that is news
+    if (leaf !== undefined && leaf.notAfter !== before) await this.#options.onObtained();
     const { failures, reason, notBefore } = own(one, await store.state(name));
     // what is further ahead is of a clock that was wrong
     const pausesUntil = notBefore > now() + LONGEST_PAUSE_MS ? 0 : notBefore;
     const due = Math.max(await this.#due(names, leaf), pausesUntil);
     one.status = { names, notAfter: leaf?.notAfter, due, failures, reason };
-    // at the start, and by another replica: whoever serves finds out whether that is news
-    if (leaf !== undefined && leaf.notAfter !== before) {
-      await this.#options.onObtained();
-    }
     return leaf;
   }
 

@@ -373,6 +373,33 @@ Deno.test("a request that is reset together with its head is told of, and no ser
   assert.match(metrics, /^tls_proxy_request_errors_total\{code="client_gone"\} 1$/m);
 });
 
+Deno.test("a stream that its client's frames end is told by what is wrong with them", async () => {
+  await using backend = await startHeld("never");
+  await using proxy = await startProxyFor({ engine: ENGINE, backend: backend.address });
+  const post = requestFields({ ":method": "POST" }, [["content-length", "5"]]);
+  const most = windowUpdate(1, 2 ** 31 - 1);
+  const cases: readonly [path: string, told: RegExp, ...frames: Uint8Array[]][] = [
+    ["/data-behind-end", /status=0 .*error=bad_frame .*DATA stands .*STREAM_CLOSED/, data(1, "x")],
+    ["/window-too-large", /status=0 .*error=bad_frame .*A window .*FLOW_CONTROL_ERROR/, most],
+    ["/window-of-0", /status=0 .*error=bad_frame .*WINDOW_UPDATE .*PROTOCOL/, windowUpdate(1, 0)],
+    ["/too-short", /status=400 .*error=truncated_request .*shorter/, data(1, "abc", true)],
+    ["/too-long", /status=400 .*error=bad_length .*longer/, data(1, "abcdef", true)],
+    ["/bad-trailers", /status=400 .*error=bad_field /, data(1, "abcde"), headers(1, [["A", "b"]])],
+    // which ends the connection
+    ["/bad-ping", /status=0 .*error=bad_frame .*PING has 1 /, frame(FRAME.ping, { payload: [1] })],
+  ];
+  for (const [path, told, ...frames] of cases) {
+    using client = await Http2Client.connect(proxy.port);
+    const hasBody = frames.some(([, , , type]) => type === FRAME.data) &&
+      path !== "/data-behind-end";
+    const fields = hasBody ? post : requestFields();
+    const own = fields.map(([name, value]) => [name, name === ":path" ? path : value] as const);
+    await client.send(headers(1, own, { ended: !hasBody }), ...frames);
+    const [line] = await proxy.log.first(new RegExp(` request .*target=${path} .*`));
+    assert.match(line, told);
+  }
+});
+
 Deno.test("a gRPC stream beyond the limit of bodies is told so where its answer has begun", async () => {
   await using backend = await startBackend(async (connection) => {
     await readRequestHead(connection);

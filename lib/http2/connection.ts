@@ -346,7 +346,7 @@ export abstract class Connection<
     try {
       if (this.decoder.overflow !== undefined) throw this.trailersTooLarge();
       if (!ended) throw new ProxyError("bad_field", "A head stands within a body");
-      if (stream.bodyLeft > 0) throw new ProxyError("bad_length", SHORT_BODY);
+      if (stream.bodyLeft > 0) throw shortBody();
       checkTrailers(list, "bad_field");
     } catch (error) {
       return this.fault(stream, ERROR.protocolError, error);
@@ -541,12 +541,14 @@ export abstract class Connection<
   }
 
   /** Why a body does not fit what was said of it; undefined where it does. */
-  #misfit(stream: Stream<Owner>, bytes: number, ended: boolean): string | undefined {
-    if (!stream.hasHead) return "DATA stands before the head";
+  #misfit(stream: Stream<Owner>, bytes: number, ended: boolean): ProxyError | undefined {
+    if (!stream.hasHead) return new ProxyError("bad_response", "DATA stands before the head");
     if (stream.bodyLeft === UNKNOWN) return undefined;
-    if (bytes > stream.bodyLeft) return stream.expectsBody ? LONG_BODY : NEEDLESS_BODY;
+    if (bytes > stream.bodyLeft) {
+      return new ProxyError("bad_length", stream.expectsBody ? LONG_BODY : NEEDLESS_BODY);
+    }
     stream.bodyLeft -= bytes;
-    return ended && stream.bodyLeft > 0 ? SHORT_BODY : undefined;
+    return ended && stream.bodyLeft > 0 ? shortBody() : undefined;
   }
 
   /** The windows of streams follow the initial one, also below 0 (section 6.9.2). */
@@ -601,8 +603,11 @@ export abstract class Connection<
 const PING = new TextEncoder().encode("liveness");
 const LONG_BODY = "The body is longer than Content-Length says";
 const NEEDLESS_BODY = "There is a body where none may be: for HEAD, or with a 204 or a 304";
-const SHORT_BODY = "The body is shorter than Content-Length says";
 const WINDOW_TOO_LARGE = "A window is larger than any may be";
+
+function shortBody(): ProxyError {
+  return new ProxyError("truncated_request", "The body is shorter than Content-Length says");
+}
 
 function textOf(reason: unknown): string {
   return reason instanceof Error ? reason.message : String(reason);

@@ -1,4 +1,5 @@
 import { ProxyError } from "../core/errors.ts";
+import { ERROR, errorName } from "../http2/wire.ts";
 import type { ConnectionEnded, Probed } from "../core/event.ts";
 import type { HttpConnection } from "./http_connection.ts";
 
@@ -54,4 +55,10 @@ export function nothingCame(ms: number): ProxyError {
 /** The same of one that had something to take. */
 export function nothingTaken(ms: number): ProxyError {
   return new ProxyError("idle_timeout", `Nothing was taken for ${ms / 1000} s`);
+}
+
+/** A client has sent frames that end a stream or its connection. @param code one of `ERROR` */
+export function faultOfFrames(code: number, reason: string): ProxyError {
+  const isFlood = code === ERROR.enhanceYourCalm;
+  return new ProxyError(isFlood ? "flood" : "bad_frame", `${reason} (${errorName(code)})`);
 }

@@ -1,4 +1,5 @@
 import {
+  faultOfFrames,
   httpConnectionEnded,
   isDamaged,
   nothingCame,
@@ -17,7 +18,7 @@ import { judgeRequest } from "../http2/judge_request.ts";
 import { Pump, type PumpUser } from "../http2/pump.ts";
 import type { Http2RequestHead } from "../http2/request_head.ts";
 import type { Stream } from "../http2/stream.ts";
-import { ERROR, errorName } from "../http2/wire.ts";
+import { ERROR } from "../http2/wire.ts";
 import type { Deadline } from "../io/deadlines.ts";
 import { Pins } from "../upstream/pins.ts";
 import { ClientIdentity } from "./client_identity.ts";
@@ -218,8 +219,7 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   failed({ code, message }: Http2Error): void {
     // one that is left for being late has done nothing wrong, and was told of
     if (code === ERROR.noError) return;
-    const flood = code === ERROR.enhanceYourCalm;
-    const error = new ProxyError(flood ? "flood" : "bad_frame", `${message} (${errorName(code)})`);
+    const error = faultOfFrames(code, message);
     this.#fault ??= error;
     this.#observeRefusal(error, { status: 0, bytesOut: 0 });
   }

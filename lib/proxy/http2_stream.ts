@@ -21,7 +21,7 @@ import type { OpaqueEnd } from "../upstream/server_stream.ts";
 import { acceptOf } from "../upstream/websocket.ts";
 import { BodyClock } from "./body_clock.ts";
 import type { ClientIdentity } from "./client_identity.ts";
-import { clientLeft, nothingTaken } from "./connection_end.ts";
+import { clientLeft, faultOfFrames, nothingTaken } from "./connection_end.ts";
 import type { HttpClient } from "./http_client.ts";
 import type { Policy } from "./policy.ts";
 import { RequestService, type ServeOptions } from "./serve_request.ts";
@@ -164,11 +164,14 @@ export class Http2Stream implements ClientStream {
   }
 
   /** The stream is over before its time. */
-  failed({ by, code, reason, error }: StreamReset): void {
+  failed(reset: StreamReset): void {
+    const { by, error } = reset;
     // the client is still there, and its connection was ended here
     if (by === "peer" && error !== undefined && this.#isBegun) return this.#abort(error);
-    const isFault = by === "us" && code === ERROR.protocolError;
-    this.#fail(new ProxyError(isFault ? "truncated_request" : "client_gone", reason));
+    const failure = failureOf(reset);
+    // nobody knows of it yet, and it is not served at all, but told of
+    if (this.#isBegun) this.#fail(failure);
+    else this.#refuse(failure);
   }
 
   /** Nobody waits for its answer any more. */
@@ -393,7 +396,7 @@ export class Http2Stream implements ClientStream {
     this.#reading?.stop(0);
     tunnel?.failed(error);
     if (this.#isBegun) this.#service.exchange.clientFailed(error);
-    // nobody knows of it yet; one whose stream is over is not served at all, and told of
+    // as above
     else if (error.code === "client_gone") this.#refuse(error);
     else this.#refusal ??= error;
   }
@@ -451,6 +454,13 @@ export class Http2Stream implements ClientStream {
     });
     return clock;
   }
+}
+
+/** What it is that a stream is over before its time. */
+function failureOf({ by, code, reason, error }: StreamReset): ProxyError {
+  // a client that was late with something else has done nothing wrong here
+  if (by === "peer" || code === ERROR.noError) return new ProxyError("client_gone", reason);
+  return error ?? faultOfFrames(code, reason);
 }
 
 /**

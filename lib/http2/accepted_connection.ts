@@ -111,7 +111,7 @@ export class AcceptedConnection<Owner> extends Connection<Owner, AcceptedEvents<
   /** Behind the last GOAWAY streams are as if we had reset them: the client may not know yet. */
   protected stateOfOther(id: number): StreamState {
     if ((id & 1) === 0) return "idle";
-    if (id <= this.#lastId) return this.stateOfPast(id);
+    if (id <= this.#lastId) return this.past.stateOf(id);
     return this.#shutdown === "final" ? "reset" : "idle";
   }
 

@@ -1,7 +1,7 @@
 import type { Field } from "../http/field.ts";
 import { ProxyError } from "../core/errors.ts";
 import { NO_BYTES } from "../io/buffer_pool.ts";
-import { ConnectionBudgets, REMEMBERED_RESETS, SMALL_INCREMENT } from "./budgets.ts";
+import { ConnectionBudgets, SMALL_INCREMENT } from "./budgets.ts";
 import { checkTrailers } from "./field_section.ts";
 import {
   type BlockFrame,
@@ -13,6 +13,7 @@ import type { Output } from "./frame_writer.ts";
 import { HeaderDecoder, type ListLimits } from "./hpack/decoder.ts";
 import type { HeaderField } from "./hpack/header_field.ts";
 import { Http2Error } from "./http2_error.ts";
+import { PastStreams } from "./past_streams.ts";
 import { type FieldSource, Sender } from "./sender.ts";
 import { PeerSettings } from "./settings.ts";
 import { type Stream, UNKNOWN } from "./stream.ts";
@@ -105,6 +106,7 @@ export abstract class Connection<
   protected readonly sender: Sender<Owner>;
   protected readonly settings: PeerSettings;
   protected readonly live = new StreamTable<Owner>();
+  protected readonly past = new PastStreams();
   readonly #frames: FrameDecoder;
   readonly #window: ReceiveWindow;
   readonly #heldBytes: number;
@@ -116,10 +118,6 @@ export abstract class Connection<
   #dataEnds = false;
   /** Bytes of that frame that no stream holds. */
   #unwanted = 0;
-  /** Streams that we have reset last, oldest first. */
-  readonly #resets = new Set<number>();
-  /** The last of those before: up to it nobody knows any more how a stream came to its end. */
-  #lastForgotten = 0;
   /** Whether the peer knows our settings. */
   #isAcknowledged = false;
   #failed = false;
@@ -328,11 +326,6 @@ export abstract class Connection<
     this.events.output();
   }
 
-  /** The state of a stream that was there and is over. */
-  protected stateOfPast(id: number): StreamState {
-    return id <= this.#lastForgotten || this.#resets.has(id) ? "reset" : "closed";
-  }
-
   protected decode({ bytes, from, to }: BlockFrame): HeaderField[] {
     return this.decoder.decode(bytes, from, to, this.options.headers);
   }
@@ -380,12 +373,7 @@ export abstract class Connection<
   }
 
   protected sendReset(id: number, code: number): void {
-    this.#resets.add(id);
-    if (this.#resets.size > REMEMBERED_RESETS) {
-      const oldest = this.#resets.values().next().value as number;
-      this.#resets.delete(oldest);
-      this.#lastForgotten = Math.max(this.#lastForgotten, oldest);
-    }
+    this.past.addReset(id);
     this.sender.writer.resetStream(id, code);
     this.events.output();
   }

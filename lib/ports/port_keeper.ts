@@ -2,7 +2,7 @@ import type { Address } from "../core/address.ts";
 import { messageOf, ProxyError } from "../core/errors.ts";
 import { listeningSockets } from "./listening_sockets.ts";
 import { type ConnectionEnds, OwnSockets } from "./own_sockets.ts";
-import { claimPort } from "./shared_port.ts";
+import { claimPort, listenShared } from "./shared_port.ts";
 
 /** A socket that is to listen on a port, which others of this process may have as well. */
 export interface Opening<Listener> {
@@ -116,4 +116,31 @@ export function portKeeper(): PortKeeper {
 /** Has another do it: the library is open in one thread alone. */
 export function keepPortsBy(other: PortKeeper): void {
   keeper = other;
+}
+
+/**
+ * Where to listen, with the port that the system chose where 0 was asked.
+ *
+ * @param beside whether a listener of this process has the address, whose place is to be taken
+ * @throws {ProxyError} `bad_config` where another program has it
+ */
+export async function claimAddress(
+  { host, port }: Address,
+  { beside = false }: { readonly beside?: boolean },
+): Promise<Address> {
+  return { host, port: beside ? port : await keeper.claim({ host, port }) };
+}
+
+/**
+ * Listens for TCP on an address that was claimed.
+ *
+ * @throws {ProxyError} `bad_config` where it cannot
+ */
+export function openTcp(address: Address): Promise<OpenPort<Deno.TcpListener>> {
+  return keeper.open({
+    address,
+    noDelay: false,
+    listen: () => listenShared(address),
+    close: (listener) => listener.close(),
+  });
 }

@@ -8,8 +8,7 @@ import { endsOf } from "../ports/own_sockets.ts";
 import { UnnamedConnections } from "../ports/proxied_start.ts";
 import type { ProxiedOrigin } from "../ports/proxy_header.ts";
 import type { Place, TlsListener } from "../tls/engine.ts";
-import { portKeeper } from "../ports/port_keeper.ts";
-import { listenShared } from "../ports/shared_port.ts";
+import { claimAddress, openTcp, portKeeper } from "../ports/port_keeper.ts";
 import type { ConnectionLimit } from "./connection_limit.ts";
 import type { HttpConnection } from "./http_connection.ts";
 import { ListenerSessions, type Session, type Sessions } from "./session.ts";
@@ -39,15 +38,9 @@ const BUFFER_BYTES = 4 * 1024;
  * @throws {ProxyError} `bad_config` where the address cannot be listened on
  */
 export async function openPlainListener(options: PlainListenerOptions): Promise<TlsListener> {
-  const { beside, limit, sessions, observe } = options;
-  const port = beside ? options.address.port : await portKeeper().claim(options.address);
-  const address = { host: options.address.host, port };
-  const { listener, closeBy } = await portKeeper().open({
-    address,
-    noDelay: false,
-    listen: () => listenShared(address),
-    close: (listener) => listener.close(),
-  });
+  const { limit, sessions, observe } = options;
+  const address = await claimAddress(options.address, options);
+  const { listener, closeBy } = await openTcp(address);
   let closed = false;
   const unnamed = new UnnamedConnections(options.handshakeTimeout);
   const served = new ListenerSessions();

@@ -16,7 +16,7 @@ import {
 } from "./engine.ts";
 import { denoRefusal } from "./deno_refusal.ts";
 import { identityOf, type ListenerIdentity } from "./listener_identity.ts";
-import { portKeeper } from "../ports/port_keeper.ts";
+import { claimAddress, portKeeper } from "../ports/port_keeper.ts";
 import { endsOf } from "../ports/own_sockets.ts";
 import { type Generation, Rotation } from "./rotation.ts";
 import { BACKLOG, cannotListen } from "../ports/shared_port.ts";
@@ -42,17 +42,16 @@ export function denoEngineUnavailable(): string | undefined {
 
 async function listen(options: TlsListenOptions): Promise<TlsListener> {
   refuseWhatItLacks(options);
-  const { beside = false } = options;
-  const port = beside ? options.address.port : await portKeeper().claim(options.address);
+  const address = await claimAddress(options.address, options);
   const pending = new Roster<Arriving>();
-  const first = await open(port, options.begins);
+  const first = await open(options.begins);
   const rotation = new Rotation(first, {
-    open: () => open(port),
+    open: () => open(),
     isCurrent: ({ isCurrent }) => isCurrent(),
     takesOver: first.takesOver,
   });
   return {
-    address: { host: options.address.host, port },
+    address,
     refresh: () => rotation.refresh(),
     settle: () => rotation.settle(),
     close: () => rotation.close(),
@@ -63,10 +62,7 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
   };
 
   /** A listener with the certificates of now, to which this runtime holds for good. */
-  async function open(
-    port: number,
-    begins?: Promise<boolean> | undefined,
-  ): Promise<CertificateGeneration> {
+  async function open(begins?: Promise<boolean> | undefined): Promise<CertificateGeneration> {
     const identity = identityOf(options.certificates, () => {
       // where it cannot be replaced, it goes on as it is
       rotation.refresh().catch((error) =>
@@ -74,7 +70,6 @@ async function listen(options: TlsListenOptions): Promise<TlsListener> {
       );
     });
     const { certificate } = identity;
-    const address = { ...options.address, port };
     const { listener, takesOver, closeBy } = await portKeeper().open({
       address,
       // without the library there is no way, and it costs time alone

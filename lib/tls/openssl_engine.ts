@@ -3,10 +3,9 @@ import type { Certificate } from "../certificates/certificate.ts";
 import { type Address, toAddress } from "../core/address.ts";
 import { closeQuietly } from "../io/close_quietly.ts";
 import { acceptAll } from "../ports/accept_loop.ts";
-import { portKeeper } from "../ports/port_keeper.ts";
+import { claimAddress, openTcp } from "../ports/port_keeper.ts";
 import { endsOf } from "../ports/own_sockets.ts";
 import { UnnamedConnections } from "../ports/proxied_start.ts";
-import { listenShared } from "../ports/shared_port.ts";
 import { FREE_PLACE, type TlsEngine, type TlsListener, type TlsListenOptions } from "./engine.ts";
 import { type ClientAuth, DEFAULT_POLICY } from "./policy.ts";
 import { TlsContext } from "./openssl/context.ts";
@@ -53,18 +52,11 @@ export const opensslEngine: TlsEngine = {
 async function listen(options: TlsListenOptions): Promise<TlsListener> {
   // said now rather than to the first client
   openSsl();
-  const { beside = false } = options;
-  const port = beside ? options.address.port : await portKeeper().claim(options.address);
-  const address = { host: options.address.host, port };
+  const address = await claimAddress(options.address, options);
   const contexts = new Contexts(options);
   const pending = new Roster<ServerHandshake>();
   const unnamed = new UnnamedConnections(options.handshakeTimeout);
-  const { listener, closeBy } = await portKeeper().open({
-    address,
-    noDelay: false,
-    listen: () => listenShared(address),
-    close: (listener) => listener.close(),
-  });
+  const { listener, closeBy } = await openTcp(address);
   let closed = false;
   const accepting = acceptAll(listener, {
     socket: (tcp) => {

@@ -50,7 +50,19 @@ const NO_ADDRESSES = [
     "[]:80",
   ],
   ...["[a.example]:80", "[::1:80", "::1]:80", "[::1]80", "[[::1]]:80", "[::1]:80:81"],
-  ...["a:65536", "a:99999", "a:100000", "a:-1", "a:+1", "a:1.0", "a:0x50", "a:b", "a: 80", "a:80 "],
+  ...[
+    "a:65536",
+    "a:99999",
+    "a:100000",
+    "a:000080",
+    "a:-1",
+    "a:+1",
+    "a:1.0",
+    "a:0x50",
+    "a:b",
+    "a: 80",
+    "a:80 ",
+  ],
   ...[" a:80", "a b:80", "a\n:80", "a:80\n", "http://a:80", "a/b:80", "a:٨٠"],
   ...["22:22", "1.2:80", "256.0.0.1:80", "1.2.3.4.5:80", "*:443", "a..b:80", "-a:80", "a.7:80"],
   ...["[1.2.3.4]:80", "[::g]:80", "[1::1::1]:80", "[:]:80"],
@@ -91,7 +103,18 @@ for (const [a, b, expected] of PAIRS) {
 
 Deno.test("withoutMapping() makes an IPv4 address of a mapped one, and leaves others", () => {
   assert.equal(withoutMapping("::ffff:192.0.2.1"), "192.0.2.1");
-  for (const host of ["192.0.2.1", "::1", "::ffff:0:1", "", "x"]) {
+  assert.equal(withoutMapping("::FFFF:192.168.123.234"), "192.168.123.234");
+  for (
+    const host of [
+      "192.0.2.1",
+      "::1",
+      "::ffff:0:1",
+      "",
+      "x",
+      "64::ffff:192.0.2.1",
+      "::ffff:1.2.3.4x",
+    ]
+  ) {
     assert.equal(withoutMapping(host), host);
   }
 });
@@ -100,10 +123,19 @@ Deno.test("isLoopback() knows every spelling of what only this machine reaches",
   for (
     const host of [
       ...["localhost", "LocalHost", "127.0.0.1", "127.1.2.3", "::1", "0:0:0:0:0:0:0:1"],
+      ...["127.255.255.254", "127.10.0.100"],
       ...["::ffff:127.0.0.1", "::FFFF:7f00:1"],
     ]
   ) assert.ok(isLoopback(host), host);
   for (
-    const host of ["0.0.0.0", "::", "128.0.0.1", "::2", "::ffff:10.0.0.1", "127.0.0.1.a.test"]
+    const host of [
+      "0.0.0.0",
+      "::",
+      "128.0.0.1",
+      "::2",
+      "::ffff:10.0.0.1",
+      "127.0.0.1.a.test",
+      "10.127.0.0",
+    ]
   ) assert.ok(!isLoopback(host), host);
 });

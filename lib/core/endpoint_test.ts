@@ -7,6 +7,8 @@ const ADDRESSES: readonly [text: string, address: ServerAddress][] = [
   ["api.internal:8001", { kind: "tcp", host: "api.internal", port: 8001 }],
   ["unix:/run/app.sock", { kind: "unix", path: "/run/app.sock" }],
   ["unix:/run/a:b c", { kind: "unix", path: "/run/a:b c" }],
+  [`unix:/${"a".repeat(106)}`, { kind: "unix", path: `/${"a".repeat(106)}` }],
+  ["dns:API.internal:8001", { kind: "dns", host: "API.internal", port: 8001 }],
   ["dns:_http.api.internal:8001", { kind: "dns", host: "_http.api.internal", port: 8001 }],
 ];
 
@@ -28,6 +30,9 @@ const NO_ADDRESSES: readonly [text: string, why: RegExp][] = [
   ["unix:", /begins with \//],
   ["unix:/run/", /is a folder/],
   [`unix:/${"a".repeat(107)}`, /at most 107 bytes/],
+  [`unix:/${"é".repeat(54)}`, /at most 107 bytes/],
+  ["unix:/run/\0app", /at most 107 bytes/],
+  ["HTTPS://a:443", /leave out HTTPS:\/\/ .*"tls: true"/],
   ["http://a:80/x", /leave out http:\/\/ and any path: a server is host:port$/],
   [
     "https://a:443",

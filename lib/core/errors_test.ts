@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { asProxyError, ERROR_CODES, type ErrorCode, messageOf, ProxyError } from "./errors.ts";
+import {
+  asProxyError,
+  codeOf,
+  ERROR_CODES,
+  type ErrorCode,
+  messageOf,
+  ProxyError,
+} from "./errors.ts";
 
 Deno.test("ProxyError.source follows from its code", () => {
   for (const [code, source] of Object.entries(ERROR_CODES)) {
@@ -33,4 +40,14 @@ Deno.test("messageOf() says what went wrong, whatever was thrown", () => {
   assert.equal(messageOf(new Error("a")), "a");
   assert.equal(messageOf("a"), "a");
   assert.equal(messageOf(null), "null");
+});
+
+Deno.test("codeOf() gives the system's name of what went wrong, and nothing else", () => {
+  assert.equal(codeOf(Object.assign(new Error("a"), { code: "ENOENT" })), "ENOENT");
+  for (
+    const other of [new Error("a"), Object.assign(new Error("a"), { code: 2 }), "ENOENT", null]
+  ) {
+    assert.equal(codeOf(other), undefined);
+  }
+  assert.equal(codeOf({ code: "ENOENT" }), undefined);
 });

@@ -12,7 +12,12 @@ Deno.test("parseBasic() reads what RFC 7617 has, and nothing else", () => {
   });
   assert.deepEqual(parseBasic("basic  dGVzdDoxMjPCow=="), { user: "test", password: "123£" });
   assert.deepEqual(parseBasic("Basic Ojo="), { user: "", password: ":" });
-  const wrong = ["", "Basic", "Basic ", "Basic !", "Bearer QQ==", "Basic QQ==", "Basic /w==:"];
+  assert.deepEqual(parseBasic("Basic YTo+Pz4/"), { user: "a", password: ">?>?" });
+  const wrong = [
+    ...["", "Basic", "Basic ", "Basic !", "Bearer QQ==", "Basic QQ==", "Basic /w==:"],
+    // another scheme, something behind, a byte that is no UTF-8, too much padding
+    ...["Not basic YTph", "Basic YTph YTpi", "Basic YTr/", "Basic YTo==="],
+  ];
   for (const value of wrong) assert.equal(parseBasic(value), undefined, value);
   fc.assert(fc.property(fc.string(), (text) => {
     parseBasic(text);

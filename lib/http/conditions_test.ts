@@ -22,6 +22,14 @@ Deno.test("meets() looks at methods, fields and cookies", () => {
     [facts("GET"), { methods: [], headers: { "x-canary": "*" } }, false],
     [facts("GET", { cookie: ["a=1; b=2"] }), { methods: [], headers: { cookie: "b=2" } }, true],
     [facts("GET", { cookie: ["a=1;b=2"] }), { methods: [], headers: { cookie: "b=*" } }, true],
+    [facts("GET", { cookie: ["a=1", "b=2"] }), { methods: [], headers: { cookie: "b=2" } }, true],
+    [facts("GET", { cookie: ["b=3; c=2"] }), { methods: [], headers: { cookie: "b=2" } }, false],
+    [facts("GET", { cookie: ["b=22"] }), { methods: [], headers: { cookie: "b=2" } }, false],
+    [facts("GET", { cookie: ["a=1; bb=2"] }), { methods: [], headers: { cookie: "b=*" } }, false],
+    [facts("GET", { cookie: ["a=1; b"] }), { methods: [], headers: { cookie: "b=*" } }, false],
+    [facts("GET", { cookie: ["a"] }), { methods: [], headers: { cookie: "*" } }, true],
+    [facts("GET"), { methods: [], headers: { cookie: "*" } }, false],
+    [facts("GET", { "x-a": ["b; c"] }), { methods: [], headers: { "x-a": "b" } }, false],
     [facts("GET", { cookie: ["a=b=2"] }), { methods: [], headers: { cookie: "b=2" } }, false],
   ];
   for (const [request, conditions, expected] of cases) {

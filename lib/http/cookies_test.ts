@@ -10,6 +10,7 @@ const FOUND: readonly [why: string, lines: string[], values: string[], others: s
   ["with blanks around name and value", ["x=1; lb =\ta ; y=2"], ["a"], ["x=1; y=2"]],
   ["quoted", ['x="1"; lb="a"'], ["a"], ['x="1"']],
   ["in half a pair of quotes", ['lb="a'], ['"a'], []],
+  ["with quotes amid it", ['lb=a"b"; lb="a"b'], ['a"b"', '"a"b'], []],
   ["empty", ["lb=; x=1"], [""], ["x=1"]],
   ["with equals signs in it", ["lb=a=b=="], ["a=b=="], []],
   ["twice in a line", ["lb=a; x=1; lb=b"], ["a", "b"], ["x=1"]],
@@ -35,6 +36,7 @@ const NOT_FOUND: readonly [why: string, lines: string[]][] = [
   ["that ends with the name", ["xlb=a"]],
   ["in another's value", ["x=lb=a"]],
   ["of a name alone", ["lb"]],
+  ["of a name alone that is longer", ["lbx"]],
   ["of a name behind a comma", ["x=1,lb=a"]],
   ["behind a blank of another kind", ["x=1;\xa0lb=a"]],
 ];

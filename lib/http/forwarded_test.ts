@@ -226,6 +226,8 @@ Deno.test("isToldSecure() goes by a scheme that stands once and is one", () => {
     [["HTTPS"], true],
     [["wss"], true],
     [["http"], false],
+    [["httpsx"], false],
+    [["xhttps"], false],
     [[], undefined],
     [["https", "https"], undefined],
     [["https, http"], undefined],

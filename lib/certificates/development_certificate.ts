@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
-import { codeOf, ProxyError } from "../core/errors.ts";
+import { ProxyError } from "../core/errors.ts";
 import { normalizeHostPattern } from "../core/host_name.ts";
-import { fileTrouble } from "../io/file_trouble.ts";
+import { fileTrouble, isUnreadable } from "../io/file_trouble.ts";
 import { type Certificate, type CertificatePaths, loadCertificate } from "./certificate.ts";
 import type { IssuedPem, KeyKind } from "./certificate_authority.ts";
 
@@ -241,14 +241,6 @@ async function writeWhole(path: string, text: string): Promise<void> {
     await Deno.remove(temporary).catch(() => {});
     throw error;
   }
-}
-
-/** Whether it is the system that gives no file, or the runtime, although there may be one. */
-function isUnreadable(error: unknown): boolean {
-  if (error instanceof Deno.errors.NotCapable) return true;
-  const code = codeOf(error);
-  if (code !== undefined && /^E[A-Z]+$/.test(code)) return code !== "ENOENT" && code !== "ENOTDIR";
-  return error instanceof Error && error.cause !== undefined && isUnreadable(error.cause);
 }
 
 function describe(error: unknown): string {

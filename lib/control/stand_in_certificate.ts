@@ -1,4 +1,5 @@
 import type { CertificateConfig } from "../config/config.ts";
+import { isUnreadable } from "../io/file_trouble.ts";
 import { type Certificate, readCertificate } from "../certificates/certificate.ts";
 
 /** Milliseconds that a stand-in is good for: longer than a CA takes, too short to be got used to. */
@@ -37,7 +38,10 @@ async function standInFor(entry: CertificateConfig): Promise<Certificate> {
   return { ...certificate, digest: "stand-in", placeholder: true };
 }
 
-/** Whether a CA's certificate is not there yet, or no longer whole: then it is asked for. */
+/**
+ * Whether a CA's certificate is not there yet, or no longer whole: then it is asked for. One that is
+ * there and cannot be read is not: nor could another be kept in its place.
+ */
 async function isMissing({ acme, cert, key }: CertificateConfig): Promise<boolean> {
   if (acme === undefined) return false;
   try {
@@ -49,7 +53,7 @@ async function isMissing({ acme, cert, key }: CertificateConfig): Promise<boolea
       key,
     });
     return false;
-  } catch {
-    return true;
+  } catch (error) {
+    return !isUnreadable(error);
   }
 }

@@ -20,6 +20,17 @@ export function whyUnreadable(error: unknown): string {
 }
 
 /**
+ * Whether it is the system that gives no file, or the runtime, although there may be one; the error
+ * or one of its causes says so.
+ */
+export function isUnreadable(error: unknown): boolean {
+  if (error instanceof Deno.errors.NotCapable) return true;
+  const code = codeOf(error);
+  if (code !== undefined && /^E[A-Z]+$/.test(code)) return code !== "ENOENT" && code !== "ENOTDIR";
+  return error instanceof Error && error.cause !== undefined && isUnreadable(error.cause);
+}
+
+/**
  * Why the system does not open or write a file, in words; whichever module of the runtime tells. Where
  * there are none these are the system's own, without the runtime's about its call.
  */

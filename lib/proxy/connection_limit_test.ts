@@ -6,7 +6,7 @@ import type { Place } from "../tls/engine.ts";
 import { ConnectionLimit, type ConnectionLimits, TELL_EVERY_MS } from "./connection_limit.ts";
 
 /** A limit whose clock is the test's, and what it told. */
-function limited(limits: Partial<ConnectionLimits>) {
+function limited(limits: Partial<ConnectionLimits>, descriptors?: number) {
   const told: string[] = [];
   const watched = new Set<Deadline>();
   const clock = { now: 0 };
@@ -14,6 +14,7 @@ function limited(limits: Partial<ConnectionLimits>) {
   const limit = new ConnectionLimit({
     ...{ open, byHost: OWN_COUNTERS.byKey("hosts"), unproven: OWN_COUNTERS.count("unproven") },
     limits: () => ({ connections: 0, connectionsPerIp: 0, ...limits }),
+    ...(descriptors === undefined ? {} : { descriptors }),
     deadlines: {
       watch() {
         const deadline = new Deadline(clock, () => watched.delete(deadline));
@@ -91,6 +92,23 @@ Deno.test("ConnectionLimit has the oldest handshakes give way beyond half of its
   assert.deepEqual(told, ["1 b handshakes", "1 c handshakes"]);
   first?.leave();
   assert.equal(open.value, 4);
+});
+
+Deno.test("ConnectionLimit goes by the descriptors where they are fewer than its places", () => {
+  // two for each connection, and handshakes have half of the room
+  for (const [connections, descriptors, most] of [[0, 40, 10], [1000, 40, 10], [14, 40, 7]]) {
+    const { limit } = limited({ connections: connections ?? 0 }, descriptors);
+    let gone = 0;
+    for (let i = 0; i < 12; i++) {
+      const place = limit.enter(from("a"));
+      place?.begin(() => {
+        gone++;
+        place.leave();
+        return true;
+      });
+    }
+    assert.equal(12 - gone, most, `${connections} places, ${descriptors} descriptors`);
+  }
 });
 
 Deno.test("ConnectionLimit has those that have said nothing give way first", () => {
@@ -201,6 +219,10 @@ Deno.test("ConnectionLimit tells of the first refusal at once, and of more once 
   assert.equal(told.length, 1);
   lookAfter(TELL_EVERY_MS + 1);
   assert.deepEqual(told.slice(1), ["99 b connections"]);
+  limit.enter(from("b"));
+  assert.equal(told.length, 2, "no more than once in a while");
+  lookAfter(TELL_EVERY_MS + 1);
+  assert.deepEqual(told.splice(2), ["1 b connections"]);
   lookAfter(TELL_EVERY_MS + 1);
   assert.equal(told.length, 2);
   assert.equal(watched.size, 0, "nothing is watched when nothing is refused");

@@ -51,6 +51,16 @@ Deno.test("isMisdirected() takes a renewed certificate for the one it follows", 
   assert.equal(isMisdirected("old.test", a, after), false);
 });
 
+Deno.test("isMisdirected() is not for a host that its own certificate covers, too", () => {
+  const both = paperCertificate(["a.test", "e.test"], { label: "both" });
+  const own = createCertificateStore([
+    { certificate: a },
+    { certificate: both, hosts: ["e.test"] },
+  ]);
+  assert.equal(isMisdirected("a.test", both, own), false);
+  assert.equal(isMisdirected("e.test", a, own), true);
+});
+
 Deno.test("isMisdirected() is never so with one certificate, or none", () => {
   const alone = createCertificateStore([{ certificate: a }]);
   for (const host of ["a.test", "b.test"]) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { FakeTime } from "../../tests/support/fake_time.ts";
 import { Passwords } from "./passwords.ts";
 
 const HASHES = new Map([["ann", "hash of ann"], ["bob", "hash of bob"]]);
@@ -29,8 +30,31 @@ Deno.test("Passwords asks once for what is right, and each time for what is wron
 
 Deno.test("Passwords refuses what the hash would leave out", async () => {
   const passwords = new Passwords(() => Promise.resolve(true));
-  const credentials = { user: "ann", password: "ä".repeat(37) };
-  assert.equal(await passwords.verify(credentials, HASHES, "a"), "wrong");
+  const verify = (password: string) => passwords.verify({ user: "ann", password }, HASHES, "a");
+  assert.equal(await verify("ä".repeat(37)), "wrong");
+  assert.equal(await verify("a".repeat(73)), "wrong");
+  // which reads 72 bytes
+  assert.equal(await verify("ä".repeat(36)), "right");
+});
+
+Deno.test("Passwords asks again after five minutes, and where the hash is another", async () => {
+  using time = new FakeTime();
+  let asked = 0;
+  const passwords = new Passwords((password) => {
+    asked++;
+    return Promise.resolve(password === "sesame");
+  });
+  const verify = (hashes: ReadonlyMap<string, string>) =>
+    passwords.verify({ user: "ann", password: "sesame" }, hashes, "192.0.2.1");
+  const counts: number[] = [];
+  for (const ms of [0, 299_999, 1, 1]) {
+    await time.pass(ms);
+    assert.equal(await verify(HASHES), "right");
+    counts.push(asked);
+  }
+  assert.deepEqual(counts, [1, 1, 2, 2]);
+  assert.equal(await verify(new Map([["ann", "another hash"]])), "right");
+  assert.equal(asked, 3);
 });
 
 Deno.test("Passwords keeps a bounded number waiting, and few of one client", async () => {

@@ -49,7 +49,7 @@ export async function runCli(args: readonly string[], host: CliHost = PROCESS): 
       run: (source) => host.run(source, { ...output, say, onServing: () => stderr.bound() }),
     });
   } catch (error) {
-    code = report(error, say);
+    code = report(error, { args, say });
   }
   await stdout.close();
   if (stdout.dropped > 0) {
@@ -319,10 +319,13 @@ function once(flag: string): (value: string) => string {
 }
 
 /** Tells an error in the way its kind asks for, and gives the exit code. */
-function report(error: unknown, say: Say): number {
+function report(
+  error: unknown,
+  { args, say }: { readonly args: readonly string[]; readonly say: Say },
+): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0; // --help and --version
-    say(error.code === "commander.help" ? NO_SUCH_HELP : oneLine(error.message));
+    say(error.code === "commander.help" ? NO_SUCH_HELP : oneLine(error, args));
     return 2;
   }
   if (error instanceof UsageError) {
@@ -342,9 +345,22 @@ function report(error: unknown, say: Say): number {
 const NO_SUCH_HELP = "there is no such command to help with, see --help";
 
 /** Commander's `error: unknown option '--lisen'\n(Did you mean --listen?)` in this proxy's form. */
-function oneLine(message: string): string {
-  return message
+function oneLine({ code, message }: CommanderError, args: readonly string[]): string {
+  const line = message
     .replace(/^error: /, "")
     .replace(/\s*\(Did you mean/, " (did you mean")
     .replace(/\.$/, "");
+  return message.includes("(Did you mean") ? line : line + wayOut(code, args);
+}
+
+/** What to write instead, where commander has no guess. */
+function wayOut(code: string, args: readonly string[]): string {
+  const isArgument = code === "commander.unknownCommand" || code === "commander.excessArguments";
+  // as other proxies take it
+  const file = args.some((arg) => /^--config(?:=|$)/.test(arg))
+    ? undefined
+    : args.find((arg) => /\.ya?ml$/.test(arg));
+  if (isArgument && file !== undefined) return `: write --config ${file}`;
+  if (code === "commander.unknownCommand") return ": without a command it runs, see --help";
+  return code === "commander.unknownOption" ? ", see --help" : "";
 }

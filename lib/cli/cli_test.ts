@@ -53,7 +53,15 @@ Deno.test("runCli() runs the demo without flags", async () => {
 
 const WRONG: readonly [args: readonly string[], stderr: string][] = [
   [["--lisen", "a:1"], "unknown option '--lisen' (did you mean --listen?)"],
-  [["--zzz"], "unknown option '--zzz'"],
+  [["--zzz"], "unknown option '--zzz', see --help"],
+  [["check", "-c", "p.yaml"], "unknown option '-c', see --help"],
+  [["run"], "unknown command 'run': without a command it runs, see --help"],
+  [["etc/p.yaml"], "unknown command 'etc/p.yaml': write --config etc/p.yaml"],
+  [
+    ["check", "p.yml"],
+    "too many arguments for 'check'. Expected 0 arguments but got 1: p.yml: write --config p.yml",
+  ],
+  [["--config", "p.yaml", "q.yaml"], "too many arguments. Expected 0 arguments but got 1: q.yaml"],
   [["chekc"], "unknown command 'chekc' (did you mean check?)"],
   [["help", "chekc"], "there is no such command to help with, see --help"],
   [["--engine", "deno", "chekc"], "too many arguments. Expected 0 arguments but got 1: chekc"],

@@ -47,6 +47,13 @@ export function readProxyHeader(bytes: Uint8Array): ProxyHeaderReading {
   return invalid("it does not begin with a PROXY header");
 }
 
+/** Whether the bytes begin with such a header, for sure. */
+export function beginsWithProxyHeader(bytes: Uint8Array): boolean {
+  return [SIGNATURE_V1, SIGNATURE_V2].some((signature) =>
+    bytes.length >= signature.length && beginsLike(bytes, signature)
+  );
+}
+
 const INCOMPLETE = { kind: "incomplete" } as const;
 
 /** Section 2.1. */

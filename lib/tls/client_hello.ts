@@ -1,5 +1,6 @@
 import { STANDARD_METHODS } from "../core/methods.ts";
 import { ipAddress, isHostName } from "../core/host_name.ts";
+import { beginsWithProxyHeader } from "../ports/proxy_header.ts";
 import { CLIENT_HELLO, HANDSHAKE_RECORD, HelloGatherer } from "./client_hello_records.ts";
 import { ALERT, Cursor, malformed, Refusal } from "./wire.ts";
 
@@ -111,6 +112,8 @@ const EXTENSION = {
 /** Several times as many groups as there are (RFC 8446, section 4.2.7, and IANA's registry). */
 const MAX_GROUPS = 512;
 
+const UNASKED_HEADER = "a PROXY header, of a peer that proxy_protocol.from does not name";
+
 /** Requests of HTTP/1, and the preface of HTTP/2 (RFC 9113, section 3.4). */
 const HTTP_BEGINNINGS = [
   ...STANDARD_METHODS.map((method) => `${method} `),
@@ -127,7 +130,8 @@ function readOtherProtocol(bytes: Uint8Array): ClientHelloReading {
   if ((start.charCodeAt(0) & 0x80) !== 0 && bytes[2] === CLIENT_HELLO) {
     throw new Refusal("protocol_version", "an SSLv2 hello");
   }
-  throw new Refusal("unexpected_message", "not a TLS handshake");
+  const isProxied = beginsWithProxyHeader(bytes);
+  throw new Refusal("unexpected_message", isProxied ? UNASKED_HEADER : "not a TLS handshake");
 }
 
 function parseHello(message: Uint8Array): ClientHello {

@@ -178,6 +178,21 @@ for (const [name, bytes, alert] of MALFORMED) {
   });
 }
 
+Deno.test("readClientHello() says so when a PROXY header comes that nobody looks for", () => {
+  const headers = ["PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n", "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"];
+  for (const header of headers) {
+    const reading = readClientHello(bytesOf(header));
+    assert.ok(reading.kind === "invalid", header);
+    assert.match(
+      reading.reason,
+      /^a PROXY header, of a peer that proxy_protocol\.from does not name$/,
+    );
+    assert.equal(reading.alert, ALERT.unexpected_message);
+  }
+  // what may become one is refused at once, too
+  assertInvalid(bytesOf("\r\n"), "unexpected_message");
+});
+
 Deno.test("readClientHello() is never incomplete when it has 64 KiB", () => {
   for (const size of [1, 3, 500]) {
     const endless = records([1, 0, 0xff, 0, ...zeros(65000)], size);

@@ -1,6 +1,5 @@
 import { formatAddress, isLoopback, overlap } from "../core/address.ts";
 import { cipherSuite } from "../core/cipher_suites.ts";
-import { formatServerAddress } from "../core/endpoint.ts";
 import { error, type Finding, warning } from "./finding.ts";
 import { isWithin, type KeyPath } from "./key_path.ts";
 import type { ParsedFile } from "./parse.ts";
@@ -9,9 +8,12 @@ import type { Config } from "./config.ts";
 import { isUnconditional } from "../http/conditions.ts";
 import { stripPrefix } from "../http/strip_prefix.ts";
 import { nearest } from "./suggest.ts";
+import { idleKeysOfChecks, verifyBackends } from "./verify_backends.ts";
+import { verifyCertificates } from "./verify_certificates.ts";
 import { verifyCluster } from "./verify_cluster.ts";
 import { verifyIdleKeys } from "./verify_idle.ts";
 import { verifyHsts } from "./verify_hsts.ts";
+import { passthroughRoutes, rulesOfPassthrough } from "./verify_passthrough.ts";
 import { verifySticky } from "./verify_sticky.ts";
 import { verifyTcpRoutes, verifyTcpRules } from "./verify_tcp.ts";
 import { verifyVariables } from "./verify_variables.ts";
@@ -25,19 +27,15 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...missingParts(config),
     ...anybodysWord(config),
     ...nothingLeftOfTls(config),
-    ...certificateDefaults(config),
-    ...acmeNeeds(config),
+    ...verifyCertificates(config),
     ...unknownBackends(config),
     ...unusedBackends(config),
     ...unreachableRoutes(config),
     ...idlePrefixes(config),
     ...passthroughRoutes(config),
     ...repeatedClientAuth(config),
-    ...unverifiedServers(config),
-    ...namelessServers(config),
+    ...verifyBackends(config),
     ...adminInTheOpen(config),
-    ...protocolNeeds(config),
-    ...bodiesOfHeadChecks(config),
     ...verifySticky(config),
     ...verifyHsts(config),
     ...verifyVariables(config),
@@ -51,8 +49,6 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
       ...idleKeysOfChecks(config),
       ...verifyIdleKeys(config),
     ].filter(({ path }) => says(path)),
-    ...idleServers(config),
-    ...repeatedServers(config),
   ].filter((finding) => broken.length === 0 || stands(finding, broken))
     .map(({ severity, path, message }) => ({ severity, place: locate(path), message }));
 }
@@ -130,54 +126,6 @@ function isOf13(name: string): boolean {
   return cipherSuite(name)?.version === "TLSv1.3";
 }
 
-function certificateDefaults({ certificates }: Config): Finding[] {
-  const [, second] = certificates.flatMap((certificate, index) =>
-    certificate.default ? [{ index, hosts: certificate.hosts }] : []
-  );
-  return second === undefined
-    ? []
-    : [error(["certificates", second.index, "default"], "another certificate is the default")];
-}
-
-/** What getting certificates takes of the rest. */
-function acmeNeeds({ certificates, acme, listeners }: Config): Finding[] {
-  const [first, ...more] = certificates.flatMap((certificate, index) =>
-    certificate.acme === undefined ? [] : [{ index, name: certificate.acme[0] }]
-  );
-  if (first === undefined) {
-    return acme === undefined
-      ? []
-      : [warning(["acme"], "no certificate is got by it: name some as certificates[].acme")];
-  }
-  const twice = more.find(({ name }, index) =>
-    [first, ...more.slice(0, index)].some((other) => other.name === name)
-  );
-  const findings: Finding[] = twice === undefined ? [] : [
-    error(["certificates", twice.index, "acme"], `another certificate begins with ${twice.name}`),
-  ];
-  if (acme === undefined) {
-    const message = 'getting certificates takes "acme: { accept_terms: true }"';
-    return [...findings, error(["certificates", first.index, "acme"], message)];
-  }
-  const plain = listeners.some(({ kind }) => kind !== "tls");
-  const reading = listeners.some((listener) =>
-    listener.kind === "tls" && listener.engine !== "deno"
-  );
-  const able = { "http-01": plain, "tls-alpn-01": reading, auto: plain || reading };
-  const { challenge } = acme;
-  return able[challenge]
-    ? findings
-    : [...findings, error(["acme", "challenge"], CHALLENGE_NEEDS[challenge])];
-}
-
-const CHALLENGE_NEEDS = {
-  "http-01": "http-01 is answered by a plain listener, such as one with redirect: https",
-  "tls-alpn-01": "tls-alpn-01 is answered by a TLS listener, of the openssl engine",
-  auto:
-    "a CA is answered by a plain listener, such as one with redirect: https, or by one of the " +
-    "openssl engine",
-};
-
 function unknownBackends({ routes, tests, backends }: Config): Finding[] {
   const known = [...backends.keys()];
   const check = (name: string | undefined, path: KeyPath): Finding[] => {
@@ -224,50 +172,6 @@ function isBelow(path: string, prefix: string): boolean {
   return stripPrefix(path, prefix) !== undefined;
 }
 
-/** A name passes through or does not: what its paths are only shows once TLS is ended here. */
-function passthroughRoutes({ routes, backends }: Config): Finding[] {
-  return routes.flatMap(({ hosts, paths, backend, passthrough }, index): Finding[] => {
-    if (!passthrough) return [];
-    const at = ["routes", index];
-    const findings: Finding[] = [];
-    if (backend === undefined) {
-      findings.push(error(at, "a connection that passes through needs a backend"));
-    }
-    if (paths.length > 0) {
-      const message = "a connection that passes through shows no path: take paths out";
-      findings.push(error([...at, "paths"], message));
-    }
-    if (backend !== undefined && backends.get(backend)?.tls !== undefined) {
-      const message = `the client's TLS is for the servers of "${backend}", which have tls of ours`;
-      findings.push(error([...at, "backend"], message));
-    }
-    for (const [place, host] of hosts.entries()) {
-      const other = routes.findIndex((route) => !route.passthrough && route.hosts.includes(host));
-      if (other < 0) continue;
-      const message = `route ${other + 1} ends the TLS of ${host}: a name passes or does not`;
-      findings.push(error([...at, "hosts", place], message));
-    }
-    return findings;
-  });
-}
-
-/** What looks at requests, or changes them: of a connection that passes there are none to see. */
-const REQUEST_KEYS = [
-  ...["methods", "headers", "strip_prefix", "request_headers", "response_headers"],
-  ...["allow", "deny", "rate_limit", "basic_auth", "limits", "compress"],
-];
-
-/** An error, as who writes `allow` must not believe that it holds. */
-function rulesOfPassthrough({ routes }: Config): Finding[] {
-  return routes.flatMap(({ passthrough }, index) =>
-    passthrough
-      ? REQUEST_KEYS.map((key) =>
-        error(["routes", index, key], `"${key}" cannot hold for a connection that passes through`)
-      )
-      : []
-  );
-}
-
 /** What is of requests as servers get them: a route that answers by itself asks none. */
 function serverKeysOfAnswers({ routes }: Config): Finding[] {
   return routes.flatMap(({ redirect, respond }, index) =>
@@ -303,34 +207,6 @@ function repeatedClientAuth({ clientAuth, routes }: Config): Finding[] {
   });
 }
 
-function unverifiedServers({ backends }: Config): Finding[] {
-  return [...backends].flatMap(([name, { tls }]): Finding[] => {
-    if (tls === undefined || tls.verify) return [];
-    const at = ["backends", name, "tls"];
-    const message = `the servers of "${name}" are not verified: whoever is in between can be them`;
-    const idle = tls.ca === undefined
-      ? []
-      : [warning([...at, "ca"], '"ca" means nothing where servers are not verified')];
-    return [warning([...at, "verify"], message), ...idle];
-  });
-}
-
-/** A certificate is for names, which a path is not. */
-function namelessServers({ backends }: Config): Finding[] {
-  return [...backends].flatMap(([name, { tls, servers }]) =>
-    tls === undefined || !tls.verify || tls.name !== undefined
-      ? []
-      : servers.flatMap(({ address }, index) =>
-        address.kind === "unix"
-          ? [error(
-            ["backends", name, "servers", index],
-            "a socket has no host name that a certificate could be for: say tls.name",
-          )]
-          : []
-      )
-  );
-}
-
 /** Whoever reaches it may look and act: beyond this machine that takes more than reaching it. */
 function adminInTheOpen({ admin, listeners }: Config): Finding[] {
   if (admin === undefined) return [];
@@ -345,78 +221,4 @@ function adminInTheOpen({ admin, listeners }: Config): Finding[] {
     findings.push(error(["admin", "listen"], message));
   }
   return findings;
-}
-
-/** What the protocol of a backend's servers takes of its other settings. */
-function protocolNeeds({ backends }: Config): Finding[] {
-  return [...backends].flatMap(([name, { protocol, proxyProtocol, health, tls }]): Finding[] => {
-    const findings: Finding[] = [];
-    if (protocol === "auto" && tls === undefined) {
-      const message = `"auto" goes by ALPN, so it takes "tls"; without, write http1 or h2`;
-      findings.push(error(["backends", name, "protocol"], message));
-    }
-    if (protocol !== "http1" && proxyProtocol !== "none") {
-      const message =
-        "connections by HTTP/2 are shared by clients: they cannot tell of one address";
-      findings.push(error(["backends", name, "proxy_protocol"], message));
-    }
-    if (health.type === "grpc" && protocol !== "h2") {
-      const message = `gRPC goes by HTTP/2: it takes "protocol: h2"`;
-      findings.push(error(["backends", name, "health", "type"], message));
-    }
-    return findings;
-  });
-}
-
-/** A check that no server could pass. */
-function bodiesOfHeadChecks({ backends }: Config): Finding[] {
-  return [...backends].flatMap(([name, { health }]) => {
-    const passes = health.type !== "http" || health.method !== "HEAD" || health.body === undefined;
-    const message = `an answer to HEAD has no body: "body" takes "method: GET"`;
-    return passes ? [] : [error(["backends", name, "health", "body"], message)];
-  });
-}
-
-/** What a check of each type never looks at. */
-const IDLE_CHECK_KEYS: Readonly<Record<string, readonly string[]>> = {
-  tcp: ["service", "method", "path", "host", "expect", "body"],
-  http: ["service"],
-  grpc: ["method", "path", "expect", "body"],
-};
-
-function idleKeysOfChecks({ backends }: Config): Finding[] {
-  return [...backends].flatMap(([name, { health: { type } }]) =>
-    (IDLE_CHECK_KEYS[type] ?? []).map((key) =>
-      warning(
-        ["backends", name, "health", key],
-        `"${key}" means nothing for ${
-          type === "http" ? "an" : "a"
-        } ${type} check, did you mean "type: ${key === "service" ? "grpc" : "http"}"?`,
-      )
-    )
-  );
-}
-
-function idleServers({ backends }: Config): Finding[] {
-  return [...backends].flatMap(([name, { servers }]): Finding[] => {
-    const path = ["backends", name, "servers"];
-    if (servers.every(({ drain }) => drain)) {
-      return [warning(path, `every server of "${name}" is draining: no request can be served`)];
-    }
-    return servers.every(({ backup }) => backup)
-      ? [warning(path, `every server of "${name}" is a backup, so none is`)]
-      : [];
-  });
-}
-
-/** One server twice is still one: what was meant is most likely another. */
-function repeatedServers({ backends }: Config): Finding[] {
-  return [...backends].flatMap(([name, { servers }]) => {
-    const addresses = servers.map(({ address }) => formatServerAddress(address));
-    return addresses.flatMap((address, index) =>
-      addresses.indexOf(address) === index
-        ? []
-        : [warning(["backends", name, "servers", index], `"${name}" has ${address} already`)]
-    );
-  });
 }

@@ -2,7 +2,7 @@ import type { Deadline, Deadlines } from "../io/deadlines.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Field } from "../http/field.ts";
 import { bodyTooLarge } from "../http/body_limit.ts";
-import { grpcMessage, grpcStatus, isGrpc } from "../http/grpc.ts";
+import { grpcFields, isGrpc } from "../http/grpc.ts";
 import { endToEndTrailers } from "../http/hop_fields.ts";
 import type { AnswerFacts, FieldChanges, PutField } from "../http/message.ts";
 import { type OwnAnswer, ownAnswerFields } from "../http/own_answer.ts";
@@ -260,7 +260,7 @@ export class Http2Stream implements ClientStream {
     if (this.#stream === undefined) return this.#service.exchange.taken();
     const { connection } = this.#home;
     if (isGrpc(this.request) && answer.status >= 400) {
-      connection.respond(this.#stream, 200, grpcFields(answer), true);
+      connection.respond(this.#stream, 200, grpcFields(answer, Date.now()), true);
       return this.#service.exchange.taken();
     }
     const body = this.request.method === "HEAD" ? NO_BYTES : answer.body;
@@ -470,26 +470,4 @@ function failureOf({ by, code, reason, error }: StreamReset): ProxyError {
 function resetCode({ code, source }: ProxyError, request: IncomingRequest): number {
   if (code === "body_too_large" && isGrpc(request)) return ERROR.enhanceYourCalm;
   return source === "client" ? ERROR.cancel : ERROR.internalError;
-}
-
-/** What a client of gRPC is told of a body: fields are not sent as it takes them. */
-const MAX_MESSAGE_BYTES = 1024;
-
-/** What is said of a body, which such an answer has not. */
-const OF_BODY: ReadonlySet<string> = new Set(["content-type", "content-length"]);
-
-/** What a client of gRPC is told instead of an answer by HTTP. */
-function grpcFields(answer: OwnAnswer): (put: PutField) => void {
-  return (put) => {
-    const { status, body } = answer;
-    put("content-type", "application/grpc");
-    put("grpc-status", String(grpcStatus(status)));
-    const begin = body.subarray(0, MAX_MESSAGE_BYTES);
-    // what a character that is cut in two begins with is left out
-    const [line = ""] = new TextDecoder().decode(begin, { stream: true }).split("\n");
-    put("grpc-message", grpcMessage(line === "" ? `HTTP ${status}` : line));
-    for (const { key, value } of ownAnswerFields(answer, Date.now())) {
-      if (!OF_BODY.has(key)) put(key, value);
-    }
-  };
 }

@@ -120,6 +120,9 @@ Deno.test("LeastConnections gives those who have nothing to do turns by weight",
   assert.equal(picks(new LeastConnections(), slow, 10), "aabaaaabaa");
   const busy = [candidate("a", { load: 1 }), candidate("b"), candidate("c")];
   assert.equal(picks(new LeastConnections(), busy, 4), "bcbc");
+  // who all have as much to do take turns as they stand
+  const alike = ["a", "b", "c"].map((id) => candidate(id, { load: 1 }));
+  assert.equal(picks(new LeastConnections(), alike, 6), "abcabc");
 });
 
 Deno.test("LeastConnections fills servers in proportion to their weights", () => {
@@ -140,6 +143,12 @@ Deno.test("RandomOfTwo takes the less busy of the two it draws", () => {
   assert.equal(drawing(0.4, 0.9).pick(all)?.id, "b");
   assert.equal(drawing(0.99, 0.99).pick(all)?.id, "c");
   assert.equal(drawing(0.99, 0).pick(all)?.id, "a");
+  // what is closed has no part of the draw
+  const some = [candidate("a", { open: false, weight: 100 }), candidate("b"), candidate("c")];
+  assert.deepEqual(
+    [0, 0.49, 0.5, 0.99].map((number) => drawing(number, number).pick(some)?.id),
+    ["b", "b", "c", "c"],
+  );
 });
 
 Deno.test("RandomOfTwo draws by weight", () => {

@@ -4,9 +4,13 @@ import type { KeyPath } from "./key_path.ts";
 
 type Schema = z.core.JSONSchema._JSONSchema;
 
+/** Made with the first mistake: it takes milliseconds, and a file may have thousands of them. */
+let schema: Schema | undefined;
+
 /** The keys that may stand at a path of the configuration file. */
 export function knownKeys(path: KeyPath): readonly string[] {
-  return path.reduce(descend, [jsonSchema()])
+  schema ??= jsonSchema();
+  return path.reduce(descend, [schema])
     .flatMap(formsOf)
     .flatMap(({ properties = {} }) => Object.keys(properties));
 }

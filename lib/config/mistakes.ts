@@ -59,7 +59,7 @@ function mistakesIn(issue: Issue, base: KeyPath, locator: Locator): Mistake[] {
 function withoutEchoes(issues: readonly Issue[]): readonly Issue[] {
   return issues.filter((issue) =>
     !issues.some((other) =>
-      other !== issue && other.path.join("\0") === issue.path.join("\0") && outdoes(other, issue)
+      other !== issue && outdoes(other, issue) && other.path.join("\0") === issue.path.join("\0")
     )
   );
 }

@@ -311,6 +311,7 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
     `3:1: map keys must be unique, and "log" stands here again; put all of it below the first`,
   ],
   ["listeners:\n\t- { listen: ':1' }", "2:1: tabs are not allowed as indentation; write spaces"],
+  [ok("~: 2"), `2:1: unknown key ""`],
   [manyAliases(), `6:44: the aliases up to "*e" stand for too many values`],
   ["listeners: []\n---\na: 1", "2:1: a second document begins here; a configuration is one"],
   ["listeners: [", `1:13: flow sequence`],
@@ -724,6 +725,21 @@ Deno.test("formatProblem() puts a caret under the place", () => {
     formatProblem(problem, source, { caret: true }),
     "p.yaml:2:2: warning: no\n    \tb: 2\n    \t^",
   );
+});
+
+Deno.test("parseConfig() tells thousands of mistakes in seconds", () => {
+  const backends = Array.from(
+    { length: 4_000 },
+    (_, at) => `  b${at}: { servers: [a:1], balanc: x }`,
+  );
+  const begun = performance.now();
+  const { problems } = parseConfig({
+    path: "p.yaml",
+    text: ok(`backends:\n${backends.join("\n")}`),
+  });
+  assert.equal(problems.length, backends.length);
+  assert.deepEqual(problems.at(-1)?.place, { line: 4_002, column: 28 });
+  assert.ok(performance.now() - begun < 20_000);
 });
 
 /** Ten of ten of ten, and so on: a million values from two hundred bytes. */

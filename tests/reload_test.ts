@@ -18,14 +18,14 @@ import {
   testCertificates,
 } from "./support/certificates.ts";
 import { certificateYaml, ConfigFile } from "./support/config_file.ts";
-import { reload, RELOADED } from "./support/configured_proxy.ts";
+import { reload, RELOADED, startConfigured } from "./support/configured_proxy.ts";
 import { nodeTransport, TestConnection } from "./support/connection.ts";
 import { eventually, within } from "./support/deadline.ts";
 import { encodeAnswer, encodeRequest, readAnswer } from "./support/http.ts";
 import { Http2Client } from "./support/http2_client.ts";
 import { data, opening } from "./support/http2_frames.ts";
 import { startNameServer } from "./support/name_server.ts";
-import { ENGINES } from "./support/start_proxy.ts";
+import { ENGINES, NotStarted } from "./support/start_proxy.ts";
 import { connectTcp, connectTls, connectTlsOver, openTcp } from "./support/tls_client.ts";
 
 const { ec, api } = await testCertificates();
@@ -434,7 +434,14 @@ Deno.test("a reload that would listen on all addresses of a port that it has on 
     }));
   await make("127.0.0.1", "127.0.0.1");
   await using proxy = await file.start();
-  const cases = [["0.0.0.0", "127.0.0.1", port], ["127.0.0.1", "[::]", admin]] as const;
+  using local = Deno.listen({ hostname: "localhost", port: 0 });
+  const named = local.addr.hostname === "127.0.0.1" ? "localhost" : "[::]";
+  const cases = [
+    ["0.0.0.0", "127.0.0.1", port],
+    ["127.0.0.1", "[::]", admin],
+    [named, "127.0.0.1", port],
+    ["127.0.0.1", named, admin],
+  ] as const;
   for (const [host, adminHost, at] of cases) {
     await make(host, adminHost);
     assert.match(await reload(proxy), /^tls-proxy: not reloaded/);
@@ -444,6 +451,61 @@ Deno.test("a reload that would listen on all addresses of a port that it has on 
     ));
     assert.equal((await ask(port, LOCAL)).body, "one");
   }
+});
+
+Deno.test("two spellings of one address are told to be one, at start and to a reload", async () => {
+  using local = Deno.listen({ hostname: "localhost", port: 0 });
+  const { hostname } = local.addr;
+  await using one = await startNamed("one");
+  const port = await unusedPort();
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  const listeners = [host, "localhost"].map((host) => `{ listen: "${host}:${port}" }`);
+  const backends = { one: one.address };
+  const twice = yaml({ listeners, backends });
+  const message = `Cannot listen on localhost:${port}: a listener has ${host}:${port} already`;
+  await assert.rejects(startConfigured(twice), (error) => {
+    assert.ok(error instanceof NotStarted);
+    assert.ok(error.says.some((line) => line.endsWith(message)), error.says.join("\n"));
+    return true;
+  });
+  await using proxy = await startConfigured(yaml({ backends }));
+  await proxy.config.write(twice);
+  assert.match(await proxy.reload(), /^tls-proxy: not reloaded/);
+  assert.ok(proxy.says.text.includes(message), proxy.says.text);
+});
+
+Deno.test("a reload that has the admin page and a listener change places says how it can be done", async () => {
+  await using one = await startNamed("one");
+  const [port, other] = [await unusedPort(), await unusedPort()];
+  await using file = await ConfigFile.create("");
+  const make = (listen: number, admin?: number) =>
+    file.write(yaml({
+      listeners: [listener(listen)],
+      backends: { one: one.address },
+      more: admin === undefined ? "" : `admin: { listen: "127.0.0.1:${admin}" }`,
+    }));
+  await make(port, other);
+  await using proxy = await file.start();
+  const refused = [
+    { admin: port, at: port, has: "a listener" },
+    { admin: undefined, at: other, has: "the admin page" },
+  ];
+  for (const { admin, at, has } of refused) {
+    await make(other, admin);
+    assert.match(await reload(proxy), /^tls-proxy: not reloaded/);
+    await proxy.says.first(RegExp(
+      `^tls-proxy: Cannot listen on 127\\.0\\.0\\.1:${at}: ${has} of this process has it, .*` +
+        "reload without this first, and then with it$",
+    ));
+    assert.equal((await ask(port, LOCAL)).body, "one");
+  }
+  await make(port);
+  assert.match(await reload(proxy), /^tls-proxy: reloaded/);
+  await make(other);
+  assert.match(await reload(proxy), /^tls-proxy: reloaded/);
+  await make(other, port);
+  assert.match(await reload(proxy), /^tls-proxy: reloaded/);
+  assert.equal((await ask(other, LOCAL)).body, "one");
 });
 
 Deno.test("a reload adds and removes listeners, and connections of a removed one go on", async () => {

@@ -4,6 +4,7 @@ import type { AdminService } from "../control/admin_service.ts";
 import { ExpiryWatch } from "../control/expiry.ts";
 import { FileWatch } from "../control/file_watch.ts";
 import type { Monitor } from "../control/monitor.ts";
+import { portSwap } from "../control/port_swap.ts";
 import { Reloader } from "../control/reloader.ts";
 import { asksForPasswords, type LoadedConfig } from "../control/snapshot.ts";
 import { filesOf } from "../config/files.ts";
@@ -64,6 +65,8 @@ async function applyAll(
 ): Promise<readonly string[]> {
   let changes: readonly string[] = [];
   const { config } = next;
+  const swap = portSwap(app.loaded.config, config);
+  if (swap !== undefined) throw swap;
   if (asksForPasswords(config) && !asksForPasswords(app.loaded.config)) await passwords.load();
   // a certificate that is new is not to wait for files that services have read for themselves
   const services = config === app.loaded.config ? [] : [

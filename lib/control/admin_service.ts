@@ -1,10 +1,10 @@
 import type { AdminConfig } from "../config/config.ts";
-import { type Address, formatAddress, overlap } from "../core/address.ts";
+import { type Address, formatAddress, mayOverlap, overlap } from "../core/address.ts";
 import { Live } from "../core/live.ts";
 import type { ServerName } from "../core/server_name.ts";
 import type { Staged } from "../core/staged.ts";
 import { ReservedDescriptors } from "../ports/descriptors.ts";
-import { cannotListen, cannotListenBeside } from "../ports/shared_port.ts";
+import { cannotListen, cannotListenBeside, cannotListenTwice } from "../ports/shared_port.ts";
 import { AdminServer } from "../admin/admin_server.ts";
 import { type AdminActions, serveAdmin } from "../admin/admin.ts";
 import type { AccessRules } from "../admin/admin_access.ts";
@@ -96,7 +96,15 @@ export class AdminService implements AsyncDisposable {
       };
     } catch (error) {
       clearInterval(every);
-      throw cannotListen(address, error);
+      const before = this.#config?.listen;
+      if (before !== undefined && mayOverlap(address, before)) {
+        throw cannotListenBeside(address, before);
+      }
+      const twin = this.#target.loaded.config.listeners
+        .find(({ listen }) => mayOverlap(address, listen));
+      throw twin === undefined
+        ? cannotListen(address, error)
+        : cannotListenTwice(address, twin.listen);
     }
   }
 

@@ -1,10 +1,10 @@
 import type { LiveCertificateStore } from "../certificates/certificate_store.ts";
 import type { Config, ListenerConfig, Mode } from "../config/config.ts";
-import { type Address, formatAddress, overlap } from "../core/address.ts";
+import { type Address, formatAddress, mayOverlap, overlap } from "../core/address.ts";
 import { Roster } from "../core/roster.ts";
 import type { Staged } from "../core/staged.ts";
 import { within } from "../io/within.ts";
-import { cannotListenBeside } from "../ports/shared_port.ts";
+import { cannotListenBeside, cannotListenTwice } from "../ports/shared_port.ts";
 import type { EngineName, TlsListener } from "../tls/engine.ts";
 import { alpnOf, engineOf } from "./listener_engine.ts";
 import { certificateStore, type LoadedConfig } from "./snapshot.ts";
@@ -129,7 +129,8 @@ export class ListenerSet {
         const key = listenerKey(config, { config: loaded.config, taken: open });
         open.set(
           key,
-          this.#open.get(key) ?? await this.#openFresh(config, loaded, begins?.promise),
+          this.#open.get(key) ??
+            await this.#openFresh(config, { loaded, begins: begins?.promise, fresh: open }),
         );
       }
       return open;
@@ -142,8 +143,12 @@ export class ListenerSet {
 
   async #openFresh(
     config: ListenerConfig,
-    loaded: LoadedConfig,
-    begins: Promise<boolean> | undefined,
+    { loaded, begins, fresh }: {
+      loaded: LoadedConfig;
+      begins: Promise<boolean> | undefined;
+      /** What has been opened ahead of it. */
+      fresh: ReadonlyMap<string, OpenListener>;
+    },
   ): Promise<OpenListener> {
     const open = [...this.#open.values()];
     const replaced = open.filter((one) => isAt([one], config.listen));
@@ -153,7 +158,17 @@ export class ListenerSet {
     }
     await Promise.all(replaced.map(({ listener }) => listener.settle()));
     const beside = replaced.length > 0;
-    return await this.#openOne(config, loaded, { beside, begins: beside ? undefined : begins });
+    try {
+      return await this.#openOne(config, loaded, { beside, begins: beside ? undefined : begins });
+    } catch (error) {
+      if (beside) throw error;
+      // to the system it is in use, by whomever
+      const isOne = ({ listen }: OpenListener) => mayOverlap(listen, config.listen);
+      const twin = fresh.values().find(isOne);
+      if (twin !== undefined) throw cannotListenTwice(config.listen, twin.listen);
+      const own = open.find(isOne);
+      throw own === undefined ? error : cannotListenBeside(config.listen, own.listen);
+    }
   }
 
   /** Has the listeners that stay give the certificates they gave, and closes those that are new. */

@@ -45,6 +45,12 @@ export function overlap(a: Address, b: Address): boolean {
   return hostA === hostB || takesIn(hostA, hostB) || takesIn(hostB, hostA);
 }
 
+/** Whether they may well overlap, as one of them is a name that may stand for the other's address. */
+export function mayOverlap(a: Address, b: Address): boolean {
+  if (a.port !== b.port || a.port === 0) return false;
+  return [a, b].some(({ host }) => ipBytes(host) === undefined) || overlap(a, b);
+}
+
 function takesIn(all: string, one: string): boolean {
   return all === "::" || (all === "0.0.0.0" && (!one.includes(":") || one === "::"));
 }

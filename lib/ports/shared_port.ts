@@ -40,6 +40,23 @@ export function cannotListenBeside(address: Address, own: Address): ProxyError {
   );
 }
 
+/** The error of an address that another listener of the same configuration has, by another spelling. */
+export function cannotListenTwice(address: Address, other: Address): ProxyError {
+  return new ProxyError(
+    "bad_config",
+    `Cannot listen on ${formatAddress(address)}: a listener has ${formatAddress(other)} already`,
+  );
+}
+
+/** The error of an address that something else of this process has for as long as a reload lasts. */
+export function cannotListenYet(address: Address, has: string): ProxyError {
+  return new ProxyError(
+    "bad_config",
+    `Cannot listen on ${formatAddress(address)}: ${has} of this process has it, and leaves it ` +
+      "only once all of a reload is ready; reload without this first, and then with it",
+  );
+}
+
 function reasonOf({ host, port }: Address, error: unknown): string {
   switch (codeOf(error)) {
     case "EACCES":

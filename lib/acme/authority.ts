@@ -1,6 +1,12 @@
 import type { Client, Order } from "acme-client";
 import { messageOf } from "../core/errors.ts";
-import { isObject } from "../core/json_object.ts";
+import {
+  AccountUnknown,
+  type AcmeLibrary,
+  acmeLibrary,
+  ANSWER_MS,
+  isUnanswered,
+} from "./acme_library.ts";
 import type { ChallengeBoard, ChallengeType, PendingChallenges } from "./challenges.ts";
 import { NO_CHALLENGES } from "./challenges.ts";
 import { parseRenewalInfo, type RenewalWindow } from "./renewal.ts";
@@ -48,24 +54,6 @@ export class OrderError extends Error {
   }
 }
 
-/** What a CA calls it that it does not know an account (RFC 8555, section 6.7). */
-const ACCOUNT_UNKNOWN = "urn:ietf:params:acme:error:accountDoesNotExist";
-
-/** The CA does not know who asks. */
-class AccountUnknown extends Error {
-  override readonly name = "AccountUnknown";
-
-  constructor(detail: unknown) {
-    super(typeof detail === "string" ? detail : "the CA does not know the account");
-  }
-}
-
-/** Milliseconds that a CA has for each answer. */
-const ANSWER_MS = 30_000;
-
-/** Bytes of an answer, which is kept whole in memory: far more than any chain has. */
-const MAX_ANSWER = 1024 * 1024;
-
 /** Milliseconds for which a CA that has not answered is not asked when it would have renewals. */
 const SILENT_MS = 60_000;
 
@@ -79,10 +67,10 @@ export class Authority {
   #client: Client;
   /** When the CA did not answer last, on the clock of `performance.now()`. */
   #silent = -Infinity;
-  readonly #acme: typeof import("acme-client");
+  readonly #acme: AcmeLibrary;
 
   private constructor(
-    acme: typeof import("acme-client"),
+    acme: AcmeLibrary,
     { options, account }: { options: AuthorityOptions; account: Account },
   ) {
     this.#acme = acme;
@@ -111,10 +99,9 @@ export class Authority {
 
   /**
    * The CA for an account; where there is none yet it gets a key, and `register` makes it.
-   * The library is loaded here: it is of no use to those without ACME.
    */
   static async open(options: AuthorityOptions, account: Account | undefined): Promise<Authority> {
-    const acme = await (library ??= loadLibrary());
+    const acme = await acmeLibrary();
     const { Agent } = await import("node:https");
     const { ca } = options;
     // the library has one for all: that of another configuration goes as well
@@ -323,7 +310,7 @@ export class Authority {
       name: string;
       token: string;
       answer: string;
-      authorization: Parameters<typeof import("acme-client").crypto.createAlpnCertificate>[0];
+      authorization: Parameters<AcmeLibrary["crypto"]["createAlpnCertificate"]>[0];
     },
   ): Promise<PendingChallenges> {
     if (type === "http-01") return { ...NO_CHALLENGES, tokens: { [token]: answer } };
@@ -355,62 +342,6 @@ export class Authority {
 
 function contactOf(email: string | undefined): string[] {
   return email === undefined ? [] : [`mailto:${email}`];
-}
-
-let library: Promise<typeof import("acme-client")> | undefined;
-
-async function loadLibrary(): Promise<typeof import("acme-client")> {
-  const { default: acme } = await import("acme-client");
-  const { defaults } = acme.axios;
-  defaults.timeout = ANSWER_MS;
-  defaults.maxContentLength = MAX_ANSWER;
-  defaults.proxy = false;
-  // its own have no words for an answer that never came, and wait for as long as a CA says: pauses
-  // are ours, which outlast a restart, and no other order waits for them
-  const { response } = acme.axios.interceptors;
-  response.clear();
-  response.use(null, (error: HttpError) => answerOf(error, acme.axios));
-  const ofItself = [defaults.transformResponse ?? []].flat();
-  defaults.transformResponse = [...ofItself, (body) => {
-    // the library keeps the words of a problem alone
-    if (isObject(body) && body.type === ACCOUNT_UNKNOWN) throw new AccountUnknown(body.detail);
-    return body;
-  }];
-  return acme;
-}
-
-type HttpClient = typeof import("acme-client")["axios"];
-
-interface HttpAnswer {
-  readonly status: number;
-}
-
-/** What the library's client says of a request: every answer is an error to it at first. */
-interface HttpError {
-  readonly response?: HttpAnswer;
-  readonly config?: Parameters<HttpClient["request"]>[0] & { isAgain?: boolean };
-  readonly code?: string;
-}
-
-/** The answer, whatever its status, for who asked; of a CA that has stumbled the second one. */
-async function answerOf(error: HttpError, client: HttpClient): Promise<HttpAnswer> {
-  const { response, config, code } = error;
-  const hasStumbled = response === undefined ? code !== "ECONNABORTED" : response.status >= 500;
-  if (config !== undefined && config.isAgain !== true && hasStumbled) {
-    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
-    return await client.request<unknown, HttpAnswer>(Object.assign(config, { isAgain: true }));
-  }
-  if (response === undefined) throw error;
-  return response;
-}
-
-/** Milliseconds. */
-const AGAIN_MS = 1_000;
-
-/** Whether what has failed is a request that got no answer. */
-function isUnanswered(error: unknown): boolean {
-  if (!isObject(error)) return false;
-  return error.isAxiosError === true ? error.response === undefined : isUnanswered(error.cause);
 }
 
 /** The most that is told of why an order has failed. */

@@ -15,17 +15,20 @@ export interface SecondSample {
   readonly p99: number | undefined;
   readonly connections: number;
   readonly handshakeFailures: number;
-  /** By `backend server`: how each was. */
+  /** By `backend server`: how each was; empty in seconds that are longer ago. */
   readonly servers: Readonly<Record<string, string>>;
 }
 
 /** Seconds that are kept. */
 const HISTORY_SECONDS = 300;
+/** Of these the states of all servers: of hundreds they are the greater part by far. */
+const STATES_SECONDS = 60;
 
 /** Looks at the counters once a second and keeps what has changed, for plots. */
 export class History {
   readonly #totals: () => Totals;
   readonly #samples = new Ring<SecondSample>(HISTORY_SECONDS);
+  readonly #states = new Ring<SecondSample["servers"]>(STATES_SECONDS);
   #last: Totals;
 
   constructor(totals: () => Totals) {
@@ -35,7 +38,9 @@ export class History {
 
   /** The oldest first. */
   get samples(): readonly SecondSample[] {
-    return this.#samples.items;
+    const [samples, states] = [this.#samples.items, this.#states.items];
+    const begin = samples.length - states.length;
+    return samples.map((sample, index) => ({ ...sample, servers: states[index - begin] ?? {} }));
   }
 
   /** Ends a second. */
@@ -48,6 +53,11 @@ export class History {
       const seconds = quantile(latency.bounds, counts, share);
       return seconds === undefined ? undefined : seconds * 1000;
     };
+    const servers = Object.fromEntries(
+      backends.flatMap(({ name, servers }) =>
+        servers.map((server) => [`${name} ${server.name}`, server.state])
+      ),
+    );
     const sample: SecondSample = {
       time: now.toISOString(),
       requests: requests - last.requests,
@@ -56,15 +66,12 @@ export class History {
       p99: ms(0.99),
       connections: open,
       handshakeFailures: ledger.total - last.ledger.total,
-      servers: Object.fromEntries(
-        backends.flatMap(({ name, servers }) =>
-          servers.map((server) => [`${name} ${server.name}`, server.state])
-        ),
-      ),
+      servers: {},
     };
     this.#last = copyOf(totals);
     this.#samples.push(sample);
-    return sample;
+    this.#states.push(servers);
+    return { ...sample, servers };
   }
 }
 

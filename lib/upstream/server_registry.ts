@@ -199,6 +199,7 @@ export class ServerRegistry {
           this.#leave(serversOf(kept));
         }
         for (const [id, kept] of staged) if (!before.has(id)) kept.start();
+        this.#tellBack(fresh().flatMap(serversOf), [...before.values()].flatMap(serversOf));
         forget();
       },
       drop: () => {
@@ -256,6 +257,20 @@ export class ServerRegistry {
     for (const server of servers) {
       const { backend, places } = server;
       if (places.value > 0) this.#leaving.set(serverKey(nameOf(server)), { backend, places });
+    }
+  }
+
+  /** Tells of servers that have work again as they begin anew, where those before them had none. */
+  #tellBack(fresh: readonly Server[], before: readonly Server[]): void {
+    const { observe, checked } = this.#options;
+    const out = before.filter((server) => server.ejected || checked && !server.usable);
+    if (out.length === 0) return;
+    const names = new Set(out.map((server) => serverKey(nameOf(server))));
+    for (const server of fresh) {
+      const { backend, name, drained } = server;
+      if (drained || !names.has(serverKey(nameOf(server)))) continue;
+      const reason = "a reload has it begin anew";
+      observe({ kind: "server_state", backend, server: name, state: "up", reason });
     }
   }
 

@@ -130,6 +130,31 @@ async function assertTakesItsPlaces(
   assert.equal(follower.load, 1);
 }
 
+Deno.test(
+  "ServerRegistry tells of a server that was out that it begins anew, once",
+  SANITIZED,
+  () => {
+    const { registry, events } = newRegistry();
+    const begin = (slowStart: number) => {
+      const staged = registry.stage();
+      const server = staged.server({ ...KEY, settings: { ...KEY.settings, slowStart } });
+      staged.commit();
+      return server;
+    };
+    const states = () =>
+      events.flatMap((event) => event.kind === "server_state" ? [event.state] : []);
+    begin(1).fail(REFUSED, () => true);
+    assert.deepEqual(states(), ["down"]);
+    begin(1);
+    assert.deepEqual(states(), ["down"], "it stays as it is");
+    for (const slowStart of [2, 3]) {
+      begin(slowStart);
+      assert.deepEqual(states(), ["down", "up"]);
+    }
+    registry.close();
+  },
+);
+
 Deno.test("ServerRegistry tells which servers the configuration has drain", SANITIZED, () => {
   const { registry } = newRegistry();
   const kept = new Set<unknown>();

@@ -1,8 +1,11 @@
 import { hashOf } from "../core/hash.ts";
 import { type Count, type CountByKey, type Counters, OWN_COUNTERS } from "../core/counters.ts";
 
-/** Things that are counted by name at the most; what comes beyond them each thread counts alone. */
-const NAMES = 4096;
+/**
+ * Things that are counted by name at the most; what comes beyond them each thread counts alone. Each
+ * address that a name has ever had is one: pods come and go with addresses of their own for months.
+ */
+const NAMES = 1 << 16;
 /** Places for keys in each row; a key has one in each. */
 const KEYS = 1 << 16;
 const KEY_ROWS = 2;

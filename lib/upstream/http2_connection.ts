@@ -166,6 +166,13 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
     return this.#options.scheme;
   }
 
+  /** Ends it while it is idle: the server is told that all is well (RFC 9113, section 5.4.1). */
+  leave(): void {
+    this.protocol.finish();
+    this.#pump.flush();
+    this.close();
+  }
+
   /** Ends it; requests that run on it fail. */
   close(reason?: Error): void {
     if (this.#closed) return;
@@ -249,8 +256,8 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
     this.idleSince = performance.now();
     const { idleTimeout } = this.#options;
     const isWanted = !this.#isRetired && !this.#isLast && idleTimeout > 0;
-    if (this.protocol.isGoingAway || !isWanted) return this.close();
-    this.#idleDeadline.arm(idleTimeout, () => this.close());
+    if (this.protocol.isGoingAway || !isWanted) return this.leave();
+    this.#idleDeadline.arm(idleTimeout, () => this.leave());
     this.#options.onIdle();
   }
 

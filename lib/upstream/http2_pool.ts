@@ -53,7 +53,7 @@ export class Http2Pool implements ServerConnections {
   }
 
   clear(): void {
-    for (const connection of [...this.#connections]) if (connection.isIdle) connection.close();
+    for (const connection of [...this.#connections]) if (connection.isIdle) connection.leave();
   }
 
   close(): void {
@@ -144,7 +144,7 @@ export class Http2Pool implements ServerConnections {
     const now = performance.now();
     const idle = this.#connections.filter(({ isIdle }) => isIdle);
     for (const connection of idle.slice(this.#server.maxIdle)) {
-      if (now - connection.idleSince >= SPARE_MS) connection.close();
+      if (now - connection.idleSince >= SPARE_MS) connection.leave();
     }
     this.#lookLater();
   };

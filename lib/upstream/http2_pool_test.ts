@@ -49,15 +49,20 @@ const NO_READER: AnswerReader = {
 };
 
 /** What the next PING says that comes. */
-async function readPing(connection: TestConnection): Promise<Uint8Array> {
+function readPing(connection: TestConnection): Promise<Uint8Array> {
+  return readFrame(connection, FRAME.ping);
+}
+
+/** What the next frame of a type says that comes. */
+async function readFrame(connection: TestConnection, wanted: number): Promise<Uint8Array> {
   let bytes: Uint8Array = new Uint8Array(0);
   for (let some; (some = await connection.readSome()) !== undefined;) {
     bytes = joined([bytes, some]);
-    const ping = splitFrames(bytes.subarray(PREFACE.length)).frames
-      .find(({ type }) => type === FRAME.ping);
-    if (ping !== undefined) return ping.payload;
+    const found = splitFrames(bytes.subarray(PREFACE.length)).frames
+      .find(({ type }) => type === wanted);
+    if (found !== undefined) return found.payload;
   }
-  throw new Error("The connection ended without a PING");
+  throw new Error(`The connection ended without a frame of type ${wanted}`);
 }
 
 Deno.test("Http2Pool serves those who wait for a connection while it is closed by that one", async () => {
@@ -74,6 +79,21 @@ Deno.test("Http2Pool serves those who wait for a connection while it is closed b
   const streams = await within(Promise.all(opening), "both to have a stream");
   assert.equal(server.connections.length, 1);
   for (const stream of streams) stream.release();
+  await server.allGone();
+});
+
+Deno.test("a server is told by a GOAWAY that a connection is not needed any more", async () => {
+  const told = Promise.withResolvers<Uint8Array>();
+  await using server = await startBackend(async (connection) => {
+    await connection.write(settings());
+    told.resolve(await readFrame(connection, FRAME.goaway));
+    await connection.readRest();
+  });
+  const pool = new Http2Pool(serverAt(server.port), new Deadlines());
+  const stream = await pool.open(ORIGIN, DIALING);
+  stream.release();
+  pool.close();
+  assert.deepEqual(await within(told.promise, "a GOAWAY"), new Uint8Array(8));
   await server.allGone();
 });
 

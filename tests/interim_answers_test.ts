@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
 import { startBackend } from "./support/backends.ts";
 import { startConfigured } from "./support/configured_proxy.ts";
-import { encodeAnswer, encodeRequest, readAnswer, readRequest } from "./support/http.ts";
+import { eventually, pause } from "./support/deadline.ts";
+import {
+  encodeAnswer,
+  encodeRequest,
+  readAnswer,
+  readRequest,
+  readRequestHead,
+} from "./support/http.ts";
 import { Http2Client } from "./support/http2_client.ts";
+import { headers, joined, opening, requestFields } from "./support/http2_frames.ts";
 import { startNodeHttp2 } from "./support/node_http2_server.ts";
 import { ENGINES } from "./support/start_proxy.ts";
 import { connectTls } from "./support/tls_client.ts";
@@ -83,4 +91,36 @@ Deno.test("many interim answers of many requests end no connection by HTTP/2 tha
     const { status, interim } = await readAnswer(client);
     assert.deepEqual([status, interim.length], [200, 90], `request ${request}`);
   }
+});
+
+Deno.test("interim answers by HTTP/2 wait for a client that does not read", async () => {
+  const hint = HINT.replace("a".repeat(300), "a".repeat(15_000));
+  let moved = 0;
+  await using server = await startBackend(async (connection) => {
+    while (await connection.hasMore()) {
+      const { target } = await readRequestHead(connection);
+      for (let i = 0; i < Number(target.slice(1)); i++, moved++) await connection.write(hint);
+      await connection.write(encodeAnswer("at last"));
+    }
+  }, { brokenOff: true });
+  await using proxy = await startConfigured({ backends: { default: server.address } });
+  using client = await connectTls(proxy.port, ["h2"]);
+  const ask = (id: number, count: number) => {
+    const fields = requestFields({ ":path": `/${count}`, ":authority": "localhost" });
+    return headers(id, fields, { ended: true });
+  };
+  await client.write(joined([opening(), ask(1, 3)]));
+  await eventually(() => moved === 3 || undefined, "the first answer");
+  const atRest = await proxy.memory();
+  const ids = [3, 5, 7, 9, 11, 13, 15, 17, 19, 21];
+  await client.write(joined(ids.map((id) => ask(id, MOST))));
+  let peak = atRest;
+  for (let before = -1; moved !== before;) {
+    before = moved;
+    await pause(1_000);
+    peak = Math.max(peak, await proxy.memory());
+  }
+  assert.ok(moved > 3);
+  // 150 MB, if nobody stopped them
+  assert.ok(peak - atRest < 70_000_000, `from ${atRest} to ${peak} bytes`);
 });

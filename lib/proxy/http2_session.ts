@@ -50,6 +50,8 @@ export function serveHttp2(
 const MAX_FREE = 128;
 /** The same once none has come for a while. */
 const QUIET_FREE = 4;
+/** Output beyond which interim answers wait: no window bounds them. */
+const MAX_INFORMED_BYTES = 64 * 1024;
 /** How long a client has for the acknowledgement of a GOAWAY. */
 const ANNOUNCE_MS = 1_000;
 
@@ -73,6 +75,8 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
   #told: Policy["limits"];
   #waiting: Waiting = "nothing";
   readonly #free: Http2Stream[] = [];
+  /** Those whose interim answers are yet to be taken, in order. */
+  readonly #informing: Http2Stream[] = [];
   /** Requests answered. */
   #served = 0;
   /** Requests that have come, and how many had when the client was waited for last. */
@@ -160,6 +164,11 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
     else stream[Symbol.dispose]();
   }
 
+  inform(stream: Http2Stream): void {
+    if (this.connection.outputBytes > MAX_INFORMED_BYTES) this.#informing.push(stream);
+    else stream.informed();
+  }
+
   resetSoon(stream: Stream<Http2Stream>): void {
     this.#resets.add(stream);
   }
@@ -237,6 +246,9 @@ class Http2Session implements AcceptedEvents<Http2Stream>, StreamHome, PumpUser,
       return this.#endIfDone();
     }
     this.#writing.start(this.policy.timeouts.bodyIdle);
+    while (this.#informing.length > 0 && this.connection.outputBytes <= MAX_INFORMED_BYTES) {
+      this.#informing.shift()?.informed();
+    }
   }
 
   /** A client that sends no more may still be answered, while something comes for it. */

@@ -42,6 +42,8 @@ export interface StreamHome {
   ready(stream: Http2Stream): void;
   /** Request and answer are over: the object may serve another. @param answered to the end */
   over(stream: Http2Stream, answered: boolean): void;
+  /** An interim answer was said: `informed` follows, once the client takes what it is sent. */
+  inform(stream: Http2Stream): void;
   /** An answer has ended before its request: what still comes of that is refused. */
   resetSoon(stream: Stream<Http2Stream>): void;
 }
@@ -87,6 +89,8 @@ export class Http2Stream implements ClientStream {
   #writing: StallClock | undefined;
   /** Whether the exchange waits for what is being sent. */
   #isWaiting = false;
+  /** Whether it waits for an interim answer to go. */
+  #isInforming = false;
   /** Whether the request is being served. */
   #isBegun = false;
   /** Whether the server that is asked now was given a first range of the body. */
@@ -229,6 +233,14 @@ export class Http2Stream implements ClientStream {
       const fields = (put: PutField) => answer.each(put, undefined);
       this.#home.connection.respond(this.#stream, answer.status, fields, false);
     }
+    this.#isInforming = true;
+    this.#home.inform(this);
+  }
+
+  /** There is room for more than the interim answer that was said last. */
+  informed(): void {
+    if (!this.#isInforming) return;
+    this.#isInforming = false;
     this.#service.exchange.taken();
   }
 
@@ -430,7 +442,7 @@ export class Http2Stream implements ClientStream {
     this.#changes = undefined;
     this.#tunnel = undefined;
     this.#isBegun = false;
-    this.#isWaiting = false;
+    this.#isWaiting = this.#isInforming = false;
     this.#home.over(this, this.#isDone);
   }
 

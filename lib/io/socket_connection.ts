@@ -36,6 +36,8 @@ export interface SocketConnectionOptions {
    * reset it.
    */
   readonly onBreakOff?: () => void;
+  /** Gives an error of the socket other words, for the log. */
+  readonly reword?: (error: unknown) => unknown;
   /** Resets the open socket; it is closed once this has settled. Without it a reset is a close. */
   readonly sendReset?: () => Promise<void>;
 }
@@ -49,6 +51,7 @@ export class SocketConnection implements Connection {
   readonly #goneCode: ErrorCode;
   readonly #recordBytes: number;
   readonly #onBreakOff: (() => void) | undefined;
+  readonly #reword: ((error: unknown) => unknown) | undefined;
   readonly #sendReset: (() => Promise<void>) | undefined;
   /** Made for who reads and writes by promises. */
   #chunks: ChunkReader | undefined;
@@ -88,6 +91,7 @@ export class SocketConnection implements Connection {
     this.local = options.local;
     this.#goneCode = options.goneCode;
     this.#onBreakOff = options.onBreakOff;
+    this.#reword = options.reword;
     this.#sendReset = options.sendReset;
     this.#idleBufferBytes = options.idleBufferBytes;
     this.#recordBytes = options.recordBytes ?? Infinity;
@@ -339,7 +343,7 @@ export class SocketConnection implements Connection {
 
   #break(error: unknown): void {
     this.#dead ||= isDead(error);
-    this.close(asProxyError(error, this.#goneCode));
+    this.close(asProxyError(this.#reword?.(error) ?? error, this.#goneCode));
   }
 
   #endReads(): void {

@@ -239,6 +239,7 @@ class DenoConnection extends SocketConnection implements TlsConnection {
       idleBufferBytes: IDLE_BUFFER_BYTES,
       recordBytes: RECORD_BYTES,
       onBreakOff: () => portKeeper().free({ peer, local }),
+      reword: plainWords,
     });
     this.tls = tls;
     this.certificate = certificate;
@@ -246,10 +247,17 @@ class DenoConnection extends SocketConnection implements TlsConnection {
 }
 
 /**
+ * A client that has gone shows as it is written to, at times.
+ *
  * Where certificates go by the name, the runtime reads for a ClientHello until there is nothing more
  * for the moment, and takes that for a failure unless it has all of it.
  */
 function handshakeFailed(error: unknown): ProxyError {
+  if (error instanceof Deno.errors.BrokenPipe) {
+    return new ProxyError("handshake_failed", "The client closed amid its handshake", {
+      cause: error,
+    });
+  }
   if (!(error instanceof Deno.errors.WouldBlock)) return asProxyError(error, "handshake_failed");
   return new ProxyError(
     "handshake_failed",
@@ -257,6 +265,12 @@ function handshakeFailed(error: unknown): ProxyError {
       "several certificates; the openssl engine can",
     { cause: error },
   );
+}
+
+/** The runtime's own refer to a page about its library. */
+function plainWords(error: unknown): unknown {
+  if (!(error instanceof Deno.errors.UnexpectedEof)) return error;
+  return new Deno.errors.UnexpectedEof("TCP ended without close_notify", { cause: error });
 }
 
 function isEnd(error: unknown): boolean {

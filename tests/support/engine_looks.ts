@@ -272,6 +272,9 @@ export async function truncationsSeen(engine: EngineName): Promise<Record<string
     }
     const ends = await proxy.log.count(/ info end /, index + 1);
     seen[how] = / how="?(\w+)/.exec(ends[index] ?? "")?.[1] ?? String(ends[index]);
+    if (how.startsWith("FIN")) {
+      assert.match(ends[index] ?? "", / how="client_gone: TCP ended without close_notify"$/, how);
+    }
     await backend.allGone();
   }
   // what is cut off does not look complete to a TCP server; no half record reaches it

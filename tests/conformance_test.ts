@@ -532,6 +532,24 @@ for (const engine of ENGINES) {
     assert.equal(echo.connections.length, 2);
   });
 
+  Deno.test(`who leaves amid its handshake is told of in plain words (${engine})`, async () => {
+    await using echo = await startEcho();
+    await using proxy = await startProxyFor({ engine, mode, backend: echo.address });
+    const hello = CAPTURED_HELLOS.find(({ client }) => client.includes("-tls1_3"))?.bytes;
+    assert.ok(hello);
+    for (let i = 0; i < 20; i++) {
+      const client = await connectTcp(proxy.port);
+      await client.write(hello);
+      if (i % 2 === 0) await client.readBytes(1);
+      // there is more to read, so that it ends by a reset
+      client.close();
+    }
+    using client = await connectTls(proxy.port);
+    await client.end();
+    await proxy.log.first(/ info end .*how=done$/);
+    assert.deepEqual(proxy.log.matching(/broken pipe/i), []);
+  });
+
   Deno.test(`who comes while the proxy is busy is connected all the same (${engine})`, async () => {
     await using proxy = await startProxyFor({ engine, backend: "127.0.0.1:9" });
     proxy.signal("SIGSTOP");

@@ -83,7 +83,8 @@ export class TlsSession {
   #end: number = READ.wantsMore;
   /** Bytes of input that have brought no data, since some came. */
   #barren = 0;
-  #stepped = false;
+  /** Whether the client's hello has been answered by other than that it is to say it again. */
+  #answered = false;
   /** Why it has failed; undefined while it has not. */
   failure: string | undefined;
 
@@ -117,12 +118,11 @@ export class TlsSession {
     const { tickets } = this.#context;
     if (this.#role.side === "server") {
       if (alpn !== undefined) alpn.chosen = this.#role.protocol;
-      // the first step is the one that opens a ticket, the last one seals new ones
+      // a step that reads a hello opens its ticket, the last one seals new ones
       const { ticket } = this.#role;
-      const opens = this.#stepped || ticket === undefined ? undefined : tickets?.ofTicket(ticket);
+      const opens = this.#answered || ticket === undefined ? undefined : tickets?.ofTicket(ticket);
       if (tickets !== undefined) this.#context.useTicketKeys(opens ?? tickets.newest);
     }
-    this.#stepped = true;
     const result = ssl.SSL_do_handshake(live);
     let step: HandshakeStep = "done";
     if (result !== 1) {
@@ -135,6 +135,7 @@ export class TlsSession {
     }
     if (step === "done" && this.#context.ticketsByProof) step = this.#endProof(live);
     this.#leave();
+    this.#answered ||= this.#unsent !== undefined && !isRetryRequest(this.#unsent);
     return step;
   }
 
@@ -372,6 +373,15 @@ export class TlsSession {
 
 /** Amid a handshake the library takes it for no error. */
 const CLOSE_NOTIFY = wordsFor(ALERT_REASONS + ALERT.close_notify, "");
+
+/** Whether what a server sends begins with a HelloRetryRequest (RFC 8446, section 4.1.3). */
+function isRetryRequest(records: Bytes): boolean {
+  return RETRY_RANDOM.every((byte, at) => records[RANDOM_AT + at] === byte);
+}
+
+/** How its random begins, and where: behind the heads of record and message, and the version. */
+const RETRY_RANDOM = [0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11];
+const RANDOM_AT = 5 + 4 + 2;
 
 /** A record as it comes, at the most (RFC 8446, section 5.2; RFC 5246, section 6.2.3). */
 const RECORD_BYTES = 16 * 1024 + 2048 + 5;

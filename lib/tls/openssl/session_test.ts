@@ -206,8 +206,14 @@ Deno.test("TlsSession of a client believes a server by its authority and name al
 });
 
 Deno.test("TlsSession resumes with tickets of the newest keys and of those before, no older ones", () => {
-  for (const ciphers of [undefined, ["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"]]) {
-    const policy = { ...DEFAULT_POLICY, ciphers };
+  const POLICIES: readonly Partial<TlsPolicy>[] = [
+    {},
+    { ciphers: ["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"] },
+    // the client is asked for another key, and says hello again
+    { groups: ["secp384r1"] },
+  ];
+  for (const choice of POLICIES) {
+    const policy = { ...DEFAULT_POLICY, ...choice };
     const keys = new TicketKeys();
     KNOWN.push(keys.newest);
     const resumes = (resume: Resumption, role: PairOptions = {}) => {

@@ -52,6 +52,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   x448: "X448",
   x25519mlkem768: "X25519MLKEM768",
   secp256r1mlkem768: "SecP256r1MLKEM768",
+  secp384r1mlkem1024: "SecP384r1MLKEM1024",
 };
 
 export const GROUP_NAMES: readonly string[] = Object.keys(GROUPS);

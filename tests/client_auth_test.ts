@@ -282,42 +282,22 @@ Deno.test("a Host under another client_auth than the connection's name is a 421"
   }
 });
 
+/** Asks for a name that takes no certificate. @returns what the client tells of it */
+async function askOpen({ port }: ConfiguredProxy, flags: readonly string[]): Promise<string> {
+  const connect = ["s_client", "-connect", `127.0.0.1:${port}`, "-servername", "open.test"];
+  return await runOk("openssl", [...connect, ...flags, "-ign_eof"], {
+    input: GET.replace("admin", "open"),
+  });
+}
+
 Deno.test("no session gets anybody round a certificate", async () => {
   await using backend = await startTelling();
   await using proxy = await startAsking(backend.address, { settings: { workers: 1 } });
   for (const version of ["-tls1_2", "-tls1_3"]) {
     const session = `${authority.folder}/session${version}`;
-    const first = await runOk(
-      "openssl",
-      [
-        "s_client",
-        "-connect",
-        `127.0.0.1:${proxy.port}`,
-        "-servername",
-        "open.test",
-        version,
-        "-sess_out",
-        session,
-        "-ign_eof",
-      ],
-      { input: GET.replace("admin", "open") },
-    );
+    const first = await askOpen(proxy, [version, "-sess_out", session]);
     assert.match(first, /^New, /m);
-    const again = await runOk(
-      "openssl",
-      [
-        "s_client",
-        "-connect",
-        `127.0.0.1:${proxy.port}`,
-        "-servername",
-        "open.test",
-        version,
-        "-sess_in",
-        session,
-        "-ign_eof",
-      ],
-      { input: GET.replace("admin", "open") },
-    );
+    const again = await askOpen(proxy, [version, "-sess_in", session]);
     assert.match(again, /^Reused, /m, "it is a session that can be resumed");
     assert.equal(
       await outcome(proxy, undefined, [version, "-sess_in", session]),

@@ -3,7 +3,7 @@ import { SETTING } from "../lib/http2/wire.ts";
 import { NO_BYTES } from "../lib/io/buffer_pool.ts";
 import { serveHttp2 } from "../lib/proxy/http2_session.ts";
 import { startBackend, startEcho } from "./support/backends.ts";
-import { startConfigured } from "./support/configured_proxy.ts";
+import { type ConfiguredProxy, startConfigured } from "./support/configured_proxy.ts";
 import type { TestConnection } from "./support/connection.ts";
 import { pause, within } from "./support/deadline.ts";
 import { encodeRequest, readRequestHead } from "./support/http.ts";
@@ -46,20 +46,32 @@ async function leave(client: TestConnection, how: typeof LEAVES[number]): Promis
   else client[how]();
 }
 
+/** Leaves amid an answer in every way, each of which ends its request at the server and in the log. */
+async function leaveAmidAnswers(
+  connect: () => Promise<TestConnection>,
+  { proxy, backend }: {
+    proxy: Pick<ConfiguredProxy, "log">;
+    backend: Awaited<ReturnType<typeof startSilent>>;
+  },
+): Promise<void> {
+  for (const how of LEAVES) {
+    using client = await connect();
+    await client.write(encodeRequest(`/${how}`));
+    await client.readUntil("data: first\n\n");
+    await leave(client, how);
+    await backend.allGone();
+    await proxy.log.first(
+      new RegExp(` info request .*target=/${how} status=200 .*error=client_gone`),
+    );
+  }
+}
+
 for (const engine of ENGINES) {
   Deno.test(`a client that leaves amid a silent answer ends its request (${engine})`, async () => {
     await using backend = await startSilent();
     await using proxy = await startProxyFor({ engine, backend: backend.address });
-    for (const how of LEAVES) {
-      using client = (await connectNodeTls(proxy.port)).connection;
-      await client.write(encodeRequest(`/${how}`));
-      await client.readUntil("data: first\n\n");
-      await leave(client, how);
-      await backend.allGone();
-      await proxy.log.first(
-        new RegExp(` info request .*target=/${how} status=200 .*error=client_gone`),
-      );
-    }
+    const connect = async () => (await connectNodeTls(proxy.port)).connection;
+    await leaveAmidAnswers(connect, { proxy, backend });
   });
 
   Deno.test(`a connection of HTTP/2 that ends takes its silent answers along (${engine})`, async () => {
@@ -180,16 +192,7 @@ Deno.test("a client without TLS that leaves amid a silent answer ends its reques
     backends: { a: { servers: [backend.address] } },
     routes: [{ backend: "a" }],
   }));
-  for (const how of LEAVES) {
-    using client = await connectTcp(proxy.port);
-    await client.write(encodeRequest(`/${how}`));
-    await client.readUntil("data: first\n\n");
-    await leave(client, how);
-    await backend.allGone();
-    await proxy.log.first(
-      new RegExp(` info request .*target=/${how} status=200 .*error=client_gone`),
-    );
-  }
+  await leaveAmidAnswers(() => connectTcp(proxy.port), { proxy, backend });
 });
 
 Deno.test("who ends right behind as much as is read at once by HTTP/2 is not waited for", async () => {

@@ -60,6 +60,12 @@ function listener(port: number, more = ""): string {
   return `{ listen: "127.0.0.1:${port}"${more === "" ? "" : `, ${more}`} }`;
 }
 
+/** Writes a configuration whose certificate is a pair in its own folder, `a.crt` and `a.key`. */
+async function writePair(file: ConfigFile, parts: Parts): Promise<void> {
+  await file.putCertificate("a", ec);
+  await file.write(yaml({ certificates: ["{ cert: a.crt, key: a.key }"], ...parts }));
+}
+
 const LOCAL = { sni: "localhost" } as const;
 
 for (const engine of ENGINES) {
@@ -172,12 +178,7 @@ for (const engine of ENGINES) {
     await using backend = await startNamed("one");
     const next = await issueCertificate({ names: ["localhost"] });
     await using file = await ConfigFile.create("");
-    await file.putCertificate("a", ec);
-    await file.write(yaml({
-      listeners,
-      certificates: ["{ cert: a.crt, key: a.key }"],
-      backends: { one: backend.address },
-    }));
+    await writePair(file, { listeners, backends: { one: backend.address } });
     await using proxy = await file.start();
     const { connection, fingerprint } = await connectAs(proxy.port, "localhost");
     using client = connection;
@@ -193,12 +194,7 @@ for (const engine of ENGINES) {
     await using backend = await startNamed("one");
     const next = await issueCertificate({ names: ["localhost"] });
     await using file = await ConfigFile.create("");
-    await file.putCertificate("a", ec);
-    await file.write(yaml({
-      listeners,
-      certificates: ["{ cert: a.crt, key: a.key }"],
-      backends: { one: backend.address },
-    }));
+    await writePair(file, { listeners, backends: { one: backend.address } });
     await using proxy = await file.start();
     await Deno.copyFile(next.cert, `${file.folder}/a.crt`);
     // it looks, and finds a certificate and a key that are strangers
@@ -216,12 +212,10 @@ Deno.test("SIGHUP waits for the key of a certificate that has just been replaced
   await using backend = await startNamed("one");
   const next = await issueCertificate({ names: ["localhost"] });
   await using file = await ConfigFile.create("");
-  await file.putCertificate("a", ec);
-  await file.write(yaml({
-    certificates: ["{ cert: a.crt, key: a.key }"],
+  await writePair(file, {
     backends: { one: backend.address },
     more: "watch: { certificates: false }",
-  }));
+  });
   await using proxy = await file.start();
   await Deno.copyFile(next.cert, `${file.folder}/a.crt`);
   const told = reload(proxy);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { tlsListener } from "../../tests/support/tls_listener.ts";
 import { DEFAULT_CONFIG, routeTo } from "../config/defaults.ts";
 import { SERVER_DEFAULTS } from "../config/backend_schema.ts";
 import { configFromFlags, DEFAULT_FLAGS, type Flags, UsageError } from "./flags.ts";
@@ -6,22 +7,7 @@ import { configFromFlags, DEFAULT_FLAGS, type Flags, UsageError } from "./flags.
 Deno.test("configFromFlags() leaves certificate and backend open when no flag is given", () => {
   const config = configFromFlags(DEFAULT_FLAGS);
   assert.deepEqual(config.listeners, [
-    {
-      kind: "tls",
-      listen: { host: "127.0.0.1", port: 8443 },
-      mode: "http",
-      engine: "auto",
-      http2: true,
-      alpn: [],
-      tls: {
-        minVersion: "1.2",
-        strictSni: false,
-        ciphers: undefined,
-        groups: undefined,
-        sessionTickets: true,
-      },
-      proxyProtocol: undefined,
-    },
+    tlsListener({ listen: { host: "127.0.0.1", port: 8443 }, mode: "http", engine: "auto" }),
   ]);
   assert.deepEqual(config.certificates, []);
   assert.equal(config.backends.size, 0);
@@ -42,22 +28,7 @@ Deno.test("configFromFlags() takes every flag over", () => {
     tlsLog: false,
   });
   assert.deepEqual(config.listeners, [
-    {
-      kind: "tls",
-      listen: { host: "::", port: 443 },
-      mode: "tcp",
-      engine: "openssl",
-      http2: true,
-      alpn: [],
-      tls: {
-        minVersion: "1.2",
-        strictSni: false,
-        ciphers: undefined,
-        groups: undefined,
-        sessionTickets: true,
-      },
-      proxyProtocol: undefined,
-    },
+    tlsListener({ listen: { host: "::", port: 443 }, mode: "tcp", engine: "openssl" }),
   ]);
   assert.deepEqual(config.certificates, [
     { cert: "a.crt", key: "a.key", passphraseFile: undefined, hosts: undefined, default: false },

@@ -1,7 +1,8 @@
 import { messageOf } from "../core/errors.ts";
 import { agreeing, plural } from "../core/plural.ts";
 import { within } from "../io/within.ts";
-import { type ByteOutput, countLines, isGone, LF, writeAll, WriteFailed } from "./write_all.ts";
+import { LineBuffer } from "./line_buffer.ts";
+import { type ByteOutput, countLines, isGone, writeAll, WriteFailed } from "./write_all.ts";
 
 /** Bounds of a line writer; each has a default. */
 export interface LineWriterOptions {
@@ -66,180 +67,162 @@ const CLOSE_MS = 1_000;
  * costs as much as twenty lines, as the runtime does it on another thread.
  */
 export function openLineWriter(output: ByteOutput, options: LineWriterOptions = {}): LineWriter {
-  let { limit = LIMIT, closeTimeout = CLOSE_MS } = options;
-  const { droppedLine = sayDropped, onFailure = () => {}, endsWithReader = false } = options;
-  let queue = new LineBuffer();
+  return new QueuedLines(output, options);
+}
+
+class QueuedLines implements LineWriter {
+  readonly #output: ByteOutput;
+  readonly #droppedLine: NonNullable<LineWriterOptions["droppedLine"]>;
+  readonly #onFailure: (reason: string) => void;
+  readonly #endsWithReader: boolean;
+  #limit: number;
+  #closeTimeout: number;
+  #queue = new LineBuffer();
   /** Empty, to take the place of the one that is being written. */
-  let spare = new LineBuffer();
+  #spare = new LineBuffer();
   /** Characters queued and on their way; lines are ASCII but for a few, so these are bytes. */
-  let waiting = 0;
+  #waiting = 0;
   /** Not told yet. */
-  let dropped = 0;
-  let droppedInAll = 0;
+  #untold = 0;
+  #dropped = 0;
   /** Why those that are not told yet could not be written; undefined for a reader too slow. */
-  let reason: string | undefined;
-  let failing = false;
-  let flushing: Promise<void> | undefined;
-  let over = false;
-  let closing = false;
+  #reason: string | undefined;
+  #isFailing = false;
+  #flushing: Promise<void> | undefined;
+  #isOver = false;
+  #isClosing = false;
   /** Ends the wait for more lines. */
-  let hurry: (() => void) | undefined;
+  #hurry: (() => void) | undefined;
 
-  function write(line: string): void {
-    if (over) return;
+  constructor(
+    output: ByteOutput,
+    {
+      limit = LIMIT,
+      closeTimeout = CLOSE_MS,
+      droppedLine = sayDropped,
+      onFailure = () => {},
+      endsWithReader = false,
+    }: LineWriterOptions,
+  ) {
+    this.#output = output;
+    this.#limit = limit;
+    this.#closeTimeout = closeTimeout;
+    this.#droppedLine = droppedLine;
+    this.#onFailure = onFailure;
+    this.#endsWithReader = endsWithReader;
+  }
+
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  get untold(): DroppedLines {
+    return { count: this.#untold, reason: this.#reason };
+  }
+
+  write(line: string): void {
+    if (this.#isOver) return;
     // Once one was dropped all are until the gap has been told: lines keep their order.
-    if (dropped > 0 || waiting + line.length >= limit) {
-      drop(1);
-    } else {
-      push(line);
-    }
-    flushing ??= flush();
-    // what waits is to stay far below the limit
-    if (waiting > limit / 8) hurry?.();
+    if (this.#untold > 0 || this.#waiting + line.length >= this.#limit) this.#drop(1);
+    else this.#push(line);
+    this.#flushing ??= this.#flush();
+    if (this.#isFull) this.#hurry?.();
   }
 
-  function drop(lines: number): void {
-    dropped += lines;
-    droppedInAll += lines;
+  lost(count: number, reason: string): void {
+    if (this.#isOver) return;
+    this.#drop(count);
+    this.#fail(reason);
+    this.#flushing ??= this.#flush();
   }
 
-  function lost(count: number, why: string): void {
-    if (over) return;
-    drop(count);
-    fail(why);
-    flushing ??= flush();
+  takeOver({ count, reason }: DroppedLines): void {
+    if (this.#isOver || count === 0) return;
+    this.#drop(count);
+    this.#reason ??= reason;
+    this.#flushing ??= this.#flush();
   }
 
-  function takeOver(others: DroppedLines): void {
-    if (over || others.count === 0) return;
-    drop(others.count);
-    reason ??= others.reason;
-    flushing ??= flush();
+  bound(): void {
+    this.#limit = Math.min(this.#limit, LIMIT);
+    this.#closeTimeout = Math.min(this.#closeTimeout, CLOSE_MS);
   }
 
-  function fail(why: string): void {
-    if (!failing || why !== reason) onFailure(why);
-    reason = why;
-    failing = true;
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#hurry?.();
+    if (this.#flushing !== undefined) await within(this.#flushing, this.#closeTimeout, () => {});
+    this.#isOver = true;
   }
 
-  function push(line: string): void {
-    queue.add(line);
-    waiting += line.length + 1;
+  /** Whether so much waits that it is written at once: it is to stay far below the limit. */
+  get #isFull(): boolean {
+    return this.#waiting > this.#limit / 8;
   }
 
-  async function flush(): Promise<void> {
+  #push(line: string): void {
+    this.#queue.add(line);
+    this.#waiting += line.length + 1;
+  }
+
+  #drop(lines: number): void {
+    this.#untold += lines;
+    this.#dropped += lines;
+  }
+
+  #fail(reason: string): void {
+    if (!this.#isFailing || reason !== this.#reason) this.#onFailure(reason);
+    this.#reason = reason;
+    this.#isFailing = true;
+  }
+
+  async #flush(): Promise<void> {
     await nextTurn();
-    while (queue.lines > 0 || dropped > 0) {
-      const untold = dropped;
-      const { lines } = queue;
-      if (untold > 0) push(droppedLine(untold, reason));
-      const batch = queue;
-      const size = waiting;
-      queue = spare;
-      dropped = 0;
+    while (this.#queue.lines > 0 || this.#untold > 0) {
+      const untold = this.#untold;
+      const { lines } = this.#queue;
+      if (untold > 0) this.#push(this.#droppedLine(untold, this.#reason));
+      const batch = this.#queue;
+      const size = this.#waiting;
+      this.#queue = this.#spare;
+      this.#untold = 0;
       try {
-        await writeAll(output, batch.bytes);
-        failing = false;
-        if (dropped === 0) reason = undefined;
+        await writeAll(this.#output, batch.bytes);
+        this.#isFailing = false;
+        if (this.#untold === 0) this.#reason = undefined;
       } catch (error) {
         // who has given up on it has closed it
-        if (over) return;
-        if (endsWithReader && isGone(error)) return silence();
+        if (this.#isOver) return;
+        if (this.#endsWithReader && isGone(error)) return this.#silence();
         const taken = error instanceof WriteFailed ? error.taken : 0;
-        drop(lines - countLines(batch.bytes.subarray(0, taken)));
-        dropped += untold;
-        fail(messageOf(error));
+        this.#drop(lines - countLines(batch.bytes.subarray(0, taken)));
+        this.#untold += untold;
+        this.#fail(messageOf(error));
       }
-      waiting -= size;
-      spare = batch.emptied();
-      if (failing && closing) break;
-      await pause(failing ? AGAIN_MS : BETWEEN_WRITES_MS);
+      this.#waiting -= size;
+      this.#spare = batch.emptied();
+      if (this.#isFailing && this.#isClosing) break;
+      await this.#pause(this.#isFailing ? AGAIN_MS : BETWEEN_WRITES_MS);
     }
-    flushing = undefined;
+    this.#flushing = undefined;
   }
 
   /** Waits for more lines, or for what failed to pass, but for no longer than it has to. */
-  async function pause(ms: number): Promise<void> {
-    if (over || closing || waiting > limit / 8) return;
+  async #pause(ms: number): Promise<void> {
+    if (this.#isOver || this.#isClosing || this.#isFull) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, ms);
-    hurry = resolve;
+    this.#hurry = resolve;
     await promise;
     clearTimeout(timer);
-    hurry = undefined;
+    this.#hurry = undefined;
   }
 
-  function silence(): void {
-    over = true;
-    queue.emptied();
-  }
-
-  async function close(): Promise<void> {
-    closing = true;
-    hurry?.();
-    if (flushing !== undefined) await within(flushing, closeTimeout, () => {});
-    over = true;
-  }
-
-  return {
-    write,
-    lost,
-    takeOver,
-    close,
-    bound() {
-      limit = Math.min(limit, LIMIT);
-      closeTimeout = Math.min(closeTimeout, CLOSE_MS);
-    },
-    get dropped() {
-      return droppedInAll;
-    },
-    get untold() {
-      return { count: dropped, reason };
-    },
-  };
-}
-
-/**
- * Lines as bytes. A line that waits as text keeps all the pieces that it was put together from, and
- * the collector of garbage has to carry them along: that cost more than all the rest of a log.
- */
-class LineBuffer {
-  lines = 0;
-  #bytes = new Uint8Array(FIRST_BYTES);
-  #used = 0;
-
-  add(line: string): void {
-    // a character is three bytes at the most
-    const needed = this.#used + 3 * line.length + 1;
-    if (needed > this.#bytes.length) {
-      const larger = new Uint8Array(2 * needed);
-      larger.set(this.#bytes.subarray(0, this.#used));
-      this.#bytes = larger;
-    }
-    this.#used += encoder.encodeInto(line, this.#bytes.subarray(this.#used)).written;
-    this.#bytes[this.#used++] = LF;
-    this.lines++;
-  }
-
-  /** Each with its newline. */
-  get bytes(): Uint8Array {
-    return this.#bytes.subarray(0, this.#used);
-  }
-
-  emptied(): this {
-    if (this.#bytes.length > KEPT_BYTES) this.#bytes = new Uint8Array(FIRST_BYTES);
-    this.#used = 0;
-    this.lines = 0;
-    return this;
+  #silence(): void {
+    this.#isOver = true;
+    this.#queue.emptied();
   }
 }
-
-/** Bytes of a buffer at the beginning: it is never smaller. */
-const FIRST_BYTES = 4 * 1024;
-/** Bytes of a buffer that is kept: it takes a burst to need more. */
-const KEPT_BYTES = 1 << 19;
-const encoder = new TextEncoder();
 
 function sayDropped(count: number, reason = "they were not read fast enough"): string {
   return `${plural(count, "line")} ${agreeing(count, "was", "were")} dropped: ${reason}`;

@@ -112,11 +112,27 @@ export class Traffic {
     }
   }
 
+  /** All that was counted so far. */
   families(): MetricFamily[] {
-    const routes = [...this.#routes.values()].flatMap((byBackend) => [...byBackend.values()]);
-    const where = ({ route, backend }: RouteCounts) => ({ route, backend });
-    const perRoute = (value: (counts: RouteCounts) => number) =>
-      routes.map((counts) => [where(counts), value(counts)] as const);
+    return [
+      ...this.#ofConnections(),
+      ...this.#ofRequests(),
+      ...this.#ofRules(),
+      counter(
+        "tls_proxy_server_failures",
+        "Failures of servers, by error.",
+        [...this.#serverFailures].flatMap(([key, codes]) =>
+          [...codes].map(([code, count]) => [{ ...serverOf(key), code }, count] as const)
+        ),
+      ),
+      counter("tls_proxy_reloads", "Reloads, by result.", [
+        [{ result: "taken" }, this.#reloads],
+        [{ result: "refused" }, this.#reloadsFailed],
+      ]),
+    ];
+  }
+
+  #ofConnections(): MetricFamily[] {
     return [
       gauge("tls_proxy_connections", "Client connections that are open.", [[{}, this.#open]]),
       counter(
@@ -153,6 +169,13 @@ export class Traffic {
       histogram("tls_proxy_handshake_duration_seconds", "From accept to the end of a handshake.", [
         [{}, this.#handshakeTime],
       ]),
+    ];
+  }
+
+  #ofRequests(): MetricFamily[] {
+    const routes = [...this.#routes.values()].flatMap((byBackend) => [...byBackend.values()]);
+    const where = ({ route, backend }: RouteCounts) => ({ route, backend });
+    return [
       counter(
         "tls_proxy_requests",
         "HTTP requests, by route, backend and class of the status.",
@@ -188,7 +211,7 @@ export class Traffic {
       counter(
         "tls_proxy_retries",
         "Requests that were sent once more.",
-        perRoute(({ retries }) => retries),
+        routes.map((counts) => [where(counts), counts.retries]),
       ),
       counter("tls_proxy_upstream_requests", "Requests to servers, by kind of connection.", [
         ...routes.map((counts) =>
@@ -196,6 +219,11 @@ export class Traffic {
         ),
         ...routes.map((counts) => [{ ...where(counts), connection: "new" }, counts.fresh] as const),
       ]),
+    ];
+  }
+
+  #ofRules(): MetricFamily[] {
+    return [
       counter(
         "tls_proxy_rule_answers",
         "Requests that a rule of their route has answered.",
@@ -216,17 +244,6 @@ export class Traffic {
           [{ coding, direction: "out" }, bytesOut] as const,
         ]),
       ),
-      counter(
-        "tls_proxy_server_failures",
-        "Failures of servers, by error.",
-        [...this.#serverFailures].flatMap(([key, codes]) =>
-          [...codes].map(([code, count]) => [{ ...serverOf(key), code }, count] as const)
-        ),
-      ),
-      counter("tls_proxy_reloads", "Reloads, by result.", [
-        [{ result: "taken" }, this.#reloads],
-        [{ result: "refused" }, this.#reloadsFailed],
-      ]),
     ];
   }
 

@@ -11,6 +11,7 @@ export interface PendingChallenges {
   readonly certificates: Readonly<Record<string, IssuedCertificate>>;
 }
 
+/** Nothing that a CA may ask for. */
 export const NO_CHALLENGES: PendingChallenges = { tokens: {}, certificates: {} };
 
 /** The protocol by which a CA asks for a challenge's certificate (RFC 8737, section 4). */

@@ -127,6 +127,7 @@ export class AcmeStore implements Keeper {
   }
 }
 
+/** Of a certificate that no order was tried for, or whose last has gone well. */
 export const NO_FAILURE: CertificateState = { failures: 0, notBefore: 0, reason: "" };
 
 /** All of the text, or an error: of a single write a disk that is nearly full takes a part. */

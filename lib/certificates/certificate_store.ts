@@ -95,6 +95,7 @@ export interface LiveCertificateStore extends CertificateStore {
   replace(next: CertificateStore): void;
 }
 
+/** A store that answers as `initial` does until that is replaced. */
 export function liveCertificateStore(initial: CertificateStore): LiveCertificateStore {
   let current = initial;
   return {

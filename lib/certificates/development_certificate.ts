@@ -43,12 +43,14 @@ export type DevelopmentRequest = (ServerRequest | ClientRequest) & {
   readonly days?: number;
 };
 
+/** A certificate for servers under these names. */
 export interface ServerRequest {
   readonly kind: "server";
   /** Host names, `*.` and a host name, or IP addresses. */
   readonly hosts: readonly string[];
 }
 
+/** A certificate that a client shows to prove who it is. */
 export interface ClientRequest {
   readonly kind: "client";
   /** Letters, digits and `.`, `_`, `-`, `@`: it is the common name, and part of the file's. */

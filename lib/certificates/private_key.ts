@@ -48,6 +48,7 @@ export function unusableKey(path: string, kind: string): ProxyError {
   );
 }
 
+/** The least that an RSA key may have: 112 bits of security, OpenSSL's level 2. */
 export const MIN_RSA_BITS = 2048;
 
 /** What a key of PKCS#8 is that the runtime does not read, where that is known. */

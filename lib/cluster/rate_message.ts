@@ -7,11 +7,13 @@ const ENTRY_BYTES = 24;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
+/** What one replica has taken of rates, to be told to the others. */
 export interface RateMessage {
   readonly sender: Bytes;
   readonly taken: readonly Taken[];
 }
 
+/** A name for a replica that no other has, for its life. */
 export function newSender(): Bytes {
   return crypto.getRandomValues(new Uint8Array(SENDER_BYTES));
 }

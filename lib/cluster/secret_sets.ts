@@ -39,10 +39,12 @@ export function leftBehind(old: SecretTurn, now: SecretTurn): Secret | undefined
   return isKnown ? undefined : old.inUse;
 }
 
+/** A secret of so many random bytes. */
 export function newSecret(bytes: number): Secret {
   return crypto.getRandomValues(new Uint8Array(bytes));
 }
 
+/** Whether two turns have the same secrets, each in the same place. */
 export function isSameTurn(a: SecretTurn, b: SecretTurn): boolean {
   return isSame(a.inUse, b.inUse) && isSame(a.before, b.before) && isSame(a.next, b.next);
 }

@@ -16,6 +16,7 @@ import {
 /** Milliseconds after which a secret is looked at in any case. */
 const LOOK_MS = 60_000;
 
+/** What a secret is called, how long it is, and when it is replaced. */
 export interface SecretOptions {
   /** What it is called in Redis, behind the prefix. */
   readonly name: string;

@@ -8,10 +8,12 @@ export interface Finding {
   readonly message: string;
 }
 
+/** What keeps the configuration from being used. */
 export function error(path: KeyPath, message: string): Finding {
   return { severity: "error", path, message };
 }
 
+/** What will surprise whoever uses the configuration as it is. */
 export function warning(path: KeyPath, message: string): Finding {
   return { severity: "warning", path, message };
 }

@@ -38,6 +38,7 @@ function parsed<T>(
   });
 }
 
+/** A time, such as `5s`, in milliseconds; 0 is one, too. */
 export function duration(description: string, byDefault: string) {
   return text(description, "5s", timeOf).prefault(byDefault);
 }
@@ -63,6 +64,7 @@ function timeOf(value: string): number {
   return parsed;
 }
 
+/** The same where there is no default, and no timer that waits for it. */
 export function plainDuration(description: string) {
   return text(description, "5s", durationOf);
 }
@@ -75,10 +77,12 @@ function durationOf(value: string): number {
   return parsed;
 }
 
+/** A size, such as `16KiB` or a number, in bytes; 0 is one, too. */
 export function size(description: string, byDefault: string | 0) {
   return plainSize(description).prefault(byDefault);
 }
 
+/** The same where there is no default. */
 export function plainSize(description: string) {
   const sized = text(description, "16KiB", (value) => {
     const parsed = parseSize(value);
@@ -96,10 +100,12 @@ export function headSize(description: string) {
   });
 }
 
+/** An IP address or host name with a port. */
 export function address(description: string) {
   return text(description, "127.0.0.1:8443", parseAddress);
 }
 
+/** A whole number of things, of which there may have to be some. */
 export function count(
   description: string,
   { least, byDefault }: { least: number; byDefault: number },
@@ -110,6 +116,7 @@ export function count(
 const HOST_DESCRIPTION =
   "A host name, *. and a host name for one label more, or an IP address without brackets";
 
+/** What a route or certificate is for, as `normalizeHostPattern` writes it. */
 export const hostPattern = text(HOST_DESCRIPTION, "*.example.com", (value) => {
   const pattern = normalizeHostPattern(value);
   // nginx is given it as the name that nobody asks for, to have all that is asked for
@@ -124,6 +131,7 @@ export const hostPattern = text(HOST_DESCRIPTION, "*.example.com", (value) => {
   throw new Error(`"${value}" is not a host name${hint}`);
 });
 
+/** What something is called that has no port, as `normalizeHostName` or `ipAddress` writes it. */
 export const hostOrAddress = text("A host name or an IP address", "api.example.com", (value) => {
   const name = ipAddress(value) ?? normalizeHostName(value);
   if (name === undefined) throw new Error(`"${value}" is not a host name`);
@@ -138,6 +146,7 @@ export const handshakeName = text("A host name", "api.example.com", (value) => {
   throw new Error(`"${value}" is not a host name${hint}`);
 });
 
+/** A range of addresses (RFC 4632, RFC 4291, section 2.3). */
 export const cidr = z.string().meta({ examples: ["10.0.0.0/8"] }).refine(
   (range) => networkEnds(range) !== undefined,
   {

@@ -52,6 +52,7 @@ export interface Explanation {
   readonly answer?: { readonly status: number | undefined; readonly reason: string };
 }
 
+/** The listener that a request would come to. */
 export interface ExplainedListener {
   readonly address: string;
   readonly mode: string;
@@ -59,6 +60,7 @@ export interface ExplainedListener {
   readonly proxyProtocolFrom?: readonly string[];
 }
 
+/** A request as a user names it. */
 export interface ExplainQuestion {
   readonly url: string;
   /** The name in the handshake, where it is another than the URL's. */

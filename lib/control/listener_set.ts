@@ -19,6 +19,7 @@ export interface RunningListener {
   readonly engineReason: string;
 }
 
+/** A listener that is open, and what it was opened for. */
 export interface OpenListener {
   readonly listener: TlsListener;
   readonly running: RunningListener;

@@ -55,6 +55,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   secp384r1mlkem1024: "SecP384r1MLKEM1024",
 };
 
+/** All that may be written for a group of the key exchange. */
 export const GROUP_NAMES: readonly string[] = Object.keys(GROUPS);
 
 /** What OpenSSL calls a group; undefined where there is none to choose. */

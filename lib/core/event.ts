@@ -30,6 +30,7 @@ export type ProxyEvent =
 /** Takes events; it must not throw and must not block. */
 export type Observer = (event: ProxyEvent) => void;
 
+/** A client's TLS handshake has ended well. */
 export interface HandshakeDone {
   readonly kind: "handshake";
   readonly peer: Address;
@@ -43,6 +44,7 @@ export interface PassthroughBegun {
   readonly sni: string | undefined;
 }
 
+/** A client's connection has come to its end before its handshake did. */
 export interface HandshakeFailed {
   readonly kind: "handshake_failed";
   /** Undefined of a client that had gone before it was accepted. */
@@ -65,6 +67,7 @@ export interface PlainConnection {
   readonly state: "open" | "closed";
 }
 
+/** A client's connection is over, well or not, as far as it was served. */
 export interface ConnectionEnded {
   readonly kind: "connection_end";
   readonly peer: Address;
@@ -90,6 +93,7 @@ export interface ConnectionEnded {
   readonly error: ProxyError | undefined;
 }
 
+/** A request was answered, by a server or here, or has failed; bytes that are none count, too. */
 export interface RequestServed {
   readonly kind: "request";
   readonly peer: Address;
@@ -267,6 +271,7 @@ export interface ClusterChanged {
   readonly reason: string;
 }
 
+/** A certificate that is in use ends soon, or has ended. */
 export interface CertificateExpiring {
   readonly kind: "certificate_expiring";
   /** The path of its file. */

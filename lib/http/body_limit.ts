@@ -6,6 +6,7 @@ export function isBeyond(bytes: number, limit: number): boolean {
   return limit !== 0 && bytes > limit;
 }
 
+/** The refusal of a body of more than `limit` bytes. */
 export function bodyTooLarge(limit: number): ProxyError {
   return new ProxyError("body_too_large", `The body is larger than ${plural(limit, "byte")}`);
 }

@@ -21,6 +21,7 @@ export function isUnconditional({ methods, headers }: Conditions): boolean {
   return methods.length === 0 && Object.keys(headers).length === 0;
 }
 
+/** Whether a request is all that a route's conditions ask for. */
 export function meets(facts: ConditionFacts, { methods, headers }: Conditions): boolean {
   if (methods.length > 0 && !hasMethod(methods, facts.method)) return false;
   for (const name in headers) {

@@ -130,6 +130,7 @@ export interface FieldChanges {
   readonly add: readonly { readonly name: string; readonly value: string }[];
 }
 
+/** What a rule makes of a request, beside its fields. */
 export interface RequestChanges extends FieldChanges {
   /** What the server gets instead of `RequestFacts.path`. */
   readonly path?: string | undefined;

@@ -4,6 +4,7 @@ import { type OwnAnswer, ownAnswerFields } from "../http/own_answer.ts";
 import { reasonOf } from "../http/status.ts";
 import { responseHeadText } from "./head.ts";
 
+/** What of the request and of its connection an answer of the proxy's own depends on. */
 export interface OwnAnswerTerms {
   /** The request's method, where it is known: HEAD gets no body. */
   readonly method: string | undefined;

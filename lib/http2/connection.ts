@@ -61,6 +61,7 @@ export interface ConnectionEvents<Owner> {
   failed(error: Http2Error): void;
 }
 
+/** The limits of one connection, in bytes where nothing else is said. */
 export interface ConnectionOptions {
   /** Of each head that comes. */
   readonly headers: ListLimits;

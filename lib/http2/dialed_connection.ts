@@ -37,6 +37,7 @@ export interface SentRequest {
   readonly fields: FieldSource;
 }
 
+/** The limits of a connection to a server, which opens no streams. */
 export interface DialedOptions extends Omit<ConnectionOptions, "maxStreams" | "headers"> {
   /** On the heads of answers, and on their trailers. */
   readonly limits: HeadLimits;

@@ -30,6 +30,7 @@ export interface FrameHandler {
   idleFrame(): void;
 }
 
+/** A header block that is whole, of HEADERS and its CONTINUATIONs; `id` is its stream's. */
 export interface BlockFrame {
   readonly id: number;
   readonly bytes: Uint8Array;
@@ -40,6 +41,7 @@ export interface BlockFrame {
   readonly dependsOnItself: boolean;
 }
 
+/** What blocks may take up, and which end of the connection this is. */
 export interface FrameDecoderOptions extends BlockLimits {
   /** Whether the peer is a client. */
   readonly awaitsPreface: boolean;

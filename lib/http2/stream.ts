@@ -49,6 +49,7 @@ export class Stream<Owner> implements Queued {
   }
 }
 
+/** Bytes that a stream's windows have at first, and that the one for what comes may grow to. */
 export interface StreamWindows {
   readonly send: number;
   readonly receive: number;

@@ -40,6 +40,7 @@ export type StreamState =
   /** We have reset it. */
   | "reset";
 
+/** What is sent or comes on a stream and may change its state. */
 export type StreamEvent =
   | "send_end"
   | "send_reset"
@@ -118,6 +119,7 @@ const TABLE: Readonly<Record<StreamState, Readonly<Record<StreamEvent, Outcome>>
   },
 };
 
+/** The state that an event leads to, or what it is instead (RFC 9113, section 5.1). */
 export function outcomeOf(state: StreamState, event: StreamEvent): Outcome {
   return TABLE[state][event];
 }

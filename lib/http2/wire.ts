@@ -93,6 +93,7 @@ export const DEFAULT_WINDOW = 65_535;
 export const MAX_WINDOW = 0x7fff_ffff;
 /** The largest payload before anybody says otherwise, and the least anybody may say (section 6.5.2). */
 export const DEFAULT_FRAME_BYTES = 16_384;
+/** The most that anybody may say (section 6.5.2). */
 export const MAX_FRAME_BYTES = 0xff_ffff;
 /** The largest stream identifier (section 5.1.1). */
 export const MAX_STREAM_ID = 0x7fff_ffff;

@@ -19,6 +19,7 @@ export interface ByteSocket {
   close(): void;
 }
 
+/** Whose connection it is, what its buffers take up, and how it is broken off. */
 export interface SocketConnectionOptions {
   readonly peer: Address;
   readonly local: Address;

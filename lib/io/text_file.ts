@@ -4,6 +4,7 @@ import { whyUnreadable } from "./file_trouble.ts";
 /** Bytes of the largest file that is read: far more than any chain or configuration has. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
+/** How the bytes of a file are taken for text. */
 export interface ReadOptions {
   /** Whether bytes that are no UTF-8 are an error; else U+FFFD stands for them. */
   readonly strict?: boolean;

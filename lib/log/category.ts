@@ -3,8 +3,10 @@ import type { ProxyEvent } from "../core/event.ts";
 /** What an event is about; each has a level of its own in the log. */
 export type Category = "access" | "tls" | "server" | "proxy";
 
+/** All of them. */
 export const CATEGORIES = ["access", "tls", "server", "proxy"] as const satisfies Category[];
 
+/** The category whose level decides on an event. */
 export function categoryOf(event: ProxyEvent): Category {
   switch (event.kind) {
     case "request":

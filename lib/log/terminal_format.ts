@@ -6,6 +6,7 @@ import { type EventLevel, formatEvent, formatValue, lineOf, type Pair } from "./
 /** Puts a text into a colour; the identity where there are to be none. */
 export type Paint = (colour: Colour, text: string) => string;
 
+/** What a terminal of eight colours can show. */
 export type Colour = "dim" | "red" | "green" | "yellow" | "cyan" | "bold";
 
 /** SGR parameters (ECMA-48, section 8.3.117). */

@@ -14,6 +14,7 @@ export interface LedgerReport {
   readonly rows: readonly LedgerRow[];
 }
 
+/** Failed handshakes that are alike: their reason, name and source. */
 export interface LedgerRow {
   readonly reason: string;
   readonly sni: string | undefined;

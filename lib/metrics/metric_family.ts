@@ -10,6 +10,7 @@ export interface MetricFamily {
   readonly samples: readonly Sample[];
 }
 
+/** One value of a family. */
 export interface Sample {
   /** After the name, such as `_bucket`. */
   readonly suffix?: string;
@@ -19,16 +20,19 @@ export interface Sample {
 
 type Values = readonly (readonly [labels: Sample["labels"], value: number])[];
 
+/** What only rises; its samples end in `_total`, as OpenMetrics wants it. */
 export function counter(name: string, help: string, values: Values): MetricFamily {
   const samples = values.map(([labels, value]) => ({ suffix: "_total", labels, value }));
   return { name, type: "counter", help, samples };
 }
 
+/** What rises and falls. */
 export function gauge(name: string, help: string, values: Values): MetricFamily {
   const samples = values.map(([labels, value]) => ({ labels, value }));
   return { name, type: "gauge", help, samples };
 }
 
+/** How often values were within bounds, as `_bucket`, `_sum` and `_count`. */
 export function histogram(
   name: string,
   help: string,

@@ -3,6 +3,7 @@ import type { MetricFamily, Sample } from "./metric_family.ts";
 /** A way to write metrics down, chosen by what the reader accepts. */
 export type MetricFormat = "prometheus" | "openmetrics";
 
+/** The `Content-Type` of each format. */
 export const METRIC_TYPES: Readonly<Record<MetricFormat, string>> = {
   prometheus: "text/plain; version=0.0.4; charset=utf-8",
   openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",

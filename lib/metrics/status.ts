@@ -27,12 +27,14 @@ export interface Status {
   readonly memory: { readonly rss: number; readonly heapUsed: number };
 }
 
+/** A listener, as `/status` shows it. */
 export interface ListenerStatus {
   readonly address: string;
   readonly mode: string;
   readonly engine: string | undefined;
 }
 
+/** A certificate that is served; times are as ISO 8601 has them. */
 export interface CertificateStatus {
   readonly file: string;
   readonly names: readonly string[];
@@ -43,6 +45,7 @@ export interface CertificateStatus {
   readonly warningDays: number;
 }
 
+/** A certificate that a CA is asked for; times are as ISO 8601 has them. */
 export interface AcmeCertificateStatus {
   readonly names: readonly string[];
   /** When the one at hand ends; undefined where there is none. */
@@ -60,11 +63,13 @@ export interface RouteStatus {
   readonly backend: string;
 }
 
+/** A backend and its servers, as they are now. */
 export interface BackendStatus {
   readonly name: string;
   readonly servers: readonly ServerStatus[];
 }
 
+/** A server as its checks and its requests have found it; times are as ISO 8601 has them. */
 export interface ServerStatus {
   readonly name: string;
   /** `pending` is not known yet, `unchecked` has no checks; `down`, too, while requests to it fail. */

@@ -18,6 +18,7 @@ export type ProxyHeaderReading =
   /** `length` is that of the header: what follows is the client's. */
   | { readonly kind: "header"; readonly header: ProxyHeader; readonly length: number };
 
+/** What a PROXY header says. */
 export interface ProxyHeader {
   readonly version: "v1" | "v2";
   /**
@@ -29,11 +30,13 @@ export interface ProxyHeader {
   readonly vectors: readonly ProxyVector[];
 }
 
+/** Both ends of a client's connection to the proxy in front. */
 export interface ProxiedOrigin {
   readonly peer: Address;
   readonly local: Address;
 }
 
+/** A value by its type (TLV), as it came. */
 export interface ProxyVector {
   readonly type: number;
   readonly value: Uint8Array;

@@ -4,6 +4,7 @@
  */
 export type ExchangeState = "over" | "leasing" | "asked" | "answering" | "tunnel" | "responding";
 
+/** What has happened to an exchange that may change its state. */
 export type ExchangeEvent =
   /** A request is to be sent to a server. */
   | "start"

@@ -4,6 +4,7 @@
  */
 export type SessionState = "waiting" | "head" | "serving" | "tunnel" | "leaving" | "closed";
 
+/** What has happened to a connection that may change its state. */
 export type SessionEvent =
   /** A head begins. */
   | "begun"

@@ -4,6 +4,7 @@ import type { Deadlines } from "../io/deadlines.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import type { OpaqueEnd } from "../upstream/server_stream.ts";
 
+/** When a relay is idle for too long, and by which clock. */
 export interface RelayOptions {
   readonly deadlines: Deadlines;
   /** Milliseconds without a byte in either direction after which both are ended. */

@@ -3,6 +3,7 @@ import { prefixInAll, stripPrefix } from "../http/strip_prefix.ts";
 import type { Variables } from "../http/template.ts";
 import type { RouteRules } from "./route_rules.ts";
 
+/** What of a request its changes depend on, beside their rules. */
 export interface ChangeTerms {
   readonly variables: Variables;
   /** Whether a proxy in front is believed, so that what it has taken off a path counts. */

@@ -12,6 +12,7 @@ export interface RouteTarget {
   readonly bodyLimit: number;
 }
 
+/** Who answers: a server of a backend, or the proxy itself. */
 export type RouteAction =
   | { readonly kind: "backend"; readonly backend: Backend }
   | { readonly kind: "redirect"; readonly rule: RedirectRule }

@@ -1,6 +1,7 @@
 import { ProxyError } from "../core/errors.ts";
 import type { Capability, EngineName } from "./engine.ts";
 
+/** What a listener asks of an engine. */
 export interface Need {
   readonly capability: Capability;
   readonly why: string;
@@ -28,6 +29,7 @@ export interface EngineFacts {
   readonly handicap?: string | undefined;
 }
 
+/** The engine that a listener gets. */
 export interface EngineChoice {
   readonly engine: EngineName;
   /** For a person. */

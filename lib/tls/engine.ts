@@ -10,6 +10,7 @@ import type { ClientHello } from "./client_hello.ts";
 import type { TicketKeys } from "./openssl/ticket_keys.ts";
 import type { TlsPolicy } from "./policy.ts";
 
+/** The engines by the names that a configuration has for them. */
 export type EngineName = "openssl" | "deno";
 
 /** What a listener may need of an engine; what an engine lacks is refused or chosen around. */
@@ -53,6 +54,7 @@ export type Capability =
   /** A connection that is broken off ends without close_notify, so that its peer can tell too. */
   | "truncation_shown";
 
+/** A client's connection behind its handshake, and what that has settled. */
 export interface TlsConnection extends Connection {
   readonly tls: TlsFacts;
   /** The certificate the client was given; undefined where the engine cannot know. */
@@ -146,6 +148,7 @@ export const FREE_PLACE: Place = {
   leave: () => {},
 };
 
+/** A listener as long as it accepts, and while it ends. */
 export interface TlsListener {
   /** The address it listens on, with the port the system chose where 0 was asked. */
   readonly address: Address;

@@ -32,6 +32,7 @@ export const ALERT = {
   no_application_protocol: 120,
 } as const;
 
+/** An alert by its name in RFC 8446, section 6. */
 export type AlertName = keyof typeof ALERT;
 
 const ALERT_NAMES = new Map<number, string>(

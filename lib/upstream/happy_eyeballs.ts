@@ -19,6 +19,7 @@ export function interleaveFamilies(addresses: readonly ResolvedAddress[]): Resol
     .concat(other.slice(own.length));
 }
 
+/** Whom to try, in order, and how. */
 export interface RaceOptions<Target, Won> {
   readonly targets: readonly Target[];
   /** Tries one; it must heed the signal. */

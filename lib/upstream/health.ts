@@ -4,6 +4,7 @@ export type HealthState = "pending" | "up" | "down";
 /** How a check, or a connection made for a request, went; `refused` leaves no doubt. */
 export type Outcome = "passed" | "failed" | "refused";
 
+/** How many outcomes in a row change a server's state. */
 export interface HealthRules {
   /** Checks passed in a row that bring a server back. */
   readonly rise: number;

@@ -17,6 +17,7 @@ import type { Connection } from "../io/connection.ts";
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
 import { Http2ServerStream, type StreamCarrier } from "./http2_server_stream.ts";
 
+/** What a connection to a server may do, and who is told what becomes of it. */
 export interface Http2ConnectionOptions {
   readonly limits: HeadLimits;
   /** That of the URIs of its requests. */

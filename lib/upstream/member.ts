@@ -1,6 +1,7 @@
 import type { Candidate } from "./balancer/balancer.ts";
 import type { Server } from "./server.ts";
 
+/** What a backend asks of one of its servers. */
 export interface MemberOptions {
   /** Its share of the work beside the others'. */
   readonly weight: number;

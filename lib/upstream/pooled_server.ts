@@ -1,6 +1,7 @@
 import type { Endpoint } from "../core/endpoint.ts";
 import type { TlsClient } from "../tls/tls_client.ts";
 
+/** How many connections are kept for later requests, and for how long. */
 export interface PoolOptions {
   /** Idle connections kept at the most, once a burst is over; 0 keeps none. */
   readonly maxIdle: number;

@@ -18,6 +18,7 @@ export interface TcpProbe {
   readonly type: "tcp";
 }
 
+/** How a server is spoken to by what checks it. */
 export interface ProbeOptions {
   /** Milliseconds for all of it. */
   readonly timeout: number;

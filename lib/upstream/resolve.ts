@@ -4,6 +4,7 @@ import { AddressSet } from "../core/address_set.ts";
 import { codeOf, ProxyError } from "../core/errors.ts";
 import { mayConnect } from "./may_connect.ts";
 
+/** Whom a name is asked of, and which answers count. */
 export interface ResolveOptions {
   /** The name server to ask, by IP address; undefined for the system's way. */
   readonly server: Address | undefined;
@@ -21,6 +22,7 @@ export interface Resolved {
   readonly unknown: IpVersion | undefined;
 }
 
+/** Of the Internet Protocol. */
 export type IpVersion = 4 | 6;
 
 /**

@@ -16,6 +16,7 @@ export function newStickyKey(): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(STICKY_SECRET.bytes));
 }
 
+/** What a configuration says of a cookie that keeps clients at their servers. */
 export interface StickyRules {
   /** The cookie's name. */
   readonly cookie: string;

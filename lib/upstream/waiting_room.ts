@@ -2,6 +2,7 @@ import type { Count } from "../core/counters.ts";
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 
+/** How many may wait for a place at a server, and for how long. */
 export interface WaitingRoomOptions {
   /** How many may wait. */
   readonly max: number;
@@ -14,6 +15,7 @@ export interface WaitingRoomOptions {
   readonly shared: boolean;
 }
 
+/** What one who waits will take. */
 export interface WaitOptions {
   /** Whose servers it is for: those of a backend before a reload may be others than those of now. */
   readonly whose?: unknown;

@@ -39,6 +39,7 @@ export interface WorkerProcedures {
   drain(): Promise<{ readonly cut: number; readonly report: WorkerReport }>;
 }
 
+/** All that a thread takes to serve as a worker. */
 export interface WorkerStart {
   readonly loaded: LoadedConfig;
   readonly traced: boolean;
@@ -61,6 +62,7 @@ export interface WorkerStart {
   readonly unavailable: string | undefined;
 }
 
+/** What the control plane's checks have found. */
 export interface ServerHealth {
   readonly name: ServerName;
   readonly state: "up" | "down";
@@ -109,6 +111,7 @@ export interface ControlProcedures {
 /** Servers that a look at their name has added. */
 export type FoundServers = Pick<ServersResolved, "backend" | "added">;
 
+/** A socket of a worker that is to join those on its address. */
 export interface OpenedPort {
   readonly address: Address;
   /** Whether it is of use only with Nagle's algorithm off. */
@@ -127,6 +130,7 @@ interface EventError {
   readonly refused: boolean;
 }
 
+/** An event as it can be sent to another thread. */
 export function packEvent(event: ProxyEvent): EventMessage {
   if (!("error" in event) || event.error === undefined) return { event, error: undefined };
   const { code, message } = event.error;
@@ -134,6 +138,7 @@ export function packEvent(event: ProxyEvent): EventMessage {
   return { event: { ...event, error: undefined } as ProxyEvent, error: { code, message, refused } };
 }
 
+/** The event that another thread has packed. */
 export function unpackEvent({ event, error }: EventMessage): ProxyEvent {
   if (error === undefined) return event;
   const cause = error.refused ? new Deno.errors.ConnectionRefused() : undefined;

@@ -10,6 +10,7 @@ export interface PasswordProcedures {
   check(question: PasswordQuestion): Promise<boolean>;
 }
 
+/** Whether a password is that of a bcrypt hash. */
 export interface PasswordQuestion {
   readonly password: string;
   readonly hash: string;

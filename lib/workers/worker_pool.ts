@@ -28,6 +28,7 @@ export interface WorkerPoolOptions {
   readonly observe: Observer;
 }
 
+/** A worker from its start until it serves. */
 export interface StartingWorker {
   /** Settles when it listens. */
   readonly listening: Promise<unknown>;

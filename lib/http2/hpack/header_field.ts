@@ -4,6 +4,7 @@ import { type FieldName, fieldName } from "../../http/field_name.ts";
 /** What a field's name is in HTTP/2 (RFC 9113, sections 8.2.1 and 8.3). */
 export type NameKind = "regular" | "pseudo" | "malformed";
 
+/** A name, with what it may be used for. */
 export interface HeaderName extends FieldName {
   readonly kind: NameKind;
 }

@@ -4,10 +4,11 @@ import { latin1 } from "../../tests/support/connection.ts";
 import { cutAt, type Decoder, type Fact, feed } from "../../tests/support/feed.ts";
 import { encodeLatin1 } from "../core/latin1.ts";
 import { bodyDecoder, type BodyPart } from "./body_decoder.ts";
-import { requestBodyRules } from "./body_rules.ts";
+import { requestBodyRules, withNamedTrailers } from "./body_rules.ts";
 import type { Framing } from "./framing.ts";
 import { lastChunkText } from "./last_chunk.ts";
 import { field } from "../http/field.ts";
+import { ROLE } from "../http/field_name.ts";
 
 const RULES = requestBodyRules({ headerBytes: 1000, headers: 10 });
 
@@ -78,6 +79,45 @@ Deno.test("bodyDecoder() gives views into what it is fed, not copies", () => {
 
 Deno.test("bodyDecoder() has no decoder for no body", () => {
   assert.equal(bodyDecoder({ kind: "none" }, RULES), undefined);
+});
+
+Deno.test("bodyDecoder() reads sizes in hexadecimal, small or capital, and nothing that is near it", () => {
+  const read = (size: string, count = 0) => {
+    let bytes = 0;
+    const wire = encodeLatin1(`${size}\r\n${"a".repeat(count)}`);
+    bodyDecoder({ kind: "chunked" }, RULES)?.feed(wire, 0, (part) => {
+      if (part.kind === "data") bytes += part.bytes.length;
+    });
+    return bytes;
+  };
+  for (const digit of "123456789abcdefABCDEF") {
+    const value = parseInt(digit, 16);
+    const text = `${digit}0${digit}`;
+    assert.equal(read(text, 257 * value), 257 * value, text);
+  }
+  // the neighbours of digits among characters, and those of letters with another bit
+  for (const other of ["/", ":", "@", "G", "`", "g", "\x01", "\x10", "\x19", "!", "&"]) {
+    assert.throws(() => read(`1${other}`), { code: "bad_chunk" }, other);
+  }
+});
+
+Deno.test("bodyDecoder() drops the trailers that Connection names", () => {
+  const trailersWith = (connection: readonly string[]) => {
+    const rules = withNamedTrailers(RULES, {
+      has: (role) => connection.length > 0 && (role & ROLE.connection) !== 0,
+      values: (name) => name === "connection" ? connection : [],
+    });
+    const names: string[] = [];
+    const wire = encodeLatin1("1\r\na\r\n0\r\nA: 1\r\nX-B: 2\r\nC: 3\r\n\r\n");
+    bodyDecoder({ kind: "chunked" }, rules)?.feed(wire, 0, (part) => {
+      if (part.kind === "end") names.push(...part.trailers.map(({ name }) => name));
+    });
+    return names.join(" ");
+  };
+  assert.equal(trailersWith([]), "A X-B C");
+  assert.equal(trailersWith(["close"]), "A X-B C");
+  assert.equal(trailersWith(["close, x-b"]), "A C");
+  assert.equal(trailersWith(["a", "keep-alive , C"]), "X-B");
 });
 
 /**

@@ -134,6 +134,33 @@ const CASES: readonly [
       write: ["/etc/proxy/acme"],
     },
   ],
+  [
+    "a CA on the port of https, and another path of the store",
+    "certificates: [{ acme: [a.test] }]\n" +
+    "acme: { accept_terms: true, directory: 'https://ca.test/dir', store: /var/../srv/acme }",
+    {},
+    {
+      net: ["a.test:80", "ca.test:443"],
+      read: ["/etc/proxy/proxy.yaml", "/srv/acme"],
+      write: ["/srv/acme"],
+    },
+  ],
+  [
+    "what replicas share",
+    "cluster: { redis: 'cache.test:6380', password_file: redis.pw, tls: true, ca_file: ca.pem }",
+    {},
+    {
+      net: ["cache.test:6380"],
+      read: ["/etc/proxy/ca.pem", "/etc/proxy/proxy.yaml", "/etc/proxy/redis.pw"],
+    },
+  ],
+  [
+    "a range that is one address",
+    "backends: { a: { servers: ['dns:a.internal:80'], " +
+    "dns: { networks: [10.0.0.1/32, '2001:db8::1/128', 10.1.2.3/8] } } }",
+    {},
+    { net: ["10.0.0.1:80", "10.1.2.3/8:80", "[2001:db8::1]:80", "a.internal"] },
+  ],
   ["flags instead of a file", "", { configFile: undefined }, { read: [] }],
   ["workers, which read the program", "", { program: ["/opt/proxy/lib"] }, {
     read: ["/etc/proxy/proxy.yaml", "/opt/proxy/lib"],
@@ -169,12 +196,19 @@ Deno.test("grantsFor() refuses what a flag would read as something else", () => 
     [certificate("/a\nb.crt"), /^"\/a\\nb\.crt" cannot be granted/],
     [listening("a,b"), /^"a,b:80" cannot be granted/],
     [listening("*.internal"), /^"\*\.internal:80" is not the name of one host$/],
+    [
+      { backends: configOf(IN_A_RANGE).backends },
+      /^2001:db8::\/32 cannot be granted: no permission can hold a range of IPv6/,
+    ],
   ];
   for (const [change, message] of CASES) {
     const config = { ...configOf(""), watch: { config: false, certificates: false }, ...change };
     assert.throws(() => grantsFor(config, SURROUNDINGS), { name: "ProxyError", message });
   }
 });
+
+const IN_A_RANGE =
+  "backends: { a: { servers: ['dns:a.test:80'], dns: { networks: ['2001:db8::/32'] } } }";
 
 function certificate(cert: string): Partial<Config> {
   const rest = { passphraseFile: undefined, hosts: undefined, default: false };

@@ -13,6 +13,17 @@ Deno.test("systemdDropIn() allows the ports there are, and the capability where 
     "AmbientCapabilities=CAP_NET_BIND_SERVICE",
     "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
   ]);
+  const asksCapability = (listen: string) =>
+    dropIn(`[{ listen: '${listen}' }]`).some((line) => line.includes("CAP_"));
+  assert.deepEqual([":1", ":1023", ":1024"].map(asksCapability), [true, true, false]);
+  assert.deepEqual(
+    dropIn("[{ listen: ':9000' }, { listen: ':8443' }]\nadmin: { listen: '127.0.0.1:900' }")
+      .filter((line) => /Allow|=CAP/.test(line)),
+    [
+      ...["SocketBindAllow=tcp:900", "SocketBindAllow=tcp:8443", "SocketBindAllow=tcp:9000"],
+      ...["AmbientCapabilities=CAP_NET_BIND_SERVICE", "CapabilityBoundingSet=CAP_NET_BIND_SERVICE"],
+    ],
+  );
   assert.deepEqual(dropIn("[{ listen: ':0' }]"), [
     "AmbientCapabilities=",
     "CapabilityBoundingSet=",

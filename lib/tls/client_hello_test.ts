@@ -77,6 +77,22 @@ Deno.test("readClientHello() reads all groups of a hello that has many", () => {
   assert.deepEqual(groups, Array.from({ length: 512 }, (_, index) => index));
 });
 
+Deno.test("readClientHello() gives the first ticket that is offered, of TLS 1.3 before 1.2", () => {
+  const old = extension(35, [1, 2, 3]);
+  const identity = (ticket: readonly number[]) => [...vector16(ticket), 0, 0, 0, 9];
+  const binders = vector16([32, ...zeros(32), 32, ...zeros(32)]);
+  const keys = extension(41, [...vector16([...identity([7, 8]), ...identity([9])]), ...binders]);
+  const ticketOf = (extensions: readonly number[]) => readHello(withExtensions(extensions)).ticket;
+  assert.equal(ticketOf([]), undefined);
+  assert.equal(ticketOf(extension(35, [])), undefined, "it only asks for one");
+  assert.deepEqual(ticketOf(old), Uint8Array.of(1, 2, 3));
+  assert.deepEqual(ticketOf(keys), Uint8Array.of(7, 8));
+  assert.deepEqual(ticketOf([...old, ...keys]), Uint8Array.of(7, 8));
+  for (const broken of [[], [0, 9, 0, 1], [0, 2, 0, 1]]) {
+    assertInvalid(withExtensions(extension(41, broken)), "decode_error");
+  }
+});
+
 const SERVER_NAMES: readonly [sent: string, read: string | undefined][] = [
   ["example.com", "example.com"],
   ["EXAMPLE.Com.", "example.com"],
@@ -235,6 +251,7 @@ Deno.test("readClientHello() gives one of its kinds and keeps to it for mutated 
 
 Deno.test("alertRecord() is a fatal alert in a record of its own", () => {
   assert.deepEqual(alertRecord(112), Uint8Array.of(0x15, 3, 3, 0, 2, 2, 112));
+  assert.deepEqual([0, 255].map((description) => alertRecord(description)[6]), [0, 255]);
   assert.throws(() => alertRecord(256), RangeError);
   assert.throws(() => alertRecord(-1), RangeError);
   assert.throws(() => alertRecord(1.5), RangeError);

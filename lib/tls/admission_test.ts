@@ -74,3 +74,65 @@ Deno.test("admit() decides by the listener's policy and the certificates", () =>
     assert.equal(said, outcome, JSON.stringify({ ...change, ...policy }));
   }
 });
+
+/** What becomes of a hello, in words. */
+function outcomeOf(hello: Partial<ClientHello>, about: Partial<Parameters<typeof admit>[1]>) {
+  const options = { policy: DEFAULT_POLICY, certificates, alpn: [], ...about };
+  const admission = admit({ ...HELLO, ...hello }, options);
+  if (admission.kind === "passthrough") return admission.kind;
+  return admission.kind === "admitted"
+    ? `${admission.certificate.label} ${admission.protocol}`
+    : `${admission.alert}: ${admission.error.message}`;
+}
+
+Deno.test("admit() takes the best protocol that both speak, and refuses who speaks none", () => {
+  const none = "no_application_protocol: The client speaks none of the protocols offered";
+  const cases: [sent: string[], offered: string[], outcome: string][] = [
+    [[], [], "ec undefined"],
+    [[], ["h2", "http/1.1"], "ec undefined"],
+    [["http/1.1", "h2"], ["h2", "http/1.1"], "ec h2"],
+    [["http/1.1"], ["h2", "http/1.1"], "ec http/1.1"],
+    [["x", "http/1.1"], ["h2", "http/1.1"], "ec http/1.1"],
+    [["x"], ["h2", "http/1.1"], none],
+    [["H2"], ["h2"], none],
+    // who does without it is no judge of it
+    [["x"], [], "ec undefined"],
+  ];
+  for (const [sent, offered, outcome] of cases) {
+    assert.equal(outcomeOf({ alpn: sent }, { alpn: offered }), outcome, `${sent} of ${offered}`);
+  }
+});
+
+Deno.test("admit() shows a CA the certificate of its challenge, and nobody else", () => {
+  const shown = paperCertificate(["a.test"], { label: "challenge" });
+  const challenge = {
+    protocol: "acme-tls/1",
+    certificateFor: (name: string) => name === "a.test" ? shown : undefined,
+  };
+  const alpn = ["h2"];
+  const about = { challenge, alpn };
+  const pending = "no_application_protocol: A CA asks for a challenge that is not pending";
+  assert.equal(outcomeOf({ alpn: ["acme-tls/1"] }, about), "challenge acme-tls/1");
+  // the listener's own choices are for clients
+  assert.equal(
+    outcomeOf({ alpn: ["acme-tls/1"], versions: [0x0303] }, { ...about, policy: MODERN }),
+    "challenge acme-tls/1",
+  );
+  assert.equal(outcomeOf({ alpn: ["acme-tls/1"], sni: "b.test" }, about), pending);
+  assert.equal(outcomeOf({ alpn: ["acme-tls/1"], sni: undefined }, about), pending);
+  for (const sent of [["acme-tls/1", "h2"], ["h2", "acme-tls/1"], ["h2"]]) {
+    assert.equal(outcomeOf({ alpn: sent }, about), "ec h2", `${sent}`);
+  }
+  const ours = "no_application_protocol: The client speaks none of the protocols offered";
+  assert.equal(outcomeOf({ alpn: ["acme-tls/1"] }, { alpn }), ours);
+});
+
+Deno.test("admit() says so where a name's certificate has yet to be got", () => {
+  const awaited = paperCertificate(["c.test"], { label: "awaited", placeholder: true });
+  const some = createCertificateStore([{ certificate: ec }, { certificate: awaited }]);
+  assert.equal(
+    outcomeOf({ sni: "c.test" }, { certificates: some }),
+    "unrecognized_name: No CA has given the certificate for this name yet",
+  );
+  assert.equal(outcomeOf({ sni: "a.test" }, { certificates: some }), "ec undefined");
+});

@@ -47,6 +47,7 @@ function protoKey(document: Document.Parsed): number | undefined {
 
 /** An asterisk in front begins an alias (YAML 1.2, section 7.1), also where a wildcard was meant. */
 function wildcardHint(name: string): string {
+  if (/^:\d+$/.test(name)) return `; every address is written as "${name}"`;
   return name.startsWith(".") || name === "" ? `; put a wildcard into quotes: "*${name}"` : "";
 }
 

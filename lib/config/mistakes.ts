@@ -37,7 +37,7 @@ function mistakesIn(issue: Issue, base: KeyPath, locator: Locator): Mistake[] {
   if (issue.code === "invalid_union") {
     const forms = issue.errors.map(formMissed);
     if (forms.every((form) => form !== undefined)) {
-      const message = `${nameOf(path)} must be ${[...new Set(forms)].join(" or ")}`;
+      const message = `${nameOf(path)} must be ${spelledOnce(forms).join(" or ")}`;
       return [mistake(path, locator.value(path), message)];
     }
     const branch = branchMeant(issue.errors, issue.input);
@@ -75,6 +75,12 @@ function formMissed([issue]: readonly Issue[]): string | undefined {
   if (issue === undefined || issue.path.length > 0) return undefined;
   if (issue.code === "invalid_value") return anyOf(issue.values);
   return issue.code === "invalid_type" ? kindOf(issue) : undefined;
+}
+
+/** Without what is there already, with quotes or without. */
+function spelledOnce(forms: readonly string[]): string[] {
+  const bare = forms.map((form) => form.replaceAll('"', ""));
+  return forms.filter((_, index) => bare.indexOf(bare[index] as string) === index);
 }
 
 /** As a file has them: what is text may be in quotes, what is not text must not. */

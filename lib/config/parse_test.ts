@@ -292,6 +292,10 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   ["listeners: []", `1:12: "listeners" must not be empty`],
   ["listeners: 5", `1:12: "listeners" must be a list`],
   ["- 1", `1:1: the file must be a map of keys`],
+  [
+    "listeners: [{ listen: *:443 }]",
+    `1:23: there is no anchor "&:443" above this; every address is written as ":443"`,
+  ],
   ["listeners: *a", `1:12: there is no anchor "&a" above this`],
   ["listeners: &a [*a]", `1:16: an entry of "listeners" must be a map of keys`],
   [
@@ -635,6 +639,11 @@ Deno.test("parseConfig() says one thing of a value that is wrong in two ways", (
       [
         ok("backends: { a: { servers: [{ address: 'h:1', weight: 1e300 }] } }"),
         '"weight" must be at most 1000000000',
+      ],
+      [ok("routes: [{ methods: ['a b'], backend: a }]"), "not a method, such as GET"],
+      [
+        "listeners: [{ listen: ':1', tls: { min_version: TLSv1.2 } }]",
+        '"min_version" must be "1.2" or "1.3"',
       ],
       [ok("acme: { accept_terms: true, email: 1 }"), '"email" must be text'],
       [ok("acme: { accept_terms: true, email: a }"), "not an address of mail"],

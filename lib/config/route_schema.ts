@@ -21,7 +21,7 @@ export const pathPrefix = z.string().regex(/^\/[\x21\x22\x24-\x3e\x40-\x7e]*$/, 
   examples: ["/v1"],
 });
 
-const method = z.string().regex(TOKEN, { error: "not a method, such as GET" }).refine(
+const method = z.string().regex(TOKEN, { error: "not a method, such as GET", abort: true }).refine(
   (method) => method === method.toUpperCase(),
   { error: "methods are written in capitals" },
 ).refine((method) => method !== "*", {

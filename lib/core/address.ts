@@ -80,7 +80,9 @@ export function parseAddress(text: string): Address {
   if (isIPv4(name)) return { host: name, port };
   const normalized = normalizeHostName(name);
   if (normalized === undefined) {
-    throw notAnAddress(text, `"${name}" is neither a host name nor an IP address`);
+    // what others have for every address of this machine
+    const instead = name === "*" ? `:${port}` : undefined;
+    throw notAnAddress(text, `"${name}" is neither a host name nor an IP address`, instead);
   }
   // as a resolver knows it; what is ASCII stays as it is written, with the dot that ends a search
   return { host: IS_ASCII.test(name) ? name : normalized, port };
@@ -88,9 +90,10 @@ export function parseAddress(text: string): Address {
 
 const IS_ASCII = /^[\x21-\x7e]+$/;
 
-function notAnAddress(text: string, why: string): ProxyError {
-  return new ProxyError(
-    "bad_config",
-    `"${text}" is not an address: ${why}; write 127.0.0.1:8443 or [::1]:8443`,
-  );
+function notAnAddress(
+  text: string,
+  why: string,
+  instead = "127.0.0.1:8443 or [::1]:8443",
+): ProxyError {
+  return new ProxyError("bad_config", `"${text}" is not an address: ${why}; write ${instead}`);
 }

@@ -139,3 +139,9 @@ Deno.test("isLoopback() knows every spelling of what only this machine reaches",
     ]
   ) assert.ok(!isLoopback(host), host);
 });
+
+Deno.test("parseAddress() says how every address is written to who writes *", () => {
+  assert.throws(() => parseAddress("*:443"), {
+    message: '"*:443" is not an address: "*" is neither a host name nor an IP address; write :443',
+  });
+});

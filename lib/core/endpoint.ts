@@ -51,6 +51,9 @@ export function parseServerAddress(text: string): ServerAddress {
     throw bad(`"${text}": leave out ${scheme} and any path: a server is host:port${tls}`);
   }
   const dns = text.startsWith("dns:");
+  if (/^dns:[^:]*$/.test(text)) {
+    throw bad(`"${text}" is not an address: it has no port; write dns:api.internal:8001`);
+  }
   const address = parseAddress(dns ? text.slice("dns:".length) : text);
   if (address.port === 0) throw bad(`"${text}": a server needs a port`);
   if (!dns) return { kind: "tcp", ...address };

@@ -25,7 +25,7 @@ const NO_ADDRESSES: readonly [text: string, why: RegExp][] = [
   ["dns:127.0.0.1:80", /takes a name/],
   ["dns:[::1]:80", /takes a name/],
   ["dns::80", /takes a name/],
-  ["dns:a", /not an address/],
+  ["dns:a", /"dns:a" is not an address: it has no port; write dns:api.internal:8001$/],
   ["unix:run/app.sock", /begins with \//],
   ["unix:", /begins with \//],
   ["unix:/run/", /is a folder/],

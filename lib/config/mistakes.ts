@@ -48,7 +48,7 @@ function mistakesIn(issue: Issue, base: KeyPath, locator: Locator): Mistake[] {
     const [inner] = issue.issues;
     // the schema's own words, where it has some
     const message = inner === undefined || inner.message.startsWith("Invalid")
-      ? `"${key}" is not a name: letters, digits, "_", "." and "-" only`
+      ? `"${key}" is not a name: 1 to 64 of letters, digits, "_", "." and "-"`
       : `"${key}": ${inner.message}`;
     return [mistake(path, locator.key(path.slice(0, -1), key), message)];
   }

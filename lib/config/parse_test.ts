@@ -474,6 +474,10 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   [ok("backends: { a: { servers: [{ adress: 'h:1' }] } }"), `2:28: "address" is missing`],
   [ok("backends: { a: { servers: [{ address: 'h:1', weight: 0 }] } }"), `2:54: "weight" must be`],
   [ok("backends: { 'a b': { servers: ['h:1'] } }"), `2:13: "a b" is not a name`],
+  [
+    ok(`backends: { ${"a".repeat(65)}: { servers: ['h:1'] } }`),
+    `2:13: "${"a".repeat(65)}" is not a name: 1 to 64 of letters`,
+  ],
   [ok("backends: { a: { servers: ['h:1'], balance: fair } }"), `2:45: "balance" must be "round_`],
   [ok("backends: { a: { servers: ['h:1'], health: { expect: 20 } } }"), `2:54: "expect" must be`],
   [ok("backends: { a: { servers: ['h:1'], health: { expect: 600 } } }"), `2:54: "expect" must be`],

@@ -120,7 +120,7 @@ export const YAML_SCHEMA = camelKeys(z.strictObject({
   }),
   client_auth: z.array(clientAuth).default([]).meta({ description: "Certificates of clients" }),
   backends: z.record(z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/), backend).default({}).meta({
-    description: "What routes forward to, by a name of letters, digits, _, . and -",
+    description: "What routes forward to, by a name of at most 64 letters, digits, _, . and -",
   }),
   routes: z.array(route).default([]).meta({
     description: "What becomes of requests, and of connections in tcp mode: the first that matches",

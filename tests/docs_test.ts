@@ -2,6 +2,10 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path/posix";
 import { AcmeStore } from "../lib/acme/store.ts";
 import { parseConfig } from "../lib/config/parse.ts";
+import { ProxyError } from "../lib/core/errors.ts";
+import type { ProxyEvent } from "../lib/core/event.ts";
+import { formatJson } from "../lib/log/json_format.ts";
+import { PEER } from "./support/events.ts";
 import { runOk } from "./support/tools.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -92,6 +96,65 @@ Deno.test("Git ignores every key that the README has made in this folder", async
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("docs/logs.md has every event, and every key of it", async () => {
+  const page = await read("docs/logs.md");
+  const rows = [...page.matchAll(/^\| (`.+?) +\| (.+?) +\|$/gm)].map(([, events = "", keys = ""]) =>
+    [codesIn(events), codesIn(keys.replaceAll(/ \([^)]*\)/g, ""))] as const
+  );
+  for (const event of EVENTS) {
+    const { time: _time, level, event: name, ...keys } = JSON.parse(formatJson(event, "info", 0));
+    assert.equal(level, "info");
+    const found = rows.find(([events, keys]) => events.includes(name) && !keys.includes("info"));
+    assert.deepEqual(found?.[1], Object.keys(keys), name);
+    assert.ok(new RegExp(`^\\| \`\\w+\` .*\`${name}\`.*(?:info|warning)`, "m").test(page), name);
+  }
+});
+
+/** One of each, but for those that stand in tables of their own. */
+const EVENTS: readonly ProxyEvent[] = [
+  { kind: "passthrough", peer: PEER, sni: "a" },
+  {
+    kind: "handshake_failed",
+    peer: PEER,
+    sni: "a",
+    error: new ProxyError("plain_http", "it spoke plain HTTP"),
+  },
+  { kind: "certificate_obtained", names: ["a"], notAfter: new Date(0) },
+  { kind: "certificate_expiring", certificate: "a.crt", notAfter: new Date(0), days: 1 },
+  { kind: "certificate_failed", names: ["a"], reason: "no", again: new Date(0) },
+  ...(["up", "down", "ejected"] as const).map((state) =>
+    ({ kind: "server_state", backend: "a", server: "b", state, reason: "c" }) as const
+  ),
+  {
+    kind: "server_failed",
+    backend: "a",
+    server: "b",
+    error: new ProxyError("connect_failed", "no"),
+    begun: false,
+  },
+  { kind: "servers_resolved", backend: "a", name: "b", added: [], removed: ["c"] },
+  {
+    kind: "resolve_failed",
+    backend: "a",
+    name: "b",
+    error: new ProxyError("connect_failed", "no"),
+    kept: 1,
+  },
+  { kind: "reloaded", reason: "SIGHUP", changes: [], warnings: [] },
+  { kind: "reload_failed", reason: "SIGHUP", problems: ["a"] },
+  { kind: "listener_trouble", listen: PEER, reason: "a", accepts: false },
+  { kind: "listener_recovered", listen: PEER },
+  { kind: "connections_refused", listen: PEER, peer: PEER, limit: "handshakes", count: 1 },
+  ...(["up", "down"] as const).map((state) =>
+    ({ kind: "cluster", state, redis: "a", reason: "b" }) as const
+  ),
+  { kind: "worker_died", worker: 1, reason: "a" },
+];
+
+function codesIn(text: string): string[] {
+  return [...text.matchAll(/`([^`]+)`/g)].map(([, code = ""]) => code);
+}
 
 function read(page: string): Promise<string> {
   return Deno.readTextFile(new URL(page, ROOT));

@@ -324,6 +324,29 @@ Deno.test("the configuration file is reloaded by itself where that is asked for"
   assert.match(await reload(proxy), /\(SIGHUP\): 1 route changed, 1 backend added, /);
 });
 
+Deno.test("a configuration that is watched is taken once the files are there that it has lacked", async () => {
+  await using one = await startNamed("one");
+  await using two = await startNamed("two");
+  const more = "watch: { config: true }";
+  await using file = await ConfigFile.create(yaml({ backends: { one: one.address }, more }));
+  await using proxy = await file.start();
+  const certificates = ["{ cert: b.crt, key: b.key }"];
+  await file.replace(yaml({ certificates, backends: { two: two.address }, more }));
+  await proxy.says.first(/b\.crt does not exist/);
+  await proxy.says.first(/^tls-proxy: not reloaded \(changed configuration file\): /);
+  assert.equal((await ask(proxy.port, LOCAL)).body, "one");
+  await file.putCertificate("b", ec);
+  await proxy.says.first(
+    /^tls-proxy: reloaded \(changed file of a refused configuration\): .*1 certificate added/,
+  );
+  assert.equal((await ask(proxy.port, LOCAL)).body, "two");
+  // from then on it is one like any other
+  const before = proxy.says.matching(/of a refused configuration/).length;
+  await file.putCertificate("b", api);
+  await proxy.says.first(/^tls-proxy: reloaded \(changed certificate files\): 1 certificate /);
+  assert.equal(proxy.says.matching(/of a refused configuration/).length, before);
+});
+
 Deno.test("a request by HTTP/2 goes by what was in force when it began, to its end", async () => {
   await using one = await startHttp(({ body }) => encodeAnswer(body), { brokenOff: true });
   const make = (more: string) => yaml({ backends: { one: one.address }, more });

@@ -38,7 +38,7 @@ export function startReloading(
     cleanUp: AsyncDisposableStack;
   },
 ): Reloader {
-  const { acme } = reloadable;
+  const { acme, app } = reloadable;
   const expiry = cleanUp.use(new ExpiryWatch(observe));
   const filesWatch = cleanUp.use(
     new FileWatch(() => void reloader.reloadFiles("changed certificate files")),
@@ -46,10 +46,18 @@ export function startReloading(
   const configWatch = cleanUp.use(
     new FileWatch(() => void reloader.reload("changed configuration file")),
   );
+  // what it lacks may come later, as a Secret does that is mounted beside a ConfigMap
+  const refusedWatch = cleanUp.use(
+    new FileWatch(() => void reloader.reload("changed file of a refused configuration")),
+  );
   const reloader = new Reloader(loaded, {
     path,
     apply: (next) => applyAll(next, reloadable),
     onApplied: (current) => watch(current, { path, expiry, filesWatch, configWatch }),
+    onRefused: (files) => {
+      const isWatched = app.loaded.config.watch.config;
+      refusedWatch.watch(isWatched ? [...files.keys()] : [], files);
+    },
     onLost: () => acme.look(),
     begun,
     observe,

@@ -4,7 +4,7 @@ import type { ParsedFile } from "../config/parse.ts";
 import { type Objection, type Problem, sortProblems, type SourceFile } from "../config/problem.ts";
 import type { Config } from "../config/config.ts";
 import { ProxyError } from "../core/errors.ts";
-import { stampsBeforeReading } from "../io/file_stamp.ts";
+import { type FileStamps, stampsBeforeReading } from "../io/file_stamp.ts";
 import {
   type Certificate,
   daysUntilExpiry,
@@ -35,6 +35,8 @@ export interface LoadedFile {
   readonly problems: readonly Problem[];
   /** Undefined where there are errors. */
   readonly loaded: LoadedConfig | undefined;
+  /** The files that it names, as each stood before it was read; none where that was not reached. */
+  readonly stamps: FileStamps;
 }
 
 export interface LoadOptions {
@@ -68,39 +70,45 @@ export async function loadConfigFile(path: string, options: LoadOptions): Promis
       problems.push({ severity, place: file.locate(at), message });
     }
   };
-  const refused = () => ({ source, problems: sortProblems(problems), loaded: undefined });
+  const refused = (stamps: FileStamps) => ({
+    ...{ source, stamps },
+    problems: sortProblems(problems),
+    loaded: undefined,
+  });
   const { draft, config } = file;
-  if (draft === undefined) return refused();
+  if (draft === undefined) return refused(NO_STAMPS);
   if (config !== undefined) {
     add("error", [...unsuitableEngines(config), ...logOverInput(config, path)]);
     if (options.looksForLog === true) add("warning", await shutLog(config));
     // asked before any file that the configuration names is read
     const objections = hasErrors(problems) ? [] : options.objections?.(config) ?? [];
     add("error", objections);
-    if (objections.length > 0) return refused();
+    if (objections.length > 0) return refused(NO_STAMPS);
   }
-  const stamps = new Map([...own, ...await stampsBeforeReading(filesOf(draft))]);
+  const named = await stampsBeforeReading(filesOf(draft));
   const certificates = await readCertificates(file, options);
   const trust = await readTrust(file, options);
   const contents = await readContentFiles(file);
   for (const read of [certificates, trust, contents]) problems.push(...read.problems);
   problems.push(...await unreadableServiceFiles(file));
   const complete = certificates.read.length === draft.certificates.length;
-  if (config === undefined || !complete || hasErrors(problems)) return refused();
+  if (config === undefined || !complete || hasErrors(problems)) return refused(named);
   const loaded: LoadedConfig = {
     config,
     certificates: certificates.read,
     trust: trust.read,
     contents: contents.read,
-    stamps,
+    stamps: new Map([...own, ...named]),
   };
   add("error", await refusedCertificates(loaded, options.trials));
   add("error", refusedTrust(loaded));
   add("warning", [...trustWarnings(loaded), ...idleParts(loaded, options.now)]);
   add("error", failedTests(loaded));
-  if (hasErrors(problems)) return refused();
-  return { source, problems: sortProblems(problems), loaded };
+  if (hasErrors(problems)) return refused(named);
+  return { source, problems: sortProblems(problems), loaded, stamps: named };
 }
+
+const NO_STAMPS: FileStamps = new Map();
 
 function hasErrors(problems: readonly Problem[]): boolean {
   return problems.some(({ severity }) => severity === "error");

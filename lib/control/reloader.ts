@@ -3,6 +3,7 @@ import type { CertificateConfig } from "../config/config.ts";
 import { formatProblem } from "../config/problem.ts";
 import type { Observer } from "../core/event.ts";
 import { type Certificate, loadCertificateSettled } from "../certificates/certificate.ts";
+import type { FileStamps } from "../io/file_stamp.ts";
 import { orStandIn } from "./stand_in_certificate.ts";
 import { EngineTrials } from "./engine_trial.ts";
 import { notPermitted } from "./fence.ts";
@@ -19,6 +20,11 @@ export interface ReloadTarget {
   readonly apply: (next: LoadedConfig) => Promise<readonly string[]>;
   /** Called with what is in force after each change. */
   readonly onApplied: (current: LoadedConfig) => void;
+  /**
+   * Called with the files that a configuration names which was refused, as each stood; with none
+   * once there is no such configuration any more.
+   */
+  readonly onRefused?: (files: FileStamps) => void;
   /** Called where a certificate from a CA that is served is no longer whole in its store. */
   readonly onLost: () => void;
   /** Settles once all of the start is in force: before that nothing takes its place. */
@@ -96,6 +102,7 @@ export class Reloader {
       const problems = file.problems.map((problem) =>
         formatProblem(problem, file.source, { caret: false })
       );
+      this.#target.onRefused?.(file.loaded === undefined ? file.stamps : new Map());
       if (file.loaded === undefined) observe({ kind: "reload_failed", reason, problems });
       else await this.#apply(file.loaded, { reason, problems });
     } catch (error) {

@@ -1,5 +1,5 @@
 import { formatAddress, isLoopback, overlap } from "../core/address.ts";
-import { cipherSuite } from "../core/cipher_suites.ts";
+import { cipherSuite, isHybrid } from "../core/cipher_suites.ts";
 import { error, type Finding, warning } from "./finding.ts";
 import { isWithin, type KeyPath } from "./key_path.ts";
 import type { ParsedFile } from "./parse.ts";
@@ -118,8 +118,16 @@ function nothingLeftOfTls({ listeners }: Config): Finding[] {
       findings.push(error(path("ciphers"), "none of these ciphers is one of TLS 1.3"));
     }
     if (groups?.length === 0) findings.push(error(path("groups"), "there are no groups"));
+    else if (groups?.every(isHybrid) && ciphers?.some(isOf12) && !ciphers.some(isOf13)) {
+      const message = "these groups are of TLS 1.3 alone, and none of the ciphers is";
+      findings.push(error(path("groups"), message));
+    }
     return findings;
   });
+}
+
+function isOf12(name: string): boolean {
+  return cipherSuite(name)?.version === "TLSv1.2";
 }
 
 function isOf13(name: string): boolean {

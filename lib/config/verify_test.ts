@@ -62,6 +62,21 @@ const CASES: readonly (readonly [change: Record<string, string>, findings: reado
     ["error none of these ciphers is one of TLS 1.3"],
   ],
   [
+    {
+      listeners: `[{ listen: ":1", tls: { groups: [x25519mlkem768, secp256r1mlkem768], ciphers: ` +
+        "[TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256] } }]",
+    },
+    ["error these groups are of TLS 1.3 alone, and none of the ciphers is"],
+  ],
+  [
+    {
+      listeners: `[{ listen: ":1", tls: { groups: [x25519mlkem768, x25519], ciphers: ` +
+        "[TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256] } }]",
+    },
+    [],
+  ],
+  [{ listeners: `[{ listen: ":1", tls: { groups: [x25519mlkem768] } }]` }, []],
+  [
     { certificates: "[]" },
     ["error a TLS listener needs certificates, there are none"],
   ],

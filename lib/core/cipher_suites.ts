@@ -63,6 +63,11 @@ export function opensslGroup(name: string): string | undefined {
   return GROUPS[name];
 }
 
+/** Whether a group is a hybrid with ML-KEM, which no version but TLS 1.3 can agree on. */
+export function isHybrid(group: string): boolean {
+  return group.includes("mlkem");
+}
+
 function suiteOf13(name: string, number: number): CipherSuite {
   return { name, openssl: name, number, version: "TLSv1.3" };
 }

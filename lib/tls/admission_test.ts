@@ -36,6 +36,8 @@ const FOR_RSA_AND_MODERN: TlsPolicy = {
   ciphers: ["TLS_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"],
 };
 
+const HYBRID: TlsPolicy = { ...DEFAULT_POLICY, groups: ["x25519mlkem768"] };
+
 const CASES: readonly (readonly [
   change: Partial<ClientHello>,
   policy: TlsPolicy,
@@ -59,6 +61,10 @@ const CASES: readonly (readonly [
   [{}, FOR_RSA, "rsa"],
   [{}, FOR_RSA_AND_MODERN, "ec"],
   [{ versions: [0x0303] }, FOR_RSA_AND_MODERN, "rsa"],
+  // TLS 1.2 has no way to agree on a hybrid
+  [{ versions: [0x0303] }, HYBRID, "protocol_version handshake_failed"],
+  [{}, HYBRID, "ec"],
+  [{ versions: [0x0303] }, { ...HYBRID, groups: ["x25519mlkem768", "x25519"] }, "ec"],
   // the version is looked at first, as the alert for it says more
   [{ versions: [0x0302], sni: "nobody" }, STRICT, "protocol_version handshake_failed"],
 ];

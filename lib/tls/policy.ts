@@ -1,4 +1,4 @@
-import { cipherSuite } from "../core/cipher_suites.ts";
+import { cipherSuite, isHybrid } from "../core/cipher_suites.ts";
 
 /** What a listener asks of the TLS of its clients. */
 export interface TlsPolicy {
@@ -21,12 +21,18 @@ export const DEFAULT_POLICY: TlsPolicy = { minVersion: "TLSv1.2", strictSni: fal
 
 export type TlsVersion = TlsPolicy["minVersion"];
 
-/** The versions that a client may speak: those at least as new as asked that have a cipher suite. */
-export function versionsOf({ minVersion, ciphers }: TlsPolicy): readonly TlsVersion[] {
-  const versions = VERSIONS.filter((version) => version >= minVersion);
-  return ciphers === undefined
-    ? versions
-    : versions.filter((version) => ciphers.some((name) => cipherSuite(name)?.version === version));
+/**
+ * The versions that a client may speak: those at least as new as asked that have a cipher suite and
+ * a group.
+ */
+export function versionsOf({ minVersion, ciphers, groups }: TlsPolicy): readonly TlsVersion[] {
+  const hasSuite = (version: TlsVersion) =>
+    ciphers === undefined || ciphers.some((name) => cipherSuite(name)?.version === version);
+  const hasGroup = (version: TlsVersion) =>
+    version === "TLSv1.3" || groups === undefined || !groups.every(isHybrid);
+  return VERSIONS.filter((version) =>
+    version >= minVersion && hasSuite(version) && hasGroup(version)
+  );
 }
 
 const VERSIONS: readonly TlsVersion[] = ["TLSv1.2", "TLSv1.3"];

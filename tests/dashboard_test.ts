@@ -165,6 +165,33 @@ admin: { listen: "127.0.0.1:0" }
   await page.until(`${live}.textContent === 'live' && ${live}.className === 'live'`, "good news");
 });
 
+Deno.test("the dashboard tells of a quiet proxy as it is, and of one that is gone", async () => {
+  const server = "127.0.0.1:9";
+  const proxy = await startConfigured({
+    backends: { app: server },
+    settings: { admin: { listen: "127.0.0.1:0" } },
+  });
+  const [, url = ""] = await proxy.says.first(/admin page: (http:\S+)/);
+  await using browser = await startBrowser();
+  const page = await browser.open(url);
+  try {
+    await page.until(`document.getElementById("live").textContent === "live"`, "news");
+    const most = `document.getElementById("rate-max").textContent`;
+    assert.equal(await page.evaluate(most), "0");
+  } finally {
+    await proxy[Symbol.asyncDispose]();
+  }
+  await page.evaluate(`{
+    window.said = [];
+    const live = document.getElementById("live");
+    new MutationObserver(() => said.push(live.textContent)).observe(live, { childList: true });
+  }`);
+  await press(page, `Drain ${server}`);
+  await page.until(`said.includes("POST /drain/app/${server}: no answer")`, "words for it");
+  await page.evaluate(`document.getElementById("reload").click()`);
+  await page.until(`said.includes("POST /reload: no answer")`, "words for it");
+});
+
 Deno.test("the dashboard tries again also where it was refused", async () => {
   await using proxy = await startConfigured({
     backends: { app: "127.0.0.1:9" },

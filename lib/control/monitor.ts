@@ -197,9 +197,13 @@ export class Monitor implements Disposable {
       counter("tls_proxy_workers_died", "Threads that have died, and were started again.", [
         [{}, watched.workers.died],
       ]),
-      counter("tls_proxy_log_dropped_lines", "Log lines dropped as they were not read.", [
-        [{}, this.#dropped],
-      ]),
+      counter(
+        "tls_proxy_log_dropped_lines",
+        "Log lines that nobody read in time, or that could not be written.",
+        [
+          [{}, this.#dropped],
+        ],
+      ),
     ];
   }
 

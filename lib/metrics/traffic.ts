@@ -70,6 +70,7 @@ export class Traffic {
   }
 
   #probes = 0;
+  readonly #refused = { connections: 0, connectionsPerIp: 0, handshakes: 0 };
 
   readonly observe = (event: ProxyEvent): void => {
     switch (event.kind) {
@@ -89,6 +90,9 @@ export class Traffic {
         return this.ledger.add(event);
       case "probed":
         return void this.#probes++;
+      case "connections_refused":
+        this.#refused[event.limit] += event.count;
+        return;
       case "server_failed":
         return this.#serverFailed(event);
       case "reloaded":
@@ -158,6 +162,15 @@ export class Traffic {
       counter("tls_proxy_probes", "Connections that were closed without a word, as probes are.", [
         [{}, this.#probes],
       ]),
+      counter(
+        "tls_proxy_connections_refused",
+        "Connections closed at once, by the limit reached.",
+        [
+          [{ limit: "connections" }, this.#refused.connections],
+          [{ limit: "connections_per_ip" }, this.#refused.connectionsPerIp],
+          [{ limit: "handshakes" }, this.#refused.handshakes],
+        ],
+      ),
       counter("tls_proxy_handshakes_resumed", "TLS handshakes that resumed a session.", [
         [{}, this.#resumed],
       ]),

@@ -18,6 +18,8 @@ const EVENTS: readonly ProxyEvent[] = [
   { kind: "server_failed", backend: "default", server: "unix:/a b", error, begun: false },
   { ...ENDED, error: new ProxyError("client_gone", "so it was") },
   { ...ENDED, tls: undefined },
+  { kind: "connections_refused", listen: PEER, peer: PEER, limit: "connectionsPerIp", count: 3 },
+  { kind: "connections_refused", listen: PEER, peer: PEER, limit: "connectionsPerIp", count: 4 },
   { kind: "reload_failed", reason: "SIGHUP", problems: [] },
 ];
 
@@ -65,6 +67,8 @@ Deno.test("Traffic counts what happens, by labels of ours", () => {
       'tls_proxy_server_failures_total{backend="default",server="unix:/a b",code="connect_failed"} 1',
       'tls_proxy_connections_ended_total{how="client_gone"} 1',
       'tls_proxy_connections_ended_total{how="done"} 1',
+      'tls_proxy_connections_refused_total{limit="connections"} 0',
+      'tls_proxy_connections_refused_total{limit="connections_per_ip"} 7',
       'tls_proxy_reloads_total{result="refused"} 1',
       'tls_proxy_compressed_answers_total{coding="zstd"} 2',
       'tls_proxy_compressed_bytes_total{coding="zstd",direction="in"} 10',

@@ -11,7 +11,7 @@ import { type Http2ResponseHead, readResponseHead } from "./response_head.ts";
 import type { FieldSource } from "./sender.ts";
 import { Stream, UNKNOWN } from "./stream.ts";
 import { mayReceive, outcomeOf, type StreamState } from "./stream_state.ts";
-import { ERROR, MAX_STREAM_ID, SETTING } from "./wire.ts";
+import { ERROR, MAX_STREAM_ID, SETTING, withError } from "./wire.ts";
 
 /** What the connection to a server tells. */
 export interface DialedEvents<Owner> extends ConnectionEvents<Owner> {
@@ -168,8 +168,9 @@ export class DialedConnection<Owner> extends Connection<Owner, DialedEvents<Owne
 
   protected goaway(lastId: number, code: number): void {
     this.#isGoingAway = true;
+    const reason = withError("The server goes away before it has served it", code);
     for (const stream of this.live.values()) {
-      if (stream.id > lastId) this.unserved(stream, "The server goes away before it has served it");
+      if (stream.id > lastId) this.unserved(stream, reason);
     }
     this.events.goingAway(code);
   }

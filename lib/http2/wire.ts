@@ -58,6 +58,11 @@ export function errorName(code: number): string {
   return ERROR_NAMES[code] ?? `error ${code}`;
 }
 
+/** What has happened, with the error that the peer has told it with, if any. */
+export function withError(text: string, code: number): string {
+  return code === ERROR.noError ? text : `${text} (${errorName(code)})`;
+}
+
 const ERROR_NAMES: readonly string[] = [
   "NO_ERROR",
   "PROTOCOL_ERROR",

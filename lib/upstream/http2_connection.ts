@@ -11,7 +11,7 @@ import type { Http2Error } from "../http2/http2_error.ts";
 import { Pump, type PumpUser } from "../http2/pump.ts";
 import type { Http2ResponseHead } from "../http2/response_head.ts";
 import type { Stream } from "../http2/stream.ts";
-import { ERROR, errorName } from "../http2/wire.ts";
+import { ERROR, errorName, withError } from "../http2/wire.ts";
 import type { HeadLimits } from "../http/limits.ts";
 import type { Connection } from "../io/connection.ts";
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
@@ -57,6 +57,8 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
   readonly #options: Http2ConnectionOptions;
   readonly #idleDeadline: Deadline;
   #closed = false;
+  /** The error that the server has told with its last GOAWAY. */
+  #leavesBy: number = ERROR.noError;
   #isRetired = false;
   /** Whether it is not kept for requests to come. */
   #isLast = false;
@@ -243,6 +245,7 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
   }
 
   goingAway(code: number): void {
+    this.#leavesBy = code;
     if (code === ERROR.http11Required) this.#options.onHttp1Required?.();
     this.#options.onGone();
     this.idle();
@@ -275,7 +278,8 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
   // What the pump tells.
 
   peerEnded(): void {
-    this.close(new ProxyError("upstream_gone", "The server closed the connection"));
+    const reason = withError("The server closed the connection", this.#leavesBy);
+    this.close(new ProxyError("upstream_gone", reason));
   }
 
   receiveFailed(error: Error): void {

@@ -13,7 +13,7 @@ import {
 } from "../../tests/support/http2_frames.ts";
 import { ScriptedConnection } from "../../tests/support/scripted_connection.ts";
 import { ScriptedDeadlines, scriptedRequest } from "../../tests/support/scripted_exchange.ts";
-import { FLAG, FRAME, FRAME_HEADER_BYTES, PREFACE } from "../http2/wire.ts";
+import { ERROR, FLAG, FRAME, FRAME_HEADER_BYTES, PREFACE } from "../http2/wire.ts";
 import { NO_BYTES } from "../io/buffer_pool.ts";
 import { Deadlines } from "../io/deadlines.ts";
 import type { TlsClient } from "../tls/tls_client.ts";
@@ -95,6 +95,26 @@ Deno.test("a server is told by a GOAWAY that a connection is not needed any more
   pool.close();
   assert.deepEqual(await within(told.promise, "a GOAWAY"), new Uint8Array(8));
   await server.allGone();
+});
+
+Deno.test("a server that leaves for an error is told of with that", async () => {
+  const calm = frame(FRAME.goaway, { payload: [0, 0, 0, 1, 0, 0, 0, ERROR.enhanceYourCalm] });
+  const unserved = frame(FRAME.goaway, { payload: [0, 0, 0, 0, 0, 0, 0, ERROR.enhanceYourCalm] });
+  for (const goaway of [calm, unserved]) {
+    const socket = new ScriptedConnection();
+    socket.push(settings());
+    const pool = new Http2Pool(serverAt(1), new Deadlines());
+    await pool.adopt(socket, DIALING);
+    const stream = await pool.take(false);
+    assert.ok(stream !== undefined);
+    const failed = Promise.withResolvers<string>();
+    const serverFailed: AnswerReader["serverFailed"] = ({ message }) => failed.resolve(message);
+    stream.send(scriptedRequest(), SENDING, { ...NO_READER, serverFailed });
+    stream.body(NO_BYTES, 0, 0, true);
+    socket.push(goaway);
+    socket.push(undefined);
+    assert.match(await failed.promise, /^The server .* \(ENHANCE_YOUR_CALM\)$/);
+  }
 });
 
 Deno.test("an answer gets there that fills what is read at once, though its server leaves then", async () => {

@@ -13,9 +13,12 @@ export function takeError({ crypto }: Pick<OpenSsl, "crypto">): string {
     const reason = code & REASON_BITS;
     const text = textAt(crypto, crypto.ERR_reason_error_string(BigInt(code)));
     // "EVP lib" says that another library has failed, which has said why, or has nothing to say
-    const says = / lib$/.test(text) ? 1 : code >>> LIBRARY_SHIFT === LIBSSL ? 3 : 2;
+    const library = code >>> LIBRARY_SHIFT;
+    const says = / lib$/.test(text) ? 1 : library === LIBSSL ? 3 : 2;
     if (says <= telling) continue;
-    [words, telling] = [wordsFor(reason, text), says];
+    // "wrong tag" alone does not tell of what
+    const prefix = library === ASN1 ? "malformed ASN.1, " : "";
+    [words, telling] = [prefix + wordsFor(reason, text), says];
   }
   return words;
 }
@@ -33,6 +36,7 @@ const REASON_BITS = 0x7fffff;
 /** The same, of `ERR_GET_LIB`. */
 const LIBRARY_SHIFT = 23;
 const LIBSSL = 20;
+const ASN1 = 13;
 
 const CLEARER: Readonly<Record<string, string>> = {
   "decryption failed or bad record mac": "bad record MAC",

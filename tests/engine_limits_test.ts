@@ -87,6 +87,22 @@ Deno.test("who may not call OpenSSL is told which package brings it, as nobody m
   assert.match(why, /^the permission to call OpenSSL 3 is not given: .* package .*(?:libssl3|@3)/);
 });
 
+Deno.test("who has configured OpenSSL so that it makes no TLS is told of the configuration", async () => {
+  await using config = await configFile("openssl", { backend: "127.0.0.1:9" });
+  const openssl = await Deno.makeTempFile({ suffix: ".cnf" });
+  try {
+    // asks for what no provider here has
+    const text = "openssl_conf = a\n[a]\nalg_section = b\n[b]\ndefault_properties = nobody=yes\n";
+    await Deno.writeTextFile(openssl, text);
+    const starting = startProxy(["--config", config.path], { env: { OPENSSL_CONF: openssl } });
+    const error = await starting.then(() => undefined, (error) => error);
+    assert.ok(error instanceof NotStarted);
+    assert.match(error.says.join("\n"), /makes no TLS as this system has configured it \(openssl/);
+  } finally {
+    await Deno.remove(openssl);
+  }
+});
+
 /** A configuration in tcp mode, as a file. */
 async function configFile(
   engine: EngineName | "auto",

@@ -294,8 +294,10 @@ function keepNoSessions({ ssl }: OpenSsl, context: Pointer): void {
 }
 
 function made(openssl: OpenSsl, pointer: Deno.PointerValue): Pointer {
-  if (pointer === null) throw new ProxyError("unavailable", takeError(openssl));
-  return pointer;
+  if (pointer !== null) return pointer;
+  const why = takeError(openssl);
+  const whose = "OpenSSL makes no TLS as this system has configured it (openssl.cnf, OPENSSL_CONF)";
+  throw new ProxyError("unavailable", `${whose}: ${why}`);
 }
 
 function check(openssl: OpenSsl, result: number): void {

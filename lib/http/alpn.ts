@@ -1,6 +1,4 @@
 /** What the versions of HTTP are called by ALPN (RFC 7301, section 6; RFC 9113, section 3.2). */
 export const HTTP10 = "http/1.0";
-/** The name of HTTP/1.1 in ALPN (RFC 7301, section 6). */
 export const HTTP11 = "http/1.1";
-/** The name of HTTP/2 over TLS in ALPN (RFC 9113, section 3.1). */
 export const HTTP2 = "h2";

@@ -32,7 +32,7 @@ export const ALERT = {
   no_application_protocol: 120,
 } as const;
 
-/** An alert by its name in RFC 8446, section 6. */
+/** An alert by its name in RFC 8446, section 6, or in RFC 5246, section 7.2. */
 export type AlertName = keyof typeof ALERT;
 
 const ALERT_NAMES = new Map<number, string>(

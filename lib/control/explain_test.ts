@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { loadedConfig, paperCertificate } from "../../tests/support/loaded_config.ts";
 import { runConfigTests } from "./config_tests.ts";
-import { explainRequest, explanationLines } from "./explain.ts";
+import { explainRequest } from "./explain.ts";
+import { explanationLines } from "./explanation_lines.ts";
 
 const loaded = loadedConfig(`
 listeners:

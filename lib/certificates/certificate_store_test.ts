@@ -90,6 +90,26 @@ Deno.test("select() gives what is there for one that a CA has yet to give", () =
   assert.equal(first.select("none.test").certificate, wild);
 });
 
+Deno.test("select() has another stand for the default only where that covers all its names", () => {
+  const rsa = { ...certificate("rsa", ["*.example.com", "other.test"]), keyType: "RSA" as const };
+  const hello = {
+    versions: [0x0303],
+    cipherSuites: [0xc02f],
+    signatureAlgorithms: [0x0804],
+    groups: [29],
+  };
+  const given = (names: readonly string[], more: Partial<Certificate> = {}) => {
+    const byDefault = { ...certificate("default", names), ...more };
+    const store = createCertificateStore([{ certificate: byDefault }, { certificate: rsa }]);
+    return store.select("unknown.test", hello).certificate.label;
+  };
+  assert.equal(given(["api.example.com"]), "rsa");
+  assert.equal(given(["api.example.com", "other.test"]), "rsa");
+  assert.equal(given(["api.example.com", "else.test"]), "default");
+  // nobody covers the names of one that has none
+  assert.equal(given([]), "default");
+});
+
 Deno.test("select() takes the first entry as default when none is marked", () => {
   const store = createCertificateStore([{ certificate: api }, { certificate: other }]);
   assert.equal(store.default, api);

@@ -16,9 +16,24 @@ Deno.test("derElement() takes lengths of every form, and nothing that is cut sho
     assert.equal(element?.whole.length, bytes.length - 1);
     assert.equal(derElement(bytes.subarray(0, bytes.length - 2)), undefined);
   }
-  for (const bytes of [[], [0x30], [0x30, 0x80, 0, 0], [0x30, 0x85, 0, 0, 0, 0, 0]]) {
+  assert.deepEqual(derElement(new Uint8Array([4, 0x84, 0, 0, 0, 1, 7, 9])), {
+    tag: 4,
+    whole: new Uint8Array([4, 0x84, 0, 0, 0, 1, 7]),
+    content: new Uint8Array([7]),
+  });
+  const noElements = [[], [0x30], [0x30, 0x80, 0, 0], [0x30, 0x85, 0, 0, 0, 0, 0]];
+  // a length that is not there in full, though what is there of it would do
+  for (const bytes of [...noElements, [0x30, 0x81], [0x30, 0x82, 0], [0x30, 0x84, 0, 0, 0]]) {
     assert.equal(derElement(new Uint8Array(bytes)), undefined);
   }
+});
+
+Deno.test("derElements() gives elements in their order, as far as they are whole", () => {
+  const tags = (...bytes: number[]) =>
+    derElements(new Uint8Array(bytes)).map(({ tag, content }) => [tag, ...content]);
+  assert.deepEqual(tags(), []);
+  assert.deepEqual(tags(2, 1, 5, 5, 0, 4, 2, 6, 7), [[2, 5], [5], [4, 6, 7]]);
+  assert.deepEqual(tags(2, 1, 5, 4, 2, 6), [[2, 5]]);
 });
 
 Deno.test("derElements() ends whatever it is given", () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { FakeTime } from "../../tests/support/fake_time.ts";
 import { OWN_COUNTERS } from "../core/counters.ts";
 import { Deadlines } from "../io/deadlines.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -108,4 +109,53 @@ Deno.test("WaitingRoom tells everybody who cannot get in at all", async () => {
   waiting.admit();
   for (const one of two) await assert.rejects(one, { code: "no_server" });
   assert.equal(waiting.size, 0);
+});
+
+Deno.test("WaitingRoom looks again and again for places that are given back elsewhere", async () => {
+  using time = new FakeTime();
+  const places: string[] = [];
+  const shared = (isShared: boolean) => {
+    const waiting = new WaitingRoom({
+      ...{ max: 9, timeout: 60_000, deadlines: new Deadlines(), shared: isShared },
+      waiting: OWN_COUNTERS.count("waiting"),
+    });
+    const got: string[] = [];
+    let looks = 0;
+    const wait = () => {
+      const enter = () => {
+        looks++;
+        return places.shift();
+      };
+      waiting.wait(enter).then((place) => got.push(place));
+    };
+    return { waiting, got, wait, looks: () => looks };
+  };
+  const room = shared(true);
+  room.wait();
+  room.wait();
+  await time.pass(100);
+  assert.deepEqual(room.got, []);
+  places.push("a");
+  await time.pass(10);
+  assert.deepEqual(room.got, ["a"]);
+  await time.pass(100);
+  places.push("b");
+  await time.pass(10);
+  assert.deepEqual(room.got, ["a", "b"]);
+  const looks = room.looks();
+  await time.pass(1000);
+  assert.equal(room.looks(), looks, "nobody waits");
+  room.wait();
+  places.push("c");
+  await time.pass(10);
+  assert.deepEqual(room.got, ["a", "b", "c"]);
+
+  const alone = shared(false);
+  alone.wait();
+  places.push("d");
+  await time.pass(1000);
+  assert.deepEqual([alone.got, alone.looks()], [[], 0], "who gives one back says so");
+  alone.waiting.admit();
+  await time.pass(0);
+  assert.deepEqual(alone.got, ["d"]);
 });

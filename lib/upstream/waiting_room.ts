@@ -33,6 +33,8 @@ export class WaitingRoom {
   readonly #options: WaitingRoomOptions;
   readonly #waiting: Waiter[] = [];
   #looking: ReturnType<typeof setTimeout> | undefined;
+  /** Whether some may wait for other servers than those in front. */
+  #isMixed = false;
 
   constructor(options: WaitingRoomOptions) {
     this.#options = options;
@@ -74,6 +76,8 @@ export class WaitingRoom {
         const late = `No server was free for ${timeout / 1000} s`;
         this.#refuse(waiter, new ProxyError("overloaded", late));
       });
+      const last = this.#waiting.at(-1);
+      if (last !== undefined && last.whose !== whose) this.#isMixed = true;
       this.#waiting.push(waiter);
       this.#options.waiting.add(1);
       onWait?.(() => this.#refuse(waiter, new ProxyError("client_gone", "Nobody waits any more")));
@@ -97,10 +101,17 @@ export class WaitingRoom {
         if (waiter.admit()) this.#leave(waiter);
         else if (waiter.choosy) at++;
         else {
-          const { whose } = waiter;
           // who waits for the same servers goes behind
-          if (this.#waiting.at(-1)?.whose === whose) return;
-          at = this.#waiting.findIndex((other, index) => index > at && other.whose !== whose);
+          if (!this.#isMixed) return;
+          const { whose } = waiter;
+          const next = this.#waiting.findIndex((other, index) =>
+            index > at && other.whose !== whose
+          );
+          if (next < 0) {
+            if (at === 0) this.#isMixed = false;
+            return;
+          }
+          at = next;
         }
       } catch (error) {
         this.#refuse(waiter, asProxyError(error, "internal"));

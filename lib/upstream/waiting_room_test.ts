@@ -61,6 +61,25 @@ Deno.test("WaitingRoom lets in who waits for other servers than those in front",
   assert.equal(await next[1], "d");
 });
 
+Deno.test("WaitingRoom lets in who waits for other servers than those in front and behind", async () => {
+  const { waiting } = room();
+  const places: Record<string, string[]> = { old: [], next: [] };
+  const wait = (whose: string) => waiting.wait(() => places[whose]?.shift(), { whose });
+  // a request of before a reload may come to wait, or to wait again, long after it
+  const [first, other, last] = [wait("old"), wait("next"), wait("old")];
+  places["next"]?.push("a");
+  waiting.admit();
+  assert.equal(await other, "a");
+  waiting.admit();
+  const another = wait("next");
+  places["next"]?.push("b");
+  waiting.admit();
+  assert.equal(await another, "b");
+  places["old"]?.push("c", "d");
+  waiting.admit();
+  assert.deepEqual(await Promise.all([first, last]), ["c", "d"]);
+});
+
 Deno.test("WaitingRoom has room again for who gives up", async () => {
   const { waiting, free, wait } = room({ max: 2 });
   let giveUp = () => {};

@@ -433,6 +433,33 @@ Deno.test("a CA that is down costs nothing but time", async () => {
   await eventually(isObtained, () => JSON.stringify(acme.news));
 });
 
+Deno.test("a store that fails once, such as for want of descriptors, costs nothing but time", async () => {
+  await using at = await setUp();
+  const account = at.store.account.bind(at.store);
+  let asked = 0;
+  at.store.account = (directory) =>
+    ++asked === 2 ? Promise.reject(new Error("Too many open files")) : account(directory);
+  const manager = at.make();
+  manager.manage(at.settings, [["www.example.test"]]);
+  const news = [await at.next()];
+  while (news.at(-1)?.kind === "failed" && news.length < 4) {
+    await manager.idle;
+    at.moveClock(DAY_MS);
+    const next = at.next();
+    manager.look();
+    news.push(await next);
+  }
+  assert.deepEqual(news.map(({ kind }) => kind), ["failed", "obtained"], JSON.stringify(news));
+});
+
+Deno.test("an account whose key is damaged is none", async () => {
+  await using at = await setUp();
+  await at.store.saveAccount(at.settings.directory, { key: "what is this?", url: undefined });
+  const manager = at.make();
+  manager.manage(at.settings, [["www.example.test"]]);
+  assert.equal((await at.next()).kind, "obtained", JSON.stringify(at.news));
+});
+
 Deno.test("certificates at hand wait for no CA that does not answer", async () => {
   using ca = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   let asked = 0;

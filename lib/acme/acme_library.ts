@@ -9,7 +9,11 @@ let library: Promise<AcmeLibrary> | undefined;
  * it is asked for: it is of no use to those without ACME.
  */
 export function acmeLibrary(): Promise<AcmeLibrary> {
-  return library ??= load();
+  return library ??= load().catch((error) => {
+    // the next time it may be there, where descriptors were short say
+    library = undefined;
+    throw error;
+  });
 }
 
 /** Milliseconds that a CA has for each answer. */

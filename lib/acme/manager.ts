@@ -309,8 +309,14 @@ export class CertificateManager implements Disposable {
   }
 
   #open(settings: AcmeSettings): Promise<Authority> {
-    return this.#authority ??= this.#options.store.account(settings.directory)
+    if (this.#authority !== undefined) return this.#authority;
+    const opening = this.#options.store.account(settings.directory)
       .then((account) => Authority.open(settings, account));
+    // what has failed, such as for want of descriptors, may well be done the next time
+    opening.catch(() => {
+      if (this.#authority === opening) this.#authority = undefined;
+    });
+    return this.#authority = opening;
   }
 }
 

@@ -1,3 +1,4 @@
+import { createPrivateKey } from "node:crypto";
 import { ProxyError } from "../core/errors.ts";
 import { parseObject } from "../core/json_object.ts";
 import { fileTrouble } from "../io/file_trouble.ts";
@@ -158,12 +159,21 @@ export function parseOrder(text: string): PlacedOrder | undefined {
 /** @returns undefined where it is none */
 export function parseAccount(text: string): Account | undefined {
   const value = parseObject(text);
-  if (typeof value?.key !== "string") return undefined;
+  if (typeof value?.key !== "string" || !isPrivateKey(value.key)) return undefined;
   return {
     key: value.key,
     url: typeof value.url === "string" ? value.url : undefined,
     ...(typeof value.email === "string" ? { email: value.email } : {}),
   };
+}
+
+function isPrivateKey(pem: string): boolean {
+  try {
+    createPrivateKey(pem);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** @returns undefined where it is none */

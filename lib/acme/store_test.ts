@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { accountKey } from "../../tests/support/account_key.ts";
 import { ProxyError } from "../core/errors.ts";
 import { AcmeStore, NO_FAILURE } from "./store.ts";
 import { certificateFiles } from "./store_layout.ts";
@@ -12,7 +13,7 @@ Deno.test("AcmeStore keeps accounts, certificates and failures over a restart", 
   assert.equal(await store.account(DIRECTORY), undefined);
   assert.equal(await store.certificate("a.test"), undefined);
   assert.deepEqual(await store.state("a.test"), NO_FAILURE);
-  const account = { key: "PEM", url: "https://ca.example.com/acct/1" };
+  const account = { key: accountKey(), url: "https://ca.example.com/acct/1" };
   await store.saveAccount(DIRECTORY, account);
   await store.saveCertificate("a.test", { chain: "CHAIN", key: "KEY" });
   await store.saveState("a.test", { failures: 2, notBefore: 3, reason: "no" });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { accountKey } from "../../tests/support/account_key.ts";
 import type { IssuedCertificate } from "../acme/keeper.ts";
 import { AcmeStore, NO_FAILURE } from "../acme/store.ts";
 import { createAuthority, issueServerCertificate } from "../certificates/certificate_authority.ts";
@@ -26,11 +27,15 @@ async function keeping(link: Partial<ConstructorParameters<typeof SharedKeeper>[
   return { store, keeper, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
+const NO_KEY = '{"key":"what is this?","chain":1}';
+
 Deno.test("SharedKeeper takes what is damaged in Redis for what is not there", async () => {
-  for (const text of ["", "{", "null", "1", "[]", "{}", '{"key":1,"chain":1,"failures":"1"}']) {
+  for (
+    const text of ["", "{", "null", "1", "[]", "{}", '{"key":1,"chain":1,"failures":"1"}', NO_KEY]
+  ) {
     await using kept = await keeping({ get: () => Promise.resolve(text) });
     const { store, keeper } = kept;
-    const account = { key: "a key", url: undefined };
+    const account = { key: accountKey(), url: undefined };
     const state = { failures: 2, notBefore: 3, reason: "a reason" };
     assert.deepEqual(await keeper.state(NAME), NO_FAILURE, text);
     await store.saveAccount(DIRECTORY, account);

@@ -453,6 +453,13 @@ for (const { name, request, lease, happens, told, servers, code, reported } of C
   });
 }
 
+Deno.test("Exchange counts a server that is still being connected to when the client goes", async () => {
+  const play = new Play(scriptedRequest(), NEW);
+  await playAll(play, ["client resets"]);
+  const { server, attempts } = play.exchange.lease;
+  assert.deepEqual([server !== undefined, attempts], [true, 1]);
+});
+
 Deno.test("Exchange leaves a connection to others that is looked at when its client goes at once", async () => {
   const play = new Play(scriptedRequest(), { claim: "now", idle: "later" });
   // in the turn in which the request has come

@@ -103,6 +103,7 @@ export class ServerLease implements LeaseFacts {
       this.#isTied = true;
       // its client is known there: no other place would do
       pin.server.enterAnyway();
+      this.#asks(pin.server);
       return this.#leased(pin.server, pin.stream, now);
     }
     let claimed: Server | Promise<Server>;
@@ -114,6 +115,7 @@ export class ServerLease implements LeaseFacts {
     if (claimed instanceof Promise) return this.#wait(claimed);
     const idle = this.#takeIdle(claimed);
     if (idle === undefined || idle instanceof Promise) return this.#wait(claimed, idle);
+    this.#asks(claimed);
     this.#leased(claimed, idle, now);
   }
 
@@ -232,7 +234,7 @@ export class ServerLease implements LeaseFacts {
     let stream: ServerStream | undefined;
     let failure: unknown;
     try {
-      if (!isLate()) this.server = server;
+      if (!isLate()) this.#asks(server);
       // one that is looked at already is given back below where it comes too late
       stream = await (idle ?? (isLate() ? undefined : this.#takeIdle(server))) ??
         (isLate() ? undefined : await this.#open(server));
@@ -243,15 +245,18 @@ export class ServerLease implements LeaseFacts {
       stream?.release();
       server.leave();
       if (isLate()) return;
-      this.attempts++;
       return this.#user.noConnection(asProxyError(failure, "internal"));
     }
     this.#leased(server, stream, performance.now());
   }
 
-  #leased(server: Server, stream: ServerStream, now: number): void {
+  /** A server is asked, or tried to be, which counts whatever comes of it. */
+  #asks(server: Server): void {
     this.server = server;
     this.attempts++;
+  }
+
+  #leased(server: Server, stream: ServerStream, now: number): void {
     this.leasedAt = now;
     this.reused = stream.reused;
     this.stream = stream;

@@ -109,8 +109,12 @@ const EXTENSION = {
   supported_versions: 43,
 } as const;
 
-/** Several times as many groups as there are (RFC 8446, section 4.2.7, and IANA's registry). */
-const MAX_GROUPS = 512;
+/**
+ * Entries of a list that a client may send: more than there are extensions, cipher suites, signature
+ * algorithms, groups or protocols (IANA's registries). The library goes through some of them again
+ * for each other, and whoever sends thousands means only to be work.
+ */
+const MAX_LISTED = 512;
 
 const UNASKED_HEADER = "a PROXY header, of a peer that proxy_protocol.from does not name";
 
@@ -143,7 +147,7 @@ function parseHello(message: Uint8Array): ClientHello {
   }
   cursor.take(32); // random
   if (cursor.vector8().length > 32) throw malformed();
-  const cipherSuites = parseUint16List(cursor.vector16());
+  const cipherSuites = parseUint16List(cursor.vector16(), "cipher suites");
   if (cursor.vector8().length === 0) throw malformed(); // compression methods
   // Up to TLS 1.2 a hello may end here (RFC 5246, section 7.4.1.2).
   const extensions = cursor.atEnd ? new Map<number, Cursor>() : parseExtensions(cursor.vector16());
@@ -158,14 +162,14 @@ function parseHello(message: Uint8Array): ClientHello {
     // RFC 8446, section 4.2.1: without the extension TLS 1.2 is the most that can be agreed on.
     versions: versions === undefined
       ? [Math.min(legacyVersion, TLS_1_2)]
-      : parseUint16List(sole(versions, versions.vector8())),
+      : parseUint16List(sole(versions, versions.vector8()), "versions"),
     sni: names === undefined ? undefined : parseServerName(sole(names, names.vector16())),
     alpn: protocols === undefined ? [] : parseAlpn(sole(protocols, protocols.vector16())),
     cipherSuites,
     signatureAlgorithms: signatures === undefined
       ? []
-      : parseUint16List(sole(signatures, signatures.vector16())),
-    groups: groups === undefined ? [] : parseGroups(sole(groups, groups.vector16())),
+      : parseUint16List(sole(signatures, signatures.vector16()), "signature algorithms"),
+    groups: groups === undefined ? [] : parseUint16List(sole(groups, groups.vector16()), "groups"),
     ticket: parseTicket(
       extensions.get(EXTENSION.pre_shared_key),
       extensions.get(EXTENSION.session_ticket),
@@ -190,6 +194,7 @@ function parseExtensions(cursor: Cursor): Map<number, Cursor> {
     if (extensions.has(type)) {
       throw new Refusal("illegal_parameter", `extension ${type} sent twice`);
     }
+    if (extensions.size === MAX_LISTED) throw tooMany("extensions");
     extensions.set(type, cursor.vector16());
   }
   return extensions;
@@ -225,22 +230,23 @@ function parseAlpn(cursor: Cursor): string[] {
   while (!cursor.atEnd) {
     const name = cursor.vector8();
     if (name.atEnd) throw malformed();
+    if (names.length === MAX_LISTED) throw tooMany("protocols");
     names.push(name.text());
   }
   return names;
 }
 
-/** The library looks the list through for each key that is offered. */
-function parseGroups(cursor: Cursor): number[] {
-  if (cursor.length > 2 * MAX_GROUPS) throw new Refusal("illegal_parameter", "too many groups");
-  return parseUint16List(cursor);
-}
-
-function parseUint16List(cursor: Cursor): number[] {
+/** @param what its entries are */
+function parseUint16List(cursor: Cursor, what: string): number[] {
+  if (cursor.length > 2 * MAX_LISTED) throw tooMany(what);
   const numbers: number[] = [];
   if (cursor.atEnd) throw malformed();
   while (!cursor.atEnd) numbers.push(cursor.uint16());
   return numbers;
+}
+
+function tooMany(what: string): Refusal {
+  return new Refusal("illegal_parameter", `too many ${what}`);
 }
 
 /** The vector, where nothing follows it in its extension. */

@@ -72,6 +72,14 @@ Deno.test("readClientHello() reads a hello of nearly 64 KiB over several records
   assert.equal(readClientHello(long).kind, "hello");
 });
 
+Deno.test("readClientHello() reads a hello that has as many entries of each list as may be", () => {
+  assert.equal(readHello(hello({ suites: numbers(512) })).cipherSuites.length, 512);
+  const { signatureAlgorithms } = readHello(withExtensions(extension(13, vector16(numbers(512)))));
+  assert.equal(signatureAlgorithms.length, 512);
+  assert.equal(readHello(withExtensions(protocols(512))).alpn.length, 512);
+  assert.equal(readHello(withExtensions(emptyExtensions(512))).sni, undefined);
+});
+
 Deno.test("readClientHello() reads all groups of a hello that has many", () => {
   const { groups } = readHello(withExtensions(supportedGroups(512)));
   assert.deepEqual(groups, Array.from({ length: 512 }, (_, index) => index));
@@ -185,6 +193,14 @@ const MALFORMED: readonly [name: string, bytes: Uint8Array, alert: AlertName][] 
   ["bytes after the versions", withExtensions(extension(43, [2, 3, 4, 3])), "decode_error"],
   ["no signature algorithm", withExtensions(extension(13, [0, 0])), "decode_error"],
   ["more groups than there are", withExtensions(supportedGroups(513)), "illegal_parameter"],
+  ["more cipher suites than there are", hello({ suites: numbers(513) }), "illegal_parameter"],
+  [
+    "more signature algorithms than there are",
+    withExtensions(extension(13, vector16(numbers(513)))),
+    "illegal_parameter",
+  ],
+  ["more extensions than there are", withExtensions(emptyExtensions(513)), "illegal_parameter"],
+  ["more protocols than there are", withExtensions(protocols(513)), "illegal_parameter"],
 ];
 
 for (const [name, bytes, alert] of MALFORMED) {
@@ -255,6 +271,19 @@ Deno.test("alertRecord() is a fatal alert in a record of its own", () => {
   assert.throws(() => alertRecord(256), RangeError);
   assert.throws(() => alertRecord(-1), RangeError);
   assert.throws(() => alertRecord(1.5), RangeError);
+});
+
+Deno.test("ClientHelloReader keeps no more of a hello in thousands of records than their bytes", () => {
+  const message = Uint8Array.of(1, 0, 0x40, 0, 3, 3, ...new Uint8Array(10_000));
+  const records = new Uint8Array(message.length * 6);
+  for (const [i, byte] of message.entries()) records.set([22, 3, 1, 0, 1, byte], i * 6);
+  const readers = Array.from({ length: 100 }, () => new ClientHelloReader());
+  const before = Deno.memoryUsage().heapUsed;
+  for (const reader of readers) assert.equal(reader.read(records).kind, "incomplete");
+  const each = (Deno.memoryUsage().heapUsed - before) / readers.length;
+  assert.ok(each < 512 * 1024, `${each} bytes for each`);
+  // they are still there
+  for (const reader of readers) assert.equal(reader.read(records).kind, "incomplete");
 });
 
 /** Whatever was told of a prefix, but "incomplete", is told of all that continues it. */
@@ -330,8 +359,23 @@ function serverName(name: string): number[] {
 }
 
 function supportedGroups(count: number): number[] {
-  const groups = Array.from({ length: count }, (_, index) => [index >> 8, index & 255]);
-  return extension(10, vector16(groups.flat()));
+  return extension(10, vector16(numbers(count)));
+}
+
+/** So many of two bytes each. */
+function numbers(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => [index >> 8, index & 255]).flat();
+}
+
+/** Of types that nobody knows. */
+function emptyExtensions(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => [0xe0 + (index >> 8), index & 255, 0, 0])
+    .flat();
+}
+
+function protocols(count: number): number[] {
+  const names = Array.from({ length: count }, (_, index) => [1, index & 255]);
+  return extension(16, vector16(names.flat()));
 }
 
 function vector16(data: readonly number[]): number[] {
@@ -349,16 +393,3 @@ function ascii(text: string): number[] {
 function bytesOf(text: string): Uint8Array {
   return Uint8Array.from(ascii(text));
 }
-
-Deno.test("ClientHelloReader keeps no more of a hello in thousands of records than their bytes", () => {
-  const message = Uint8Array.of(1, 0, 0x40, 0, 3, 3, ...new Uint8Array(10_000));
-  const records = new Uint8Array(message.length * 6);
-  for (const [i, byte] of message.entries()) records.set([22, 3, 1, 0, 1, byte], i * 6);
-  const readers = Array.from({ length: 100 }, () => new ClientHelloReader());
-  const before = Deno.memoryUsage().heapUsed;
-  for (const reader of readers) assert.equal(reader.read(records).kind, "incomplete");
-  const each = (Deno.memoryUsage().heapUsed - before) / readers.length;
-  assert.ok(each < 512 * 1024, `${each} bytes for each`);
-  // they are still there
-  for (const reader of readers) assert.equal(reader.read(records).kind, "incomplete");
-});

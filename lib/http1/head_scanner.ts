@@ -124,7 +124,14 @@ export class HeadScanner {
   #malformed(byte: number): ProxyError {
     if (this.#afterCr) return new ProxyError(this.#errors.malformed, "A CR stands without its LF");
     if (byte === LF) return new ProxyError(this.#errors.malformed, "An LF stands without its CR");
+    const isFirst = this.#lines === 0 && this.#lineLength === 0;
+    if (isFirst && TLS_RECORDS.includes(byte)) {
+      return new ProxyError(this.#errors.malformed, "TLS came where plain HTTP was expected");
+    }
     const hex = byte.toString(16).padStart(2, "0");
     return new ProxyError(this.#errors.malformed, `The head holds a control character (0x${hex})`);
   }
 }
+
+/** An alert and a handshake: who speaks TLS begins with one of them (RFC 8446, section 5.1). */
+const TLS_RECORDS = [21, 22];

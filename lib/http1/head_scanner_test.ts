@@ -80,6 +80,20 @@ Deno.test("HeadScanner.scan() refuses every control character but HTAB (RFC 9110
   }
 });
 
+Deno.test("HeadScanner.scan() says of TLS what it is, where a head begins with it alone", () => {
+  const message = "TLS came where plain HTTP was expected";
+  for (const type of [21, 22]) {
+    const record = Uint8Array.of(type, 3, 1, 0, 2, 2, 70);
+    assert.throws(() => scanner().scan(record, 0), { code: "bad_field", message });
+    assert.throws(() => scanner().scan(record.subarray(0, 1), 0), { message });
+    const later = scanner();
+    later.scan(encodeLatin1("A: b\r\n"), 0);
+    assert.throws(() => later.scan(record, 0), { message: /control character/ });
+    later.scan(encodeLatin1("\r\n"), 0);
+    assert.throws(() => later.scan(record, 0), { message });
+  }
+});
+
 Deno.test("HeadScanner.scan() begins to count lines anew behind each head", () => {
   for (const piece of [HEAD, ...HEAD.match(/.{1,3}/gs) ?? []]) {
     const one = scanner(HEAD.length);

@@ -314,6 +314,16 @@ Deno.test("what a server says to a certificate that is missing is in the log", a
   await proxy.log.first(/ warning request .*reason=".*certificate.required/);
 });
 
+Deno.test("a server that speaks plain HTTP where TLS is asked for is told as that", async () => {
+  await using plain = await startBackend(async (connection) => {
+    await connection.readSome();
+    await connection.write("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+  }, { brokenOff: true });
+  await using proxy = await startWith({ servers: [plain.address], tls: { verify: false } });
+  assert.equal((await statusOf(proxy)).status, 502);
+  await proxy.log.first(/ request .* reason="Cannot connect to .*: it speaks plain HTTP, not TLS"/);
+});
+
 Deno.test("tcp mode speaks TLS to its servers, and resets who asks for one not believed", async () => {
   await using server = await startServer(localhost, []).then((www) => www);
   await using echo = await startHaproxyEcho();

@@ -1,3 +1,4 @@
+import { encodeLatin1 } from "../../core/latin1.ts";
 import { messageOf, ProxyError } from "../../core/errors.ts";
 import type { ByteSocket } from "../../io/socket_connection.ts";
 import { writeAll } from "../../io/write_all.ts";
@@ -34,20 +35,31 @@ export async function shakeHands(
   try {
     const buffer = new Uint8Array(BUFFER_BYTES);
     let step = session.handshake(undefined);
-    for (;;) {
+    for (let isFirst = true;; isFirst = false) {
       const unsent = session.takeUnsent();
       if (unsent !== undefined) await sendLast(socket, unsent, step === "failed");
       if (step === "done") return session;
       if (step === "failed") throw failure(session, { name: role.verifyName, offered });
       const count = await socket.read(buffer);
       if (count === null) throw new ProxyError("connect_failed", "it closed amid the handshake");
-      step = session.handshake(buffer.subarray(0, count));
+      const received = buffer.subarray(0, count);
+      if (isFirst && beginsAnswer(received)) {
+        throw new ProxyError("connect_failed", "it speaks plain HTTP, not TLS");
+      }
+      step = session.handshake(received);
     }
   } catch (error) {
     session.close();
     throw error;
   }
 }
+
+/** Whether a server takes the ClientHello for a request, and answers it. */
+function beginsAnswer(bytes: Uint8Array): boolean {
+  return HTTP_ANSWER.every((byte, at) => bytes[at] === byte);
+}
+
+const HTTP_ANSWER = encodeLatin1("HTTP/1.");
 
 /** An alert that nobody takes must not hide why it was sent. */
 async function sendLast(socket: ByteSocket, bytes: Uint8Array, isAlert: boolean): Promise<void> {

@@ -4,17 +4,25 @@
  * What has to be encoded stays so, in capitals.
  *
  * @param path in origin-form, maybe with a query
- * @returns each once, without the query; none for a path that all read as it is written
+ * @returns each once, without the query; none for a path that all read as it is written, undefined for
+ *   a long one that may be read in so many ways that to find them would be much work
  */
-export function pathReadings(path: string): readonly string[] {
+export function pathReadings(path: string): readonly string[] | undefined {
   const [bare = ""] = path.split("?", 1);
   if (!ODD.test(bare)) return NONE;
   let texts = new Set([bare.replace(CODE, (code) => code.toUpperCase())]);
-  for (const step of STEPS) texts = new Set([...texts].flatMap((text) => [text, step(text)]));
+  for (const step of STEPS) {
+    texts = new Set([...texts].flatMap((text) => [text, step(text)]));
+    if (texts.size > FEW && texts.size * bare.length > MOST_CHARACTERS) return undefined;
+  }
   const readings = new Set([...texts].map(resolved));
   return [...readings].filter((reading) => reading !== bare);
 }
 
+/** Of all readings together: a path of 2 KiB may be read in every way there is. */
+const MOST_CHARACTERS = 64 * 1024;
+/** Readings before that is looked at. */
+const FEW = 4;
 const ODD = /[%;\\]|\/[/.]/;
 const CODE = /%[0-9a-f]{2}/gi;
 /** What need not be encoded (RFC 3986, section 2.3). */

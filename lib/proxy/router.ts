@@ -80,7 +80,7 @@ export class Router<Target> {
    * Where a prefix is taken off the path, slashes in a row behind it are one to the server. A path
    * that another route would have without them has none: it would get past what that one asks for.
    * One that a server may take for a path of a route that keeps requests off is that one's,
-   * or nobody's where that route could not take its prefix off.
+   * or nobody's where that route could not take its prefix off, or it may be read in too many ways.
    *
    * @param host the SNI, or the Host without its port; undefined where there is none
    * @param path the request's path, maybe with a query; undefined in tcp mode
@@ -98,7 +98,9 @@ export class Router<Target> {
     const isMeant = plain === path || this.#find(host, plain, request)?.index === found.index;
     if (!isMeant) return undefined;
     if (!this.#hasGuards) return found;
-    const guards = pathReadings(path)
+    const readings = pathReadings(path);
+    if (readings === undefined) return undefined;
+    const guards = readings
       .map((reading) => this.#find(host, reading, request))
       .filter((meant) =>
         meant !== undefined && meant.index !== found.index && this.#isGuard(meant)
@@ -207,7 +209,7 @@ export class PathSet {
 
   constructor(prefixes: readonly string[]) {
     this.#prefixes = prefixes;
-    this.#read = [...prefixes, ...prefixes.flatMap(pathReadings)];
+    this.#read = [...prefixes, ...prefixes.flatMap((prefix) => pathReadings(prefix) ?? [])];
   }
 
   /**
@@ -217,7 +219,7 @@ export class PathSet {
    */
   covers(path: string): boolean {
     return isUnderAny(path, this.#prefixes) &&
-      pathReadings(path).every((reading) => isUnderAny(reading, this.#read));
+      pathReadings(path)?.every((reading) => isUnderAny(reading, this.#read)) === true;
   }
 }
 

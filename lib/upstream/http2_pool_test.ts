@@ -117,6 +117,33 @@ Deno.test("a server that leaves for an error is told of with that", async () => 
   }
 });
 
+Deno.test("an answer breaks off behind what was given of it", async () => {
+  const socket = new ScriptedConnection();
+  socket.push(settings());
+  const pool = new Http2Pool(serverAt(1), new Deadlines());
+  await pool.adopt(socket, DIALING);
+  const stream = await pool.take(false);
+  assert.ok(stream !== undefined);
+  const told: string[] = [];
+  const begun = Promise.withResolvers<void>();
+  stream.send(scriptedRequest(), SENDING, {
+    ...NO_READER,
+    answerBody: (_bytes, from, to) => {
+      told.push(`${to - from} bytes`);
+      begun.resolve();
+    },
+    serverFailed: ({ code }) => told.push(code),
+  });
+  stream.body(NO_BYTES, 0, 0, true);
+  socket.push(joined([headers(1, [[":status", "200"]], { ended: false }), data(1, "abc")]));
+  await begun.promise;
+  socket.push(undefined);
+  await eventually(() => socket.closed || undefined, "the end of the connection");
+  assert.deepEqual(told, ["3 bytes"]);
+  stream.resume();
+  assert.deepEqual(told, ["3 bytes", "truncated_response"]);
+});
+
 Deno.test("an answer gets there that fills what is read at once, though its server leaves then", async () => {
   const socket = new ScriptedConnection();
   socket.push(settings());

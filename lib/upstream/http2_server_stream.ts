@@ -69,6 +69,8 @@ export class Http2ServerStream implements ServerStream {
   /** Whether a first range of the body was given. */
   #wasGiven = false;
   #givenBytes = 0;
+  /** What the answer broke off by while the reader had what it was given last. */
+  #broken: { readonly code: ErrorCode; readonly reason: string } | undefined;
   /** Whether the server has ended its answer. */
   #ended = false;
   #trailers: readonly Field[] | undefined;
@@ -151,7 +153,9 @@ export class Http2ServerStream implements ServerStream {
     }
     this.#givenBytes = 0;
     this.#isWaiting = false;
-    this.proceed();
+    const broken = this.#broken;
+    if (broken === undefined) this.proceed();
+    else this.#fail(broken.code, broken.reason, "yes");
   }
 
   tunnel(): OpaqueEnd {
@@ -229,8 +233,9 @@ export class Http2ServerStream implements ServerStream {
       return;
     }
     // a limit says more than that the answer is not whole
-    if (error !== undefined && isOfLimit(error)) return this.#fail(error.code, reason, "yes");
-    if (this.#state === "body") return this.#fail("truncated_response", reason, "yes");
+    const limit = error !== undefined && isOfLimit(error) ? error.code : undefined;
+    if (this.#state === "body") return this.#breakOff(limit ?? "truncated_response", reason);
+    if (limit !== undefined) return this.#fail(limit, reason, "yes");
     if (code === ERROR.http11Required) {
       const seen = this.#connection.mayGoByHttp1 ? "no" : "yes";
       return this.#fail("http1_required", WANTS_HTTP1, seen);
@@ -295,6 +300,12 @@ export class Http2ServerStream implements ServerStream {
     this.#givenBytes = range === undefined ? 0 : range.to - range.from;
     if (range === undefined) reader.answerBody(NO_BYTES, 0, 0, ended);
     else reader.answerBody(range.bytes, range.from, range.to, ended);
+  }
+
+  /** An answer that has begun breaks off: behind what was given of it, as by HTTP/1.1. */
+  #breakOff(code: ErrorCode, reason: string): void {
+    if (this.#isWaiting) this.#broken = { code, reason };
+    else this.#fail(code, reason, "yes");
   }
 
   #fail(code: ErrorCode, reason: string, seen: Seen): void {

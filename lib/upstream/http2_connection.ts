@@ -52,13 +52,13 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
   reserved = 0;
   /** Settles when the server has said what it allows. */
   readonly settling: PromiseWithResolvers<void> = Promise.withResolvers();
+  /** The error that the server has told with its last GOAWAY. */
+  leavesBy: number = ERROR.noError;
   readonly #connection: Connection;
   readonly #pump: Pump;
   readonly #options: Http2ConnectionOptions;
   readonly #idleDeadline: Deadline;
   #closed = false;
-  /** The error that the server has told with its last GOAWAY. */
-  #leavesBy: number = ERROR.noError;
   #isRetired = false;
   /** Whether it is not kept for requests to come. */
   #isLast = false;
@@ -245,7 +245,7 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
   }
 
   goingAway(code: number): void {
-    this.#leavesBy = code;
+    this.leavesBy = code;
     if (code === ERROR.http11Required) this.#options.onHttp1Required?.();
     this.#options.onGone();
     this.idle();
@@ -278,7 +278,7 @@ export class Http2Connection implements StreamCarrier, DialedEvents<Http2ServerS
   // What the pump tells.
 
   peerEnded(): void {
-    const reason = withError("The server closed the connection", this.#leavesBy);
+    const reason = withError("The server closed the connection", this.leavesBy);
     this.close(new ProxyError("upstream_gone", reason));
   }
 

@@ -3,6 +3,7 @@ import { formatServerAddress } from "../core/endpoint.ts";
 import { HTTP2 } from "../http/alpn.ts";
 import type { Connection } from "../io/connection.ts";
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
+import { withError } from "../http2/wire.ts";
 import { dial } from "./dial.ts";
 import { Http2Connection } from "./http2_connection.ts";
 import { FRESH_MS, type PooledServer, SPARE_MS } from "./pooled_server.ts";
@@ -106,8 +107,11 @@ export class Http2Pool implements ServerConnections {
       });
     }
     if (connection.available < 1) {
+      const why = connection.isGone
+        ? withError("goes away before any request", connection.leavesBy)
+        : "allows no requests";
       connection.close();
-      throw new ProxyError("connect_failed", `${name} allows no requests`);
+      throw new ProxyError("connect_failed", `${name} ${why}`);
     }
     this.#connections.push(connection);
     // who waits for it is to be served yet

@@ -13,7 +13,7 @@ import {
 } from "../../tests/support/http2_frames.ts";
 import { ScriptedConnection } from "../../tests/support/scripted_connection.ts";
 import { ScriptedDeadlines, scriptedRequest } from "../../tests/support/scripted_exchange.ts";
-import { ERROR, FLAG, FRAME, FRAME_HEADER_BYTES, PREFACE } from "../http2/wire.ts";
+import { ERROR, FLAG, FRAME, FRAME_HEADER_BYTES, PREFACE, SETTING } from "../http2/wire.ts";
 import { NO_BYTES } from "../io/buffer_pool.ts";
 import { Deadlines } from "../io/deadlines.ts";
 import type { TlsClient } from "../tls/tls_client.ts";
@@ -114,6 +114,20 @@ Deno.test("a server that leaves for an error is told of with that", async () => 
     socket.push(goaway);
     socket.push(undefined);
     assert.match(await failed.promise, /^The server .* \(ENHANCE_YOUR_CALM\)$/);
+  }
+});
+
+Deno.test("Http2Pool says of a server that takes no request whether it leaves", async () => {
+  const calm = frame(FRAME.goaway, { payload: [0, 0, 0, 0, 0, 0, 0, ERROR.enhanceYourCalm] });
+  const cases: readonly [sent: Uint8Array, told: RegExp][] = [
+    [settings([[SETTING.maxConcurrentStreams, 0]]), /:1 allows no requests$/],
+    [joined([settings(), calm]), /:1 goes away before any request \(ENHANCE_YOUR_CALM\)$/],
+  ];
+  for (const [sent, told] of cases) {
+    const socket = new ScriptedConnection();
+    socket.push(sent);
+    const adopting = new Http2Pool(serverAt(1), new Deadlines()).adopt(socket, DIALING);
+    await assert.rejects(adopting, { code: "connect_failed", message: told });
   }
 });
 

@@ -317,6 +317,22 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
   ["listeners:\n\t- { listen: ':1' }", "2:1: tabs are not allowed as indentation; write spaces"],
   [ok("~: 2"), `2:1: unknown key ""`],
   [manyAliases(), `6:44: the aliases up to "*e" stand for too many values`],
+  [
+    "listeners:\n  - listen: [::]:443\n",
+    `2:13: a bracket begins a list; put an address of IPv6 into quotes: "[::]:443"`,
+  ],
+  [
+    "listeners: [{ listen: [::1]:443, mode: http }]",
+    `1:23: a bracket begins a list; put an address of IPv6 into quotes: "[::1]:443"`,
+  ],
+  [
+    ok("routes: [{ redirect: { to: https://a.test{path} } }]"),
+    "2:42: a brace begins a map; put text that has one into quotes",
+  ],
+  [
+    ok('routes:\n  - { hosts: [a], respond: { body: "no } }\nworkers: 1\nlog: { tls: true }'),
+    "3:36: the quote that begins here is not closed",
+  ],
   ["listeners: []\n---\na: 1", "2:1: a second document begins here; a configuration is one"],
   ["listeners: [", `1:13: flow sequence`],
   [
@@ -632,6 +648,16 @@ Deno.test("parseConfig() says of each line that a tab indents it, and nothing of
     "4:1",
     "5:1",
   ]);
+});
+
+Deno.test("parseConfig() says nothing of what quotes that are left out have put out of order", () => {
+  for (
+    const text of [
+      ok("routes: [{ redirect: { to: https://a.test{path} } }]"),
+      ok("admin: { listen: [::1]:9900 }"),
+      ok("routes: [{ respond: { body: 'a } }]\nworkers: 1"),
+    ]
+  ) assert.equal(parseConfig({ path: "p.yaml", text }).problems.length, 1, text);
 });
 
 Deno.test("parseConfig() says one thing of a value that is wrong in two ways", () => {

@@ -22,6 +22,15 @@ export function syntaxProblems(
     const alias = code === "BAD_ALIAS" || code === "UNEXPECTED_TOKEN"
       ? ALIAS.exec(line.text)
       : null;
+    const v6 = code === "MISSING_CHAR" || code === "UNEXPECTED_TOKEN"
+      ? IPV6.exec(line.text)?.[1]
+      : undefined;
+    if (v6 !== undefined) {
+      return problem(placeAt(line.start + line.text.indexOf(v6), lines), QUOTE_V6 + `"${v6}"`);
+    }
+    if (/^Missing closing ["']quote$/.test(message)) {
+      return problem(placeAt(openQuote(document, offset), lines), OPEN_QUOTE);
+    }
     if (alias !== null) {
       const at = line.start + alias.index + alias[0].length - (alias[1] as string).length;
       return problem(placeAt(at, lines), quote(alias[1] as string));
@@ -37,16 +46,24 @@ export function syntaxProblems(
       case "BAD_SCALAR_START":
         return problem(place, `${lowerFirst(message)}; quote the text`);
       default:
+        if (message === BRACE) return problem(place, QUOTE_BRACE);
         return problem(place, lowerFirst(message));
     }
   });
-  // what a tab has put out of order is not wrong by itself
-  const tabs = problems.filter(({ message }) => message === TABS);
-  return unique(tabs.length > 0 ? tabs : problems);
+  // what these have put out of order is not wrong by itself
+  const causes = problems.filter(({ message }) =>
+    [TABS, OPEN_QUOTE, QUOTE_BRACE].includes(message) || message.startsWith(QUOTE_V6)
+  );
+  return unique(causes.length > 0 ? causes : problems);
 }
 
 const TOO_DEEP = "what stands here is nested too deep";
 const TABS = "tabs are not allowed as indentation; write spaces";
+const OPEN_QUOTE = "the quote that begins here is not closed";
+const QUOTE_V6 = "a bracket begins a list; put an address of IPv6 into quotes: ";
+/** What the library says of a brace amid text in a map or a list in one line. */
+const BRACE = "Unexpected flow-map-start at node end";
+const QUOTE_BRACE = "a brace begins a map; put text that has one into quotes";
 /** An alias (YAML 1.2, section 7.1) that was most likely meant as text. @param text from its `*` on */
 function quote(text: string): string {
   return `an asterisk begins an alias; put a wildcard into quotes: "${text}"`;
@@ -63,6 +80,20 @@ function unknownTag(message: string): string {
 const TAB = /^ *\t/;
 /** What begins with an asterisk where a value may begin. */
 const ALIAS = /(?:^|[\s[{,])(\*[^\s,\]}]*)/;
+
+/** An address where a value may begin. */
+const IPV6 = /(?:^|[\s[{,])(\[[\da-f.]*:[\da-f:.]*\]:\d+)/i;
+
+/** Where the text in quotes begins that ends with the file. */
+function openQuote(document: Document.Parsed, end: number): number {
+  let begin = end;
+  visit(document, {
+    Scalar: (_, { type, range }) => {
+      if (type?.startsWith("QUOTE") && range?.[1] === end) begin = range[0];
+    },
+  });
+  return begin;
+}
 
 /** Where the same key stands before. */
 function duplicateKey(document: Document.Parsed, offset: number, lines: LineCounter): string {

@@ -724,6 +724,7 @@ const NEEDED_OF_ROUTES: typeof NEEDED = [
   ['redirect: { to: "https://$host/" }', '"$host" is no variable here'],
   ["backend: a, basic_auth: { realm: a }", '"file" is missing'],
   ["backend: a, response_headers: { set: { X: 5 } }", '"X" must be text: put it into quotes'],
+  ["backend: a, request_headers: { add: { X: {client} } }", '"X" must be text: put it into quotes'],
   ["backend: a, request_headers: { add: { X: true } }", '"X" must be text: put it into quotes'],
   ["backend: a, request_headers: { add: { X: [] } }", '"X" must be text, such as {client}'],
 ];

@@ -11,12 +11,14 @@ export function text<T>(description: string, example: string, parse: (text: stri
   return parsed(z.string({ error: `text, such as ${example}` }), { description, example, parse });
 }
 
-/** The same where a number or a word such as `true` may be meant, which YAML has as text in quotes. */
+/** The same where a number, a word such as `true` or `{client}` may be meant, text in quotes to YAML. */
 export function anyText<T>(description: string, example: string, parse: (text: string) => T) {
-  const error = ({ input }: { readonly input?: unknown }) =>
-    typeof input === "number" || typeof input === "boolean"
+  const error = ({ input }: { readonly input?: unknown }) => {
+    const isMap = typeof input === "object" && input !== null && !Array.isArray(input);
+    return isMap || typeof input === "number" || typeof input === "boolean"
       ? "text: put it into quotes"
       : `text, such as ${example}`;
+  };
   return parsed(z.string({ error }), { description, example, parse });
 }
 

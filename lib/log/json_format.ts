@@ -107,7 +107,8 @@ const UNPRINTABLE = /[^\x20-\x7e]/g;
 function text(value: string | undefined): string {
   if (value === undefined) return "null";
   const kept = value.length > MAX_JSON_LENGTH ? `${value.slice(0, MAX_JSON_LENGTH)}...` : value;
-  return PLAIN.test(kept) ? `"${kept}"` : JSON.stringify(kept).replace(
+  // half a character, as a cut may leave one, is refused by who reads JSON to the letter
+  return PLAIN.test(kept) ? `"${kept}"` : JSON.stringify(kept.toWellFormed()).replace(
     UNPRINTABLE,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );

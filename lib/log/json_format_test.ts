@@ -144,3 +144,9 @@ Deno.test("formatJson() bounds what a peer sent", () => {
   const line = formatJson({ ...REQUEST, target: "x".repeat(100_000) }, "info", NOW);
   assert.equal(JSON.parse(line).target, "x".repeat(MAX_JSON_LENGTH) + "...");
 });
+
+Deno.test("formatJson() leaves no half of a character where it cuts", () => {
+  const problems = [`${"x".repeat(MAX_JSON_LENGTH - 1)}\u{1f600}`];
+  const line = formatJson({ kind: "reload_failed", reason: "SIGHUP", problems }, "warning", NOW);
+  assert.ok(line.endsWith('xx\\ufffd..."}'), line.slice(-30));
+});

@@ -5,7 +5,8 @@ import { Roster } from "../core/roster.ts";
 import type { Staged } from "../core/staged.ts";
 import { within } from "../io/within.ts";
 import { cannotListenBeside, cannotListenTwice } from "../ports/shared_port.ts";
-import type { EngineName, TlsListener } from "../tls/engine.ts";
+import type { Listener } from "../ports/listener.ts";
+import type { EngineName } from "../tls/engine.ts";
 import { alpnOf, engineOf } from "./listener_engine.ts";
 import { certificateStore, type LoadedConfig } from "./snapshot.ts";
 
@@ -21,7 +22,7 @@ export interface RunningListener {
 
 /** A listener that is open, and what it was opened for. */
 export interface OpenListener {
-  readonly listener: TlsListener;
+  readonly listener: Listener;
   readonly running: RunningListener;
   /** Where it was to listen: a name, or port 0, is not what it runs on. */
   readonly listen: Address;
@@ -55,7 +56,7 @@ export class ListenerSet {
   /** By what they were configured as. */
   #open: ReadonlyMap<string, OpenListener> = new Map();
   /** Those of before that somebody may still be amid a handshake with. */
-  readonly #leaving = new Roster<TlsListener>();
+  readonly #leaving = new Roster<Listener>();
 
   constructor(loaded: LoadedConfig, openOne: OpensListener) {
     this.#loaded = loaded;
@@ -115,7 +116,7 @@ export class ListenerSet {
     for (const listener of listeners) listener.cutArriving();
   }
 
-  get #current(): readonly TlsListener[] {
+  get #current(): readonly Listener[] {
     return [...this.#open.values()].map(({ listener }) => listener);
   }
 

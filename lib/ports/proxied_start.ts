@@ -1,8 +1,8 @@
-import type { Address } from "../core/address.ts";
 import { asProxyError, ProxyError } from "../core/errors.ts";
 import { Roster } from "../core/roster.ts";
 import { closeQuietly } from "../io/close_quietly.ts";
 import { endsOf } from "./own_sockets.ts";
+import type { Place } from "./place.ts";
 import { type ProxiedOrigin, readProxyHeader } from "./proxy_header.ts";
 
 /** How a connection begins that a proxy in front has made. */
@@ -11,13 +11,6 @@ export interface ProxiedStart {
   readonly origin: ProxiedOrigin | undefined;
   /** What has come behind the header already. */
   readonly rest: Uint8Array<ArrayBuffer>;
-}
-
-/** A connection's place among those of its listener. */
-export interface UnnamedPlace {
-  /** Whose it is turns out. @returns whether it may stay; else it is over */
-  name(peer: Address): boolean;
-  leave(): void;
 }
 
 /** What becomes of a connection of a proxy in front. */
@@ -41,7 +34,7 @@ export class UnnamedConnections {
 
   async add(
     socket: Deno.TcpConn,
-    place: UnnamedPlace,
+    place: Pick<Place, "name" | "leave">,
     { onNamed, onGone, onFailure }: ProxiedOutcome,
   ): Promise<void> {
     const entry = this.#pending.add(socket);

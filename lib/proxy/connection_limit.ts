@@ -3,7 +3,7 @@ import { clientKey } from "../core/client_key.ts";
 import { Roster, type RosterEntry } from "../core/roster.ts";
 import type { Count, CountByKey } from "../core/counters.ts";
 import type { Deadline, Deadlines } from "../io/deadlines.ts";
-import type { Place } from "../tls/engine.ts";
+import type { Place } from "../ports/place.ts";
 
 /** How many connections a listener has at once; 0 is no limit. */
 export interface ConnectionLimits {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { OWN_COUNTERS } from "../core/counters.ts";
 import { Deadline, Deadlines } from "../io/deadlines.ts";
-import type { Place } from "../tls/engine.ts";
+import type { Place } from "../ports/place.ts";
 import { ConnectionLimit, type ConnectionLimits, TELL_EVERY_MS } from "./connection_limit.ts";
 
 /** A limit whose clock is the test's, and what it told. */

@@ -2,7 +2,8 @@ import type { Address } from "../core/address.ts";
 import type { AddressSet } from "../core/address_set.ts";
 import type { Observer } from "../core/event.ts";
 import type { CertificateStore } from "../certificates/certificate_store.ts";
-import type { TlsConnection, TlsEngine, TlsListener } from "../tls/engine.ts";
+import type { Listener } from "../ports/listener.ts";
+import type { TlsConnection, TlsEngine } from "../tls/engine.ts";
 import type { ChallengeCertificates } from "../tls/admission.ts";
 import type { TicketKeys } from "../tls/openssl/ticket_keys.ts";
 import type { TlsPolicy } from "../tls/policy.ts";
@@ -43,7 +44,7 @@ export interface ListenerOptions {
 }
 
 /** Accepts TLS connections and gives each a session. */
-export async function openListener(options: ListenerOptions): Promise<TlsListener> {
+export async function openListener(options: ListenerOptions): Promise<Listener> {
   const { engine, address, beside, begins, certificates, alpn, policy, tickets } = options;
   const { handshakeTimeout } = options;
   const { admit, proxies, limit, sessions, observe, challenge } = options;

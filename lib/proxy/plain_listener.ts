@@ -7,7 +7,8 @@ import type { Observer } from "../core/event.ts";
 import { endsOf } from "../ports/own_sockets.ts";
 import { UnnamedConnections } from "../ports/proxied_start.ts";
 import type { ProxiedOrigin } from "../ports/proxy_header.ts";
-import type { Place, TlsListener } from "../tls/engine.ts";
+import type { Listener } from "../ports/listener.ts";
+import type { Place } from "../ports/place.ts";
 import { claimAddress, openTcp, portKeeper } from "../ports/port_keeper.ts";
 import type { ConnectionLimit } from "./connection_limit.ts";
 import type { HttpConnection } from "./http_connection.ts";
@@ -37,7 +38,7 @@ const BUFFER_BYTES = 4 * 1024;
  *
  * @throws {ProxyError} `bad_config` where the address cannot be listened on
  */
-export async function openPlainListener(options: PlainListenerOptions): Promise<TlsListener> {
+export async function openPlainListener(options: PlainListenerOptions): Promise<Listener> {
   const { limit, sessions, observe } = options;
   const address = await claimAddress(options.address, options);
   const { listener, closeBy } = await openTcp(address);

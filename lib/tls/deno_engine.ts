@@ -6,14 +6,9 @@ import { asProxyError, ProxyError } from "../core/errors.ts";
 import { closeQuietly } from "../io/close_quietly.ts";
 import { type ByteSocket, SocketConnection } from "../io/socket_connection.ts";
 import type { Certificate } from "../certificates/certificate.ts";
-import {
-  FREE_PLACE,
-  type Place,
-  type TlsConnection,
-  type TlsEngine,
-  type TlsListener,
-  type TlsListenOptions,
-} from "./engine.ts";
+import type { Listener } from "../ports/listener.ts";
+import { FREE_PLACE, type Place } from "../ports/place.ts";
+import type { TlsConnection, TlsEngine, TlsListenOptions } from "./engine.ts";
 import { denoRefusal } from "./deno_refusal.ts";
 import { identityOf, type ListenerIdentity } from "./listener_identity.ts";
 import { claimAddress, portKeeper } from "../ports/port_keeper.ts";
@@ -40,7 +35,7 @@ export function denoEngineUnavailable(): string | undefined {
   return sharesPorts() ? undefined : "--unstable-net is not given";
 }
 
-async function listen(options: TlsListenOptions): Promise<TlsListener> {
+async function listen(options: TlsListenOptions): Promise<Listener> {
   refuseWhatItLacks(options);
   const address = await claimAddress(options.address, options);
   const pending = new Roster<Arriving>();

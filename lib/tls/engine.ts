@@ -5,6 +5,8 @@ import type { TlsFacts } from "../core/tls_facts.ts";
 import type { ProxyError } from "../core/errors.ts";
 import type { Certificate } from "../certificates/certificate.ts";
 import type { CertificateStore } from "../certificates/certificate_store.ts";
+import type { Listener } from "../ports/listener.ts";
+import type { Place } from "../ports/place.ts";
 import type { Admission, ChallengeCertificates } from "./admission.ts";
 import type { ClientHello } from "./client_hello.ts";
 import type { TicketKeys } from "./openssl/ticket_keys.ts";
@@ -117,61 +119,6 @@ export interface TlsListenOptions {
   readonly onRecovered?: () => void;
 }
 
-/** What a connection takes up of what a listener may have; it is left once. */
-export interface Place {
-  /**
-   * Says whose connection it is, where a proxy in front had to tell.
-   *
-   * @returns false where that one has too many: the place is left already
-   */
-  name(peer: Address): boolean;
-  /**
-   * It has yet to prove that it is of use.
-   *
-   * @param giveWay ends it, its place included, where others need the room; false where it has
-   *   proved itself meanwhile
-   */
-  begin(giveWay: () => boolean): void;
-  /** It has said something at least: those that have not give way before it. */
-  spoke(): void;
-  /** It has: its handshake is done. */
-  settle(): void;
-  leave(): void;
-}
-
-/** Where nothing is counted. */
-export const FREE_PLACE: Place = {
-  name: () => true,
-  begin: () => {},
-  spoke: () => {},
-  settle: () => {},
-  leave: () => {},
-};
-
-/** A listener as long as it accepts, and while it ends. */
-export interface TlsListener {
-  /** The address it listens on, with the port the system chose where 0 was asked. */
-  readonly address: Address;
-  /**
-   * To be called when the store's certificates have been replaced: settles once every new
-   * handshake gets the new ones.
-   *
-   * @throws {ProxyError} where it cannot; the old ones go on being given
-   */
-  refresh(): Promise<void>;
-  /** To be called before another takes its address over: settles once it is a single socket. */
-  settle(): Promise<void>;
-  /**
-   * Stops accepting; established connections go on, and clients amid their handshake, or their PROXY
-   * header, may finish it within its deadline.
-   */
-  close(): Promise<void>;
-  /** Settles once nobody is amid a handshake, or a PROXY header, of those that were accepted. */
-  arrived(): Promise<void>;
-  /** Cuts who is amid one. */
-  cutArriving(): void;
-}
-
 /** One way of accepting TLS. */
 export interface TlsEngine {
   readonly name: EngineName;
@@ -185,5 +132,5 @@ export interface TlsEngine {
    * @throws {ProxyError} `bad_config` where the address cannot be listened on, `unavailable` where
    *   this runtime or its permissions do not allow the engine
    */
-  listen(options: TlsListenOptions): Promise<TlsListener>;
+  listen(options: TlsListenOptions): Promise<Listener>;
 }

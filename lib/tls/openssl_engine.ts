@@ -6,7 +6,9 @@ import { acceptAll } from "../ports/accept_loop.ts";
 import { claimAddress, openTcp } from "../ports/port_keeper.ts";
 import { endsOf } from "../ports/own_sockets.ts";
 import { UnnamedConnections } from "../ports/proxied_start.ts";
-import { FREE_PLACE, type TlsEngine, type TlsListener, type TlsListenOptions } from "./engine.ts";
+import type { Listener } from "../ports/listener.ts";
+import { FREE_PLACE } from "../ports/place.ts";
+import type { TlsEngine, TlsListenOptions } from "./engine.ts";
 import { type ClientAuth, DEFAULT_POLICY } from "./policy.ts";
 import { TlsContext } from "./openssl/context.ts";
 import { openSsl } from "./openssl/library.ts";
@@ -49,7 +51,7 @@ export const opensslEngine: TlsEngine = {
   listen,
 };
 
-async function listen(options: TlsListenOptions): Promise<TlsListener> {
+async function listen(options: TlsListenOptions): Promise<Listener> {
   // said now rather than to the first client
   openSsl();
   const address = await claimAddress(options.address, options);

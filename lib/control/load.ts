@@ -14,11 +14,12 @@ import {
 } from "../certificates/certificate.ts";
 import { keyToBlame } from "../certificates/pem.ts";
 import { certificateCovers } from "../certificates/certificate_store.ts";
+import type { CertificateReader } from "./certificate_reader.ts";
 import { contentFiles, type Contents, readContent } from "./content_files.ts";
 import { EngineTrials } from "./engine_trial.ts";
 import { runConfigTests } from "./config_tests.ts";
 import { idleParts } from "./idle_parts.ts";
-import { type CertificateReader, readOne } from "./load_files.ts";
+import { readOne } from "./load_files.ts";
 import { logOverInput, shutLog } from "./log_objections.ts";
 import { parseConfigFile } from "./parse_file.ts";
 import { serviceFiles } from "./service_files.ts";

@@ -3,16 +3,12 @@ import type { Config } from "../config/config.ts";
 import { ProxyError } from "../core/errors.ts";
 import { type FileStamps, isSameStamp, stampsBeforeReading } from "../io/file_stamp.ts";
 import { type Certificate, loadCertificate } from "../certificates/certificate.ts";
+import type { CertificateReader } from "./certificate_reader.ts";
 import { contentFiles, readContent } from "./content_files.ts";
 import { EngineTrials } from "./engine_trial.ts";
 import type { LoadedConfig } from "./snapshot.ts";
 import { orStandIn } from "./stand_in_certificate.ts";
 import { refusedTrust, trustParts, trustRead } from "./trust.ts";
-
-/** Reads one certificate of a configuration. */
-export type CertificateReader = (
-  certificate: Config["certificates"][number],
-) => Promise<Certificate>;
 
 /** Reads its files, or makes what stands in for one that a CA has yet to give. */
 export const readOne: CertificateReader = orStandIn(loadCertificate);

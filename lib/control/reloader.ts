@@ -8,7 +8,8 @@ import { orStandIn } from "./stand_in_certificate.ts";
 import { EngineTrials } from "./engine_trial.ts";
 import { notPermitted } from "./fence.ts";
 import { loadConfigFile } from "./load.ts";
-import { type CertificateReader, loadFiles } from "./load_files.ts";
+import type { CertificateReader } from "./certificate_reader.ts";
+import { loadFiles } from "./load_files.ts";
 import { planReload } from "./reload_plan.ts";
 import type { LoadedConfig } from "./snapshot.ts";
 

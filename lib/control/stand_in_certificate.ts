@@ -1,6 +1,7 @@
 import type { CertificateConfig } from "../config/config.ts";
 import { isUnreadable } from "../io/file_trouble.ts";
 import { type Certificate, readCertificate } from "../certificates/certificate.ts";
+import type { CertificateReader } from "./certificate_reader.ts";
 
 /** Milliseconds that a stand-in is good for: longer than a CA takes, too short to be got used to. */
 const STAND_IN_MS = 86_400_000;
@@ -11,9 +12,9 @@ const STAND_IN_MS = 86_400_000;
  * @param held the one that is served, where the store has lost it: it is as good as it was
  */
 export function orStandIn(
-  read: (entry: CertificateConfig) => Promise<Certificate>,
+  read: CertificateReader,
   held: (entry: CertificateConfig) => Certificate | undefined = () => undefined,
-): (entry: CertificateConfig) => Promise<Certificate> {
+): CertificateReader {
   return async (entry) =>
     await isMissing(entry) ? held(entry) ?? await standInFor(entry) : await read(entry);
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { CertificateConfig, Config } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import type { KeyPath } from "../config/key_path.ts";
 import type { Objection } from "../config/problem.ts";
 import type { ProxyError } from "../core/errors.ts";
@@ -11,6 +11,7 @@ import {
   readRevocations,
   type TrustText,
 } from "../certificates/trust_files.ts";
+import type { CertificateReader } from "./certificate_reader.ts";
 import { ClientAuthRules } from "../tls/client_auth.ts";
 import type { ServerTls } from "../tls/server_trust.ts";
 import { crlRefusal, isCrlOutdated, serverTlsRefusal, shownRefusal } from "../tls/trust_trial.ts";
@@ -30,9 +31,6 @@ export interface LoadedTrust {
   readonly config: Config;
   readonly trust: Trust;
 }
-
-/** Reads a pair of certificate and key. */
-export type PairReader = (pair: CertificateConfig) => Promise<Certificate>;
 
 const NO_PAIR = {
   ...{ acme: undefined, hosts: undefined },
@@ -66,7 +64,7 @@ export function trustRead(before?: Trust): TrustRead {
 }
 
 /** All that a configuration names of this kind. */
-export function trustParts(config: Config, readPair: PairReader): readonly TrustPart[] {
+export function trustParts(config: Config, readPair: CertificateReader): readonly TrustPart[] {
   const authorities = (path: string | undefined, at: KeyPath): TrustPart[] =>
     path === undefined ? [] : [{
       at,

@@ -6,6 +6,7 @@ import { portKeeper } from "../ports/port_keeper.ts";
 import { chooseEngine, type EngineChoice, type Need } from "../tls/choose_engine.ts";
 import { denoEngine, denoEngineUnavailable } from "../tls/deno_engine.ts";
 import { openSslMute, openSslUnavailable } from "../tls/openssl/library.ts";
+import type { Capability } from "../tls/engine.ts";
 import { opensslEngine } from "../tls/openssl_engine.ts";
 import type { TlsPolicy } from "../tls/policy.ts";
 import { challengesOf } from "./acme_challenges.ts";
@@ -82,90 +83,49 @@ function needsOf(
   const byName = mode === "tcp" && config.routes.some(({ hosts }) => hosts.length > 0);
   const several = config.certificates.length > 1;
   const needs: (Need | false)[] = [
-    several && {
-      capability: "certificates_by_name",
-      why: "there is more than one certificate",
-      strict: true,
-    },
-    several && {
-      capability: "resumption_by_name",
-      why: "sessions are to be resumed",
-      strict: false,
-    },
-    several && {
-      capability: "hello_in_pieces",
-      why: "clients whose hello comes in several packets are to be served",
-      strict: false,
-      grave: true,
-    },
-    tls.strictSni && {
-      capability: "strict_sni",
-      why: "unknown names are to be refused",
-      strict: true,
-    },
-    tls.minVersion !== "1.2" && {
-      capability: "min_version",
-      why: "a version is asked for",
-      strict: true,
-    },
-    proxyProtocol !== undefined && {
-      capability: "proxy_header",
-      why: "proxies in front tell their clients' addresses ahead of TLS",
-      strict: true,
-    },
-    config.routes.some(({ passthrough }) => passthrough) && {
-      capability: "passthrough",
-      why: "TLS of some names is to stay their servers'",
-      strict: true,
-    },
-    config.clientAuth.length > 0 && {
-      capability: "client_certificates",
-      why: "clients are asked for certificates",
-      strict: true,
-    },
-    challenges[0] === "tls-alpn-01" && {
-      capability: "authority_answer",
-      why: "a CA looks by tls-alpn-01 whose the names are",
-      strict: true,
-    },
-    tls.ciphers !== undefined && {
-      capability: "cipher_choice",
-      why: "cipher suites are chosen",
-      strict: true,
-    },
-    tls.groups !== undefined && {
-      capability: "group_choice",
-      why: "groups of the key exchange are chosen",
-      strict: true,
-    },
-    !tls.sessionTickets && {
-      capability: "ticket_choice",
-      why: "session tickets are switched off",
-      strict: true,
-    },
-    byName && {
-      capability: "sni_facts",
-      why: "tcp connections are routed by SNI",
-      strict: true,
-    },
-    mode === "http" && config.routes.some(namesSni) && {
-      capability: "sni_facts",
-      why: "{sni} in rules is to be the name of the handshake",
-      strict: false,
-      grave: true,
-    },
-    mode === "tcp" && {
-      capability: "truncation_shown",
-      why: "a tcp connection that is broken off must not look complete",
-      strict: false,
-    },
-    config.log.tls && {
-      capability: "protocol_facts",
-      why: "protocol, cipher and SNI are to be logged",
-      strict: false,
-    },
+    several && must("certificates_by_name", "there is more than one certificate"),
+    several && should("resumption_by_name", "sessions are to be resumed"),
+    several &&
+    shouldGravely(
+      "hello_in_pieces",
+      "clients whose hello comes in several packets are to be served",
+    ),
+    tls.strictSni && must("strict_sni", "unknown names are to be refused"),
+    tls.minVersion !== "1.2" && must("min_version", "a version is asked for"),
+    proxyProtocol !== undefined &&
+    must("proxy_header", "proxies in front tell their clients' addresses ahead of TLS"),
+    config.routes.some(({ passthrough }) => passthrough) &&
+    must("passthrough", "TLS of some names is to stay their servers'"),
+    config.clientAuth.length > 0 &&
+    must("client_certificates", "clients are asked for certificates"),
+    challenges[0] === "tls-alpn-01" &&
+    must("authority_answer", "a CA looks by tls-alpn-01 whose the names are"),
+    tls.ciphers !== undefined && must("cipher_choice", "cipher suites are chosen"),
+    tls.groups !== undefined && must("group_choice", "groups of the key exchange are chosen"),
+    !tls.sessionTickets && must("ticket_choice", "session tickets are switched off"),
+    byName && must("sni_facts", "tcp connections are routed by SNI"),
+    mode === "http" && config.routes.some(namesSni) &&
+    shouldGravely("sni_facts", "{sni} in rules is to be the name of the handshake"),
+    mode === "tcp" &&
+    should("truncation_shown", "a tcp connection that is broken off must not look complete"),
+    config.log.tls && should("protocol_facts", "protocol, cipher and SNI are to be logged"),
   ];
   return needs.filter((need) => need !== false);
+}
+
+/** Without it an engine would do something else than was asked. */
+function must(capability: Capability, why: string): Need {
+  return { capability, why, strict: true };
+}
+
+/** Without it an engine does less. */
+function should(capability: Capability, why: string): Need {
+  return { capability, why, strict: false };
+}
+
+/** Without it an engine does less, and something fails by that. */
+function shouldGravely(capability: Capability, why: string): Need {
+  return { ...should(capability, why), grave: true };
 }
 
 function namesSni(route: RouteConfig): boolean {

@@ -32,10 +32,8 @@ export interface LoadedTrust {
   readonly trust: Trust;
 }
 
-const NO_PAIR = {
-  ...{ acme: undefined, hosts: undefined },
-  default: false,
-};
+/** What an entry of `certificates` says beside its files, where there is none. */
+const NO_ENTRY = { acme: undefined, hosts: undefined, default: false };
 
 /** One file, or pair of files, to be read. */
 export interface TrustPart {
@@ -89,7 +87,7 @@ export function trustParts(config: Config, readPair: CertificateReader): readonl
           at: [...at, "cert"],
           blames: (error: ProxyError) => [...at, keyToBlame(error)],
           read: async ({ shown }: TrustRead) => {
-            const pair = await readPair({ ...NO_PAIR, cert, key, passphraseFile });
+            const pair = await readPair({ ...NO_ENTRY, cert, key, passphraseFile });
             const why = shownRefusal(pair);
             if (why !== undefined) {
               throw cannotRead("certificate", `OpenSSL does not take ${pair.label}: ${why}`);

@@ -28,7 +28,7 @@ export interface EventLine {
   readonly pairs: readonly Pair[];
 }
 
-/** A fact of an event; it is left out where there is no value. */
+/** A fact of an event; undefined where it is not known. */
 export type Pair = readonly [key: string, value: string | number | Address | undefined];
 
 /** How loud the event is, without the cost of its text. */

@@ -64,6 +64,35 @@ admin: { listen: "127.0.0.1:${admin}" }
   });
 }
 
+Deno.test("a certificate that came while there were no descriptors is served once there are", async () => {
+  await using backend = await startNamed("app");
+  const { ec, rsa } = await testCertificates();
+  const port = await unusedPort();
+  await using config = await ConfigFile.create("");
+  await config.putCertificate("a", ec);
+  await config.write(`
+listeners: [{ listen: "127.0.0.1:0" }, { listen: "127.0.0.1:${port}", redirect: https }]
+certificates: [{ cert: a.crt, key: a.key }]
+backends: { app: { servers: ["${backend.address}"] } }
+routes: [{ backend: app }]
+workers: 1
+`);
+  await using proxy = await startConfigured(config);
+  const room = 20;
+  const limit = await proxy.openFiles() + room;
+  await runOk("prlimit", ["--pid", `${proxy.pid}`, `--nofile=${limit}:${limit}`]);
+  const silent = await connections(port, 4 * room);
+  await proxy.log.first(/ warning listener trouble /);
+  await config.putCertificate("a", rsa);
+  await proxy.says.first(/^tls-proxy: not reloaded \(changed certificate files\): /);
+  assert.match(proxy.says.text, /too many open files/i);
+  for (const client of silent) client.close();
+  await proxy.says.first(
+    /^tls-proxy: reloaded \(changed certificate files\): 1 certificate changed/,
+    PROGRAM_MS,
+  );
+});
+
 Deno.test("a limit of open files that is too low for the connections is told at start", async () => {
   const { ec } = await testCertificates();
   await using config = await ConfigFile.create(`

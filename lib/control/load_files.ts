@@ -1,7 +1,8 @@
 import { filesOf } from "../config/files.ts";
-import type { Config } from "../config/config.ts";
+import type { CertificateConfig, Config } from "../config/config.ts";
 import { ProxyError } from "../core/errors.ts";
 import { type FileStamps, isSameStamp, stampsBeforeReading } from "../io/file_stamp.ts";
+import { isOfShortage } from "../io/shortage.ts";
 import { type Certificate, loadCertificate } from "../certificates/certificate.ts";
 import type { CertificateReader } from "./certificate_reader.ts";
 import { contentFiles, readContent } from "./content_files.ts";
@@ -24,7 +25,7 @@ export interface FilesOptions {
    */
   readonly known?: LoadedConfig | undefined;
   /** Called with what is wrong where something that cannot be read goes on as it was. */
-  readonly onUnread?: (problem: string) => void;
+  readonly onUnread?: (problem: ProxyError) => void;
 }
 
 /**
@@ -36,11 +37,11 @@ export async function loadFiles(
   config: Config,
   { read = readOne, trials = new EngineTrials(), known, onUnread }: FilesOptions = {},
 ): Promise<LoadedConfig> {
-  const stamps = await stampsBeforeReading(filesOf(config));
+  const stamps = new Map(await stampsBeforeReading(filesOf(config)));
   /** What is there instead of what has failed. */
   const instead = <T>(error: unknown, before: T | undefined): T => {
     if (before === undefined || !(error instanceof ProxyError)) throw error;
-    onUnread?.(error.message);
+    onUnread?.(error);
     return before;
   };
   const orBefore = <T>(reading: Promise<T>, before: T | undefined): Promise<T> =>
@@ -48,7 +49,11 @@ export async function loadFiles(
   const certificates = await Promise.all(
     config.certificates.map((entry, index) =>
       known && knownCertificate(entry, known, stamps) ||
-      orBefore(read(entry), known?.certificates[index])
+      read(entry).catch((error) => {
+        // they do not change again, and are to be read the next time nevertheless
+        if (isOfShortage(error)) certificatePaths(entry).forEach((path) => stamps.delete(path));
+        return instead(error, known?.certificates[index]);
+      })
     ),
   );
   for (const { index, message } of await trials.refusals(config, certificates)) {
@@ -70,17 +75,19 @@ export async function loadFiles(
 
 /** To read one takes milliseconds, and there may be two thousand of which one has changed. */
 function knownCertificate(
-  entry: Config["certificates"][number],
+  entry: CertificateConfig,
   known: LoadedConfig,
   stamps: FileStamps,
 ): Certificate | undefined {
   const index = known.config.certificates.indexOf(entry);
-  const { cert, key, passphraseFile } = entry;
-  const stand = [cert, key, passphraseFile].every((path) => {
-    if (path === undefined) return true;
+  const stand = certificatePaths(entry).every((path) => {
     const [before, now] = [known.stamps.get(path), stamps.get(path)];
     return before !== undefined && now !== undefined && isSameStamp(before, now);
   });
   const certificate = stand ? known.certificates[index] : undefined;
   return certificate?.placeholder === true ? undefined : certificate;
+}
+
+function certificatePaths({ cert, key, passphraseFile }: CertificateConfig): readonly string[] {
+  return [cert, key, ...passphraseFile === undefined ? [] : [passphraseFile]];
 }

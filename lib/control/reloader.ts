@@ -4,6 +4,7 @@ import { formatProblem } from "../config/problem.ts";
 import type { Observer } from "../core/event.ts";
 import { type Certificate, loadCertificateSettled } from "../certificates/certificate.ts";
 import type { FileStamps } from "../io/file_stamp.ts";
+import { isOfShortage } from "../io/shortage.ts";
 import { orStandIn } from "./stand_in_certificate.ts";
 import { EngineTrials } from "./engine_trial.ts";
 import { notPermitted } from "./fence.ts";
@@ -48,6 +49,10 @@ export class Reloader {
   /** Those that wait to begin. */
   readonly #waiting = new Map<ReloadKind, Promise<void>>();
   #stopped = false;
+  /** Reads files again that could not be read, as descriptors were short: they do not change again. */
+  #again: ReturnType<typeof setTimeout> | undefined;
+  /** Why files could not be read the last time, where that is to be told once. */
+  #told = "";
   /** A pair may be half replaced when it is looked at: the certificate new, the key still old. */
   readonly #read: CertificateReader = orStandIn(
     (paths) => loadCertificateSettled(paths, { attempts: 10, delayMs: 200 }),
@@ -63,6 +68,7 @@ export class Reloader {
   /** Takes nothing new any more, also of what is being read: a listener would be opened anew. */
   stop(): void {
     this.#stopped = true;
+    clearTimeout(this.#again);
   }
 
   /** Reads the configuration and its files anew; without a YAML file those alone. */
@@ -112,26 +118,45 @@ export class Reloader {
   }
 
   async #reloadNamedFiles(reason: string): Promise<void> {
+    clearTimeout(this.#again);
     // a file may stand there several times
-    const unread = new Set<string>();
+    const unread = new Map<string, unknown>();
     try {
       const next = await loadFiles(this.#current.config, {
         read: this.#read,
-        onUnread: (problem) => void unread.add(problem),
+        onUnread: (problem) => void unread.set(problem.message, problem),
         trials: this.#trials,
         // who asks has a reason to, so all is read
         known: ASKED.has(reason) ? undefined : this.#current,
       });
-      const problems = [...unread];
+      const problems = [...unread.keys()];
+      const isShort = unread.values().some(isOfShortage);
+      if (isShort) this.#readAgain(reason);
       const isSame = planReload(this.#current, next).length === 0;
       // files that were touched are no news, but whoever asks gets an answer
       if (!isSame || ASKED.has(reason)) await this.#apply(next, { reason, problems });
-      else if (problems.length > 0) {
-        this.#target.observe({ kind: "reload_failed", reason, problems });
-      }
+      else this.#tellUnread(problems, { reason, isShort });
     } catch (error) {
-      this.#target.observe({ kind: "reload_failed", reason, problems: [messageOf(error)] });
+      const isShort = isOfShortage(error);
+      if (isShort) this.#readAgain(reason);
+      this.#tellUnread([messageOf(error)], { reason, isShort });
     }
+  }
+
+  #readAgain(reason: string): void {
+    if (this.#stopped) return;
+    this.#again = setTimeout(() => void this.reloadFiles(reason), AGAIN_MS);
+  }
+
+  /** What is read again and again for want of descriptors is told once. */
+  #tellUnread(
+    problems: readonly string[],
+    { reason, isShort }: { reason: string; isShort: boolean },
+  ): void {
+    const told = isShort ? problems.join("\n") : "";
+    const isNews = problems.length > 0 && (told === "" || told !== this.#told);
+    this.#told = told;
+    if (isNews) this.#target.observe({ kind: "reload_failed", reason, problems });
   }
 
   /** The certificate of a CA that is in force; undefined where none is. */
@@ -163,6 +188,9 @@ export class Reloader {
     }
   }
 }
+
+/** Milliseconds until files are read again for which there were no descriptors. */
+const AGAIN_MS = 5_000;
 
 /** Reasons that are somebody's wish. */
 const ASKED: ReadonlySet<string> = new Set(["SIGHUP", "POST /reload"]);

@@ -4,7 +4,9 @@ import { issueCertificate, RSA, testCertificates } from "../../tests/support/cer
 import { certificateYaml, ConfigFile, plainYaml } from "../../tests/support/config_file.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { ProxyEvent } from "../core/event.ts";
+import { loadCertificate } from "../certificates/certificate.ts";
 import { loadConfigFile } from "./load.ts";
+import { loadFiles } from "./load_files.ts";
 import { Reloader } from "./reloader.ts";
 import type { LoadedConfig } from "./snapshot.ts";
 
@@ -207,6 +209,30 @@ Deno.test("reloadFiles() takes what can be read, whatever another file has come 
   await reloader.reloadFiles("SIGHUP");
   assert.equal(events.at(-1)?.kind, "reload_failed");
   assert.equal(target.inForce.length, 3);
+});
+
+Deno.test("loadFiles() reads a certificate again for which there were no descriptors", async () => {
+  await using file = await ConfigFile.create("");
+  for (const name of ["a", "b"]) await file.putCertificate(name, ec);
+  const two = "{ cert: a.crt, key: a.key }, { cert: b.crt, key: b.key }";
+  await file.write(yaml(1).replace(certificateYaml(ec), two));
+  const { loaded } = await loadConfigFile(file.path, { now: new Date(), expiredIsError: false });
+  assert.ok(loaded !== undefined);
+  const next = await issueCertificate({ names: ["localhost"] });
+  for (const name of ["a", "b"]) await file.putCertificate(name, next);
+  const cause = Object.assign(new Error("Too many open files"), { code: "EMFILE" });
+  const short = await loadFiles(loaded.config, {
+    known: loaded,
+    read: (entry) =>
+      entry.cert.endsWith("a.crt")
+        ? Promise.reject(new ProxyError("bad_config", "Cannot read it", { cause }))
+        : loadCertificate(entry),
+  });
+  const digests = ({ certificates }: LoadedConfig) => certificates.map(({ digest }) => digest);
+  const [before] = digests(loaded);
+  const { digest: after } = await loadCertificate(next);
+  assert.deepEqual(digests(short), [before, after]);
+  assert.deepEqual(digests(await loadFiles(loaded.config, { known: short })), [after, after]);
 });
 
 Deno.test("reloadFiles() takes passwords and authorities beside those that cannot be read", async () => {

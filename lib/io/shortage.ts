@@ -6,6 +6,11 @@ export function isShortage(error: unknown): boolean {
     (error instanceof Error && SHORTAGE_MESSAGES.test(error.message));
 }
 
+/** The same of an error that was made of one. */
+export function isOfShortage(error: unknown): boolean {
+  return isShortage(error) || (error instanceof Error && isOfShortage(error.cause));
+}
+
 const SHORTAGES: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"]);
 
 /** For errors of the runtime that have no code. */

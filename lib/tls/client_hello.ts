@@ -218,8 +218,10 @@ function parseServerName(cursor: Cursor): string | undefined {
 function readHostName(sent: string): string | undefined {
   const name = sent.toLowerCase().replace(/\.$/, "");
   if (isHostName(name)) return name;
-  // RFC 6066 forbids addresses here, but clients send them: they name no certificate.
-  if (ipAddress(name) !== undefined) return undefined;
+  // RFC 6066 forbids addresses here, but clients send them, also as a URL has them: they name no
+  // certificate.
+  const [, bracketed = name] = /^\[(.*)\]$/.exec(name) ?? [];
+  if (ipAddress(bracketed) !== undefined) return undefined;
   throw new Refusal("illegal_parameter", "an invalid server name");
 }
 

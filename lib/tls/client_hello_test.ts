@@ -110,6 +110,7 @@ const SERVER_NAMES: readonly [sent: string, read: string | undefined][] = [
   ["::1", undefined],
   ["2001:DB8::1", undefined],
   ["::ffff:10.0.0.1", undefined],
+  ["[2001:db8::1]", undefined],
 ];
 
 for (const [sent, read] of SERVER_NAMES) {
@@ -130,6 +131,8 @@ for (
     ["one with a space", "a test"],
     ["one with a slash", "a/b"],
     ["a wildcard", "*.test"],
+    ["a name in brackets", "[a.test]"],
+    ["half in brackets", "[::1"],
     ["one with an empty label", "a..test"],
     ["one with a byte above ASCII", "b\u00fccher.test"],
     ["one with a label over 63 bytes", `${"a".repeat(64)}.test`],

@@ -53,7 +53,8 @@ export class AdminConnection {
   constructor(connection: Connection, options: AdminConnectionOptions) {
     this.#connection = connection;
     this.#options = options;
-    this.#parts = connection.readable.pipeThrough(new RequestStream(this.#decoder)).getReader();
+    const requests = new RequestStream(this.#decoder, { bodies: false });
+    this.#parts = connection.readable.pipeThrough(requests).getReader();
     this.done = this.#serve();
   }
 

@@ -9,11 +9,14 @@ import type { RequestDecoder, RequestPart } from "./request_decoder.ts";
  * a small request.
  */
 export class RequestStream extends TransformStream<Uint8Array, RequestPart> {
-  constructor(decoder: RequestDecoder) {
+  /** @param bodies whether anybody wants them: of 64 KiB in chunks of a byte each has an object */
+  constructor(decoder: RequestDecoder, { bodies = true }: { bodies?: boolean } = {}) {
     super(
       {
         transform: (bytes, controller) => {
-          for (const part of decoder.feed(bytes)) controller.enqueue(part);
+          for (const part of decoder.feed(bytes)) {
+            if (bodies || part.kind !== "data") controller.enqueue(part);
+          }
         },
         flush: (controller) => {
           for (const part of decoder.end()) controller.enqueue(part);

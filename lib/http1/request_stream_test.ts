@@ -10,13 +10,13 @@ const REQUEST =
   "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nxy\r\n0\r\n\r\n";
 
 /** The stream's other end, and what it gives. */
-function open() {
+function open(options?: { readonly bodies: boolean }) {
   let give!: ReadableStreamDefaultController<Uint8Array>;
   const decoder = new RequestDecoder(LIMITS);
   const bytes = new ReadableStream<Uint8Array>({
     start: (controller) => void (give = controller),
   }, { highWaterMark: 0 });
-  const parts = bytes.pipeThrough(new RequestStream(decoder)).getReader();
+  const parts = bytes.pipeThrough(new RequestStream(decoder, options)).getReader();
   return {
     parts,
     give: (text: string) => give.enqueue(encodeLatin1(text)),
@@ -45,6 +45,15 @@ Deno.test("RequestStream gives the parts of requests, however their bytes come",
     assert.deepEqual(bytes, [...encodeLatin1("xyxy")]);
     assert.equal(parts.at(-1)?.kind, "end");
   }
+});
+
+Deno.test("RequestStream keeps nothing of bodies that nobody wants, and bounds them all the same", async () => {
+  const stream = open({ bodies: false });
+  const tooLarge = `${REQUEST.slice(0, REQUEST.indexOf("2\r\n"))}${"1\r\na\r\n".repeat(11)}`;
+  stream.give(REQUEST + tooLarge);
+  stream.end();
+  const parts = await allOf(stream.parts);
+  assert.deepEqual(parts.map(({ kind }) => kind), ["head", "end", "head", "failure"]);
 });
 
 Deno.test("RequestStream decodes nothing before somebody asks for it", async () => {

@@ -3,6 +3,7 @@ import { formatAddress } from "../core/address.ts";
 import { normalizeHostName } from "../core/host_name.ts";
 import { ProxyError } from "../core/errors.ts";
 import { daysUntilExpiry } from "../certificates/certificate.ts";
+import { HOST } from "../http/grammar.ts";
 import { prefixInAll, stripPrefix } from "../http/strip_prefix.ts";
 import { PathSet } from "../proxy/router.ts";
 import { ownAnswerOf } from "./own_answers.ts";
@@ -272,11 +273,15 @@ function addedHeaders(
 function parseUrl(text: string): URL {
   const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`;
   const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+  // a path alone would have its first part for a host
+  if (url === undefined || !/^https?:$/.test(url.protocol) || /^\/(?!\/)/.test(text)) {
     throw new ProxyError(
       "bad_config",
       `"${text}" is not a URL; write https://api.example.com/path`,
     );
+  }
+  if (!HOST.test(url.host)) {
+    throw new ProxyError("bad_config", `"${url.host}" is no host: a request with it is a 400`);
   }
   return url;
 }

@@ -247,11 +247,17 @@ routes:
 });
 
 Deno.test("explainRequest() refuses what is no URL that is served here", () => {
-  for (const url of ["", "a b", "ftp://a.test", "https://a.test:1", "http://a.test:8443"]) {
+  for (const url of ["", "/a", "a b", "ftp://a.test", "https://a.test:1", "http://a.test:8443"]) {
     assert.throws(
       () => explainRequest(loaded, { url, sni: undefined, now: new Date() }),
       /is not a URL|No listener of this configuration serves /,
       url,
+    );
+  }
+  for (const host of ["*.a.test", "a!b.test", "-a.test"]) {
+    assert.throws(
+      () => explainRequest(loaded, { url: `https://${host}/`, sni: undefined, now: new Date() }),
+      { message: `"${host}" is no host: a request with it is a 400` },
     );
   }
 });

@@ -350,20 +350,23 @@ Deno.test("tcp mode speaks TLS to its servers, and resets who asks for one not b
   }
 });
 
+/** HAProxy, which ends the TLS in front of a server. */
+function startHaproxyFront(server: string) {
+  return startHaproxy(({ port, folder }) => {
+    const pem = Deno.readTextFileSync(localhost.cert) + Deno.readTextFileSync(localhost.key);
+    Deno.writeTextFileSync(`${folder}/front.pem`, pem);
+    return `
+listen front
+  bind 127.0.0.1:${port} ssl crt ${folder}/front.pem
+  server s ${server}`;
+  });
+}
+
 /** An echo behind HAProxy, which ends the TLS in front of it. */
 async function startHaproxyEcho() {
   await using owned = new AsyncDisposableStack();
   const echo = owned.use(await startEcho());
-  const front = owned.use(
-    await startHaproxy(({ port, folder }) => {
-      const pem = Deno.readTextFileSync(localhost.cert) + Deno.readTextFileSync(localhost.key);
-      Deno.writeTextFileSync(`${folder}/front.pem`, pem);
-      return `
-listen front
-  bind 127.0.0.1:${port} ssl crt ${folder}/front.pem
-  server s ${echo.address}`;
-    }),
-  );
+  const front = owned.use(await startHaproxyFront(echo.address));
   const kept = owned.move();
   return {
     address: `127.0.0.1:${front.port}`,
@@ -381,14 +384,7 @@ Deno.test("an upgraded connection goes through TLS to its server", async () => {
       await connection.write(some);
     }
   });
-  await using front = await startHaproxy(({ port, folder }) => {
-    const pem = Deno.readTextFileSync(localhost.cert) + Deno.readTextFileSync(localhost.key);
-    Deno.writeTextFileSync(`${folder}/front.pem`, pem);
-    return `
-listen front
-  bind 127.0.0.1:${port} ssl crt ${folder}/front.pem
-  server s ${echo.address}`;
-  });
+  await using front = await startHaproxyFront(echo.address);
   await using proxy = await startWith({
     ...{ servers: [`127.0.0.1:${front.port}`], tls: { ca: authority.ca } },
   });

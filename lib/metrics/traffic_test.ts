@@ -125,3 +125,72 @@ Deno.test("Traffic forgets routes and backends that are no more", () => {
   assert.doesNotMatch(text, /backend="default"/);
   assert.match(text, /route="none"/);
 });
+
+Deno.test("Traffic keeps what is still there of a route, and what has no name", () => {
+  const traffic = new Traffic();
+  const observe = (route: string | undefined, backend: string | undefined, rule?: string) =>
+    traffic.observe({ ...REQUEST, route, backend, rule });
+  observe("a", "kept");
+  observe("a", "gone");
+  observe("a", undefined, "allow");
+  observe("b", "kept", "deny");
+  observe(undefined, undefined);
+  for (const backend of ["kept", "gone"]) {
+    traffic.observe({ kind: "server_failed", backend, server: "1.2.3.4:5", error, begun: false });
+  }
+  traffic.keepOnly({ routes: new Set(["a"]), backends: new Set(["kept"]) });
+  const lines = metricText(traffic.families(), "prometheus").split("\n");
+  const labels = (name: string) =>
+    lines.filter((line) => line.startsWith(`${name}{`)).map((line) => line.replace(/^.*?\{/, ""));
+  assert.deepEqual(labels("tls_proxy_requests_total"), [
+    'route="a",backend="kept",status="2xx"} 1',
+    'route="a",backend="none",status="2xx"} 1',
+    'route="none",backend="none",status="2xx"} 1',
+  ]);
+  assert.deepEqual(labels("tls_proxy_rule_answers_total"), ['route="a",rule="allow"} 1']);
+  assert.deepEqual(labels("tls_proxy_server_failures_total"), [
+    'backend="kept",server="1.2.3.4:5",code="connect_failed"} 1',
+  ]);
+});
+
+Deno.test("Traffic counts bytes, times and connections in their units", () => {
+  const traffic = new Traffic();
+  traffic.observe({ kind: "handshake", peer: PEER, tls: { ...TLS, handshakeMs: 2500 } });
+  traffic.observe({ kind: "handshake", peer: PEER, tls: { ...TLS, handshakeMs: undefined } });
+  traffic.observe({ kind: "passthrough", peer: PEER, sni: "a.test" });
+  traffic.observe({ kind: "plain_connection", state: "open", peer: PEER });
+  traffic.observe({ kind: "plain_connection", state: "open", peer: PEER });
+  traffic.observe({ kind: "plain_connection", state: "closed", peer: PEER });
+  traffic.observe(ENDED);
+  traffic.observe({ ...ENDED, tls: undefined });
+  traffic.observe({ ...REQUEST, bytesOut: 11, durationMs: 3000, firstByteMs: 1500 });
+  traffic.observe({
+    ...REQUEST,
+    bytesOut: 12,
+    durationMs: 500,
+    firstByteMs: undefined,
+    attempts: 0,
+  });
+  const lines = metricText(traffic.families(), "prometheus").split("\n");
+  const of = 'route="localhost/x",backend="default"';
+  for (
+    const line of [
+      // two handshakes, one that passed and two of plain text, less one of each
+      "tls_proxy_connections 3",
+      'tls_proxy_connection_bytes_total{direction="in"} 156',
+      'tls_proxy_connection_bytes_total{direction="out"} 822',
+      "tls_proxy_handshakes_resumed_total 0",
+      "tls_proxy_passthroughs_total 1",
+      "tls_proxy_handshake_duration_seconds_sum 2.5",
+      "tls_proxy_handshake_duration_seconds_count 1",
+      'tls_proxy_handshake_duration_seconds_bucket{le="+Inf"} 1',
+      `tls_proxy_request_bytes_total{${of},direction="out"} 23`,
+      `tls_proxy_request_duration_seconds_sum{${of}} 3.5`,
+      `tls_proxy_request_first_byte_seconds_sum{${of}} 1.5`,
+      `tls_proxy_request_first_byte_seconds_count{${of}} 1`,
+      `tls_proxy_upstream_requests_total{${of},connection="new"} 1`,
+      `tls_proxy_upstream_requests_total{${of},connection="reused"} 0`,
+      `tls_proxy_retries_total{${of}} 0`,
+    ]
+  ) assert.ok(lines.includes(line), `${line} is in\n${lines.join("\n")}`);
+});

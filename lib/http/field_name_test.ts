@@ -35,8 +35,18 @@ Deno.test("fieldName() knows claims of origin, also with _ for - (RFC 3875 4.1.1
 
 Deno.test("fieldName() knows what only a proxy may claim, also with _ for -", () => {
   const names = [
-    ...["X-Real-IP", "X-Forwarded-Prefix", "X-Forwarded-Ssl", "X-Forwarded-Scheme"],
-    ...["True-Client-IP", "X-Original-URL", "X-Rewrite-URL", "Proxy"],
+    // who the client is
+    ...["CF-Connecting-IP", "Client-IP", "Fastly-Client-IP", "True-Client-IP", "X-Client-IP"],
+    ...["X-Cluster-Client-IP", "X-Forwarded", "X-Forwarded-By", "X-Original-Forwarded-For"],
+    ...["X-Real-IP", "X-Forwarded-Server", "Proxy"],
+    // who has logged in
+    ...["X-Forwarded-Access-Token", "X-Forwarded-Client-Cert", "X-Forwarded-Email"],
+    ...["X-Forwarded-Groups", "X-Forwarded-Preferred-Username", "X-Forwarded-User"],
+    // what was asked for, and by what scheme
+    ...["X-Forwarded-Method", "X-Forwarded-Path", "X-Forwarded-Prefix", "X-Forwarded-Uri"],
+    ...["X-Forwarded-Url", "X-Original-Host", "X-Original-Method", "X-Original-URI"],
+    ...["X-Original-URL", "X-Rewrite-URL", "Front-End-Https", "X-Forwarded-Protocol"],
+    ...["X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Scheme", "X-Url-Scheme"],
   ];
   for (const name of names) {
     for (const form of [name, name.toLowerCase(), name.replaceAll("-", "_")]) {
@@ -87,4 +97,23 @@ Deno.test("readFieldName() tells names with the same hash apart", () => {
   assert.equal([..."Ab"].map((c) => c.charCodeAt(0)).reduce(hashByte, 0), 2113);
   assert.equal([..."BC"].map((c) => c.charCodeAt(0)).reduce(hashByte, 0), 2113);
   for (const name of ["Ab", "BC", "Ab"]) assert.deepEqual(read(name), fieldName(name));
+});
+
+Deno.test("fieldName() knows every field of one connection (RFC 9110 7.6.1, RFC 9113 8.2.2)", () => {
+  const names = [
+    ...["Connection", "Content-Length", "HTTP2-Settings", "Keep-Alive", "Proxy-Authenticate"],
+    ...["Proxy-Authentication-Info", "Proxy-Authorization", "Proxy-Connection", "TE"],
+    ...["Transfer-Encoding", "Upgrade"],
+  ];
+  for (const name of names) assert.notEqual(fieldName(name).role & ROLE.hopByHop, 0, name);
+  for (const name of ["Host", "Via", "Expect", "Trailer", "Authorization", "Max-Forwards"]) {
+    assert.equal(fieldName(name).role & ROLE.hopByHop, 0, name);
+  }
+});
+
+Deno.test("every role is a bit of its own", () => {
+  const bits = Object.values(ROLE);
+  for (const bit of bits) assert.equal(bit & (bit - 1), 0, String(bit));
+  assert.equal(new Set(bits).size, bits.length);
+  assert.ok(!bits.includes(0 as never));
 });

@@ -1,3 +1,4 @@
+import { isLoopback, overlap } from "../core/address.ts";
 import { formatServerAddress } from "../core/endpoint.ts";
 import type { Config } from "./config.ts";
 import { error, type Finding, warning } from "./finding.ts";
@@ -11,6 +12,7 @@ export function verifyBackends(config: Config): Finding[] {
     ...bodiesOfHeadChecks(config),
     ...idleServers(config),
     ...repeatedServers(config),
+    ...ownListeners(config),
   ];
 }
 
@@ -103,6 +105,19 @@ function idleServers({ backends }: Config): Finding[] {
       ? [warning(path, `every server of "${name}" is a backup, so none is`)]
       : [];
   });
+}
+
+/** Another machine may have what an address for all takes in, but for the loopback interface. */
+function ownListeners({ backends, listeners }: Config): Finding[] {
+  return [...backends].flatMap(([name, { servers }]) =>
+    servers.flatMap(({ address }, index) => {
+      const isOwn = address.kind === "tcp" && listeners.some(({ listen }) =>
+        overlap(listen, address) && (isLoopback(address.host) || listen.host === address.host)
+      );
+      const message = `${formatServerAddress(address)} is this proxy: its requests would come back`;
+      return isOwn ? [warning(["backends", name, "servers", index], message)] : [];
+    })
+  );
 }
 
 /** One server twice is still one: what was meant is most likely another. */

@@ -10,6 +10,7 @@ export function verifyIdleKeys(config: Config): Finding[] {
     ...passedByNobody(config),
     ...pagesOfNoError(config),
     ...refusedMethods(config),
+    ...linesOfNoAccessLog(config),
   ];
 }
 
@@ -108,6 +109,12 @@ function refusedMethods({ routes }: Config): Finding[] {
         : []
     )
   );
+}
+
+function linesOfNoAccessLog({ log: { access, tls } }: Config): Finding[] {
+  if (access) return [];
+  const where = 'beside "access: false", which leaves the warnings alone';
+  return [...(tls ? ["tls"] : []), "sample"].map((key) => meaningless(["log", key], where));
 }
 
 function meaningless(path: string[], where: string): Finding {

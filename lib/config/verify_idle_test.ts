@@ -83,6 +83,31 @@ Deno.test("verifyConfig() warns of pages for what is no error of the proxy", () 
   ]);
 });
 
+Deno.test("verifyConfig() warns of what would choose among lines that are left out", () => {
+  const where = 'beside "access: false", which leaves the warnings alone';
+  assert.deepEqual(warningsOf({ log: "{ access: false, tls: true, sample: 0.5 }" }), [
+    `warning "tls" means nothing ${where}`,
+    `warning "sample" means nothing ${where}`,
+  ]);
+  for (const log of ["{ access: false }", "{ access: false, tls: false }", "{ sample: 0.5 }"]) {
+    assert.deepEqual(warningsOf({ log }), [], log);
+  }
+});
+
+Deno.test("verifyConfig() warns of servers that are the proxy itself", () => {
+  const servers = (...addresses: string[]) => ({
+    listeners: '[{ listen: ":443" }, { listen: "10.0.0.1:80", redirect: https }]',
+    backends: JSON.stringify({ a: { servers: addresses } }),
+  });
+  assert.deepEqual(warningsOf(servers("127.0.0.1:443", "localhost:443", "10.0.0.1:80")), [
+    "warning 127.0.0.1:443 is this proxy: its requests would come back",
+    "warning localhost:443 is this proxy: its requests would come back",
+    "warning 10.0.0.1:80 is this proxy: its requests would come back",
+  ]);
+  const others = servers("127.0.0.1:444", "10.0.0.2:443", "[::1]:443", "127.0.0.1:80", "h:80");
+  assert.deepEqual(warningsOf(others), []);
+});
+
 Deno.test("verifyConfig() warns of methods that are refused everywhere", () => {
   assert.deepEqual(warningsOf({ routes: "[{ methods: [GET, TRACE, CONNECT], backend: a }]" }), [
     "warning no route gets TRACE: such requests are refused with 405",

@@ -333,6 +333,7 @@ const MISTAKES: readonly (readonly [text: string, first: string])[] = [
     ok('routes:\n  - { hosts: [a], respond: { body: "no } }\nworkers: 1\nlog: { tls: true }'),
     "3:36: the quote that begins here is not closed",
   ],
+  [`${ok("workers: 1")}\n${"\0".repeat(9)}`, "3:1: a NUL byte stands here: the file is damaged"],
   ["listeners: []\n---\na: 1", "2:1: a second document begins here; a configuration is one"],
   ["listeners: [", `1:13: flow sequence`],
   [

@@ -12,6 +12,8 @@ export function syntaxProblems(
   const tooDeep = document.errors.find(({ code }) => code === "RESOURCE_EXHAUSTION");
   // of what is in there nothing is known
   if (tooDeep !== undefined) return [problem(placeAt(tooDeep.pos[0], lines), TOO_DEEP)];
+  const nul = text.indexOf("\0");
+  if (nul >= 0) return [problem(placeAt(nul, lines), NUL)];
   const faults = [...document.errors, ...document.warnings];
   const problems = faults.map(({ pos: [offset], code, message }): Problem => {
     const line = lineAt(text, offset);
@@ -58,6 +60,8 @@ export function syntaxProblems(
 }
 
 const TOO_DEEP = "what stands here is nested too deep";
+/** What a file system may leave of a file that was being written as the power failed. */
+const NUL = "a NUL byte stands here: the file is damaged";
 const TABS = "tabs are not allowed as indentation; write spaces";
 const OPEN_QUOTE = "the quote that begins here is not closed";
 const QUOTE_V6 = "a bracket begins a list; put an address of IPv6 into quotes: ";

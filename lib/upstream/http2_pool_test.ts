@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { encodeLatin1 } from "../core/latin1.ts";
 import { startBackend } from "../../tests/support/backends.ts";
 import type { TestConnection } from "../../tests/support/connection.ts";
 import { eventually, within } from "../../tests/support/deadline.ts";
@@ -129,6 +130,36 @@ Deno.test("Http2Pool says of a server that takes no request whether it leaves", 
     const adopting = new Http2Pool(serverAt(1), new Deadlines()).adopt(socket, DIALING);
     await assert.rejects(adopting, { code: "connect_failed", message: told });
   }
+});
+
+Deno.test("an answer that is whole stays so, whatever comes behind it before the request has ended", async () => {
+  const socket = new ScriptedConnection();
+  socket.push(settings());
+  const pool = new Http2Pool(serverAt(1), new Deadlines());
+  await pool.adopt(socket, DIALING);
+  const stream = await pool.take(false);
+  assert.ok(stream !== undefined);
+  const told: string[] = [];
+  const begun = Promise.withResolvers<void>();
+  stream.send(scriptedRequest(), SENDING, {
+    ...NO_READER,
+    answerBody: (_bytes, from, to, ended) => {
+      told.push(`${to - from} bytes${ended ? ", ended" : ""}`);
+      begun.resolve();
+    },
+    serverFailed: ({ code }) => told.push(code),
+  });
+  stream.body(NO_BYTES, 0, 0, false);
+  socket.push(joined([headers(1, [[":status", "200"]], { ended: false }), data(1, "abc", true)]));
+  await begun.promise;
+  socket.push(data(1, "more"));
+  await eventually(
+    () =>
+      splitFrames(encodeLatin1(socket.sentText).subarray(PREFACE.length)).frames
+        .find(({ type }) => type === FRAME.rstStream),
+    "the reset of the stream",
+  );
+  assert.deepEqual(told, ["3 bytes, ended"]);
 });
 
 Deno.test("an answer breaks off behind what was given of it", async () => {

@@ -225,8 +225,9 @@ export class Http2ServerStream implements ServerStream {
   }
 
   failed({ by, code, untouched, reason, error }: StreamReset): void {
-    // who has answered need not hear the rest of the request (RFC 9113, section 8.1)
-    if (this.#ended && by === "peer") {
+    // who has answered need not hear the rest of the request (RFC 9113, section 8.1), and whatever is
+    // wrong with what comes behind the answer, that is whole
+    if (this.#ended) {
       this.#requestEnded = true;
       this.#parted = new ProxyError("upstream_gone", reason);
       this.#tunnel?.parted(this.#parted);

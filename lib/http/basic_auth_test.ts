@@ -38,6 +38,9 @@ Deno.test("parseHtpasswd() reads bcrypt lines alone", () => {
     ["a:$apr1$x", /^f:1 has no bcrypt hash for "a"/],
     ["a:secret", /^f:1 has no bcrypt hash for "a"/],
     [`a:${HASH.replace("05", "31")}`, /^f:1 has no bcrypt hash/],
+    [`a:${HASH}x`, /^f:1 has no bcrypt hash/],
+    [`a:x${HASH}`, /^f:1 has no bcrypt hash/],
+    [`a:${HASH.slice(0, -1)}`, /^f:1 has no bcrypt hash/],
     [`a:${HASH}\na:${HASH}`, /^f:2 names "a" a second time$/],
   ];
   for (const [text, message] of wrong) {

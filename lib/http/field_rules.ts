@@ -72,14 +72,8 @@ function hostOf(text: string): string {
 /** Names that rules leave alone: who may be believed hangs on them, or how a message ends. */
 const UNTOUCHABLE = ROLE.hopByHop | ROLE.forwarded | ROLE.host | ROLE.expect;
 
-const MORE_UNTOUCHABLE: ReadonlySet<string> = new Set([
-  "trailer",
-  "client-cert",
-  "client-cert-chain",
-]);
-
 /** Whether a field is the proxy's own business, under this spelling or with `_` for `-`. */
 export function isUntouchable(name: string): boolean {
   const spellings = [name, nameForRules(name)].map(fieldName);
-  return spellings.some(({ key, role }) => (role & UNTOUCHABLE) !== 0 || MORE_UNTOUCHABLE.has(key));
+  return spellings.some(({ key, role }) => (role & UNTOUCHABLE) !== 0 || key === "trailer");
 }

@@ -7,8 +7,7 @@ const MAX_RANGES = 100;
  */
 export function prefersJson(accept: string, other: "text/plain" | "text/html"): boolean {
   const ranges = accept.split(",", MAX_RANGES).map(parseRange);
-  const json = weightOf("application/json", ranges);
-  return json > 0 && json > weightOf(other, ranges);
+  return weightOf("application/json", ranges) > weightOf(other, ranges);
 }
 
 interface MediaRange {

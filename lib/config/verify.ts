@@ -13,6 +13,7 @@ import { verifyCertificates } from "./verify_certificates.ts";
 import { verifyCluster } from "./verify_cluster.ts";
 import { verifyIdleKeys } from "./verify_idle.ts";
 import { verifyHsts } from "./verify_hsts.ts";
+import { verifyNetworks } from "./verify_networks.ts";
 import { passthroughRoutes, rulesOfPassthrough } from "./verify_passthrough.ts";
 import { verifySticky } from "./verify_sticky.ts";
 import { verifyTcpRoutes, verifyTcpRules } from "./verify_tcp.ts";
@@ -39,6 +40,7 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
     ...verifySticky(config),
     ...verifyHsts(config),
     ...verifyVariables(config),
+    ...verifyNetworks(config),
     ...verifyCluster(config),
     // these are of keys that have a value also where the file is silent
     ...[

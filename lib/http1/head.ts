@@ -20,7 +20,10 @@ export function parseRequestHead(bytes: Uint8Array, maxFields: number): RequestH
   const targetEnd = text.indexOf(" ", methodEnd + 1);
   // of three words one has two spaces, and what is behind the second holds no other
   if (targetEnd < 0 || text.lastIndexOf(" ", lineEnd) !== targetEnd) {
-    throw new ProxyError("bad_request_line", "The request line is not METHOD TARGET VERSION");
+    const message = text.startsWith("PROXY ")
+      ? "A PROXY header came where a request was expected"
+      : "The request line is not METHOD TARGET VERSION";
+    throw new ProxyError("bad_request_line", message);
   }
   const method = text.slice(0, methodEnd);
   const target = text.slice(methodEnd + 1, targetEnd);

@@ -110,6 +110,14 @@ Deno.test("parseRequestHead() says what a request line is where it has not three
   }
 });
 
+Deno.test("parseRequestHead() says of a PROXY header what it is", () => {
+  const header = "PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n";
+  assert.throws(() => parseRequestHead(encodeLatin1(`${header}GET / HTTP/1.1\r\n\r\n`), 8), {
+    code: "bad_request_line",
+    message: "A PROXY header came where a request was expected",
+  });
+});
+
 Deno.test("field() keeps the name and adds it in lower case", () => {
   const line = "X-A_b: C\r\n";
   assert.deepEqual(field("X-A_b", "C"), { name: "X-A_b", key: "x-a_b", role: 0, value: "C", line });

@@ -124,3 +124,29 @@ Deno.test("interim answers by HTTP/2 wait for a client that does not read", asyn
   // 150 MB, if nobody stopped them
   assert.ok(peak - atRest < 70_000_000, `from ${atRest} to ${peak} bytes`);
 });
+
+Deno.test("an answer of the proxy's own goes whole behind interim answers that wait", async () => {
+  const hint = HINT.replace("a".repeat(300), "a".repeat(15_000));
+  await using server = await startBackend(async (connection) => {
+    while (await connection.hasMore()) {
+      const { target } = await readRequestHead(connection);
+      for (let i = 0; i < Number(target.slice(1)); i++) await connection.write(hint);
+      if (target === "/0") await connection.write(encodeAnswer("at last"));
+    }
+  }, { brokenOff: true });
+  const patience = { response: "2s" };
+  await using proxy = await startConfigured({
+    backends: { default: { servers: [server.address], timeouts: patience } },
+  });
+  const connection = await connectTls(proxy.port, ["h2"]);
+  const fields = requestFields({ ":path": `/${MOST}`, ":authority": "localhost" });
+  await connection.write(joined([opening(), headers(1, fields, { ended: true })]));
+  // its server's time is over before it takes anything
+  await pause(4_000);
+  using client = new Http2Client(connection);
+  const { status, interim, body } = await client.answer(1);
+  assert.equal(status, 504);
+  assert.ok(interim.length > 3);
+  assert.match(body, /504/);
+  assert.equal((await client.get(3, "/0")).body, "at last");
+});

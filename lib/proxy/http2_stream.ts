@@ -211,6 +211,8 @@ export class Http2Stream implements ClientStream {
   }
 
   holdBody(): void {
+    // the server that it was of is left
+    this.#isInforming = false;
     this.#upload = "unread";
     this.#reading?.stop(0);
   }
@@ -376,6 +378,8 @@ export class Http2Stream implements ClientStream {
 
   #answered(): void {
     this.#isAnswered = true;
+    // what is taken from here on is the answer
+    this.#isInforming = false;
     this.#reading?.stop(0);
   }
 

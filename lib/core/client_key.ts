@@ -1,4 +1,4 @@
-import { ipBytes } from "./ip.ts";
+import { ipBytes, withoutZone } from "./ip.ts";
 
 /**
  * What a client is counted by, where so much is for each: its address, or the network of that. One who
@@ -7,7 +7,7 @@ import { ipBytes } from "./ip.ts";
  */
 export function clientKey(address: string): string {
   if (!address.includes(":")) return address;
-  const bytes = ipBytes(address.replace(/%.*$/, ""));
+  const bytes = ipBytes(withoutZone(address));
   if (bytes?.length !== 16) return address;
   const isTranslated = TRANSLATED.every((byte, index) => bytes[index] === byte);
   return isTranslated ? bytes.toHex() : bytes.subarray(0, 8).toHex();

@@ -249,7 +249,7 @@ export class Redis implements Disposable {
   }
 
   /** It is there and does not do what it is asked, as it forbids it to this user or has no memory. */
-  #isRefused(what: string, words: string): void {
+  #tellRefusal(what: string, words: string): void {
     const code = words.split(" ", 1)[0] ?? "";
     // such as NOPERM: what is no code is the client's own, of a connection that ends
     if (!/^[A-Z]+$/.test(code)) return;
@@ -261,7 +261,7 @@ export class Redis implements Disposable {
   }
 
   /** It does again what it has refused. */
-  #isDone(what: string): void {
+  #tellDone(what: string): void {
     for (const [code, refused] of this.#refused) if (refused === what) this.#refused.delete(code);
     if (this.#refused.size === 0 && this.isUp) this.#onChange("up", "");
   }
@@ -291,11 +291,11 @@ export class Redis implements Disposable {
       // one that comes too late says that it is back
       answered.then(() => this.#state === "down" && this.#arrive(), () => {});
       const answer = await Promise.race([answered, late]);
-      if (this.#refused.size > 0) this.#isDone(what);
+      if (this.#refused.size > 0) this.#tellDone(what);
       return answer;
     } catch (error) {
       if (error instanceof RedisDown) throw error;
-      if (error instanceof Error && client.isReady) this.#isRefused(what, error.message);
+      if (error instanceof Error && client.isReady) this.#tellRefusal(what, error.message);
       throw new RedisDown(messageOf(error), { cause: error });
     } finally {
       clearTimeout(timer);

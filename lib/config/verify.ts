@@ -26,7 +26,6 @@ export function verifyConfig(config: Config, file: ParsedFile): Problem[] {
   return [
     ...duplicateListeners(config),
     ...missingParts(config),
-    ...anybodysWord(config),
     ...nothingLeftOfTls(config),
     ...verifyCertificates(config),
     ...unknownBackends(config),
@@ -75,25 +74,6 @@ function duplicateListeners({ listeners }: Config): Finding[] {
   });
 }
 
-/** Whoever is taken for a proxy in front says who he is, and is believed. */
-function anybodysWord({ listeners, forwarded }: Config): Finding[] {
-  const all = (networks: readonly string[], path: KeyPath) =>
-    networks.flatMap((network, at) =>
-      network.endsWith("/0")
-        ? [warning(
-          [...path, at],
-          `${network} lets anybody tell any address: name the proxies in front`,
-        )]
-        : []
-    );
-  return [
-    ...listeners.flatMap(({ proxyProtocol }, index) =>
-      all(proxyProtocol?.from ?? [], ["listeners", index, "proxy_protocol", "from"])
-    ),
-    ...all(forwarded.trusted, ["forwarded", "trusted"]),
-  ];
-}
-
 function missingParts({ listeners, certificates, routes }: Config): Finding[] {
   const tls = listeners.findIndex(({ kind }) => kind === "tls");
   const serving = listeners.findIndex(({ kind }) => kind !== "redirect");
@@ -115,21 +95,18 @@ function nothingLeftOfTls({ listeners }: Config): Finding[] {
     const { ciphers, groups, minVersion } = listener.tls;
     const path = (key: string) => ["listeners", index, "tls", key];
     const findings: Finding[] = [];
+    const areOld = ciphers !== undefined && ciphers.length > 0 && !ciphers.some(isOf13);
     if (ciphers?.length === 0) findings.push(error(path("ciphers"), "there are no ciphers"));
-    else if (minVersion === "1.3" && ciphers?.every((name) => !isOf13(name))) {
+    else if (minVersion === "1.3" && areOld) {
       findings.push(error(path("ciphers"), "none of these ciphers is one of TLS 1.3"));
     }
     if (groups?.length === 0) findings.push(error(path("groups"), "there are no groups"));
-    else if (groups?.every(isHybrid) && ciphers?.some(isOf12) && !ciphers.some(isOf13)) {
+    else if (areOld && groups?.every(isHybrid)) {
       const message = "these groups are of TLS 1.3 alone, and none of the ciphers is";
       findings.push(error(path("groups"), message));
     }
     return findings;
   });
-}
-
-function isOf12(name: string): boolean {
-  return cipherSuite(name)?.version === "TLSv1.2";
 }
 
 function isOf13(name: string): boolean {

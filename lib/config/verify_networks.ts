@@ -3,36 +3,55 @@ import type { Config } from "./config.ts";
 import { type Finding, warning } from "./finding.ts";
 import type { KeyPath } from "./key_path.ts";
 
-/**
- * Networks that begin before the address they are written with: `10.1.0.0/8` is all of `10.0.0.0/8`,
- * where most likely `10.1.0.0/16` was meant.
- */
-export function verifyNetworks({ listeners, routes, backends, forwarded }: Config): Finding[] {
+/** What is most likely not meant by networks as they are written. */
+export function verifyNetworks(config: Config): Finding[] {
+  const networks = networksOf(config);
   return [
-    ...listeners.flatMap(({ proxyProtocol }, index) =>
-      widerThanWritten(proxyProtocol?.from, ["listeners", index, "proxy_protocol", "from"])
-    ),
-    ...[...backends].flatMap(([name, { dns }]) =>
-      widerThanWritten(dns.networks, ["backends", name, "dns", "networks"])
-    ),
-    ...routes.flatMap(({ allow, deny }, index) => [
-      ...widerThanWritten(allow, ["routes", index, "allow"]),
-      ...widerThanWritten(deny, ["routes", index, "deny"]),
-    ]),
-    ...widerThanWritten(forwarded.trusted, ["forwarded", "trusted"]),
+    ...networks.filter(({ isInFront }) => isInFront).flatMap(anybodysWord),
+    ...networks.flatMap(widerThanWritten),
   ];
 }
 
-function widerThanWritten(networks: readonly string[] = [], path: KeyPath): Finding[] {
-  return networks.flatMap((network, at) => {
-    const [address = "", bits] = network.split("/");
-    const [first] = networkEnds(network) ?? [];
-    const written = ipBytes(address);
-    return first === undefined || written === undefined || ipText(written) === first ? [] : [
-      warning(
-        [...path, at],
-        `${network} is all of ${first}/${bits}: write that, or what is meant`,
-      ),
-    ];
-  });
+/** A network, and where it is written. */
+interface Written {
+  readonly network: string;
+  readonly path: KeyPath;
+  /** Whether it is of proxies in front, whose word is taken for who a client is. */
+  readonly isInFront: boolean;
+}
+
+function networksOf({ listeners, backends, routes, forwarded }: Config): Written[] {
+  const listed = (path: KeyPath, networks: readonly string[] = [], isInFront = false) =>
+    networks.map((network, at) => ({ network, path: [...path, at], isInFront }));
+  return [
+    ...listeners.flatMap(({ proxyProtocol }, index) =>
+      listed(["listeners", index, "proxy_protocol", "from"], proxyProtocol?.from, true)
+    ),
+    ...[...backends].flatMap(([name, { dns }]) =>
+      listed(["backends", name, "dns", "networks"], dns.networks)
+    ),
+    ...routes.flatMap(({ allow, deny }, index) => [
+      ...listed(["routes", index, "allow"], allow),
+      ...listed(["routes", index, "deny"], deny),
+    ]),
+    ...listed(["forwarded", "trusted"], forwarded.trusted, true),
+  ];
+}
+
+/** Whoever is taken for a proxy in front says who he is, and is believed. */
+function anybodysWord({ network, path }: Written): Finding[] {
+  const message = `${network} lets anybody tell any address: name the proxies in front`;
+  return network.endsWith("/0") ? [warning(path, message)] : [];
+}
+
+/**
+ * A network that begins before the address it is written with: `10.1.0.0/8` is all of `10.0.0.0/8`,
+ * where most likely `10.1.0.0/16` was meant.
+ */
+function widerThanWritten({ network, path }: Written): Finding[] {
+  const [address = "", bits] = network.split("/");
+  const [first] = networkEnds(network) ?? [];
+  const written = ipBytes(address);
+  if (first === undefined || written === undefined || ipText(written) === first) return [];
+  return [warning(path, `${network} is all of ${first}/${bits}: write that, or what is meant`)];
 }

@@ -49,6 +49,17 @@ const NO_READER: AnswerReader = {
   serverFailed: () => {},
 };
 
+/** A stream of a connection whose server says what is pushed to the socket. */
+async function openStream() {
+  const socket = new ScriptedConnection();
+  socket.push(settings());
+  const pool = new Http2Pool(serverAt(1), new Deadlines());
+  await pool.adopt(socket, DIALING);
+  const stream = await pool.take(false);
+  assert.ok(stream !== undefined);
+  return { socket, stream };
+}
+
 /** What the next PING says that comes. */
 function readPing(connection: TestConnection): Promise<Uint8Array> {
   return readFrame(connection, FRAME.ping);
@@ -102,12 +113,7 @@ Deno.test("a server that leaves for an error is told of with that", async () => 
   const calm = frame(FRAME.goaway, { payload: [0, 0, 0, 1, 0, 0, 0, ERROR.enhanceYourCalm] });
   const unserved = frame(FRAME.goaway, { payload: [0, 0, 0, 0, 0, 0, 0, ERROR.enhanceYourCalm] });
   for (const goaway of [calm, unserved]) {
-    const socket = new ScriptedConnection();
-    socket.push(settings());
-    const pool = new Http2Pool(serverAt(1), new Deadlines());
-    await pool.adopt(socket, DIALING);
-    const stream = await pool.take(false);
-    assert.ok(stream !== undefined);
+    const { socket, stream } = await openStream();
     const failed = Promise.withResolvers<string>();
     const serverFailed: AnswerReader["serverFailed"] = ({ message }) => failed.resolve(message);
     stream.send(scriptedRequest(), SENDING, { ...NO_READER, serverFailed });
@@ -133,12 +139,7 @@ Deno.test("Http2Pool says of a server that takes no request whether it leaves", 
 });
 
 Deno.test("an answer that is whole stays so, whatever comes behind it before the request has ended", async () => {
-  const socket = new ScriptedConnection();
-  socket.push(settings());
-  const pool = new Http2Pool(serverAt(1), new Deadlines());
-  await pool.adopt(socket, DIALING);
-  const stream = await pool.take(false);
-  assert.ok(stream !== undefined);
+  const { socket, stream } = await openStream();
   const told: string[] = [];
   const begun = Promise.withResolvers<void>();
   stream.send(scriptedRequest(), SENDING, {
@@ -163,12 +164,7 @@ Deno.test("an answer that is whole stays so, whatever comes behind it before the
 });
 
 Deno.test("an answer breaks off behind what was given of it", async () => {
-  const socket = new ScriptedConnection();
-  socket.push(settings());
-  const pool = new Http2Pool(serverAt(1), new Deadlines());
-  await pool.adopt(socket, DIALING);
-  const stream = await pool.take(false);
-  assert.ok(stream !== undefined);
+  const { socket, stream } = await openStream();
   const told: string[] = [];
   const begun = Promise.withResolvers<void>();
   stream.send(scriptedRequest(), SENDING, {
@@ -190,12 +186,7 @@ Deno.test("an answer breaks off behind what was given of it", async () => {
 });
 
 Deno.test("an answer gets there that fills what is read at once, though its server leaves then", async () => {
-  const socket = new ScriptedConnection();
-  socket.push(settings());
-  const pool = new Http2Pool(serverAt(1), new Deadlines());
-  await pool.adopt(socket, DIALING);
-  const stream = await pool.take(false);
-  assert.ok(stream !== undefined);
+  const { socket, stream } = await openStream();
   const over = Promise.withResolvers<number>();
   stream.send(scriptedRequest(), SENDING, {
     ...NO_READER,
